@@ -1,0 +1,1 @@
+"""The rules: pure functions and values, with no clock, randomness, files, network or await."""

@@ -1,0 +1,271 @@
+"""What is for sale: vendors, their endpoints, prices, plans and rules, as frozen values.
+
+`io.config_files` reads them from ``scraper/vendors/*.toml`` and ``configs/vendors/*.toml``; every table there names its
+source.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from enum import StrEnum
+from typing import TypeAlias
+
+from scraper.core.subscriptions import Subscription
+from scraper.core.units import Credits
+
+
+class Basis(StrEnum):
+    """How a figure is known. KNOWN is only what the vendor documents, or the job's own limit."""
+
+    KNOWN = "known"
+    OBSERVED = "observed"
+    ASSUMED = "assumed"
+
+
+class Charge(StrEnum):
+    """What an attempt did to the account, as far as it is known."""
+
+    CHARGED = "charged"
+    FREE = "free"
+    PRESUMED = "presumed"
+    """Answered, and the vendor documents no rule for such an answer: counts as charged."""
+    UNKNOWN = "unknown"
+    """Sent, never answered: counts as charged until reconciled."""
+
+
+class OutcomeKind(StrEnum):
+    """Every way that an attempt can end."""
+
+    OK = "ok"
+    EMPTY = "empty"
+    IN_BAND_ERROR = "in_band_error"
+    """A 2xx whose body says that it failed."""
+    MALFORMED = "malformed"
+    """A 2xx that is not JSON, or not of the documented shape."""
+    RATE_LIMITED = "rate_limited"
+    QUOTA_EXHAUSTED = "quota_exhausted"
+    AUTH_REJECTED = "auth_rejected"
+    ENDPOINT_DENIED = "endpoint_denied"
+    BAD_REQUEST = "bad_request"
+    GONE = "gone"
+    UPSTREAM_ERROR = "upstream_error"
+    NOT_SENT = "not_sent"
+    """No connection was made: nothing reached the vendor."""
+    LOST = "lost"
+    """Sent, and no answer came back."""
+
+
+class QuotaScope(StrEnum):
+    """What a vendor's quota refusal closes."""
+
+    DAY = "day"
+    MONTH = "month"
+    UNSTATED = "unstated"
+
+
+class Role(StrEnum):
+    """What a parameter stands for, where it has a column or a part in pagination."""
+
+    COUNTRY = "country"
+    PERIOD_DAYS = "period_days"
+    PAGE = "page"
+    PAGE_SIZE = "page_size"
+    CURSOR = "cursor"
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where a figure comes from."""
+
+    document: str
+    read_on: date
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """One query parameter of an endpoint. Values are text, as they travel."""
+
+    name: str
+    type: str
+    """``integer`` or ``string``."""
+    description: str
+    allowed: tuple[str, ...] = ()
+    """Empty: any value of the type."""
+    default: str | None = None
+    """What the vendor documents that it takes when the parameter is left out."""
+    means_none: tuple[str, ...] = ()
+    """Values that mean *no filter*: such a walk has no country of its own."""
+    required: bool = False
+    ignored: bool = False
+    """Accepted by the vendor and without effect: sweeping it buys the same answer again."""
+    role: Role | None = None
+    parent_id: str | None = None
+    """A crawl with ``each`` fills this parameter from parents whose records carry an id of this name."""
+
+
+@dataclass(frozen=True, slots=True)
+class PagePagination:
+    """Pages by number, 1-based. Field paths are dotted, from the root of the body."""
+
+    page_param: str
+    size_param: str
+    max_size: int
+    max_page: int | None
+    """The last page that the vendor serves; past it, it answers this one again, and charges."""
+    page_field: str
+    size_field: str
+    total_field: str
+    has_more_field: str
+
+    @property
+    def rows_per_page(self) -> int:
+        return self.max_size
+
+
+@dataclass(frozen=True, slots=True)
+class CursorPagination:
+    """Pages by a cursor that each answer hands out; the first request carries none."""
+
+    cursor_param: str
+    cursor_field: str
+    has_more_field: str
+    rows_per_page: int
+    """Rows of a full page, concluded from recorded answers: an assumption."""
+
+
+Pagination: TypeAlias = PagePagination | CursorPagination
+
+
+@dataclass(frozen=True, slots=True)
+class Records:
+    """Where the records of an answer stand, and which of their fields others need."""
+
+    path: str
+    """Dotted path from the root of the body to the list."""
+    id: str
+    """The record's id field: what children are made from and what pages are told apart by."""
+    nested_in: str | None = None
+    """Some resellers wrap each record in one more object of this name."""
+    rank: str | None = None
+    views: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """A field of the body and what satisfies; numbers and their text compare equal."""
+
+    field: str
+    values: tuple[str, ...] = ()
+    contains: str | None = None
+    """Text that the field's own text must contain."""
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorRule:
+    """HTTP status and/or body fields → outcome. The first rule of a vendor that matches decides."""
+
+    outcome: OutcomeKind
+    statuses: tuple[int, ...] = ()
+    """Empty: any status."""
+    conditions: tuple[Condition, ...] = ()
+    """All must hold; empty: any body."""
+    scope: QuotaScope = QuotaScope.UNSTATED
+    note: str = ""
+    source: Source | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ChargeRule:
+    """What the vendor charges. PRESUMED where it documents nothing."""
+
+    ok: Charge
+    empty: Charge
+    failed_2xx: Charge
+    """A 2xx that is an error or cannot be read."""
+    refused: Charge
+    """Any other status."""
+    source: Source | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """One documented route of a vendor."""
+
+    vendor: str
+    name: str
+    path: str
+    summary: str
+    cost: Credits
+    parameters: tuple[Parameter, ...]
+    pagination: Pagination
+    records: Records
+    table: str
+    success: tuple[Condition, ...]
+    """In-band success: each of these fields, where it is there, must hold."""
+    status: str
+    """``documented`` or ``gone``."""
+    status_since: date
+    source: Source
+    typical_total: int | None = None
+    """Rows of a whole board in recorded answers: an assumption for plans."""
+    note: str = ""
+
+    @property
+    def full_name(self) -> str:
+        return f"{self.vendor}.{self.name}"
+
+    def parameter(self, name: str) -> Parameter | None:
+        return next((parameter for parameter in self.parameters if parameter.name == name), None)
+
+    def with_role(self, role: Role) -> Parameter | None:
+        return next((parameter for parameter in self.parameters if parameter.role is role), None)
+
+    @property
+    def parent_parameter(self) -> Parameter | None:
+        """The parameter that a parent crawl can fill."""
+        return next((parameter for parameter in self.parameters if parameter.parent_id is not None), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Vendor:
+    """Who sells, at which address, on which terms."""
+
+    name: str
+    title: str
+    base_url: str
+    auth_header: str
+    auth_format: str
+    """How the key stands in the header: ``{key}`` or ``Bearer {key}``."""
+    key_env: str
+    plans: tuple[Subscription, ...]
+    charge: ChargeRule
+    error_rules: tuple[ErrorRule, ...]
+    endpoints: tuple[Endpoint, ...]
+    request_id_fields: tuple[str, ...] = ()
+    request_id_headers: tuple[str, ...] = ()
+    retry_after_field: str | None = None
+    """Body field with seconds to wait, beside the Retry-After header."""
+    resets_at_field: str | None = None
+    """Body field with the instant at which a quota is renewed."""
+    message_fields: tuple[str, ...] = ()
+    """Where the vendor says in words what is wrong."""
+    source: Source | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Catalogue:
+    """All vendors that the program knows."""
+
+    vendors: Mapping[str, Vendor] = field(default_factory=dict)
+
+    def endpoint(self, full_name: str) -> Endpoint | None:
+        vendor = self.vendors.get(full_name.partition(".")[0])
+        if vendor is None:
+            return None
+        return next((endpoint for endpoint in vendor.endpoints if endpoint.full_name == full_name), None)
+
+    @property
+    def endpoints(self) -> tuple[Endpoint, ...]:
+        return tuple(endpoint for vendor in self.vendors.values() for endpoint in vendor.endpoints)

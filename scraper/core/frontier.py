@@ -1,0 +1,235 @@
+"""Which request is next, by value. Fed with answers; knows no clock and no account.
+
+The same job and the same answers give the same order: a resumed run is a replay of what has landed, and then goes on.
+Value: walks that an earlier run left over; then priority; then breadth before depth; then crawls and parents in order.
+"""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import replace
+from typing import TypeAlias
+
+from scraper.core.jobs import Crawl
+from scraper.core.pagination import PageFacts, Progress, Record, WalkState, Why, start
+from scraper.core.requests import Params, Request, Walk
+
+_Value: TypeAlias = tuple[bool, int, int, tuple[int, int, int], str]
+
+UNRANKED = 1_000_000
+"""Place of a parent whose record carries no rank: behind every board's ranks."""
+
+
+class Frontier:
+    """All walks of a run, and the requests that may be sent now."""
+
+    def __init__(self, crawls: Sequence[Crawl], leftovers: AbstractSet[str] = frozenset()) -> None:
+        """`leftovers`: ids of the walks that the job's last run left over; they come first."""
+        self._crawls = list(crawls)
+        self._leftovers = leftovers
+        self._walks: dict[str, Progress] = {}
+        self._new: list[Walk] = []
+        self._heaps: dict[str, list[tuple[_Value, int, Request]]] = defaultdict(list)
+        self._ready: dict[str, Request] = {}
+        self._in_flight: dict[str, Request] = {}
+        self._busy: Counter[str] = Counter()
+        self._closed: dict[str, Why] = {}
+        self._pushes = itertools.count()
+        self._ended: set[str] = set()
+        self._records: dict[str, list[Record]] = defaultdict(list)
+        self._open_parents: Counter[str] = Counter()
+        for index, crawl in enumerate(crawls):
+            if crawl.each is None:
+                for place, params in enumerate(crawl.sweep()):
+                    self._add(crawl, params, (index, 0, place))
+
+    # --- asking -------------------------------------------------------------------------------------------------------
+
+    def take(self, vendor: str) -> Request | None:
+        """The most valuable request of this vendor that may be sent now; it is in flight until told otherwise."""
+        if not self.has_ready(vendor):
+            return None
+        *_, request = heapq.heappop(self._heaps[vendor])
+        del self._ready[request.key]
+        self._in_flight[request.key] = request
+        self._busy[request.walk.walk_id] += 1
+        return request
+
+    def has_ready(self, vendor: str) -> bool:
+        """Whether `take` would give a request."""
+        heap = self._heaps[vendor]
+        while heap:
+            request = heap[0][2]
+            current = self._ready.get(request.key) is request
+            if current and not self._closed_for(request.walk):
+                return True
+            heapq.heappop(heap)
+            if current:
+                del self._ready[request.key]
+        return False
+
+    @property
+    def idle(self) -> bool:
+        """Nothing is ready and nothing is in flight: no answer can make more work."""
+        return not self._in_flight and not any(self.has_ready(vendor) for vendor in list(self._heaps))
+
+    @property
+    def in_flight(self) -> int:
+        """Requests taken and not yet told of."""
+        return len(self._in_flight)
+
+    @property
+    def walks(self) -> Mapping[str, Progress]:
+        """Every walk of the run by id, in the order in which they came up."""
+        return self._walks
+
+    def new_walks(self) -> list[Walk]:
+        """Walks that came up since the last call."""
+        new, self._new = self._new, []
+        return new
+
+    # --- telling ------------------------------------------------------------------------------------------------------
+
+    def learn(self, request: Request, facts: PageFacts) -> Progress:
+        """A page has landed: what follows from it becomes ready."""
+        self._release(request)
+        progress = self._walks[request.walk.walk_id]
+        for following in progress.learn(request, facts):
+            self._push(following)
+        self._feed(progress.walk, facts.ids)
+        self._settle(progress)
+        return progress
+
+    def fail(self, request: Request, why: Why) -> Progress:
+        """The request will not be answered in this run."""
+        self._release(request)
+        progress = self._walks[request.walk.walk_id]
+        progress.fail(request, why)
+        self._settle(progress)
+        return progress
+
+    def give_back(self, request: Request) -> None:
+        """It was not sent after all: ready again."""
+        self._release(request)
+        self._push(request)
+
+    def replay(self, stored: Mapping[str, PageFacts]) -> None:
+        """Takes in pages that are stored already, by request key: of this run before a stop, or of walks reused."""
+        while landed := [request for key, request in self._ready.items() if key in stored]:
+            for request in sorted(landed, key=self._value):
+                del self._ready[request.key]
+                self.learn(request, stored[request.key])
+
+    def close(self, endpoint_or_vendor: str, why: Why) -> None:
+        """Nothing more is sent there in this run. After a refusal its walks end; after a quota they stay open."""
+        self._closed[endpoint_or_vendor] = why
+        for progress in list(self._walks.values()):
+            self._settle(progress)
+
+    def give_up(self, why: Why) -> None:
+        """The run ends here: what is open is cut short, what was not begun is not attempted.
+
+        `why` is for walks whose endpoint and vendor are still open.
+        """
+        for progress in self._walks.values():
+            progress.give_up(self._closed_for(progress.walk) or why)
+
+    # --- inside -------------------------------------------------------------------------------------------------------
+
+    def _value(self, request: Request) -> _Value:
+        walk = self._walks[request.walk.walk_id].walk
+        return not walk.leftover, -walk.priority, request.page, walk.order, request.key
+
+    def _closed_for(self, walk: Walk) -> Why | None:
+        return self._closed.get(walk.endpoint.full_name) or self._closed.get(walk.endpoint.vendor)
+
+    def _release(self, request: Request) -> None:
+        if self._in_flight.pop(request.key, None) is not None:
+            self._busy[request.walk.walk_id] -= 1
+
+    def _push(self, request: Request) -> None:
+        self._ready[request.key] = request
+        heapq.heappush(self._heaps[request.endpoint.vendor], (self._value(request), next(self._pushes), request))
+
+    def _add(self, crawl: Crawl, params: Params, order: tuple[int, int, int]) -> None:
+        walk = Walk(crawl.endpoint, params, crawl.page_limit, (crawl.name,), crawl.priority, order)
+        known = self._walks.get(walk.walk_id)
+        if known is not None:
+            if crawl.name not in known.walk.crawls:
+                known.walk = _merged(known.walk, walk)
+                self._open_parents[crawl.name] += 1
+            return
+        walk = replace(walk, leftover=walk.walk_id in self._leftovers)
+        progress, first = start(walk)
+        self._walks[walk.walk_id] = progress
+        self._open_parents[crawl.name] += 1
+        self._new.append(walk)
+        self._push(first)
+
+    def _settle(self, progress: Progress) -> None:
+        """Notices the end of a walk, once, and lets children that waited for it begin."""
+        walk = progress.walk
+        if progress.state is WalkState.OPEN and self._closed_for(walk) is Why.REFUSED and not self._busy[walk.walk_id]:
+            progress.give_up(Why.REFUSED)
+        if progress.state is WalkState.OPEN or walk.walk_id in self._ended:
+            return
+        self._ended.add(walk.walk_id)
+        for name in walk.crawls:
+            self._open_parents[name] -= 1
+            for index, child in self._children_of(name):
+                if child.top_per_board is not None:
+                    self._begin(index, child, _best(self._records[walk.walk_id])[: child.top_per_board])
+                elif child.top is not None and self._open_parents[name] == 0:
+                    boards = [p.walk.walk_id for p in self._walks.values() if name in p.walk.crawls]
+                    found = [record for walk_id in boards for record in self._records[walk_id]]
+                    self._begin(index, child, _best(found)[: child.top])
+
+    def _children_of(self, name: str) -> list[tuple[int, Crawl]]:
+        return [(index, crawl) for index, crawl in enumerate(self._crawls) if crawl.each == name]
+
+    def _feed(self, walk: Walk, found: Sequence[Record]) -> None:
+        """Children that want every parent begin as soon as a page names them; the others wait for whole boards."""
+        self._records[walk.walk_id].extend(found)
+        for name in walk.crawls:
+            for index, child in self._children_of(name):
+                if child.top is None and child.top_per_board is None:
+                    self._begin(index, child, found)
+
+    def _begin(self, index: int, child: Crawl, parents: Iterable[Record]) -> None:
+        for parent in parents:
+            for place, params in enumerate(child.sweep(parent.id)):
+                rank = UNRANKED if parent.rank is None else parent.rank
+                self._add(child, params, (index, rank, place))
+
+
+def _merged(first: Walk, second: Walk) -> Walk:
+    """One walk for two crawls: as deep and as early as either wants it."""
+    limits = (first.max_pages, second.max_pages)
+    return replace(
+        first,
+        crawls=(*first.crawls, *second.crawls),
+        max_pages=None if None in limits else max(limit for limit in limits if limit is not None),
+        priority=max(first.priority, second.priority),
+        order=min(first.order, second.order),
+    )
+
+
+def _best(found: Iterable[Record]) -> list[Record]:
+    """Distinct records, by best rank, then views, then id."""
+    best: dict[str, Record] = {}
+    for record in found:
+        known = best.get(record.id)
+        best[record.id] = record if known is None else _better(known, record)
+    return sorted(best.values(), key=lambda record: (_rank(record), -(record.views or 0), record.id))
+
+
+def _rank(record: Record) -> int:
+    return UNRANKED if record.rank is None else record.rank
+
+
+def _better(one: Record, other: Record) -> Record:
+    return Record(one.id, min(_rank(one), _rank(other)), max(one.views or 0, other.views or 0))

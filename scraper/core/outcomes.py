@@ -1,0 +1,211 @@
+"""What one attempt met, as a value: every answer, and every lack of one, has a kind and a charge."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import TypeAlias
+
+from scraper.core.bodies import Decoded, Json, at, decode
+from scraper.core.catalogue import Charge, ChargeRule, Condition, Endpoint, ErrorRule, OutcomeKind, QuotaScope, Vendor
+from scraper.core.pagination import PageFacts, read_page
+from scraper.core.units import Credits
+
+LONGEST_MESSAGE = 200
+"""Characters of a vendor's own words that we repeat: enough to recognise them, too few to flood a line."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Something came back."""
+
+    status: int
+    headers: Mapping[str, str]
+    """Names in lower case."""
+    body: bytes
+    cut_short: str | None = None
+    """Why the body is not whole, where it is not."""
+
+
+@dataclass(frozen=True, slots=True)
+class NoAnswer:
+    """Nothing came back."""
+
+    sent: bool
+    """False only where no connection was made: then nothing can have been charged."""
+    reason: str
+
+
+Reply: TypeAlias = Answer | NoAnswer
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How an attempt ended, whether it was charged, and what it tells of the next."""
+
+    kind: OutcomeKind
+    charge: Charge
+    credits: Credits
+    """What the attempt counts for against every limit."""
+    detail: str = ""
+    """In words, for people: empty where all went well."""
+    facts: PageFacts | None = None
+    http_status: int | None = None
+    vendor_request_id: str | None = None
+    wait_s: float | None = None
+    """Seconds that the vendor asks to wait."""
+    scope: QuotaScope = QuotaScope.UNSTATED
+    resets_at: datetime | None = None
+
+    @property
+    def landed(self) -> bool:
+        """The page is here: nothing of this request is left to do."""
+        return self.kind in {OutcomeKind.OK, OutcomeKind.EMPTY}
+
+
+def classify(
+    vendor: Vendor, endpoint: Endpoint, reply: Reply, now: datetime, failed_requests: Charge | None = None
+) -> Outcome:
+    """The outcome of an attempt.
+
+    `failed_requests` is what the account's owner knows where the vendor documents no rule (CHARGED or FREE).
+    """
+    if isinstance(reply, NoAnswer):
+        if not reply.sent:
+            return Outcome(OutcomeKind.NOT_SENT, Charge.FREE, 0, reply.reason)
+        return Outcome(OutcomeKind.LOST, Charge.UNKNOWN, endpoint.cost, reply.reason)
+    decoded = decode(reply.body)
+    document = decoded.value if isinstance(decoded, Decoded) else None
+    kind, detail, facts, scope = _read(vendor, endpoint, reply, document)
+    charge = _charge(vendor.charge, kind, reply.status, failed_requests)
+    return Outcome(
+        kind=kind,
+        charge=charge,
+        credits=0 if charge is Charge.FREE else endpoint.cost,
+        detail=detail,
+        facts=facts,
+        http_status=reply.status,
+        vendor_request_id=_request_id(vendor, reply.headers, document),
+        wait_s=_wait_s(vendor, reply.headers, document, now),
+        scope=scope,
+        resets_at=_instant(at(document, vendor.resets_at_field)) if vendor.resets_at_field else None,
+    )
+
+
+_Reading: TypeAlias = tuple[OutcomeKind, str, PageFacts | None, QuotaScope]
+
+
+def _read(vendor: Vendor, endpoint: Endpoint, answer: Answer, document: Json) -> _Reading:
+    said = _message(vendor, document)
+    rule = next((rule for rule in vendor.error_rules if _matches(rule, answer.status, document)), None)
+    if rule is not None:
+        return rule.outcome, f"HTTP {answer.status}{said}", None, rule.scope
+    if not _is_2xx(answer.status):
+        return _undocumented_status(answer.status), f"HTTP {answer.status}{said}", None, QuotaScope.UNSTATED
+    kind, detail, facts = _read_success(endpoint, answer, document)
+    return kind, detail + (said if kind is OutcomeKind.IN_BAND_ERROR else ""), facts, QuotaScope.UNSTATED
+
+
+def _read_success(endpoint: Endpoint, answer: Answer, document: Json) -> tuple[OutcomeKind, str, PageFacts | None]:
+    if answer.cut_short is not None:
+        return OutcomeKind.MALFORMED, f"the body is cut short: {answer.cut_short}", None
+    if not isinstance(document, dict):
+        met = f"{len(answer.body)} bytes that are no JSON object" if answer.body else "no body"
+        return OutcomeKind.MALFORMED, f"HTTP {answer.status} with {met}", None
+    stated = [(condition, at(document, condition.field)) for condition in endpoint.success]
+    for condition, value in stated:
+        if value is not None and not _holds(condition, value):
+            return OutcomeKind.IN_BAND_ERROR, f"HTTP {answer.status} with {condition.field} = {_text(value)}", None
+    facts = read_page(endpoint, document)
+    if facts is None:
+        return OutcomeKind.MALFORMED, f"{endpoint.records.path} is no list", None
+    if facts.records == 0 and at(document, endpoint.records.path) is None and all(v is None for _, v in stated):
+        return OutcomeKind.MALFORMED, f"neither {endpoint.records.path} nor any sign of success is there", None
+    return (OutcomeKind.OK if facts.records else OutcomeKind.EMPTY), "", facts
+
+
+def _is_2xx(status: int) -> bool:
+    return 200 <= status < 300
+
+
+def _undocumented_status(status: int) -> OutcomeKind:
+    if status >= 500:
+        return OutcomeKind.UPSTREAM_ERROR
+    # A redirect is not followed: the route is not where the vendor's page says it is.
+    return OutcomeKind.GONE if status < 400 else OutcomeKind.BAD_REQUEST
+
+
+def _charge(rule: ChargeRule, kind: OutcomeKind, status: int, failed_requests: Charge | None) -> Charge:
+    if kind is OutcomeKind.OK:
+        return rule.ok
+    if kind is OutcomeKind.EMPTY:
+        return rule.empty
+    charge = rule.failed_2xx if _is_2xx(status) else rule.refused
+    return failed_requests if charge is Charge.PRESUMED and failed_requests is not None else charge
+
+
+def _matches(rule: ErrorRule, status: int, document: Json) -> bool:
+    if rule.statuses and status not in rule.statuses:
+        return False
+    return all(_holds(condition, at(document, condition.field)) for condition in rule.conditions)
+
+
+def _holds(condition: Condition, value: Json) -> bool:
+    if value is None:
+        return False
+    if condition.contains is not None:
+        return condition.contains in _text(value)
+    return _text(value) in condition.values
+
+
+def _text(value: Json) -> str:
+    """A scalar as a person writes it; anything longer cut."""
+    text = str(value).lower() if isinstance(value, bool) else str(value)
+    return text if len(text) <= LONGEST_MESSAGE else text[: LONGEST_MESSAGE - 1] + "…"
+
+
+def _message(vendor: Vendor, document: Json) -> str:
+    for path in vendor.message_fields:
+        value = at(document, path)
+        if isinstance(value, str) and value:
+            return f": {_text(''.join(c if c.isprintable() else ' ' for c in value))}"
+    return ""
+
+
+def _request_id(vendor: Vendor, headers: Mapping[str, str], document: Json) -> str | None:
+    found = [headers.get(name) for name in vendor.request_id_headers]
+    found += [value if isinstance(value := at(document, path), str) else None for path in vendor.request_id_fields]
+    return next((value for value in found if value), None)
+
+
+def _wait_s(vendor: Vendor, headers: Mapping[str, str], document: Json, now: datetime) -> float | None:
+    """Seconds to wait: the header as seconds or as an HTTP date, else the body's own field."""
+    header = headers.get("retry-after", "").strip()
+    if header.isdecimal():
+        return float(header)
+    if header:
+        try:
+            until = parsedate_to_datetime(header)
+        except ValueError:
+            pass
+        else:
+            return max(0.0, (until.replace(tzinfo=until.tzinfo or UTC) - now).total_seconds())
+    seconds = at(document, vendor.retry_after_field) if vendor.retry_after_field else None
+    if isinstance(seconds, (int, float)) and not isinstance(seconds, bool) and 0 <= seconds < 10**9:
+        return float(seconds)
+    return None
+
+
+def _instant(value: Json) -> datetime | None:
+    """An instant as vendors write it: ISO 8601, or seconds since 1970."""
+    try:
+        if isinstance(value, str):
+            moment = datetime.fromisoformat(value)
+            return moment.replace(tzinfo=moment.tzinfo or UTC).astimezone(UTC)
+        if isinstance(value, int) and not isinstance(value, bool):
+            return datetime.fromtimestamp(value, UTC)
+    except (ValueError, OverflowError, OSError):
+        return None
+    return None

@@ -1,0 +1,113 @@
+"""Walks and requests: what is asked of a vendor, and by which key it is known for ever."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+import orjson
+
+from scraper.core.catalogue import CursorPagination, Endpoint, PagePagination, Role
+
+Params: TypeAlias = tuple[tuple[str, str], ...]
+"""Canonical parameters: sorted by name, values as they travel, case kept, documented defaults filled in."""
+
+
+def canonical(endpoint: Endpoint, stated: Mapping[str, str]) -> Params:
+    """A walk's parameters: what the job states, and the documented defaults; no page, size or cursor."""
+    of_pagination = {Role.PAGE, Role.PAGE_SIZE, Role.CURSOR}
+    values = {
+        parameter.name: parameter.default
+        for parameter in endpoint.parameters
+        if parameter.default is not None and parameter.role not in of_pagination
+    }
+    return tuple(sorted({**values, **stated}.items()))
+
+
+def _digest(length: int, *parts: object) -> str:
+    return hashlib.blake2b(orjson.dumps(parts), digest_size=length).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Walk:
+    """The pages of one endpoint with one set of parameters, in order.
+
+    A walk has the same id in every run; a run holds it once, whoever asks for it.
+    """
+
+    endpoint: Endpoint
+    params: Params
+    max_pages: int | None = None
+    """The job's own limit; ``None``: as far as the endpoint goes."""
+    crawls: tuple[str, ...] = ()
+    """Names of the crawls that ask for it."""
+    priority: int = 1
+    order: tuple[int, int, int] = (0, 0, 0)
+    """Crawl, parent's place, combination: where all else is equal, the smaller goes first."""
+    leftover: bool = False
+    """An earlier run of the job ended before it was complete."""
+    walk_id: str = field(init=False)
+    """Hash of vendor, endpoint and parameters: 16 hex digits."""
+
+    def __post_init__(self) -> None:
+        digest = _digest(8, self.endpoint.vendor, self.endpoint.name, self.params)
+        object.__setattr__(self, "walk_id", digest)
+
+    @property
+    def country(self) -> str | None:
+        """Upper case; ``None`` where the walk has no country or asks for all."""
+        value = self._value(Role.COUNTRY)
+        return value.upper() if value is not None else None
+
+    @property
+    def period_days(self) -> int | None:
+        value = self._value(Role.PERIOD_DAYS)
+        return int(value) if value is not None and value.isdecimal() else None
+
+    def _value(self, role: Role) -> str | None:
+        parameter = self.endpoint.with_role(role)
+        if parameter is None:
+            return None
+        value = dict(self.params).get(parameter.name)
+        return None if value in parameter.means_none else value
+
+    def request(self, page: int, cursor: str | None = None) -> Request:
+        """The request for one page of this walk; cursor walks name the cursor that the page before handed out."""
+        return Request(self, page, cursor)
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One billable call."""
+
+    walk: Walk
+    page: int
+    """1-based place in its walk."""
+    cursor: str | None = None
+    key: str = field(init=False)
+    """Hash of vendor, endpoint and all parameters: 32 hex digits, the same in every run."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "key", _digest(16, self.endpoint.vendor, self.endpoint.name, self.params))
+
+    @property
+    def endpoint(self) -> Endpoint:
+        return self.walk.endpoint
+
+    @property
+    def params(self) -> Params:
+        """All query parameters, as they travel."""
+        match self.endpoint.pagination:
+            case PagePagination() as pages:
+                paging = {pages.page_param: str(self.page), pages.size_param: str(pages.max_size)}
+            case CursorPagination() as cursors:
+                paging = {} if self.cursor is None else {cursors.cursor_param: self.cursor}
+        return tuple(sorted({**dict(self.walk.params), **paging}.items()))
+
+    @property
+    def label(self) -> str:
+        """For people: ``crawlora.hashtags country_code=US period=7 page 1``."""
+        stated = " ".join(f"{name}={value}" for name, value in self.walk.params)
+        return f"{self.endpoint.full_name} {stated} page {self.page}".replace("  ", " ")

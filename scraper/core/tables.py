@@ -1,0 +1,153 @@
+"""What the archive's tables are made of: the columns that all share, and the SELECTs that give each its own.
+
+A table is a file ``<name>.sql``: one SELECT over a relation named ``pages``, of the columns `SELECT_INPUT`, that gives
+at most one row for each record and none for a record that lacks its key. Its comments are read as documentation:
+
+- the comment lines at the head of the file are the table's description;
+- ``… AS name, -- meaning`` at the end of a line is the meaning of column ``name``.
+
+Columns of `COMMON_COLUMNS` need no comment of their own.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from hashlib import sha256
+
+from scraper.core.catalogue import Endpoint
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A declared column; ``type`` is DuckDB's name for it."""
+
+    name: str
+    type: str
+    meaning: str
+
+
+PATH_COLUMNS = (
+    Column("vendor", "VARCHAR", "who sold the answer; stands in the path only"),
+    Column("date", "DATE", "UTC day of snapshot_at; stands in the path only"),
+)
+"""Inside the files as well, pyarrow and pandas would refuse the directory."""
+
+_WALK_COLUMNS = (
+    Column("endpoint", "VARCHAR", "full name of the endpoint: crawlora.hashtags"),
+    Column("run_id", "VARCHAR", "the run that bought the page"),
+    Column("walk_id", "VARCHAR", "the walk that the page belongs to: one endpoint, one set of parameters"),
+    Column("request_key", "VARCHAR", "the request that was paid: joins a row to its page"),
+    Column("snapshot_at", "TIMESTAMP", "UTC, when the walk's first request was reserved: the same in all its rows"),
+    Column("observed_at", "TIMESTAMP", "UTC, when this answer had been received"),
+    Column("country", "VARCHAR", "the walk's country, upper case; the record's own where the walk has none"),
+    Column("period_days", "BIGINT", "the window of the board in days; null where the endpoint has none"),
+    Column("page", "BIGINT", "1-based place of the page in its walk"),
+)
+_POSITION = Column("position", "BIGINT", "1-based place of the record in its page")
+
+COMMON_COLUMNS = (*PATH_COLUMNS, *_WALK_COLUMNS, _POSITION)
+"""What every typed table starts with."""
+
+PAGES_TABLE = "pages"
+PAGES_DESCRIPTION = "One paid answer, as it came: what every other table is made from."
+PAGES_COLUMNS = (
+    *_WALK_COLUMNS,
+    Column("parameters", "VARCHAR", "JSON object of the request's parameters"),
+    Column("http_status", "BIGINT", "HTTP status of the answer"),
+    Column("outcome", "VARCHAR", "what the request met: ok, empty, in_band_error …; only ok pages feed tables"),
+    Column("error", "VARCHAR", "why the page cannot be read; null: it can"),
+    Column("body", "BLOB", "the bytes as they came"),
+)
+"""Columns of the raw table's files, beside the path's."""
+
+SELECT_INPUT = (
+    PATH_COLUMNS[0],
+    *_WALK_COLUMNS,
+    Column("parameters", "VARCHAR", "JSON object of the request's parameters"),
+    Column("parent_id", "VARCHAR", "value of the parameter that a parent crawl fills (a hashtag's id); else null"),
+    Column("records", "VARCHAR", "JSON list of the page's records, taken from where the vendor's file says they stand"),
+)
+"""The relation ``pages`` that a table's SELECT reads. ``country`` is the walk's alone here."""
+
+
+@dataclass(frozen=True, slots=True)
+class TableSelect:
+    """A typed table: the SELECT that makes it and what its columns mean."""
+
+    name: str
+    sql: str
+    hash: str
+    """Of the SQL without comments and spacing: a comment rebuilds nothing."""
+    description: str
+    columns: Mapping[str, str]
+    """Column → meaning, in the file's order."""
+
+    def meaning(self, column: str) -> str:
+        """The file's own words for a column, else those of the common columns, else nothing."""
+        return self.columns.get(column) or COMMON_MEANINGS.get(column, "")
+
+
+COMMON_MEANINGS: Mapping[str, str] = {column.name: column.meaning for column in COMMON_COLUMNS}
+
+_TOKEN = re.compile(
+    r"""(?P<text>'(?:[^']|'')*'|"(?:[^"]|"")*"|\$\$.*?\$\$) | (?P<gap>(?:--[^\n]*|/\*.*?\*/|\s)+)""",
+    re.DOTALL | re.VERBOSE,
+)
+_MEANING = re.compile(r'\bAS "?(\w+)"?,?[ \t]+--[ \t]*(\S[^\n]*)')
+_HEAD = re.compile(r"(?:[ \t]*--[^\n]*\n|[ \t]*\n)*")
+
+
+def table_select(name: str, text: str) -> TableSelect:
+    """The table that the text of its ``.sql`` file declares."""
+    head = _HEAD.match(text)
+    lines = head.group().splitlines() if head else []
+    return TableSelect(
+        name=name,
+        sql=text,
+        hash=_digest(bare_sql(text)),
+        description=" ".join(line.strip().lstrip("-").strip() for line in lines).strip(),
+        columns={column: meaning.strip() for column, meaning in _MEANING.findall(text)},
+    )
+
+
+def bare_sql(text: str) -> str:
+    """SQL with each run of spacing and comments as one blank; quoted text is left alone."""
+    return _TOKEN.sub(lambda token: token["text"] or " ", text).strip().rstrip(";").rstrip()
+
+
+def empty_relation(columns: Iterable[Column]) -> str:
+    """A SELECT of these columns and no rows: what a table's schema is asked of."""
+    fields = ", ".join(f'NULL::{column.type} AS "{column.name}"' for column in columns)
+    return f"SELECT {fields} WHERE false"
+
+
+def over_no_pages(table: TableSelect) -> str:
+    """The table's SELECT over an empty input: it has the table's columns, and no rows."""
+    return f"WITH pages AS ({empty_relation(SELECT_INPUT)}) SELECT * FROM ({bare_sql(table.sql)})"  # noqa: S608
+
+
+def derivation_hash(table: TableSelect, endpoints: Iterable[Endpoint]) -> str:
+    """What a part of the table depends on beside its pages: the SELECT, and where the records stand that feed it.
+
+    A corrected path in a vendor's file thus rebuilds the table as a changed SELECT does.
+    """
+    feeds = sorted(
+        (endpoint.full_name, endpoint.records.path, endpoint.records.nested_in or "", _parent_name(endpoint))
+        for endpoint in endpoints
+        if endpoint.table == table.name
+    )
+    return _digest(repr((table.hash, feeds)))
+
+
+PAGES_HASH = sha256(empty_relation(PAGES_COLUMNS).encode()).hexdigest()[:16]
+
+
+def _parent_name(endpoint: Endpoint) -> str:
+    parent = endpoint.parent_parameter
+    return parent.name if parent else ""
+
+
+def _digest(text: str) -> str:
+    return sha256(text.encode()).hexdigest()[:16]
