@@ -1,0 +1,238 @@
+"""``configs/*.toml``: job files, and ``accounts.toml`` beside them, into a `Job`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import timedelta
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, ValidationError
+
+from scraper.core.catalogue import Catalogue, Charge, Vendor
+from scraper.core.errors import ConfigurationError, Fault
+from scraper.core.jobs import NAME, Account, Crawl, Job, crawl_faults, nearest
+from scraper.core.subscriptions import Subscription
+from scraper.io.config_files.validation import FileModel, read_toml, validate, validate_what_can_be
+
+ACCOUNTS_FILE = "accounts.toml"
+_DURATION = re.compile(r"([0-9]+)\s*([smhd])")
+_UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+
+Value = bool | int | str
+Positive = Annotated[int, Field(ge=1)]
+JobName = Annotated[str, Field(pattern=f"^{NAME.pattern}$")]
+
+
+class AccountTable(FileModel):
+    """``[accounts.<vendor>]``: the plan you are on, and any limit stated instead or on top of it."""
+
+    name: JobName = Field(default="default", description="account's name, where you have several with one vendor")
+    plan: str | None = Field(default=None, description="a plan of the vendor's file; default: its first")
+    credits_per_month: Annotated[int, Field(ge=0)] | None = Field(default=None, description="credits of a month")
+    credits_per_day: Annotated[int, Field(ge=0)] | None = Field(default=None, description="credits of a UTC day")
+    requests_per_minute: Positive | None = Field(default=None, description="requests that may start in 60 seconds")
+    requests_per_second: Positive | None = Field(default=None, description="requests that may start in a second")
+    month_starts_on: Annotated[int, Field(ge=1, le=31)] = Field(default=1, description="UTC day on which credits renew")
+    key_env: str | None = Field(
+        default=None, description="environment variable that holds the key, never the key itself"
+    )
+    overage: bool = Field(default=False, description="true: credits past the plan are bought, up to max_overage_usd")
+    max_overage_usd: str | None = Field(default=None, description='dollars a month that overage may cost: "5.00"')
+    failed_requests: Literal["charged", "free"] | None = Field(
+        default=None, description="what you know of failed requests where the vendor documents nothing"
+    )
+
+
+class CrawlTable(FileModel):
+    """``[[crawl]]``: one endpoint, swept over parameters."""
+
+    endpoint: str = Field(description="full name of an endpoint: crawlora.hashtags")
+    name: JobName | None = Field(default=None, description="default: the endpoint's; needed where two crawls share one")
+    params: dict[str, Value | list[Value]] = Field(default={}, description="parameters; a list sweeps: a walk for each")
+    max_pages: Positive | None = Field(default=None, description="pages of one walk; default: as far as it goes")
+    max_items: Positive | None = Field(default=None, description="rows of one walk, rounded up to whole pages")
+    priority: int = Field(default=1, description="higher is bought first when the budget is short")
+    each: str | None = Field(
+        default=None, description="parent crawl, by name: a walk for each distinct id that it finds"
+    )
+    top: Positive | None = Field(default=None, description="only the best parents over all boards, by rank, then views")
+    top_per_board: Positive | None = Field(default=None, description="only the best parents of each board")
+
+
+class JobFile(FileModel):
+    """A job."""
+
+    name: JobName = Field(description="the job's name; run ids carry it")
+    budget: Positive = Field(description="credits that one run may spend, a hard ceiling")
+    max_age: str | None = Field(default=None, description='a complete walk younger than this is reused: "20h", "2d"')
+    resume_within: str = Field(default="24h", description="an open run that began within this is gone on with")
+    accounts: dict[str, AccountTable] = {}
+    crawl: Annotated[list[CrawlTable], Field(min_length=1)]
+
+
+class AccountsFile(FileModel):
+    """``accounts.toml``: the accounts of all jobs beside it."""
+
+    accounts: dict[str, AccountTable]
+
+
+def read_job(path: Path, catalogue: Catalogue, budget: int | None = None) -> Job:
+    """The job of a file, with the accounts of ``accounts.toml`` beside it. ConfigurationError: all faults at once.
+
+    `budget`: takes the place of the file's.
+    """
+    file, faults = validate_what_can_be(JobFile, read_toml(path), str(path))
+    if file is None:
+        raise ConfigurationError(faults)
+    accounts_path = path.parent / ACCOUNTS_FILE
+    tables = dict(file.accounts)
+    wheres = dict.fromkeys(tables, str(path))
+    if accounts_path.exists() and accounts_path != path:
+        for vendor, table in validate(AccountsFile, read_toml(accounts_path), str(accounts_path)).accounts.items():
+            tables.setdefault(vendor, table)
+            wheres.setdefault(vendor, str(accounts_path))
+    faults += _conflicts(path, file.accounts)
+    accounts: dict[str, Account] = {}
+    for vendor, table in tables.items():
+        at = f"{wheres[vendor]}: accounts.{vendor}"
+        if vendor not in catalogue.vendors:
+            faults.append(Fault(at, f"no such vendor{nearest(vendor, catalogue.vendors)}"))
+            continue
+        account, account_faults = _account(catalogue.vendors[vendor], table, at)
+        accounts[vendor] = account
+        faults += account_faults
+    crawls, crawl_problems = _crawls(file, str(path), catalogue)
+    faults += crawl_problems
+    durations = {key: _duration(getattr(file, key), f"{path}: {key}", faults) for key in ("max_age", "resume_within")}
+    if faults:
+        raise ConfigurationError(faults)
+    for name in {crawl.endpoint.vendor for crawl in crawls} - accounts.keys():
+        accounts[name] = _account(catalogue.vendors[name], AccountTable(), "")[0]
+    return Job(
+        name=file.name,
+        budget=file.budget if budget is None else budget,
+        crawls=tuple(crawls),
+        accounts=accounts,
+        max_age=durations["max_age"],
+        resume_within=durations["resume_within"] or timedelta(hours=24),
+    )
+
+
+def _crawls(file: JobFile, where: str, catalogue: Catalogue) -> tuple[list[Crawl], list[Fault]]:
+    faults: list[Fault] = []
+    named: dict[str, tuple[str, Crawl]] = {}
+    for index, table in enumerate(file.crawl):
+        at = f"{where}: crawl[{index}]"
+        endpoint = catalogue.endpoint(table.endpoint)
+        if endpoint is None:
+            known = [endpoint.full_name for endpoint in catalogue.endpoints]
+            hint = f"no such endpoint{nearest(table.endpoint, known)}; known are {', '.join(known)}"
+            faults.append(Fault(f"{at}.endpoint", hint))
+            continue
+        name = table.name or table.endpoint
+        if name in named:
+            faults.append(Fault(f"{at}.name", f"two crawls are named {name!r}: give one a name of its own"))
+        crawl = Crawl(
+            name=name,
+            endpoint=endpoint,
+            params={key: _values(value) for key, value in table.params.items()},
+            max_pages=table.max_pages,
+            max_items=table.max_items,
+            priority=table.priority,
+            each=table.each,
+            top=table.top,
+            top_per_board=table.top_per_board,
+        )
+        named[name] = (at, crawl)
+    crawls = {name: crawl for name, (_, crawl) in named.items()}
+    for at, crawl in named.values():
+        unknown_parent = crawl.each is not None and crawl.each not in crawls and len(crawls) < len(file.crawl)
+        if not unknown_parent:  # else its parent is the crawl whose own fault is told already
+            faults += crawl_faults(at, crawl, catalogue, crawls)
+    return list(crawls.values()), faults
+
+
+def _values(value: Value | list[Value]) -> tuple[str, ...]:
+    values = value if isinstance(value, list) else [value]
+    return tuple(str(item).lower() if isinstance(item, bool) else str(item) for item in values)
+
+
+def _duration(text: str | None, where: str, faults: list[Fault]) -> timedelta | None:
+    if text is None:
+        return None
+    found = _DURATION.fullmatch(text.strip())
+    if found is None:
+        faults.append(Fault(where, f'{text!r} is no duration like "90s", "30m", "20h" or "2d"'))
+        return None
+    return timedelta(seconds=int(found[1]) * _UNITS_S[found[2]])
+
+
+def _account(vendor: Vendor, table: AccountTable, where: str) -> tuple[Account, list[Fault]]:
+    faults: list[Fault] = []
+    plans = {plan.name: plan for plan in vendor.plans}
+    if table.plan is not None and table.plan not in plans:
+        hint = f"{vendor.name} has no plan {table.plan!r}{nearest(table.plan, plans)}; it has {', '.join(plans)}"
+        faults.append(Fault(f"{where}.plan", hint))
+    subscription = _with_stated_limits(plans.get(table.plan or "", vendor.plans[0]), table)
+    if table.overage:
+        dollars = _dollars(table.max_overage_usd)
+        if dollars is None:
+            faults.append(
+                Fault(f"{where}.max_overage_usd", 'overage = true needs the most it may cost a month: "5.00"')
+            )
+        if subscription.overage_usd_per_1000 is None:
+            faults.append(Fault(f"{where}.overage", f"{vendor.name} sells no overage on plan {subscription.name}"))
+        subscription = replace(subscription, overage=True, max_overage_usd=dollars)
+    account = Account(
+        vendor=vendor.name,
+        subscription=subscription,
+        key_env=table.key_env or vendor.key_env,
+        name=table.name,
+        failed_requests=None if table.failed_requests is None else Charge(table.failed_requests),
+    )
+    return account, faults
+
+
+def _dollars(text: str | None) -> Decimal | None:
+    try:
+        return None if text is None else Decimal(text)
+    except InvalidOperation:
+        return None
+
+
+def _with_stated_limits(plan: Subscription, table: AccountTable) -> Subscription:
+    limits = ("credits_per_month", "credits_per_day", "requests_per_minute", "requests_per_second")
+    stated: dict[str, Any] = {key: getattr(table, key) for key in limits if getattr(table, key) is not None}
+    rates = {"requests_per_minute", "requests_per_second"}
+    replaced = set(stated)
+    if rates & set(stated):  # a rate that is known takes the place of one that was only assumed
+        stated = {**dict.fromkeys(rates & set(plan.assumed)), **stated}
+        replaced |= rates
+    assumed = tuple(key for key in plan.assumed if key not in replaced)
+    return replace(plan, **stated, month_starts_on=table.month_starts_on, assumed=assumed)
+
+
+def _conflicts(path: Path, accounts: Mapping[str, AccountTable]) -> list[Fault]:
+    """Files beside this one that state other limits for the same account: an account has one truth."""
+    faults = []
+    for other in sorted(path.parent.glob("*.toml")):
+        if other.resolve() == path.resolve():
+            continue
+        try:
+            tables = read_toml(other).get("accounts", {})
+            theirs = {vendor: AccountTable.model_validate(table) for vendor, table in tables.items()}
+        except (ConfigurationError, ValidationError, AttributeError):
+            continue  # not a file of ours, or one whose own run will tell
+        for vendor, mine in accounts.items():
+            their = theirs.get(vendor)
+            if their is None or their.name != mine.name or their == mine:
+                continue
+            differing = [f for f in AccountTable.model_fields if getattr(mine, f) != getattr(their, f)]
+            said = ", ".join(f"{key} = {getattr(mine, key)!r} here, {getattr(their, key)!r} there" for key in differing)
+            where = f"{path}: accounts.{vendor}"
+            faults.append(Fault(where, f"{other} states otherwise for the same account ({said}); state it once"))
+    return faults

@@ -1,0 +1,340 @@
+"""``scraper/vendors/*.toml`` and ``configs/vendors/*.toml`` into the catalogue.
+
+A file in ``configs/vendors/`` adds a vendor, or is laid over the packaged vendor of that name: tables are merged key by
+key, so a new endpoint is one table and a corrected figure is one line.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Mapping
+from datetime import date
+from decimal import Decimal, InvalidOperation
+from importlib import resources
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
+
+from pydantic import Field
+
+from scraper.core.catalogue import (
+    Catalogue,
+    Charge,
+    ChargeRule,
+    Condition,
+    CursorPagination,
+    Endpoint,
+    ErrorRule,
+    OutcomeKind,
+    PagePagination,
+    Pagination,
+    Parameter,
+    QuotaScope,
+    Records,
+    Role,
+    Source,
+    Vendor,
+)
+from scraper.core.errors import ConfigurationError, Fault
+from scraper.core.subscriptions import Subscription
+from scraper.io.config_files.validation import FileModel, read_toml, validate
+
+Scalar = str | int
+Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
+Credit = Annotated[int, Field(ge=0)]
+Positive = Annotated[int, Field(ge=1)]
+
+
+class SourceTable(FileModel):
+    document: str
+    read_on: date
+
+
+class ChargeTable(FileModel):
+    source: str
+    ok: Literal["charged", "presumed"]
+    empty: Literal["charged", "free", "presumed"]
+    failed_2xx: Literal["charged", "free", "presumed"]
+    refused: Literal["charged", "free", "presumed"]
+
+
+class PlanTable(FileModel):
+    source: str
+    usd_per_month: str | None = None
+    credits_per_month: Credit | None = None
+    credits_per_day: Credit | None = None
+    requests_per_minute: Positive | None = None
+    requests_per_second: Positive | None = None
+    overage_usd_per_1000: str | None = None
+    assumed: list[str] = []
+
+
+class ConditionTable(FileModel):
+    field: str
+    is_: Scalar | list[Scalar] | None = Field(default=None, alias="is")
+    contains: str | None = None
+
+
+class ErrorTable(FileModel):
+    source: str
+    status: int | list[int] | None = None
+    when: list[ConditionTable] = []
+    outcome: Literal[
+        "in_band_error", "rate_limited", "quota_exhausted", "auth_rejected", "endpoint_denied", "bad_request", "gone",
+        "upstream_error", "malformed",
+    ]  # fmt: skip
+    scope: Literal["day", "month", "unstated"] = "unstated"
+    note: str = ""
+
+
+class RecordsTable(FileModel):
+    path: str
+    id: str
+    nested_in: str | None = None
+    rank: str | None = None
+    views: str | None = None
+
+
+class PagePaginationTable(FileModel):
+    kind: Literal["page"]
+    page_param: str
+    size_param: str
+    max_size: Positive
+    max_page: Positive | None = None
+    page_field: str
+    size_field: str
+    total_field: str
+    has_more_field: str
+
+
+class CursorPaginationTable(FileModel):
+    kind: Literal["cursor"]
+    cursor_param: str
+    cursor_field: str
+    has_more_field: str
+    rows_per_page: Positive
+
+
+class ParameterTable(FileModel):
+    type: Literal["integer", "string"]
+    description: str
+    allowed: list[Scalar] = []
+    default: Scalar | None = None
+    means_none: list[str] = []
+    required: bool = False
+    ignored: bool = False
+    role: Literal["country", "period_days", "page", "page_size", "cursor"] | None = None
+    parent_id: str | None = None
+
+
+class EndpointTable(FileModel):
+    source: str
+    path: Annotated[str, Field(pattern=r"^/[A-Za-z0-9_/.-]*$")]
+    summary: str
+    cost: Positive
+    table: Name
+    status: Literal["documented", "gone"]
+    status_since: date
+    note: str = ""
+    typical_total: Positive | None = None
+    success: list[ConditionTable]
+    records: RecordsTable
+    pagination: Annotated[PagePaginationTable | CursorPaginationTable, Field(discriminator="kind")]
+    parameters: dict[Name, ParameterTable]
+
+
+class VendorFile(FileModel):
+    name: Name
+    title: str
+    base_url: str
+    auth_header: Annotated[str, Field(pattern=r"^[A-Za-z0-9-]+$")]
+    auth_format: Annotated[str, Field(pattern=r"\{key\}")]
+    key_env: Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9_]*$")]
+    source: str
+    request_id_fields: list[str] = []
+    request_id_headers: list[str] = []
+    message_fields: list[str] = []
+    retry_after_field: str | None = None
+    resets_at_field: str | None = None
+    sources: dict[str, SourceTable]
+    charge: ChargeTable
+    plans: Annotated[dict[Name, PlanTable], Field(min_length=1)]
+    errors: list[ErrorTable] = []
+    endpoints: dict[Name, EndpointTable]
+
+
+def read_catalogue(configs: Path | None = None) -> Catalogue:
+    """The packaged vendors, with the files of ``<configs>/vendors/`` laid over. ConfigurationError: all faults."""
+    contents: dict[str, tuple[str, dict[str, Any]]] = {}
+    with resources.as_file(resources.files("scraper") / "vendors") as packaged:
+        for path in sorted(packaged.glob("*.toml")):
+            contents[path.stem] = (f"scraper/vendors/{path.name}", read_toml(path))
+    for path in sorted((configs / "vendors").glob("*.toml")) if configs is not None else ():
+        where, below = contents.get(path.stem, (str(path), {}))
+        contents[path.stem] = (str(path) if not below else f"{path} over {where}", _laid_over(below, read_toml(path)))
+    vendors: dict[str, Vendor] = {}
+    faults: list[Fault] = []
+    for stem, (where, content) in contents.items():
+        try:
+            vendors[stem] = _vendor(validate(VendorFile, content, where), where, stem)
+        except ConfigurationError as failure:
+            faults += failure.faults
+    if faults:
+        raise ConfigurationError(faults)
+    return Catalogue(vendors)
+
+
+def _laid_over(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    merged = dict(below)
+    for key, value in above.items():
+        known = merged.get(key)
+        both_tables = isinstance(known, dict) and isinstance(value, dict)
+        merged[key] = _laid_over(known, value) if both_tables else value  # type: ignore[arg-type]
+    return merged
+
+
+def url_fault(url: str) -> str | None:
+    """What is wrong with a vendor's address: a key goes over TLS, or to this machine only."""
+    parts = urlsplit(url)
+    if parts.scheme == "https" and parts.hostname:
+        return None
+    if parts.scheme != "http" or not parts.hostname:
+        return f"{url!r} is no address of the form https://host/path"
+    if is_loopback(parts.hostname):
+        return None
+    return f"{url!r} would send the key unencrypted: use https (plain http only to 127.0.0.1, ::1 or localhost)"
+
+
+def is_loopback(host: str) -> bool:
+    """Whether this host is this machine."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _vendor(file: VendorFile, where: str, stem: str) -> Vendor:
+    faults = [] if file.name == stem else [Fault(f"{where}: name", f"the file is named {stem}, and says {file.name!r}")]
+    faults += [Fault(f"{where}: base_url", fault) for fault in [url_fault(file.base_url)] if fault]
+    sourced: dict[str, str] = {"": file.source, "charge": file.charge.source}
+    sourced |= {f"plans.{name}": plan.source for name, plan in file.plans.items()}
+    sourced |= {f"errors[{n}]": rule.source for n, rule in enumerate(file.errors)}
+    sourced |= {f"endpoints.{name}": endpoint.source for name, endpoint in file.endpoints.items()}
+    for key, name in sourced.items():
+        if name not in file.sources:
+            at = f"{where}: {key}.source" if key else f"{where}: source"
+            faults.append(Fault(at, f"{name!r} is not in [sources], which has {', '.join(file.sources)}"))
+    for name, plan in file.plans.items():
+        for key in ("usd_per_month", "overage_usd_per_1000"):
+            if (text := getattr(plan, key)) is not None and _dollars(text) is None:
+                faults.append(Fault(f"{where}: plans.{name}.{key}", f'{text!r} is no amount of dollars like "0.75"'))
+    if faults:
+        raise ConfigurationError(faults)
+    sources = {name: Source(table.document, table.read_on) for name, table in file.sources.items()}
+    return Vendor(
+        name=file.name,
+        title=file.title,
+        base_url=file.base_url.rstrip("/"),
+        auth_header=file.auth_header,
+        auth_format=file.auth_format,
+        key_env=file.key_env,
+        plans=tuple(_subscription(name, plan) for name, plan in file.plans.items()),
+        charge=_charge_rule(file.charge, sources),
+        error_rules=tuple(_error_rule(rule, sources) for rule in file.errors),
+        endpoints=tuple(_endpoint(file.name, name, table, sources) for name, table in file.endpoints.items()),
+        request_id_fields=tuple(file.request_id_fields),
+        request_id_headers=tuple(file.request_id_headers),
+        retry_after_field=file.retry_after_field,
+        resets_at_field=file.resets_at_field,
+        message_fields=tuple(file.message_fields),
+        source=sources[file.source],
+    )
+
+
+def _dollars(text: str | None) -> Decimal | None:
+    try:
+        amount = None if text is None else Decimal(text)
+    except InvalidOperation:
+        return None
+    return amount if amount is not None and amount.is_finite() and amount >= 0 else None
+
+
+def _subscription(name: str, plan: PlanTable) -> Subscription:
+    return Subscription(
+        name=name,
+        credits_per_month=plan.credits_per_month,
+        credits_per_day=plan.credits_per_day,
+        requests_per_minute=plan.requests_per_minute,
+        requests_per_second=plan.requests_per_second,
+        usd_per_month=_dollars(plan.usd_per_month),
+        overage_usd_per_1000=_dollars(plan.overage_usd_per_1000),
+        assumed=tuple(plan.assumed),
+    )
+
+
+def _charge_rule(table: ChargeTable, sources: Mapping[str, Source]) -> ChargeRule:
+    charges = {key: Charge(getattr(table, key)) for key in ("ok", "empty", "failed_2xx", "refused")}
+    return ChargeRule(**charges, source=sources[table.source])
+
+
+def _listed(value: Scalar | list[Scalar] | None) -> tuple[str, ...]:
+    if value is None:
+        return ()
+    return tuple(str(item) for item in (value if isinstance(value, list) else [value]))
+
+
+def _condition(table: ConditionTable) -> Condition:
+    return Condition(table.field, _listed(table.is_), table.contains)
+
+
+def _error_rule(table: ErrorTable, sources: Mapping[str, Source]) -> ErrorRule:
+    statuses = table.status if isinstance(table.status, list) else [] if table.status is None else [table.status]
+    return ErrorRule(
+        outcome=OutcomeKind(table.outcome),
+        statuses=tuple(statuses),
+        conditions=tuple(_condition(condition) for condition in table.when),
+        scope=QuotaScope(table.scope),
+        note=table.note,
+        source=sources[table.source],
+    )
+
+
+def _pagination(table: PagePaginationTable | CursorPaginationTable) -> Pagination:
+    if isinstance(table, PagePaginationTable):
+        return PagePagination(**table.model_dump(exclude={"kind"}))
+    return CursorPagination(**table.model_dump(exclude={"kind"}))
+
+
+def _parameter(name: str, table: ParameterTable) -> Parameter:
+    return Parameter(
+        name=name,
+        type=table.type,
+        description=table.description,
+        allowed=_listed(list(table.allowed)),
+        default=None if table.default is None else str(table.default),
+        means_none=tuple(table.means_none),
+        required=table.required,
+        ignored=table.ignored,
+        role=None if table.role is None else Role(table.role),
+        parent_id=table.parent_id,
+    )
+
+
+def _endpoint(vendor: str, name: str, table: EndpointTable, sources: Mapping[str, Source]) -> Endpoint:
+    return Endpoint(
+        vendor=vendor,
+        name=name,
+        path=table.path,
+        summary=table.summary,
+        cost=table.cost,
+        parameters=tuple(_parameter(key, parameter) for key, parameter in table.parameters.items()),
+        pagination=_pagination(table.pagination),
+        records=Records(**table.records.model_dump()),
+        table=table.table,
+        success=tuple(_condition(condition) for condition in table.success),
+        status=table.status,
+        status_since=table.status_since,
+        source=sources[table.source],
+        typical_total=table.typical_total,
+        note=table.note,
+    )

@@ -1,0 +1,42 @@
+-- A hashtag's place on a board: one row for each record of a trending-hashtags page.
+WITH listed AS (
+  SELECT *, from_json(records, '[{
+    "hashtag_id": "VARCHAR", "hashtag_name": "VARCHAR",
+    "country_info": {"id": "VARCHAR", "value": "VARCHAR", "label": "VARCHAR"},
+    "industry_info": {"id": "VARCHAR", "value": "VARCHAR", "label": "VARCHAR"},
+    "is_promoted": "BOOLEAN", "trending_type": "BIGINT", "publish_cnt": "BIGINT", "video_views": "BIGINT",
+    "rank": "BIGINT", "rank_diff": "BIGINT", "rank_diff_type": "BIGINT",
+    "trend": [{"time": "BIGINT", "value": "DOUBLE"}],
+    "creators": [{"nick_name": "VARCHAR", "avatar_url": "VARCHAR"}]
+  }]') AS list
+  FROM pages
+),
+places AS (
+  SELECT * EXCLUDE (list, records), unnest(list) AS record, generate_subscripts(list, 1) AS position FROM listed
+)
+SELECT
+  endpoint, run_id, walk_id, request_key, snapshot_at, observed_at,
+  coalesce(country, nullif(upper(record.country_info.id), '')) AS country,
+  period_days, page, position,
+  record.hashtag_id AS hashtag_id, -- the hashtag's id at TikTok, the one that the posts endpoint takes
+  record.hashtag_name AS hashtag_name, -- the hashtag without its #; one name may have several ids
+  record.rank AS rank, -- place on the board, 1 is best
+  record.rank_diff AS rank_diff, -- places moved since the last board, unsigned: its direction is in rank_diff_type
+  record.rank_diff_type AS rank_diff_type, -- 1 up, 2 unchanged, 3 down, 4 new on the board; other values as they came
+  record.publish_cnt AS publish_cnt, -- posts published with it inside the window
+  record.video_views AS video_views, -- views of its videos inside the window
+  record.industry_info.id AS industry_id, -- first-level industry, 22000000000; null where none is named
+  record.industry_info.value AS industry_name, -- the industry in words
+  record.industry_info.label AS industry_label, -- the industry's label, label_22000000000
+  record.country_info.id AS country_code, -- the record's own country as it came, whatever the walk asked for
+  record.country_info.value AS country_name, -- the record's own country in words
+  record.country_info.label AS country_label, -- the record's own country, the vendor's label
+  record.is_promoted AS is_promoted, -- an advertiser paid for the place
+  record.trending_type AS trending_type, -- undocumented, met in a few records
+  list_transform(record.trend, lambda point: {
+    'time': CASE WHEN point.time BETWEEN 0 AND 253402300799 THEN make_timestamp(point.time * 1000000) END,
+    'value': point.value
+  }) AS trend, -- popularity by UTC day, 0 to 1 of the window's own maximum: not comparable between hashtags
+  record.creators AS creators, -- up to three creators who use it
+FROM places
+WHERE nullif(record.hashtag_id, '') IS NOT NULL AND nullif(record.hashtag_name, '') IS NOT NULL AND record.rank IS NOT NULL
