@@ -1,0 +1,11 @@
+"""Both vendors played on a local port: a second reading of their pages (read 2026-11-21), with seeded data.
+
+Written from the vendors' documents alone, without the project's own vendor files and parsers: a test that holds one
+against the other would otherwise agree with every misreading. Plans and prices come in as `Subscription` values.
+"""
+
+from scraper.sandbox.metering import AccountPage
+from scraper.sandbox.records import Record
+from scraper.sandbox.server import Sandbox, Served, serve
+
+__all__ = ["AccountPage", "Record", "Sandbox", "Served", "serve"]

@@ -1,0 +1,195 @@
+"""Crawlora as played: routes, envelopes, clamps and refusals from its endpoint pages, read 2026-11-21.
+
+Not on those pages, so chosen here: 20 records where no `limit` is asked for or it is below 1; creators by followers
+where no `sort_by` is asked for; all countries where none is asked for; 402 for the month's credits and 429 for the
+day's; the texts of 401 and 404.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from http import HTTPStatus
+
+from scraper.core.units import Credits, iso_utc
+from scraper.sandbox.answers import Answer, Asked, InvalidParameterError, Route
+from scraper.sandbox.metering import Limit, Rejected
+from scraper.sandbox.records import Record
+from scraper.sandbox.records.creators import SORT_ORDERS, CreatorBoards
+from scraper.sandbox.records.hashtags import HashtagBoards
+from scraper.sandbox.records.posts import PostFeeds
+
+LAST_PAGE = 10
+LARGEST_LIMIT = 100
+"""`page` is clamped to 1–10 and `limit` to at most 100, without a word."""
+DEFAULT_LIMIT = 20
+"""Undocumented: our choice."""
+HIDDEN_EVERY = 31
+"""A cursor counts posts that are not shown as well, here every 31st: it is no multiple of the page size (documented
+example: 93), so a client that works it out instead of handing it back goes wrong."""
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Which part of a board a request is answered with, clamped."""
+
+    page: int
+    size: int
+
+    @property
+    def start(self) -> int:
+        """Place of its first record, from 0."""
+        return (self.page - 1) * self.size
+
+
+class Crawlora:
+    """The three routes that Crawlora sells."""
+
+    name = "crawlora"
+    prefix = "/api/v1"
+    credit_cost: Credits = 8
+    routes: Mapping[str, Route]
+
+    def __init__(self, hashtags: HashtagBoards, creators: CreatorBoards, posts: PostFeeds) -> None:
+        self._hashtags, self._creators, self._posts = hashtags, creators, posts
+        self.routes = {
+            f"{self.prefix}/tiktok/popular-trend/hashtag": self._trending_hashtags,
+            f"{self.prefix}/tiktok/popular-trend/creator": self._trending_creators,
+            f"{self.prefix}/tiktok/hashtags": self._hashtag_posts,
+        }
+
+    def key_in(self, headers: Mapping[str, str]) -> str | None:
+        """The key travels in `x-api-key`."""
+        return headers.get("x-api-key")
+
+    def headers(self, request_id: str, starts_left: int | None) -> Mapping[str, str]:
+        """The two headers that its pages and SDKs name."""
+        stated = {} if starts_left is None else {"X-RateLimit-Per-Second-Remaining": str(starts_left)}
+        return {"x-request-id": request_id, **stated}
+
+    def unauthorized(self, key: str | None) -> Answer:
+        """A 401."""
+        return _refusal(401, "API key required" if key is None else "Invalid API key")
+
+    def invalid(self, fault: InvalidParameterError) -> Answer:
+        """A 400 with the documented words."""
+        return _refusal(400, f"Invalid input: {fault.parameter}")
+
+    def failed(self, status: int) -> Answer:
+        """Documented for 500: "Internal server error"; the others in the same style."""
+        return _refusal(status, HTTPStatus(status).phrase.capitalize())
+
+    def rejected(self, rejected: Rejected) -> Answer:
+        """The documented rejection body.
+
+        The HTTP status of each reason is not documented. Assumed: 402 for the month's credits, 429 for the day's and
+        for the rates. A client has to go by `data.reason`.
+        """
+        status, message, reason, scope = _REASONS[rejected.limit]
+        plan = rejected.subscription
+        data = {
+            "reason": reason,
+            "reset_scope": scope,
+            "resets_at": iso_utc(rejected.resets_at),
+            "retry_after_seconds": rejected.wait_s,
+            "credit_cost": rejected.credit_cost,
+            "credits_included": plan.credits_per_month,
+            "credits_used": rejected.used_this_month,
+            "credits_remaining": _left(plan.month_limit, rejected.used_this_month),
+            "daily_credit_limit": plan.credits_per_day,
+            "daily_credits_used": rejected.used_today,
+            "daily_credits_remaining": _left(plan.credits_per_day, rejected.used_today),
+            "plan": plan.name,
+            "rate_limit_per_minute": plan.requests_per_minute,
+        }
+        headers = {"Retry-After": str(rejected.wait_s)} if status == 429 else {}
+        return Answer(status, {"code": status, "msg": message, "data": data}, headers=headers)
+
+    def _trending_hashtags(self, asked: Asked) -> Answer:
+        window = _window(asked)
+        period_days = int(asked.choice("period", ("7", "30", "120"), "7"))
+        industry = asked.integer("industry_id") if "industry_id" in asked.parameters else None
+        only_new = "filter_by" in asked.parameters and bool(
+            asked.choice("filter_by", ("new_on_board",), "new_on_board")
+        )
+        board = self._hashtags.board(
+            asked.optional("country_code"), period_days, asked.day, industry=industry, only_new=only_new
+        )
+        # Where KeyAPI leaves rank_diff out (type 4), Crawlora sends 0.
+        records = [{"rank_diff": 0, **record} for record in board[window.start : window.start + window.size]]
+        return _board(asked, "list", records, window, len(board))
+
+    def _trending_creators(self, asked: Asked) -> Answer:
+        """`audience_count` is accepted and ignored, as documented: it is not even looked at."""
+        window = _window(asked)
+        country = asked.optional("creator_country")
+        sort_by = asked.choice("sort_by", SORT_ORDERS, "follower")
+        records = self._creators.page(country, sort_by, asked.at, window.start, window.size)
+        return _board(asked, "creators", records, window, self._creators.total(country))
+
+    def _hashtag_posts(self, asked: Asked) -> Answer:
+        hashtag_id = asked.required("id")
+        cursor = asked.integer("cursor", 0)
+        if cursor < 0:
+            raise InvalidParameterError("cursor", str(cursor))
+        feed = self._posts.feed(hashtag_id)
+        if feed is None:  # recorded from live answers: a success without an itemList, and it is paid for
+            return _tiktok(asked, {"cursor": "0", "hasMore": False})
+        start = cursor - cursor // HIDDEN_EVERY
+        records = self._posts.items(feed, start, asked.at)
+        if not records:
+            return _tiktok(asked, {"cursor": str(cursor), "hasMore": False})
+        seen = start + len(records)
+        more = seen < len(feed.posts)
+        page = {"cursor": str(seen + seen // (HIDDEN_EVERY - 1)), "hasMore": more, "itemList": records}
+        return _tiktok(asked, page, records)
+
+
+_REASONS = {
+    Limit.MONTH: (402, "Insufficient credits", "insufficient_credits", "monthly"),
+    Limit.DAY: (429, "Daily credit limit reached", "daily_credit_limit", "daily"),
+    Limit.MINUTE: (429, "Rate limit exceeded", "rate_limited", "minute"),
+    Limit.SECOND: (429, "Rate limit exceeded", "rate_limited", "minute"),  # no smaller scope is documented
+}
+
+
+def _left(limit: Credits | None, used: Credits) -> Credits | None:
+    return None if limit is None else max(0, limit - used)
+
+
+def _refusal(status: int, message: str) -> Answer:
+    return Answer(status, {"code": status, "msg": message, "data": None})
+
+
+def _window(asked: Asked) -> Window:
+    page, limit = asked.integer("page", 1), asked.integer("limit", DEFAULT_LIMIT)
+    return Window(min(max(page, 1), LAST_PAGE), min(limit, LARGEST_LIMIT) if limit >= 1 else DEFAULT_LIMIT)
+
+
+def _board(asked: Asked, where: str, records: Sequence[Record], window: Window, total: int) -> Answer:
+    """A board's page: two envelopes, the outer code an HTTP status and the inner one 0.
+
+    `has_more` speaks of the whole board, so it is true on page 10 of a longer one, which is the last that can be had.
+    """
+    pagination = {
+        "page": window.page,
+        "size": window.size,
+        "total": total,
+        "has_more": window.start + window.size < total,
+    }
+    inner = {"code": 0, "msg": "OK", "request_id": asked.request_id, "data": {where: records, "pagination": pagination}}
+    return Answer(200, {"code": 200, "msg": "OK", "data": inner}, records)
+
+
+def _tiktok(asked: Asked, page: Mapping[str, object], records: Sequence[Record] = ()) -> Answer:
+    """One envelope around TikTok's own body, which says its status twice."""
+    log_id = f"{asked.at:%Y%m%d%H%M%S}{asked.request_id.replace('-', '')[:20].upper()}"
+    body = {
+        **page,
+        "extra": {"fatal_item_ids": [], "logid": log_id, "now": int(asked.at.timestamp() * 1000)},
+        "log_pb": {"impr_id": log_id},
+        "statusCode": 0,
+        "status_code": 0,
+        "status_msg": "",
+    }
+    return Answer(200, {"code": 200, "msg": "OK", "data": body}, records)

@@ -1,0 +1,110 @@
+"""KeyAPI as played: routes, envelopes, clamps and refusals from its endpoint pages, read 2026-11-21.
+
+Not on those pages, so chosen here: a page or limit below 1 is a 400; a failure is free; the day's and the month's
+credits are refused alike; a page past the end is an empty success.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from http import HTTPStatus
+
+from scraper.core.units import Credits
+from scraper.sandbox.answers import Answer, Asked, InvalidParameterError, Route
+from scraper.sandbox.metering import Limit, Rejected
+from scraper.sandbox.records import Record
+from scraper.sandbox.records.hashtags import HashtagBoards
+from scraper.sandbox.records.videos import VideoBoards
+
+LARGEST_LIMIT = 20
+"""`limit` is 1 to 20, "if it exceeds the maximum value, it will be automatically handled as 20"; also the default."""
+
+
+class KeyApi:
+    """The two routes that KeyAPI sells. All its parameters travel as strings."""
+
+    name = "keyapi"
+    prefix = "/v1"
+    credit_cost: Credits = 2
+    routes: Mapping[str, Route]
+
+    def __init__(self, hashtags: HashtagBoards, videos: VideoBoards) -> None:
+        self._hashtags, self._videos = hashtags, videos
+        self.routes = {
+            f"{self.prefix}/tiktok/trending/hashtags": self._trending_hashtags,
+            f"{self.prefix}/tiktok/trending/videos": self._trending_videos,
+        }
+
+    def key_in(self, headers: Mapping[str, str]) -> str | None:
+        """The key travels as `Authorization: Bearer sk_live_…`."""
+        scheme, _, key = headers.get("Authorization", "").partition(" ")
+        return key.strip() or None if scheme.lower() == "bearer" else None
+
+    def headers(self, request_id: str, starts_left: int | None) -> Mapping[str, str]:  # noqa: ARG002 no header is documented
+        """None."""
+        return {}
+
+    def unauthorized(self, key: str | None) -> Answer:  # noqa: ARG002 no other words are documented for a wrong key
+        """The documented 401."""
+        return _refusal(401, "apiKey is null")
+
+    def invalid(self, fault: InvalidParameterError) -> Answer:
+        """A 400; only the words for a missing parameter are documented."""
+        what = "Missing required parameter" if fault.met is None else "Invalid parameter"
+        return _refusal(400, f"{what}: {fault.parameter}")
+
+    def failed(self, status: int) -> Answer:
+        """Documented for 500: "Internal server error"; the others in the same style."""
+        return _refusal(status, HTTPStatus(status).phrase.capitalize())
+
+    def rejected(self, rejected: Rejected) -> Answer:
+        """The documented 402 and 429."""
+        if rejected.limit in {Limit.MONTH, Limit.DAY}:
+            return _refusal(402, "apiKey quota is not enough")
+        return _refusal(429, "qps limit exceeded", {"Retry-After": str(rejected.wait_s)})
+
+    def _trending_hashtags(self, asked: Asked) -> Answer:
+        page, limit = _window(asked)
+        period_days = int(asked.choice("period", ("7", "30", "120"), "7"))
+        region = asked.text("region", "all_regions")
+        only_new = asked.choice("new_to_top_100", ("false", "true"), "false") == "true"
+        no_industry = asked.parameters.get("industry_id", "nothing") == "nothing"
+        board = self._hashtags.board(
+            None if region == "all_regions" else region,
+            period_days,
+            asked.day,
+            industry=None if no_industry else asked.integer("industry_id"),
+            only_new=only_new,
+        )
+        start = (page - 1) * limit
+        records = board[start : start + limit]
+        pagination = {"page": page, "size": limit, "total": len(board), "has_more": start + limit < len(board)}
+        return _success(asked, {"list": records, "pagination": pagination}, records)
+
+    def _trending_videos(self, asked: Asked) -> Answer:
+        """Its pagination block names its fields otherwise than every other board: `limit` and `total_count`."""
+        page, limit = _window(asked)
+        period_days = int(asked.choice("period", ("7", "30"), "7"))
+        region = asked.text("region", "US")
+        order_by = asked.choice("order_by", ("vv", "like", "comment", "repost"), "vv")
+        start, total = (page - 1) * limit, self._videos.total(region)
+        records = self._videos.page(region, period_days, order_by, asked.at, start, limit)
+        pagination = {"has_more": start + limit < total, "limit": limit, "page": page, "total_count": total}
+        return _success(asked, {"pagination": pagination, "videos": records}, records)
+
+
+def _window(asked: Asked) -> tuple[int, int]:
+    """Page and limit in use."""
+    page, limit = asked.integer("page", 1), asked.integer("limit", LARGEST_LIMIT)
+    for name, value in (("page", page), ("limit", limit)):
+        if value < 1:
+            raise InvalidParameterError(name, str(value))
+    return page, min(limit, LARGEST_LIMIT)
+
+
+def _success(asked: Asked, data: Mapping[str, object], records: Sequence[Record]) -> Answer:
+    return Answer(200, {"code": 0, "message": "success", "data": data, "requestId": asked.request_id}, records)
+
+
+def _refusal(status: int, message: str, headers: Mapping[str, str] | None = None) -> Answer:
+    return Answer(status, {"code": status, "data": None, "message": message}, headers=headers or {})

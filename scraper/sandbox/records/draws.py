@@ -1,0 +1,74 @@
+"""Seeded draws that several kinds of record share."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, time
+from random import Random
+
+from scraper.sandbox.records.words import EMOJI, FAMILY, GIVEN, INVISIBLE, PHRASES
+
+GROWS_FROM = date(2026, 1, 1)
+"""Counts of lasting things (followers, plays) grow by the day from here on; before, they stand still."""
+
+
+def draw(seed: int, *what: object) -> Random:
+    """Draws that depend on these words only: a string seed is the same on every machine and in every process."""
+    return Random("|".join(map(str, (seed, *what))))
+
+
+def days_grown(day: date) -> int:
+    """For how many days counts have grown."""
+    return max(0, (day - GROWS_FROM).days)
+
+
+def midnight_s(day: date) -> int:
+    """UTC midnight in seconds since 1970."""
+    return int(datetime.combine(day, time(), UTC).timestamp())
+
+
+def urls_expire_s(moment: datetime) -> int:
+    """When URLs signed now die: six hours after the full hour, in seconds since 1970 (they live 4 to 6 hours)."""
+    return int(moment.timestamp()) // 3600 * 3600 + 6 * 3600
+
+
+def signed_url(rng: Random, bucket: str, form: str, expires_s: int) -> str:
+    """A signed address on a host that cannot exist (`.example`)."""
+    token = rng.getrandbits(280)
+    return (
+        f"https://p16-sign-va.cdn.example/{bucket}/{token & (1 << 128) - 1:032x}~{form}"
+        f"?dr=14579&refresh_token={token >> 248:08x}&x-expires={expires_s}"
+        f"&x-signature={token >> 128 & (1 << 104) - 1:026x}%3D&t=4d5b{token >> 232 & 0xFFFF:04x}&ps=1374&idc=my"
+    )
+
+
+def long_id(rng: Random) -> str:
+    """A 19-digit id, as posts, users and music have."""
+    return str(rng.randrange(6_800_000_000_000_000_000, 7_600_000_000_000_000_000))
+
+
+def handle(rng: Random) -> str:
+    """What stands behind the @: ASCII, a dot or digits now and then."""
+    word = "".join(rng.choice(("ba", "ki", "lo", "mer", "nu", "sa", "ti", "vor", "we", "yo")) for _ in range(3))
+    return f"{word}{rng.choice(('', '_', '.'))}{rng.choice(('', 'x', '77', '2k', 'makes'))}{rng.randrange(1000)}"
+
+
+def person(rng: Random) -> str:
+    """A displayed name."""
+    name = f"{rng.choice(GIVEN)} {rng.choice(FAMILY)}"
+    return f"{name} {rng.choice(EMOJI)}" if rng.random() < 0.25 else name
+
+
+def caption(rng: Random, script: str) -> str:
+    """A line of text as people write it: emoji often, invisible characters sometimes."""
+    text: str = rng.choice(PHRASES[script])
+    dice = rng.random()
+    if dice < 0.5:
+        text = f"{text} {rng.choice(EMOJI)}"
+    if dice < 0.1:
+        text = f"{text}{rng.choice(INVISIBLE)}"
+    return text
+
+
+def spread(rng: Random, low: float, high: float) -> int:
+    """A whole number between 10**low and 10**high, every order of magnitude as likely."""
+    return int(10 ** rng.uniform(low, high))

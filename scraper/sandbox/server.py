@@ -1,0 +1,247 @@
+"""The sandbox: Crawlora and KeyAPI on one local port, with an account for each key."""
+
+from __future__ import annotations
+
+import ipaddress
+import logging
+import uuid
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import count
+
+import orjson
+from aiohttp import web
+from aiohttp.typedefs import Handler
+
+from scraper.core.subscriptions import Subscription
+from scraper.sandbox.answers import Answer, Asked, InvalidParameterError, Vendor
+from scraper.sandbox.crawlora import Crawlora
+from scraper.sandbox.keyapi import KeyApi
+from scraper.sandbox.metering import Account, AccountPage, Rejected
+from scraper.sandbox.records import Record
+from scraper.sandbox.records.creators import CreatorBoards
+from scraper.sandbox.records.draws import draw
+from scraper.sandbox.records.hashtags import HashtagBoards
+from scraper.sandbox.records.posts import PostFeeds
+from scraper.sandbox.records.videos import VideoBoards
+
+_log = logging.getLogger(__name__)
+
+ASKED = web.RequestKey("asked", Asked)
+"""On each request for a vendor, once it is let in."""
+ANSWER = web.ResponseKey("answer", Answer)
+"""On each response: the answer it was written from."""
+SHUTDOWN_S = 0.5
+"""How long a stopping server waits for answers under way; they take milliseconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """One record list that was answered with a 2xx. The records may be shared with later answers: only to be read."""
+
+    vendor: str
+    endpoint: str
+    """The route: `/api/v1/tiktok/hashtags`."""
+    params: Mapping[str, str]
+    """As received; of a repeated one the first."""
+    records: Sequence[Record]
+    moment: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Played:
+    """A vendor with the one account that it keeps here."""
+
+    vendor: Vendor
+    key: str
+    account: Account
+    request_numbers: count[int]
+
+
+def utc_now() -> datetime:
+    """The machine's clock."""
+    return datetime.now(UTC)
+
+
+class Sandbox:
+    """Both vendors' routes, data and accounts, without a port yet: `serve` gives it one.
+
+    `subscriptions` and `keys` name the vendors that are played, "crawlora" and "keyapi" or one of them.
+    What is answered depends on `seed`, the parameters and `clock` only.
+    """
+
+    def __init__(
+        self,
+        *,
+        subscriptions: Mapping[str, Subscription],
+        keys: Mapping[str, str],
+        seed: int = 0,
+        clock: Callable[[], datetime] = utc_now,
+        remember_served: bool = False,
+    ) -> None:
+        hashtags = HashtagBoards(seed)
+        vendors: tuple[Vendor, ...] = (
+            Crawlora(hashtags, CreatorBoards(seed), PostFeeds(seed, hashtags.pool, hashtags.by_id)),
+            KeyApi(hashtags, VideoBoards(seed)),
+        )
+        known = {vendor.name for vendor in vendors}
+        if subscriptions.keys() != keys.keys() or not subscriptions.keys() <= known:
+            raise ValueError(
+                f"the sandbox plays {sorted(known)}, each with a subscription and a key;"
+                f" met subscriptions for {sorted(subscriptions)} and keys for {sorted(keys)}"
+            )
+        if not all(keys.values()):
+            raise ValueError("an empty API key would let requests in that carry none")
+        self._seed = seed
+        self._clock = clock
+        self._remember_served = remember_served
+        self._played = {
+            vendor.name: Played(
+                vendor, keys[vendor.name], Account(vendor.name, subscriptions[vendor.name], vendor.credit_cost), count()
+            )
+            for vendor in vendors
+            if vendor.name in subscriptions
+        }
+        self.served: list[Served] = []
+        """In the order of the answers; stays empty unless `remember_served`."""
+
+    def account(self, vendor: str) -> AccountPage:
+        """How the account stands with a vendor that is played; KeyError for another one."""
+        return self._played[vendor].account.page(self._clock())
+
+    def application(self) -> web.Application:
+        """A fresh aiohttp application over this sandbox's accounts and data.
+
+        Outermost stands the net that turns an exception into the vendor's 500, within it the metering. What belongs
+        inside metering (an answer that is charged and yet wrong) comes after it in the list of middlewares, what
+        belongs outside (a connection lost after the charge) before it.
+        """
+        application = web.Application(middlewares=[self._netted, self._metered])
+        application.router.add_get("/_sandbox/account", self._account_page)
+        for played in self._played.values():
+            for path in played.vendor.routes:
+                application.router.add_get(path, self._records_page, allow_head=False)
+        application.router.add_route("*", "/{path:.*}", self._nothing_here)
+        return application
+
+    def _vendor_at(self, path: str) -> Played | None:
+        for played in self._played.values():
+            if path == played.vendor.prefix or path.startswith(f"{played.vendor.prefix}/"):
+                return played
+        return None
+
+    @web.middleware
+    async def _netted(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        try:
+            response = await handler(request)
+        except web.HTTPException as refusal:
+            response = self._failed(request.path, refusal.status)
+        except Exception as fault:  # whatever it is, it is ours, and the client sees the vendor's 500
+            _log.warning("%s %s met %r", request.method, request.path, fault, exc_info=_log.isEnabledFor(logging.DEBUG))
+            response = self._failed(request.path, 500)
+        played = self._vendor_at(request.path)
+        if played is not None:
+            played.account.answered(response.status)
+        return response
+
+    @web.middleware
+    async def _metered(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        played = self._vendor_at(request.path)
+        if played is None:
+            return await handler(request)
+        at = self._clock().astimezone(UTC)
+        asked = Asked({name: request.query[name] for name in request.query}, at, self._request_id(played))
+        request[ASKED] = asked
+        response = await self._admitted(played, asked, request, handler)
+        response.headers.update(played.vendor.headers(asked.request_id, played.account.starts_left(at)))
+        return response
+
+    async def _admitted(
+        self, played: Played, asked: Asked, request: web.Request, handler: Handler
+    ) -> web.StreamResponse:
+        """The order of the checks is our choice: the path, the key, the rates, the credits, then the parameters."""
+        vendor, account = played.vendor, played.account
+        key = vendor.key_in(request.headers)
+        if request.method != "GET" or request.path not in vendor.routes:
+            if key == played.key:
+                account.arrive(asked.at)
+            return _written(vendor.failed(404))
+        if key != played.key:
+            return _written(vendor.unauthorized(key))
+        hold = account.admit(asked.at)
+        if isinstance(hold, Rejected):
+            return _written(vendor.rejected(hold))
+        charged = False
+        try:
+            response = await handler(request)
+            charged = 200 <= response.status < 300
+        finally:
+            account.settle(hold, charged=charged)
+        if charged and self._remember_served and ANSWER in response:
+            records = response[ANSWER].records
+            self.served.append(Served(vendor.name, request.path, asked.parameters, records, asked.at))
+        return response
+
+    async def _records_page(self, request: web.Request) -> web.StreamResponse:
+        played = self._vendor_at(request.path)
+        if played is None:
+            raise web.HTTPNotFound
+        try:
+            return _written(played.vendor.routes[request.path](request[ASKED]))
+        except InvalidParameterError as fault:
+            return _written(played.vendor.invalid(fault))
+
+    async def _account_page(self, request: web.Request) -> web.StreamResponse:
+        vendor = request.query.get("vendor", "")
+        if vendor not in self._played:
+            return _written(Answer(404, {"error": f"no account with {vendor!r}", "vendors": sorted(self._played)}))
+        return _written(Answer(200, {**self.account(vendor)}))
+
+    async def _nothing_here(self, request: web.Request) -> web.StreamResponse:
+        return self._failed(request.path, 404)
+
+    def _failed(self, path: str, status: int) -> web.Response:
+        played = self._vendor_at(path)
+        if played is None:
+            routes = [route for each in self._played.values() for route in each.vendor.routes]
+            return _written(Answer(status, {"error": "not a page of the sandbox", "routes": routes}))
+        response = _written(played.vendor.failed(status))
+        response.headers.update(played.vendor.headers(self._request_id(played), None))
+        return response
+
+    def _request_id(self, played: Played) -> str:
+        drawn = draw(self._seed, "request", played.vendor.name, next(played.request_numbers))
+        return str(uuid.UUID(int=drawn.getrandbits(128), version=4))
+
+
+def _written(answer: Answer) -> web.Response:
+    response = web.Response(
+        status=answer.status,
+        body=orjson.dumps(answer.body),
+        content_type="application/json",
+        charset="utf-8",
+        headers=answer.headers,
+    )
+    response[ANSWER] = answer
+    return response
+
+
+@asynccontextmanager
+async def serve(sandbox: Sandbox, *, host: str = "127.0.0.1", port: int = 0) -> AsyncIterator[str]:
+    """Plays the sandbox on a loopback address until the block ends; yields its base URL, `http://127.0.0.1:PORT`.
+
+    Port 0 takes a free one. A host that others can reach is refused with a ValueError.
+    """
+    address = ipaddress.ip_address("127.0.0.1" if host == "localhost" else host)
+    if not address.is_loopback:
+        raise ValueError(f"the sandbox listens on loopback addresses only, not on {host}")
+    runner = web.AppRunner(sandbox.application(), access_log=None, shutdown_timeout=SHUTDOWN_S)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, str(address), port).start()
+        bound = runner.addresses[0][1]
+        yield f"http://[{address}]:{bound}" if address.version == 6 else f"http://{address}:{bound}"
+    finally:
+        await runner.cleanup()

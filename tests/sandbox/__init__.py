@@ -1,0 +1,1 @@
+"""The played vendors: what they answer, charge and refuse."""
