@@ -1,0 +1,15 @@
+"""The Parquet archive: pages as they came, and the tables that SELECTs make of them.
+
+::
+
+    <data>/archive/<table>/vendor=…/date=YYYY-MM-DD/part-<drain>-<n>.parquet
+    <data>/tmp/        files not yet whole, outside the tables' tree: a reader's `**` never meets them
+    <data>/archive.lock
+
+A table's part bears the name of the pages part that it was made from, so that it can be made anew alone.
+"""
+
+from scraper.io.archive.files import Disk
+from scraper.io.archive.parquet import ParquetArchive
+
+__all__ = ["Disk", "ParquetArchive"]

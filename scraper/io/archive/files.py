@@ -1,0 +1,135 @@
+"""Files of the archive: written whole and durable beside it, then renamed in."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterable
+from concurrent.futures import Executor, Future
+from pathlib import Path
+from typing import IO, Final
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+HASH_KEY: Final = b"scraper.select_hash"
+"""Parquet key-value metadata of each part: what `Part.select_hash` says."""
+
+ROW_GROUP_ROWS: Final = 5_000
+"""Groups of 100 rows cost 57 % more bytes (measured)."""
+
+ROW_GROUP_BYTES: Final = 32 * 2**20
+"""A group is closed at this size whatever its rows, so that pages of 700 KB do not pile up in memory."""
+
+
+class Disk:
+    """Everything that is done to the archive's files, a method for each step: a test can stop after any of them."""
+
+    def create(self, path: Path) -> IO[bytes]:
+        return path.open("wb")
+
+    def sync(self, path: Path) -> None:
+        """Makes a file's bytes, or a directory's names, durable."""
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+    def make_directory(self, path: Path) -> None:
+        path.mkdir(exist_ok=True)
+
+    def replace(self, source: Path, target: Path) -> None:
+        source.replace(target)
+
+    def remove(self, path: Path) -> None:
+        path.unlink(missing_ok=True)
+
+
+def make_directories(disk: Disk, path: Path) -> None:
+    """The directory and its parents, each durable in its own parent."""
+    if path.is_dir():
+        return
+    make_directories(disk, path.parent)
+    disk.make_directory(path)
+    disk.sync(path.parent)
+
+
+def remove_files(disk: Disk, paths: Iterable[Path]) -> None:
+    """Removes the files, durably."""
+    gone = sorted(paths)
+    for path in gone:
+        disk.remove(path)
+    for directory in sorted({path.parent for path in gone}):
+        disk.sync(directory)
+
+
+class PartWriter:
+    """One Parquet file in the making: tables of any size go in, row groups of a useful size come out.
+
+    A group is compressed in the given thread while the next one gathers: a third of a drain's time (measured).
+    """
+
+    def __init__(self, disk: Disk, path: Path, schema: pa.Schema, select_hash: str, thread: Executor) -> None:
+        self.path = path
+        self.select_hash = select_hash
+        self.rows = 0
+        self._disk = disk
+        self._thread = thread
+        self._waiting: list[pa.Table] = []
+        self._group: Future[None] | None = None
+        self._file = disk.create(path)
+        self._parquet = pq.ParquetWriter(
+            self._file,
+            schema.with_metadata({HASH_KEY: select_hash.encode()}),
+            compression="zstd",
+            compression_level=3,
+            use_dictionary=[name for name in schema.names if name != "body"],
+        )
+
+    def add(self, rows: pa.Table) -> None:
+        self.rows += rows.num_rows
+        self._waiting.append(rows)
+        if (
+            sum(table.num_rows for table in self._waiting) >= ROW_GROUP_ROWS
+            or sum(table.nbytes for table in self._waiting) >= ROW_GROUP_BYTES
+        ):
+            self._write_group()
+
+    def close(self) -> int:
+        """Writes what is left, makes the file durable and gives its size in bytes."""
+        self._write_group()
+        self._settle_group()
+        self._parquet.close()
+        self._file.close()
+        self._disk.sync(self.path)
+        return self.path.stat().st_size
+
+    def abandon(self) -> None:
+        """Lets go of the file, whatever state it is in."""
+        for let_go in (self._settle_group, self._parquet.close, self._file.close):
+            with contextlib.suppress(OSError, ValueError):
+                let_go()
+
+    def _write_group(self) -> None:
+        self._settle_group()
+        if self._waiting:
+            group = pa.concat_tables(self._waiting)
+            self._waiting = []
+            self._group = self._thread.submit(self._parquet.write_table, group, row_group_size=group.num_rows)
+
+    def _settle_group(self) -> None:
+        """Waits for the group on its way, and raises what it met: no more than one is held in memory."""
+        group, self._group = self._group, None
+        if group is not None:
+            group.result()
+
+
+def stored_hash(path: Path) -> str | None:
+    """The hash of the SELECT that made a part; ``None`` where there is no such part or it cannot be read."""
+    try:
+        metadata = pq.read_metadata(path).metadata or {}
+    except (OSError, pa.ArrowInvalid):
+        return None
+    value = metadata.get(HASH_KEY)
+    return value.decode() if value is not None else None

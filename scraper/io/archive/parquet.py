@@ -1,0 +1,164 @@
+"""`ParquetArchive`: drains written whole, tables made anew part by part."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import count
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+
+from scraper.core.catalogue import Endpoint
+from scraper.core.errors import ArchiveError, UsageError
+from scraper.core.tables import PAGES_HASH, PAGES_TABLE, TableSelect, derivation_hash
+from scraper.io.archive.files import Disk, make_directories, remove_files, stored_hash
+from scraper.io.archive.reading import ReadPage, batches, read, stored_endpoints, stored_pages
+from scraper.io.archive.selecting import Selects, pages_table
+from scraper.io.archive.staging import Staging
+from scraper.ports import Part, SpooledPage, Written
+
+
+class ParquetArchive:
+    """The `Archive` port over a data directory. `write` and `rebuild` are called with the lock held."""
+
+    def __init__(
+        self, data: Path, tables: Sequence[TableSelect], endpoints: Mapping[str, Endpoint], disk: Disk | None = None
+    ) -> None:
+        self._data = data
+        self._root = data / "archive"
+        self._tables = {table.name: table for table in tables}
+        self._endpoints = endpoints
+        self._disk = disk or Disk()
+        self._hashes = {table.name: derivation_hash(table, endpoints.values()) for table in tables}
+
+    @property
+    def select_hashes(self) -> Mapping[str, str]:
+        """Table → hash of its SELECT and of where the records stand in the endpoints that feed it."""
+        return self._hashes
+
+    @contextlib.contextmanager
+    def lock(self) -> Iterator[None]:
+        """See `Archive.lock`; not to be taken twice by one process."""
+        with _explained("the archive cannot be locked", safe="Nothing was changed."):
+            make_directories(self._disk, self._data)
+            descriptor = os.open(self._data / "archive.lock", os.O_RDWR | os.O_CREAT, 0o644)
+        try:
+            with _explained("the archive cannot be locked", safe="Nothing was changed."):
+                fcntl.flock(descriptor, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(descriptor)
+
+    def write(self, drain_id: int, pages: Iterable[SpooledPage]) -> Written:
+        """See `Archive.write`. The n-th partition of the drain becomes ``part-<drain>-<n>`` in every table."""
+        tally = _Tally()
+        with _explained(f"drain {drain_id} cannot be archived", safe="The paid pages stay in the spool."):
+            with Selects(self._tables) as selects, self._staging(selects) as staging:
+                parts_begun = 0
+                for batch in batches(read(page, self._endpoints, self._tables) for page in pages):
+                    if batch[0].partition != staging.partition:
+                        staging.turn_to(batch[0].partition, f"part-{drain_id}-{parts_begun}")
+                        parts_begun += 1
+                    failures = tally.derive(batch, selects, staging)
+                    staging.add(PAGES_TABLE, pages_table(batch, failures, selects.schemas[PAGES_TABLE]))
+                parts = staging.publish()
+            ours = {self._root / part.path for part in parts}
+            remove_files(self._disk, set(self._parts("*", f"part-{drain_id}-*.parquet")) - ours)
+        return Written(parts, tally.unreadable, tally.rows_without_key)
+
+    def rebuild(self, table: str) -> Written:
+        """See `Archive.rebuild`. Parts that the present SELECT has made already are left as they are.
+
+        Pages in the archive bear no page id: `unreadable` numbers them -1, -2, … in the order read.
+        """
+        if table not in self._tables:
+            raise UsageError(f"no table {table} is made from pages: there are {', '.join(sorted(self._tables))}.")
+        tally = _Tally()
+        parts: list[Part] = []
+        with _explained(f"{table} cannot be rebuilt", safe="No page was touched, and every part is whole."):
+            sources = sorted(self._parts(PAGES_TABLE))
+            with Selects(self._tables) as selects:
+                for source in sources:
+                    target = self._derived(table, source)
+                    if stored_hash(target) != self._hashes[table]:
+                        parts += self._rebuild_part(table, source, selects, tally)
+            stale = set(self._parts(table)) - {self._derived(table, source) for source in sources}
+            remove_files(self._disk, stale)
+        return Written(tuple(parts), tally.unreadable, tally.rows_without_key)
+
+    def _rebuild_part(self, table: str, source: Path, selects: Selects, tally: _Tally) -> tuple[Part, ...]:
+        feeding = frozenset(name for name, endpoint in self._endpoints.items() if endpoint.table == table)
+        parts: tuple[Part, ...] = ()
+        if not feeding.isdisjoint(stored_endpoints(source)):
+            with self._staging(selects) as staging:
+                staging.turn_to(str(source.parent.relative_to(self._root / PAGES_TABLE)), source.stem)
+                pages = stored_pages(source, feeding, tally.stored_ids)
+                for batch in batches(read(page, self._endpoints, self._tables) for page in pages):
+                    tally.derive(batch, selects, staging)
+                parts = staging.publish()
+        if not parts:
+            remove_files(self._disk, {self._derived(table, source)} & set(self._parts(table)))
+        return parts
+
+    def _staging(self, selects: Selects) -> Staging:
+        return Staging(self._disk, self._data, selects.schemas, {PAGES_TABLE: PAGES_HASH, **self._hashes})
+
+    def _parts(self, table: str, name: str = "*.parquet") -> Iterable[Path]:
+        return self._root.glob(f"{table}/vendor=*/date=*/{name}")
+
+    def _derived(self, table: str, source: Path) -> Path:
+        return self._root / table / source.relative_to(self._root / PAGES_TABLE)
+
+
+@dataclass(slots=True)
+class _Tally:
+    """What became of the pages, apart from rows."""
+
+    stored_ids: Iterator[int] = field(default_factory=lambda: count(-1, -1))
+    unreadable: dict[int, str] = field(default_factory=dict)
+    rows_without_key: dict[str, int] = field(default_factory=dict)
+
+    def derive(self, batch: Sequence[ReadPage], selects: Selects, staging: Staging) -> Mapping[int, str]:
+        """Adds the rows of a batch to their table; gives the pages whose statement failed."""
+        table = batch[0].table
+        failures: Mapping[int, str] = {}
+        if table is not None:
+            rows, failures = selects.rows(table, batch)
+            staging.add(table, rows)
+            records = sum(page.count for page in batch if page.page.page_id not in failures)
+            if missing := records - rows.num_rows:
+                self.rows_without_key[table] = self.rows_without_key.get(table, 0) + missing
+        self.unreadable.update({page.page.page_id: page.error for page in batch if page.error and page.feeds})
+        self.unreadable.update(failures)
+        return failures
+
+
+@contextlib.contextmanager
+def _explained(what: str, *, safe: str) -> Iterator[None]:
+    """Says what was met, what stays true and what to do, for every fault of the disk or of a file."""
+    try:
+        yield
+    except (OSError, pa.ArrowInvalid, duckdb.IOException) as fault:
+        raise ArchiveError(f"{what}: {_met(fault)}. {safe} {_advice(fault)}") from fault
+
+
+def _met(fault: Exception) -> str:
+    if isinstance(fault, OSError) and fault.strerror:
+        return f"{fault.strerror} ({fault.filename})" if fault.filename else fault.strerror
+    return " ".join(str(fault).split()).rstrip(".")
+
+
+def _advice(fault: Exception) -> str:
+    match fault:
+        case OSError(errno=errno.ENOSPC | errno.EDQUOT):
+            return "Free some space on that disk and run the same command again."
+        case OSError(errno=errno.EROFS | errno.EACCES | errno.EPERM):
+            return "Make the data directory writable, or name another one with --data, and run the same command again."
+        case _:
+            return "See to the disk, then run the same command again; `scraper check` names files that are damaged."

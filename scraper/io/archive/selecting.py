@@ -1,0 +1,131 @@
+"""The tables' SELECTs, run by DuckDB over batches of pages."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from types import TracebackType
+from typing import Final, Self
+
+import duckdb
+import pyarrow as pa
+
+from scraper.core.tables import (
+    PAGES_COLUMNS,
+    PAGES_TABLE,
+    SELECT_INPUT,
+    TableSelect,
+    bare_sql,
+    empty_relation,
+    over_no_pages,
+)
+from scraper.io.archive.reading import ReadPage
+
+_SETTINGS: Final[dict[str, str | bool | int | float | list[str]]] = {
+    "threads": 2,
+    "memory_limit": "1GB",
+    "temp_directory": "",  # nothing of a 2 MiB statement needs to spill
+    "autoinstall_known_extensions": "false",
+    "autoload_known_extensions": "false",
+    "python_enable_replacements": "false",
+}
+
+
+class Selects:
+    """A DuckDB connection that turns pages into typed rows."""
+
+    def __init__(self, tables: Mapping[str, TableSelect]) -> None:
+        self._sql = {table.name: bare_sql(table.sql) for table in tables.values()}
+        self._connection = _connect()
+        self.schemas: Mapping[str, pa.Schema] = {
+            PAGES_TABLE: self._schema(empty_relation(PAGES_COLUMNS)),
+            **{name: self._schema(over_no_pages(table)) for name, table in tables.items()},
+        }
+        """Table → schema of its files: the columns that the SELECT gives for no pages."""
+        self._input = self._schema(empty_relation(SELECT_INPUT))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
+        self._connection.close()
+
+    def rows(self, table: str, pages: Sequence[ReadPage]) -> tuple[pa.Table, Mapping[int, str]]:
+        """The rows of the pages in their order, and page_id → why for pages that no statement could read."""
+        failures: dict[int, str] = {}
+        found = self._bisected(table, pages, failures)
+        return pa.concat_tables(found) if found else self.schemas[table].empty_table(), failures
+
+    def _bisected(self, table: str, pages: Sequence[ReadPage], failures: dict[int, str]) -> list[pa.Table]:
+        """One page that DuckDB refuses fails its whole statement: halves are tried until it stands alone."""
+        try:
+            return [self._select(table, pages)]
+        except duckdb.IOException:
+            raise
+        except duckdb.Error as error:
+            self._reconnect()
+            if len(pages) == 1:
+                failures[pages[0].page.page_id] = " ".join(str(error).split("\n\nLINE")[0].split())[:500]
+                return []
+        middle = len(pages) // 2
+        return self._bisected(table, pages[:middle], failures) + self._bisected(table, pages[middle:], failures)
+
+    def _select(self, table: str, pages: Sequence[ReadPage]) -> pa.Table:
+        self._connection.register("pages", input_table(pages, self._input))
+        return self._connection.sql(self._sql[table]).to_arrow_table()
+
+    def _schema(self, sql: str) -> pa.Schema:
+        return self._connection.sql(sql).to_arrow_table().schema
+
+    def _reconnect(self) -> None:
+        """An internal error of DuckDB closes a database for good: the next statement gets a new one."""
+        self._connection.close()
+        self._connection = _connect()
+
+
+def _connect() -> duckdb.DuckDBPyConnection:
+    connection = duckdb.connect(config=_SETTINGS)
+    connection.execute("SET enable_external_access = false")
+    return connection
+
+
+def input_table(pages: Sequence[ReadPage], schema: pa.Schema) -> pa.Table:
+    """The relation that SELECTs read: `core.tables.SELECT_INPUT`."""
+    return pa.table(
+        [
+            [read.page.vendor for read in pages],
+            *_walk_columns(pages),
+            [read.page.parameters for read in pages],
+            [read.parent_id for read in pages],
+            [read.records for read in pages],
+        ],
+        schema=schema,
+    )
+
+
+def pages_table(pages: Sequence[ReadPage], failures: Mapping[int, str], schema: pa.Schema) -> pa.Table:
+    """The rows of the raw table: `core.tables.PAGES_COLUMNS`."""
+    return pa.table(
+        [
+            *_walk_columns(pages),
+            [read.page.parameters for read in pages],
+            [read.page.http_status for read in pages],
+            [read.page.outcome.value for read in pages],
+            [read.error or failures.get(read.page.page_id) for read in pages],
+            [read.page.body for read in pages],
+        ],
+        schema=schema,
+    )
+
+
+def _walk_columns(pages: Sequence[ReadPage]) -> list[list[object]]:
+    return [
+        [read.page.endpoint for read in pages],
+        [read.page.run_id for read in pages],
+        [read.page.walk_id for read in pages],
+        [read.page.request_key for read in pages],
+        [read.page.snapshot_at for read in pages],
+        [read.page.observed_at for read in pages],
+        [read.page.country for read in pages],
+        [read.page.period_days for read in pages],
+        [read.page.page for read in pages],
+    ]

@@ -1,0 +1,97 @@
+"""Parts in the making: beside the archive until all of them are whole and durable, then renamed in."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+import pyarrow as pa
+
+from scraper.io.archive.files import Disk, PartWriter, make_directories, remove_files
+from scraper.ports import Part
+
+
+@dataclass(frozen=True, slots=True)
+class Staged:
+    """A whole, durable file that no reader sees yet."""
+
+    file: Path
+    part: Part
+
+
+class Staging:
+    """The parts of one drain or of one rebuilt file, a partition at a time.
+
+    Their names carry a dot and no ``.parquet``; what a crash leaves behind is swept by the next one, under the
+    archive's lock.
+    """
+
+    def __init__(self, disk: Disk, data: Path, schemas: Mapping[str, pa.Schema], hashes: Mapping[str, str]) -> None:
+        self.partition: str | None = None
+        self._disk = disk
+        self._root = data / "archive"
+        self._directory = data / "tmp"
+        self._schemas = schemas
+        self._hashes = hashes
+        self._name = ""
+        self._thread = ThreadPoolExecutor(1, "parquet")
+        self._writers: dict[str, PartWriter] = {}
+        self._staged: list[Staged] = []
+        make_directories(disk, self._directory)
+        self._sweep()
+
+    def turn_to(self, partition: str, name: str) -> None:
+        """Ends the parts of the partition before; what is added from now on goes to parts of this name."""
+        self._end_parts()
+        self.partition, self._name = partition, name
+
+    def add(self, table: str, rows: pa.Table) -> None:
+        """Rows of one table; a table without rows gets no part."""
+        if rows.num_rows == 0:
+            return
+        if table not in self._writers:
+            file = self._directory / f".{self._name}.{table}"
+            self._writers[table] = PartWriter(self._disk, file, self._schemas[table], self._hashes[table], self._thread)
+        self._writers[table].add(rows)
+
+    def publish(self) -> tuple[Part, ...]:
+        """Renames every part in, replacing what bears its name, and makes the names durable."""
+        self._end_parts()
+        targets = [self._root / staged.part.path for staged in self._staged]
+        for staged, target in zip(self._staged, targets, strict=True):
+            make_directories(self._disk, target.parent)
+            self._disk.replace(staged.file, target)
+        for directory in sorted({target.parent for target in targets}):
+            self._disk.sync(directory)
+        return tuple(staged.part for staged in self._staged)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, fault: type[BaseException] | None, *_: object) -> None:
+        """Ends the thread; after a fault, the space of unfinished parts is given back."""
+        try:
+            if fault is not None:
+                with contextlib.suppress(OSError):
+                    self._abandon()
+        finally:
+            self._thread.shutdown()
+
+    def _abandon(self) -> None:
+        for writer in self._writers.values():
+            writer.abandon()
+        self._sweep()
+
+    def _end_parts(self) -> None:
+        for table, writer in self._writers.items():
+            size_bytes = writer.close()
+            path = f"{table}/{self.partition}/{self._name}.parquet"
+            self._staged.append(Staged(writer.path, Part(table, path, writer.rows, size_bytes, self._hashes[table])))
+        self._writers = {}
+
+    def _sweep(self) -> None:
+        remove_files(self._disk, self._directory.glob(".part-*"))
