@@ -1,0 +1,304 @@
+"""The State port on one SQLite file: opening it, and handing each method to the one writing thread."""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import os
+import socket
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection, Engine, create_engine, event, insert, select, update
+from sqlalchemy.exc import SQLAlchemyError
+
+from scraper.core.budget import ScopeKind
+from scraper.core.errors import StateError, UsageError
+from scraper.core.events import RunStatus
+from scraper.core.jobs import Account
+from scraper.core.pagination import PageFacts, Progress
+from scraper.core.requests import Request, Walk
+from scraper.core.subscriptions import day_of, month_of
+from scraper.core.units import Credits
+from scraper.io.state import ledger, records
+from scraper.io.state.schema import SCHEMA_VERSION, accounts, meta, metadata, pages, parts, runs
+from scraper.io.state.writer import Writer, database_error
+from scraper.ports import (
+    AccountBalance,
+    Drain,
+    Part,
+    Reserved,
+    RunRecord,
+    RunTotals,
+    Settlement,
+    Slot,
+    SpooledPage,
+    Written,
+)
+
+T = TypeVar("T")
+
+FILE_NAME = "state.db"
+BUSY_TIMEOUT_S = 30.0
+"""SQLite's write lock is not fair: a process was seen to wait four seconds beside one that hammers."""
+
+
+class SqlState:
+    """Ledger, runs and spool in ``<data>/state.db``. Its files are readable by their owner only."""
+
+    def __init__(self, data: Path, now: Callable[[], datetime], *, kind: str) -> None:
+        """Opens or creates the database; `kind` (``real`` or ``sandbox``) is the data directory's for ever.
+
+        Raises StateError where the directory or the file cannot be used, UsageError where the kind is the other one.
+        """
+        self._data = data
+        self._now = now
+        self._path = data / FILE_NAME
+        self._process = f"{socket.gethostname()}:{os.getpid()}"
+        _make_file(self._path)
+        self._engine = _engine(self._path)
+        event.listen(self._engine, "begin", _begin)
+        self._reading = _engine(self._path)
+        try:
+            with self._engine.begin() as connection:
+                _prepare(connection, self._path, kind)
+        except SQLAlchemyError as failure:
+            raise database_error(failure, str(self._path)) from failure
+        self._writer = Writer(self._engine, str(self._path))
+
+    # --- runs ---------------------------------------------------------------------------------------------------------
+
+    @contextmanager
+    def hold(self, job: str) -> Iterator[None]:
+        """Keeps the same job from running twice; the kernel frees the lock of a process that died."""
+        path = self._data / "locks" / f"{job}.lock"
+        try:
+            path.parent.mkdir(mode=0o700, exist_ok=True)
+            file = path.open("a+", encoding="utf-8")
+        except OSError as failure:
+            raise StateError(f"{path} cannot be opened: {failure.strerror}. Nothing was spent.") from failure
+        with file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as taken:
+                file.seek(0)
+                holder = file.read().strip() or "another process"
+                raise UsageError(
+                    f"job {job} is being run by {holder}: wait for it, or stop it. Nothing was spent."
+                ) from taken
+            file.truncate(0)
+            file.write(f"process {self._process}, since {self._now():%Y-%m-%d %H:%M:%S} UTC")
+            file.flush()
+            yield
+
+    async def last_run(self, job: str) -> RunRecord | None:
+        """The run of this job that began last."""
+        found = await self._writer.do(lambda connection: records.latest_runs(connection, 1, job))
+        return found[0] if found else None
+
+    async def create_run(self, run: RunRecord) -> None:
+        """A new run."""
+        values = {**{field: getattr(run, field) for field in run.__slots__}, "status": run.status.value}
+        await self._writer.do(lambda connection: connection.execute(insert(runs).values(**values)))
+
+    async def reopen_run(self, run_id: str, budget: Credits) -> None:
+        """The run goes on under this total ceiling; what a dead process had reserved becomes unknown."""
+
+        def work(connection: Connection) -> None:
+            ledger.expire(connection, run_id, self._now())
+            opened = update(runs).where(runs.c.run_id == run_id)
+            connection.execute(opened.values(status=RunStatus.OPEN.value, budget=budget, ended_at=None, message=""))
+
+        await self._writer.do(work)
+
+    async def end_run(
+        self,
+        run_id: str,
+        status: RunStatus,
+        ended_at: datetime,
+        elapsed_s: float,
+        next_at: datetime | None,
+        message: str,
+    ) -> None:
+        """One process of the run has ended; `elapsed_s` is added to what stood there."""
+        ended = update(runs).where(runs.c.run_id == run_id)
+        values = {"status": status.value, "ended_at": ended_at, "next_at": next_at, "message": message}
+        await self._writer.do(
+            lambda connection: connection.execute(ended.values(elapsed_s=runs.c.elapsed_s + elapsed_s, **values))
+        )
+
+    async def runs(self, limit: int) -> Sequence[RunRecord]:
+        """The last runs, newest first."""
+        return await self._writer.do(lambda connection: records.latest_runs(connection, limit))
+
+    async def run(self, run_id: str) -> RunRecord:
+        """One run; UsageError where there is none of that id."""
+        query = select(runs).where(runs.c.run_id == run_id)
+        row = await self._writer.do(lambda connection: connection.execute(query).one_or_none())
+        if row is None:
+            raise UsageError(f"no run {run_id} is known in {self._data}: scraper status lists them.")
+        return records.run_record(row)
+
+    async def totals(self, run_id: str) -> RunTotals:
+        """What a run has come to."""
+        return await self._writer.do(lambda connection: records.run_totals(connection, run_id))
+
+    async def account_balance(self, account: Account, now: datetime) -> AccountBalance:
+        """The account's day and month that hold this instant."""
+        day, month = day_of(now), month_of(now, account.subscription.month_starts_on)
+        names = ledger.scope_names("", account.id, day, month)
+
+        def work(connection: Connection) -> AccountBalance:
+            closed = select(accounts.c.closed_until).where(accounts.c.account == account.id)
+            until = connection.execute(closed).scalar_one_or_none()
+            return AccountBalance(
+                account=account.id,
+                day=day,
+                day_balance=ledger.balance_of(connection, ScopeKind.DAY, names[ScopeKind.DAY]),
+                month=month,
+                month_balance=ledger.balance_of(connection, ScopeKind.MONTH, names[ScopeKind.MONTH]),
+                closed_until=until if until is not None and until > now else None,
+            )
+
+        return await self._writer.do(work)
+
+    # --- ledger -------------------------------------------------------------------------------------------------------
+
+    async def reserve(self, run_id: str, account: Account, request: Request, attempt: int) -> Reserved:
+        """Law 1 and law 4 in one transaction: worst price against every scope, and a send slot."""
+        return await self._writer.do(
+            lambda connection: ledger.reserve(connection, run_id, account, request, attempt, self._now(), self._process)
+        )
+
+    async def renew_slot(self, account: Account, attempt_id: int) -> Slot:
+        """Another slot for an attempt that missed its own, or that a pause has overtaken."""
+        return await self._writer.do(lambda connection: ledger.renew_slot(connection, account, attempt_id, self._now()))
+
+    async def settle(self, settlement: Settlement) -> None:
+        """Law 3: credits settled and body durable, in one transaction."""
+        # Shielded: a paid body that waits for its commit is not given up because its run is.
+        await asyncio.shield(self._writer.do(lambda connection: ledger.settle(connection, settlement)))
+
+    # --- pages and coverage -------------------------------------------------------------------------------------------
+
+    async def stored_pages(self, run_id: str) -> Mapping[str, PageFacts]:
+        """Request key → facts of every page of the run that has landed."""
+        return await self._writer.do(lambda connection: records.landed_pages(connection, run_id))
+
+    async def reusable_pages(self, walk: Walk, since: datetime) -> tuple[str, Mapping[str, PageFacts]] | None:
+        """A whole complete walk that began after `since`, at least as deep: its run and its pages."""
+        return await self._writer.do(lambda connection: records.reusable(connection, walk, since))
+
+    async def leftovers(self, job: str) -> frozenset[str]:
+        """Ids of the walks that the job's last run did not complete for want of credits."""
+
+        def work(connection: Connection) -> frozenset[str]:
+            last = records.latest_runs(connection, 1, job)
+            return records.left_over(connection, last[0].run_id) if last else frozenset()
+
+        return await self._writer.do(work)
+
+    async def cover(self, run_id: str, walks: Sequence[Progress], reused_from: Mapping[str, str]) -> None:
+        """Writes down how far walks have come; `reused_from`: walk id → run whose pages were taken."""
+
+        def work(connection: Connection) -> None:
+            for progress in walks:
+                records.cover(connection, run_id, progress, reused_from.get(progress.walk.walk_id))
+
+        await self._writer.do(work)
+
+    # --- spool and archive --------------------------------------------------------------------------------------------
+
+    async def spooled_bytes(self) -> int:
+        """Bytes of bodies that wait for a drain."""
+        waiting = select(pages.c.size_bytes).where(pages.c.stored.is_(False), pages.c.drain_id.is_(None))
+        return await self._writer.do(lambda connection: sum(connection.execute(waiting).scalars()))
+
+    async def open_drain(self, opened_at: datetime, most_bytes: int) -> Drain | None:
+        """An unfinished drain, else a new one of pages of one run; ``None`` where the spool is empty."""
+        return await self._writer.do(lambda connection: records.begin_drain(connection, opened_at, most_bytes))
+
+    def drain_pages(self, drain: Drain) -> Iterator[SpooledPage]:
+        """The members of a drain in `drain_order`. Blocks: call it in a thread."""
+        try:
+            with self._reading.connect() as connection:
+                yield from records.members(connection, drain)
+        except SQLAlchemyError as failure:
+            raise database_error(failure, str(self._path)) from failure
+
+    async def finish_drain(self, drain: Drain, written: Written, finished_at: datetime) -> None:
+        """Marks the members stored, frees their bodies, notes the parts."""
+        await self._writer.do(lambda connection: records.finish_drain(connection, drain, written, finished_at))
+
+    async def select_hashes(self) -> Mapping[str, frozenset[str]]:
+        """Table → hashes of the SELECTs that its parts were made with."""
+        return await self._writer.do(records.select_hashes)
+
+    async def note_rebuilt(self, table: str, select_hash: str, made_anew: Sequence[Part]) -> None:
+        """Every part of the table is now made with this SELECT; these have been made anew."""
+
+        def work(connection: Connection) -> None:
+            connection.execute(update(parts).where(parts.c.table_name == table).values(select_hash=select_hash))
+            records.note_parts(connection, made_anew)
+
+        await self._writer.do(work)
+
+    async def close(self) -> None:
+        """Lets go of the database."""
+        self._writer.close()
+        self._engine.dispose()
+        self._reading.dispose()
+
+
+# --- opening ----------------------------------------------------------------------------------------------------------
+
+
+def _make_file(path: Path) -> None:
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if not path.exists():
+            path.touch(mode=0o600)
+    except OSError as failure:
+        raise StateError(
+            f"the data directory {path.parent} cannot be used: {failure.strerror}. Nothing was spent; "
+            "name a directory that can be written with --data."
+        ) from failure
+
+
+def _engine(path: Path) -> Engine:
+    engine = create_engine(f"sqlite:///{path}", connect_args={"timeout": BUSY_TIMEOUT_S, "check_same_thread": False})
+    event.listen(engine, "connect", _configure)
+    return engine
+
+
+def _configure(connection: Any, _record: Any) -> None:  # noqa: ANN401 - a sqlite3 connection, typed by SQLAlchemy as Any
+    connection.isolation_level = None  # transactions begin where we say so, not where sqlite3 guesses
+    for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON", "wal_autocheckpoint = 4000"):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _begin(connection: Connection) -> None:
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+def _prepare(connection: Connection, path: Path, kind: str) -> None:
+    metadata.create_all(connection)
+    known = dict(connection.execute(select(meta.c.key, meta.c.value)).all())
+    if not known:
+        connection.execute(
+            insert(meta), [{"key": "schema", "value": str(SCHEMA_VERSION)}, {"key": "kind", "value": kind}]
+        )
+        return
+    if int(known["schema"]) > SCHEMA_VERSION:
+        raise StateError(
+            f"{path} was written by a newer scraper (schema {known['schema']}, this one knows {SCHEMA_VERSION}). "
+            "Nothing was changed; install that version or a later one."
+        )
+    if known["kind"] != kind:
+        raise UsageError(
+            f"{path.parent} holds {known['kind']} data and stays so: this would be a {kind} run. "
+            "Name another directory with --data."
+        )

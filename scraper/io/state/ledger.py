@@ -1,0 +1,270 @@
+"""Laws 1, 3 and 4 as transactions: reserve, renew, settle."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+import orjson
+import zstandard
+from sqlalchemy import Connection, Table, and_, func, insert, select, update
+
+from scraper.core.budget import Balance, Scope, ScopeKind, first_refusing
+from scraper.core.catalogue import Charge
+from scraper.core.jobs import Account
+from scraper.core.requests import Request
+from scraper.core.subscriptions import day_ends_at, day_of, month_ends_at, month_of
+from scraper.core.units import Credits
+from scraper.io.state.schema import accounts, balances, pages, requests, runs, walks
+from scraper.ports import AccountClosed, NoCredits, Reserved, Settlement, Slot
+
+MINUTE_WINDOW = timedelta(seconds=60.25)
+"""A vendor sees arrivals, we see starts: the quarter of a second takes up the jitter between them (measured)."""
+SECOND_WINDOW = timedelta(seconds=1.05)
+"""The same for limits by the second: 50 ms of jitter; 95 % of such a rate is what this leaves."""
+
+RESERVED = "reserved"
+"""The charge of an attempt that is not settled yet."""
+
+
+def balance_of(connection: Connection, kind: ScopeKind, scope: str) -> Balance:
+    """What stands against a scope."""
+    row = connection.execute(
+        select(balances.c.charged, balances.c.presumed, balances.c.unknown, balances.c.reserved).where(
+            balances.c.kind == kind.value, balances.c.scope == scope
+        )
+    ).one_or_none()
+    return Balance() if row is None else Balance(*row)
+
+
+def scope_names(run_id: str, account_id: str, day: str, month: str) -> dict[ScopeKind, str]:
+    """The names under which the balances of an attempt's three scopes stand."""
+    return {ScopeKind.RUN: run_id, ScopeKind.DAY: f"{account_id}|{day}", ScopeKind.MONTH: f"{account_id}|{month}"}
+
+
+def _names_of(row: Any) -> dict[ScopeKind, str]:  # noqa: ANN401 - a row of requests
+    return scope_names(row.run_id, row.account, row.day, row.month)
+
+
+def _scopes(connection: Connection, names: dict[ScopeKind, str], account: Account) -> list[Scope]:
+    run_id = names[ScopeKind.RUN]
+    limits = {
+        ScopeKind.RUN: connection.execute(select(runs.c.budget).where(runs.c.run_id == run_id)).scalar_one(),
+        ScopeKind.DAY: account.subscription.credits_per_day,
+        ScopeKind.MONTH: account.subscription.month_limit,
+    }
+    return [Scope(kind, limits[kind], balance_of(connection, kind, names[kind])) for kind in ScopeKind]
+
+
+def _resets_at(kind: ScopeKind, account: Account, at: datetime) -> datetime | None:
+    match kind:
+        case ScopeKind.RUN:
+            return None
+        case ScopeKind.DAY:
+            return day_ends_at(at)
+        case ScopeKind.MONTH:
+            return month_ends_at(at, account.subscription.month_starts_on)
+
+
+def _add(connection: Connection, names: dict[ScopeKind, str], **deltas: int) -> None:
+    """Adds to the balances of all scopes; a scope is born with its first attempt."""
+    for kind, scope in names.items():
+        here = and_(balances.c.kind == kind.value, balances.c.scope == scope)
+        changes: dict[str, Any] = {name: balances.c[name] + delta for name, delta in deltas.items()}
+        if connection.execute(update(balances).where(here).values(changes)).rowcount == 0:
+            empty = {"charged": 0, "presumed": 0, "unknown": 0, "reserved": 0}
+            connection.execute(insert(balances).values(kind=kind.value, scope=scope, **{**empty, **deltas}))
+
+
+def ensure(connection: Connection, table: Table, **key: str) -> None:
+    """A row with this primary key and defaults, if there is none."""
+    here = and_(*(table.c[name] == value for name, value in key.items()))
+    if connection.execute(select(func.count()).select_from(table).where(here)).scalar_one() == 0:
+        connection.execute(insert(table).values(**key))
+
+
+# --- reserve ----------------------------------------------------------------------------------------------------------
+
+
+def reserve(
+    connection: Connection, run_id: str, account: Account, request: Request, attempt: int, now: datetime, process: str
+) -> Reserved:
+    """Reserves the worst price in every scope and gives out a send slot, or says what refuses."""
+    ensure(connection, accounts, account=account.id)
+    closed = connection.execute(
+        select(accounts.c.closed_until, accounts.c.closed_because).where(accounts.c.account == account.id)
+    ).one()
+    if closed.closed_until is not None and closed.closed_until > now:
+        return AccountClosed(closed.closed_until, closed.closed_because)
+    slot_at = _next_slot(connection, account, now)
+    cost = request.endpoint.cost
+    day, month = day_of(slot_at), month_of(slot_at, account.subscription.month_starts_on)
+    names = scope_names(run_id, account.id, day, month)
+    if refusing := first_refusing(_scopes(connection, names, account), cost):
+        return NoCredits(refusing, _resets_at(refusing.kind, account, slot_at), refusing.balance.reserved > 0)
+    _begin_walk(connection, run_id, request, now)
+    _add(connection, names, reserved=cost)
+    row = insert(requests).values(
+        request_key=request.key,
+        account=account.id,
+        run_id=run_id,
+        walk_id=request.walk.walk_id,
+        endpoint=request.endpoint.full_name,
+        page=request.page,
+        params=orjson.dumps(dict(request.params)).decode(),
+        attempt=attempt,
+        reserved=cost,
+        reserved_at=now,
+        day=day,
+        month=month,
+        slot_at=slot_at,
+        charge=RESERVED,
+        process=process,
+    )
+    attempt_id = connection.execute(row.returning(requests.c.attempt_id)).scalar_one()
+    return Slot(attempt_id, slot_at)
+
+
+def _begin_walk(connection: Connection, run_id: str, request: Request, now: datetime) -> None:
+    """A walk's snapshot_at is the instant at which its first request is reserved."""
+    walk = request.walk
+    here = and_(walks.c.run_id == run_id, walks.c.walk_id == walk.walk_id)
+    known = connection.execute(select(walks.c.snapshot_at).where(here)).one_or_none()
+    if known is None:
+        connection.execute(
+            insert(walks).values(
+                run_id=run_id,
+                walk_id=walk.walk_id,
+                crawls=",".join(walk.crawls),
+                endpoint=walk.endpoint.full_name,
+                params=orjson.dumps(dict(walk.params)).decode(),
+                country=walk.country,
+                period_days=walk.period_days,
+                state="open",
+                snapshot_at=now,
+            )
+        )
+    elif known.snapshot_at is None:
+        connection.execute(update(walks).where(here).values(snapshot_at=now))
+
+
+def _next_slot(connection: Connection, account: Account, now: datetime) -> datetime:
+    """Law 4: the earliest instant at which no window of the account holds more starts than it may."""
+    slots = select(requests.c.slot_at).where(requests.c.account == account.id).order_by(requests.c.slot_at.desc())
+    paused_until = connection.execute(
+        select(accounts.c.paused_until).where(accounts.c.account == account.id)
+    ).scalar_one()
+    last = connection.execute(slots.limit(1)).scalar_one_or_none()
+    earliest = [now, *(moment for moment in (paused_until, last) if moment is not None)]
+    windows = (
+        (account.subscription.requests_per_minute, MINUTE_WINDOW),
+        (account.subscription.requests_per_second, SECOND_WINDOW),
+    )
+    for most, window in windows:
+        if most is not None:
+            nth = connection.execute(slots.offset(most - 1).limit(1)).scalar_one_or_none()
+            if nth is not None:
+                earliest.append(nth + window)
+    slot_at: datetime = max(earliest)
+    return slot_at
+
+
+def renew_slot(connection: Connection, account: Account, attempt_id: int, now: datetime) -> Slot:
+    """A later slot for a reserved attempt. Its credits stay reserved on the day on which they were."""
+    slot_at = _next_slot(connection, account, now)
+    connection.execute(update(requests).where(requests.c.attempt_id == attempt_id).values(slot_at=slot_at))
+    return Slot(attempt_id, slot_at)
+
+
+# --- settle -----------------------------------------------------------------------------------------------------------
+
+
+def settle(connection: Connection, settlement: Settlement) -> None:
+    """Credits, outcome and body of an attempt. A second settlement of the same attempt changes nothing."""
+    here = requests.c.attempt_id == settlement.attempt_id
+    row = connection.execute(select(requests).where(here)).one()
+    if row.charge != RESERVED:
+        return
+    outcome = settlement.outcome
+    connection.execute(
+        update(requests)
+        .where(here)
+        .values(
+            sent_at=settlement.sent_at,
+            slot_at=max(row.slot_at, settlement.sent_at or row.slot_at),
+            settled_at=settlement.settled_at,
+            charge=outcome.charge.value,
+            credits=outcome.credits,
+            outcome=outcome.kind.value,
+            ending=settlement.ending.value,
+            http_status=outcome.http_status,
+            vendor_request_id=outcome.vendor_request_id,
+            detail=outcome.detail,
+        )
+    )
+    _move(connection, row, outcome.charge, outcome.credits)
+    if settlement.body is not None:
+        _spool(connection, row, settlement, settlement.body)
+    _note_account(connection, row.account, settlement)
+
+
+def _move(connection: Connection, row: Any, charge: Charge, credits: Credits) -> None:  # noqa: ANN401
+    """From reserved to what the attempt turned out to cost, in the scopes in which it was reserved."""
+    deltas = {"reserved": -row.reserved}
+    if charge is not Charge.FREE:
+        deltas[charge.value] = credits
+    _add(connection, _names_of(row), **deltas)
+
+
+def _spool(connection: Connection, row: Any, settlement: Settlement, body: bytes) -> None:  # noqa: ANN401
+    outcome = settlement.outcome
+    connection.execute(
+        insert(pages).values(
+            attempt_id=settlement.attempt_id,
+            run_id=row.run_id,
+            walk_id=row.walk_id,
+            request_key=row.request_key,
+            observed_at=settlement.settled_at,
+            outcome=outcome.kind.value,
+            http_status=outcome.http_status,
+            facts=orjson.dumps(outcome.facts.to_json()) if outcome.facts is not None and outcome.landed else None,
+            body=zstandard.compress(body, 3),
+            size_bytes=len(body),
+        )
+    )
+
+
+def _note_account(connection: Connection, account_id: str, settlement: Settlement) -> None:
+    """A pause and a closure only ever grow."""
+    pause, close = settlement.pause_account_until, settlement.close_account_until
+    if pause is None and close is None:
+        return
+    here = accounts.c.account == account_id
+    row = connection.execute(select(accounts).where(here)).one()
+    changes: dict[str, Any] = {}
+    if pause is not None:
+        changes["paused_until"] = max(pause, row.paused_until or pause)
+    if close is not None:
+        changes["closed_until"] = max(close, row.closed_until or close)
+        changes["closed_because"] = settlement.outcome.detail
+    connection.execute(update(accounts).where(here).values(**changes))
+
+
+def expire(connection: Connection, run_id: str, now: datetime) -> int:
+    """What a dead process of the run had reserved may have been sent: it becomes unknown. How many attempts."""
+    stale = connection.execute(select(requests).where(requests.c.run_id == run_id, requests.c.charge == RESERVED)).all()
+    for row in stale:
+        connection.execute(
+            update(requests)
+            .where(requests.c.attempt_id == row.attempt_id)
+            .values(
+                settled_at=now,
+                charge=Charge.UNKNOWN.value,
+                credits=row.reserved,
+                outcome="lost",
+                ending="lost",
+                detail="its process ended before an answer was written down",
+            )
+        )
+        _move(connection, row, Charge.UNKNOWN, row.reserved)
+    return len(stale)

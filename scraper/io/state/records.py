@@ -1,0 +1,231 @@
+"""Runs, coverage and the spool, as reads and writes on one connection."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+import orjson
+import zstandard
+from sqlalchemy import Connection, Row, and_, delete, func, insert, select, update
+
+from scraper.core.budget import ScopeKind
+from scraper.core.catalogue import OutcomeKind
+from scraper.core.events import Ending, RunStatus
+from scraper.core.pagination import PageFacts, Progress, WalkState, Why
+from scraper.core.requests import Walk
+from scraper.io.state.ledger import balance_of
+from scraper.io.state.schema import drains, pages, parts, requests, runs, walks
+from scraper.ports import Drain, Part, RunRecord, RunTotals, SpooledPage, Written, drain_order
+
+# --- runs -------------------------------------------------------------------------------------------------------------
+
+
+def run_record(row: Row[Any]) -> RunRecord:
+    """A row of `runs` as a value."""
+    return RunRecord(**{**row._asdict(), "status": RunStatus(row.status)})
+
+
+def latest_runs(connection: Connection, limit: int, job: str | None = None) -> list[RunRecord]:
+    """The runs that began last, newest first."""
+    query = select(runs).order_by(runs.c.started_at.desc(), runs.c.run_id.desc()).limit(limit)
+    if job is not None:
+        query = query.where(runs.c.job == job)
+    return [run_record(row) for row in connection.execute(query)]
+
+
+def run_totals(connection: Connection, run_id: str) -> RunTotals:
+    """Sums over the ledger, the walks and the drains of a run."""
+    endings = connection.execute(
+        select(requests.c.ending, func.count()).where(requests.c.run_id == run_id).group_by(requests.c.ending)
+    )
+    states = connection.execute(
+        select(walks.c.state, func.count()).where(walks.c.run_id == run_id).group_by(walks.c.state)
+    )
+    reused = connection.execute(
+        select(func.coalesce(func.sum(walks.c.pages), 0)).where(
+            walks.c.run_id == run_id, walks.c.reused_from.is_not(None)
+        )
+    ).scalar_one()
+    rows: dict[str, int] = {}
+    for stored in connection.execute(select(drains.c.rows).where(drains.c.run_id == run_id)).scalars():
+        for table, count in orjson.loads(stored).items():
+            rows[table] = rows.get(table, 0) + count
+    return RunTotals(
+        balance=balance_of(connection, ScopeKind.RUN, run_id),
+        endings={Ending(ending): count for ending, count in endings if ending is not None},
+        walks={WalkState(state): count for state, count in states},
+        reused=reused,
+        rows=rows,
+    )
+
+
+# --- coverage ---------------------------------------------------------------------------------------------------------
+
+
+def cover(connection: Connection, run_id: str, progress: Progress, reused_from: str | None) -> None:
+    """How far a walk of a run has come."""
+    walk = progress.walk
+    values = {
+        "crawls": ",".join(walk.crawls),
+        "state": progress.state.value,
+        "why": None if progress.why is None else progress.why.value,
+        "pages": progress.pages,
+        "rows": progress.rows,
+        "reused_from": reused_from,
+    }
+    here = and_(walks.c.run_id == run_id, walks.c.walk_id == walk.walk_id)
+    if connection.execute(update(walks).where(here).values(**values)).rowcount == 0:
+        connection.execute(
+            insert(walks).values(
+                run_id=run_id,
+                walk_id=walk.walk_id,
+                endpoint=walk.endpoint.full_name,
+                params=orjson.dumps(dict(walk.params)).decode(),
+                country=walk.country,
+                period_days=walk.period_days,
+                **values,
+            )
+        )
+
+
+def landed_pages(connection: Connection, run_id: str, walk_id: str | None = None) -> dict[str, PageFacts]:
+    """Request key → facts of what has landed in a run, or in one walk of it."""
+    query = select(pages.c.request_key, pages.c.facts).where(pages.c.run_id == run_id, pages.c.facts.is_not(None))
+    if walk_id is not None:
+        query = query.where(pages.c.walk_id == walk_id)
+    return {key: PageFacts.from_json(orjson.loads(facts)) for key, facts in connection.execute(query)}
+
+
+def reusable(connection: Connection, walk: Walk, since: datetime) -> tuple[str, dict[str, PageFacts]] | None:
+    """The youngest whole walk with these parameters that is young enough and at least as deep."""
+    query = (
+        select(walks)
+        .where(
+            walks.c.walk_id == walk.walk_id,
+            walks.c.snapshot_at >= since,
+            walks.c.reused_from.is_(None),
+            walks.c.state.in_([WalkState.COMPLETE.value, WalkState.EMPTY.value]),
+        )
+        .order_by(walks.c.snapshot_at.desc())
+    )
+    for row in connection.execute(query).all():
+        if row.why == Why.END.value or (walk.max_pages is not None and row.pages >= walk.max_pages):
+            return row.run_id, landed_pages(connection, row.run_id, walk.walk_id)
+    return None
+
+
+def left_over(connection: Connection, run_id: str) -> frozenset[str]:
+    """Walks of a run that wanted more credits than there were."""
+    cut_short = and_(walks.c.state == WalkState.TRUNCATED.value, walks.c.why == Why.BUDGET.value)
+    never_begun = walks.c.state == WalkState.NOT_ATTEMPTED.value
+    query = select(walks.c.walk_id).where(walks.c.run_id == run_id, cut_short | never_begun)
+    return frozenset(connection.execute(query).scalars())
+
+
+# --- drains -----------------------------------------------------------------------------------------------------------
+
+
+def begin_drain(connection: Connection, opened_at: datetime, most_bytes: int) -> Drain | None:
+    """The drain that was left unfinished, else a new one over pages of the run that waits longest."""
+    unfinished = connection.execute(
+        select(drains).where(drains.c.finished_at.is_(None)).order_by(drains.c.drain_id).limit(1)
+    ).one_or_none()
+    if unfinished is not None:
+        members = select(func.count()).select_from(pages).where(pages.c.drain_id == unfinished.drain_id)
+        return Drain(unfinished.drain_id, unfinished.run_id, connection.execute(members).scalar_one())
+    waiting = (
+        select(pages.c.page_id, pages.c.run_id, pages.c.size_bytes)
+        .where(pages.c.stored.is_(False), pages.c.drain_id.is_(None))
+        .order_by(pages.c.page_id)
+    )
+    run_id, chosen, size_bytes = None, [], 0
+    for row in connection.execute(waiting):
+        run_id = run_id or row.run_id
+        if row.run_id == run_id:
+            chosen.append(row.page_id)
+            size_bytes += row.size_bytes
+            if size_bytes >= most_bytes:
+                break
+    if run_id is None:
+        return None
+    new = insert(drains).values(run_id=run_id, opened_at=opened_at).returning(drains.c.drain_id)
+    drain_id = connection.execute(new).scalar_one()
+    for start in range(0, len(chosen), 500):  # SQLite binds at most 32,766 values in a statement
+        some = pages.c.page_id.in_(chosen[start : start + 500])
+        connection.execute(update(pages).where(some).values(drain_id=drain_id))
+    return Drain(drain_id, run_id, len(chosen))
+
+
+def members(connection: Connection, drain: Drain) -> Iterator[SpooledPage]:
+    """The pages of a drain in the order of the archive."""
+    member_columns = [pages.c.page_id, pages.c.run_id, pages.c.walk_id, pages.c.request_key, pages.c.observed_at]
+    query = (
+        select(*member_columns, pages.c.outcome, pages.c.http_status)
+        .add_columns(requests.c.page, requests.c.params, requests.c.endpoint)
+        .add_columns(walks.c.snapshot_at, walks.c.country, walks.c.period_days)
+        .join(requests, requests.c.attempt_id == pages.c.attempt_id)
+        .join(walks, and_(walks.c.run_id == pages.c.run_id, walks.c.walk_id == pages.c.walk_id))
+        .where(pages.c.drain_id == drain.drain_id)
+    )
+    bodiless = [_spooled(row) for row in connection.execute(query)]
+    for page in sorted(bodiless, key=drain_order):
+        body = connection.execute(select(pages.c.body).where(pages.c.page_id == page.page_id)).scalar_one()
+        yield replace(page, body=zstandard.decompress(body))
+
+
+def _spooled(row: Row[Any]) -> SpooledPage:
+    return SpooledPage(
+        page_id=row.page_id,
+        vendor=row.endpoint.partition(".")[0],
+        endpoint=row.endpoint,
+        run_id=row.run_id,
+        walk_id=row.walk_id,
+        request_key=row.request_key,
+        snapshot_at=row.snapshot_at,
+        observed_at=row.observed_at,
+        country=row.country,
+        period_days=row.period_days,
+        page=row.page,
+        parameters=row.params,
+        http_status=row.http_status,
+        outcome=OutcomeKind(row.outcome),
+        body=b"",
+    )
+
+
+def finish_drain(connection: Connection, drain: Drain, written: Written, finished_at: datetime) -> None:
+    """Members stored, their bodies freed, the parts noted."""
+    rows = {table: count for table, count in written.rows().items() if table != "pages"}
+    connection.execute(
+        update(drains)
+        .where(drains.c.drain_id == drain.drain_id)
+        .values(finished_at=finished_at, rows=orjson.dumps(rows).decode())
+    )
+    connection.execute(update(pages).where(pages.c.drain_id == drain.drain_id).values(stored=True, body=None))
+    note_parts(connection, written.parts)
+
+
+def note_parts(connection: Connection, found: Sequence[Part]) -> None:
+    """Files that are in the archive now; a file made anew replaces its note."""
+    for part in found:
+        connection.execute(delete(parts).where(parts.c.path == part.path))
+        connection.execute(
+            insert(parts).values(
+                path=part.path,
+                table_name=part.table,
+                rows=part.rows,
+                size_bytes=part.size_bytes,
+                select_hash=part.select_hash,
+            )
+        )
+
+
+def select_hashes(connection: Connection) -> Mapping[str, frozenset[str]]:
+    """Table → hashes of the SELECTs that its parts come from."""
+    found: dict[str, set[str]] = {}
+    for table, select_hash in connection.execute(select(parts.c.table_name, parts.c.select_hash).distinct()):
+        found.setdefault(table, set()).add(select_hash)
+    return {table: frozenset(hashes) for table, hashes in found.items()}

@@ -1,0 +1,184 @@
+"""Tables of the state database. Plain SQL that SQLite and PostgreSQL both speak.
+
+Instants are whole microseconds since 1970 in UTC: exact, sortable, the same everywhere.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Dialect,
+    Float,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    PrimaryKeyConstraint,
+    String,
+    Table,
+    Text,
+)
+from sqlalchemy.types import TypeDecorator
+
+SCHEMA_VERSION = 1
+"""Raised with every change of this module; a newer database than the program is refused."""
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+
+class Instant(TypeDecorator[datetime]):
+    """An aware UTC datetime, stored as microseconds since 1970."""
+
+    impl = BigInteger
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> int | None:  # noqa: ARG002
+        return None if value is None else (value - _EPOCH) // _MICROSECOND
+
+    def process_result_value(self, value: Any | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002, ANN401
+        return None if value is None else _EPOCH + int(value) * _MICROSECOND
+
+
+_BigId = BigInteger().with_variant(Integer, "sqlite")  # SQLite counts up only what is an INTEGER PRIMARY KEY
+
+metadata = MetaData()
+
+meta = Table("meta", metadata, Column("key", String, primary_key=True), Column("value", String, nullable=False))
+
+accounts = Table(
+    "accounts",
+    metadata,
+    Column("account", String, primary_key=True),
+    Column("paused_until", Instant),
+    Column("closed_until", Instant),
+    Column("closed_because", Text, nullable=False, default=""),
+)
+
+runs = Table(
+    "runs",
+    metadata,
+    Column("run_id", String, primary_key=True),
+    Column("job", String, nullable=False),
+    Column("status", String, nullable=False),
+    Column("budget", BigInteger, nullable=False),
+    Column("started_at", Instant, nullable=False),
+    Column("ended_at", Instant),
+    Column("elapsed_s", Float, nullable=False, default=0.0),
+    Column("next_at", Instant),
+    Column("message", Text, nullable=False, default=""),
+    Index("runs_by_job", "job", "started_at"),
+)
+
+walks = Table(
+    "walks",
+    metadata,
+    Column("run_id", String, nullable=False),
+    Column("walk_id", String, nullable=False),
+    Column("crawls", String, nullable=False),
+    Column("endpoint", String, nullable=False),
+    Column("params", Text, nullable=False),
+    Column("country", String),
+    Column("period_days", Integer),
+    Column("state", String, nullable=False),
+    Column("why", String),
+    Column("pages", Integer, nullable=False, default=0),
+    Column("rows", BigInteger, nullable=False, default=0),
+    Column("snapshot_at", Instant),
+    Column("reused_from", String),
+    PrimaryKeyConstraint("run_id", "walk_id"),
+    Index("walks_by_id", "walk_id", "snapshot_at"),
+)
+
+# The ledger: a row for each attempt, written when its credits are reserved and settled once.
+requests = Table(
+    "requests",
+    metadata,
+    Column("attempt_id", _BigId, primary_key=True, autoincrement=True),
+    Column("request_key", String, nullable=False),
+    Column("account", String, nullable=False),
+    Column("run_id", String, nullable=False),
+    Column("walk_id", String, nullable=False),
+    Column("endpoint", String, nullable=False),
+    Column("page", Integer, nullable=False),
+    Column("params", Text, nullable=False),
+    Column("attempt", Integer, nullable=False),
+    Column("reserved", BigInteger, nullable=False),
+    Column("reserved_at", Instant, nullable=False),
+    Column("day", String, nullable=False),  # the UTC day and the billing month that the attempt is booked on
+    Column("month", String, nullable=False),
+    Column("slot_at", Instant, nullable=False),
+    Column("sent_at", Instant),
+    Column("settled_at", Instant),
+    Column("charge", String, nullable=False),
+    Column("credits", BigInteger, nullable=False, default=0),
+    Column("outcome", String),
+    Column("ending", String),
+    Column("http_status", Integer),
+    Column("vendor_request_id", String),
+    Column("detail", Text, nullable=False, default=""),
+    Column("process", String, nullable=False),
+    Index("requests_by_slot", "account", "slot_at"),
+    Index("requests_by_run", "run_id", "charge"),
+)
+
+# Sums over the ledger, kept in the same transaction as the rows that they sum. Scope: run, account day, account month.
+balances = Table(
+    "balances",
+    metadata,
+    Column("kind", String, nullable=False),
+    Column("scope", String, nullable=False),
+    Column("charged", BigInteger, nullable=False, default=0),
+    Column("presumed", BigInteger, nullable=False, default=0),
+    Column("unknown", BigInteger, nullable=False, default=0),
+    Column("reserved", BigInteger, nullable=False, default=0),
+    PrimaryKeyConstraint("kind", "scope"),
+)
+
+# The spool, and after the drain what is needed to resume: a body is there until its drain is done.
+pages = Table(
+    "pages",
+    metadata,
+    Column("page_id", _BigId, primary_key=True, autoincrement=True),
+    Column("attempt_id", BigInteger, nullable=False),
+    Column("run_id", String, nullable=False),
+    Column("walk_id", String, nullable=False),
+    Column("request_key", String, nullable=False),
+    Column("observed_at", Instant, nullable=False),
+    Column("outcome", String, nullable=False),
+    Column("http_status", Integer, nullable=False),
+    Column("facts", LargeBinary),
+    Column("body", LargeBinary),
+    Column("size_bytes", BigInteger, nullable=False),
+    Column("drain_id", BigInteger),
+    Column("stored", Boolean, nullable=False, default=False),
+    Index("pages_by_run", "run_id", "request_key"),
+    Index("pages_to_drain", "stored", "run_id"),
+)
+
+drains = Table(
+    "drains",
+    metadata,
+    Column("drain_id", _BigId, primary_key=True, autoincrement=True),
+    Column("run_id", String, nullable=False),
+    Column("opened_at", Instant, nullable=False),
+    Column("finished_at", Instant),
+    Column("rows", Text, nullable=False, default="{}"),
+    Index("drains_by_run", "run_id"),
+)
+
+parts = Table(
+    "parts",
+    metadata,
+    Column("path", String, primary_key=True),
+    Column("table_name", String, nullable=False),
+    Column("rows", BigInteger, nullable=False),
+    Column("size_bytes", BigInteger, nullable=False),
+    Column("select_hash", String, nullable=False),
+    Index("parts_by_table", "table_name", "select_hash"),
+)

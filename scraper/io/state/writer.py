@@ -1,0 +1,96 @@
+"""The one thread that writes: it commits everything that has queued up since its last commit in one transaction.
+
+A durable commit costs a disk flush, so settlements that arrive together share one. Where a statement of a batch fails,
+the batch is undone and its members are carried out one by one: a fault is its own member's alone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import queue
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import Any, TypeAlias, TypeVar
+
+from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+
+from scraper.core.errors import ScraperError, StateError
+
+T = TypeVar("T")
+_Work: TypeAlias = Callable[[Connection], Any]
+
+MOST_IN_A_COMMIT = 256
+"""Keeps the write lock short: other processes wait for it."""
+
+
+class Writer:
+    """Carries out work on one connection, in the order in which it came."""
+
+    def __init__(self, engine: Engine, where: str) -> None:
+        self._engine = engine
+        self._where = where
+        self._queue: queue.SimpleQueue[tuple[_Work, Future[Any]] | None] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._serve, name="state-writer", daemon=True)
+        self._thread.start()
+
+    async def do(self, work: Callable[[Connection], T]) -> T:
+        """Carries out `work` in a transaction; returns when that is committed."""
+        return await asyncio.wrap_future(self._submit(work))
+
+    def do_now(self, work: Callable[[Connection], T]) -> T:
+        """The same for a caller that may block."""
+        return self._submit(work).result()
+
+    def close(self) -> None:
+        """Finishes what is queued, then ends the thread."""
+        self._queue.put(None)
+        self._thread.join()
+
+    def _submit(self, work: Callable[[Connection], T]) -> Future[T]:
+        future: Future[T] = Future()
+        self._queue.put((work, future))
+        return future
+
+    def _serve(self) -> None:
+        open_for_more = True
+        while open_for_more:
+            batch = [self._queue.get()]
+            while len(batch) < MOST_IN_A_COMMIT and not self._queue.empty():
+                batch.append(self._queue.get())
+            open_for_more = None not in batch
+            members = [member for member in batch if member is not None and member[1].set_running_or_notify_cancel()]
+            self._commit(members)
+
+    def _commit(self, members: list[tuple[_Work, Future[Any]]]) -> None:
+        if not members:
+            return
+        try:
+            with self._engine.begin() as connection:
+                results = [work(connection) for work, _ in members]
+        except BaseException as failure:
+            if len(members) > 1:
+                for member in members:
+                    self._commit([member])
+            else:
+                members[0][1].set_exception(self._named(failure))
+        else:
+            for (_, future), result in zip(members, results, strict=True):
+                future.set_result(result)
+
+    def _named(self, failure: BaseException) -> BaseException:
+        if isinstance(failure, ScraperError) or not isinstance(failure, SQLAlchemyError):
+            return failure
+        return database_error(failure, self._where)
+
+
+def database_error(failure: SQLAlchemyError, where: str) -> StateError:
+    """A database's complaint as a sentence: what was met, what stays true, what to do."""
+    met = str(failure.orig) if isinstance(failure, DBAPIError) else str(failure)
+    advice = "free some space" if "full" in met else "look at the disk and the file's permissions"
+    if "locked" in met:
+        advice = "another process holds it for long: wait for that one, or stop it"
+    if "malformed" in met or "not a database" in met:
+        advice = "the file is damaged: restore it from a backup, or move it away to begin a new ledger"
+    return StateError(f"the state database {where} cannot be used: {met}. All that was committed stays true; {advice}.")

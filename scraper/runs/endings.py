@@ -1,0 +1,167 @@
+"""How a run has ended: from what stopped it to its status, its exit code and the sentence for the user."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from scraper.core.catalogue import Endpoint, OutcomeKind, QuotaScope
+from scraper.core.events import Ending, RunResult, RunStatus
+from scraper.core.frontier import Frontier
+from scraper.core.jobs import Account, Job
+from scraper.core.outcomes import Outcome
+from scraper.core.pagination import WalkState, Why
+from scraper.core.planning import plan
+from scraper.core.retries import Decision, GiveUp, Reach, Retry
+from scraper.core.subscriptions import day_ends_at, month_ends_at
+from scraper.ports import RunTotals
+from scraper.runs.opening import OpenedRun
+
+MOST_NAMED = 5
+"""Failures named in a result; the others are counted, and all stand in the ledger."""
+
+
+@dataclass(slots=True)
+class Ends:
+    """Why dispatch has stopped where it has: what the run's status is made of."""
+
+    interrupted: bool = False
+    refused: list[str] = field(default_factory=list)
+    quotas: list[tuple[str, datetime]] = field(default_factory=list)
+    budget: str | None = None
+    unreachable: list[str] = field(default_factory=list)
+    failures: list[str] = field(default_factory=list)
+    """Requests that were given up, named."""
+    storage: str | None = None
+    """The sentence of the state or the archive that could not go on."""
+
+    def status(self, frontier: Frontier) -> RunStatus:
+        """The first that is true decides: what a user must act on comes before what passes by itself."""
+        guarded = any(progress.why is Why.GUARD for progress in frontier.walks.values())
+        in_order = (
+            (self.storage is not None, RunStatus.ERROR),
+            (self.interrupted, RunStatus.INTERRUPTED),
+            (bool(self.refused), RunStatus.REFUSED),
+            (bool(self.quotas), RunStatus.QUOTA),
+            (self.budget is not None, RunStatus.BUDGET),
+            (bool(self.failures or self.unreachable or guarded), RunStatus.FAILED),
+        )
+        return next((status for holds, status in in_order if holds), RunStatus.COMPLETE)
+
+
+def ending_of(outcome: Outcome, decision: Decision | None) -> Ending:
+    """What an attempt counts as."""
+    by_kind = {
+        OutcomeKind.OK: Ending.OK,
+        OutcomeKind.EMPTY: Ending.EMPTY,
+        OutcomeKind.LOST: Ending.LOST,
+        OutcomeKind.NOT_SENT: Ending.NOT_SENT,
+    }
+    match decision:
+        case Retry():
+            otherwise = Ending.RETRIED
+        case GiveUp(Reach.REQUEST):
+            otherwise = Ending.FAILED
+        case _:
+            otherwise = Ending.REFUSED
+    return by_kind.get(outcome.kind, otherwise)
+
+
+def quota_ends_at(outcome: Outcome, account: Account, now: datetime) -> datetime | None:
+    """When a vendor's quota refusal is over: what it says, else the end of the scope that it names.
+
+    A refusal that names no scope closes the account until the next UTC midnight: assumed, no vendor documents it.
+    """
+    if outcome.kind is not OutcomeKind.QUOTA_EXHAUSTED:
+        return None
+    if outcome.resets_at is not None and outcome.resets_at > now:
+        return outcome.resets_at
+    match outcome.scope:
+        case QuotaScope.MONTH:
+            return month_ends_at(now, account.subscription.month_starts_on)
+        case QuotaScope.DAY | QuotaScope.UNSTATED:
+            return day_ends_at(now)
+
+
+def refusal_sentence(endpoint: Endpoint, account: Account, outcome: Outcome) -> str:
+    """What the vendor refuses, in words."""
+    match outcome.kind:
+        case OutcomeKind.AUTH_REJECTED:
+            return f"{account.vendor} refuses the key in {account.key_env} ({outcome.detail})"
+        case OutcomeKind.ENDPOINT_DENIED:
+            return f"{endpoint.full_name} is not open to this account ({outcome.detail})"
+        case _:
+            return f"{endpoint.full_name} is gone at the vendor ({outcome.detail})"
+
+
+def run_result(job: Job, run: OpenedRun, ends: Ends, frontier: Frontier, totals: RunTotals, command: str) -> RunResult:
+    """The result over all processes of the run, but for its time. `command`: how to type this run, for advice."""
+    status = ends.status(frontier)
+    next_at = min((until for _, until in ends.quotas), default=None) if status is RunStatus.QUOTA else None
+    return RunResult(
+        run_id=run.run_id,
+        job=job.name,
+        status=status,
+        budget=run.budget,
+        charged=totals.balance.charged,
+        presumed=totals.balance.presumed,
+        unknown=totals.balance.unknown + totals.balance.reserved,
+        requests=totals.endings,
+        reused=totals.reused,
+        walks=_walk_counts(totals.walks),
+        rows={crawl.endpoint.table: totals.rows.get(crawl.endpoint.table, 0) for crawl in job.crawls},
+        elapsed_s=0.0,
+        next_at=next_at,
+        message=_message(status, job, run, ends, totals, command),
+        warnings=_warnings(ends, frontier, totals),
+    )
+
+
+def _walk_counts(found: Mapping[WalkState, int]) -> dict[str, int]:
+    return {state.value: found.get(state, 0) for state in WalkState if state is not WalkState.OPEN}
+
+
+def _message(status: RunStatus, job: Job, run: OpenedRun, ends: Ends, totals: RunTotals, command: str) -> str:
+    """What was met, what stays true, what to do."""
+    pages = totals.endings.get(Ending.OK, 0) + totals.endings.get(Ending.EMPTY, 0)
+    kept = f"{pages} page{'s are' if pages != 1 else ' is'} kept"
+    go_on = f"Go on: {command}"
+    match status:
+        case RunStatus.BUDGET:
+            likely = sum(crawl.credits.likely for crawl in plan(job).crawls)
+            more = max(likely, run.budget + run.budget // 2)
+            return f"{ends.budget}. {kept}. {go_on} --resume --budget {more}"
+        case RunStatus.QUOTA:
+            return f"{'; '.join(sentence for sentence, _ in ends.quotas)}. {kept}. {go_on}"
+        case RunStatus.REFUSED:
+            return f"{'; '.join(ends.refused)}. {kept}. When that is put right: {command}"
+        case RunStatus.INTERRUPTED:
+            return f"interrupted. {kept}. {go_on}"
+        case RunStatus.FAILED:
+            met = "; ".join(ends.unreachable) or f"{len(ends.failures)} requests failed or a guard stopped a walk"
+            return f"{met}. {kept}. Again: {command}"
+        case RunStatus.ERROR:
+            return f"{ends.storage} {go_on}"
+        case RunStatus.COMPLETE | RunStatus.OPEN:
+            return ""
+
+
+def _warnings(ends: Ends, frontier: Frontier, totals: RunTotals) -> tuple[str, ...]:
+    warnings = list(ends.failures[:MOST_NAMED])
+    if len(ends.failures) > MOST_NAMED:
+        warnings.append(f"and {len(ends.failures) - MOST_NAMED} more requests failed: scraper status names the walks")
+    whys = Counter((progress.walk.endpoint.full_name, progress.why) for progress in frontier.walks.values())
+    for (endpoint, why), count in whys.items():
+        if why is Why.GUARD:
+            warnings.append(f"{endpoint}: {count} walks were stopped by a guard: the vendor repeated itself")
+        elif why is Why.CLAMP:
+            warnings.append(f"{endpoint}: {count} walks end at the vendor's documented clamp, not at their end")
+    if totals.balance.unknown:
+        warnings.append(f"{totals.balance.unknown} credits are unknown: sent, never answered; they count as charged")
+    if totals.balance.presumed:
+        warnings.append(
+            f"{totals.balance.presumed} credits are presumed: the vendor documents no rule for such answers"
+        )
+    return tuple(warnings)

@@ -1,0 +1,52 @@
+"""A whole run, as a command asks for it: opened, crawled, drained, closed, and its result over all processes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+
+from scraper.core.catalogue import Vendor
+from scraper.core.errors import StorageError
+from scraper.core.events import RunEnded, RunResult
+from scraper.core.jobs import Job
+from scraper.core.units import Credits
+from scraper.runs.crawl import Crawl, World
+from scraper.runs.endings import run_result
+from scraper.runs.opening import Opening, open_run
+
+
+async def execute(
+    job: Job,
+    vendors: Mapping[str, Vendor],
+    world: World,
+    *,
+    opening: Opening,
+    ceiling: Credits | None,
+    suffix: str,
+    command: str,
+    begun: Callable[[Crawl], None],
+) -> RunResult:
+    """Runs a job to its end for now.
+
+    `ceiling`: a budget in place of the run's. `command`: how to type this run, for advice. `begun`: is handed the crawl
+    before its first request, so that a signal can stop it. A disk or a database that gives out ends the run as `error`;
+    StateError is raised where not even that can be written down.
+    """
+    state, clock = world.state, world.clock
+    with state.hold(job.name):
+        began = clock.monotonic()
+        run = await open_run(job, opening, ceiling, state, clock, suffix)
+        crawl = Crawl(job, vendors, run, world)
+        begun(crawl)
+        try:
+            await crawl.run()
+        except StorageError as failure:
+            crawl.ends.storage = str(failure)
+        elapsed_s = clock.monotonic() - began
+        totals = await state.totals(run.run_id)
+        result = run_result(job, run, crawl.ends, crawl.frontier, totals, command)
+        await state.end_run(run.run_id, result.status, clock.now(), elapsed_s, result.next_at, result.message)
+        record = await state.last_run(job.name)
+        result = replace(result, elapsed_s=elapsed_s if record is None else record.elapsed_s)
+    world.listener.hear(RunEnded(result))
+    return result

@@ -1,0 +1,80 @@
+"""Which run a command goes on with: the open one, the last one under a new ceiling, or a new one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import Enum, auto
+
+from scraper.core.errors import UsageError
+from scraper.core.events import RunStatus
+from scraper.core.jobs import Job
+from scraper.core.units import Credits
+from scraper.ports import Clock, RunRecord, State
+
+
+class Opening(Enum):
+    """What the user asked for."""
+
+    GO_ON = auto()
+    """The job's open run if there is one that is young enough, else a new one."""
+    RESUME = auto()
+    """The job's last run, however it ended."""
+    NEW = auto()
+    """A new run, whatever is open."""
+
+
+@dataclass(frozen=True, slots=True)
+class OpenedRun:
+    """A run that this process carries out now."""
+
+    run_id: str
+    budget: Credits
+    started_at: datetime
+    resumed: bool
+    leftovers: frozenset[str]
+
+
+async def open_run(
+    job: Job, opening: Opening, ceiling: Credits | None, state: State, clock: Clock, suffix: str
+) -> OpenedRun:
+    """Opens a run; `ceiling` takes the place of its budget, `suffix` makes the id of a new one its own.
+
+    Raises UsageError where there is nothing to resume.
+    """
+    last = await state.last_run(job.name)
+    now = clock.now()
+    if last is not None and _is_gone_on_with(last, job, opening, now):
+        await state.reopen_run(last.run_id, last.budget if ceiling is None else ceiling)
+        budget = last.budget if ceiling is None else ceiling
+        return OpenedRun(last.run_id, budget, last.started_at, resumed=True, leftovers=frozenset())
+    if opening is Opening.RESUME:
+        raise UsageError(
+            f"job {job.name} has no run to resume in this data directory: leave --resume out to begin one."
+        )
+    leftovers = frozenset[str]()
+    if last is not None:
+        if not last.status.closes:
+            await _close(last, state, now)
+        leftovers = await state.leftovers(job.name)
+    run_id = f"{job.name}-{now:%Y%m%dT%H%M%SZ}-{suffix}"
+    budget = job.budget if ceiling is None else ceiling
+    await state.create_run(RunRecord(run_id, job.name, RunStatus.OPEN, budget, now, None, 0.0, None, ""))
+    return OpenedRun(run_id, budget, now, resumed=False, leftovers=leftovers)
+
+
+def _is_gone_on_with(last: RunRecord, job: Job, opening: Opening, now: datetime) -> bool:
+    match opening:
+        case Opening.RESUME:
+            return True
+        case Opening.NEW:
+            return False
+        case Opening.GO_ON:
+            return not last.status.closes and now - last.started_at < job.resume_within
+
+
+async def _close(last: RunRecord, state: State, now: datetime) -> None:
+    """An open run that is not gone on with: what it paid for is kept, what it had reserved becomes unknown."""
+    await state.reopen_run(last.run_id, last.budget)
+    message = "closed unfinished: a new run of the job has begun"
+    await state.end_run(last.run_id, RunStatus.FAILED, now, 0.0, None, message)

@@ -1,0 +1,146 @@
+"""First contact: one request for each endpoint of a job, its answer held against the vendor file, differences in words.
+
+The requests are a run of their own, ``<job>-probe``: reserved, in the ledger, their pages in the archive as any other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+
+from scraper.core.bodies import Decoded, Json, at, decode
+from scraper.core.catalogue import CursorPagination, Endpoint, PagePagination, Vendor
+from scraper.core.events import RunResult
+from scraper.core.jobs import Crawl as CrawlOrder
+from scraper.core.jobs import Job
+from scraper.core.outcomes import Answer, NoAnswer, Reply, classify
+from scraper.core.pagination import PageFacts
+from scraper.core.requests import Request
+from scraper.ports import Transport
+from scraper.runs.crawl import Crawl, World
+from scraper.runs.execute import execute
+from scraper.runs.opening import Opening
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that an answer shows of an endpoint."""
+
+    endpoint: str
+    as_described: bool
+    """False: it differs from the vendor file, or could not be seen."""
+    text: str
+
+
+@dataclass(slots=True)
+class _Listening:
+    """A transport that remembers what came back last for each endpoint."""
+
+    transport: Transport
+    replies: dict[str, tuple[Request, Reply]]
+
+    async def send(self, request: Request) -> Reply:
+        reply = await self.transport.send(request)
+        self.replies[request.endpoint.full_name] = (request, reply)
+        return reply
+
+
+def probe_job_of(job: Job) -> Job:
+    """The job cut down to one request for each of its endpoints, and to what those cost."""
+    kept: dict[str, CrawlOrder] = {}
+    for crawl in job.crawls:
+        kept.setdefault(crawl.endpoint.full_name, crawl)
+    endpoint_of = {crawl.name: crawl.endpoint.full_name for crawl in job.crawls}
+    crawls = []
+    for crawl in kept.values():
+        parent = None if crawl.each is None else kept[endpoint_of[crawl.each]].name
+        first = {name: values[:1] for name, values in crawl.params.items()}
+        top = 1 if parent else None
+        one = replace(crawl, params=first, max_pages=1, max_items=None, each=parent, top=top, top_per_board=None)
+        crawls.append(one)
+    cost = sum(crawl.endpoint.cost for crawl in crawls)
+    name = f"{job.name}-probe"
+    return replace(job, name=name, crawls=tuple(crawls), budget=min(job.budget, cost), max_age=None)
+
+
+async def probe(
+    job: Job,
+    vendors: Mapping[str, Vendor],
+    world: World,
+    *,
+    suffix: str,
+    command: str,
+    begun: Callable[[Crawl], None],
+) -> tuple[RunResult, tuple[Finding, ...]]:
+    """Sends the requests and says what they show. Raises what `execute` raises."""
+    short = probe_job_of(job)
+    listening = _Listening(world.transport, {})
+    result = await execute(
+        short,
+        vendors,
+        replace(world, transport=listening),
+        opening=Opening.NEW,
+        ceiling=None,
+        suffix=suffix,
+        command=f"{command} --probe",
+        begun=begun,
+    )
+    findings: list[Finding] = []
+    for crawl in short.crawls:
+        endpoint = crawl.endpoint
+        seen = listening.replies.get(endpoint.full_name)
+        if seen is None:
+            why = "its parents found no ids" if crawl.each else "the run ended before it"
+            findings.append(Finding(endpoint.full_name, as_described=False, text=f"not asked: {why}"))
+            continue
+        account = job.accounts[endpoint.vendor]
+        request, reply = seen
+        outcome = classify(vendors[endpoint.vendor], endpoint, reply, world.clock.now(), account.failed_requests)
+        charged = f"{outcome.charge.value}, {outcome.credits} credits by the vendor file's rule"
+        described = outcome.landed
+        answered = f"{outcome.kind.value.replace('_', ' ')} ({charged})"
+        findings.append(
+            Finding(endpoint.full_name, described, f"{answered}{': ' if outcome.detail else ''}{outcome.detail}")
+        )
+        if outcome.facts is not None:
+            findings += [
+                Finding(endpoint.full_name, good, text) for good, text in _differences(request, reply, outcome.facts)
+            ]
+    return result, tuple(findings)
+
+
+def _differences(request: Request, reply: Reply, facts: PageFacts) -> Iterator[tuple[bool, str]]:
+    decoded = None if isinstance(reply, NoAnswer) else decode(reply.body)
+    document = decoded.value if isinstance(decoded, Decoded) else None
+    endpoint = request.endpoint
+    yield from _records(endpoint, document, facts)
+    match endpoint.pagination:
+        case PagePagination() as pages:
+            yield _value("page", pages.page_field, facts.reported_page, facts.reported_page == request.page)
+            yield _value("page size", pages.size_field, facts.size, facts.size == pages.max_size, f"{pages.max_size}")
+            yield _value("total", pages.total_field, facts.total, facts.total is not None)
+            yield _value("has_more", pages.has_more_field, facts.has_more, facts.has_more is not None)
+        case CursorPagination() as cursors:
+            more = facts.has_more is not True or facts.cursor is not None
+            yield _value("has_more", cursors.has_more_field, facts.has_more, facts.has_more is not None)
+            yield _value("cursor", cursors.cursor_field, facts.cursor, more)
+    if isinstance(reply, Answer) and not reply.headers.get("content-type", "").startswith("application/json"):
+        yield False, f"content-type is {reply.headers.get('content-type', 'missing')!r}, not application/json"
+
+
+def _records(endpoint: Endpoint, document: Json, facts: PageFacts) -> Iterator[tuple[bool, str]]:
+    records = endpoint.records
+    stands = isinstance(at(document, records.path), list)
+    yield stands, f"records stand at {records.path}: {facts.records if stands else 'no list is there'}"
+    if facts.records:
+        yield len(facts.ids) == facts.records, f"{len(facts.ids)} of {facts.records} records carry {records.id}"
+    if records.rank and facts.ids:
+        ranked = sum(record.rank is not None for record in facts.ids)
+        yield ranked == len(facts.ids), f"{ranked} of {len(facts.ids)} carry {records.rank}"
+
+
+def _value(what: str, path: str, met: object, as_described: bool, wanted: str = "") -> tuple[bool, str]:
+    if met is None:
+        return False, f"{what}: nothing stands at {path}"
+    expected = f", {wanted} was asked for" if wanted and not as_described else ""
+    return as_described, f"{what} at {path}: {met}{expected}"

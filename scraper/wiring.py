@@ -1,0 +1,293 @@
+"""Settings → objects behind the ports: the only place that chooses."""
+
+from __future__ import annotations
+
+import os
+import random
+import secrets
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import scraper
+from scraper.core.catalogue import Catalogue, Vendor
+from scraper.core.errors import ConfigurationError, Fault, UsageError
+from scraper.core.events import RunResult
+from scraper.core.jobs import Job, nearest
+from scraper.core.subscriptions import Subscription
+from scraper.core.units import Credits
+from scraper.ports import AccountBalance, Listener, RunRecord, RunTotals
+from scraper.runs.crawl import Crawl, World
+from scraper.runs.execute import execute
+from scraper.runs.opening import Opening
+
+if TYPE_CHECKING:
+    import duckdb
+
+    from scraper.core.tables import TableSelect
+    from scraper.io.http_transport import Access
+    from scraper.io.query import TableFacts
+    from scraper.io.state import SqlState
+    from scraper.runs.probe import Finding
+
+DATA = Path("data")
+SANDBOX_DATA = Path("data/sandbox")
+SANDBOX_KEY = "sandbox-key"
+"""Opens nothing but a sandbox of ours."""
+SANDBOX_VENDORS = ("crawlora", "keyapi")
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What the command line says about where and how."""
+
+    data: Path | None = None
+    """``None``: `data`, or `data/sandbox` with the sandbox."""
+    sandbox: bool = False
+    seed: int = 0
+    vendor_urls: Mapping[str, str] = field(default_factory=dict)
+    """Other base URLs, by vendor."""
+    environment: Mapping[str, str] = field(default_factory=lambda: os.environ, repr=False)
+
+    @property
+    def data_directory(self) -> Path:
+        """Where state and archive are."""
+        if self.data is not None:
+            return self.data
+        return SANDBOX_DATA if self.sandbox else DATA
+
+    @property
+    def kind(self) -> str:
+        """``real`` or ``sandbox``: what a data directory is for ever."""
+        return "sandbox" if self.sandbox else "real"
+
+
+# --- files ------------------------------------------------------------------------------------------------------------
+
+
+def load_catalogue(configs: Path | None) -> Catalogue:
+    """The vendors; ConfigurationError with every fault."""
+    from scraper.io.config_files import read_catalogue
+
+    return read_catalogue(configs)
+
+
+def load_job(path: Path, budget: Credits | None = None) -> tuple[Job, Catalogue]:
+    """A job and the vendors that it is checked against; ConfigurationError with every fault."""
+    from scraper.io.config_files import read_job
+
+    catalogue = load_catalogue(path.parent)
+    return read_job(path, catalogue, budget), catalogue
+
+
+def load_tables(configs: Path | None) -> tuple[TableSelect, ...]:
+    """The archive's typed tables."""
+    from scraper.io.config_files import read_tables
+
+    return read_tables(configs)
+
+
+# --- running ----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class RunOrder:
+    """A run as the command line asks for it."""
+
+    job: Job
+    catalogue: Catalogue
+    configs: Path
+    opening: Opening = Opening.GO_ON
+    ceiling: Credits | None = None
+    command: str = "scraper run JOB"
+
+
+async def run_job(order: RunOrder, settings: Settings, listener: Listener, begun: Callable[[Crawl], None]) -> RunResult:
+    """Runs a job; see `runs.execute.execute`. `begun` is handed the crawl, so that a signal can stop it."""
+    async with _world(order, settings, listener) as world:
+        return await execute(
+            order.job,
+            order.catalogue.vendors,
+            world,
+            opening=order.opening,
+            ceiling=order.ceiling,
+            suffix=secrets.token_hex(2),
+            command=order.command,
+            begun=begun,
+        )
+
+
+async def probe_job(
+    order: RunOrder, settings: Settings, listener: Listener, begun: Callable[[Crawl], None]
+) -> tuple[RunResult, tuple[Finding, ...]]:
+    """One request for each endpoint of the job, held against the vendor files; see `runs.probe`."""
+    from scraper.runs.probe import probe
+
+    async with _world(order, settings, listener) as world:
+        return await probe(
+            order.job, order.catalogue.vendors, world, suffix=secrets.token_hex(2), command=order.command, begun=begun
+        )
+
+
+@asynccontextmanager
+async def _world(order: RunOrder, settings: Settings, listener: Listener) -> AsyncIterator[World]:
+    from scraper.io.archive import ParquetArchive
+    from scraper.io.clock import SystemClock
+    from scraper.io.http_transport import HttpTransport
+    from scraper.io.pacing import SmoothPacer
+
+    job, clock = order.job, SystemClock()
+    async with AsyncExitStack() as opened:
+        access = await _access(order, settings, opened)
+        state = await opened.enter_async_context(_state(settings))
+        transport = HttpTransport(access, f"scraper/{scraper.__version__}")
+        endpoints = {endpoint.full_name: endpoint for endpoint in order.catalogue.endpoints}
+        yield World(
+            state=state,
+            archive=ParquetArchive(settings.data_directory, load_tables(order.configs), endpoints),
+            transport=await opened.enter_async_context(transport),
+            pacers={vendor: SmoothPacer(job.accounts[vendor].subscription) for vendor in job.vendors},
+            clock=clock,
+            listener=listener,
+            jitter=random.random,
+        )
+
+
+@asynccontextmanager
+async def _state(settings: Settings) -> AsyncIterator[SqlState]:
+    from scraper.io.clock import SystemClock
+    from scraper.io.state import SqlState
+
+    state = SqlState(settings.data_directory, SystemClock().now, kind=settings.kind)
+    try:
+        yield state
+    finally:
+        await state.close()
+
+
+# --- vendors' addresses and keys --------------------------------------------------------------------------------------
+
+
+async def _access(order: RunOrder, settings: Settings, opened: AsyncExitStack) -> dict[str, Access]:
+    from scraper.io.http_transport import Access
+
+    vendors = {name: order.catalogue.vendors[name] for name in order.job.vendors}
+    urls = _checked_urls(order.catalogue, settings)
+    keys = _keys(order.job, vendors, settings)
+    if settings.sandbox:
+        urls = {**await _begin_sandbox(order.job, settings, opened), **urls}
+    return {
+        name: Access(vendor, urls.get(name, vendor.base_url).rstrip("/"), keys[name])
+        for name, vendor in vendors.items()
+    }
+
+
+def _checked_urls(catalogue: Catalogue, settings: Settings) -> dict[str, str]:
+    from scraper.io.config_files import url_fault
+
+    faults = []
+    for name, url in settings.vendor_urls.items():
+        if name not in catalogue.vendors:
+            faults.append(Fault("--vendor-url", f"no such vendor: {name}{nearest(name, catalogue.vendors)}"))
+        elif fault := url_fault(url):
+            faults.append(Fault("--vendor-url", fault))
+    if faults:
+        raise ConfigurationError(faults)
+    return dict(settings.vendor_urls)
+
+
+def _keys(job: Job, vendors: Mapping[str, Vendor], settings: Settings) -> dict[str, str]:
+    if settings.sandbox:
+        return dict.fromkeys(vendors, SANDBOX_KEY)
+    keys = {name: settings.environment.get(job.accounts[name].key_env, "").strip() for name in vendors}
+    faults = [
+        Fault(
+            job.accounts[name].key_env,
+            f"this environment variable must hold the {vendors[name].title} key, and is "
+            f"{'empty' if job.accounts[name].key_env in settings.environment else 'not set'}; nothing was sent "
+            "(--sandbox needs no key)",
+        )
+        for name, key in keys.items()
+        if not key
+    ]
+    if faults:
+        raise ConfigurationError(faults)
+    return keys
+
+
+# --- the sandbox ------------------------------------------------------------------------------------------------------
+
+
+async def _begin_sandbox(job: Job, settings: Settings, opened: AsyncExitStack) -> dict[str, str]:
+    from scraper.sandbox import Sandbox, serve
+
+    if unknown := [vendor for vendor in job.vendors if vendor not in SANDBOX_VENDORS]:
+        raise UsageError(f"the sandbox plays {' and '.join(SANDBOX_VENDORS)}, not {', '.join(unknown)}")
+    subscriptions = {vendor: job.accounts[vendor].subscription for vendor in job.vendors}
+    sandbox = Sandbox(subscriptions=subscriptions, keys=dict.fromkeys(subscriptions, SANDBOX_KEY), seed=settings.seed)
+    return sandbox_urls(await opened.enter_async_context(serve(sandbox)))
+
+
+def sandbox_urls(base_url: str) -> dict[str, str]:
+    """The vendors' base URLs in a sandbox."""
+    return {"crawlora": f"{base_url}/api/v1", "keyapi": base_url}
+
+
+@asynccontextmanager
+async def sandbox_server(
+    plans: Mapping[str, str], keys: Mapping[str, str], *, seed: int, host: str, port: int
+) -> AsyncIterator[tuple[str, Mapping[str, Subscription]]]:
+    """A sandbox on a port of its own: its URL, and the plans that its accounts are on.
+
+    `plans` by vendor; default: the vendor file's first. UsageError for a plan that the vendor does not have.
+    """
+    from scraper.sandbox import Sandbox, serve
+
+    subscriptions = {}
+    for name in SANDBOX_VENDORS:
+        known = {plan.name: plan for plan in load_catalogue(None).vendors[name].plans}
+        wanted = plans.get(name, next(iter(known)))
+        if wanted not in known:
+            raise UsageError(f"{name} has no plan {wanted!r}{nearest(wanted, known)}; it has {', '.join(known)}")
+        subscriptions[name] = known[wanted]
+    accepted = {name: keys.get(name) or SANDBOX_KEY for name in SANDBOX_VENDORS}
+    sandbox = Sandbox(subscriptions=subscriptions, keys=accepted, seed=seed)
+    async with serve(sandbox, host=host, port=port) as url:
+        yield url, subscriptions
+
+
+# --- looking ----------------------------------------------------------------------------------------------------------
+
+
+async def runs_of(settings: Settings, run_id: str | None, limit: int) -> list[tuple[RunRecord, RunTotals]]:
+    """The last runs with what they came to; or one. UsageError where it is not there."""
+    async with _state(settings) as state:
+        found = await state.runs(limit) if run_id is None else [await state.run(run_id)]
+        return [(run, await state.totals(run.run_id)) for run in found]
+
+
+async def balances(settings: Settings, job: Job) -> list[tuple[AccountBalance, Subscription]]:
+    """Day and month of the accounts that a job uses."""
+    from scraper.io.clock import SystemClock
+
+    async with _state(settings) as state:
+        accounts = [job.accounts[vendor] for vendor in job.vendors]
+        now = SystemClock().now()
+        return [(await state.account_balance(account, now), account.subscription) for account in accounts]
+
+
+def open_query(settings: Settings, configs: Path | None) -> duckdb.DuckDBPyConnection:
+    """A read-only connection over the archive's tables."""
+    from scraper.io.query import open_archive
+
+    return open_archive(settings.data_directory, load_tables(configs))
+
+
+def table_facts(settings: Settings, configs: Path | None) -> tuple[TableFacts, ...]:
+    """Rows, files and bytes of every table."""
+    from scraper.core.tables import PAGES_TABLE
+    from scraper.io.query import table_facts as facts
+
+    return facts(settings.data_directory, [*(table.name for table in load_tables(configs)), PAGES_TABLE])
