@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import random
 import secrets
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,17 +18,17 @@ from scraper.core.events import RunResult
 from scraper.core.jobs import Job, nearest
 from scraper.core.subscriptions import Subscription
 from scraper.core.units import Credits
-from scraper.ports import AccountBalance, Listener, RunRecord, RunTotals
+from scraper.io.clock import SystemClock
+from scraper.ports import AccountBalance, Archive, Clock, Listener, RunRecord, RunTotals, WalkRecord
 from scraper.runs.crawl import Crawl, World
 from scraper.runs.execute import execute
 from scraper.runs.opening import Opening
 
 if TYPE_CHECKING:
-    import duckdb
+    import pyarrow
 
     from scraper.core.tables import TableSelect
     from scraper.io.http_transport import Access
-    from scraper.io.query import TableFacts
     from scraper.io.state import SqlState
     from scraper.runs.probe import Finding
 
@@ -50,6 +50,7 @@ class Settings:
     vendor_urls: Mapping[str, str] = field(default_factory=dict)
     """Other base URLs, by vendor."""
     environment: Mapping[str, str] = field(default_factory=lambda: os.environ, repr=False)
+    clock: Clock = field(default_factory=SystemClock)
 
     @property
     def data_directory(self) -> Path:
@@ -102,6 +103,8 @@ class RunOrder:
     opening: Opening = Opening.GO_ON
     ceiling: Credits | None = None
     command: str = "scraper run JOB"
+    archive: Archive | None = None
+    """Default: Parquet in the data directory."""
 
 
 async def run_job(order: RunOrder, settings: Settings, listener: Listener, begun: Callable[[Crawl], None]) -> RunResult:
@@ -134,11 +137,10 @@ async def probe_job(
 @asynccontextmanager
 async def _world(order: RunOrder, settings: Settings, listener: Listener) -> AsyncIterator[World]:
     from scraper.io.archive import ParquetArchive
-    from scraper.io.clock import SystemClock
     from scraper.io.http_transport import HttpTransport
     from scraper.io.pacing import SmoothPacer
 
-    job, clock = order.job, SystemClock()
+    job = order.job
     async with AsyncExitStack() as opened:
         access = await _access(order, settings, opened)
         state = await opened.enter_async_context(_state(settings))
@@ -146,10 +148,10 @@ async def _world(order: RunOrder, settings: Settings, listener: Listener) -> Asy
         endpoints = {endpoint.full_name: endpoint for endpoint in order.catalogue.endpoints}
         yield World(
             state=state,
-            archive=ParquetArchive(settings.data_directory, load_tables(order.configs), endpoints),
+            archive=order.archive or ParquetArchive(settings.data_directory, load_tables(order.configs), endpoints),
             transport=await opened.enter_async_context(transport),
             pacers={vendor: SmoothPacer(job.accounts[vendor].subscription) for vendor in job.vendors},
-            clock=clock,
+            clock=settings.clock,
             listener=listener,
             jitter=random.random,
         )
@@ -157,10 +159,9 @@ async def _world(order: RunOrder, settings: Settings, listener: Listener) -> Asy
 
 @asynccontextmanager
 async def _state(settings: Settings) -> AsyncIterator[SqlState]:
-    from scraper.io.clock import SystemClock
     from scraper.io.state import SqlState
 
-    state = SqlState(settings.data_directory, SystemClock().now, kind=settings.kind)
+    state = SqlState(settings.data_directory, settings.clock.now, kind=settings.kind)
     try:
         yield state
     finally:
@@ -237,7 +238,7 @@ def sandbox_urls(base_url: str) -> dict[str, str]:
 
 @asynccontextmanager
 async def sandbox_server(
-    plans: Mapping[str, str], keys: Mapping[str, str], *, seed: int, host: str, port: int
+    plans: Mapping[str, str], keys: Mapping[str, str], *, seed: int, port: int
 ) -> AsyncIterator[tuple[str, Mapping[str, Subscription]]]:
     """A sandbox on a port of its own: its URL, and the plans that its accounts are on.
 
@@ -254,40 +255,80 @@ async def sandbox_server(
         subscriptions[name] = known[wanted]
     accepted = {name: keys.get(name) or SANDBOX_KEY for name in SANDBOX_VENDORS}
     sandbox = Sandbox(subscriptions=subscriptions, keys=accepted, seed=seed)
-    async with serve(sandbox, host=host, port=port) as url:
+    async with serve(sandbox, port=port) as url:
         yield url, subscriptions
 
 
 # --- looking ----------------------------------------------------------------------------------------------------------
 
 
-async def runs_of(settings: Settings, run_id: str | None, limit: int) -> list[tuple[RunRecord, RunTotals]]:
-    """The last runs with what they came to; or one. UsageError where it is not there."""
+async def status_of(
+    settings: Settings, run_id: str | None, limit: int
+) -> tuple[list[tuple[RunRecord, RunTotals]], Sequence[AccountBalance], Sequence[WalkRecord]]:
+    """The last runs, or one, with what they came to; every account's day and month; of one run every walk."""
+    _data_is_there(settings)
     async with _state(settings) as state:
         found = await state.runs(limit) if run_id is None else [await state.run(run_id)]
-        return [(run, await state.totals(run.run_id)) for run in found]
+        runs = [(run, await state.totals(run.run_id)) for run in found]
+        coverage = await state.coverage(run_id) if run_id is not None else ()
+        return runs, await state.account_balances(settings.clock.now()), coverage
 
 
-async def balances(settings: Settings, job: Job) -> list[tuple[AccountBalance, Subscription]]:
-    """Day and month of the accounts that a job uses."""
-    from scraper.io.clock import SystemClock
-
-    async with _state(settings) as state:
-        accounts = [job.accounts[vendor] for vendor in job.vendors]
-        now = SystemClock().now()
-        return [(await state.account_balance(account, now), account.subscription) for account in accounts]
+def _data_is_there(settings: Settings) -> None:
+    """Looking creates nothing: a mistyped directory is told of, not made."""
+    directory = settings.data_directory
+    if not directory.is_dir():
+        raise UsageError(f"there is no data directory {directory}: name it with --data, or run a job first.")
 
 
-def open_query(settings: Settings, configs: Path | None) -> duckdb.DuckDBPyConnection:
-    """A read-only connection over the archive's tables."""
-    from scraper.io.query import open_archive
+@contextmanager
+def queried(settings: Settings, configs: Path | None, sql: str) -> Iterator[pyarrow.RecordBatchReader]:
+    """The rows of a read-only query over the archive; QueryError where it is refused."""
+    from scraper.io.query import open_archive, query
 
-    return open_archive(settings.data_directory, load_tables(configs))
+    _data_is_there(settings)
+    connection = open_archive(settings.data_directory, load_tables(configs))
+    try:
+        yield query(connection, sql)
+    finally:
+        connection.close()
 
 
-def table_facts(settings: Settings, configs: Path | None) -> tuple[TableFacts, ...]:
-    """Rows, files and bytes of every table."""
-    from scraper.core.tables import PAGES_TABLE
-    from scraper.io.query import table_facts as facts
+def table_list(settings: Settings, configs: Path | None) -> list[dict[str, object]]:
+    """Every table with its rows, files, bytes and description."""
+    from scraper.core.tables import PAGES_DESCRIPTION, PAGES_TABLE
+    from scraper.io.query import table_facts
 
-    return facts(settings.data_directory, [*(table.name for table in load_tables(configs)), PAGES_TABLE])
+    _data_is_there(settings)
+    descriptions = {table.name: table.description for table in load_tables(configs)} | {PAGES_TABLE: PAGES_DESCRIPTION}
+    return [
+        {
+            "table": facts.name,
+            "rows": facts.rows,
+            "files": facts.files,
+            "bytes": facts.size_bytes,
+            "one row is": descriptions[facts.name],
+        }
+        for facts in table_facts(settings.data_directory, list(descriptions))
+    ]
+
+
+def table_columns(settings: Settings, configs: Path | None, name: str) -> list[dict[str, object]]:
+    """One table's columns: name, type, meaning. UsageError where there is no such table."""
+    from scraper.core.tables import PAGES_COLUMNS, PAGES_TABLE, PATH_COLUMNS
+
+    tables = {table.name: table for table in load_tables(configs)}
+    if name not in tables and name != PAGES_TABLE:
+        known = [*tables, PAGES_TABLE]
+        raise UsageError(f"no table {name}{nearest(name, known)}; there are {', '.join(known)}")
+    of_pages = {column.name: column.meaning for column in (*PATH_COLUMNS, *PAGES_COLUMNS)}
+    with queried(settings, configs, f'DESCRIBE "{name}"') as reader:
+        described = [(row["column_name"], row["column_type"]) for batch in reader for row in batch.to_pylist()]
+    return [
+        {
+            "column": column,
+            "type": type_name,
+            "meaning": tables[name].meaning(column) if name in tables else of_pages.get(column, ""),
+        }
+        for column, type_name in described
+    ]

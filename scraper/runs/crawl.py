@@ -69,6 +69,7 @@ class Crawl:
         self._starved: set[str] = set()
         self._attempts: Counter[str] = Counter()
         self._running: Counter[str] = Counter()
+        self._proven: set[str] = set()
         self._paused_until: dict[str, datetime] = {}
         self._undrained_bytes = 0
         self._draining: asyncio.Task[None] | None = None
@@ -111,11 +112,12 @@ class Crawl:
     async def _dispatch_requests(self, vendor: str, group: asyncio.TaskGroup) -> None:
         """Starts a task for each request of one account, in order of value, as fast as the pacer lets it."""
         account = self._job.accounts[vendor]
-        most_in_flight = _most_in_flight(account)
         while not self._stopping.is_set():
             await self._take_up_new_walks()
             starved = vendor in self._starved and self.frontier.in_flight > 0
-            if self.frontier.has_ready(vendor) and not starved and self._running[vendor] < most_in_flight:
+            # The first request goes alone: a wrong key, or a vendor that is not there, is met once and not by a volley.
+            room = self._running[vendor] < (_most_in_flight(account) if vendor in self._proven else 1)
+            if self.frontier.has_ready(vendor) and room and not starved:
                 if await self._unless_stopped(self._world.pacers[vendor].turn()):
                     await self._take_up_new_walks()  # what came up meanwhile may be stored already
                     if (request := self.frontier.take(vendor)) is not None:
@@ -262,6 +264,7 @@ class Crawl:
         return await self._after_failure(request, account, settlement, decision)
 
     def _landed(self, request: Request, facts: PageFacts, size_bytes: int) -> None:
+        self._proven.add(request.endpoint.vendor)
         self.frontier.learn(request, facts)
         self._undrained_bytes += size_bytes
         if self._undrained_bytes >= DRAIN_AT_BYTES and self._draining is None:

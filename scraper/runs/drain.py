@@ -13,7 +13,7 @@ MOST_BYTES_A_DRAIN = 64 * 2**20
 
 
 async def drain(state: State, archive: Archive, clock: Clock, listener: Listener) -> None:
-    """Empties the spool. Raises ArchiveError or StateError; whatever is not in the archive then is still in the spool."""
+    """Empties the spool. Raises ArchiveError or StateError; what is not in the archive then is still in the spool."""
     with ExitStack() as held:
         await asyncio.to_thread(held.enter_context, archive.lock())
         await _rebuild_outdated(state, archive)

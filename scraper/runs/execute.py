@@ -35,6 +35,7 @@ async def execute(
     state, clock = world.state, world.clock
     with state.hold(job.name):
         began = clock.monotonic()
+        await state.note_accounts([job.accounts[vendor] for vendor in job.vendors])
         run = await open_run(job, opening, ceiling, state, clock, suffix)
         crawl = Crawl(job, vendors, run, world)
         begun(crawl)

@@ -1,0 +1,218 @@
+"""Running jobs for real: the real wiring, state and archive in a directory, against a sandbox on loopback."""
+
+from __future__ import annotations
+
+import asyncio
+import collections
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, TypeVar
+
+from aiohttp import web
+
+from scraper import wiring
+from scraper.core.events import Event, RequestSettled, RunResult
+from scraper.core.subscriptions import Subscription
+from scraper.io.query import open_archive
+from scraper.ports import Archive
+from scraper.runs.crawl import Crawl
+from scraper.runs.opening import Opening
+from scraper.sandbox import Sandbox
+
+T = TypeVar("T")
+
+KEYS = {"crawlora": "crawlora-test-key", "keyapi": "sk_live_test"}
+FAST = 60_000
+"""Requests a minute that no test waits for."""
+
+ACCOUNTS = f"""
+[accounts.crawlora]
+requests_per_minute = {FAST}
+credits_per_month = 100_000
+credits_per_day = 50_000
+[accounts.keyapi]
+requests_per_minute = {FAST}
+credits_per_month = 100_000
+"""
+
+ALL_FIVE = """
+[[crawl]]
+endpoint = "crawlora.hashtags"
+params = { country_code = ["US", "GB"], period = 7 }
+max_pages = 1
+[[crawl]]
+endpoint = "crawlora.creators"
+params = { creator_country = "US" }
+[[crawl]]
+name = "posts"
+endpoint = "crawlora.hashtag_posts"
+each = "keyapi.hashtags"
+top = 3
+max_items = 60
+[[crawl]]
+endpoint = "keyapi.hashtags"
+params = { region = "US" }
+max_pages = 2
+[[crawl]]
+endpoint = "keyapi.videos"
+params = { region = "GB" }
+max_pages = 2
+"""
+
+
+class Heard:
+    """A listener that remembers, and can act on what it hears."""
+
+    def __init__(self, on: Callable[[Event], None] = lambda _: None) -> None:
+        self.events: list[Event] = []
+        self._on = on
+
+    def hear(self, event: Event) -> None:
+        self.events.append(event)
+        self._on(event)
+
+    @property
+    def settled(self) -> list[RequestSettled]:
+        return [event for event in self.events if isinstance(event, RequestSettled)]
+
+
+class HurriedClock:
+    """The machine's clock, but for waiting: that moves it on at once."""
+
+    def __init__(self) -> None:
+        self._ahead = timedelta()
+
+    def now(self) -> datetime:
+        return datetime.now(UTC) + self._ahead
+
+    def monotonic(self) -> float:
+        return time.monotonic() + self._ahead.total_seconds()
+
+    async def sleep(self, seconds: float) -> None:
+        self._ahead += timedelta(seconds=max(0.0, seconds))
+        await asyncio.sleep(0)
+
+
+@dataclass(slots=True)
+class Bench:
+    """A sandbox under way, and a directory to run jobs in."""
+
+    directory: Path
+    sandbox: Sandbox
+    url: str
+    keys: Mapping[str, str] = field(default_factory=lambda: dict(KEYS))
+    hits: collections.Counter[str] = field(default_factory=collections.Counter)
+    """Requests that reached the sandbox, by path and query."""
+    clock: HurriedClock = field(default_factory=HurriedClock)
+
+    @property
+    def data(self) -> Path:
+        return self.directory / "data"
+
+    def write_job(self, text: str, *, name: str = "night", budget: int = 10_000, accounts: str = ACCOUNTS) -> Path:
+        path = self.directory / "configs" / f"{name}.toml"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(f'name = "{name}"\nbudget = {budget}\n{text_before_tables(text)}{accounts}{tables_of(text)}')
+        return path
+
+    @property
+    def settings(self) -> wiring.Settings:
+        environment = {f"{vendor.upper()}_API_KEY": key for vendor, key in self.keys.items()}
+        urls = wiring.sandbox_urls(self.url)
+        return wiring.Settings(data=self.data, vendor_urls=urls, environment=environment, clock=self.clock)
+
+    async def run(
+        self,
+        job: Path,
+        *,
+        opening: Opening = Opening.GO_ON,
+        ceiling: int | None = None,
+        heard: Heard | None = None,
+        begun: Callable[[Crawl], None] = lambda _: None,
+        archive: Archive | None = None,
+    ) -> RunResult:
+        found, catalogue = wiring.load_job(job, ceiling)
+        order = wiring.RunOrder(found, catalogue, job.parent, opening, ceiling, f"scraper run {job.name}", archive)
+        return await wiring.run_job(order, self.settings, heard or Heard(), begun)
+
+    def rows(self, sql: str) -> list[tuple[Any, ...]]:
+        connection = open_archive(self.data, wiring.load_tables(None))
+        try:
+            return connection.execute(sql).fetchall()
+        finally:
+            connection.close()
+
+    def charged(self) -> int:
+        """What the sandbox says that it has charged, both vendors together."""
+        return sum(self.sandbox.account(vendor)["credits_charged"] for vendor in KEYS)
+
+
+def text_before_tables(text: str) -> str:
+    return text[: text.index("[[crawl]]")]
+
+
+def tables_of(text: str) -> str:
+    return text[text.index("[[crawl]]") :]
+
+
+Fault = Callable[[web.Request], Awaitable[web.StreamResponse | None]]
+"""Answers in the vendor's place, after metering, or lets the vendor answer."""
+
+
+@asynccontextmanager
+async def bench(
+    directory: Path, *, fault: Fault | None = None, limits: Mapping[str, int] | None = None
+) -> AsyncIterator[Bench]:
+    """A bench whose sandbox has these limits at both vendors; `fault` stands between the vendors and the client."""
+    subscriptions = {vendor: replace(Subscription("test"), **dict[str, Any](limits or {})) for vendor in KEYS}
+    sandbox = Sandbox(subscriptions=subscriptions, keys=KEYS, remember_served=True)
+    application = sandbox.application()
+    hits: collections.Counter[str] = collections.Counter()
+
+    @web.middleware
+    async def counted(
+        request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+    ) -> web.StreamResponse:
+        hits[request.path_qs] += 1
+        replaced = await fault(request) if fault is not None else None
+        return await handler(request) if replaced is None else replaced
+
+    application.middlewares.insert(0, counted)
+    runner = web.AppRunner(application, access_log=None, shutdown_timeout=0.2)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    port = runner.addresses[0][1]
+    try:
+        yield Bench(directory, sandbox, f"http://127.0.0.1:{port}", hits=hits)
+    finally:
+        await runner.cleanup()
+
+
+def on_bench(
+    directory: Path,
+    use: Callable[[Bench], Awaitable[T]],
+    *,
+    fault: Fault | None = None,
+    limits: Mapping[str, int] | None = None,
+) -> T:
+    """Runs `use` with a bench, on an event loop of its own."""
+
+    async def used() -> T:
+        async with bench(directory, fault=fault, limits=limits) as made:
+            return await use(made)
+
+    return asyncio.run(used())
+
+
+ROUTES = {
+    "/api/v1/tiktok/popular-trend/hashtag": ("crawlora.hashtags", "hashtag_id"),
+    "/api/v1/tiktok/popular-trend/creator": ("crawlora.creators", "user_id"),
+    "/api/v1/tiktok/hashtags": ("crawlora.hashtag_posts", "id"),
+    "/v1/tiktok/trending/hashtags": ("keyapi.hashtags", "hashtag_id"),
+    "/v1/tiktok/trending/videos": ("keyapi.videos", "item_id"),
+}

@@ -1,0 +1,259 @@
+"""Whole runs against the sandbox: what was served is kept once, what was charged is known to the credit."""
+
+from __future__ import annotations
+
+import asyncio
+import collections
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from scraper import wiring
+from scraper.core.errors import ConfigurationError, UsageError
+from scraper.core.events import Ending, RunStatus
+from scraper.core.planning import plan
+from scraper.runs.crawl import Crawl
+from scraper.runs.opening import Opening
+from tests.runs.harness import ALL_FIVE, ROUTES, Bench, Heard, on_bench
+
+
+def served_ids(bench: Bench) -> collections.Counter[tuple[str, str]]:
+    found: collections.Counter[tuple[str, str]] = collections.Counter()
+    for served in bench.sandbox.served:
+        endpoint, key = ROUTES[served.endpoint]
+        found.update((endpoint, str(record[key])) for record in served.records)
+    return found
+
+
+def archived_ids(bench: Bench) -> collections.Counter[tuple[str, str]]:
+    rows = bench.rows(
+        """
+        SELECT endpoint, hashtag_id FROM hashtags UNION ALL SELECT endpoint, user_id FROM creators
+        UNION ALL SELECT endpoint, post_id FROM posts UNION ALL SELECT endpoint, item_id FROM videos
+        """
+    )
+    return collections.Counter((endpoint, identity) for endpoint, identity in rows)
+
+
+def test_every_row_that_was_served_is_in_the_archive_once_and_every_credit_in_the_ledger(tmp_path: Path) -> None:
+    async def use(bench: Bench) -> None:
+        result = await bench.run(bench.write_job(ALL_FIVE))
+        assert result.status is RunStatus.COMPLETE
+        assert result.charged == bench.charged()
+        assert (result.presumed, result.unknown) == (0, 0)
+        assert archived_ids(bench) == served_ids(bench)
+        assert {endpoint for endpoint, _ in archived_ids(bench)} == {endpoint for endpoint, _ in ROUTES.values()}
+        assert set(bench.hits.values()) == {1}
+        counted = {table: bench.rows(f"SELECT count(*) FROM {table}")[0][0] for table in result.rows}
+        assert counted == result.rows
+
+    on_bench(tmp_path, use)
+
+
+def test_the_plans_known_figures_are_the_runs(tmp_path: Path) -> None:
+    text = """
+[[crawl]]
+endpoint = "crawlora.hashtags"
+params = { country_code = ["US", "GB", "JP"] }
+max_pages = 1
+[[crawl]]
+endpoint = "keyapi.videos"
+params = { region = ["US", "DE"] }
+max_pages = 1
+"""
+
+    async def use(bench: Bench) -> None:
+        job = bench.write_job(text)
+        planned = plan(wiring.load_job(job)[0])
+        result = await bench.run(job)
+        assert planned.credits.low == planned.credits.likely == planned.credits.high == result.charged == 28
+        assert planned.requests.low == planned.requests.high == result.sent == 5
+
+    on_bench(tmp_path, use)
+
+
+def test_a_budget_end_is_a_success_that_says_what_is_missing_and_goes_on_without_paying_twice(tmp_path: Path) -> None:
+    async def use(bench: Bench) -> None:
+        job = bench.write_job(ALL_FIVE, budget=50)
+        first = await bench.run(job)
+        assert first.status is RunStatus.BUDGET
+        assert first.status.exit_code == 3
+        assert first.charged == bench.charged() <= 50
+        assert first.walks["complete"] < sum(first.walks.values())
+        assert first.message.startswith("budget reached: ")
+        assert "--resume --budget" in first.message
+        second = await bench.run(job, opening=Opening.RESUME, ceiling=10_000)
+        assert second.run_id == first.run_id
+        assert second.status is RunStatus.COMPLETE
+        assert second.charged == bench.charged()
+        assert set(bench.hits.values()) == {1}
+        assert archived_ids(bench) == served_ids(bench)
+
+    on_bench(tmp_path, use)
+
+
+def test_a_new_run_after_a_budget_end_takes_the_left_over_walks_first(tmp_path: Path) -> None:
+    text = """
+[[crawl]]
+endpoint = "crawlora.hashtags"
+params = { country_code = ["US", "GB", "JP", "DE"] }
+max_pages = 1
+"""
+
+    async def use(bench: Bench) -> None:
+        job = bench.write_job(text, budget=16)
+        first, heard = await bench.run(job), Heard()
+        second = await bench.run(job, heard=heard)
+        assert first.status is second.status is RunStatus.BUDGET
+        assert first.run_id != second.run_id
+        asked = [query.split("country_code=")[1][:2] for query in bench.hits]
+        assert sorted(asked) == ["DE", "GB", "JP", "US"]
+
+    on_bench(tmp_path, use)
+
+
+@pytest.mark.parametrize("after", [1, 4, 9])
+def test_a_run_that_was_interrupted_is_gone_on_with_and_pays_nothing_twice(tmp_path: Path, after: int) -> None:
+    async def use(bench: Bench) -> None:
+        job, crawls, heard = bench.write_job(ALL_FIVE), list[Crawl](), Heard()
+        heard = Heard(lambda _: crawls[0].stop() if len(heard.settled) == after else None)
+        first = await bench.run(job, heard=heard, begun=crawls.append)
+        assert first.status is RunStatus.INTERRUPTED
+        assert first.status.exit_code == 130
+        assert first.charged == bench.charged()
+        second = await bench.run(job)
+        assert second.run_id == first.run_id
+        assert second.status is RunStatus.COMPLETE
+        assert second.charged == bench.charged()
+        assert set(bench.hits.values()) == {1}
+        assert archived_ids(bench) == served_ids(bench)
+
+    on_bench(tmp_path, use)
+
+
+def test_a_later_run_takes_young_complete_walks_instead_of_buying_them(tmp_path: Path) -> None:
+    async def use(bench: Bench) -> None:
+        job = bench.write_job('max_age = "20h"\n' + ALL_FIVE)
+        first = await bench.run(job)
+        second = await bench.run(job)
+        assert first.run_id != second.run_id
+        assert (second.status, second.charged, second.sent) == (RunStatus.COMPLETE, 0, 0)
+        assert second.to_json()["requests"]["reused"] == first.sent
+        assert second.walks == first.walks
+        assert archived_ids(bench) == served_ids(bench)
+
+    on_bench(tmp_path, use)
+
+
+def test_without_max_age_a_later_run_buys_everything_anew(tmp_path: Path) -> None:
+    async def use(bench: Bench) -> None:
+        job = bench.write_job(ALL_FIVE)
+        first, second = await bench.run(job), await bench.run(job)
+        assert second.charged == first.charged
+        assert set(bench.hits.values()) == {2}
+
+    on_bench(tmp_path, use)
+
+
+def test_a_wrong_key_is_refused_in_one_sentence_and_costs_crawlora_nothing(tmp_path: Path) -> None:
+    async def use(bench: Bench) -> None:
+        bench.keys = {"crawlora": "wrong", "keyapi": "wrong"}
+        result = await bench.run(bench.write_job(ALL_FIVE))
+        assert result.status is RunStatus.REFUSED
+        assert result.status.exit_code == 4
+        assert bench.charged() == 0
+        assert result.charged == 0
+        assert result.presumed == 2, "KeyAPI documents no rule for a refused request: it counts as charged"
+        assert "crawlora refuses the key in CRAWLORA_API_KEY" in result.message
+        assert "wrong" not in repr(result)
+        assert sum(bench.hits.values()) == 2, "one request for each vendor is enough to know"
+
+    on_bench(tmp_path, use)
+
+
+def test_a_missing_key_names_its_variable_and_sends_nothing(tmp_path: Path) -> None:
+    async def use(bench: Bench) -> None:
+        bench.keys = {"keyapi": "sk_live_test"}
+        with pytest.raises(ConfigurationError, match="CRAWLORA_API_KEY: this environment variable must hold the"):
+            await bench.run(bench.write_job(ALL_FIVE))
+        assert not bench.hits
+
+    on_bench(tmp_path, use)
+
+
+def test_the_days_cap_ends_a_run_as_quota_with_the_time_at_which_it_can_go_on(tmp_path: Path) -> None:
+    accounts = "[accounts.crawlora]\nrequests_per_minute = 60000\ncredits_per_day = 24\n"
+    text = """
+[[crawl]]
+endpoint = "crawlora.hashtags"
+params = { country_code = ["US", "GB", "JP", "DE"] }
+max_pages = 1
+"""
+
+    async def use(bench: Bench) -> None:
+        result = await bench.run(bench.write_job(text, accounts=accounts))
+        assert (result.status, result.charged) == (RunStatus.QUOTA, 24)
+        assert result.next_at is not None
+        assert result.next_at > datetime.now(UTC)
+        assert (result.next_at.hour, result.next_at.minute) == (0, 0)
+        assert result.walks["not_attempted"] == 1
+
+    on_bench(tmp_path, use)
+
+
+@pytest.mark.parametrize("limits", [{"credits_per_day": 24}, {"credits_per_month": 24}])
+def test_a_quota_that_only_the_vendor_knows_of_ends_the_run_as_quota(tmp_path: Path, limits: dict[str, int]) -> None:
+    text = """
+[[crawl]]
+endpoint = "crawlora.hashtags"
+params = { country_code = ["US", "GB", "JP", "DE", "FR"] }
+max_pages = 1
+"""
+
+    async def use(bench: Bench) -> None:
+        job = bench.write_job(text)
+        result = await bench.run(job)
+        assert (result.status, result.charged) == (RunStatus.QUOTA, 24)
+        assert result.charged == bench.charged()
+        again = await bench.run(job)
+        assert again.status is RunStatus.QUOTA
+        assert again.sent == result.sent, "an account that the vendor closed is not asked again before it resets"
+
+    on_bench(tmp_path, use, limits=limits)
+
+
+def test_a_vendor_that_is_not_there_costs_nothing_and_is_named(tmp_path: Path) -> None:
+    text = '[[crawl]]\nendpoint = "crawlora.hashtags"\nparams = { country_code = "US" }\nmax_pages = 1\n'
+
+    async def use(bench: Bench) -> None:
+        bench.url = "http://127.0.0.1:9"
+        result = await bench.run(bench.write_job(text))
+        assert result.status is RunStatus.FAILED
+        assert result.status.exit_code == 6
+        assert (result.charged, result.unknown, result.sent) == (0, 0, 0)
+        assert "crawlora cannot be reached (no connection to 127.0.0.1:9" in result.message
+
+    on_bench(tmp_path, use)
+
+
+def test_the_same_job_does_not_run_twice_at_once(tmp_path: Path) -> None:
+    async def use(bench: Bench) -> None:
+        job = bench.write_job(ALL_FIVE)
+        begun = asyncio.Event()
+        first = asyncio.ensure_future(bench.run(job, begun=lambda _: begun.set()))
+        await begun.wait()
+        with pytest.raises(UsageError, match="job night is being run by process"):
+            await bench.run(job)
+        assert (await first).status is RunStatus.COMPLETE
+
+    on_bench(tmp_path, use)
+
+
+def test_attempts_add_up_to_what_was_sent(tmp_path: Path) -> None:
+    async def use(bench: Bench) -> None:
+        result = await bench.run(bench.write_job(ALL_FIVE))
+        assert result.sent == sum(bench.hits.values())
+        assert result.sent == result.requests[Ending.OK] + result.requests.get(Ending.EMPTY, 0)
+
+    on_bench(tmp_path, use)
