@@ -7,7 +7,7 @@ import random
 import secrets
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from scraper.io.http_transport import Access
     from scraper.io.state import SqlState
     from scraper.runs.probe import Finding
+    from scraper.sandbox import Sandbox
 
 DATA = Path("data")
 SANDBOX_DATA = Path("data/sandbox")
@@ -109,8 +110,10 @@ class RunOrder:
 
 async def run_job(order: RunOrder, settings: Settings, listener: Listener, begun: Callable[[Crawl], None]) -> RunResult:
     """Runs a job; see `runs.execute.execute`. `begun` is handed the crawl, so that a signal can stop it."""
-    async with _world(order, settings, listener) as world:
-        return await execute(
+    async with AsyncExitStack() as opened:
+        sandbox = await _begin_sandbox(order.job, settings, opened) if settings.sandbox else None
+        world = await opened.enter_async_context(_world(order, settings, listener, sandbox))
+        result = await execute(
             order.job,
             order.catalogue.vendors,
             world,
@@ -120,6 +123,10 @@ async def run_job(order: RunOrder, settings: Settings, listener: Listener, begun
             command=order.command,
             begun=begun,
         )
+        if sandbox is None:
+            return result
+        charged = {vendor: sandbox.accounts.account(vendor)["credits_charged"] for vendor in order.job.vendors}
+        return replace(result, sandbox_charged=charged)
 
 
 async def probe_job(
@@ -128,21 +135,25 @@ async def probe_job(
     """One request for each endpoint of the job, held against the vendor files; see `runs.probe`."""
     from scraper.runs.probe import probe
 
-    async with _world(order, settings, listener) as world:
+    async with AsyncExitStack() as opened:
+        sandbox = await _begin_sandbox(order.job, settings, opened) if settings.sandbox else None
+        world = await opened.enter_async_context(_world(order, settings, listener, sandbox))
         return await probe(
             order.job, order.catalogue.vendors, world, suffix=secrets.token_hex(2), command=order.command, begun=begun
         )
 
 
 @asynccontextmanager
-async def _world(order: RunOrder, settings: Settings, listener: Listener) -> AsyncIterator[World]:
+async def _world(
+    order: RunOrder, settings: Settings, listener: Listener, sandbox: _Served | None
+) -> AsyncIterator[World]:
     from scraper.io.archive import ParquetArchive
     from scraper.io.http_transport import HttpTransport
     from scraper.io.pacing import SmoothPacer
 
     job = order.job
     async with AsyncExitStack() as opened:
-        access = await _access(order, settings, opened)
+        access = _access(order, settings, sandbox)
         state = await opened.enter_async_context(_state(settings))
         transport = HttpTransport(access, f"scraper/{scraper.__version__}")
         endpoints = {endpoint.full_name: endpoint for endpoint in order.catalogue.endpoints}
@@ -171,14 +182,14 @@ async def _state(settings: Settings) -> AsyncIterator[SqlState]:
 # --- vendors' addresses and keys --------------------------------------------------------------------------------------
 
 
-async def _access(order: RunOrder, settings: Settings, opened: AsyncExitStack) -> dict[str, Access]:
+def _access(order: RunOrder, settings: Settings, sandbox: _Served | None) -> dict[str, Access]:
     from scraper.io.http_transport import Access
 
     vendors = {name: order.catalogue.vendors[name] for name in order.job.vendors}
     urls = _checked_urls(order.catalogue, settings)
     keys = _keys(order.job, vendors, settings)
-    if settings.sandbox:
-        urls = {**await _begin_sandbox(order.job, settings, opened), **urls}
+    if sandbox is not None:
+        urls = {**sandbox_urls(sandbox.url), **urls}
     return {
         name: Access(vendor, urls.get(name, vendor.base_url).rstrip("/"), keys[name])
         for name, vendor in vendors.items()
@@ -207,8 +218,7 @@ def _keys(job: Job, vendors: Mapping[str, Vendor], settings: Settings) -> dict[s
         Fault(
             job.accounts[name].key_env,
             f"this environment variable must hold the {vendors[name].title} key, and is "
-            f"{'empty' if job.accounts[name].key_env in settings.environment else 'not set'}; nothing was sent "
-            "(--sandbox needs no key)",
+            f"{'empty' if job.accounts[name].key_env in settings.environment else 'not set'} (--sandbox needs no key)",
         )
         for name, key in keys.items()
         if not key
@@ -221,14 +231,22 @@ def _keys(job: Job, vendors: Mapping[str, Vendor], settings: Settings) -> dict[s
 # --- the sandbox ------------------------------------------------------------------------------------------------------
 
 
-async def _begin_sandbox(job: Job, settings: Settings, opened: AsyncExitStack) -> dict[str, str]:
+@dataclass(frozen=True, slots=True)
+class _Served:
+    """A sandbox under way in this process."""
+
+    accounts: Sandbox
+    url: str
+
+
+async def _begin_sandbox(job: Job, settings: Settings, opened: AsyncExitStack) -> _Served:
     from scraper.sandbox import Sandbox, serve
 
     if unknown := [vendor for vendor in job.vendors if vendor not in SANDBOX_VENDORS]:
         raise UsageError(f"the sandbox plays {' and '.join(SANDBOX_VENDORS)}, not {', '.join(unknown)}")
     subscriptions = {vendor: job.accounts[vendor].subscription for vendor in job.vendors}
     sandbox = Sandbox(subscriptions=subscriptions, keys=dict.fromkeys(subscriptions, SANDBOX_KEY), seed=settings.seed)
-    return sandbox_urls(await opened.enter_async_context(serve(sandbox)))
+    return _Served(sandbox, await opened.enter_async_context(serve(sandbox)))
 
 
 def sandbox_urls(base_url: str) -> dict[str, str]:

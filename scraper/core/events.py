@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, TypeAlias
@@ -147,7 +147,9 @@ class RunResult:
     next_at: datetime | None = None
     message: str = ""
     """Why it ended so, what is kept, how to go on; empty for a complete run."""
-    warnings: tuple[str, ...] = field(default=())
+    warnings: tuple[str, ...] = ()
+    sandbox_charged: Mapping[str, Credits] | None = None
+    """With the sandbox of this process: what each vendor's own account was charged, to hold the ledger against."""
 
     @property
     def left(self) -> Credits:
@@ -184,4 +186,5 @@ class RunResult:
             "next": None if self.next_at is None else iso_utc(self.next_at),
             "message": self.message,
             "warnings": list(self.warnings),
+            **({} if self.sandbox_charged is None else {"sandbox_charged": dict(self.sandbox_charged)}),
         }

@@ -1,0 +1,234 @@
+"""``scraper run JOB``."""
+
+from __future__ import annotations
+
+import shlex
+import signal
+import sys
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from scraper.cli.options import (
+    data_option,
+    format_option,
+    job_argument,
+    opened,
+    output_option,
+    program,
+    sandbox_option,
+    settings_of,
+    vendor_url_option,
+)
+from scraper.core.errors import UsageError
+
+if TYPE_CHECKING:
+    from scraper.core.events import Event, RunResult
+    from scraper.ports import Listener
+    from scraper.runs.crawl import Crawl
+    from scraper.runs.probe import Finding
+    from scraper.wiring import Settings
+
+T = TypeVar("T")
+
+INTERRUPTED = 130
+
+
+@click.command()
+@job_argument
+@click.option(
+    "--budget", type=click.IntRange(min=1), help="Credits that the whole run may spend, in place of the job's."
+)
+@click.option("--resume", is_flag=True, help="Go on with the last run, even one that has ended, under --budget.")
+@click.option("--new", is_flag=True, help="Begin a new run, whatever is open.")
+@click.option("--probe", is_flag=True, help="One request for each endpoint, held against the vendor file.")
+@sandbox_option
+@data_option
+@vendor_url_option
+@format_option("table", "json")
+@output_option
+@click.option("--log-format", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@click.option("-v", "--verbose", is_flag=True, help="A line for every request on stderr.")
+@click.pass_context
+def run(  # noqa: PLR0913 - one for each option
+    context: click.Context,
+    *,
+    job: Path,
+    budget: int | None,
+    resume: bool,
+    new: bool,
+    probe: bool,
+    sandbox: bool,
+    seed: int,
+    data: Path | None,
+    vendor_urls: Mapping[str, str],
+    format_name: str | None,
+    output: Path | None,
+    log_format: str,
+    verbose: bool,
+) -> int:
+    """Run a job inside its budget.
+
+    Goes on with the job's open run, if one was interrupted or met a quota within resume_within; nothing that is
+    stored is bought again.
+    """
+    from scraper import wiring
+    from scraper.core.planning import plan
+    from scraper.runs.opening import Opening
+
+    if resume and new:
+        raise UsageError("--resume goes on with the last run, --new begins another: give one of the two.")
+    found, catalogue = wiring.load_job(job, budget)
+    settings = settings_of(data, sandbox=sandbox, seed=seed, vendor_urls=vendor_urls)
+    order = wiring.RunOrder(
+        job=found,
+        catalogue=catalogue,
+        configs=job.parent,
+        opening=Opening.RESUME if resume else Opening.NEW if new else Opening.GO_ON,
+        ceiling=budget,
+        command=_command(context, job, sandbox, data, vendor_urls),
+    )
+    findings: Sequence[Finding] | None = None
+    with _listening(log_format, verbose, plan(found).requests.likely if not probe else None) as listener:
+        if probe:
+            result, findings = _to_its_end(lambda begun: wiring.probe_job(order, settings, listener, begun))
+        else:
+            result = _to_its_end(lambda begun: wiring.run_job(order, settings, listener, begun))
+    _show(result, findings, format_name, output, settings)
+    exit_code = result.status.exit_code
+    if findings is not None and exit_code == 0 and not all(finding.as_described for finding in findings):
+        return 6
+    return exit_code
+
+
+def _command(
+    context: click.Context, job: Path, sandbox: bool, data: Path | None, vendor_urls: Mapping[str, str]
+) -> str:
+    """How to type this run again."""
+    words = [*program(), "run", str(job)]
+    words += ["--sandbox"] if sandbox else []
+    given = context.get_parameter_source("data")
+    words += ["--data", str(data)] if data is not None and given is click.core.ParameterSource.COMMANDLINE else []
+    for vendor, url in vendor_urls.items():
+        words += ["--vendor-url", f"{vendor}={url}"]
+    return shlex.join(words)
+
+
+# --- hearing ----------------------------------------------------------------------------------------------------------
+
+
+class _PanelAndLog:
+    """On a terminal: what panel and summary show is not said again in lines above them, unless -v asks for all."""
+
+    def __init__(self, panel: Listener, log: Listener, verbose: bool) -> None:
+        self._panel, self._log, self._verbose = panel, log, verbose
+
+    def hear(self, event: Event) -> None:
+        from scraper.core.events import Drained, RunEnded, RunStarted
+
+        self._panel.hear(event)
+        if self._verbose or not isinstance(event, RunStarted | Drained | RunEnded):
+            self._log.hear(event)
+
+
+@contextmanager
+def _listening(log_format: str, verbose: bool, likely_requests: int | None) -> Iterator[Listener]:
+    """The log, and on a terminal the panel with the log's lines above it."""
+    import time
+    from datetime import UTC, datetime
+
+    from scraper.cli.log import LogListener
+
+    def now() -> datetime:
+        return datetime.now(UTC)
+
+    if log_format == "json" or not sys.stderr.isatty():
+        yield LogListener(sys.stderr, now, "json" if log_format == "json" else "text", verbose)
+        return
+    from rich.console import Console
+
+    from scraper.cli.progress import ProgressListener
+
+    with ProgressListener(Console(stderr=True), time.monotonic, likely_requests) as panel:
+        yield _PanelAndLog(panel, LogListener(panel.lines_above, now, "text", verbose), verbose)
+
+
+# --- signals ----------------------------------------------------------------------------------------------------------
+
+
+def _to_its_end(begin: Callable[[Callable[[Crawl], None]], Coroutine[Any, Any, T]]) -> T:
+    """Runs it on an event loop. SIGINT or SIGTERM stops it in order, a second one at once; the ledger holds."""
+    import asyncio
+
+    async def watched() -> T:
+        loop, crawls = asyncio.get_running_loop(), list[Any]()
+        task = asyncio.ensure_future(begin(crawls.append))
+        asked_before = False
+
+        def asked_to_stop() -> None:
+            nonlocal asked_before
+            if crawls and not asked_before:
+                click.echo("stopping: answers in flight are let land; once more to stop at once", err=True)
+                crawls[-1].stop()
+            else:
+                task.cancel()
+            asked_before = True
+
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, asked_to_stop)
+        return await task
+
+    try:
+        return asyncio.run(watched())
+    except asyncio.CancelledError:
+        click.echo("stopped at once: what was in flight counts as unknown until reconciled", err=True)
+        raise SystemExit(INTERRUPTED) from None
+
+
+# --- showing ----------------------------------------------------------------------------------------------------------
+
+
+def _show(
+    result: RunResult,
+    findings: Sequence[Finding] | None,
+    format_name: str | None,
+    output: Path | None,
+    settings: Settings,
+) -> None:
+    from scraper.cli.output import Format, console_on, default_format, write_object
+
+    with opened(output) as stream:
+        if Format(format_name or default_format(stream)) is Format.JSON:
+            content = result.to_json()
+            if findings is not None:
+                content["findings"] = [
+                    {"endpoint": f.endpoint, "as_described": f.as_described, "text": f.text} for f in findings
+                ]
+            write_object(content, stream)
+            return
+        from scraper.cli.summaries import print_result
+
+        with console_on(stream) as console:
+            if findings is not None:
+                _print_findings(findings, console)
+            print_result(result, console, str(settings.data_directory), shlex.join(program()))
+    if not stream.isatty() and result.message:
+        click.echo(result.message, err=True)
+
+
+def _print_findings(findings: Sequence[Finding], console: Any) -> None:  # noqa: ANN401 - rich is imported late
+    from rich.text import Text
+
+    from scraper.cli.wording import harmless
+
+    endpoint = None
+    for finding in findings:
+        if finding.endpoint != endpoint:
+            endpoint = finding.endpoint
+            console.print(Text(harmless(endpoint), style="bold"))
+        mark, style = ("as described", "green") if finding.as_described else ("differs     ", "yellow")
+        console.print(Text(f"  {mark}  ", style=style) + Text(harmless(finding.text), style=""))
+    console.print()

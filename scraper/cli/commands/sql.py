@@ -1,0 +1,40 @@
+"""``scraper sql QUERY``."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from scraper.cli.options import (
+    FORMATS,
+    configs_option,
+    data_option,
+    format_option,
+    opened,
+    output_option,
+    settings_of,
+)
+
+
+@click.command()
+@click.argument("query")
+@click.option("--sandbox", is_flag=True, help="Of the sandbox's data directory.")
+@data_option
+@configs_option
+@format_option(*FORMATS)
+@output_option
+def sql(
+    query: str, sandbox: bool, data: Path | None, configs: Path, format_name: str | None, output: Path | None
+) -> None:
+    """Ask the archive, in read-only SQL.
+
+    QUERY may be - for standard input. `scraper tables` lists the tables.
+    """
+    from scraper import wiring
+    from scraper.cli.output import Format, default_format, rows_of_reader, write_rows
+
+    text = sys.stdin.read() if query == "-" else query
+    with wiring.queried(settings_of(data, sandbox=sandbox), configs, text) as reader, opened(output) as stream:
+        write_rows(rows_of_reader(reader), Format(format_name or default_format(stream)), stream)

@@ -1,0 +1,43 @@
+"""``scraper status [RUN]``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from scraper.cli.options import data_option, format_option, opened, output_option, settings_of
+
+
+@click.command()
+@click.argument("run", required=False)
+@click.option("--limit", default=10, show_default=True, type=click.IntRange(min=1), help="How many runs.")
+@click.option("--sandbox", is_flag=True, help="Of the sandbox's data directory.")
+@data_option
+@format_option("table", "json")
+@output_option
+def status(
+    run: str | None, limit: int, sandbox: bool, data: Path | None, format_name: str | None, output: Path | None
+) -> None:
+    """Show runs, accounts, and what is unknown.
+
+    With the id of a RUN: every walk of it that is not complete, and why.
+    """
+    import asyncio
+
+    from scraper import wiring
+    from scraper.cli.output import Format, console_on, default_format, write_object
+    from scraper.cli.statuses import coverage_json, print_coverage, print_status, status_json
+
+    settings = settings_of(data, sandbox=sandbox)
+    runs, accounts, coverage = asyncio.run(wiring.status_of(settings, run, limit))
+    with opened(output) as stream:
+        if Format(format_name or default_format(stream)) is Format.JSON:
+            content = status_json(runs, accounts)
+            write_object(content if run is None else {**content, "walks": coverage_json(coverage)}, stream)
+            return
+        with console_on(stream) as console:
+            print_status(runs, accounts, console)
+            if run is not None:
+                console.print()
+                print_coverage(coverage, console)

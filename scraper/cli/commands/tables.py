@@ -1,0 +1,40 @@
+"""``scraper tables [NAME]``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from scraper.cli.options import (
+    FORMATS,
+    configs_option,
+    data_option,
+    format_option,
+    opened,
+    output_option,
+    settings_of,
+)
+
+
+@click.command()
+@click.argument("name", required=False)
+@click.option("--sandbox", is_flag=True, help="Of the sandbox's data directory.")
+@data_option
+@configs_option
+@format_option(*FORMATS)
+@output_option
+def tables(
+    name: str | None, sandbox: bool, data: Path | None, configs: Path, format_name: str | None, output: Path | None
+) -> None:
+    """List the archive's tables and columns.
+
+    Rows, files and bytes of each; with a NAME, its columns and what they mean.
+    """
+    from scraper import wiring
+    from scraper.cli.output import Format, default_format, rows_of_objects, write_rows
+
+    settings = settings_of(data, sandbox=sandbox)
+    found = wiring.table_list(settings, configs) if name is None else wiring.table_columns(settings, configs, name)
+    with opened(output) as stream:
+        write_rows(rows_of_objects(found), Format(format_name or default_format(stream)), stream)

@@ -1,0 +1,67 @@
+"""``scraper``: the commands, and the one place where an error becomes a sentence and an exit code."""
+
+from __future__ import annotations
+
+import sys
+from typing import NoReturn
+
+import click
+
+import scraper
+from scraper.cli.commands.plan import plan
+from scraper.cli.commands.run import run
+from scraper.cli.commands.sandbox import sandbox
+from scraper.cli.commands.sql import sql
+from scraper.cli.commands.status import status
+from scraper.cli.commands.tables import tables
+from scraper.cli.commands.vendors import vendors
+from scraper.core.errors import ConfigurationError, ScraperError
+
+INTERRUPTED = 130
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(scraper.__version__, prog_name="scraper")
+def cli() -> None:
+    """Buys pages from metered APIs inside a budget, and keeps them as Parquet.
+
+    \b
+    scraper plan configs/quickstart.toml             what will it cost? (spends nothing)
+    scraper run configs/quickstart.toml --sandbox    try it, for nothing
+    scraper sql "SELECT count(*) FROM hashtags"      ask the archive
+
+    Exit codes: 0 complete · 2 usage or configuration · 3 budget or quota reached, resumable · 4 vendor refused ·
+    5 archive or state fault · 6 finished with failures · 130 interrupted · 1 a bug of ours.
+    """
+
+
+for command in (plan, run, status, sql, tables, vendors, sandbox):
+    cli.add_command(command)
+
+
+def main() -> NoReturn:
+    """Runs the command line and exits."""
+    try:
+        code = cli.main(standalone_mode=False)
+    except click.exceptions.Abort:
+        sys.exit(INTERRUPTED)
+    except click.ClickException as fault:
+        fault.show()
+        sys.exit(fault.exit_code)
+    except ScraperError as fault:
+        _tell(fault)
+        sys.exit(fault.exit_code)
+    except KeyboardInterrupt:
+        click.echo("interrupted", err=True)
+        sys.exit(INTERRUPTED)
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _tell(fault: ScraperError) -> None:
+    if isinstance(fault, ConfigurationError) and len(fault.faults) > 1:
+        click.echo(f"error: {len(fault.faults)} faults, nothing was sent:", err=True)
+        for each in fault.faults:
+            click.echo(f"  {each}", err=True)
+        return
+    nothing_sent = ". Nothing was sent." if isinstance(fault, ConfigurationError) else ""
+    click.echo(f"error: {fault}{nothing_sent}", err=True)

@@ -1,0 +1,123 @@
+"""Rows as a table for people: as wide as the terminal, numbers whole and to the right, long text cut with …
+
+A column is only shown where it has room to say something: numbers are never cut, and columns that find no place are
+named below the table instead of being squeezed to a letter each.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from rich import box
+from rich.cells import cell_len
+from rich.console import Console, JustifyMethod
+from rich.table import Table
+from rich.text import Text
+
+from scraper.cli.output import Rows, is_number, value_text
+from scraper.cli.wording import count, counted, harmless
+
+MOST_ROWS: Final = 1_000
+"""More than anybody reads on a terminal; a query for more is meant for a file."""
+
+_GAP: Final = 2
+_LEAST_TEXT: Final = 12
+"""Narrower than this, a cut text says nothing: the column is left out."""
+
+_LEAST_WORD: Final = 20
+"""Ids (19 digits) and instants (20) are of no use when they are cut."""
+
+_SEPARATED_FROM: Final = 10_000
+"""A column that reaches five digits gets thousands separators; years and ranks keep none."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Column:
+    name: str
+    cells: Sequence[str]
+    numbers: bool
+
+    @property
+    def natural(self) -> int:
+        return max(cell_len(self.name), max(map(cell_len, self.cells), default=0), 1)
+
+    @property
+    def least(self) -> int:
+        """The width below which it would mislead."""
+        if self.numbers:
+            return max(max(map(cell_len, self.cells), default=0), min(cell_len(self.name), _LEAST_TEXT))
+        prose = any(" " in cell for cell in self.cells)
+        return min(self.natural, _LEAST_TEXT if prose else _LEAST_WORD)
+
+
+def print_rows(rows: Rows, console: Console) -> None:
+    """Prints at most MOST_ROWS rows; what is not shown is said in a line below."""
+    width = console.width
+    tuples = list(itertools.islice(rows.tuples, MOST_ROWS + 1))
+    more = len(tuples) > MOST_ROWS
+    shown = tuples[:MOST_ROWS]
+    columns = [_column(name, [row[place] for row in shown], width) for place, name in enumerate(rows.columns)]
+    widths = _widths(columns, width)
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold")
+    for column, column_width in zip(columns, widths, strict=False):
+        justify: JustifyMethod = "right" if column.numbers else "left"
+        title = Text(column.name, no_wrap=True, overflow="ellipsis")
+        table.add_column(title, width=column_width, no_wrap=True, overflow="ellipsis", justify=justify)
+    for row in zip(*(column.cells for column in columns[: len(widths)]), strict=True):
+        table.add_row(*(_cell(cell) for cell in row))
+    console.print(table)
+    for note in _notes(rows, len(shown), more, len(widths)):
+        console.print(Text(note, style="dim"))
+
+
+def _column(name: str, values: Sequence[Any], width: int) -> _Column:
+    known = [value for value in values if value is not None]
+    numbers = bool(known) and all(map(is_number, known))
+    separated = numbers and any(abs(value) >= _SEPARATED_FROM for value in known)
+    return _Column(harmless(name), [_shown(value, separated, width) for value in values], numbers)
+
+
+def _shown(value: Any, separated: bool, width: int) -> str:  # noqa: ANN401
+    if value is None:
+        return "NULL"
+    text = value_text(value)
+    if separated:
+        whole, point, fraction = text.partition(".")
+        return f"{int(whole):,}{point}{fraction}" if whole.lstrip("-").isdecimal() else text
+    # Nothing beyond the width can be seen: one character more makes rich put the … there.
+    return harmless(text[: width + 1])
+
+
+def _cell(text: str) -> Text:
+    return Text(text, style="dim" if text == "NULL" else "", no_wrap=True, overflow="ellipsis")
+
+
+def _widths(columns: Sequence[_Column], width: int) -> list[int]:
+    """Widths of the columns that fit, from the left; what is left over goes where it completes most columns."""
+    widths: list[int] = []
+    for column in columns:
+        if widths and sum(widths) + column.least + _GAP * len(widths) > width:
+            break
+        widths.append(min(column.least, width))
+    left = width - sum(widths) - _GAP * max(0, len(widths) - 1)
+    wanting = sorted(range(len(widths)), key=lambda place: columns[place].natural - widths[place])
+    for rank, place in enumerate(wanting):
+        given = min(columns[place].natural - widths[place], left // (len(wanting) - rank))
+        widths[place] += given
+        left -= given
+    return widths
+
+
+def _notes(rows: Rows, shown: int, more: bool, fitting: int) -> list[str]:
+    notes = []
+    if not shown:
+        notes.append("no rows")
+    if more:
+        notes.append(f"… and more than these {count(shown)} rows: --format csv or json writes them all")
+    hidden = [harmless(name) for name in rows.columns[fitting:]]
+    if hidden:
+        notes.append(f"… no room here for {counted(len(hidden), 'column')} more: {', '.join(hidden)}")
+    return notes

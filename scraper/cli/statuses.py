@@ -1,0 +1,211 @@
+"""Runs and accounts as they stand: for people, and as plain objects for programs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from rich.console import Console
+from rich.text import Text
+
+from scraper.cli.summaries import (
+    STATUS_STYLES,
+    STATUS_WORDS,
+    credit_words,
+    print_fields,
+    request_words,
+    sheet,
+)
+from scraper.cli.wording import count, counted, duration, harmless, instant, percent
+from scraper.core.budget import Balance
+from scraper.core.events import Ending
+from scraper.core.pagination import WalkState
+from scraper.core.units import Credits, iso_utc
+from scraper.ports import AccountBalance, RunRecord, RunTotals, WalkRecord
+
+Runs = Sequence[tuple[RunRecord, RunTotals]]
+
+_WIDE: Final = 76
+"""Columns below which runs stand one below the other instead of in a table."""
+
+
+def print_status(runs: Runs, accounts: Sequence[AccountBalance], console: Console) -> None:
+    """One run in full, several in a table, then the accounts' days and months."""
+    if not runs:
+        console.print(Text("no runs yet"))
+    elif len(runs) == 1 or console.width < _WIDE:
+        for place, (run, totals) in enumerate(runs):
+            if place:
+                console.print()
+            _print_run(run, totals, console)
+    else:
+        _print_runs(runs, console)
+    for account in accounts:
+        console.print()
+        _print_account(account, console)
+
+
+def _print_runs(runs: Runs, console: Console) -> None:
+    table = sheet()
+    table.add_column("run", overflow="fold")
+    table.add_column("status", no_wrap=True)
+    for title in ("charged", "budget", "rows"):
+        table.add_column(title, justify="right", no_wrap=True)
+    for run, totals in runs:
+        status = Text(run.status.value, style=STATUS_STYLES.get(run.status, ""))
+        charged = Text(count(totals.balance.charged))
+        for kind, credits in _kinds(totals.balance).items():
+            if kind != "charged" and credits:
+                charged.append(f"\n{count(credits)} {kind}", style="yellow")
+        rows = count(sum(totals.rows.values()))
+        table.add_row(Text(harmless(run.run_id)), status, charged, count(run.budget), rows)
+    console.print(table)
+    for run, _ in runs:
+        if run.next_at is not None and not run.status.closes:
+            console.print(Text(f"{harmless(run.run_id)} can go on from {instant(run.next_at)}"))
+
+
+def _print_run(run: RunRecord, totals: RunTotals, console: Console) -> None:
+    head = Text(f"{harmless(run.run_id)}  ", style="bold")
+    console.print(head.append(STATUS_WORDS[run.status], style=STATUS_STYLES.get(run.status, "")))
+    fields = [
+        ("began", instant(run.started_at) + (f", took {duration(run.elapsed_s)}" if run.elapsed_s else "")),
+        ("credits", credit_words(_kinds(totals.balance), run.budget)),
+        ("requests", request_words(totals.endings, totals.reused)),
+        ("walks", _counts({state.value: totals.walks.get(state, 0) for state in WalkState})),
+        ("rows", " · ".join(f"{harmless(table)} {count(rows)}" for table, rows in totals.rows.items()) or "none"),
+    ]
+    if run.next_at is not None and not run.status.closes:
+        fields.append(("goes on", f"from {instant(run.next_at)}"))
+    if run.message:
+        fields.append(("message", harmless(run.message)))
+    print_fields(console, fields)
+
+
+def _counts(counts: Mapping[str, int]) -> str:
+    return (
+        " · ".join(f"{count(number)} {name.replace('_', ' ')}" for name, number in counts.items() if number) or "none"
+    )
+
+
+def _kinds(balance: Balance) -> dict[str, Credits]:
+    return {
+        "charged": balance.charged,
+        "presumed": balance.presumed,
+        "unknown": balance.unknown,
+        "reserved": balance.reserved,
+    }
+
+
+def _print_account(account: AccountBalance, console: Console) -> None:
+    subscription = account.subscription
+    head = Text(harmless(account.account), style="bold")
+    console.print(head.append(f"  plan {harmless(subscription.name)}", style="not bold"))
+    fields = [
+        (f"day {account.day}", _scope_words(account.day_balance, subscription.credits_per_day)),
+        (f"month from {account.month}", _scope_words(account.month_balance, subscription.month_limit)),
+    ]
+    if account.closed_until is not None:
+        fields.append(("closed", f"by the vendor, until {instant(account.closed_until)}"))
+    if subscription.assumed:
+        fields.append(("assumed", ", ".join(map(harmless, subscription.assumed))))
+    print_fields(console, fields)
+
+
+def _scope_words(balance: Balance, limit: Credits | None) -> str:
+    """Used of the limit, and how much of that is not certain."""
+    used = balance.committed
+    if limit is None:
+        words = [f"{count(used)} used, no limit known"]
+    else:
+        words = [f"{count(used)} of {count(limit)} ({percent(used, limit)})", f"{count(max(0, limit - used))} left"]
+    unsure = {name: credits for name, credits in _kinds(balance).items() if name != "charged" and credits}
+    return " · ".join(words + [f"{count(credits)} {name}" for name, credits in unsure.items()])
+
+
+def print_coverage(walks: Sequence[WalkRecord], console: Console) -> None:
+    """The walks of one run that are not complete, each with why; the others are counted."""
+    partial = [walk for walk in walks if walk.state is not WalkState.COMPLETE]
+    console.print(Text(f"{counted(len(walks), 'walk')}, {count(len(walks) - len(partial))} of them complete"))
+    if not partial:
+        return
+    table = sheet()
+    table.add_column("walk", overflow="fold")
+    table.add_column("state", overflow="fold")
+    for title in ("pages", "rows"):
+        table.add_column(title, justify="right", no_wrap=True)
+    for walk in partial:
+        state = walk.state.value if walk.why is None else f"{walk.state.value}: {walk.why.value}"
+        name = Text(f"{harmless(walk.endpoint)} {harmless(walk.params)}")
+        table.add_row(name, Text(state.replace("_", " ")), count(walk.pages), count(walk.rows))
+    console.print(table)
+
+
+# --- for programs -----------------------------------------------------------------------------------------------------
+
+
+def status_json(runs: Runs, accounts: Sequence[AccountBalance]) -> dict[str, Any]:
+    """Runs and accounts as ``scraper status --format json`` prints them."""
+    return {
+        "runs": [run_json(run, totals) for run, totals in runs],
+        "accounts": [account_json(account) for account in accounts],
+    }
+
+
+def run_json(run: RunRecord, totals: RunTotals) -> dict[str, Any]:
+    """A run with the names of ``scraper run --format json``."""
+    sent = {ending.value: totals.endings.get(ending, 0) for ending in Ending if ending is not Ending.NOT_SENT}
+    return {
+        "run_id": run.run_id,
+        "job": run.job,
+        "status": run.status.value,
+        "started_at": iso_utc(run.started_at),
+        "ended_at": None if run.ended_at is None else iso_utc(run.ended_at),
+        "credits": {
+            "budget": run.budget,
+            **_kinds(totals.balance),
+            "left": run.budget - totals.balance.committed,
+        },
+        "requests": {"sent": sum(sent.values()), **sent, "reused": totals.reused},
+        "walks": {state.value: totals.walks.get(state, 0) for state in WalkState},
+        "rows": dict(totals.rows),
+        "elapsed_s": round(run.elapsed_s, 1),
+        "next": None if run.next_at is None else iso_utc(run.next_at),
+        "message": run.message,
+    }
+
+
+def account_json(account: AccountBalance) -> dict[str, Any]:
+    """An account's day and month; a limit that nobody knows is null."""
+    subscription, closed = account.subscription, account.closed_until
+    return {
+        "account": account.account,
+        "plan": subscription.name,
+        "day": _scope_json(account.day, account.day_balance, subscription.credits_per_day),
+        "month": _scope_json(account.month, account.month_balance, subscription.month_limit),
+        "closed_until": None if closed is None else iso_utc(closed),
+        "assumed": list(subscription.assumed),
+    }
+
+
+def _scope_json(begins: str, balance: Balance, limit: Credits | None) -> dict[str, Any]:
+    left = None if limit is None else max(0, limit - balance.committed)
+    return {"from": begins, "limit": limit, **_kinds(balance), "left": left}
+
+
+def coverage_json(walks: Sequence[WalkRecord]) -> list[dict[str, Any]]:
+    """Every walk of a run, a flat object each: good for CSV too."""
+    return [
+        {
+            "walk_id": walk.walk_id,
+            "endpoint": walk.endpoint,
+            "params": walk.params,
+            "state": walk.state.value,
+            "why": None if walk.why is None else walk.why.value,
+            "pages": walk.pages,
+            "rows": walk.rows,
+            "snapshot_at": None if walk.snapshot_at is None else iso_utc(walk.snapshot_at),
+            "reused_from": walk.reused_from,
+        }
+        for walk in walks
+    ]

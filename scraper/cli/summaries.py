@@ -1,0 +1,286 @@
+"""What a job will do and what a run has done, for people. Programs get `Plan.to_json` and `RunResult.to_json`."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+from rich import box
+from rich.cells import cell_len
+from rich.console import Console
+from rich.measure import Measurement
+from rich.table import Table
+from rich.text import Text
+
+from scraper.cli.wording import count, counted, dollars, duration, harmless, instant, percent, span
+from scraper.core.events import Ending, RunResult, RunStatus
+from scraper.core.jobs import Account, Job
+from scraper.core.planning import CrawlPlan, Plan, Range
+from scraper.core.subscriptions import Subscription
+from scraper.core.units import Credits
+
+STATUS_WORDS: Final[Mapping[RunStatus, str]] = {
+    RunStatus.OPEN: "open: not ended yet, or its process died",
+    RunStatus.COMPLETE: "complete",
+    RunStatus.BUDGET: "stopped at the run's budget",
+    RunStatus.QUOTA: "stopped at a limit of the account",
+    RunStatus.REFUSED: "refused by the vendor",
+    RunStatus.FAILED: "finished with failures",
+    RunStatus.ERROR: "stopped by a fault of archive or state",
+    RunStatus.INTERRUPTED: "interrupted",
+}
+
+STATUS_STYLES: Final[Mapping[RunStatus, str]] = {
+    RunStatus.COMPLETE: "green",
+    RunStatus.BUDGET: "yellow",
+    RunStatus.QUOTA: "yellow",
+    RunStatus.INTERRUPTED: "yellow",
+    RunStatus.REFUSED: "red",
+    RunStatus.FAILED: "red",
+    RunStatus.ERROR: "red",
+}
+
+_FIRST_QUERIES: Final[Mapping[str, str]] = {
+    "hashtags": "SELECT country, hashtag_name, video_views FROM hashtags ORDER BY video_views DESC LIMIT 10",
+    "creators": "SELECT country, nick_name, follower_cnt FROM creators ORDER BY follower_cnt DESC LIMIT 10",
+    "videos": "SELECT country, title, item_url FROM videos ORDER BY page, position LIMIT 10",
+    "posts": "SELECT created_at, description, stats.play_count FROM posts ORDER BY play_count DESC LIMIT 10",
+}
+_LABEL: Final = 11
+_COMMAND = re.compile(r"(?:Go on|Again|When that is put right): .*")
+"""The end of a result's message: what to type."""
+_IDENTIFIER = re.compile(r"[a-z_][a-z0-9_]*")
+
+
+# --- a plan -----------------------------------------------------------------------------------------------------------
+
+
+def print_plan(plan: Plan, job: Job, console: Console) -> None:
+    """The crawls with low–high below the likely figure, then what they come to, and what the budget makes of it."""
+    console.print(Text(f"Plan of {harmless(plan.job)}", style="bold"))
+    console.print()
+    _print_crawls(plan, console)
+    console.print()
+    print_fields(console, _plan_fields(plan, job))
+    print_notes(console, "dropped", plan.dropped)
+    print_notes(console, "note", plan.warnings)
+
+
+def _print_crawls(plan: Plan, console: Console) -> None:
+    """A table where it has room: with names in one piece, else broken behind the vendor; else figure by figure."""
+    unbounded = console.options.update(max_width=10_000)
+    for broken in (False, True):
+        table = _crawl_table(plan, broken)
+        if Measurement.get(console, unbounded, table).minimum <= console.width:
+            console.print(table)
+            return
+    print_fields(console, _crawl_fields(plan))
+
+
+def _crawl_table(plan: Plan, broken: bool) -> Table:
+    table = sheet()
+    table.add_column("crawl", no_wrap=True)
+    for title in ("walks", "requests", "credits", "rows"):
+        table.add_column(title, justify="right", no_wrap=True)
+    table.add_column("basis", min_width=len("bounded by"))
+    for crawl in plan.crawls:
+        figures = [_figure(range_) for range_ in (crawl.walks, crawl.requests, crawl.credits, crawl.rows)]
+        table.add_row(_crawl_name(crawl, broken), *figures, Text(_basis(crawl)))
+    if len(plan.crawls) > 1:
+        table.add_section()
+        # Of the crawls, not of the plan: the plan's own figures end at the budget, and are told below.
+        columns = (
+            [crawl.walks for crawl in plan.crawls],
+            [crawl.requests for crawl in plan.crawls],
+            [crawl.credits for crawl in plan.crawls],
+            [crawl.rows for crawl in plan.crawls],
+        )
+        table.add_row("total", *(_figure(_sum(column)) for column in columns), "")
+    return table
+
+
+def _crawl_fields(plan: Plan) -> Iterable[tuple[str, str]]:
+    """The table's figures one below the other, for a terminal that is too narrow for it."""
+    for crawl in plan.crawls:
+        yield "crawl", harmless(crawl.name)
+        if crawl.name != crawl.endpoint:
+            yield "", harmless(crawl.endpoint)
+        for name, figures in (("walks", crawl.walks), ("requests", crawl.requests), ("credits", crawl.credits)):
+            yield "", f"{name} {_about(figures)}"
+        yield "", f"rows {_about(crawl.rows)}, {_basis(crawl)}"
+
+
+def _basis(crawl: CrawlPlan) -> str:
+    return "bounded by budget" if crawl.bounded_by_budget else crawl.basis.value
+
+
+def _crawl_name(crawl: CrawlPlan, broken: bool) -> Text:
+    names = [harmless(crawl.name), harmless(crawl.endpoint)]
+    first, second = (name.replace(".", ".\n", 1) for name in names) if broken else names
+    name = Text(first)
+    return name if crawl.name == crawl.endpoint else name.append(f"\n{second}", style="dim")
+
+
+def _figure(range_: Range) -> Text:
+    """The likely figure; below it, where it is not known to the unit, how low and how high."""
+    figure = Text(count(range_.likely))
+    return figure if range_.exact else figure.append(f"\n{span(range_)}", style="dim")
+
+
+def _sum(ranges: Iterable[Range]) -> Range:
+    return sum(ranges, Range(0, 0, 0))
+
+
+def _plan_fields(plan: Plan, job: Job) -> Iterable[tuple[str, str]]:
+    likely = sum(crawl.credits.likely for crawl in plan.crawls)
+    if plan.fits:
+        fit = f"{count(plan.budget)} credits: fits, likely {count(plan.budget - likely)} left"
+    else:
+        fit = f"{count(plan.budget)} credits: does not fit, likely {count(likely - plan.budget)} short"
+    yield "budget", fit
+    requests = counted(plan.requests.likely, "request")
+    yield "credits", f"likely {count(plan.credits.likely)} in {requests}, never more than {count(plan.credits.high)}"
+    for place, (table, rows) in enumerate(plan.rows.items()):
+        yield "" if place else "rows", f"{harmless(table)} {_about(rows)}"
+    yield "time", _time(plan)
+    if plan.days > 1:
+        yield "days", f"{plan.days} UTC days under the daily cap"
+    if plan.overage_usd:
+        yield "overage", f"{dollars(plan.overage_usd)} past the month's credits, with none of them used yet"
+    for place, vendor in enumerate(job.vendors):
+        yield "" if place else "account", account_words(job.accounts[vendor])
+
+
+def _about(rows: Range) -> str:
+    return count(rows.likely) if rows.exact else f"about {count(rows.likely)} ({span(rows)})"
+
+
+def _time(plan: Plan) -> str:
+    seconds = plan.duration_s
+    if seconds.exact:
+        return f"{duration(seconds.likely)} at the plan's rate"
+    between = f"{duration(seconds.low)} – {duration(seconds.high)}"
+    return f"about {duration(seconds.likely)} at the plan's rate ({between})"
+
+
+def account_words(account: Account) -> str:
+    """``crawlora/default, plan starter: 15 requests a minute, 5,000 credits a day, 20,000 credits a month``."""
+    limits = ", ".join(limit_words(account.subscription)) or "no limits known"
+    return f"{harmless(account.id)}, plan {harmless(account.subscription.name)}: {limits}"
+
+
+def limit_words(subscription: Subscription) -> list[str]:
+    """The limits of a vendor plan in words, each labelled where nobody documents or states it."""
+    limits = (
+        ("requests_per_second", subscription.requests_per_second, "request", "a second"),
+        ("requests_per_minute", subscription.requests_per_minute, "request", "a minute"),
+        ("credits_per_day", subscription.credits_per_day, "credit", "a day"),
+        ("credits_per_month", subscription.credits_per_month, "credit", "a month"),
+    )
+    words = []
+    for name, limit, what, per in limits:
+        assumed = " (assumed)" if name in subscription.assumed else ""
+        if limit is not None:
+            words.append(f"{counted(limit, what)} {per}{assumed}")
+        elif assumed:
+            words.append(f"no {what}s {per} known{assumed}")
+    return words
+
+
+# --- a result ---------------------------------------------------------------------------------------------------------
+
+
+def print_result(result: RunResult, console: Console, data: str, program: str = "scraper") -> None:
+    """What a run has come to, how to go on, and a first look at what it has brought. `data`: the data directory."""
+    head = Text(f"{harmless(result.run_id)}  ", style="bold")
+    console.print(head.append(STATUS_WORDS[result.status], style=STATUS_STYLES.get(result.status, "")))
+    console.print()
+    print_fields(console, _result_fields(result, data))
+    print_notes(console, "note", result.warnings)
+    if result.message:
+        console.print()
+        _print_message(console, harmless(result.message))
+    table = next((table for table, rows in result.rows.items() if rows), None)
+    if table is not None:
+        console.print()
+        console.print(Text(f"Look:  {first_query(table, data, program)}"), soft_wrap=True)
+
+
+def _print_message(console: Console, message: str) -> None:
+    """Commands stay in one piece, however long: they are there to be copied."""
+    command = _COMMAND.search(message)
+    words = message[: command.start()].rstrip() if command else message
+    if words:
+        console.print(Text(words))
+    if command:
+        console.print(Text(command[0]), soft_wrap=True)
+
+
+def _result_fields(result: RunResult, data: str) -> Iterable[tuple[str, str]]:
+    kinds = {"charged": result.charged, "presumed": result.presumed, "unknown": result.unknown}
+    yield "credits", credit_words(kinds, result.budget)
+    yield "requests", request_words(result.requests, result.reused)
+    yield "walks", _listed(result.walks) or "none"
+    yield "rows", " · ".join(f"{harmless(table)} {count(rows)}" for table, rows in result.rows.items()) or "none"
+    yield "time", duration(result.elapsed_s)
+    if result.sandbox_charged is not None:
+        charged = [f"{harmless(vendor)} charged {count(credits)}" for vendor, credits in result.sandbox_charged.items()]
+        yield "sandbox", " · ".join(charged) or "charged nothing"
+    if result.next_at is not None:
+        yield "goes on", f"from {instant(result.next_at)}"
+    yield "archive", f"{harmless(data.rstrip('/') or data)}/archive"
+
+
+def credit_words(kinds: Mapping[str, Credits], budget: Credits) -> str:
+    """``512 charged · 8 unknown · 280 left of 800 (65 % spent)``; what is certain and what is not stay apart."""
+    spent = sum(kinds.values())
+    told = [f"{count(credits)} {kind}" for kind, credits in kinds.items() if credits or kind == "charged"]
+    return " · ".join([*told, f"{count(budget - spent)} left of {count(budget)} ({percent(spent, budget)} spent)"])
+
+
+def request_words(requests: Mapping[Ending, int], reused: int) -> str:
+    """``66 sent: 64 ok · 2 retried``, and pages of an earlier run that were not bought again."""
+    sent = {ending: requests.get(ending, 0) for ending in Ending if ending is not Ending.NOT_SENT}
+    told = _listed({ending.value: number for ending, number in sent.items()})
+    words = f"{count(sum(sent.values()))} sent" + (f": {told}" if told else "")
+    return f"{words} · {counted(reused, 'page')} reused" if reused else words
+
+
+def _listed(counts: Mapping[str, int]) -> str:
+    return " · ".join(f"{count(number)} {name.replace('_', ' ')}" for name, number in counts.items() if number)
+
+
+def first_query(table: str, data: str, program: str = "scraper") -> str:
+    """A command that shows something of a table, ready for a shell."""
+    name = table if _IDENTIFIER.fullmatch(table) else '"' + harmless(table).replace('"', '""') + '"'
+    query = _FIRST_QUERIES.get(table, f"SELECT * FROM {name} LIMIT 10")  # noqa: S608 - shown, not run
+    where = "" if data == "data" else f" --data {shlex.quote(harmless(data))}"
+    quoted = f'"{query}"' if not set(query) & set('"$`\\!') else shlex.quote(query)
+    return f"{program} sql{where} {quoted}"
+
+
+# --- parts that every summary is made of ------------------------------------------------------------------------------
+
+
+def sheet() -> Table:
+    """A table without a frame: a rule below its titles and before a total."""
+    return Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold")
+
+
+def print_notes(console: Console, label: str, notes: Iterable[str]) -> None:
+    """One note a paragraph, behind its label."""
+    print_fields(console, ((label, harmless(note)) for note in notes), style="yellow")
+
+
+def print_fields(console: Console, fields: Iterable[tuple[str, str]], style: str = "dim", indent: int = _LABEL) -> None:
+    """Words behind a label each, broken where the terminal ends; they begin `indent` columns in, or past the labels."""
+    told = list(fields)
+    grid = Table.grid(padding=(0, 2, 0, 0))
+    grid.add_column(width=max(indent - 2, *(cell_len(label) for label, _ in told), 0), no_wrap=True, style=style)
+    grid.add_column(overflow="fold")
+    for label, words in told:
+        grid.add_row(Text(label), Text(words))
+    if told:
+        console.print(grid)

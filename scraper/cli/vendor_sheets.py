@@ -1,0 +1,322 @@
+"""What the vendors sell, as their files say it: every figure with its source, every assumption labelled."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from rich.console import Console
+from rich.text import Text
+
+from scraper.cli.summaries import limit_words, print_fields, sheet
+from scraper.cli.wording import count, counted, dollars, harmless
+from scraper.core.catalogue import (
+    Catalogue,
+    Charge,
+    ChargeRule,
+    Condition,
+    CursorPagination,
+    Endpoint,
+    ErrorRule,
+    PagePagination,
+    Pagination,
+    Parameter,
+    QuotaScope,
+    Source,
+    Vendor,
+)
+from scraper.core.subscriptions import Subscription
+
+
+def print_vendors(catalogue: Catalogue, console: Console) -> None:
+    """Every endpoint of every vendor on a line."""
+    table = sheet()
+    table.add_column("endpoint", overflow="fold")
+    table.add_column("credits", justify="right", no_wrap=True)
+    table.add_column("rows a page", justify="right", no_wrap=True)
+    table.add_column("table", overflow="fold")
+    table.add_column("status", no_wrap=True)
+    for endpoint in catalogue.endpoints:
+        table.add_row(
+            Text(harmless(endpoint.full_name)),
+            count(endpoint.cost),
+            count(endpoint.pagination.rows_per_page),
+            Text(harmless(endpoint.table)),
+            Text(harmless(endpoint.status), style="red" if endpoint.status == "gone" else ""),
+        )
+    console.print(table)
+    console.print(Text("More of one: scraper vendors NAME", style="dim"))
+
+
+def print_vendor(vendor: Vendor, console: Console) -> None:
+    """All that is known of a vendor; numbers in brackets stand for the sources at the end."""
+    sources = _Sources()
+    console.print(Text(f"{harmless(vendor.title)}{sources.mark(vendor.source)}", style="bold"))
+    key = f"{vendor.key_env} → {vendor.auth_header}: {vendor.auth_format}"
+    print_fields(console, [("name", harmless(vendor.name)), ("url", harmless(vendor.base_url)), ("key", harmless(key))])
+    _print_plans(vendor, console, sources)
+    _heading(console, f"Charged{sources.mark(vendor.charge.source)}")
+    print_fields(console, _charge_fields(vendor.charge))
+    for endpoint in vendor.endpoints:
+        _print_endpoint(endpoint, console, sources)
+    _print_error_rules(vendor.error_rules, console, sources)
+    _heading(console, "Sources")
+    print_fields(console, sources.fields(), indent=5)
+
+
+class _Sources:
+    """Numbers the sources in the order in which they are met."""
+
+    def __init__(self) -> None:
+        self._met: dict[Source, int] = {}
+
+    def mark(self, source: Source | None) -> str:
+        """`` [2]``; nothing where no source is named."""
+        if source is None:
+            return ""
+        return f" [{self._met.setdefault(source, len(self._met) + 1)}]"
+
+    def fields(self) -> Iterator[tuple[str, str]]:
+        for source, number in self._met.items():
+            yield f"[{number}]", f"{harmless(source.document)}, read {source.read_on.isoformat()}"
+
+
+def _heading(console: Console, words: str) -> None:
+    console.print()
+    console.print(Text(harmless(words), style="bold"))
+
+
+def _print_plans(vendor: Vendor, console: Console, sources: _Sources) -> None:
+    _heading(console, f"Plans, the first is the default{sources.mark(vendor.source)}")
+    fields = [(harmless(plan.name), ", ".join([*_price(plan), *limit_words(plan)])) for plan in vendor.plans]
+    print_fields(console, fields)
+
+
+def _price(plan: Subscription) -> Iterator[str]:
+    if plan.usd_per_month is not None:
+        yield f"{dollars(plan.usd_per_month)} a month" if plan.usd_per_month else "free"
+    if plan.overage_usd_per_1000 is not None:
+        yield f"{dollars(plan.overage_usd_per_1000)} for 1,000 credits more"
+
+
+def _charge_fields(rule: ChargeRule) -> list[tuple[str, str]]:
+    charges = (
+        ("rows", rule.ok),
+        ("empty list", rule.empty),
+        ("2xx that failed", rule.failed_2xx),
+        ("refused or failed", rule.refused),
+    )
+    return [(what, _charge_words(charge)) for what, charge in charges]
+
+
+def _charge_words(charge: Charge) -> str:
+    if charge is Charge.PRESUMED:
+        return "presumed charged: the vendor documents no rule (assumed)"
+    return charge.value
+
+
+def _print_endpoint(endpoint: Endpoint, console: Console, sources: _Sources) -> None:
+    _heading(console, f"{endpoint.full_name}{sources.mark(endpoint.source)}")
+    console.print(Text(harmless(endpoint.summary)))
+    fields = [
+        ("path", harmless(endpoint.path)),
+        ("price", f"{counted(endpoint.cost, 'credit')} a request"),
+        ("status", f"{harmless(endpoint.status)} since {endpoint.status_since.isoformat()}"),
+        ("pages", harmless(_pagination_words(endpoint.pagination))),
+        ("records", harmless(f"{endpoint.records.path}, told apart by {endpoint.records.id}")),
+        ("table", harmless(endpoint.table)),
+    ]
+    if endpoint.typical_total is not None:
+        fields.append(("usual size", f"{counted(endpoint.typical_total, 'row')} (assumed, from recorded answers)"))
+    if endpoint.note:
+        fields.append(("note", harmless(endpoint.note)))
+    print_fields(console, fields)
+    console.print(Text("parameters", style="dim"))
+    print_fields(console, map(_parameter_field, endpoint.parameters), style="bold")
+
+
+def _parameter_field(parameter: Parameter) -> tuple[str, str]:
+    words = harmless(", ".join(_parameter_words(parameter)))
+    return f"  {harmless(parameter.name)}", f"{words}\n{harmless(parameter.description)}"
+
+
+def _pagination_words(pagination: Pagination) -> str:
+    match pagination:
+        case PagePagination():
+            clamp = "no last page is documented"
+            if pagination.max_page is not None:
+                clamp = f"clamped to pages 1–{pagination.max_page}: past it the last one is charged again"
+            sizes = f"by number ({pagination.page_param}), at most {pagination.max_size} rows ({pagination.size_param})"
+            return f"{sizes}, {clamp}"
+        case CursorPagination():
+            cursor = f"by cursor ({pagination.cursor_param}, from {pagination.cursor_field})"
+            return f"{cursor}, {pagination.rows_per_page} rows (assumed, from recorded answers)"
+
+
+def _parameter_words(parameter: Parameter) -> Iterator[str]:
+    yield parameter.type
+    if parameter.required:
+        yield "required"
+    if parameter.allowed:
+        yield f"one of {' | '.join(parameter.allowed)}"
+    if parameter.default is not None:
+        yield f"default {parameter.default}"
+    if parameter.means_none:
+        yield f"{' | '.join(parameter.means_none)} = no filter"
+    if parameter.ignored:
+        yield "ignored by the vendor: a sweep of it is refused"
+    if parameter.role is not None:
+        yield f"role {parameter.role.value}"
+    if parameter.parent_id is not None:
+        yield f"filled by each, from {parameter.parent_id}"
+
+
+def _print_error_rules(rules: Iterable[ErrorRule], console: Console, sources: _Sources) -> None:
+    _heading(console, "Errors, the first rule that matches decides")
+    table = sheet()
+    table.add_column("", justify="right", no_wrap=True)
+    table.add_column("when", overflow="fold")
+    table.add_column("outcome", overflow="fold")
+    for number, rule in enumerate(rules, 1):
+        outcome = Text(rule.outcome.value.replace("_", " "))
+        if rule.scope is not QuotaScope.UNSTATED:
+            outcome.append(f" of the {rule.scope.value}")
+        outcome.append(sources.mark(rule.source), style="dim")
+        when = Text(harmless(_when(rule)))
+        if rule.note:
+            when.append(f"\n{harmless(rule.note)}", style="dim")
+        table.add_row(str(number), when, outcome)
+    console.print(table)
+
+
+def _when(rule: ErrorRule) -> str:
+    status = f"HTTP {' or '.join(map(str, rule.statuses))}" if rule.statuses else ""
+    return " and ".join(part for part in [status, *map(_condition_words, rule.conditions)] if part) or "anything"
+
+
+def _condition_words(condition: Condition) -> str:
+    if condition.contains is not None:
+        return f"{condition.field} holds “{condition.contains}”"
+    return f"{condition.field} = {' or '.join(condition.values)}"
+
+
+# --- for programs -----------------------------------------------------------------------------------------------------
+
+
+def vendors_json(catalogue: Catalogue) -> list[dict[str, Any]]:
+    """A flat object for each endpoint: what `print_vendors` shows, good for CSV too."""
+    return [
+        {
+            "endpoint": endpoint.full_name,
+            "vendor": endpoint.vendor,
+            "credits": endpoint.cost,
+            "rows_per_page": endpoint.pagination.rows_per_page,
+            "table": endpoint.table,
+            "status": endpoint.status,
+            "status_since": endpoint.status_since.isoformat(),
+            "summary": endpoint.summary,
+        }
+        for endpoint in catalogue.endpoints
+    ]
+
+
+def vendor_json(vendor: Vendor) -> dict[str, Any]:
+    """A vendor with all its terms."""
+    charge = vendor.charge
+    return {
+        "name": vendor.name,
+        "title": vendor.title,
+        "base_url": vendor.base_url,
+        "key_env": vendor.key_env,
+        "auth_header": vendor.auth_header,
+        "auth_format": vendor.auth_format,
+        "source": _source_json(vendor.source),
+        "plans": [_plan_json(plan) for plan in vendor.plans],
+        "charge": {
+            "ok": charge.ok.value,
+            "empty": charge.empty.value,
+            "failed_2xx": charge.failed_2xx.value,
+            "refused": charge.refused.value,
+            "source": _source_json(charge.source),
+        },
+        "endpoints": [_endpoint_json(endpoint) for endpoint in vendor.endpoints],
+        "error_rules": [_rule_json(rule) for rule in vendor.error_rules],
+    }
+
+
+def _source_json(source: Source | None) -> dict[str, str] | None:
+    return None if source is None else {"document": source.document, "read_on": source.read_on.isoformat()}
+
+
+def _plan_json(plan: Subscription) -> dict[str, Any]:
+    return {
+        "name": plan.name,
+        "usd_per_month": None if plan.usd_per_month is None else str(plan.usd_per_month),
+        "credits_per_month": plan.credits_per_month,
+        "credits_per_day": plan.credits_per_day,
+        "requests_per_minute": plan.requests_per_minute,
+        "requests_per_second": plan.requests_per_second,
+        "overage_usd_per_1000": None if plan.overage_usd_per_1000 is None else str(plan.overage_usd_per_1000),
+        "assumed": list(plan.assumed),
+    }
+
+
+def _endpoint_json(endpoint: Endpoint) -> dict[str, Any]:
+    return {
+        "endpoint": endpoint.full_name,
+        "path": endpoint.path,
+        "summary": endpoint.summary,
+        "credits": endpoint.cost,
+        "status": endpoint.status,
+        "status_since": endpoint.status_since.isoformat(),
+        "pagination": _pagination_json(endpoint.pagination),
+        "records": {"path": endpoint.records.path, "id": endpoint.records.id},
+        "table": endpoint.table,
+        "typical_total": endpoint.typical_total,
+        "note": endpoint.note,
+        "parameters": [_parameter_json(parameter) for parameter in endpoint.parameters],
+        "source": _source_json(endpoint.source),
+    }
+
+
+def _pagination_json(pagination: Pagination) -> dict[str, Any]:
+    match pagination:
+        case PagePagination():
+            return {
+                "kind": "page",
+                "rows_per_page": pagination.max_size,
+                "max_page": pagination.max_page,
+                "assumed": [],
+            }
+        case CursorPagination():
+            rows = pagination.rows_per_page
+            return {"kind": "cursor", "rows_per_page": rows, "max_page": None, "assumed": ["rows_per_page"]}
+
+
+def _parameter_json(parameter: Parameter) -> dict[str, Any]:
+    return {
+        "name": parameter.name,
+        "type": parameter.type,
+        "description": parameter.description,
+        "allowed": list(parameter.allowed),
+        "default": parameter.default,
+        "means_none": list(parameter.means_none),
+        "required": parameter.required,
+        "ignored": parameter.ignored,
+        "role": None if parameter.role is None else parameter.role.value,
+        "parent_id": parameter.parent_id,
+    }
+
+
+def _rule_json(rule: ErrorRule) -> dict[str, Any]:
+    return {
+        "outcome": rule.outcome.value,
+        "statuses": list(rule.statuses),
+        "conditions": [
+            {"field": condition.field, "values": list(condition.values), "contains": condition.contains}
+            for condition in rule.conditions
+        ],
+        "scope": rule.scope.value,
+        "note": rule.note,
+        "source": _source_json(rule.source),
+    }

@@ -1,0 +1,70 @@
+"""How figures, times and strangers' text are written for people."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from decimal import Decimal
+
+from scraper.core.planning import Range
+
+_UNSOUND = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+"""What a terminal obeys instead of showing it (C0, DEL, C1), line separators, the marks that reorder a line, and halves
+of surrogate pairs, which no stream can write."""
+
+_BLANKS = frozenset("\t\n\v\f\r\x85\u2028\u2029")
+
+
+def harmless(text: str) -> str:
+    """Text of strangers on one line: what separates becomes a space, any other control character a �."""
+    return _UNSOUND.sub(lambda met: " " if met[0] in _BLANKS else "\ufffd", text)
+
+
+def count(number: int) -> str:
+    """``1,234``."""
+    return f"{number:,}"
+
+
+def counted(number: int, one: str, many: str = "") -> str:
+    """``1 page``, ``1,234 pages``."""
+    return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
+def span(figures: Range) -> str:
+    """``8`` where the figure is known to the unit, else ``8–1,600``."""
+    return count(figures.low) if figures.exact else f"{figures.low:,}–{figures.high:,}"
+
+
+def percent(part: int, whole: int) -> str:
+    """``64 %``; 100 % only where nothing is left, 0 % only where nothing is there."""
+    if whole <= 0:
+        return "0 %" if part <= 0 else "100 %"
+    share = round(100 * part / whole)
+    if 0 < part < whole:
+        share = min(99, max(1, share))
+    return f"{share} %"
+
+
+def duration(seconds: float) -> str:
+    """``22 s``, ``4 min 22 s``, ``3 h 5 min``, ``2 days 4 h``."""
+    whole = max(0, round(seconds))
+    if whole < 60:
+        return f"{whole} s"
+    minutes, rest_s = divmod(whole, 60)
+    if minutes < 60:
+        return f"{minutes} min {rest_s} s" if rest_s else f"{minutes} min"
+    hours, rest_min = divmod(round(whole / 60), 60)
+    if hours < 48:
+        return f"{hours} h {rest_min} min" if rest_min else f"{hours} h"
+    days, rest_h = divmod(round(whole / 3600), 24)
+    return f"{days} days {rest_h} h" if rest_h else f"{days} days"
+
+
+def instant(moment: datetime) -> str:
+    """``2026-11-21 02:15 UTC``."""
+    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+
+
+def dollars(amount: Decimal) -> str:
+    """``$9``, ``$0.75``, ``$1,234.50``."""
+    return f"${amount:,.0f}" if amount == amount.to_integral_value() else f"${amount:,.2f}"

@@ -1,0 +1,178 @@
+"""Runs and accounts as they stand, for people and for programs."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from rich.console import Console
+
+from scraper.cli.statuses import account_json, coverage_json, print_coverage, print_status, status_json
+from scraper.core.pagination import WalkState, Why
+from scraper.ports import WalkRecord
+from tests.cli.examples import (
+    ACCOUNT,
+    CLOSED_RUN,
+    CLOSED_TOTALS,
+    ENDLESS_ACCOUNT,
+    NOW,
+    OPEN_RUN,
+    OPEN_TOTALS,
+    UNSAFE,
+    dedent_page,
+    rendered,
+)
+
+WALKS = [
+    WalkRecord("a1", "acme.boards", '{"country": "US"}', WalkState.TRUNCATED, Why.CLAMP, 10, 1000, NOW, None),
+    WalkRecord("b2", "acme.boards", '{"country": "GB"}', WalkState.NOT_ATTEMPTED, Why.BUDGET, 0, 0, None, None),
+    WalkRecord("c3", "acme.boards", '{"country": "JP"}', WalkState.COMPLETE, Why.END, 1, 100, NOW, "week-0"),
+]
+
+
+def test_several_runs_and_the_accounts_at_80_columns() -> None:
+    def show(console: Console) -> None:
+        print_status([(OPEN_RUN, OPEN_TOTALS), (CLOSED_RUN, CLOSED_TOTALS)], [ACCOUNT, ENDLESS_ACCOUNT], console)
+
+    assert rendered(show) == dedent_page("""
+    run                         status        charged  budget   rows
+    ────────────────────────────────────────────────────────────────
+    week-20261121T021500Z-1f3a  quota             512     800  2,350
+                                           8 presumed
+                                          16 reserved
+    week-20261120T021500Z-9d00  complete          512     800    605
+    week-20261121T021500Z-1f3a can go on from 2026-11-22 00:00 UTC
+
+    acme/default  plan starter
+    day 2026-11-21         520 of 5,000 (10 %) · 4,480 left · 8 unknown
+    month from 2026-11-14  8,136 of 20,000 (41 %) · 11,864 left · 16 unknown
+    closed                 by the vendor, until 2026-11-22 00:00 UTC
+
+    acme/other  plan unpublished
+    day 2026-11-21         2 used, no limit known
+    month from 2026-11-01  9 used, no limit known
+    assumed                requests_per_second, credits_per_month
+""")
+
+
+def test_one_run_is_told_in_full() -> None:
+    assert rendered(lambda console: print_status([(OPEN_RUN, OPEN_TOTALS)], [], console)) == dedent_page("""
+    week-20261121T021500Z-1f3a  stopped at a limit of the account
+    began      2026-11-21 02:15 UTC, took 4 min 22 s
+    credits    512 charged · 8 presumed · 16 reserved · 264 left of 800 (67 % spent)
+    requests   66 sent: 64 ok · 2 retried
+    walks      26 complete
+    rows       hashtags 2,350
+    goes on    from 2026-11-22 00:00 UTC
+    message    the day is spent
+""")
+
+
+def test_at_40_columns_runs_stand_one_below_the_other() -> None:
+    def show(console: Console) -> None:
+        print_status([(OPEN_RUN, OPEN_TOTALS), (CLOSED_RUN, CLOSED_TOTALS)], [], console)
+
+    lines = rendered(show, 40).splitlines()
+    assert max(map(len, lines)) <= 40
+    assert [line for line in lines if line.startswith(("credits", "began"))] == [
+        "began      2026-11-21 02:15 UTC, took 4",
+        "credits    512 charged · 8 presumed · 16",
+        "began      2026-11-21 02:15 UTC, took 12",
+        "credits    512 charged · 288 left of 800",
+    ]
+
+
+def test_before_the_first_run_it_says_so() -> None:
+    assert rendered(lambda console: print_status([], [], console)) == "no runs yet\n"
+
+
+def test_coverage_names_the_walks_that_are_not_complete() -> None:
+    assert rendered(lambda console: print_coverage(WALKS, console)) == dedent_page("""
+    3 walks, 1 of them complete
+    walk                           state                  pages   rows
+    ──────────────────────────────────────────────────────────────────
+    acme.boards {"country": "US"}  truncated: clamp          10  1,000
+    acme.boards {"country": "GB"}  not attempted: budget      0      0
+""")
+
+
+def test_programs_get_the_same_as_plain_values() -> None:
+    status = status_json([(OPEN_RUN, OPEN_TOTALS)], [ACCOUNT])
+    run = status["runs"][0]
+    assert (run["run_id"], run["status"], run["next"], run["ended_at"]) == (
+        "week-20261121T021500Z-1f3a",
+        "quota",
+        "2026-11-22T00:00:00Z",
+        None,
+    )
+    assert run["credits"] == {"budget": 800, "charged": 512, "presumed": 8, "unknown": 0, "reserved": 16, "left": 264}
+    assert run["requests"] == {
+        "sent": 66,
+        "ok": 64,
+        "empty": 0,
+        "retried": 2,
+        "refused": 0,
+        "failed": 0,
+        "lost": 0,
+        "reused": 0,
+    }
+    assert status["accounts"] == [
+        {
+            "account": "acme/default",
+            "plan": "starter",
+            "day": {
+                "from": "2026-11-21",
+                "limit": 5000,
+                "charged": 512,
+                "presumed": 0,
+                "unknown": 8,
+                "reserved": 0,
+                "left": 4480,
+            },
+            "month": {
+                "from": "2026-11-14",
+                "limit": 20000,
+                "charged": 8120,
+                "presumed": 0,
+                "unknown": 16,
+                "reserved": 0,
+                "left": 11864,
+            },
+            "closed_until": "2026-11-22T00:00:00Z",
+            "assumed": [],
+        }
+    ]
+
+
+def test_a_limit_that_nobody_knows_is_null() -> None:
+    month = account_json(ENDLESS_ACCOUNT)["month"]
+    assert (month["limit"], month["left"]) == (None, None)
+
+
+def test_coverage_for_programs_holds_every_walk() -> None:
+    assert coverage_json(WALKS)[2] == {
+        "walk_id": "c3",
+        "endpoint": "acme.boards",
+        "params": '{"country": "JP"}',
+        "state": "complete",
+        "why": "end",
+        "pages": 1,
+        "rows": 100,
+        "snapshot_at": "2026-11-21T02:15:00Z",
+        "reused_from": "week-0",
+    }
+
+
+@settings(deadline=None)  # whole pages a case
+@given(st.text(st.characters()), st.integers(20, 120))
+def test_no_text_from_outside_moves_the_cursor(said: str, width: int) -> None:
+    run = replace(OPEN_RUN, message=said, run_id=said)
+    totals = replace(OPEN_TOTALS, rows={said: 1})
+
+    def show(console: Console) -> None:
+        print_status([(run, totals)], [replace(ACCOUNT, account=said)], console)
+        print_status([(run, totals)] * 2, [], console)
+        print_coverage([replace(WALKS[0], params=said)], console)
+
+    assert not set(rendered(show, width)) & set(UNSAFE)
