@@ -25,11 +25,13 @@ class Balance:
     presumed: Credits = 0
     unknown: Credits = 0
     reserved: Credits = 0
+    adjusted: Credits = 0
+    """What the vendor's console says beyond what the ledger knows; below 0 where the ledger presumed too much."""
 
     @property
     def committed(self) -> Credits:
         """All that may turn out to be spent."""
-        return self.charged + self.presumed + self.unknown + self.reserved
+        return self.charged + self.presumed + self.unknown + self.reserved + self.adjusted
 
 
 @dataclass(frozen=True, slots=True)

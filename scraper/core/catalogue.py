@@ -190,6 +190,25 @@ class ChargeRule:
 
 
 @dataclass(frozen=True, slots=True)
+class BillingEvents:
+    """A vendor's own list of what it billed: asked only when the user reconciles. Paths are dotted, in one event."""
+
+    path: str
+    from_param: str
+    to_param: str
+    records: str
+    request_id: str
+    endpoint: str
+    """The route that was billed."""
+    status: str
+    charged: tuple[str, ...]
+    """Values of `status` that mean: charged."""
+    at: str
+    source: Source | None = None
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Endpoint:
     """One documented route of a vendor."""
 
@@ -252,6 +271,7 @@ class Vendor:
     message_fields: tuple[str, ...] = ()
     """Where the vendor says in words what is wrong."""
     source: Source | None = None
+    billing_events: BillingEvents | None = None
 
 
 @dataclass(frozen=True, slots=True)

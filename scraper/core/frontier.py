@@ -55,8 +55,7 @@ class Frontier:
             return None
         *_, request = heapq.heappop(self._heaps[vendor])
         del self._ready[request.key]
-        self._in_flight[request.key] = request
-        self._busy[request.walk.walk_id] += 1
+        self._fly(request)
         return request
 
     def has_ready(self, vendor: str) -> bool:
@@ -100,6 +99,7 @@ class Frontier:
         progress = self._walks[request.walk.walk_id]
         for following in progress.learn(request, facts):
             self._push(following)
+        self._withdraw(progress)
         self._feed(progress.walk, facts.ids)
         self._settle(progress)
         return progress
@@ -116,12 +116,17 @@ class Frontier:
         """It was not sent after all: ready again."""
         self._release(request)
         self._push(request)
+        progress = self._walks[request.walk.walk_id]
+        self._withdraw(progress)
+        self._settle(progress)
 
     def replay(self, stored: Mapping[str, PageFacts]) -> None:
         """Takes in pages that are stored already, by request key: of this run before a stop, or of walks reused."""
         while landed := [request for key, request in self._ready.items() if key in stored]:
-            for request in sorted(landed, key=self._value):
+            for request in landed:  # all were under way together, and none of them is withdrawn
                 del self._ready[request.key]
+                self._fly(request)
+            for request in sorted(landed, key=self._value):
                 self.learn(request, stored[request.key])
 
     def close(self, endpoint_or_vendor: str, why: Why) -> None:
@@ -147,6 +152,16 @@ class Frontier:
     def _closed_for(self, walk: Walk) -> Why | None:
         return self._closed.get(walk.endpoint.full_name) or self._closed.get(walk.endpoint.vendor)
 
+    def _fly(self, request: Request) -> None:
+        self._in_flight[request.key] = request
+        self._busy[request.walk.walk_id] += 1
+
+    def _withdraw(self, progress: Progress) -> None:
+        """Takes back what is ready and can, as is known by now, add no row; what is in flight lands."""
+        for request in progress.unwanted():
+            if self._ready.pop(request.key, None) is not None:
+                progress.withdraw(request)
+
     def _release(self, request: Request) -> None:
         if self._in_flight.pop(request.key, None) is not None:
             self._busy[request.walk.walk_id] -= 1
@@ -159,9 +174,7 @@ class Frontier:
         walk = Walk(crawl.endpoint, params, crawl.page_limit, (crawl.name,), crawl.priority, order)
         known = self._walks.get(walk.walk_id)
         if known is not None:
-            if crawl.name not in known.walk.crawls:
-                known.walk = _merged(known.walk, walk)
-                self._open_parents[crawl.name] += 1
+            self._widen(known, _merged(known.walk, walk, [each.name for each in self._crawls]))
             return
         walk = replace(walk, leftover=walk.walk_id in self._leftovers)
         progress, first = start(walk)
@@ -169,6 +182,23 @@ class Frontier:
         self._open_parents[crawl.name] += 1
         self._new.append(walk)
         self._push(first)
+
+    def _widen(self, progress: Progress, walk: Walk) -> None:
+        """One walk for whoever asks for it: as deep, and as early, as any of them wants it."""
+        before, walk_id = progress.walk, walk.walk_id
+        following = progress.widen(walk)
+        joined = set(walk.crawls) - set(before.crawls)
+        if progress.state is WalkState.OPEN and walk_id in self._ended:  # it had ended where the first one asked
+            self._ended.discard(walk_id)
+            joined = set(walk.crawls)
+        if progress.state is WalkState.OPEN:
+            self._open_parents.update(joined)
+        if (before.priority, before.order) != (walk.priority, walk.order):
+            for request in progress.outstanding():
+                if (ready := self._ready.get(request.key)) is not None:
+                    self._push(ready)  # its earlier place in the heap is passed over
+        for request in following:
+            self._push(request)
 
     def _settle(self, progress: Progress) -> None:
         """Notices the end of a walk, once, and lets children that waited for it begin."""
@@ -206,12 +236,12 @@ class Frontier:
                 self._add(child, params, (index, rank, place))
 
 
-def _merged(first: Walk, second: Walk) -> Walk:
-    """One walk for two crawls: as deep and as early as either wants it."""
+def _merged(first: Walk, second: Walk, names: Sequence[str]) -> Walk:
+    """One walk for two crawls: as deep and as early as either wants it. `names`: the job's crawls in order."""
     limits = (first.max_pages, second.max_pages)
     return replace(
         first,
-        crawls=(*first.crawls, *second.crawls),
+        crawls=tuple(name for name in names if name in {*first.crawls, *second.crawls}),
         max_pages=None if None in limits else max(limit for limit in limits if limit is not None),
         priority=max(first.priority, second.priority),
         order=min(first.order, second.order),

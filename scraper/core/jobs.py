@@ -223,11 +223,13 @@ def _parent_faults(where: str, crawl: Crawl, catalogue: Catalogue, parents: Mapp
         faults.append(Fault(f"{where}.params.{parameter.name}", "each fills this parameter: state one of the two"))
     if crawl.top is not None and crawl.top_per_board is not None:
         faults.append(Fault(f"{where}.top", "state top or top_per_board, not both"))
-    return faults
+    return faults + _missing_parameters(where, crawl)
 
 
 def _missing_parameters(where: str, crawl: Crawl) -> list[Fault]:
-    missing = [p for p in crawl.endpoint.parameters if p.required and p.name not in crawl.params]
+    filled = None if crawl.each is None else crawl.endpoint.parent_parameter
+    parameters = [parameter for parameter in crawl.endpoint.parameters if parameter != filled]
+    missing = [parameter for parameter in parameters if parameter.required and parameter.name not in crawl.params]
     return [
         Fault(
             f"{where}.params",

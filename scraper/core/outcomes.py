@@ -15,6 +15,8 @@ from scraper.core.units import Credits
 
 LONGEST_MESSAGE = 200
 """Characters of a vendor's own words that we repeat: enough to recognise them, too few to flood a line."""
+LONGEST_WAIT_S = 1e9
+"""Thirty years: a vendor's figure past this says *never*, and would leave the calendar."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +92,7 @@ def classify(
         vendor_request_id=_request_id(vendor, reply.headers, document),
         wait_s=_wait_s(vendor, reply.headers, document, now),
         scope=scope,
-        resets_at=_instant(at(document, vendor.resets_at_field)) if vendor.resets_at_field else None,
+        resets_at=instant_of(at(document, vendor.resets_at_field)) if vendor.resets_at_field else None,
     )
 
 
@@ -117,7 +119,8 @@ def _read_success(endpoint: Endpoint, answer: Answer, document: Json) -> tuple[O
     stated = [(condition, at(document, condition.field)) for condition in endpoint.success]
     for condition, value in stated:
         if value is not None and not _holds(condition, value):
-            return OutcomeKind.IN_BAND_ERROR, f"HTTP {answer.status} with {condition.field} = {_text(value)}", None
+            met = _short(_printable(_text(value)))
+            return OutcomeKind.IN_BAND_ERROR, f"HTTP {answer.status} with {condition.field} = {met}", None
     facts = read_page(endpoint, document)
     if facts is None:
         return OutcomeKind.MALFORMED, f"{endpoint.records.path} is no list", None
@@ -161,44 +164,62 @@ def _holds(condition: Condition, value: Json) -> bool:
 
 
 def _text(value: Json) -> str:
-    """A scalar as a person writes it; anything longer cut."""
-    text = str(value).lower() if isinstance(value, bool) else str(value)
+    """A scalar as a person writes it, 200.0 as 200; of what holds others only its kind: it may be nested past repr."""
+    match value:
+        case bool():
+            return str(value).lower()
+        case dict():
+            return "an object"
+        case list():
+            return "a list"
+        case float() if value.is_integer():
+            return str(int(value))
+        case _:
+            return str(value)
+
+
+def _short(text: str) -> str:
     return text if len(text) <= LONGEST_MESSAGE else text[: LONGEST_MESSAGE - 1] + "…"
+
+
+def _printable(text: str) -> str:
+    return "".join(c if c.isprintable() else " " for c in text)
 
 
 def _message(vendor: Vendor, document: Json) -> str:
     for path in vendor.message_fields:
         value = at(document, path)
         if isinstance(value, str) and value:
-            return f": {_text(''.join(c if c.isprintable() else ' ' for c in value))}"
+            return f": {_short(_printable(value))}"
     return ""
 
 
 def _request_id(vendor: Vendor, headers: Mapping[str, str], document: Json) -> str | None:
     found = [headers.get(name) for name in vendor.request_id_headers]
     found += [value if isinstance(value := at(document, path), str) else None for path in vendor.request_id_fields]
-    return next((value for value in found if value), None)
+    return next((_short(_printable(value)) for value in found if value), None)
 
 
 def _wait_s(vendor: Vendor, headers: Mapping[str, str], document: Json, now: datetime) -> float | None:
     """Seconds to wait: the header as seconds or as an HTTP date, else the body's own field."""
     header = headers.get("retry-after", "").strip()
     if header.isdecimal():
-        return float(header)
+        return min(float(header), LONGEST_WAIT_S)
     if header:
         try:
             until = parsedate_to_datetime(header)
-        except ValueError:
+            wait_s = (until.replace(tzinfo=until.tzinfo or UTC) - now).total_seconds()
+        except (ValueError, OverflowError):  # not a date; a zone that no clock has
             pass
         else:
-            return max(0.0, (until.replace(tzinfo=until.tzinfo or UTC) - now).total_seconds())
+            return min(max(0.0, wait_s), LONGEST_WAIT_S)
     seconds = at(document, vendor.retry_after_field) if vendor.retry_after_field else None
-    if isinstance(seconds, (int, float)) and not isinstance(seconds, bool) and 0 <= seconds < 10**9:
-        return float(seconds)
+    if isinstance(seconds, (int, float)) and not isinstance(seconds, bool) and seconds >= 0:
+        return min(float(seconds), LONGEST_WAIT_S)
     return None
 
 
-def _instant(value: Json) -> datetime | None:
+def instant_of(value: Json) -> datetime | None:
     """An instant as vendors write it: ISO 8601, or seconds since 1970."""
     try:
         if isinstance(value, str):

@@ -6,6 +6,7 @@ what it knows to be its end, and never believes an answer that repeats itself.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -17,6 +18,11 @@ from scraper.core.requests import Request, Walk
 
 EMPTY_PAGES_IN_A_ROW = 2
 """One empty page in the middle happens (vendor facts, section 6); two with has_more true are a loop that bills."""
+
+MOST_PAGES_AHEAD = 1_000
+"""Pages of one walk asked for beyond those that have come: a total that lies costs no memory."""
+
+_WHOLE = re.compile(r"\s*-?[0-9]+\s*")
 
 
 class WalkState(StrEnum):
@@ -68,16 +74,8 @@ class PageFacts:
 
     def to_json(self) -> dict[str, Any]:
         """A plain object for the state database."""
-        ids = [[record.id, record.rank, record.views] for record in self.ids]
-        return {
-            "records": self.records,
-            "ids": ids,
-            "reported_page": self.reported_page,
-            "size": self.size,
-            "total": self.total,
-            "has_more": self.has_more,
-            "cursor": self.cursor,
-        }
+        plain = {name: getattr(self, name) for name in self.__slots__}
+        return {**plain, "ids": [[record.id, record.rank, record.views] for record in self.ids]}
 
     @classmethod
     def from_json(cls, stored: Mapping[str, Any]) -> PageFacts:
@@ -86,15 +84,19 @@ class PageFacts:
 
 
 def _integer(value: Json) -> int | None:
-    if isinstance(value, bool):
-        return None
-    if isinstance(value, int):
-        return value
-    if isinstance(value, float) and value.is_integer():
-        return int(value)
-    if isinstance(value, str) and value.strip().lstrip("-").isdecimal():
-        return int(value[:32])
-    return None
+    """A whole number of 64 bits, as a number or as text; what is larger is no figure of a page, a rank or a view."""
+    match value:
+        case bool():
+            return None
+        case int():
+            number = value
+        case float() if value.is_integer():
+            number = int(value)
+        case str() if len(value) <= 32 and _WHOLE.fullmatch(value):
+            number = int(value)
+        case _:
+            return None
+    return number if abs(number) < 2**63 else None
 
 
 def _flag(value: Json) -> bool | None:
@@ -166,6 +168,18 @@ class Progress(Protocol):
     def learn(self, request: Request, facts: PageFacts) -> Sequence[Request]:
         """Takes an answer in; the requests that it makes possible."""
 
+    def widen(self, walk: Walk) -> Sequence[Request]:
+        """Another crawl wants the walk too, maybe deeper; the requests that this makes possible."""
+
+    def outstanding(self) -> Sequence[Request]:
+        """Requests that were asked for and have not been answered."""
+
+    def unwanted(self) -> Sequence[Request]:
+        """Those of them that, as is known by now, can add no row."""
+
+    def withdraw(self, request: Request) -> None:
+        """An unwanted request was not sent, and will not be."""
+
     def fail(self, request: Request, why: Why) -> None:
         """A request of the walk will not be answered in this run."""
 
@@ -228,6 +242,7 @@ class PageWalk(_Walked):
 
     pagination: PagePagination = field(kw_only=True)
     _asked: set[int] = field(default_factory=lambda: {1})
+    _highest_asked: int = 1
     _answered: set[int] = field(default_factory=set)
     _horizon: int = 1
     """The last page that is known, or may be hoped, to hold records."""
@@ -264,19 +279,48 @@ class PageWalk(_Walked):
         elif facts.has_more is True:
             self._guarded = self._empty_in_a_row >= EMPTY_PAGES_IN_A_ROW
             self._horizon = max(self._horizon, page + 1)
-        elif facts.records and facts.records >= (facts.size or self.pagination.max_size):
+        elif facts.records and facts.records >= (max(0, facts.size or 0) or self.pagination.max_size):
             self._horizon = max(self._horizon, page + 1)
         else:
             self._horizon, self._end_known = page, True
 
     def _advance(self) -> Sequence[Request]:
-        limit, why = self._limit
-        reach = 0 if self._guarded or self._failed is Why.REFUSED else min(self._horizon, limit)
-        wanted = [page for page in range(2, reach + 1) if page not in self._asked]
+        limit, _ = self._limit
+        reach = min(self._horizon, limit, len(self._answered) + MOST_PAGES_AHEAD)
+        if self._guarded or self._failed is Why.REFUSED:
+            reach = 0
+        wanted = range(self._highest_asked + 1, reach + 1)
         self._asked.update(wanted)
-        if self._asked == self._answered:
-            self._end(Why.GUARD if self._guarded else Why.END if self._horizon <= limit and self._end_known else why)
+        self._highest_asked = max(self._highest_asked, reach)
+        self._end_if_answered()
         return [self.walk.request(page) for page in wanted]
+
+    def _end_if_answered(self) -> None:
+        if self._asked == self._answered:
+            limit, why = self._limit
+            self._end(Why.GUARD if self._guarded else Why.END if self._horizon <= limit and self._end_known else why)
+
+    def widen(self, walk: Walk) -> Sequence[Request]:
+        """Another crawl wants the walk too, maybe deeper; the requests that this makes possible."""
+        self.walk = walk
+        if self.why is not Why.AS_ASKED or (walk.max_pages is not None and walk.max_pages <= self._highest_asked):
+            return []
+        self.state, self.why = WalkState.OPEN, None
+        return self._advance()
+
+    def outstanding(self) -> Sequence[Request]:
+        """Requests that were asked for and have not been answered."""
+        return [self.walk.request(page) for page in sorted(self._asked - self._answered)]
+
+    def unwanted(self) -> Sequence[Request]:
+        """Those of them that lie past an end that another page has told, or in a walk that repeats itself."""
+        last = 0 if self._guarded else self._horizon
+        return [] if last >= self._highest_asked else [r for r in self.outstanding() if r.page > last]
+
+    def withdraw(self, request: Request) -> None:
+        """An unwanted request was not sent, and will not be."""
+        self._asked.discard(request.page)
+        self._end_if_answered()
 
     def fail(self, request: Request, why: Why) -> None:
         """A page will not come; the others that are known are bought all the same."""
@@ -288,7 +332,7 @@ class PageWalk(_Walked):
 
 def _real_size(facts: PageFacts) -> int:
     """Records a page: what the answer says, unless it served less than half of that with more to come."""
-    if facts.size is None or (facts.has_more is True and 0 < facts.records * 2 <= facts.size):
+    if facts.size is None or facts.size < 0 or (facts.has_more is True and 0 < facts.records * 2 <= facts.size):
         return facts.records
     return facts.size
 
@@ -299,6 +343,10 @@ class CursorWalk(_Walked):
 
     _cursors: set[str] = field(default_factory=lambda: {"0"})
     _empty_in_a_row: int = 0
+    _next: Request | None = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._next = self.walk.request(1)
 
     def learn(self, request: Request, facts: PageFacts) -> Sequence[Request]:
         """Takes a page in; the next one, unless this was the last or the cursor leads nowhere."""
@@ -306,24 +354,44 @@ class CursorWalk(_Walked):
         self.rows += facts.records
         self._empty_in_a_row = 0 if facts.records else self._empty_in_a_row + 1
         full = facts.records >= self.walk.endpoint.pagination.rows_per_page
+        self._next = None
+        if facts.cursor is not None and facts.cursor not in self._cursors:
+            self._cursors.add(facts.cursor)
+            self._next = self.walk.request(request.page + 1, facts.cursor)
         if facts.has_more is False or (facts.has_more is None and not full):
             self._end(Why.END)
-        elif (
-            self._repeats(facts)
-            or self._empty_in_a_row >= EMPTY_PAGES_IN_A_ROW
-            or facts.cursor is None
-            or facts.cursor in self._cursors
-        ):
+        elif self._repeats(facts) or self._empty_in_a_row >= EMPTY_PAGES_IN_A_ROW:
             self._end(Why.GUARD)
-        elif self.walk.max_pages is not None and request.page >= self.walk.max_pages:
+        elif self.walk.max_pages is not None and self.pages >= self.walk.max_pages:
             self._end(Why.AS_ASKED)
         else:
-            self._cursors.add(str(facts.cursor))
-            return [self.walk.request(request.page + 1, facts.cursor)]
+            return self._follow()
         return []
 
-    def _leads_nowhere(self, cursor: str | None) -> bool:
-        return cursor is None or cursor in self._cursors
+    def _follow(self) -> Sequence[Request]:
+        if self._next is None:
+            self._end(Why.GUARD)  # more is promised, and no new cursor leads there
+            return []
+        return [self._next]
+
+    def widen(self, walk: Walk) -> Sequence[Request]:
+        """Another crawl wants the walk too, maybe deeper; the requests that this makes possible."""
+        self.walk = walk
+        if self.why is not Why.AS_ASKED or (walk.max_pages is not None and walk.max_pages <= self.pages):
+            return []
+        self.state, self.why = WalkState.OPEN, None
+        return self._follow()
+
+    def outstanding(self) -> Sequence[Request]:
+        """Requests that were asked for and have not been answered."""
+        return [self._next] if self._next is not None and self.state is WalkState.OPEN else []
+
+    def unwanted(self) -> Sequence[Request]:
+        """A cursor walk asks only for what the page before has promised."""
+        return []
+
+    def withdraw(self, request: Request) -> None:
+        """Never asked of it: nothing of a cursor walk is unwanted."""
 
     def fail(self, request: Request, why: Why) -> None:  # noqa: ARG002 - a cursor walk stands at one request
         """The chain is broken: nothing after this page can be asked for."""

@@ -119,20 +119,21 @@ def plan(job: Job) -> Plan:
         crawls.append(_plan_crawl(crawl, parent, job.budget))
     credits = _sum(crawl.credits for crawl in crawls)
     fits = credits.likely <= job.budget
-    by_vendor = {vendor: _sum(crawl.requests for crawl in crawls if crawl.vendor == vendor) for vendor in job.vendors}
+    by_vendor = {vendor: _within_budget(job, crawls, vendor) for vendor in job.vendors}
+    of_vendor = {vendor: _credits_of(crawls, vendor).at_most(job.budget) for vendor in job.vendors}
     tables = dict.fromkeys(crawl.table for crawl in crawls)
     return Plan(
         job=job.name,
         budget=job.budget,
         fits=fits,
         crawls=tuple(crawls),
-        requests=_sum(crawl.requests for crawl in crawls),
+        requests=_within_budget(job, crawls),
         credits=credits.at_most(job.budget),
         rows={table: _sum(crawl.rows for crawl in crawls if crawl.table == table) for table in tables},
         duration_s=_duration(job, by_vendor),
-        days=max((_days(job.accounts[vendor], _credits_of(crawls, vendor)) for vendor in job.vendors), default=1),
-        overage_usd=sum((_overage(job.accounts[v], _credits_of(crawls, v)) for v in job.vendors), Decimal(0)),
-        dropped=() if fits else _dropped(crawls, job.budget),
+        days=max((_days(job.accounts[vendor], of_vendor[vendor]) for vendor in job.vendors), default=1),
+        overage_usd=sum((_overage(job.accounts[v], of_vendor[v]) for v in job.vendors), Decimal(0)),
+        dropped=() if fits else _dropped(job, crawls),
         warnings=tuple(_warnings(job, crawls, credits)),
     )
 
@@ -143,6 +144,13 @@ def _sum(ranges: Any) -> Range:  # noqa: ANN401 - any iterable of ranges; sum() 
 
 def _credits_of(crawls: list[CrawlPlan], vendor: str) -> Range:
     return _sum(crawl.credits for crawl in crawls if crawl.vendor == vendor)
+
+
+def _within_budget(job: Job, crawls: list[CrawlPlan], vendor: str | None = None) -> Range:
+    """Requests of one vendor, or of all: no more than the whole budget pays for at the lowest price among them."""
+    costs = [crawl.endpoint.cost for crawl in job.crawls if vendor in {None, crawl.endpoint.vendor}]
+    requests = _sum(crawl.requests for crawl in crawls if vendor in {None, crawl.vendor})
+    return requests.at_most(job.budget // min(costs)) if costs else requests
 
 
 def pages_of_a_walk(crawl: Crawl) -> tuple[Range, bool]:
@@ -163,8 +171,10 @@ def _plan_crawl(crawl: Crawl, parent: CrawlPlan | None, budget: Credits) -> Craw
     pages, has_end = pages_of_a_walk(crawl)
     requests = Range(walks.low * pages.low, walks.likely * pages.likely, walks.high * pages.high)
     unbounded = not has_end
-    if unbounded:
-        requests = Range(requests.low, requests.likely, max(requests.likely, budget // endpoint.cost))
+    affordable = budget // endpoint.cost
+    high = affordable if unbounded else min(requests.high, affordable)
+    # What is likely stands as it is, so that a job that does not fit shows by how much.
+    requests = Range(requests.low, requests.likely, max(requests.likely, high))
     size = endpoint.pagination.rows_per_page
     most_rows = endpoint.typical_total or pages.high * size
     rows = Range(0, walks.likely * min(most_rows, pages.likely * size), requests.high * size)
@@ -183,14 +193,13 @@ def _plan_crawl(crawl: Crawl, parent: CrawlPlan | None, budget: Credits) -> Craw
 
 
 def _parents(crawl: Crawl, parent: CrawlPlan) -> Range:
-    """Distinct parents: boards overlap, so the low end is one board's worth where there is any."""
+    """Distinct parents: boards overlap or come up empty, so the low end is none."""
     found = parent.rows
     if crawl.top_per_board is not None:
         boards = parent.walks
-        return Range(0, min(found.likely, boards.likely * crawl.top_per_board), boards.high * crawl.top_per_board)
-    if crawl.top is not None:
-        return Range(0, min(found.likely, crawl.top), crawl.top)
-    return found
+        best = boards.times(crawl.top_per_board)
+        return Range(0, min(found.likely, best.likely), min(found.high, best.high))
+    return found if crawl.top is None else found.at_most(crawl.top)
 
 
 def _duration(job: Job, requests: Mapping[str, Range]) -> Range:
@@ -214,17 +223,17 @@ def _days(account: Account, credits: Range) -> int:
 
 
 def _overage(account: Account, credits: Range) -> Decimal:
-    """Dollars past the month's credits, for a month of which nothing is used yet."""
-    month, price = account.subscription.credits_per_month, account.subscription.overage_usd_per_1000
-    if not account.subscription.overage or month is None or price is None:
-        return Decimal(0)
-    return max(0, credits.likely - month) * price / 1000
+    """Dollars past the month's credits, for a month of which nothing is used yet; never more than the limit allows."""
+    subscription = account.subscription
+    most = subscription.month_limit
+    return Decimal(0) if most is None else subscription.overage_usd(min(credits.likely, most))
 
 
-def _dropped(crawls: list[CrawlPlan], budget: Credits) -> tuple[str, ...]:
-    """What the budget is likely not to reach, crawl by crawl in the order of the job."""
-    dropped, left = [], budget
-    for crawl in crawls:
+def _dropped(job: Job, crawls: list[CrawlPlan]) -> tuple[str, ...]:
+    """What the budget is likely not to reach: the run buys by priority, then about in the order of the job."""
+    priorities = {crawl.name: crawl.priority for crawl in job.crawls}
+    dropped, left = [], job.budget
+    for crawl in sorted(crawls, key=lambda crawl: -priorities[crawl.name]):
         missing = max(0, crawl.credits.likely - left)
         left = max(0, left - crawl.credits.likely)
         if missing:
@@ -233,13 +242,22 @@ def _dropped(crawls: list[CrawlPlan], budget: Credits) -> tuple[str, ...]:
     return tuple(dropped)
 
 
+def _account_warnings(account: Account, likely: Credits) -> list[str]:
+    vendor, subscription, warnings = account.vendor, account.subscription, []
+    if subscription.assumed:
+        fields = ", ".join(subscription.assumed)
+        warnings.append(f"{vendor} publishes no plan: {fields} are assumed; state them in [accounts.{vendor}]")
+    if subscription.month_limit is not None and likely > subscription.month_limit:
+        month = subscription.month_limit
+        warnings.append(f"{vendor}: likely {likely} credits, and the account's month has {month}: the run ends there")
+    return warnings
+
+
 def _warnings(job: Job, crawls: list[CrawlPlan], credits: Range) -> list[str]:
     warnings = []
     for vendor in job.vendors:
-        account = job.accounts[vendor]
-        if account.subscription.assumed:
-            fields = ", ".join(account.subscription.assumed)
-            warnings.append(f"{vendor} publishes no plan: {fields} are assumed; state them in [accounts.{vendor}]")
+        likely = _credits_of(crawls, vendor).at_most(job.budget).likely
+        warnings += _account_warnings(job.accounts[vendor], likely)
     if credits.likely > job.budget:
         warnings.append(
             f"likely {credits.likely} credits, the budget is {job.budget}: the most valuable pages come first"

@@ -37,9 +37,18 @@ class Subscription:
         """Credits of a month with the overage that the user allowed; ``None`` where the month has no known end."""
         if self.credits_per_month is None or not self.overage:
             return self.credits_per_month
-        if self.overage_usd_per_1000 is None or self.max_overage_usd is None:
+        if not self.overage_usd_per_1000 or self.max_overage_usd is None:
             return self.credits_per_month
         return self.credits_per_month + int(self.max_overage_usd * 1000 // self.overage_usd_per_1000)
+
+    def overage_credits(self, used: Credits) -> Credits:
+        """Credits of a month that go beyond the plan's."""
+        return 0 if self.credits_per_month is None else max(0, used - self.credits_per_month)
+
+    def overage_usd(self, used: Credits) -> Decimal:
+        """What those cost: exact dollars, as the vendor prices a thousand."""
+        over = self.overage_credits(used)
+        return over * self.overage_usd_per_1000 / 1000 if over and self.overage_usd_per_1000 else Decimal(0)
 
     @property
     def starts_per_second(self) -> float | None:

@@ -16,7 +16,7 @@ from scraper.core.catalogue import Catalogue, Charge, Vendor
 from scraper.core.errors import ConfigurationError, Fault
 from scraper.core.jobs import NAME, Account, Crawl, Job, crawl_faults, nearest
 from scraper.core.subscriptions import Subscription
-from scraper.io.config_files.validation import FileModel, read_toml, validate, validate_what_can_be
+from scraper.io.config_files.validation import FileModel, read_toml, validate_what_can_be
 
 ACCOUNTS_FILE = "accounts.toml"
 _DURATION = re.compile(r"([0-9]+)\s*([smhd])")
@@ -85,17 +85,20 @@ def read_job(path: Path, catalogue: Catalogue, budget: int | None = None) -> Job
 
     `budget`: takes the place of the file's.
     """
-    file, faults = validate_what_can_be(JobFile, read_toml(path), str(path))
+    # Stand-ins for required keys that are missing or faulty, so that the rest is looked at all the same.
+    file, faults = validate_what_can_be(JobFile, read_toml(path), str(path), {"name": "job", "budget": 1})
     if file is None:
         raise ConfigurationError(faults)
-    accounts_path = path.parent / ACCOUNTS_FILE
     tables = dict(file.accounts)
-    wheres = dict.fromkeys(tables, str(path))
-    if accounts_path.exists() and accounts_path != path:
-        for vendor, table in validate(AccountsFile, read_toml(accounts_path), str(accounts_path)).accounts.items():
+    wheres = dict.fromkeys(tables, path)
+    accounts_path = path.parent / ACCOUNTS_FILE
+    if accounts_path.exists() and accounts_path.resolve() != path.resolve():
+        shared, shared_faults = _shared_accounts(accounts_path)
+        faults += shared_faults
+        for vendor, table in shared.items():
             tables.setdefault(vendor, table)
-            wheres.setdefault(vendor, str(accounts_path))
-    faults += _conflicts(path, file.accounts)
+            wheres.setdefault(vendor, accounts_path)
+    faults += _conflicts(path, tables, wheres)
     accounts: dict[str, Account] = {}
     for vendor, table in tables.items():
         at = f"{wheres[vendor]}: accounts.{vendor}"
@@ -120,6 +123,14 @@ def read_job(path: Path, catalogue: Catalogue, budget: int | None = None) -> Job
         max_age=durations["max_age"],
         resume_within=durations["resume_within"] or timedelta(hours=24),
     )
+
+
+def _shared_accounts(path: Path) -> tuple[Mapping[str, AccountTable], list[Fault]]:
+    try:
+        file, faults = validate_what_can_be(AccountsFile, read_toml(path), str(path))
+    except ConfigurationError as failure:
+        return {}, list(failure.faults)
+    return ({} if file is None else file.accounts), faults
 
 
 def _crawls(file: JobFile, where: str, catalogue: Catalogue) -> tuple[list[Crawl], list[Fault]]:
@@ -199,9 +210,10 @@ def _account(vendor: Vendor, table: AccountTable, where: str) -> tuple[Account, 
 
 def _dollars(text: str | None) -> Decimal | None:
     try:
-        return None if text is None else Decimal(text)
+        dollars = Decimal(text or "")
     except InvalidOperation:
         return None
+    return dollars if dollars.is_finite() and dollars >= 0 else None
 
 
 def _with_stated_limits(plan: Subscription, table: AccountTable) -> Subscription:
@@ -216,8 +228,11 @@ def _with_stated_limits(plan: Subscription, table: AccountTable) -> Subscription
     return replace(plan, **stated, month_starts_on=table.month_starts_on, assumed=assumed)
 
 
-def _conflicts(path: Path, accounts: Mapping[str, AccountTable]) -> list[Fault]:
-    """Files beside this one that state other limits for the same account: an account has one truth."""
+def _conflicts(path: Path, accounts: Mapping[str, AccountTable], wheres: Mapping[str, Path]) -> list[Fault]:
+    """Files beside this one that state other limits for the same account: an account has one truth.
+
+    `wheres`: the file that each account is stated in, this one or ``accounts.toml``.
+    """
     faults = []
     for other in sorted(path.parent.glob("*.toml")):
         if other.resolve() == path.resolve():
@@ -229,10 +244,10 @@ def _conflicts(path: Path, accounts: Mapping[str, AccountTable]) -> list[Fault]:
             continue  # not a file of ours, or one whose own run will tell
         for vendor, mine in accounts.items():
             their = theirs.get(vendor)
-            if their is None or their.name != mine.name or their == mine:
+            if their is None or their.name != mine.name or their == mine or other == wheres[vendor]:
                 continue
             differing = [f for f in AccountTable.model_fields if getattr(mine, f) != getattr(their, f)]
             said = ", ".join(f"{key} = {getattr(mine, key)!r} here, {getattr(their, key)!r} there" for key in differing)
-            where = f"{path}: accounts.{vendor}"
+            where = f"{wheres[vendor]}: accounts.{vendor}"
             faults.append(Fault(where, f"{other} states otherwise for the same account ({said}); state it once"))
     return faults

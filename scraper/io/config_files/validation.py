@@ -6,6 +6,7 @@ import copy
 import tomllib
 import types
 import typing
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -44,10 +45,13 @@ def validate(model: type[M], content: dict[str, Any], where: str) -> M:
     return valid
 
 
-def validate_what_can_be(model: type[M], content: dict[str, Any], where: str) -> tuple[M | None, list[Fault]]:
+def validate_what_can_be(
+    model: type[M], content: dict[str, Any], where: str, stand_ins: Mapping[str, Any] = types.MappingProxyType({})
+) -> tuple[M | None, list[Fault]]:
     """The content without its faulty keys, so that what is wrong in the rest is found in the same go; and the faults.
 
-    ``None`` where nothing can be made of it, as when a required key is the faulty one.
+    `stand_ins`: values for required keys of the top that are missing or faulty. ``None`` where nothing can be made of
+    it all the same, as when a required key further down is the faulty one.
     """
     try:
         return model.model_validate(content), []
@@ -57,7 +61,7 @@ def validate_what_can_be(model: type[M], content: dict[str, Any], where: str) ->
         for error in failure.errors():
             _drop(remaining, error["loc"])
     try:
-        return model.model_validate(remaining), faults
+        return model.model_validate({**stand_ins, **remaining}), faults
     except ValidationError:
         return None, faults
 

@@ -15,9 +15,10 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from scraper.core.catalogue import (
+    BillingEvents,
     Catalogue,
     Charge,
     ChargeRule,
@@ -43,6 +44,7 @@ Scalar = str | int
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
 Credit = Annotated[int, Field(ge=0)]
 Positive = Annotated[int, Field(ge=1)]
+RoutePath = Annotated[str, Field(pattern=r"^/[A-Za-z0-9_/.-]*$")]
 
 
 class SourceTable(FileModel):
@@ -73,6 +75,12 @@ class ConditionTable(FileModel):
     field: str
     is_: Scalar | list[Scalar] | None = Field(default=None, alias="is")
     contains: str | None = None
+
+    @model_validator(mode="after")
+    def _says_what_satisfies(self) -> ConditionTable:
+        if self.is_ is None and self.contains is None:
+            raise ValueError("needs is or contains: a condition without them never holds")
+        return self
 
 
 class ErrorTable(FileModel):
@@ -129,7 +137,7 @@ class ParameterTable(FileModel):
 
 class EndpointTable(FileModel):
     source: str
-    path: Annotated[str, Field(pattern=r"^/[A-Za-z0-9_/.-]*$")]
+    path: RoutePath
     summary: str
     cost: Positive
     table: Name
@@ -141,6 +149,20 @@ class EndpointTable(FileModel):
     records: RecordsTable
     pagination: Annotated[PagePaginationTable | CursorPaginationTable, Field(discriminator="kind")]
     parameters: dict[Name, ParameterTable]
+
+
+class BillingEventsTable(FileModel):
+    source: str
+    note: str = ""
+    path: RoutePath
+    from_param: str
+    to_param: str
+    records: str
+    request_id: str
+    endpoint: str
+    status: str
+    charged: list[str]
+    at: str
 
 
 class VendorFile(FileModel):
@@ -158,6 +180,7 @@ class VendorFile(FileModel):
     resets_at_field: str | None = None
     sources: dict[str, SourceTable]
     charge: ChargeTable
+    billing_events: BillingEventsTable | None = None
     plans: Annotated[dict[Name, PlanTable], Field(min_length=1)]
     errors: list[ErrorTable] = []
     endpoints: dict[Name, EndpointTable]
@@ -169,11 +192,16 @@ def read_catalogue(configs: Path | None = None) -> Catalogue:
     with resources.as_file(resources.files("scraper") / "vendors") as packaged:
         for path in sorted(packaged.glob("*.toml")):
             contents[path.stem] = (f"scraper/vendors/{path.name}", read_toml(path))
-    for path in sorted((configs / "vendors").glob("*.toml")) if configs is not None else ():
-        where, below = contents.get(path.stem, (str(path), {}))
-        contents[path.stem] = (str(path) if not below else f"{path} over {where}", _laid_over(below, read_toml(path)))
     vendors: dict[str, Vendor] = {}
     faults: list[Fault] = []
+    for path in sorted((configs / "vendors").glob("*.toml")) if configs is not None else ():
+        where, below = contents.get(path.stem, (str(path), {}))
+        try:
+            above = read_toml(path)
+        except ConfigurationError as failure:
+            faults += failure.faults
+            continue
+        contents[path.stem] = (str(path) if not below else f"{path} over {where}", _laid_over(below, above))
     for stem, (where, content) in contents.items():
         try:
             vendors[stem] = _vendor(validate(VendorFile, content, where), where, stem)
@@ -217,6 +245,7 @@ def _vendor(file: VendorFile, where: str, stem: str) -> Vendor:
     faults = [] if file.name == stem else [Fault(f"{where}: name", f"the file is named {stem}, and says {file.name!r}")]
     faults += [Fault(f"{where}: base_url", fault) for fault in [url_fault(file.base_url)] if fault]
     sourced: dict[str, str] = {"": file.source, "charge": file.charge.source}
+    sourced |= {"billing_events": file.billing_events.source} if file.billing_events else {}
     sourced |= {f"plans.{name}": plan.source for name, plan in file.plans.items()}
     sourced |= {f"errors[{n}]": rule.source for n, rule in enumerate(file.errors)}
     sourced |= {f"endpoints.{name}": endpoint.source for name, endpoint in file.endpoints.items()}
@@ -248,7 +277,15 @@ def _vendor(file: VendorFile, where: str, stem: str) -> Vendor:
         resets_at_field=file.resets_at_field,
         message_fields=tuple(file.message_fields),
         source=sources[file.source],
+        billing_events=_billing_events(file.billing_events, sources),
     )
+
+
+def _billing_events(table: BillingEventsTable | None, sources: Mapping[str, Source]) -> BillingEvents | None:
+    if table is None:
+        return None
+    fields = table.model_dump(exclude={"source", "charged"})
+    return BillingEvents(**fields, charged=tuple(table.charged), source=sources[table.source])
 
 
 def _dollars(text: str | None) -> Decimal | None:

@@ -1,0 +1,214 @@
+"""Vendor files: the packaged ones, those laid over them, and what can be wrong with one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from scraper.core.catalogue import Catalogue, Charge, CursorPagination, OutcomeKind, Records
+from scraper.core.errors import ConfigurationError
+from scraper.core.outcomes import Answer, classify
+from scraper.io.config_files import read_catalogue, url_fault
+from tests.core.builders import NOON
+
+VIDEO_DETAIL = """
+[sources]
+detail = { document = "Crawlora endpoint page 'Videos'", read_on = 2026-11-21 }
+[endpoints.cc_videos]
+source = "detail"
+path = "/tiktok/creative-center/videos"
+summary = "Four videos of a country."
+cost = 8
+table = "videos"
+status = "documented"
+status_since = 2026-11-21
+success = [{ field = "code", is = 200 }]
+records = { path = "data.videos", id = "item_id" }
+[endpoints.cc_videos.pagination]
+kind = "cursor"
+cursor_param = "cursor"
+cursor_field = "data.cursor"
+has_more_field = "data.has_more"
+rows_per_page = 4
+[endpoints.cc_videos.parameters.country_code]
+type = "string"
+required = true
+role = "country"
+description = "Two letters."
+"""
+
+ACME = """
+name = "acme"
+title = "Acme"
+base_url = "https://api.acme.test/v2/"
+auth_header = "X-Token"
+auth_format = "Token {key}"
+key_env = "ACME_KEY"
+source = "page"
+[charge]
+source = "page"
+ok = "charged"
+empty = "free"
+failed_2xx = "presumed"
+refused = "free"
+[plans.only]
+source = "page"
+requests_per_minute = 30
+[[errors]]
+source = "page"
+status = [402, 429]
+when = [{ field = "error.kind", contains = "quota" }]
+outcome = "quota_exhausted"
+scope = "day"
+[sources]
+page = { document = "Acme's page", read_on = 2026-11-20 }
+""" + VIDEO_DETAIL.partition("\n[endpoints")[2].join(["[endpoints", ""]).replace('"detail"', '"page"')
+
+
+@pytest.fixture
+def vendors(tmp_path: Path) -> Path:
+    directory = tmp_path / "configs" / "vendors"
+    directory.mkdir(parents=True)
+    return directory
+
+
+def read(vendors: Path, **files: str) -> Catalogue:
+    for name, text in files.items():
+        (vendors / f"{name}.toml").write_text(text, encoding="utf-8")
+    return read_catalogue(vendors.parent)
+
+
+def faults(vendors: Path, **files: str) -> list[str]:
+    with pytest.raises(ConfigurationError) as failure:
+        read(vendors, **files)
+    return str(failure.value).replace(f"{vendors}/", "").splitlines()
+
+
+def test_the_packaged_vendors_sell_five_endpoints_at_the_documented_prices() -> None:
+    known = {each.full_name: (each.cost, each.table, each.status) for each in read_catalogue().endpoints}
+    assert known == {
+        "crawlora.hashtags": (8, "hashtags", "documented"),
+        "crawlora.creators": (8, "creators", "documented"),
+        "crawlora.hashtag_posts": (8, "posts", "documented"),
+        "keyapi.hashtags": (2, "hashtags", "documented"),
+        "keyapi.videos": (2, "videos", "documented"),
+    }
+
+
+def test_every_figure_has_its_source() -> None:
+    for vendor in read_catalogue().vendors.values():
+        assert vendor.source
+        assert vendor.charge.source
+        assert all(rule.source for rule in vendor.error_rules)
+        assert all(endpoint.source.document for endpoint in vendor.endpoints)
+
+
+def test_a_directory_without_vendors_changes_nothing(tmp_path: Path) -> None:
+    assert read_catalogue(tmp_path) == read_catalogue()
+
+
+def test_a_new_endpoint_for_a_known_vendor_is_one_table(vendors: Path) -> None:
+    catalogue = read(vendors, crawlora=VIDEO_DETAIL)
+    assert len(catalogue.endpoints) == 6
+    added = catalogue.endpoint("crawlora.cc_videos")
+    assert added is not None
+    assert (added.path, added.records, added.pagination, added.source.document) == (
+        "/tiktok/creative-center/videos",
+        Records("data.videos", "item_id"),
+        CursorPagination("cursor", "data.cursor", "data.has_more", 4),
+        "Crawlora endpoint page 'Videos'",
+    )
+    assert catalogue.vendors["crawlora"].plans == read_catalogue().vendors["crawlora"].plans
+
+
+def test_a_corrected_figure_is_one_line(vendors: Path) -> None:
+    catalogue = read(vendors, keyapi='[endpoints.videos]\ncost = 3\nstatus = "gone"')
+    changed = catalogue.endpoint("keyapi.videos")
+    assert changed is not None
+    assert (changed.cost, changed.status, changed.path) == (3, "gone", "/v1/tiktok/trending/videos")
+
+
+def test_a_vendor_of_ones_own_is_one_file(vendors: Path) -> None:
+    acme = read(vendors, acme=ACME).vendors["acme"]
+    assert (acme.base_url, acme.key_env, acme.plans[0].requests_per_minute) == (
+        "https://api.acme.test/v2", "ACME_KEY", 30,
+    )  # fmt: skip
+    endpoint = acme.endpoints[0]
+    empty = classify(acme, endpoint, Answer(200, {}, b'{"code":"200","data":{"videos":[]}}'), NOON)
+    refused = classify(acme, endpoint, Answer(429, {}, b'{"error":{"kind":"your quota is used"}}'), NOON)
+    assert [(outcome.kind, outcome.charge) for outcome in (empty, refused)] == [
+        (OutcomeKind.EMPTY, Charge.FREE),
+        (OutcomeKind.QUOTA_EXHAUSTED, Charge.FREE),
+    ]
+
+
+def test_faults_of_all_vendor_files_are_told_at_once_with_the_nearest_names(vendors: Path) -> None:
+    over = "crawlora.toml over scraper/vendors/crawlora.toml"
+    lines = """
+    auth_headr = "x"
+    [charge]
+    ok = "free"
+    [endpoints.hashtags]
+    cost = 0
+    sumary = "x"
+    [endpoints.hashtags.pagination]
+    max_sise = 3
+    [endpoints.hashtags.parameters.period]
+    role = "days"
+    """
+    told = faults(vendors, crawlora=lines, acme='name = "acme"', broken="[[")
+    assert told[0].startswith("broken.toml: is no TOML: ")
+    assert told[1:6] == [
+        f"{over}: charge.ok: input should be 'charged' or 'presumed', and 'free' was met",
+        f"{over}: endpoints.hashtags.cost: input should be greater than or equal to 1, and 0 was met",
+        f"{over}: endpoints.hashtags.pagination.max_sise: no such key; did you mean 'max_size'?; known are kind, "
+        "page_param, size_param, max_size, max_page, page_field, size_field, total_field, has_more_field",
+        f"{over}: endpoints.hashtags.parameters.period.role: input should be 'country', 'period_days', 'page', "
+        "'page_size' or 'cursor', and 'days' was met",
+        f"{over}: endpoints.hashtags.sumary: no such key; did you mean 'summary'?; known are source, path, summary, "
+        "cost, table, status, status_since, note, typical_total, success, records, pagination, parameters",
+    ]
+    assert told[6].startswith(f"{over}: auth_headr: no such key; did you mean 'auth_header'?; known are name, title, ")
+    assert "acme.toml: title: is missing" in told
+
+
+@pytest.mark.parametrize(
+    ("met", "instead", "message"),
+    [
+        ('name = "acme"', 'name = "other"', "name: the file is named acme, and says 'other'"),
+        ("https://", "http://", "base_url: 'http://api.acme.test/v2/' would send the key unencrypted: use https "
+         "(plain http only to 127.0.0.1, ::1 or localhost)"),
+        ('source = "page"\n[charge]', 'source = "pge"\n[charge]', "source: 'pge' is not in [sources], which has page"),
+        ('source = "page"\npath', 'source = "x"\npath', "endpoints.cc_videos.source: 'x' is not in [sources], "
+         "which has page"),
+        ("requests_per_minute = 30", 'usd_per_month = "NaN"', """plans.only.usd_per_month: 'NaN' is no amount of """
+         """dollars like "0.75\""""),
+        ("{key}", "key", r"auth_format: string should match pattern '\{key\}', and 'Token key' was met"),
+        (', contains = "quota"', "", "errors[0].when[0]: needs is or contains: a condition without them never holds"),
+        ('kind = "cursor"', 'kind = "cursr"', "endpoints.cc_videos.pagination: input tag 'cursr' found using 'kind' "
+         "does not match any of the expected tags: 'page', 'cursor'"),
+        ('"/tiktok/creative-center/videos"', '"tiktok"', "endpoints.cc_videos.path: string should match pattern "
+         "'^/[A-Za-z0-9_/.-]*$', and 'tiktok' was met"),
+    ],
+)  # fmt: skip
+def test_a_fault_of_a_vendor_file_names_the_key_and_what_was_met(
+    vendors: Path, met: str, instead: str, message: str
+) -> None:
+    assert met in ACME
+    (told,) = faults(vendors, acme=ACME.replace(met, instead, 1))
+    assert told.startswith(f"acme.toml: {message}")
+
+
+@pytest.mark.parametrize(
+    "url", ["https://api.acme.test", "http://127.0.0.1:8080/api", "http://localhost", "http://[::1]:9"]
+)
+def test_a_key_goes_over_tls_or_to_this_machine(url: str) -> None:
+    assert url_fault(url) is None
+
+
+@pytest.mark.parametrize(
+    "url", ["http://api.acme.test", "ftp://localhost", "https://", "localhost:80", "http://10.0.0.1", ""]
+)
+def test_a_key_goes_nowhere_else(url: str) -> None:
+    assert url_fault(url) is not None
