@@ -4,8 +4,9 @@ Written from the vendors' documents alone, without the project's own vendor file
 against the other would otherwise agree with every misreading. Plans and prices come in as `Subscription` values.
 """
 
-from scraper.sandbox.metering import AccountPage
+from scraper.sandbox.billing_events import Event
+from scraper.sandbox.metering import AccountPage, RateWindow
 from scraper.sandbox.records import Record
 from scraper.sandbox.server import Sandbox, Served, serve
 
-__all__ = ["AccountPage", "Record", "Sandbox", "Served", "serve"]
+__all__ = ["AccountPage", "Event", "RateWindow", "Record", "Sandbox", "Served", "serve"]

@@ -9,7 +9,8 @@ from datetime import UTC, date, datetime
 from typing import Protocol, TypeAlias
 
 from scraper.core.units import Credits
-from scraper.sandbox.metering import Rejected
+from scraper.sandbox.billing_events import EventLog
+from scraper.sandbox.metering import Account, Rejected
 from scraper.sandbox.records import Record
 
 
@@ -57,6 +58,19 @@ class Asked:
             raise InvalidParameterError(name, None)
         return met
 
+    def instant(self, name: str) -> datetime | None:
+        """An ISO 8601 instant with its offset or a Z, or ``None`` where it was not asked for."""
+        met = self.optional(name)
+        if met is None:
+            return None
+        try:
+            instant = datetime.fromisoformat(met)
+        except ValueError:
+            raise InvalidParameterError(name, met) from None
+        if instant.tzinfo is None:
+            raise InvalidParameterError(name, met)
+        return instant
+
     def choice(self, name: str, allowed: Collection[str], default: str) -> str:
         """One of the documented values, spelt as documented."""
         met = self.parameters.get(name, default)
@@ -83,6 +97,7 @@ class Answer:
 
 
 Route: TypeAlias = Callable[[Asked], Answer]
+AccountRoute: TypeAlias = Callable[[Asked, Account, EventLog], Answer]
 
 
 class Vendor(Protocol):
@@ -94,6 +109,8 @@ class Vendor(Protocol):
     credit_cost: Credits
     """What a successful request costs; both vendors charge the same on each of their endpoints here."""
     routes: Mapping[str, Route]
+    account_routes: Mapping[str, AccountRoute]
+    """Where the holder of a key asks about the account: free, unmetered, and no request of the account's own page."""
 
     def key_in(self, headers: Mapping[str, str]) -> str | None:
         """The API key that a request carries."""

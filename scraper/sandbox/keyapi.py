@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 
 from scraper.core.units import Credits
-from scraper.sandbox.answers import Answer, Asked, InvalidParameterError, Route
+from scraper.sandbox.answers import AccountRoute, Answer, Asked, InvalidParameterError, Route
 from scraper.sandbox.metering import Limit, Rejected
 from scraper.sandbox.records import Record
 from scraper.sandbox.records.hashtags import HashtagBoards
@@ -27,9 +27,12 @@ class KeyApi:
     prefix = "/v1"
     credit_cost: Credits = 2
     routes: Mapping[str, Route]
+    account_routes: Mapping[str, AccountRoute]
+    """None is published."""
 
     def __init__(self, hashtags: HashtagBoards, videos: VideoBoards) -> None:
         self._hashtags, self._videos = hashtags, videos
+        self.account_routes = {}
         self.routes = {
             f"{self.prefix}/tiktok/trending/hashtags": self._trending_hashtags,
             f"{self.prefix}/tiktok/trending/videos": self._trending_videos,

@@ -1,8 +1,10 @@
 """The account that a played vendor keeps of one key: pure arithmetic, the instant is always passed in.
 
 Documented (vendors' pages, read 2026-11-21): a price per request, charged on 2xx only; credits a month, a daily cap in
-UTC days, requests a minute. Not documented, so chosen here: the minute slides; a request counts in it when it arrives,
-whatever it is answered; credits are held from arrival to answer, so that requests side by side cannot pass a limit.
+UTC days, requests a minute. Not documented: how the minute is counted, so it may be chosen among three ways, sliding
+unless told. Chosen here: a request counts when it arrives, whatever it is answered (an empty bucket has nothing to
+take); a second always slides; credits are held from arrival to answer, so that requests side by side cannot pass a
+limit.
 """
 
 from __future__ import annotations
@@ -10,15 +12,19 @@ from __future__ import annotations
 import math
 from collections import Counter, deque
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from enum import Enum
-from itertools import takewhile
-from typing import TypedDict
+from typing import Literal, Protocol, TypeAlias, TypedDict, assert_never, get_args
 
 from scraper.core.subscriptions import Subscription, day_ends_at, day_of, month_ends_at, month_of
 from scraper.core.units import Credits
 
 MINUTE, SECOND = timedelta(seconds=60), timedelta(seconds=1)
+MICROSECOND = timedelta(microseconds=1)
+
+RateWindow: TypeAlias = Literal["sliding", "fixed", "token_bucket"]
+"""How the requests of a minute are counted: in the last 60 seconds, in the UTC calendar minute, or by tokens, of which
+there are as many as requests are allowed, refilled evenly over 60 seconds."""
 
 
 class Limit(Enum):
@@ -28,6 +34,104 @@ class Limit(Enum):
     MINUTE = "minute"
     DAY = "day"
     MONTH = "month"
+
+
+class RateRule(Protocol):
+    """One way to count requests; the instants that come in never go back."""
+
+    def take(self, at: datetime) -> datetime | None:
+        """A request has arrived: ``None`` where it may go on, else from when the next one may."""
+
+    def left(self, at: datetime) -> int:
+        """Requests that may still start at this instant."""
+
+
+class Sliding:
+    """At most `allowed` in the time after the instant one window ago; what was turned away counts as well."""
+
+    def __init__(self, allowed: int, window: timedelta) -> None:
+        self._allowed, self._window = allowed, window
+        self._arrivals: deque[datetime] = deque(maxlen=allowed + 1)
+        """Earlier ones decide nothing."""
+
+    def take(self, at: datetime) -> datetime | None:
+        self._forget(at)
+        self._arrivals.append(at)
+        if len(self._arrivals) <= self._allowed:
+            return None
+        return (self._arrivals[-self._allowed] if self._allowed else at) + self._window
+
+    def left(self, at: datetime) -> int:
+        self._forget(at)
+        return max(0, self._allowed - len(self._arrivals))
+
+    def _forget(self, at: datetime) -> None:
+        while self._arrivals and self._arrivals[0] <= at - self._window:
+            self._arrivals.popleft()
+
+
+class CalendarMinute:
+    """At most `allowed` in each UTC minute of the clock: around a full minute twice as many pass within seconds."""
+
+    def __init__(self, allowed: int) -> None:
+        self._allowed = allowed
+        self._minute: datetime | None = None
+        self._arrived = 0
+
+    def take(self, at: datetime) -> datetime | None:
+        minute = _minute_of(at)
+        if minute != self._minute:
+            self._minute, self._arrived = minute, 0
+        self._arrived += 1
+        return None if self._arrived <= self._allowed else minute + MINUTE
+
+    def left(self, at: datetime) -> int:
+        return self._allowed if _minute_of(at) != self._minute else max(0, self._allowed - self._arrived)
+
+
+class TokenBucket:
+    """`allowed` tokens at first and at most, refilled by as many in 60 seconds; a request takes one or is turned away.
+
+    Exact: the level is counted in parts of a token of which one microsecond refills `allowed`.
+    """
+
+    TOKEN = MINUTE // MICROSECOND
+
+    def __init__(self, allowed: int) -> None:
+        self._allowed = allowed
+        self._level = allowed * self.TOKEN
+        self._filled_at: datetime | None = None
+
+    def take(self, at: datetime) -> datetime | None:
+        self._level, self._filled_at = self._level_at(at), at
+        if self._level >= self.TOKEN:
+            self._level -= self.TOKEN
+            return None
+        if not self._allowed:
+            return at + MINUTE
+        return at + MICROSECOND * -((self._level - self.TOKEN) // self._allowed)
+
+    def left(self, at: datetime) -> int:
+        return self._level_at(at) // self.TOKEN
+
+    def _level_at(self, at: datetime) -> int:
+        if self._filled_at is None:
+            return self._level
+        refilled = max(0, (at - self._filled_at) // MICROSECOND) * self._allowed
+        return min(self._allowed * self.TOKEN, self._level + refilled)
+
+
+def minute_rule(kind: RateWindow, allowed: int) -> RateRule:
+    """The way of this name to count the requests of a minute."""
+    match kind:
+        case "sliding":
+            return Sliding(allowed, MINUTE)
+        case "fixed":
+            return CalendarMinute(allowed)
+        case "token_bucket":
+            return TokenBucket(allowed)
+        case _:
+            assert_never(kind)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +157,22 @@ class Hold:
     month: str
 
 
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What is used and left of a plan. Credits that are held count as left; ``None`` is *without an end*."""
+
+    subscription: Subscription
+    used_this_month: Credits
+    left_this_month: Credits | None
+    used_today: Credits
+    left_today: Credits | None
+    day: str
+    """The UTC day: `2026-11-21`."""
+    month: str
+    """The first UTC day of the billing month."""
+    month_ends_at: datetime
+
+
 class AccountPage(TypedDict):
     """What an account shows of itself, as `GET /_sandbox/account` writes it."""
 
@@ -62,7 +182,7 @@ class AccountPage(TypedDict):
     credits_today: Credits
     credits_this_month: Credits
     requests: int
-    """Everything that arrived for the vendor, wrong keys and unknown paths included."""
+    """Everything that arrived for the vendor, wrong keys and unknown paths included; its account routes are not."""
     requests_by_status: dict[str, int]
     charged_requests: int
     most_starts_in_a_minute: int
@@ -73,12 +193,23 @@ class Account:
     """What one key has used, and whether it may go on.
 
     A window holds the arrivals *after* the instant 60 (or 1) seconds ago; the clock is taken never to run backwards.
+    Of the arrivals only the last 60 seconds are kept.
     """
 
-    def __init__(self, vendor: str, subscription: Subscription, credit_cost: Credits) -> None:
+    def __init__(
+        self, vendor: str, subscription: Subscription, credit_cost: Credits, rate_window: RateWindow = "sliding"
+    ) -> None:
+        if rate_window not in get_args(RateWindow):
+            raise ValueError(f"requests are counted in one of {', '.join(get_args(RateWindow))}, not {rate_window!r}")
         self._vendor = vendor
         self._subscription = subscription
         self._credit_cost = credit_cost
+        self._rates: list[tuple[Limit, RateRule]] = []
+        """The widest first, so that the wait it states is enough."""
+        if subscription.requests_per_minute is not None:
+            self._rates.append((Limit.MINUTE, minute_rule(rate_window, subscription.requests_per_minute)))
+        if subscription.requests_per_second is not None:
+            self._rates.append((Limit.SECOND, Sliding(subscription.requests_per_second, SECOND)))
         self._arrivals: deque[datetime] = deque()
         self._most_starts = 0
         self._charged_by_day: Counter[str] = Counter()
@@ -88,17 +219,18 @@ class Account:
         self._charged_requests = 0
         self._statuses: Counter[int] = Counter()
 
-    def arrive(self, at: datetime) -> None:
-        """A request with the right key has arrived: it counts in the windows."""
+    def arrive(self, at: datetime) -> Rejected | None:
+        """A request with the right key has arrived: it counts against the rates, and may be over one of them."""
         while self._arrivals and self._arrivals[0] <= at - MINUTE:
             self._arrivals.popleft()
         self._arrivals.append(at)
         self._most_starts = max(self._most_starts, len(self._arrivals))
+        met = [(limit, rate.take(at)) for limit, rate in self._rates]  # each of them counts it
+        return next((self._rejected(limit, at, free_at) for limit, free_at in met if free_at is not None), None)
 
     def admit(self, at: datetime) -> Hold | Rejected:
         """A request that would be charged has arrived: let in with its credits set aside, or turned away."""
-        self.arrive(at)
-        turned_away = self._too_fast(at) or self._too_dear(at)
+        turned_away = self.arrive(at) or self._too_dear(at)
         if turned_away is not None:
             return turned_away
         hold = Hold(self._credit_cost, day_of(at), self._month(at))
@@ -121,13 +253,25 @@ class Account:
 
     def starts_left(self, at: datetime) -> int | None:
         """Requests that may still start in this second, or in this minute where the plan states no second."""
-        for limit, window in (
-            (self._subscription.requests_per_second, SECOND),
-            (self._subscription.requests_per_minute, MINUTE),
-        ):
-            if limit is not None:
-                return max(0, limit - self._arrived_since(at - window))
-        return None
+        return self._rates[-1][1].left(at) if self._rates else None
+
+    def credits_left(self, at: datetime) -> Credits | None:
+        """Of the month that holds this instant, overage included; what is held counts as left."""
+        return _left(self._subscription.month_limit, self._charged_by_month[self._month(at)])
+
+    def standing(self, at: datetime) -> Standing:
+        """How the account stands at this instant, in the terms of its plan."""
+        used_this_month, used_today = self._charged_by_month[self._month(at)], self._charged_by_day[day_of(at)]
+        return Standing(
+            subscription=self._subscription,
+            used_this_month=used_this_month,
+            left_this_month=_left(self._subscription.month_limit, used_this_month),
+            used_today=used_today,
+            left_today=_left(self._subscription.credits_per_day, used_today),
+            day=day_of(at),
+            month=self._month(at),
+            month_ends_at=month_ends_at(at, self._subscription.month_starts_on),
+        )
 
     def page(self, at: datetime) -> AccountPage:
         """How the account stands at this instant."""
@@ -145,22 +289,6 @@ class Account:
 
     def _month(self, at: datetime) -> str:
         return month_of(at, self._subscription.month_starts_on)
-
-    def _arrived_since(self, start: datetime) -> int:
-        if not self._arrivals or self._arrivals[0] > start:
-            return len(self._arrivals)
-        return sum(1 for _ in takewhile(lambda arrival: arrival > start, reversed(self._arrivals)))
-
-    def _too_fast(self, at: datetime) -> Rejected | None:
-        """The widest window that is over its limit, so that the wait it states is enough."""
-        for limit, allowed, window in (
-            (Limit.MINUTE, self._subscription.requests_per_minute, MINUTE),
-            (Limit.SECOND, self._subscription.requests_per_second, SECOND),
-        ):
-            if allowed is not None and self._arrived_since(at - window) > allowed:
-                frees_at = self._arrivals[-allowed] + window if allowed else at + window
-                return self._rejected(limit, at, frees_at)
-        return None
 
     def _too_dear(self, at: datetime) -> Rejected | None:
         day, month = day_of(at), self._month(at)
@@ -182,3 +310,11 @@ class Account:
             used_today=self._charged_by_day[day_of(at)],
             subscription=self._subscription,
         )
+
+
+def _minute_of(at: datetime) -> datetime:
+    return at.astimezone(UTC).replace(second=0, microsecond=0)
+
+
+def _left(limit: Credits | None, used: Credits) -> Credits | None:
+    return None if limit is None else max(0, limit - used)

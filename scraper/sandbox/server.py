@@ -17,9 +17,10 @@ from aiohttp.typedefs import Handler
 
 from scraper.core.subscriptions import Subscription
 from scraper.sandbox.answers import Answer, Asked, InvalidParameterError, Vendor
+from scraper.sandbox.billing_events import Event, EventLog
 from scraper.sandbox.crawlora import Crawlora
 from scraper.sandbox.keyapi import KeyApi
-from scraper.sandbox.metering import Account, AccountPage, Rejected
+from scraper.sandbox.metering import Account, AccountPage, RateWindow, Rejected
 from scraper.sandbox.records import Record
 from scraper.sandbox.records.creators import CreatorBoards
 from scraper.sandbox.records.draws import draw
@@ -57,7 +58,12 @@ class Played:
     vendor: Vendor
     key: str
     account: Account
+    events: EventLog
     request_numbers: count[int]
+
+    def is_account_route(self, request: web.Request) -> bool:
+        """Whether the holder of the key asks about the account, which is no business of the meter."""
+        return request.method == "GET" and request.path in self.vendor.account_routes
 
 
 def utc_now() -> datetime:
@@ -69,7 +75,8 @@ class Sandbox:
     """Both vendors' routes, data and accounts, without a port yet: `serve` gives it one.
 
     `subscriptions` and `keys` name the vendors that are played, "crawlora" and "keyapi" or one of them.
-    What is answered depends on `seed`, the parameters and `clock` only.
+    What is answered depends on `seed`, the parameters and `clock` only. `rate_window` is how both count the requests of
+    a minute.
     """
 
     def __init__(
@@ -80,6 +87,7 @@ class Sandbox:
         seed: int = 0,
         clock: Callable[[], datetime] = utc_now,
         remember_served: bool = False,
+        rate_window: RateWindow = "sliding",
     ) -> None:
         hashtags = HashtagBoards(seed)
         vendors: tuple[Vendor, ...] = (
@@ -99,7 +107,11 @@ class Sandbox:
         self._remember_served = remember_served
         self._played = {
             vendor.name: Played(
-                vendor, keys[vendor.name], Account(vendor.name, subscriptions[vendor.name], vendor.credit_cost), count()
+                vendor,
+                keys[vendor.name],
+                Account(vendor.name, subscriptions[vendor.name], vendor.credit_cost, rate_window),
+                EventLog(),
+                count(),
             )
             for vendor in vendors
             if vendor.name in subscriptions
@@ -110,6 +122,13 @@ class Sandbox:
     def account(self, vendor: str) -> AccountPage:
         """How the account stands with a vendor that is played; KeyError for another one."""
         return self._played[vendor].account.page(self._clock())
+
+    def events(self, vendor: str) -> Sequence[Event]:
+        """What became of each billable request with the right key, oldest first; KeyError for a vendor not played.
+
+        An answer that was lost on its way has its event too. Kept are the last 32 days, at most 200,000.
+        """
+        return tuple(self._played[vendor].events.matching())
 
     def application(self) -> web.Application:
         """A fresh aiohttp application over this sandbox's accounts and data.
@@ -123,6 +142,8 @@ class Sandbox:
         for played in self._played.values():
             for path in played.vendor.routes:
                 application.router.add_get(path, self._records_page, allow_head=False)
+            for path in played.vendor.account_routes:
+                application.router.add_get(path, self._billing_page, allow_head=False)
         application.router.add_route("*", "/{path:.*}", self._nothing_here)
         return application
 
@@ -137,12 +158,12 @@ class Sandbox:
         try:
             response = await handler(request)
         except web.HTTPException as refusal:
-            response = self._failed(request.path, refusal.status)
+            response = self._failed(request, refusal.status)
         except Exception as fault:  # whatever it is, it is ours, and the client sees the vendor's 500
             _log.warning("%s %s met %r", request.method, request.path, fault, exc_info=_log.isEnabledFor(logging.DEBUG))
-            response = self._failed(request.path, 500)
+            response = self._failed(request, 500)
         played = self._vendor_at(request.path)
-        if played is not None:
+        if played is not None and not played.is_account_route(request):
             played.account.answered(response.status)
         return response
 
@@ -164,25 +185,43 @@ class Sandbox:
         """The order of the checks is our choice: the path, the key, the rates, the credits, then the parameters."""
         vendor, account = played.vendor, played.account
         key = vendor.key_in(request.headers)
-        if request.method != "GET" or request.path not in vendor.routes:
+        about_the_account = played.is_account_route(request)
+        if not about_the_account and (request.method != "GET" or request.path not in vendor.routes):
             if key == played.key:
                 account.arrive(asked.at)
             return _written(vendor.failed(404))
         if key != played.key:
             return _written(vendor.unauthorized(key))
+        if about_the_account:
+            return await handler(request)
+        return await self._billed(played, asked, request, handler)
+
+    async def _billed(self, played: Played, asked: Asked, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """Whatever becomes of the request, and whether or not its answer arrives: its event is there and settled."""
+        vendor, account, events = played.vendor, played.account, played.events
+        left, endpoint = account.credits_left(asked.at), request.path.removeprefix(vendor.prefix)
+        events.reserve(asked.request_id, endpoint, asked.at, credit_cost=vendor.credit_cost, credits_left=left)
         hold = account.admit(asked.at)
         if isinstance(hold, Rejected):
-            return _written(vendor.rejected(hold))
-        charged = False
+            response = _written(vendor.rejected(hold))
+            events.settle(asked.request_id, response.status, charged=False, credits_left=left)
+            return response
+        charged, status = False, 500
         try:
-            response = await handler(request)
-            charged = 200 <= response.status < 300
+            answered = await handler(request)
+            status = answered.status
+            charged = 200 <= status < 300
+        except web.HTTPException as refusal:
+            status = refusal.status
+            raise
         finally:
             account.settle(hold, charged=charged)
-        if charged and self._remember_served and ANSWER in response:
-            records = response[ANSWER].records
+            left = account.credits_left(asked.at)
+            events.settle(asked.request_id, status, charged=charged, credits_left=left)
+        if charged and self._remember_served and ANSWER in answered:
+            records = answered[ANSWER].records
             self.served.append(Served(vendor.name, request.path, asked.parameters, records, asked.at))
-        return response
+        return answered
 
     async def _records_page(self, request: web.Request) -> web.StreamResponse:
         played = self._vendor_at(request.path)
@@ -193,6 +232,16 @@ class Sandbox:
         except InvalidParameterError as fault:
             return _written(played.vendor.invalid(fault))
 
+    async def _billing_page(self, request: web.Request) -> web.StreamResponse:
+        played = self._vendor_at(request.path)
+        if played is None:
+            raise web.HTTPNotFound
+        try:
+            route = played.vendor.account_routes[request.path]
+            return _written(route(request[ASKED], played.account, played.events))
+        except InvalidParameterError as fault:
+            return _written(played.vendor.invalid(fault))
+
     async def _account_page(self, request: web.Request) -> web.StreamResponse:
         vendor = request.query.get("vendor", "")
         if vendor not in self._played:
@@ -200,15 +249,17 @@ class Sandbox:
         return _written(Answer(200, {**self.account(vendor)}))
 
     async def _nothing_here(self, request: web.Request) -> web.StreamResponse:
-        return self._failed(request.path, 404)
+        return self._failed(request, 404)
 
-    def _failed(self, path: str, status: int) -> web.Response:
-        played = self._vendor_at(path)
+    def _failed(self, request: web.Request, status: int) -> web.Response:
+        """Under the id that the request has, where it got as far as to be given one."""
+        played = self._vendor_at(request.path)
         if played is None:
             routes = [route for each in self._played.values() for route in each.vendor.routes]
             return _written(Answer(status, {"error": "not a page of the sandbox", "routes": routes}))
         response = _written(played.vendor.failed(status))
-        response.headers.update(played.vendor.headers(self._request_id(played), None))
+        request_id = request[ASKED].request_id if ASKED in request else self._request_id(played)
+        response.headers.update(played.vendor.headers(request_id, None))
         return response
 
     def _request_id(self, played: Played) -> str:

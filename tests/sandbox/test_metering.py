@@ -171,18 +171,3 @@ def test_no_limit_is_ever_passed(
     for last in let_in:
         in_the_minute = sum(last - timedelta(seconds=60) < each <= last for each in let_in)
         assert minute is None or in_the_minute <= minute
-
-
-@given(
-    allowed=st.integers(1, 6),
-    gaps=st.lists(st.floats(0, 40), min_size=8, max_size=40),
-    kind=st.sampled_from(("requests_per_minute", "requests_per_second")),
-)
-def test_after_the_wait_that_was_stated_a_request_is_let_in(allowed: int, gaps: list[float], kind: str) -> None:
-    one, at = account(**{kind: allowed}), NOON
-    for gap_s in gaps:
-        at += timedelta(seconds=gap_s)
-        met = one.admit(at)
-        if isinstance(met, Rejected):
-            at += timedelta(seconds=met.wait_s)
-            assert isinstance(one.admit(at), Hold)

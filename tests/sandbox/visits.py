@@ -12,7 +12,7 @@ import aiohttp
 import orjson
 
 from scraper.core.subscriptions import Subscription
-from scraper.sandbox import Sandbox, serve
+from scraper.sandbox import RateWindow, Sandbox, serve
 
 T = TypeVar("T")
 
@@ -26,6 +26,8 @@ HEADERS = {
 C_HASHTAGS = "/api/v1/tiktok/popular-trend/hashtag"
 C_CREATORS = "/api/v1/tiktok/popular-trend/creator"
 C_POSTS = "/api/v1/tiktok/hashtags"
+C_BILLING = "/api/v1/billing/me"
+C_EVENTS = "/api/v1/billing/me/events"
 K_HASHTAGS = "/v1/tiktok/trending/hashtags"
 K_VIDEOS = "/v1/tiktok/trending/videos"
 
@@ -102,12 +104,25 @@ class Opened:
 
 
 def opened(
-    crawlora: Subscription | None = None, keyapi: Subscription | None = None, *, seed: int = 0, remember: bool = False
+    crawlora: Subscription | None = None,
+    keyapi: Subscription | None = None,
+    *,
+    seed: int = 0,
+    remember: bool = False,
+    rate_window: RateWindow = "sliding",
+    kind: type[Sandbox] = Sandbox,
 ) -> Opened:
     """Both vendors with these subscriptions; without limits where none is given."""
     clock = HandClock()
     subscriptions = {"crawlora": crawlora or Subscription("open"), "keyapi": keyapi or Subscription("open")}
-    sandbox = Sandbox(subscriptions=subscriptions, keys=KEYS, seed=seed, clock=clock, remember_served=remember)
+    sandbox = kind(
+        subscriptions=subscriptions,
+        keys=KEYS,
+        seed=seed,
+        clock=clock,
+        remember_served=remember,
+        rate_window=rate_window,
+    )
     return Opened(sandbox, clock)
 
 

@@ -1,0 +1,94 @@
+"""What a played vendor remembers of each billable request: one event, reserved at first and settled with its answer."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Literal, TypeAlias
+
+from scraper.core.units import Credits
+
+KEPT_FOR = timedelta(days=32)
+"""Our choice: a billing month and a day to ask about it."""
+KEPT_EVENTS = 200_000
+"""Our choice: about 80 MB (measured) in a sandbox that is left running."""
+
+EventStatus: TypeAlias = Literal["reserved", "charged", "non_billable", "failed"]
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One request with the right key on a route that is sold, under the id that its answer carries."""
+
+    request_id: str
+    endpoint: str
+    """The route without the vendor's prefix: `/tiktok/hashtags`."""
+    event_status: EventStatus
+    """Reserved until it is answered; then charged (2xx), failed (5xx) or non_billable (all else)."""
+    credit_cost: Credits
+    """The price asked, also where nothing was taken in the end: only `event_status` says whether it was."""
+    credits_remaining_before: Credits | None
+    """Of the month, when the request was settled; ``None`` where the plan has no end."""
+    credits_remaining_after: Credits | None
+    status_code: int | None
+    """``None`` while it is reserved."""
+    created_at: datetime
+    """When the request arrived."""
+
+
+class EventLog:
+    """The events of one account, oldest first, as many as are kept; the clock is taken never to run backwards."""
+
+    def __init__(self, *, kept_events: int = KEPT_EVENTS, kept_for: timedelta = KEPT_FOR) -> None:
+        self._kept_events, self._kept_for = kept_events, kept_for
+        self._events: OrderedDict[str, Event] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._events)
+
+    def reserve(
+        self, request_id: str, endpoint: str, at: datetime, *, credit_cost: Credits, credits_left: Credits | None
+    ) -> None:
+        """A request has arrived; nothing is taken for it yet."""
+        event = Event(request_id, endpoint, "reserved", credit_cost, credits_left, credits_left, None, at)
+        self._events[request_id] = event
+        while len(self._events) > self._kept_events or self._oldest().created_at < at - self._kept_for:
+            self._events.popitem(last=False)
+
+    def settle(self, request_id: str, status: int, *, charged: bool, credits_left: Credits | None) -> None:
+        """It was answered with this status; `credits_left` is what remains now. Nothing where it is no longer kept."""
+        event = self._events.get(request_id)
+        if event is None:
+            return
+        settled: EventStatus = "charged" if charged else "failed" if status >= 500 else "non_billable"
+        taken = event.credit_cost if charged else 0
+        self._events[request_id] = replace(
+            event,
+            event_status=settled,
+            credits_remaining_before=None if credits_left is None else credits_left + taken,
+            credits_remaining_after=credits_left,
+            status_code=status,
+        )
+
+    def matching(
+        self,
+        *,
+        start: datetime | None = None,
+        end: datetime | None = None,
+        endpoint: str | None = None,
+        request_id: str | None = None,
+    ) -> Iterator[Event]:
+        """The events created from `start` on and before `end`, of this endpoint and id where they are given."""
+        return (
+            event
+            for event in self._events.values()
+            if (start is None or start <= event.created_at)
+            and (end is None or event.created_at < end)
+            and endpoint in {None, event.endpoint}
+            and request_id in {None, event.request_id}
+        )
+
+    def _oldest(self) -> Event:
+        return next(iter(self._events.values()))
