@@ -9,12 +9,14 @@ from datetime import datetime
 from typing import Protocol, TypeAlias
 
 from scraper.core.budget import Balance, Scope
-from scraper.core.catalogue import OutcomeKind
+from scraper.core.catalogue import Charge, OutcomeKind, Vendor
 from scraper.core.events import Ending, Event, RunStatus
 from scraper.core.jobs import Account
 from scraper.core.outcomes import Outcome, Reply
-from scraper.core.pagination import PageFacts, Progress, WalkState
+from scraper.core.pagination import PageFacts, Progress, WalkState, Why
+from scraper.core.reconciliation import UnknownAttempt
 from scraper.core.requests import Request, Walk
+from scraper.core.subscriptions import Subscription
 from scraper.core.units import Credits
 
 # --- the archive ------------------------------------------------------------------------------------------------------
@@ -188,11 +190,29 @@ class AccountBalance:
     """An account's day and month."""
 
     account: str
+    subscription: Subscription
+    """As the account's last run was told."""
     day: str
     day_balance: Balance
     month: str
     month_balance: Balance
     closed_until: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class WalkRecord:
+    """How far a walk of a run has come."""
+
+    walk_id: str
+    endpoint: str
+    params: str
+    """JSON object, as text."""
+    state: WalkState
+    why: Why | None
+    pages: int
+    rows: int
+    snapshot_at: datetime | None
+    reused_from: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,6 +232,9 @@ class State(Protocol):
 
     def hold(self, job: str) -> AbstractContextManager[None]:
         """Keeps the same job from running twice; UsageError names the process that holds it. Freed by a crash."""
+
+    def headroom(self, job: str) -> AbstractContextManager[None]:
+        """Space kept back for answers in flight, in case that the disk fills; StateError where there is none."""
 
     async def last_run(self, job: str) -> RunRecord | None:
         """The run of this job that began last."""
@@ -242,8 +265,14 @@ class State(Protocol):
     async def totals(self, run_id: str) -> RunTotals:
         """What a run has come to."""
 
-    async def account_balance(self, account: Account, now: datetime) -> AccountBalance:
-        """The account's day and month that hold this instant."""
+    async def coverage(self, run_id: str) -> Sequence[WalkRecord]:
+        """Every walk of a run."""
+
+    async def note_accounts(self, accounts: Sequence[Account]) -> None:
+        """The limits that these accounts have from now on."""
+
+    async def account_balances(self, now: datetime) -> Sequence[AccountBalance]:
+        """Every account's day and month that hold this instant."""
 
     async def reserve(self, run_id: str, account: Account, request: Request, attempt: int) -> Reserved:
         """Law 1 and law 4 in one transaction: worst price against every scope, and a send slot."""
@@ -253,6 +282,21 @@ class State(Protocol):
 
     async def settle(self, settlement: Settlement) -> None:
         """Law 3: credits settled and body durable, in one transaction."""
+
+    async def expire_dead(self) -> int:
+        """What processes that are no more had reserved, of jobs that nobody runs: unknown from now on. How many."""
+
+    async def unknown_attempts(self, account: Account) -> Sequence[UnknownAttempt]:
+        """Attempts that were sent, or may have been, and never answered."""
+
+    async def answered_ids(self, account: Account, since: datetime) -> frozenset[str]:
+        """The vendor's own ids of the account's answered attempts since then."""
+
+    async def reconcile(self, charges: Mapping[int, Charge], how: str) -> None:
+        """Unknown attempts become charged or free; `how` says on whose word."""
+
+    async def tell_used(self, account: Account, used: Credits) -> Credits:
+        """The vendor's console says what the month has used; gives how far the ledger was from it."""
 
     async def stored_pages(self, run_id: str) -> Mapping[str, PageFacts]:
         """Request key → facts of every page of the run that has landed."""
@@ -289,6 +333,13 @@ class State(Protocol):
 
 
 # --- the rest of the world --------------------------------------------------------------------------------------------
+
+
+class Books(Protocol):
+    """A vendor's own list of what it billed."""
+
+    async def billing_events(self, vendor: Vendor, since: datetime, until: datetime) -> Reply:
+        """The vendor's answer about this time. Raises nothing that a network or a vendor can do."""
 
 
 class Transport(Protocol):

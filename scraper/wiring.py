@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import scraper
-from scraper.core.catalogue import Catalogue, Vendor
+from scraper.core.catalogue import Catalogue, Charge, Vendor
 from scraper.core.errors import ConfigurationError, Fault, UsageError
 from scraper.core.events import RunResult
 from scraper.core.jobs import Job, nearest
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from scraper.io.http_transport import Access
     from scraper.io.state import SqlState
     from scraper.runs.probe import Finding
+    from scraper.runs.reconcile import Reconciled
     from scraper.sandbox import Sandbox
 
 DATA = Path("data")
@@ -275,6 +276,38 @@ async def sandbox_server(
     sandbox = Sandbox(subscriptions=subscriptions, keys=accepted, seed=seed)
     async with serve(sandbox, port=port) as url:
         yield url, subscriptions
+
+
+async def reconcile_job(
+    order: RunOrder, settings: Settings, *, assume: Charge | None, used: Mapping[str, Credits]
+) -> tuple[Reconciled, ...]:
+    """Settles what is unknown of the accounts that a job uses; see `runs.reconcile`.
+
+    From the vendors' billing events, unless the user says better: `assume` for every unknown attempt, `used` by vendor.
+    """
+    from scraper.runs.reconcile import reconcile, tell_used
+
+    _data_is_there(settings)
+    job = order.job
+    if unknown := [vendor for vendor in used if vendor not in job.accounts]:
+        raise UsageError(f"job {job.name} has no account with {', '.join(unknown)}")
+    async with AsyncExitStack() as opened:
+        state = await opened.enter_async_context(_state(settings))
+        books = None
+        if assume is None and not used and not settings.sandbox:
+            from scraper.io.http_transport import HttpTransport
+
+            transport = HttpTransport(_access(order, settings, None), f"scraper/{scraper.__version__}")
+            books = await opened.enter_async_context(transport)
+        done = []
+        for vendor in used or job.vendors:
+            account = job.accounts[vendor]
+            if vendor in used:
+                done.append(await tell_used(account, used[vendor], state))
+            else:
+                now = settings.clock.now()
+                done.append(await reconcile(account, order.catalogue.vendors[vendor], state, books, assume, now))
+        return tuple(done)
 
 
 # --- looking ----------------------------------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ import click
 
 import scraper
 from scraper.cli.commands.plan import plan
+from scraper.cli.commands.reconcile import reconcile
 from scraper.cli.commands.run import run
 from scraper.cli.commands.sandbox import sandbox
 from scraper.cli.commands.sql import sql
@@ -35,7 +36,7 @@ def cli() -> None:
     """
 
 
-for command in (plan, run, status, sql, tables, vendors, sandbox):
+for command in (plan, run, status, sql, tables, vendors, sandbox, reconcile):
     cli.add_command(command)
 
 

@@ -16,7 +16,7 @@ from scraper.cli.summaries import (
     request_words,
     sheet,
 )
-from scraper.cli.wording import count, counted, duration, harmless, instant, percent
+from scraper.cli.wording import count, counted, dollars, duration, harmless, instant, percent
 from scraper.core.budget import Balance
 from scraper.core.events import Ending
 from scraper.core.pagination import WalkState
@@ -105,6 +105,9 @@ def _print_account(account: AccountBalance, console: Console) -> None:
         (f"day {account.day}", _scope_words(account.day_balance, subscription.credits_per_day)),
         (f"month from {account.month}", _scope_words(account.month_balance, subscription.month_limit)),
     ]
+    used = account.month_balance.committed
+    if over := subscription.overage_credits(used):
+        fields.append(("overage", f"{count(over)} credits, {dollars(subscription.overage_usd(used))}"))
     if account.closed_until is not None:
         fields.append(("closed", f"by the vendor, until {instant(account.closed_until)}"))
     if subscription.assumed:
@@ -120,7 +123,10 @@ def _scope_words(balance: Balance, limit: Credits | None) -> str:
     else:
         words = [f"{count(used)} of {count(limit)} ({percent(used, limit)})", f"{count(max(0, limit - used))} left"]
     unsure = {name: credits for name, credits in _kinds(balance).items() if name != "charged" and credits}
-    return " · ".join(words + [f"{count(credits)} {name}" for name, credits in unsure.items()])
+    words += [f"{count(credits)} {name}" for name, credits in unsure.items()]
+    if balance.adjusted:
+        words.append(f"{balance.adjusted:+,} by the vendor's console")
+    return " · ".join(words)
 
 
 def print_coverage(walks: Sequence[WalkRecord], console: Console) -> None:
@@ -183,6 +189,10 @@ def account_json(account: AccountBalance) -> dict[str, Any]:
         "plan": subscription.name,
         "day": _scope_json(account.day, account.day_balance, subscription.credits_per_day),
         "month": _scope_json(account.month, account.month_balance, subscription.month_limit),
+        "overage": {
+            "credits": subscription.overage_credits(account.month_balance.committed),
+            "usd": str(subscription.overage_usd(account.month_balance.committed)),
+        },
         "closed_until": None if closed is None else iso_utc(closed),
         "assumed": list(subscription.assumed),
     }
@@ -190,7 +200,7 @@ def account_json(account: AccountBalance) -> dict[str, Any]:
 
 def _scope_json(begins: str, balance: Balance, limit: Credits | None) -> dict[str, Any]:
     left = None if limit is None else max(0, limit - balance.committed)
-    return {"from": begins, "limit": limit, **_kinds(balance), "left": left}
+    return {"from": begins, "limit": limit, **_kinds(balance), "adjusted": balance.adjusted, "left": left}
 
 
 def coverage_json(walks: Sequence[WalkRecord]) -> list[dict[str, Any]]:

@@ -18,6 +18,7 @@ from scraper.core.frontier import Frontier
 from scraper.core.jobs import Account, Job
 from scraper.core.outcomes import Answer, Outcome, Reply, classify
 from scraper.core.pagination import PageFacts, Why
+from scraper.core.reconciliation import LONGEST_ANSWER
 from scraper.core.requests import Request
 from scraper.core.retries import Decision, GiveUp, Reach, Retry, decide
 from scraper.core.units import iso_utc
@@ -30,8 +31,6 @@ LATE_S = 0.15
 """A start so late after its slot takes another: the windows allow 0.25 s for this and for the network together."""
 LONGEST_WAIT_S = 900.0
 """A vendor that asks for a longer pause ends the run for now: it can be gone on with."""
-LONGEST_REQUEST_S = 90.0
-"""Requests in flight are bounded by the rate times this: no answer takes longer."""
 DRAIN_AT_BYTES = 32 * 2**20
 """Bodies that landed since the last drain, in a run that goes on: bounds the spool, keeps the archive fresh."""
 
@@ -78,6 +77,7 @@ class Crawl:
     def stop(self) -> None:
         """Sends nothing more; what is in flight lands. May be called at any time from the event loop."""
         self.ends.interrupted = True
+        self._world.listener.hear(Stopped(None, "stopping: answers in flight are let land; once more to stop at once"))
         self._halt()
 
     async def run(self) -> None:
@@ -378,8 +378,9 @@ class Crawl:
 
 
 def _most_in_flight(account: Account) -> int:
+    """The rate times the longest that an answer may take: nothing waits for a place, and memory is bounded."""
     rate = account.subscription.starts_per_second
-    return 256 if rate is None else max(4, min(1024, math.ceil(rate * LONGEST_REQUEST_S)))
+    return 256 if rate is None else max(4, min(1024, math.ceil(rate * LONGEST_ANSWER.total_seconds())))
 
 
 def _pause_until(decision: Decision | None, now: datetime) -> datetime | None:

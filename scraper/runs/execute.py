@@ -33,7 +33,8 @@ async def execute(
     StateError is raised where not even that can be written down.
     """
     state, clock = world.state, world.clock
-    with state.hold(job.name):
+    await state.expire_dead()
+    with state.hold(job.name), state.headroom(job.name):
         began = clock.monotonic()
         await state.note_accounts([job.accounts[vendor] for vendor in job.vendors])
         run = await open_run(job, opening, ceiling, state, clock, suffix)

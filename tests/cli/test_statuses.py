@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from decimal import Decimal
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.console import Console
 
 from scraper.cli.statuses import account_json, coverage_json, print_coverage, print_status, status_json
+from scraper.core.budget import Balance
 from scraper.core.pagination import WalkState, Why
-from scraper.ports import WalkRecord
+from scraper.core.subscriptions import Subscription
+from scraper.ports import AccountBalance, WalkRecord
 from tests.cli.examples import (
     ACCOUNT,
     CLOSED_RUN,
@@ -128,6 +131,7 @@ def test_programs_get_the_same_as_plain_values() -> None:
                 "presumed": 0,
                 "unknown": 8,
                 "reserved": 0,
+                "adjusted": 0,
                 "left": 4480,
             },
             "month": {
@@ -137,8 +141,10 @@ def test_programs_get_the_same_as_plain_values() -> None:
                 "presumed": 0,
                 "unknown": 16,
                 "reserved": 0,
+                "adjusted": 0,
                 "left": 11864,
             },
+            "overage": {"credits": 0, "usd": "0"},
             "closed_until": "2026-11-22T00:00:00Z",
             "assumed": [],
         }
@@ -176,3 +182,19 @@ def test_no_text_from_outside_moves_the_cursor(said: str, width: int) -> None:
         print_coverage([replace(WALKS[0], params=said)], console)
 
     assert not set(rendered(show, width)) & set(UNSAFE)
+
+
+def test_overage_and_what_the_console_said_are_told() -> None:
+    subscription = Subscription(
+        "starter",
+        credits_per_month=1000,
+        overage_usd_per_1000=Decimal("0.75"),
+        overage=True,
+        max_overage_usd=Decimal("1.50"),
+    )
+    month = Balance(charged=1900, adjusted=100)
+    account = AccountBalance("acme/default", subscription, "2026-11-21", Balance(), "2026-11-01", month, None)
+    shown = rendered(lambda console: print_status([], [account], console))
+    assert "overage                1,000 credits, $0.75" in shown
+    assert "2,000 of 3,000 (67 %) · 1,000 left · +100 by the vendor's console" in " ".join(shown.split())
+    assert account_json(account)["overage"] == {"credits": 1000, "usd": "0.75"}

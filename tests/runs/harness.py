@@ -22,6 +22,7 @@ from scraper.ports import Archive
 from scraper.runs.crawl import Crawl
 from scraper.runs.opening import Opening
 from scraper.sandbox import Sandbox
+from scraper.sandbox.server import utc_now
 
 T = TypeVar("T")
 
@@ -89,6 +90,9 @@ class HurriedClock:
     def now(self) -> datetime:
         return datetime.now(UTC) + self._ahead
 
+    def set_back(self, **by: float) -> None:
+        self._ahead -= timedelta(**by)
+
     def monotonic(self) -> float:
         return time.monotonic() + self._ahead.total_seconds()
 
@@ -115,7 +119,7 @@ class Bench:
 
     def write_job(self, text: str, *, name: str = "night", budget: int = 10_000, accounts: str = ACCOUNTS) -> Path:
         path = self.directory / "configs" / f"{name}.toml"
-        path.parent.mkdir(exist_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(f'name = "{name}"\nbudget = {budget}\n{text_before_tables(text)}{accounts}{tables_of(text)}')
         return path
 
@@ -160,16 +164,26 @@ def tables_of(text: str) -> str:
 
 
 Fault = Callable[[web.Request], Awaitable[web.StreamResponse | None]]
-"""Answers in the vendor's place, after metering, or lets the vendor answer."""
+"""Answers in the vendor's place, or lets the vendor's answer stand."""
 
 
 @asynccontextmanager
 async def bench(
-    directory: Path, *, fault: Fault | None = None, limits: Mapping[str, int] | None = None
+    directory: Path,
+    *,
+    fault: Fault | None = None,
+    after: Fault | None = None,
+    limits: Mapping[str, int] | None = None,
+    moment: datetime | None = None,
 ) -> AsyncIterator[Bench]:
-    """A bench whose sandbox has these limits at both vendors; `fault` stands between the vendors and the client."""
+    """A bench whose sandbox has these limits at both vendors.
+
+    `fault` may answer before a vendor has been asked, `after` when the vendor has answered, and charged.
+    `moment`: the sandbox's time stands still there, so that two runs get the same rows.
+    """
     subscriptions = {vendor: replace(Subscription("test"), **dict[str, Any](limits or {})) for vendor in KEYS}
-    sandbox = Sandbox(subscriptions=subscriptions, keys=KEYS, remember_served=True)
+    clock = utc_now if moment is None else lambda: moment
+    sandbox = Sandbox(subscriptions=subscriptions, keys=KEYS, clock=clock, remember_served=True)
     application = sandbox.application()
     hits: collections.Counter[str] = collections.Counter()
 
@@ -179,7 +193,11 @@ async def bench(
     ) -> web.StreamResponse:
         hits[request.path_qs] += 1
         replaced = await fault(request) if fault is not None else None
-        return await handler(request) if replaced is None else replaced
+        if replaced is not None:
+            return replaced
+        answered = await handler(request)
+        cut = await after(request) if after is not None else None
+        return answered if cut is None else cut
 
     application.middlewares.insert(0, counted)
     runner = web.AppRunner(application, access_log=None, shutdown_timeout=0.2)
@@ -198,12 +216,13 @@ def on_bench(
     use: Callable[[Bench], Awaitable[T]],
     *,
     fault: Fault | None = None,
+    after: Fault | None = None,
     limits: Mapping[str, int] | None = None,
 ) -> T:
     """Runs `use` with a bench, on an event loop of its own."""
 
     async def used() -> T:
-        async with bench(directory, fault=fault, limits=limits) as made:
+        async with bench(directory, fault=fault, after=after, limits=limits) as made:
             return await use(made)
 
     return asyncio.run(used())

@@ -217,3 +217,17 @@ def test_a_full_disk_ends_the_run_as_an_error_and_the_next_one_archives_what_was
         assert archived_ids(bench) == served_ids(bench)
 
     on_bench(tmp_path, use)
+
+
+def test_a_clock_that_jumps_back_an_hour_is_named_and_nothing_is_sent_until_it_is_right(tmp_path: Path) -> None:
+    async def use(bench: Bench) -> None:
+        job = bench.write_job(BOARDS, budget=16)
+        assert (await bench.run(job)).status is RunStatus.BUDGET
+        bench.clock.set_back(hours=1)
+        behind = await bench.run(job)
+        assert (behind.status, behind.sent) == (RunStatus.QUOTA, 0)
+        assert "set the clock right" in behind.message
+        bench.clock.set_back(hours=-1)
+        assert (await bench.run(job)).charged == 16
+
+    on_bench(tmp_path, use)

@@ -171,7 +171,6 @@ def _to_its_end(begin: Callable[[Callable[[Crawl], None]], Coroutine[Any, Any, T
         def asked_to_stop() -> None:
             nonlocal asked_before
             if crawls and not asked_before:
-                click.echo("stopping: answers in flight are let land; once more to stop at once", err=True)
                 crawls[-1].stop()
             else:
                 task.cancel()

@@ -7,24 +7,27 @@ import fcntl
 import os
 import socket
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine, create_engine, event, insert, select, update
 from sqlalchemy.exc import SQLAlchemyError
 
-from scraper.core.budget import ScopeKind
+from scraper.core.catalogue import Charge
 from scraper.core.errors import StateError, UsageError
 from scraper.core.events import RunStatus
 from scraper.core.jobs import Account
 from scraper.core.pagination import PageFacts, Progress
+from scraper.core.reconciliation import UnknownAttempt
 from scraper.core.requests import Request, Walk
-from scraper.core.subscriptions import day_of, month_of
 from scraper.core.units import Credits
-from scraper.io.state import ledger, records
-from scraper.io.state.schema import SCHEMA_VERSION, accounts, meta, metadata, pages, parts, runs
+from scraper.io.state import ledger, reconciling, records
+from scraper.io.state.headroom import Headroom
+from scraper.io.state.migrations import migrate
+from scraper.io.state.schema import SCHEMA_VERSION, meta, metadata, pages, parts, runs
 from scraper.io.state.writer import Writer, database_error
 from scraper.ports import (
     AccountBalance,
@@ -36,6 +39,7 @@ from scraper.ports import (
     Settlement,
     Slot,
     SpooledPage,
+    WalkRecord,
     Written,
 )
 
@@ -49,9 +53,10 @@ BUSY_TIMEOUT_S = 30.0
 class SqlState:
     """Ledger, runs and spool in ``<data>/state.db``. Its files are readable by their owner only."""
 
-    def __init__(self, data: Path, now: Callable[[], datetime], *, kind: str) -> None:
+    def __init__(self, data: Path, now: Callable[[], datetime], *, kind: str, threaded: bool = True) -> None:
         """Opens or creates the database; `kind` (``real`` or ``sandbox``) is the data directory's for ever.
 
+        Not `threaded`, it writes in the caller's thread: for one whose clock stands still meanwhile.
         Raises StateError where the directory or the file cannot be used, UsageError where the kind is the other one.
         """
         self._data = data
@@ -67,7 +72,9 @@ class SqlState:
                 _prepare(connection, self._path, kind)
         except SQLAlchemyError as failure:
             raise database_error(failure, str(self._path)) from failure
-        self._writer = Writer(self._engine, str(self._path))
+        self._headroom: Headroom | None = None
+        self._full = False
+        self._writer = Writer(self._engine, str(self._path), self._free_headroom, threaded=threaded)
 
     # --- runs ---------------------------------------------------------------------------------------------------------
 
@@ -93,6 +100,20 @@ class SqlState:
             file.write(f"process {self._process}, since {self._now():%Y-%m-%d %H:%M:%S} UTC")
             file.flush()
             yield
+
+    @contextmanager
+    def headroom(self, job: str) -> Iterator[None]:
+        """Space kept back for answers in flight, in case that the disk fills; StateError where there is none."""
+        self._headroom = Headroom(self._data / "locks" / f"{job}.headroom")
+        self._headroom.claim()
+        try:
+            yield
+        finally:
+            self._headroom.release()
+
+    def _free_headroom(self) -> bool:
+        self._full = True
+        return self._headroom is not None and self._headroom.release()
 
     async def last_run(self, job: str) -> RunRecord | None:
         """The run of this job that began last."""
@@ -146,29 +167,27 @@ class SqlState:
         """What a run has come to."""
         return await self._writer.do(lambda connection: records.run_totals(connection, run_id))
 
-    async def account_balance(self, account: Account, now: datetime) -> AccountBalance:
-        """The account's day and month that hold this instant."""
-        day, month = day_of(now), month_of(now, account.subscription.month_starts_on)
-        names = ledger.scope_names("", account.id, day, month)
+    async def coverage(self, run_id: str) -> Sequence[WalkRecord]:
+        """Every walk of a run."""
+        return await self._writer.do(lambda connection: records.coverage(connection, run_id))
 
-        def work(connection: Connection) -> AccountBalance:
-            closed = select(accounts.c.closed_until).where(accounts.c.account == account.id)
-            until = connection.execute(closed).scalar_one_or_none()
-            return AccountBalance(
-                account=account.id,
-                day=day,
-                day_balance=ledger.balance_of(connection, ScopeKind.DAY, names[ScopeKind.DAY]),
-                month=month,
-                month_balance=ledger.balance_of(connection, ScopeKind.MONTH, names[ScopeKind.MONTH]),
-                closed_until=until if until is not None and until > now else None,
-            )
+    async def note_accounts(self, known: Sequence[Account]) -> None:
+        """The limits that these accounts have from now on."""
+        await self._writer.do(lambda connection: records.note_accounts(connection, known))
 
-        return await self._writer.do(work)
+    async def account_balances(self, now: datetime) -> Sequence[AccountBalance]:
+        """Every account's day and month that hold this instant."""
+        return await self._writer.do(lambda connection: records.account_balances(connection, now))
 
     # --- ledger -------------------------------------------------------------------------------------------------------
 
     async def reserve(self, run_id: str, account: Account, request: Request, attempt: int) -> Reserved:
         """Law 1 and law 4 in one transaction: worst price against every scope, and a send slot."""
+        if self._full:
+            raise StateError(
+                f"the disk of {self._data} is full. What was in flight has been written to the space kept back for it; "
+                "free some space."
+            )
         return await self._writer.do(
             lambda connection: ledger.reserve(connection, run_id, account, request, attempt, self._now(), self._process)
         )
@@ -181,6 +200,31 @@ class SqlState:
         """Law 3: credits settled and body durable, in one transaction."""
         # Shielded: a paid body that waits for its commit is not given up because its run is.
         await asyncio.shield(self._writer.do(lambda connection: ledger.settle(connection, settlement)))
+
+    async def expire_dead(self) -> int:
+        """What processes that are no more had reserved, of jobs that nobody runs: unknown from now on. How many."""
+        found = await self._writer.do(ledger.reserving_runs)
+        expired = 0
+        for job, run_id in found:
+            with suppress(UsageError), self.hold(job):  # held: its process lives, and will settle them itself
+                expired += await self._writer.do(partial(ledger.expire, run_id=run_id, now=self._now()))
+        return expired
+
+    async def unknown_attempts(self, account: Account) -> Sequence[UnknownAttempt]:
+        """Attempts that were sent, or may have been, and never answered."""
+        return await self._writer.do(lambda connection: reconciling.unknown_attempts(connection, account.id))
+
+    async def answered_ids(self, account: Account, since: datetime) -> frozenset[str]:
+        """The vendor's own ids of the account's answered attempts since then."""
+        return await self._writer.do(lambda connection: reconciling.answered_ids(connection, account.id, since))
+
+    async def reconcile(self, charges: Mapping[int, Charge], how: str) -> None:
+        """Unknown attempts become charged or free; `how` says on whose word."""
+        await self._writer.do(lambda connection: reconciling.reconcile(connection, charges, how, self._now()))
+
+    async def tell_used(self, account: Account, used: Credits) -> Credits:
+        """The vendor's console says what the month has used; gives how far the ledger was from it."""
+        return await self._writer.do(lambda connection: reconciling.tell_used(connection, account, used, self._now()))
 
     # --- pages and coverage -------------------------------------------------------------------------------------------
 
@@ -302,3 +346,6 @@ def _prepare(connection: Connection, path: Path, kind: str) -> None:
             f"{path.parent} holds {known['kind']} data and stays so: this would be a {kind} run. "
             "Name another directory with --data."
         )
+    if int(known["schema"]) < SCHEMA_VERSION:
+        migrate(connection, int(known["schema"]))
+        connection.execute(update(meta).where(meta.c.key == "schema").values(value=str(SCHEMA_VERSION)))

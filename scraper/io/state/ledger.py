@@ -7,10 +7,10 @@ from typing import Any
 
 import orjson
 import zstandard
-from sqlalchemy import Connection, Table, and_, func, insert, select, update
+from sqlalchemy import Connection, Table, and_, func, insert, not_, select, update
 
 from scraper.core.budget import Balance, Scope, ScopeKind, first_refusing
-from scraper.core.catalogue import Charge
+from scraper.core.catalogue import Charge, OutcomeKind
 from scraper.core.jobs import Account
 from scraper.core.requests import Request
 from scraper.core.subscriptions import day_ends_at, day_of, month_ends_at, month_of
@@ -20,8 +20,12 @@ from scraper.ports import AccountClosed, NoCredits, Reserved, Settlement, Slot
 
 MINUTE_WINDOW = timedelta(seconds=60.25)
 """A vendor sees arrivals, we see starts: the quarter of a second takes up the jitter between them (measured)."""
-SECOND_WINDOW = timedelta(seconds=1.05)
-"""The same for limits by the second: 50 ms of jitter; 95 % of such a rate is what this leaves."""
+SECOND_WINDOW = timedelta(seconds=1.25)
+"""The same for limits by the second: the jitter is no smaller there, and 80 % of such a rate is what it leaves. With
+50 ms in its place a loaded machine was turned away, and a vendor may charge for that."""
+
+CLOCK_JITTER = timedelta(minutes=1)
+"""A clock that is set back by no more than this is waited for; by more, it is named."""
 
 RESERVED = "reserved"
 """The charge of an attempt that is not settled yet."""
@@ -30,7 +34,7 @@ RESERVED = "reserved"
 def balance_of(connection: Connection, kind: ScopeKind, scope: str) -> Balance:
     """What stands against a scope."""
     row = connection.execute(
-        select(balances.c.charged, balances.c.presumed, balances.c.unknown, balances.c.reserved).where(
+        select(*(balances.c[field] for field in Balance.__slots__)).where(
             balances.c.kind == kind.value, balances.c.scope == scope
         )
     ).one_or_none()
@@ -66,13 +70,13 @@ def _resets_at(kind: ScopeKind, account: Account, at: datetime) -> datetime | No
             return month_ends_at(at, account.subscription.month_starts_on)
 
 
-def _add(connection: Connection, names: dict[ScopeKind, str], **deltas: int) -> None:
+def add_to_balances(connection: Connection, names: dict[ScopeKind, str], **deltas: int) -> None:
     """Adds to the balances of all scopes; a scope is born with its first attempt."""
     for kind, scope in names.items():
         here = and_(balances.c.kind == kind.value, balances.c.scope == scope)
         changes: dict[str, Any] = {name: balances.c[name] + delta for name, delta in deltas.items()}
         if connection.execute(update(balances).where(here).values(changes)).rowcount == 0:
-            empty = {"charged": 0, "presumed": 0, "unknown": 0, "reserved": 0}
+            empty = dict.fromkeys(Balance.__slots__, 0)
             connection.execute(insert(balances).values(kind=kind.value, scope=scope, **{**empty, **deltas}))
 
 
@@ -96,6 +100,9 @@ def reserve(
     ).one()
     if closed.closed_until is not None and closed.closed_until > now:
         return AccountClosed(closed.closed_until, closed.closed_because)
+    if (last_sent_at := _last_sent_at(connection, account)) is not None and last_sent_at > now + CLOCK_JITTER:
+        behind = f"the clock says {now:%Y-%m-%d %H:%M:%S} UTC, and the last request was sent at {last_sent_at:%H:%M:%S}"
+        return AccountClosed(last_sent_at, f"{behind}: set the clock right")
     slot_at = _next_slot(connection, account, now)
     cost = request.endpoint.cost
     day, month = day_of(slot_at), month_of(slot_at, account.subscription.month_starts_on)
@@ -103,7 +110,7 @@ def reserve(
     if refusing := first_refusing(_scopes(connection, names, account), cost):
         return NoCredits(refusing, _resets_at(refusing.kind, account, slot_at), refusing.balance.reserved > 0)
     _begin_walk(connection, run_id, request, now)
-    _add(connection, names, reserved=cost)
+    add_to_balances(connection, names, reserved=cost)
     row = insert(requests).values(
         request_key=request.key,
         account=account.id,
@@ -123,6 +130,14 @@ def reserve(
     )
     attempt_id = connection.execute(row.returning(requests.c.attempt_id)).scalar_one()
     return Slot(attempt_id, slot_at)
+
+
+def _last_sent_at(connection: Connection, account: Account) -> datetime | None:
+    newest = select(requests.c.sent_at).where(requests.c.account == account.id, requests.c.sent_at.is_not(None))
+    found: datetime | None = connection.execute(
+        newest.order_by(requests.c.slot_at.desc()).limit(1)
+    ).scalar_one_or_none()
+    return found
 
 
 def _begin_walk(connection: Connection, run_id: str, request: Request, now: datetime) -> None:
@@ -148,9 +163,18 @@ def _begin_walk(connection: Connection, run_id: str, request: Request, now: date
         connection.execute(update(walks).where(here).values(snapshot_at=now))
 
 
-def _next_slot(connection: Connection, account: Account, now: datetime) -> datetime:
-    """Law 4: the earliest instant at which no window of the account holds more starts than it may."""
-    slots = select(requests.c.slot_at).where(requests.c.account == account.id).order_by(requests.c.slot_at.desc())
+def _next_slot(connection: Connection, account: Account, now: datetime, but: int | None = None) -> datetime:
+    """Law 4: the earliest instant at which no window of the account holds more starts than it may.
+
+    A slot counts from when it is given out; that of an attempt that was settled unsent, and that of `but`, which asks
+    for another, count no more.
+    """
+    never_sent = and_(requests.c.settled_at.is_not(None), requests.c.outcome == OutcomeKind.NOT_SENT.value)
+    counted = not_(and_(never_sent, requests.c.sent_at.is_(None)))
+    slots = select(requests.c.slot_at).where(requests.c.account == account.id, counted)
+    if but is not None:
+        slots = slots.where(requests.c.attempt_id != but)
+    slots = slots.order_by(requests.c.slot_at.desc())
     paused_until = connection.execute(
         select(accounts.c.paused_until).where(accounts.c.account == account.id)
     ).scalar_one()
@@ -171,7 +195,7 @@ def _next_slot(connection: Connection, account: Account, now: datetime) -> datet
 
 def renew_slot(connection: Connection, account: Account, attempt_id: int, now: datetime) -> Slot:
     """A later slot for a reserved attempt. Its credits stay reserved on the day on which they were."""
-    slot_at = _next_slot(connection, account, now)
+    slot_at = _next_slot(connection, account, now, but=attempt_id)
     connection.execute(update(requests).where(requests.c.attempt_id == attempt_id).values(slot_at=slot_at))
     return Slot(attempt_id, slot_at)
 
@@ -202,18 +226,25 @@ def settle(connection: Connection, settlement: Settlement) -> None:
             detail=outcome.detail,
         )
     )
-    _move(connection, row, outcome.charge, outcome.credits)
+    move_credits(connection, row, RESERVED, row.reserved, outcome.charge, outcome.credits)
     if settlement.body is not None:
         _spool(connection, row, settlement, settlement.body)
     _note_account(connection, row.account, settlement)
 
 
-def _move(connection: Connection, row: Any, charge: Charge, credits: Credits) -> None:  # noqa: ANN401
-    """From reserved to what the attempt turned out to cost, in the scopes in which it was reserved."""
-    deltas = {"reserved": -row.reserved}
+def move_credits(
+    connection: Connection,
+    row: Any,  # noqa: ANN401 - a row of requests
+    held_as: str,
+    held: Credits,
+    charge: Charge,
+    credits: Credits,
+) -> None:
+    """From how an attempt's credits stood to what it turned out to cost, in the scopes that it is booked in."""
+    deltas = {held_as: -held}
     if charge is not Charge.FREE:
         deltas[charge.value] = credits
-    _add(connection, _names_of(row), **deltas)
+    add_to_balances(connection, _names_of(row), **deltas)
 
 
 def _spool(connection: Connection, row: Any, settlement: Settlement, body: bytes) -> None:  # noqa: ANN401
@@ -266,5 +297,13 @@ def expire(connection: Connection, run_id: str, now: datetime) -> int:
                 detail="its process ended before an answer was written down",
             )
         )
-        _move(connection, row, Charge.UNKNOWN, row.reserved)
+        move_credits(connection, row, RESERVED, row.reserved, Charge.UNKNOWN, row.reserved)
     return len(stale)
+
+
+def reserving_runs(connection: Connection) -> list[tuple[str, str]]:
+    """Job and run of all reservations that nobody has settled."""
+    query = select(runs.c.job, runs.c.run_id).where(
+        runs.c.run_id.in_(select(requests.c.run_id).where(requests.c.charge == RESERVED))
+    )
+    return [(row.job, row.run_id) for row in connection.execute(query)]

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 import orjson
@@ -14,11 +15,23 @@ from sqlalchemy import Connection, Row, and_, delete, func, insert, select, upda
 from scraper.core.budget import ScopeKind
 from scraper.core.catalogue import OutcomeKind
 from scraper.core.events import Ending, RunStatus
+from scraper.core.jobs import Account
 from scraper.core.pagination import PageFacts, Progress, WalkState, Why
 from scraper.core.requests import Walk
-from scraper.io.state.ledger import balance_of
-from scraper.io.state.schema import drains, pages, parts, requests, runs, walks
-from scraper.ports import Drain, Part, RunRecord, RunTotals, SpooledPage, Written, drain_order
+from scraper.core.subscriptions import Subscription, day_of, month_of
+from scraper.io.state.ledger import balance_of, ensure, scope_names
+from scraper.io.state.schema import accounts, drains, pages, parts, requests, runs, walks
+from scraper.ports import (
+    AccountBalance,
+    Drain,
+    Part,
+    RunRecord,
+    RunTotals,
+    SpooledPage,
+    WalkRecord,
+    Written,
+    drain_order,
+)
 
 # --- runs -------------------------------------------------------------------------------------------------------------
 
@@ -113,16 +126,79 @@ def reusable(connection: Connection, walk: Walk, since: datetime) -> tuple[str, 
     )
     for row in connection.execute(query).all():
         if row.why == Why.END.value or (walk.max_pages is not None and row.pages >= walk.max_pages):
-            return row.run_id, landed_pages(connection, row.run_id, walk.walk_id)
+            landed = landed_pages(connection, row.run_id, walk.walk_id)
+            if len(landed) == row.pages:  # else an answer that cost nothing was not kept, and the walk is not whole
+                return row.run_id, landed
     return None
 
 
 def left_over(connection: Connection, run_id: str) -> frozenset[str]:
     """Walks of a run that wanted more credits than there were."""
     cut_short = and_(walks.c.state == WalkState.TRUNCATED.value, walks.c.why == Why.BUDGET.value)
-    never_begun = walks.c.state == WalkState.NOT_ATTEMPTED.value
+    never_begun = and_(walks.c.state == WalkState.NOT_ATTEMPTED.value, walks.c.why != Why.REFUSED.value)
     query = select(walks.c.walk_id).where(walks.c.run_id == run_id, cut_short | never_begun)
     return frozenset(connection.execute(query).scalars())
+
+
+def coverage(connection: Connection, run_id: str) -> list[WalkRecord]:
+    """Every walk of a run, those that want something first."""
+    query = select(walks).where(walks.c.run_id == run_id).order_by(walks.c.endpoint, walks.c.params)
+    return [
+        WalkRecord(
+            walk_id=row.walk_id,
+            endpoint=row.endpoint,
+            params=row.params,
+            state=WalkState(row.state),
+            why=None if row.why is None else Why(row.why),
+            pages=row.pages,
+            rows=row.rows,
+            snapshot_at=row.snapshot_at,
+            reused_from=row.reused_from,
+        )
+        for row in connection.execute(query)
+    ]
+
+
+# --- accounts ---------------------------------------------------------------------------------------------------------
+
+
+def note_accounts(connection: Connection, known: Sequence[Account]) -> None:
+    """The limits of accounts, as text: what `status` shows balances against."""
+    for account in known:
+        ensure(connection, accounts, account=account.id)
+        told = orjson.dumps(asdict(account.subscription), default=str).decode()
+        here = accounts.c.account == account.id
+        connection.execute(update(accounts).where(here).values(subscription=told))
+
+
+def _subscription(told: str) -> Subscription:
+    values = {"name": "not stated", "assumed": (), **orjson.loads(told)}
+    dollars = {key: Decimal(values[key]) for key in _DOLLARS if values.get(key) is not None}
+    return Subscription(**{**values, **dollars, "assumed": tuple(values["assumed"])})
+
+
+_DOLLARS = ("usd_per_month", "overage_usd_per_1000", "max_overage_usd")
+
+
+def account_balances(connection: Connection, now: datetime) -> list[AccountBalance]:
+    """Day and month of every account that a run has used."""
+    found = []
+    for row in connection.execute(select(accounts).order_by(accounts.c.account)).all():
+        subscription = _subscription(row.subscription)
+        day, month = day_of(now), month_of(now, subscription.month_starts_on)
+        names = scope_names("", row.account, day, month)
+        found.append(
+            AccountBalance(
+                account=row.account,
+                subscription=subscription,
+                day=day,
+                day_balance=balance_of(connection, ScopeKind.DAY, names[ScopeKind.DAY]),
+                month=month,
+                month_balance=balance_of(connection, ScopeKind.MONTH, names[ScopeKind.MONTH]),
+                closed_until=row.closed_until if row.closed_until is not None and row.closed_until > now else None,
+            )
+        )
+    return found
 
 
 # --- drains -----------------------------------------------------------------------------------------------------------

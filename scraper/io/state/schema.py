@@ -25,7 +25,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.types import TypeDecorator
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 """Raised with every change of this module; a newer database than the program is refused."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -55,6 +55,7 @@ accounts = Table(
     "accounts",
     metadata,
     Column("account", String, primary_key=True),
+    Column("subscription", Text, nullable=False, default="{}"),
     Column("paused_until", Instant),
     Column("closed_until", Instant),
     Column("closed_because", Text, nullable=False, default=""),
@@ -123,6 +124,8 @@ requests = Table(
     Column("vendor_request_id", String),
     Column("detail", Text, nullable=False, default=""),
     Column("process", String, nullable=False),
+    Column("reconciled_at", Instant),
+    Column("reconciled_by", String),
     Index("requests_by_slot", "account", "slot_at"),
     Index("requests_by_run", "run_id", "charge"),
 )
@@ -137,7 +140,20 @@ balances = Table(
     Column("presumed", BigInteger, nullable=False, default=0),
     Column("unknown", BigInteger, nullable=False, default=0),
     Column("reserved", BigInteger, nullable=False, default=0),
+    Column("adjusted", BigInteger, nullable=False, default=0, server_default="0"),
     PrimaryKeyConstraint("kind", "scope"),
+)
+
+# What the user read on a vendor's console: the month's credits, and how far the ledger was from them.
+adjustments = Table(
+    "adjustments",
+    metadata,
+    Column("adjustment_id", _BigId, primary_key=True, autoincrement=True),
+    Column("account", String, nullable=False),
+    Column("month", String, nullable=False),
+    Column("used", BigInteger, nullable=False),
+    Column("credits", BigInteger, nullable=False),
+    Column("told_at", Instant, nullable=False),
 )
 
 # The spool, and after the drain what is needed to resume: a body is there until its drain is done.

@@ -28,12 +28,20 @@ MOST_IN_A_COMMIT = 256
 class Writer:
     """Carries out work on one connection, in the order in which it came."""
 
-    def __init__(self, engine: Engine, where: str) -> None:
+    def __init__(
+        self, engine: Engine, where: str, free_space: Callable[[], bool] = lambda: False, *, threaded: bool = True
+    ) -> None:
+        """`free_space`: called when the disk is full; True where it is worth another try.
+
+        Not `threaded`, everything is carried out and committed by the caller's own thread, at once.
+        """
         self._engine = engine
         self._where = where
+        self._free_space = free_space
         self._queue: queue.SimpleQueue[tuple[_Work, Future[Any]] | None] = queue.SimpleQueue()
-        self._thread = threading.Thread(target=self._serve, name="state-writer", daemon=True)
-        self._thread.start()
+        self._thread = threading.Thread(target=self._serve, name="state-writer", daemon=True) if threaded else None
+        if self._thread is not None:
+            self._thread.start()
 
     async def do(self, work: Callable[[Connection], T]) -> T:
         """Carries out `work` in a transaction; returns when that is committed."""
@@ -45,12 +53,16 @@ class Writer:
 
     def close(self) -> None:
         """Finishes what is queued, then ends the thread."""
-        self._queue.put(None)
-        self._thread.join()
+        if self._thread is not None:
+            self._queue.put(None)
+            self._thread.join()
 
     def _submit(self, work: Callable[[Connection], T]) -> Future[T]:
         future: Future[T] = Future()
-        self._queue.put((work, future))
+        if self._thread is None:
+            self._commit([(work, future)])
+        else:
+            self._queue.put((work, future))
         return future
 
     def _serve(self) -> None:
@@ -70,7 +82,9 @@ class Writer:
             with self._engine.begin() as connection:
                 results = [work(connection) for work, _ in members]
         except BaseException as failure:
-            if len(members) > 1:
+            if _is_full(failure) and self._free_space():
+                self._commit(members)
+            elif len(members) > 1:
                 for member in members:
                     self._commit([member])
             else:
@@ -83,6 +97,10 @@ class Writer:
         if isinstance(failure, ScraperError) or not isinstance(failure, SQLAlchemyError):
             return failure
         return database_error(failure, self._where)
+
+
+def _is_full(failure: BaseException) -> bool:
+    return isinstance(failure, DBAPIError) and "full" in str(failure.orig)
 
 
 def database_error(failure: SQLAlchemyError, where: str) -> StateError:

@@ -1,0 +1,85 @@
+"""``scraper reconcile JOB``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import click
+
+from scraper.cli.options import (
+    data_option,
+    format_option,
+    job_argument,
+    opened,
+    output_option,
+    settings_of,
+    vendor_url_option,
+)
+from scraper.core.errors import UsageError
+
+
+def _used(_context: click.Context, _option: click.Parameter, values: tuple[str, ...]) -> Mapping[str, int]:
+    used = {}
+    for value in values:
+        vendor, _, credits = value.partition("=")
+        if not vendor or not credits.isdecimal():
+            raise click.BadParameter(f"{value!r} is not of the form VENDOR=CREDITS")
+        used[vendor] = int(credits)
+    return used
+
+
+@click.command()
+@job_argument
+@click.option("--assume", type=click.Choice(["charged", "free"]), help="What became of every unknown attempt.")
+@click.option(
+    "--used",
+    multiple=True,
+    metavar="VENDOR=CREDITS",
+    callback=_used,
+    help="What the vendor's console says that this month has used.",
+)
+@click.option("--sandbox", is_flag=True, help="Of the sandbox's data directory.")
+@data_option
+@vendor_url_option
+@format_option("table", "json")
+@output_option
+def reconcile(
+    *,
+    job: Path,
+    assume: str | None,
+    used: Mapping[str, int],
+    sandbox: bool,
+    data: Path | None,
+    vendor_urls: Mapping[str, str],
+    format_name: str | None,
+    output: Path | None,
+) -> None:
+    """Settle what is unknown in the ledger.
+
+    Requests that were sent and never answered count as charged until this is asked for. Without options the vendor's
+    billing events decide, where its file describes them; or say yourself what you know.
+    """
+    import asyncio
+
+    from scraper import wiring
+    from scraper.cli.output import Format, default_format, rows_of_objects, write_object, write_rows
+    from scraper.core.catalogue import Charge
+
+    if assume is not None and used:
+        raise UsageError("--assume settles attempts, --used tells the month's sum: give one of the two.")
+    found, catalogue = wiring.load_job(job)
+    order = wiring.RunOrder(found, catalogue, job.parent)
+    settings = settings_of(data, sandbox=sandbox, vendor_urls=vendor_urls)
+    charge = None if assume is None else Charge(assume)
+    done = asyncio.run(wiring.reconcile_job(order, settings, assume=charge, used=used))
+    objects = [account.to_json() for account in done]
+    with opened(output) as stream:
+        if Format(format_name or default_format(stream)) is Format.JSON:
+            write_object(objects, stream)
+            return
+        columns = ("account", "charged", "free", "still_unknown", "adjusted")
+        write_rows(rows_of_objects(objects, columns), Format.TABLE, stream)
+    for account in done:
+        if account.message:
+            click.echo(f"{account.account}: {account.message}", err=True)

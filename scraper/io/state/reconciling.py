@@ -1,0 +1,78 @@
+"""What the user, or the vendor's books, tell of attempts that the ledger holds as unknown."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from sqlalchemy import Connection, insert, select, update
+
+from scraper.core.budget import ScopeKind
+from scraper.core.catalogue import Charge
+from scraper.core.jobs import Account
+from scraper.core.reconciliation import LONGEST_ANSWER, UnknownAttempt
+from scraper.core.subscriptions import day_of, month_of
+from scraper.core.units import Credits
+from scraper.io.state.ledger import add_to_balances, balance_of, move_credits, scope_names
+from scraper.io.state.schema import adjustments, requests
+
+
+def unknown_attempts(connection: Connection, account_id: str) -> list[UnknownAttempt]:
+    """An account's attempts that were sent, or may have been, and never answered; oldest first."""
+    query = (
+        select(requests)
+        .where(requests.c.account == account_id, requests.c.charge == Charge.UNKNOWN.value)
+        .order_by(requests.c.attempt_id)
+    )
+    found = []
+    for row in connection.execute(query):
+        sent_at = row.sent_at or row.slot_at
+        found.append(
+            UnknownAttempt(
+                attempt_id=row.attempt_id,
+                account=row.account,
+                run_id=row.run_id,
+                endpoint=row.endpoint,
+                page=row.page,
+                params=row.params,
+                credits=row.credits,
+                sent_at=sent_at,
+                deadline=sent_at + LONGEST_ANSWER,
+            )
+        )
+    return found
+
+
+def answered_ids(connection: Connection, account_id: str, since: datetime) -> frozenset[str]:
+    """The vendor's own ids of the account's answered attempts."""
+    query = select(requests.c.vendor_request_id).where(
+        requests.c.account == account_id,
+        requests.c.slot_at >= since,
+        requests.c.vendor_request_id.is_not(None),
+    )
+    return frozenset(connection.execute(query).scalars())
+
+
+def reconcile(connection: Connection, charges: Mapping[int, Charge], how: str, at: datetime) -> None:
+    """Unknown attempts become charged or free; one that is known by now is left as it is."""
+    for attempt_id, charge in charges.items():
+        here = requests.c.attempt_id == attempt_id
+        row = connection.execute(select(requests).where(here)).one()
+        if row.charge != Charge.UNKNOWN.value:
+            continue
+        credits = 0 if charge is Charge.FREE else row.credits
+        values = {"charge": charge.value, "credits": credits, "reconciled_at": at, "reconciled_by": how}
+        connection.execute(update(requests).where(here).values(**values))
+        move_credits(connection, row, Charge.UNKNOWN.value, row.credits, charge, credits)
+
+
+def tell_used(connection: Connection, account: Account, used: Credits, at: datetime) -> Credits:
+    """The vendor's console says what the month has used: how far the ledger was from it is noted, and given back."""
+    month = month_of(at, account.subscription.month_starts_on)
+    scope = scope_names("", account.id, day_of(at), month)[ScopeKind.MONTH]
+    balance = balance_of(connection, ScopeKind.MONTH, scope)
+    difference = used - (balance.committed - balance.reserved)
+    note = insert(adjustments).values(account=account.id, month=month, credits=difference, told_at=at, used=used)
+    connection.execute(note)
+    add_to_balances(connection, {ScopeKind.MONTH: scope}, adjusted=difference)
+    return difference

@@ -1,0 +1,111 @@
+"""Settling what is unknown, only when the user asks: by the vendor's billing events, or on the user's word."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from scraper.core.bodies import Decoded, decode
+from scraper.core.catalogue import Charge, Vendor
+from scraper.core.jobs import Account
+from scraper.core.outcomes import Answer, NoAnswer, Reply
+from scraper.core.reconciliation import SLACK, UnknownAttempt, read_events, settle_unknown
+from scraper.core.units import Credits
+from scraper.ports import Books, State
+
+
+@dataclass(frozen=True, slots=True)
+class Reconciled:
+    """What is known now of one account's unknown attempts."""
+
+    account: str
+    charged: Credits = 0
+    free: Credits = 0
+    still_unknown: Credits = 0
+    adjusted: Credits | None = None
+    """How far the ledger's month was from what the console said, where the user told."""
+    message: str = ""
+    """Why attempts are still unknown, and what else can be done."""
+
+    def to_json(self) -> dict[str, Any]:
+        """A plain object: credits."""
+        return {
+            "account": self.account,
+            "charged": self.charged,
+            "free": self.free,
+            "still_unknown": self.still_unknown,
+            "adjusted": self.adjusted,
+            "message": self.message,
+        }
+
+
+async def reconcile(
+    account: Account, vendor: Vendor, state: State, books: Books | None, assume: Charge | None, now: datetime
+) -> Reconciled:
+    """Settles an account's unknown attempts: all as `assume` says, else as the vendor's events show.
+
+    Without either, or where the events cannot be read, nothing is changed and the message says why.
+    """
+    await state.expire_dead()
+    unknown = await state.unknown_attempts(account)
+    if not unknown:
+        return Reconciled(account.id)
+    if assume is not None:
+        charges, message = {attempt.attempt_id: assume for attempt in unknown}, ""
+        how = f"assumed {assume.value} by the user"
+    else:
+        charges, message = await _from_books(account, vendor, state, books, unknown, now)
+        how = "billing events"
+    await state.reconcile(charges, how)
+
+    def sum_of(charge: Charge | None) -> Credits:
+        return sum(attempt.credits for attempt in unknown if charges.get(attempt.attempt_id) is charge)
+
+    left = sum_of(None)
+    if left and not message:
+        message = "some were sent so lately that the vendor may not have booked them yet: try again in ten minutes"
+    return Reconciled(account.id, sum_of(Charge.CHARGED), sum_of(Charge.FREE), left, message=message)
+
+
+async def tell_used(account: Account, used: Credits, state: State) -> Reconciled:
+    """Takes what the vendor's console says that the month has used; the ledger's month is that from now on."""
+    adjusted = await state.tell_used(account, used)
+    left = sum(attempt.credits for attempt in await state.unknown_attempts(account))
+    return Reconciled(account.id, still_unknown=left, adjusted=adjusted)
+
+
+async def _from_books(
+    account: Account,
+    vendor: Vendor,
+    state: State,
+    books: Books | None,
+    unknown: Sequence[UnknownAttempt],
+    now: datetime,
+) -> tuple[dict[int, Charge], str]:
+    by_hand = "settle them by hand with --assume charged or --assume free, or tell what the console says with --used"
+    described = vendor.billing_events
+    if described is None or books is None:
+        return {}, f"{vendor.name} describes no billing events: {by_hand}"
+    since = min(attempt.sent_at for attempt in unknown) - SLACK
+    until = max(attempt.deadline for attempt in unknown) + SLACK
+    reply = await books.billing_events(vendor, since, until)
+    document = _document(reply)
+    events = None if document is None else read_events(described, document.value)
+    if events is None:
+        return {}, f"the billing events of {vendor.name} could not be read ({_met(reply)}): {by_hand}"
+    answered = await state.answered_ids(account, since - SLACK)
+    paths = {endpoint.full_name: endpoint.path for endpoint in vendor.endpoints}
+    return settle_unknown(unknown, events, answered=answered, paths=paths, now=now), ""
+
+
+def _document(reply: Reply) -> Decoded | None:
+    if isinstance(reply, NoAnswer) or not 200 <= reply.status < 300 or reply.cut_short is not None:
+        return None
+    decoded = decode(reply.body)
+    return decoded if isinstance(decoded, Decoded) else None
+
+
+def _met(reply: Reply) -> str:
+    return f"HTTP {reply.status}" if isinstance(reply, Answer) else reply.reason

@@ -1,0 +1,64 @@
+"""One real minute of a run as a vendor sees it, at 300 and at 1,000 a minute: ``python -m tests.benchmarks.pacing``.
+
+Prints which share of the rate was used, the most requests in any sliding minute as a share of it, and how many the
+vendor turned away. The yardstick is the rate itself.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import bisect
+import tempfile
+from pathlib import Path
+
+from scraper import wiring
+from scraper.io.clock import SystemClock
+from scraper.io.pacing import SmoothPacer
+from scraper.io.state import SqlState
+from scraper.runs.crawl import Crawl, World
+from scraper.runs.opening import Opening, open_run
+from scraper.sandbox.metering import RateWindow, minute_rule
+from tests.runs.counting import CountingVendor, NoArchive
+from tests.runs.harness import Heard
+
+SECONDS = 75
+
+
+async def measured(directory: Path, kind: RateWindow, per_minute: int) -> tuple[CountingVendor, float]:
+    path = directory / "j.toml"
+    path.write_text(
+        f'name = "pace"\nbudget = 1_000_000\n[accounts.keyapi]\nrequests_per_minute = {per_minute}\n'
+        '[[crawl]]\nendpoint = "keyapi.videos"\nparams = { region = ["US", "GB", "JP", "DE", "FR", "BR"] }\n'
+    )
+    job, catalogue = wiring.load_job(path)
+    clock = SystemClock()
+    vendor = CountingVendor(minute_rule(kind, per_minute), clock, seed=per_minute)
+    state = SqlState(directory / f"{kind}-{per_minute}", clock.now, kind="real")
+    pacers = {"keyapi": SmoothPacer(job.accounts["keyapi"].subscription)}
+    world = World(state, NoArchive(), vendor, pacers, clock, Heard(), lambda: 0.5)
+    await state.note_accounts(list(job.accounts.values()))
+    run = await open_run(job, Opening.NEW, None, state, clock, "0000")
+    crawl = asyncio.ensure_future(Crawl(job, catalogue.vendors, run, world).run())
+    began = clock.monotonic()
+    await asyncio.sleep(SECONDS)
+    crawl.cancel()
+    await asyncio.wait({crawl})
+    await state.close()
+    return vendor, clock.monotonic() - began
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory() as directory:
+        for per_minute in (300, 1000):
+            vendor, seconds = asyncio.run(measured(Path(directory), "sliding", per_minute))
+            arrivals = vendor.arrivals
+            most = max(bisect.bisect_left(arrivals, at + 60) - place for place, at in enumerate(arrivals))
+            share = len(arrivals) / (per_minute * (seconds - 1.8) / 60)
+            print(  # noqa: T201
+                f"{per_minute} a minute: {share:.4f} of the rate used, at most {most / per_minute:.4f} in any 60 s, "
+                f"{vendor.turned_away} turned away"
+            )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,201 @@
+"""A state database over the years: older ones are brought forward, full disks are met, consoles are believed."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import sqlite3
+import subprocess
+from collections.abc import Awaitable, Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TypeVar
+
+import pytest
+from sqlalchemy import Connection, create_engine
+from sqlalchemy.exc import OperationalError
+
+from scraper.core.budget import Balance
+from scraper.core.catalogue import Charge
+from scraper.core.errors import StateError
+from scraper.core.events import RunStatus
+from scraper.core.jobs import Account
+from scraper.core.subscriptions import Subscription
+from scraper.io.state import SqlState
+from scraper.io.state.headroom import Headroom
+from scraper.io.state.schema import SCHEMA_VERSION
+from scraper.io.state.writer import Writer
+
+T = TypeVar("T")
+NOW = datetime(2026, 11, 2, 2, 15, tzinfo=UTC)
+ACCOUNT = Account("crawlora", Subscription("free", credits_per_month=2000, credits_per_day=500), "CRAWLORA_API_KEY")
+
+
+def with_state(data: Path, use: Callable[[SqlState], Awaitable[T]]) -> T:
+    async def used() -> T:
+        state = SqlState(data, lambda: NOW, kind="real")
+        try:
+            return await use(state)
+        finally:
+            await state.close()
+
+    return asyncio.run(used())
+
+
+@pytest.fixture
+def old_data(tmp_path: Path) -> Path:
+    """A directory as the first version of the program left it: one page spooled, one answer that never came."""
+    connection = sqlite3.connect(tmp_path / "state.db")
+    connection.executescript((Path(__file__).parent / "schema_1.sql").read_text())
+    connection.close()
+    return tmp_path
+
+
+def test_a_database_of_the_first_version_is_brought_forward_with_all_that_it_holds(old_data: Path) -> None:
+    async def use(state: SqlState) -> None:
+        run = await state.last_run("old")
+        assert run is not None
+        assert (run.run_id, run.status, run.budget) == ("old-20261101T021500Z-0001", RunStatus.OPEN, 100)
+        totals = await state.totals(run.run_id)
+        assert totals.balance == Balance(charged=8, unknown=8)
+        assert len(await state.stored_pages(run.run_id)) == 1
+        drain = await state.open_drain(NOW, 10**9)
+        assert drain is not None
+        assert [page.request_key for page in state.drain_pages(drain)] == ["c34125da0061c04c5a120ccc6a6878c3"]
+        (unknown,) = await state.unknown_attempts(ACCOUNT)
+        assert (unknown.attempt_id, unknown.credits) == (2, 8)
+
+    with_state(old_data, use)
+    connection = sqlite3.connect(old_data / "state.db")
+    assert connection.execute("SELECT value FROM meta WHERE key = 'schema'").fetchall() == [(str(SCHEMA_VERSION),)]
+    connection.close()
+
+
+def test_a_database_that_was_brought_forward_has_the_schema_of_a_new_one(old_data: Path, tmp_path: Path) -> None:
+    async def nothing(_: SqlState) -> None: ...
+
+    fresh = tmp_path / "fresh"
+    with_state(old_data, nothing)
+    with_state(fresh, nothing)
+    assert columns(old_data) == columns(fresh)
+
+
+def columns(data: Path) -> dict[str, set[str]]:
+    connection = sqlite3.connect(data / "state.db")
+    tables = [name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+    found = {table: {row[1] for row in connection.execute(f"PRAGMA table_info({table})")} for table in tables}
+    connection.close()
+    return found
+
+
+# --- reconciling ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("charge", "balance"), [(Charge.CHARGED, Balance(charged=16)), (Charge.FREE, Balance(charged=8))]
+)
+def test_an_unknown_attempt_becomes_what_the_user_says_and_only_once(
+    old_data: Path, charge: Charge, balance: Balance
+) -> None:
+    async def use(state: SqlState) -> None:
+        await state.reconcile({2: charge}, "the user")
+        await state.reconcile({2: Charge.CHARGED, 1: Charge.FREE}, "somebody else")
+        assert (await state.totals("old-20261101T021500Z-0001")).balance == balance
+        assert await state.unknown_attempts(ACCOUNT) == []
+
+    with_state(old_data, use)
+
+
+def test_what_the_console_says_is_the_months_sum_from_then_on(old_data: Path) -> None:
+    async def use(state: SqlState) -> None:
+        await state.note_accounts([ACCOUNT])
+        assert await state.tell_used(ACCOUNT, 120) == 120 - 16
+        (balance,) = await state.account_balances(NOW)
+        assert balance.month_balance.committed == 120
+        assert await state.tell_used(ACCOUNT, 8) == 8 - 120
+        (balance,) = await state.account_balances(NOW)
+        assert balance.month_balance.committed == 8
+
+    with_state(old_data, use)
+
+
+# --- a disk that fills ------------------------------------------------------------------------------------------------
+
+
+def test_a_write_that_meets_a_full_disk_is_tried_again_when_space_was_freed(tmp_path: Path) -> None:
+    engine = create_engine(f"sqlite:///{tmp_path / 'x.db'}")
+    freed = list[str]()
+
+    def work(_: Connection) -> str:
+        if not freed:
+            raise OperationalError("INSERT", {}, sqlite3.OperationalError("database or disk is full"))
+        return "written"
+
+    def free_space() -> bool:
+        freed.append("now")
+        return len(freed) == 1
+
+    writer = Writer(engine, "x.db", free_space)
+    assert writer.do_now(work) == "written"
+    freed.clear()
+    freed.append("before")
+    writer.close()
+    engine.dispose()
+
+
+def test_a_full_disk_that_cannot_be_helped_is_a_sentence(tmp_path: Path) -> None:
+    engine = create_engine(f"sqlite:///{tmp_path / 'x.db'}")
+
+    def work(_: Connection) -> None:
+        raise OperationalError("INSERT", {}, sqlite3.OperationalError("database or disk is full"))
+
+    writer = Writer(engine, "x.db")
+    with pytest.raises(
+        StateError, match=r"database or disk is full\. All that was committed stays true; free some space\."
+    ):
+        writer.do_now(work)
+    writer.close()
+    engine.dispose()
+
+
+def test_a_run_does_not_begin_without_room_for_what_will_be_in_flight(tmp_path: Path) -> None:
+    with pytest.raises(StateError, match="Nothing was spent; free some space"):
+        Headroom(tmp_path / "headroom", size_bytes=2**60).claim()
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A real file system of 40 MiB; where this user may not mount one, the test is skipped."""
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=40m", "tmpfs", tmp_path], capture_output=True, check=False
+    )
+    if mounted.returncode:
+        pytest.skip(f"no file system can be mounted here ({errno.errorcode[errno.EPERM]})")
+    try:
+        yield tmp_path
+    finally:
+        subprocess.run(["umount", tmp_path], check=True)
+
+
+def fill(path: Path) -> None:
+    """Writes until nothing more can be written."""
+    with path.open("wb", buffering=0) as file, contextlib.suppress(OSError):
+        while file.write(b"x" * 65536) == 65536:
+            pass
+
+
+def test_on_a_real_full_disk_the_space_kept_back_takes_what_is_in_flight(small_disk: Path) -> None:
+    async def use(state: SqlState) -> None:
+        with state.headroom("job"):
+            fill(small_disk / "filler")
+            big = "y" * 2**20
+            for number in range(4):  # far more than the pages that SQLite still has
+                await state.reconcile({}, big)
+                await state.note_accounts([Account(f"v{number}", Subscription(big), "KEY")])
+            assert not (small_disk / "data" / "locks" / "job.headroom").exists()
+
+    small_data = small_disk / "data"
+    (small_data / "locks").mkdir(parents=True)
+    with_state(small_data, use)

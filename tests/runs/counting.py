@@ -1,0 +1,53 @@
+"""A vendor that only counts, and an archive that is none: for tests of the pace of a run."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Iterable
+from contextlib import AbstractContextManager, nullcontext
+
+import orjson
+
+from scraper.core.outcomes import Answer, Reply
+from scraper.core.requests import Request
+from scraper.ports import Clock, SpooledPage, Written
+from scraper.sandbox.metering import RateRule
+
+NETWORK_S = 0.1
+"""Between a start and its arrival: at the most, and never the same."""
+LATENCY_S = 0.8
+
+
+class CountingVendor:
+    """A transport that only counts: how many arrived, and how many its rule turned away."""
+
+    def __init__(self, rule: RateRule, clock: Clock, seed: int) -> None:
+        self._rule, self._clock, self._random = rule, clock, random.Random(seed)
+        self.arrivals: list[float] = []
+        self.turned_away = 0
+
+    async def send(self, request: Request) -> Reply:
+        await asyncio.sleep(self._random.uniform(0, NETWORK_S))
+        self.arrivals.append(self._clock.monotonic())
+        if self._rule.take(self._clock.now()) is not None:
+            self.turned_away += 1
+        await asyncio.sleep(LATENCY_S)
+        pagination = {"page": request.page, "size": 20, "total_count": 10**6, "has_more": True}
+        records = [{"item_id": f"{request.key}{n}"} for n in range(20)]
+        return Answer(200, {}, orjson.dumps({"code": 0, "data": {"videos": records, "pagination": pagination}}))
+
+
+class NoArchive:
+    """Nothing is drained here."""
+
+    select_hashes: dict[str, str] = {}  # noqa: RUF012 - as the port has it
+
+    def lock(self) -> AbstractContextManager[None]:
+        return nullcontext()
+
+    def write(self, drain_id: int, pages: Iterable[SpooledPage]) -> Written:
+        raise AssertionError(f"drain {drain_id} of {pages}: the run is stopped before")
+
+    def rebuild(self, table: str) -> Written:
+        raise AssertionError(f"{table} has no parts")

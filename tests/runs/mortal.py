@@ -1,0 +1,247 @@
+"""Processes that die at a chosen step: the real state and archive, and nothing is written once life is over."""
+
+from __future__ import annotations
+
+import asyncio
+import collections
+import io
+import sqlite3
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+from sqlalchemy import Connection, Engine, event
+
+from scraper import wiring
+from scraper.core.catalogue import Catalogue
+from scraper.core.events import RunResult
+from scraper.core.jobs import Job
+from scraper.core.outcomes import Reply
+from scraper.core.requests import Request
+from scraper.io.archive import Disk, ParquetArchive
+from scraper.io.http_transport import Access, HttpTransport
+from scraper.io.pacing import SmoothPacer
+from scraper.io.query import open_archive
+from scraper.io.state import SqlState
+from scraper.ports import Transport
+from scraper.runs.crawl import World
+from scraper.runs.execute import execute
+from scraper.runs.opening import Opening
+from tests.runs.harness import Bench, Heard
+
+LEDGER_STEPS = (
+    "expire_dead",
+    "note_accounts",
+    "create_run",
+    "reopen_run",
+    "reserve",
+    "renew_slot",
+    "settle",
+    "cover",
+    "open_drain",
+    "finish_drain",
+    "note_rebuilt",
+    "end_run",
+)
+"""Methods of the state that write."""
+
+TABLES = wiring.load_tables(None)
+OF_ITS_TIME = {"run_id", "snapshot_at", "observed_at", "date"}
+"""Columns that differ between two runs of one job. A body tells when it was answered, and to which request."""
+
+
+class Death(BaseException):
+    """The process is no more: no handler of ours takes this for a fault of its own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Instant:
+    """Right before, or right after, the n-th call of a step."""
+
+    step: str
+    number: int
+    after: bool
+
+    def __str__(self) -> str:
+        return f"{'after' if self.after else 'before'} {self.step} {self.number}"
+
+
+class Life:
+    """Counts the steps of one process, and ends with the chosen one."""
+
+    def __init__(self, death: Instant | None = None) -> None:
+        self.steps: collections.Counter[str] = collections.Counter()
+        self.over = False
+        self._death = death
+
+    def check(self) -> None:
+        if self.over:
+            raise Death
+
+    @contextmanager
+    def step(self, name: str) -> Iterator[None]:
+        self.check()
+        self.steps[name] += 1
+        number = self.steps[name]
+        self._reach(Instant(name, number, after=False))
+        yield
+        self._reach(Instant(name, number, after=True))
+
+    def _reach(self, instant: Instant) -> None:
+        self.over = self.over or instant == self._death
+        self.check()
+
+    def watch(self, method: Callable[..., Awaitable[Any]], name: str) -> Callable[..., Awaitable[Any]]:
+        async def watched(*arguments: Any) -> Any:
+            with self.step(name):
+                return await method(*arguments)
+
+        return watched
+
+
+LIVES: dict[str, Life] = {}
+"""State database → the process that it is open in."""
+
+
+@event.listens_for(Engine, "commit")
+def refuse_the_dead(connection: Connection) -> None:
+    """What the writing thread has queued when life ends is not committed any more."""
+    if (life := LIVES.get(str(connection.engine.url.database))) is not None:
+        life.check()
+
+
+class MortalFile(io.FileIO):
+    """Bytes that were not written when life ended never are."""
+
+    def __init__(self, path: Path, life: Life) -> None:
+        super().__init__(path, "wb")
+        self._life = life
+
+    def write(self, data: Any, /) -> int:
+        return memoryview(data).nbytes if self._life.over else super().write(data)
+
+
+class MortalDisk(Disk):
+    """A disk that can be left at any step."""
+
+    def __init__(self, life: Life) -> None:
+        self._life = life
+
+    def create(self, path: Path) -> IO[bytes]:
+        with self._life.step("create"):
+            file: Any = MortalFile(path, self._life)
+        return file  # type: ignore[no-any-return]
+
+    def sync(self, path: Path) -> None:
+        with self._life.step("sync_directory" if path.is_dir() else "sync_file"):
+            super().sync(path)
+
+    def make_directory(self, path: Path) -> None:
+        with self._life.step("make_directory"):
+            super().make_directory(path)
+
+    def replace(self, source: Path, target: Path) -> None:
+        with self._life.step("replace"):
+            super().replace(source, target)
+
+    def remove(self, path: Path) -> None:
+        with self._life.step("remove"):
+            super().remove(path)
+
+
+@dataclass(slots=True)
+class MortalTransport:
+    """The dead send nothing."""
+
+    transport: Transport
+    life: Life
+
+    async def send(self, request: Request) -> Reply:
+        self.life.check()
+        reply = await self.transport.send(request)
+        self.life.check()
+        return reply
+
+
+async def live(bench: Bench, job: Job, catalogue: Catalogue, life: Life) -> RunResult | None:
+    """One process of a run; ``None`` where it died. Nothing is told to stop, drained or ended then."""
+    state = SqlState(bench.data, bench.clock.now, kind="real")
+    for name in LEDGER_STEPS:
+        setattr(state, name, life.watch(getattr(state, name), name))
+    endpoints = {endpoint.full_name: endpoint for endpoint in catalogue.endpoints}
+    urls = wiring.sandbox_urls(bench.url)
+    vendors = {name: catalogue.vendors[name] for name in job.vendors}
+    access = {name: Access(vendor, urls[name], bench.keys[name]) for name, vendor in vendors.items()}
+    LIVES[str(bench.data / "state.db")] = life
+    try:
+        async with HttpTransport(access, "scraper/test") as transport:
+            world = World(
+                state=state,
+                archive=ParquetArchive(bench.data, TABLES, endpoints, MortalDisk(life)),
+                transport=MortalTransport(transport, life),
+                pacers={vendor: SmoothPacer(job.accounts[vendor].subscription) for vendor in job.vendors},
+                clock=bench.clock,
+                listener=Heard(),
+                jitter=lambda: 0.0,
+            )
+            return await execute(
+                job,
+                catalogue.vendors,
+                world,
+                opening=Opening.GO_ON,
+                ceiling=None,
+                suffix="0000",
+                command="scraper run JOB",
+                begun=lambda _: None,
+            )
+    except Death:
+        return None
+    except BaseExceptionGroup as ends:
+        if ends.split((Death, asyncio.CancelledError))[1] is not None:
+            raise
+        return None
+    finally:
+        await state.close()
+        del LIVES[str(bench.data / "state.db")]
+
+
+# --- what is left behind ----------------------------------------------------------------------------------------------
+
+
+def rows_of(data: Path, run_id: str | None = None) -> dict[str, collections.Counter[str]]:
+    """Every table of the archive as a multiset of rows, but for what differs between two runs."""
+    found = {}
+    connection = open_archive(data, TABLES)
+    try:
+        for table in [table.name for table in TABLES] + ["pages"]:
+            columns = [name for name, *_ in connection.execute(f'DESCRIBE "{table}"').fetchall()]
+            left_out = OF_ITS_TIME | ({"body"} if table == "pages" else set())
+            kept = ", ".join(f'"{name}"' for name in columns if name not in left_out)
+            of_run, values = ("", []) if run_id is None else (" WHERE run_id = ?", [run_id])
+            rows = connection.execute(f'SELECT {kept} FROM "{table}"{of_run}', values).fetchall()
+            found[table] = collections.Counter(map(repr, rows))
+    finally:
+        connection.close()
+    return found
+
+
+def ledger(data: Path, sql: str) -> list[tuple[Any, ...]]:
+    """Rows of the state database, as another reader sees them; none where it has no tables yet."""
+    with closing(sqlite3.connect(f"file:{data / 'state.db'}?mode=ro", uri=True)) as connection:
+        return connection.execute(sql).fetchall()
+
+
+def committed(data: Path) -> int:
+    """Credits that stand against some limit: charged, presumed, unknown, or reserved by a process that is gone."""
+    rows = ledger(data, "SELECT sum(CASE charge WHEN 'reserved' THEN reserved ELSE credits END) FROM requests")
+    return int(rows[0][0] or 0)
+
+
+def stray_files(data: Path) -> list[str]:
+    """Files of the archive that the state does not know, and any that are not whole."""
+    known = {path for (path,) in ledger(data, "SELECT path FROM parts")}
+    there = {str(path.relative_to(data / "archive")) for path in (data / "archive").rglob("*") if path.is_file()}
+    unfinished = [str(path) for path in (data / "tmp").rglob("*")]
+    return sorted(there ^ known) + unfinished

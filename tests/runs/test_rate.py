@@ -1,0 +1,124 @@
+"""Law 4 as the vendor sees it: no request is turned away, and nothing of the rate is left unused, however it counts."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from scraper import wiring
+from scraper.core.subscriptions import Subscription
+from scraper.io.pacing import SmoothPacer
+from scraper.io.state import SqlState
+from scraper.runs.crawl import Crawl, World
+from scraper.runs.opening import Opening, open_run
+from scraper.sandbox.metering import RateWindow, minute_rule
+from tests.runs.counting import LATENCY_S, NETWORK_S, CountingVendor, NoArchive
+from tests.runs.harness import Heard
+from tests.runs.moved_time import MovedClock, MovedTimeLoop, on_moved_time
+
+MINUTES = 10
+
+
+async def ten_minutes(loop: MovedTimeLoop, directory: Path, kind: RateWindow, per_minute: int) -> CountingVendor:
+    """A run with more work than ten minutes hold, torn down when they are over."""
+    (directory / "j.toml").write_text(
+        f"""
+name = "rate"
+budget = 100_000_000
+[accounts.keyapi]
+requests_per_minute = {per_minute}
+[[crawl]]
+endpoint = "keyapi.videos"
+params = {{ region = ["US", "GB", "JP", "DE", "FR", "BR", "IT", "ES"], order_by = ["vv", "like"] }}
+"""
+    )
+    job, catalogue = wiring.load_job(directory / "j.toml")
+    clock = MovedClock(loop)
+    vendor = CountingVendor(minute_rule(kind, per_minute), clock, seed=per_minute)
+    state = SqlState(directory / "data", clock.now, kind="real", threaded=False)
+    subscription = job.accounts["keyapi"].subscription
+    world = World(state, NoArchive(), vendor, {"keyapi": SmoothPacer(subscription)}, clock, Heard(), lambda: 0.5)
+    await state.note_accounts(list(job.accounts.values()))
+    run = await open_run(job, Opening.NEW, None, state, clock, "0000")
+    crawl = asyncio.ensure_future(Crawl(job, catalogue.vendors, run, world).run())
+    await asyncio.sleep(MINUTES * 60)
+    crawl.cancel()
+    await asyncio.wait({crawl})
+    await state.close()
+    return vendor
+
+
+@pytest.mark.parametrize("kind", ["sliding", "fixed", "token_bucket"])
+def test_a_vendor_turns_nothing_away_and_its_rate_is_used(tmp_path: Path, kind: RateWindow) -> None:
+    per_minute = 45  # Crawlora's plan "growth"
+    vendor = on_moved_time(lambda loop: ten_minutes(loop, tmp_path, kind, per_minute))
+    assert vendor.turned_away == 0
+    # The first request goes alone, and the last ones are still on the way: one latency at either end is not the rate.
+    whole_s = MINUTES * 60 - 2 * (LATENCY_S + NETWORK_S)
+    assert len(vendor.arrivals) >= 0.99 * per_minute * whole_s / 60
+
+
+def test_five_restarts_within_a_minute_still_keep_the_rate(tmp_path: Path) -> None:
+    per_minute = 60
+
+    async def restarted(loop: MovedTimeLoop) -> list[float]:
+        clock = MovedClock(loop)
+        rule = minute_rule("sliding", per_minute)
+        vendor = CountingVendor(rule, clock, seed=1)
+        (tmp_path / "j.toml").write_text(
+            f'name = "rate"\nbudget = 100_000\n[accounts.keyapi]\nrequests_per_minute = {per_minute}\n'
+            '[[crawl]]\nendpoint = "keyapi.videos"\nparams = { region = ["US", "GB", "JP", "DE"] }\n'
+        )
+        job, catalogue = wiring.load_job(tmp_path / "j.toml")
+        for _ in range(6):
+            state = SqlState(tmp_path / "data", clock.now, kind="real", threaded=False)
+            pacers = {"keyapi": SmoothPacer(job.accounts["keyapi"].subscription)}
+            world = World(state, NoArchive(), vendor, pacers, clock, Heard(), lambda: 0.5)
+            await state.note_accounts(list(job.accounts.values()))
+            run = await open_run(job, Opening.GO_ON, None, state, clock, "0000")
+            crawl = asyncio.ensure_future(Crawl(job, catalogue.vendors, run, world).run())
+            await asyncio.sleep(11)
+            crawl.cancel()
+            await asyncio.wait({crawl})
+            await state.close()
+        assert vendor.turned_away == 0
+        return vendor.arrivals
+
+    arrivals = on_moved_time(restarted)
+    assert max(sum(1 for other in arrivals if at <= other < at + 60) for at in arrivals) <= per_minute
+
+
+def test_a_subscription_of_two_a_second_is_kept_by_the_second(tmp_path: Path) -> None:
+    async def slots(loop: MovedTimeLoop) -> list[float]:
+        clock = MovedClock(loop)
+        state = SqlState(tmp_path / "data", clock.now, kind="real", threaded=False)
+        (tmp_path / "j.toml").write_text(
+            'name = "rate"\nbudget = 100_000\n[accounts.keyapi]\nrequests_per_second = 2\n'
+            '[[crawl]]\nendpoint = "keyapi.videos"\n'
+        )
+        job, _ = wiring.load_job(tmp_path / "j.toml")
+        account = job.accounts["keyapi"]
+        assert account.subscription == Subscription(
+            "unpublished", requests_per_second=2, assumed=("credits_per_month",)
+        )
+        run = await open_run(job, Opening.NEW, None, state, clock, "0000")
+        crawl = Crawl(
+            job,
+            {},
+            run,
+            World(
+                state, NoArchive(), CountingVendor(minute_rule("fixed", 1), clock, 0), {}, clock, Heard(), lambda: 0.5
+            ),
+        )
+        request = crawl.frontier.take("keyapi")
+        assert request is not None
+        found = [await state.reserve(run.run_id, account, request, n) for n in range(40)]
+        await state.close()
+        return [(slot.starts_at - clock.now()) / timedelta(seconds=1) for slot in found if hasattr(slot, "starts_at")]
+
+    starts = on_moved_time(slots)
+    assert len(starts) == 40
+    assert all(later - earlier > 1 for earlier, later in zip(starts, starts[2:], strict=False))
