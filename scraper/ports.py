@@ -277,8 +277,14 @@ class State(Protocol):
     async def reserve(self, run_id: str, account: Account, request: Request, attempt: int) -> Reserved:
         """Law 1 and law 4 in one transaction: worst price against every scope, and a send slot."""
 
-    async def renew_slot(self, account: Account, attempt_id: int) -> Slot:
-        """Another slot for an attempt that missed its own, or that a pause has overtaken."""
+    async def paused_until(self, account: Account) -> datetime | None:
+        """Until when a 429 that any process met pauses the account."""
+
+    async def renew_slot(self, account: Account, attempt_id: int) -> Reserved:
+        """Another slot for an attempt that missed its own, or that a pause has overtaken.
+
+        On another day it is booked there; where that day's limit refuses, the attempt is still reserved on the old one.
+        """
 
     async def settle(self, settlement: Settlement) -> None:
         """Law 3: credits settled and body durable, in one transaction."""

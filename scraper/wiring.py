@@ -20,9 +20,10 @@ from scraper.core.subscriptions import Subscription
 from scraper.core.units import Credits
 from scraper.io.clock import SystemClock
 from scraper.ports import AccountBalance, Archive, Clock, Listener, RunRecord, RunTotals, WalkRecord
-from scraper.runs.crawl import Crawl, World
+from scraper.runs.crawl import Crawl
 from scraper.runs.execute import execute
 from scraper.runs.opening import Opening
+from scraper.runs.world import World
 
 if TYPE_CHECKING:
     import pyarrow

@@ -129,11 +129,17 @@ class Frontier:
             for request in sorted(landed, key=self._value):
                 self.learn(request, stored[request.key])
 
-    def close(self, endpoint_or_vendor: str, why: Why) -> None:
-        """Nothing more is sent there in this run. After a refusal its walks end; after a quota they stay open."""
+    def close(self, endpoint_or_vendor: str, why: Why) -> bool:
+        """Nothing more is sent there in this run; False where it was closed already.
+
+        After a refusal its walks end; after a quota they stay open.
+        """
+        if endpoint_or_vendor in self._closed:
+            return False
         self._closed[endpoint_or_vendor] = why
         for progress in list(self._walks.values()):
             self._settle(progress)
+        return True
 
     def give_up(self, why: Why) -> None:
         """The run ends here: what is open is cut short, what was not begun is not attempted.

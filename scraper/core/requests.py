@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TypeAlias
+from urllib.parse import quote
 
 import orjson
 
@@ -105,6 +106,19 @@ class Request:
             case CursorPagination() as cursors:
                 paging = {} if self.cursor is None else {cursors.cursor_param: self.cursor}
         return tuple(sorted({**dict(self.walk.params), **paging}.items()))
+
+    @property
+    def path(self) -> str:
+        """The route, with the parameters that stand in it filled in and quoted."""
+        path = self.endpoint.path
+        for name, value in self.params:
+            path = path.replace(f"{{{name}}}", quote(value, safe=""))
+        return path
+
+    @property
+    def query(self) -> Params:
+        """The parameters that do not stand in the route."""
+        return tuple((name, value) for name, value in self.params if f"{{{name}}}" not in self.endpoint.path)
 
     @property
     def label(self) -> str:

@@ -86,7 +86,7 @@ class HttpTransport:
 
     async def send(self, request: Request) -> Reply:
         """What came back, or that nothing did. Raises nothing that a network or a vendor can do."""
-        return await self._get(self._access[request.endpoint.vendor], request.endpoint.path, request.params)
+        return await self._get(self._access[request.endpoint.vendor], request.path, request.query)
 
     async def billing_events(self, vendor: Vendor, since: datetime, until: datetime) -> Reply:
         """The vendor's answer about what it billed in this time; only for a vendor that describes where."""

@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Awaitable, Mapping
 from datetime import datetime, timedelta
 from typing import assert_never
 
@@ -22,10 +21,11 @@ from scraper.core.reconciliation import LONGEST_ANSWER
 from scraper.core.requests import Request
 from scraper.core.retries import Decision, GiveUp, Reach, Retry, decide
 from scraper.core.units import iso_utc
-from scraper.ports import AccountClosed, Archive, Clock, Listener, NoCredits, Pacer, Settlement, Slot, State, Transport
+from scraper.ports import AccountClosed, NoCredits, Settlement, Slot
 from scraper.runs.drain import drain
 from scraper.runs.endings import Ends, ending_of, quota_ends_at, refusal_sentence
 from scraper.runs.opening import OpenedRun
+from scraper.runs.world import World
 
 LATE_S = 0.15
 """A start so late after its slot takes another: the windows allow 0.25 s for this and for the network together."""
@@ -33,21 +33,6 @@ LONGEST_WAIT_S = 900.0
 """A vendor that asks for a longer pause ends the run for now: it can be gone on with."""
 DRAIN_AT_BYTES = 32 * 2**20
 """Bodies that landed since the last drain, in a run that goes on: bounds the spool, keeps the archive fresh."""
-
-
-@dataclass(frozen=True, slots=True)
-class World:
-    """All that a run needs besides its job."""
-
-    state: State
-    archive: Archive
-    transport: Transport
-    pacers: Mapping[str, Pacer]
-    """By vendor."""
-    clock: Clock
-    listener: Listener
-    jitter: Callable[[], float]
-    """A random number in 0..1."""
 
 
 class Crawl:
@@ -76,6 +61,8 @@ class Crawl:
 
     def stop(self) -> None:
         """Sends nothing more; what is in flight lands. May be called at any time from the event loop."""
+        if self.ends.interrupted:
+            return
         self.ends.interrupted = True
         self._world.listener.hear(Stopped(None, "stopping: answers in flight are let land; once more to stop at once"))
         self._halt()
@@ -199,18 +186,24 @@ class Crawl:
                 pass
             case _:
                 assert_never(reserved)
-        if not await self._slot_comes(account, reserved):
+        comes = await self._slot_comes(account, reserved)
+        if comes is not True:
             await self._release(reserved.attempt_id)
             self.frontier.give_back(request)
+            if isinstance(comes, NoCredits):
+                self._no_credits(request, account, comes)
             return True
         self._attempts[request.key] = attempt
         sent_at, began = self._world.clock.now(), self._world.clock.monotonic()
         reply = await self._world.transport.send(request)
         return await self._settle(request, account, reserved.attempt_id, reply, sent_at, began)
 
-    async def _slot_comes(self, account: Account, slot: Slot) -> bool:
-        """Waits for the send slot, renews one that was missed; False where the run is stopped or the wait too long."""
-        clock = self._world.clock
+    async def _slot_comes(self, account: Account, slot: Slot) -> bool | NoCredits:
+        """Waits for the send slot, renews one that was missed or that a pause has overtaken.
+
+        False where the run is stopped or the wait too long; what refuses, where the slot falls on another day.
+        """
+        clock, state = self._world.clock, self._world.state
         while not self._stopping.is_set():
             now = clock.now()
             wait_s = (slot.starts_at - now).total_seconds()
@@ -219,11 +212,16 @@ class Crawl:
                 self._close_for_quota(account, slot.starts_at, f"{account.vendor} asks to wait {wait_s:.0f} s")
                 return False
             if -wait_s > LATE_S or paused:
-                slot = await self._world.state.renew_slot(account, slot.attempt_id)
+                renewed = await state.renew_slot(account, slot.attempt_id)
+                if not isinstance(renewed, Slot):
+                    return renewed if isinstance(renewed, NoCredits) else False
+                slot = renewed
             elif wait_s <= 0:
                 return True
             elif not await self._unless_stopped(clock.sleep(wait_s)):
                 return False
+            elif wait_s > LATE_S and (until := await state.paused_until(account)) is not None:
+                self._paused_until[account.vendor] = until  # by a 429 that another process has met meanwhile
         return False
 
     async def _release(self, attempt_id: int) -> None:
@@ -242,7 +240,7 @@ class Crawl:
         outcome = classify(self._vendors[account.vendor], request.endpoint, reply, now, account.failed_requests)
         decision = None if outcome.landed else decide(outcome, attempt, self._world.jitter())
         paid = outcome.charge in {Charge.CHARGED, Charge.PRESUMED}
-        body = reply.body if isinstance(reply, Answer) and paid else None
+        body = reply.body if isinstance(reply, Answer) and (paid or outcome.landed) else None
         settlement = Settlement(
             attempt_id=attempt_id,
             outcome=outcome,
@@ -327,17 +325,22 @@ class Crawl:
             return
         spent = f"{scope.balance.committed} of {scope.limit} credits spent, the next page costs {cost}"
         if scope.kind is ScopeKind.RUN:
-            self.ends.budget = f"budget reached: {spent}"
-            self.frontier.close(account.vendor, Why.BUDGET)
-            self._world.listener.hear(Stopped(account.vendor, self.ends.budget))
+            self.ends.budget = self.ends.budget or f"budget reached: {spent}"
+            self._close_for_now(account.vendor, self.ends.budget)
         elif refusal.resets_at is not None:
             self._close_for_quota(account, refusal.resets_at, f"the {scope.kind.value}'s limit is reached: {spent}")
 
     def _close_for_quota(self, account: Account, until: datetime, reason: str) -> None:
-        self.frontier.close(account.vendor, Why.BUDGET)
         sentence = f"{account.vendor}: {reason}; it can go on at {iso_utc(until.replace(microsecond=0))}"
-        self.ends.quotas.append((sentence, until))
-        self._world.listener.hear(Stopped(account.vendor, sentence))
+        if self._close_for_now(account.vendor, sentence):
+            self.ends.quotas.append((sentence, until))
+
+    def _close_for_now(self, vendor: str, sentence: str) -> bool:
+        """Sends nothing more there; False where that was so already, as for all but the first of what is in flight."""
+        if not self.frontier.close(vendor, Why.BUDGET):
+            return False
+        self._world.listener.hear(Stopped(vendor, sentence))
+        return True
 
     # --- telling ------------------------------------------------------------------------------------------------------
 

@@ -10,9 +10,10 @@ from scraper.core.errors import StorageError
 from scraper.core.events import RunEnded, RunResult
 from scraper.core.jobs import Job
 from scraper.core.units import Credits
-from scraper.runs.crawl import Crawl, World
+from scraper.runs.crawl import Crawl
 from scraper.runs.endings import run_result
 from scraper.runs.opening import Opening, open_run
+from scraper.runs.world import World
 
 
 async def execute(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from scraper.core.requests import canonical
+from scraper.core.requests import Walk, canonical
 from tests.core.builders import C_HASHTAGS, C_POSTS, K_HASHTAGS, K_VIDEOS, endpoint, walk_of
 
 
@@ -61,3 +61,11 @@ def test_a_request_is_told_to_people_by_its_endpoint_parameters_and_page() -> No
     assert walk_of(C_HASHTAGS, country_code="US").request(4).label == (
         "crawlora.hashtags country_code=US period=7 page 4"
     )
+
+
+def test_a_parameter_that_stands_in_the_route_is_quoted_there_and_not_in_the_query() -> None:
+    detail = replace(endpoint(C_HASHTAGS), path="/tiktok/hashtag/{country_code}")
+    request = Walk(detail, (("country_code", "U S/é"), ("period", "7"))).request(1)
+    assert request.path == "/tiktok/hashtag/U%20S%2F%C3%A9"
+    assert request.query == (("limit", "100"), ("page", "1"), ("period", "7"))
+    assert dict(request.params)["country_code"] == "U S/é"

@@ -189,7 +189,7 @@ def test_faults_of_all_vendor_files_are_told_at_once_with_the_nearest_names(vend
         ('kind = "cursor"', 'kind = "cursr"', "endpoints.cc_videos.pagination: input tag 'cursr' found using 'kind' "
          "does not match any of the expected tags: 'page', 'cursor'"),
         ('"/tiktok/creative-center/videos"', '"tiktok"', "endpoints.cc_videos.path: string should match pattern "
-         "'^/[A-Za-z0-9_/.-]*$', and 'tiktok' was met"),
+         "'^/[A-Za-z0-9_/.{}-]*$', and 'tiktok' was met"),
     ],
 )  # fmt: skip
 def test_a_fault_of_a_vendor_file_names_the_key_and_what_was_met(

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from scraper.core.budget import Balance, Scope, ScopeKind
 from scraper.core.catalogue import Charge, OutcomeKind
 from scraper.core.jobs import Account
 from scraper.io.state import SqlState
@@ -237,8 +238,31 @@ def test_a_slot_that_was_missed_is_renewed_without_counting_twice(tmp_path: Path
             await state.create_run(run_record("one"))
             taken = slot(await state.reserve("one", limits, board("US"), 1))
             clock.move(seconds=5)
-            renewed = await state.renew_slot(limits, taken.attempt_id)
+            renewed = slot(await state.renew_slot(limits, taken.attempt_id))
             after = slot(await state.reserve("one", limits, board("GB"), 1))
             return [renewed.starts_at, after.starts_at]
 
     assert asyncio.run(script()) == [NOON + timedelta(seconds=5), NOON + timedelta(seconds=65.25)]
+
+
+def test_a_slot_that_is_renewed_past_midnight_is_booked_on_the_day_on_which_it_is_sent(tmp_path: Path) -> None:
+    async def script() -> tuple[Balance, Balance, NoCredits]:
+        clock, limits = HandClock(), account(credits_per_day=8)
+        async with opened(tmp_path, clock) as state:
+            await state.note_accounts([limits])
+            await state.create_run(run_record("one"))
+            first = slot(await state.reserve("one", limits, board("us"), 1))
+            second = slot(await state.reserve("one", limits, board("gb"), 1))
+            clock.move(hours=12)
+            slot(await state.renew_slot(limits, first.attempt_id))
+            for country in ("jp", "de", "fr"):
+                slot(await state.reserve("one", limits, board(country), 1))
+            refused = await state.renew_slot(limits, second.attempt_id)
+            assert isinstance(refused, NoCredits)
+            (today,) = await state.account_balances(clock.now())
+            (yesterday,) = await state.account_balances(clock.now() - timedelta(hours=12))
+            return today.day_balance, yesterday.day_balance, refused
+
+    today, yesterday, refused = asyncio.run(script())
+    assert (today, yesterday) == (Balance(reserved=8), Balance(reserved=2))
+    assert refused.scope == Scope(ScopeKind.DAY, 8, Balance(reserved=8))

@@ -8,6 +8,7 @@ import errno
 import sqlite3
 import subprocess
 from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeVar
@@ -116,6 +117,21 @@ def test_what_the_console_says_is_the_months_sum_from_then_on(old_data: Path) ->
         assert await state.tell_used(ACCOUNT, 8) == 8 - 120
         (balance,) = await state.account_balances(NOW)
         assert balance.month_balance.committed == 8
+
+    with_state(old_data, use)
+
+
+def test_a_month_that_is_told_to_begin_on_another_day_holds_what_was_spent_since_that_day(old_data: Path) -> None:
+    late = replace(ACCOUNT.subscription, month_starts_on=2)
+    earlier = replace(ACCOUNT.subscription, month_starts_on=20)
+
+    async def use(state: SqlState) -> None:
+        await state.note_accounts([replace(ACCOUNT, subscription=late)])
+        (balance,) = await state.account_balances(NOW)
+        assert (balance.month, balance.month_balance) == ("2026-11-02", Balance())
+        await state.note_accounts([replace(ACCOUNT, subscription=earlier)])
+        (balance,) = await state.account_balances(NOW)
+        assert (balance.month, balance.month_balance) == ("2026-10-20", Balance(charged=8, unknown=8))
 
     with_state(old_data, use)
 

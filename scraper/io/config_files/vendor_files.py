@@ -40,11 +40,11 @@ from scraper.core.errors import ConfigurationError, Fault
 from scraper.core.subscriptions import Subscription
 from scraper.io.config_files.validation import FileModel, read_toml, validate
 
-Scalar = str | int
+Scalar = bool | str | int
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
 Credit = Annotated[int, Field(ge=0)]
 Positive = Annotated[int, Field(ge=1)]
-RoutePath = Annotated[str, Field(pattern=r"^/[A-Za-z0-9_/.-]*$")]
+RoutePath = Annotated[str, Field(pattern=r"^/[A-Za-z0-9_/.{}-]*$")]
 
 
 class SourceTable(FileModel):
@@ -317,7 +317,8 @@ def _charge_rule(table: ChargeTable, sources: Mapping[str, Source]) -> ChargeRul
 def _listed(value: Scalar | list[Scalar] | None) -> tuple[str, ...]:
     if value is None:
         return ()
-    return tuple(str(item) for item in (value if isinstance(value, list) else [value]))
+    values = value if isinstance(value, list) else [value]
+    return tuple(str(item).lower() if isinstance(item, bool) else str(item) for item in values)
 
 
 def _condition(table: ConditionTable) -> Condition:

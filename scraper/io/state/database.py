@@ -37,7 +37,6 @@ from scraper.ports import (
     RunRecord,
     RunTotals,
     Settlement,
-    Slot,
     SpooledPage,
     WalkRecord,
     Written,
@@ -173,7 +172,7 @@ class SqlState:
 
     async def note_accounts(self, known: Sequence[Account]) -> None:
         """The limits that these accounts have from now on."""
-        await self._writer.do(lambda connection: records.note_accounts(connection, known))
+        await self._writer.do(lambda connection: records.note_accounts(connection, known, self._now()))
 
     async def account_balances(self, now: datetime) -> Sequence[AccountBalance]:
         """Every account's day and month that hold this instant."""
@@ -192,7 +191,11 @@ class SqlState:
             lambda connection: ledger.reserve(connection, run_id, account, request, attempt, self._now(), self._process)
         )
 
-    async def renew_slot(self, account: Account, attempt_id: int) -> Slot:
+    async def paused_until(self, account: Account) -> datetime | None:
+        """Until when a 429 that any process met pauses the account."""
+        return await self._writer.do(lambda connection: ledger.paused_until(connection, account))
+
+    async def renew_slot(self, account: Account, attempt_id: int) -> Reserved:
         """Another slot for an attempt that missed its own, or that a pause has overtaken."""
         return await self._writer.do(lambda connection: ledger.renew_slot(connection, account, attempt_id, self._now()))
 

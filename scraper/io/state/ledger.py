@@ -175,11 +175,8 @@ def _next_slot(connection: Connection, account: Account, now: datetime, but: int
     if but is not None:
         slots = slots.where(requests.c.attempt_id != but)
     slots = slots.order_by(requests.c.slot_at.desc())
-    paused_until = connection.execute(
-        select(accounts.c.paused_until).where(accounts.c.account == account.id)
-    ).scalar_one()
     last = connection.execute(slots.limit(1)).scalar_one_or_none()
-    earliest = [now, *(moment for moment in (paused_until, last) if moment is not None)]
+    earliest = [now, *(moment for moment in (paused_until(connection, account), last) if moment is not None)]
     windows = (
         (account.subscription.requests_per_minute, MINUTE_WINDOW),
         (account.subscription.requests_per_second, SECOND_WINDOW),
@@ -193,11 +190,31 @@ def _next_slot(connection: Connection, account: Account, now: datetime, but: int
     return slot_at
 
 
-def renew_slot(connection: Connection, account: Account, attempt_id: int, now: datetime) -> Slot:
-    """A later slot for a reserved attempt. Its credits stay reserved on the day on which they were."""
+def renew_slot(connection: Connection, account: Account, attempt_id: int, now: datetime) -> Reserved:
+    """A later slot for a reserved attempt; one on another day or month is booked there, or refused there."""
     slot_at = _next_slot(connection, account, now, but=attempt_id)
-    connection.execute(update(requests).where(requests.c.attempt_id == attempt_id).values(slot_at=slot_at))
+    here = requests.c.attempt_id == attempt_id
+    row = connection.execute(select(requests).where(here)).one()
+    day, month = day_of(slot_at), month_of(slot_at, account.subscription.month_starts_on)
+    if (day, month) != (row.day, row.month):
+        names = scope_names(row.run_id, account.id, day, month)
+        add_to_balances(connection, _names_of(row), reserved=-row.reserved)
+        refusing = first_refusing(_scopes(connection, names, account), row.reserved)
+        if refusing is not None:
+            add_to_balances(connection, _names_of(row), reserved=row.reserved)  # for its caller to release
+            resets_at = _resets_at(refusing.kind, account, slot_at)
+            return NoCredits(refusing, resets_at, refusing.balance.reserved > 0)
+        add_to_balances(connection, names, reserved=row.reserved)
+    connection.execute(update(requests).where(here).values(slot_at=slot_at, day=day, month=month))
     return Slot(attempt_id, slot_at)
+
+
+def paused_until(connection: Connection, account: Account) -> datetime | None:
+    """Until when a 429 that any process met pauses the account."""
+    found: datetime | None = connection.execute(
+        select(accounts.c.paused_until).where(accounts.c.account == account.id)
+    ).scalar_one_or_none()
+    return found
 
 
 # --- settle -----------------------------------------------------------------------------------------------------------

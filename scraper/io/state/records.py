@@ -13,14 +13,14 @@ import zstandard
 from sqlalchemy import Connection, Row, and_, delete, func, insert, select, update
 
 from scraper.core.budget import ScopeKind
-from scraper.core.catalogue import OutcomeKind
+from scraper.core.catalogue import Charge, OutcomeKind
 from scraper.core.events import Ending, RunStatus
 from scraper.core.jobs import Account
 from scraper.core.pagination import PageFacts, Progress, WalkState, Why
 from scraper.core.requests import Walk
 from scraper.core.subscriptions import Subscription, day_of, month_of
-from scraper.io.state.ledger import balance_of, ensure, scope_names
-from scraper.io.state.schema import accounts, drains, pages, parts, requests, runs, walks
+from scraper.io.state.ledger import RESERVED, add_to_balances, balance_of, ensure, scope_names
+from scraper.io.state.schema import accounts, balances, drains, pages, parts, requests, runs, walks
 from scraper.ports import (
     AccountBalance,
     Drain,
@@ -162,13 +162,33 @@ def coverage(connection: Connection, run_id: str) -> list[WalkRecord]:
 # --- accounts ---------------------------------------------------------------------------------------------------------
 
 
-def note_accounts(connection: Connection, known: Sequence[Account]) -> None:
+def note_accounts(connection: Connection, known: Sequence[Account], now: datetime) -> None:
     """The limits of accounts, as text: what `status` shows balances against."""
     for account in known:
         ensure(connection, accounts, account=account.id)
         told = orjson.dumps(asdict(account.subscription), default=str).decode()
         here = accounts.c.account == account.id
         connection.execute(update(accounts).where(here).values(subscription=told))
+        _book_month(connection, account, now)
+
+
+def _book_month(connection: Connection, account: Account, now: datetime) -> None:
+    """Where the month is told to begin on another day, what was spent since that day belongs to it."""
+    month = month_of(now, account.subscription.month_starts_on)
+    scope = scope_names("", account.id, "", month)[ScopeKind.MONTH]
+    known = select(balances.c.scope).where(balances.c.kind == ScopeKind.MONTH.value, balances.c.scope == scope)
+    if connection.execute(known).one_or_none() is not None:
+        return
+    since = and_(requests.c.account == account.id, requests.c.day >= month)
+    connection.execute(update(requests).where(since).values(month=month))
+    spent = select(requests.c.charge, func.sum(requests.c.credits), func.sum(requests.c.reserved)).where(since)
+    sums = {
+        charge: reserved if charge == RESERVED else credits
+        for charge, credits, reserved in connection.execute(spent.group_by(requests.c.charge))
+        if charge != Charge.FREE.value
+    }
+    if sums:
+        add_to_balances(connection, {ScopeKind.MONTH: scope}, **sums)
 
 
 def _subscription(told: str) -> Subscription:
