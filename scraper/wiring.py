@@ -156,7 +156,7 @@ async def _world(
     job = order.job
     async with AsyncExitStack() as opened:
         access = _access(order, settings, sandbox)
-        state = await opened.enter_async_context(_state(settings))
+        state = await opened.enter_async_context(_state(settings, settings.kind))
         transport = HttpTransport(access, f"scraper/{scraper.__version__}")
         endpoints = {endpoint.full_name: endpoint for endpoint in order.catalogue.endpoints}
         yield World(
@@ -171,10 +171,10 @@ async def _world(
 
 
 @asynccontextmanager
-async def _state(settings: Settings) -> AsyncIterator[SqlState]:
+async def _state(settings: Settings, kind: str | None) -> AsyncIterator[SqlState]:
     from scraper.io.state import SqlState
 
-    state = SqlState(settings.data_directory, settings.clock.now, kind=settings.kind)
+    state = SqlState(settings.data_directory, settings.clock.now, kind=kind)
     try:
         yield state
     finally:
@@ -286,14 +286,15 @@ async def reconcile_job(
 
     From the vendors' billing events, unless the user says better: `assume` for every unknown attempt, `used` by vendor.
     """
+    from scraper.io.state import FILE_NAME
     from scraper.runs.reconcile import reconcile, tell_used
 
-    _data_is_there(settings)
+    _data_is_there(settings, FILE_NAME)
     job = order.job
     if unknown := [vendor for vendor in used if vendor not in job.accounts]:
         raise UsageError(f"job {job.name} has no account with {', '.join(unknown)}")
     async with AsyncExitStack() as opened:
-        state = await opened.enter_async_context(_state(settings))
+        state = await opened.enter_async_context(_state(settings, settings.kind))
         books = None
         if assume is None and not used and not settings.sandbox:
             from scraper.io.http_transport import HttpTransport
@@ -318,19 +319,21 @@ async def status_of(
     settings: Settings, run_id: str | None, limit: int
 ) -> tuple[list[tuple[RunRecord, RunTotals]], Sequence[AccountBalance], Sequence[WalkRecord]]:
     """The last runs, or one, with what they came to; every account's day and month; of one run every walk."""
-    _data_is_there(settings)
-    async with _state(settings) as state:
+    from scraper.io.state import FILE_NAME
+
+    _data_is_there(settings, FILE_NAME)
+    async with _state(settings, None) as state:
         found = await state.runs(limit) if run_id is None else [await state.run(run_id)]
         runs = [(run, await state.totals(run.run_id)) for run in found]
         coverage = await state.coverage(run_id) if run_id is not None else ()
         return runs, await state.account_balances(settings.clock.now()), coverage
 
 
-def _data_is_there(settings: Settings) -> None:
+def _data_is_there(settings: Settings, file: str = "") -> None:
     """Looking creates nothing: a mistyped directory is told of, not made."""
-    directory = settings.data_directory
-    if not directory.is_dir():
-        raise UsageError(f"there is no data directory {directory}: name it with --data, or run a job first.")
+    if not (settings.data_directory / file).exists():
+        where = settings.data_directory
+        raise UsageError(f"there is no data in {where}: name the directory with --data, or run a job first.")
 
 
 @contextmanager

@@ -201,7 +201,8 @@ def _facts(name: str, files: Sequence[Path]) -> TableFacts:
 
 
 def _damaged(place: Path, fault: Exception) -> str:
-    return f"{place} cannot be read: {_shortened(fault)}. Nothing was changed; `scraper check` names damaged files."
+    advice = "Nothing was changed; restore the file that it names from a backup."
+    return f"{place} cannot be read: {_shortened(fault)}. {advice}"
 
 
 def _shortened(fault: Exception) -> str:

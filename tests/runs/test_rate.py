@@ -54,7 +54,7 @@ params = {{ region = ["US", "GB", "JP", "DE", "FR", "BR", "IT", "ES"], order_by 
 
 @pytest.mark.parametrize("kind", ["sliding", "fixed", "token_bucket"])
 def test_a_vendor_turns_nothing_away_and_its_rate_is_used(tmp_path: Path, kind: RateWindow) -> None:
-    per_minute = 45  # Crawlora's plan "growth"
+    per_minute = 15  # Crawlora's plan "starter"
     vendor = on_moved_time(lambda loop: ten_minutes(loop, tmp_path, kind, per_minute))
     assert vendor.turned_away == 0
     # The first request goes alone, and the last ones are still on the way: one latency at either end is not the rate.

@@ -161,4 +161,4 @@ def _advice(fault: Exception) -> str:
         case OSError(errno=errno.EROFS | errno.EACCES | errno.EPERM):
             return "Make the data directory writable, or name another one with --data, and run the same command again."
         case _:
-            return "See to the disk, then run the same command again; `scraper check` names files that are damaged."
+            return "See to the disk, then run the same command again; a damaged file is restored from a backup."

@@ -32,13 +32,22 @@ class AccountTable(FileModel):
 
     name: JobName = Field(default="default", description="account's name, where you have several with one vendor")
     plan: str | None = Field(default=None, description="a plan of the vendor's file; default: its first")
-    credits_per_month: Annotated[int, Field(ge=0)] | None = Field(default=None, description="credits of a month")
-    credits_per_day: Annotated[int, Field(ge=0)] | None = Field(default=None, description="credits of a UTC day")
-    requests_per_minute: Positive | None = Field(default=None, description="requests that may start in 60 seconds")
-    requests_per_second: Positive | None = Field(default=None, description="requests that may start in a second")
+    credits_per_month: Annotated[int, Field(ge=0)] | None = Field(
+        default=None, description="credits of a month; default: the plan's"
+    )
+    credits_per_day: Annotated[int, Field(ge=0)] | None = Field(
+        default=None, description="credits of a UTC day; default: the plan's"
+    )
+    requests_per_minute: Positive | None = Field(
+        default=None, description="requests that may start in 60 seconds; default: the plan's"
+    )
+    requests_per_second: Positive | None = Field(
+        default=None, description="requests that may start in a second; default: the plan's"
+    )
     month_starts_on: Annotated[int, Field(ge=1, le=31)] = Field(default=1, description="UTC day on which credits renew")
     key_env: str | None = Field(
-        default=None, description="environment variable that holds the key, never the key itself"
+        default=None,
+        description="environment variable that holds the key, never the key itself; default: the vendor file's",
     )
     overage: bool = Field(default=False, description="true: credits past the plan are bought, up to max_overage_usd")
     max_overage_usd: str | None = Field(default=None, description='dollars a month that overage may cost: "5.00"')
@@ -59,8 +68,12 @@ class CrawlTable(FileModel):
     each: str | None = Field(
         default=None, description="parent crawl, by name: a walk for each distinct id that it finds"
     )
-    top: Positive | None = Field(default=None, description="only the best parents over all boards, by rank, then views")
-    top_per_board: Positive | None = Field(default=None, description="only the best parents of each board")
+    top: Positive | None = Field(
+        default=None, description="only the best parents over all boards, by rank, then views; default: all"
+    )
+    top_per_board: Positive | None = Field(
+        default=None, description="only the best parents of each board; default: all"
+    )
 
 
 class JobFile(FileModel):
@@ -68,7 +81,9 @@ class JobFile(FileModel):
 
     name: JobName = Field(description="the job's name; run ids carry it")
     budget: Positive = Field(description="credits that one run may spend, a hard ceiling")
-    max_age: str | None = Field(default=None, description='a complete walk younger than this is reused: "20h", "2d"')
+    max_age: str | None = Field(
+        default=None, description='a complete walk younger than this is reused: "20h", "2d"; default: never across runs'
+    )
     resume_within: str = Field(default="24h", description="an open run that began within this is gone on with")
     accounts: dict[str, AccountTable] = {}
     crawl: Annotated[list[CrawlTable], Field(min_length=1)]

@@ -52,8 +52,10 @@ BUSY_TIMEOUT_S = 30.0
 class SqlState:
     """Ledger, runs and spool in ``<data>/state.db``. Its files are readable by their owner only."""
 
-    def __init__(self, data: Path, now: Callable[[], datetime], *, kind: str, threaded: bool = True) -> None:
+    def __init__(self, data: Path, now: Callable[[], datetime], *, kind: str | None, threaded: bool = True) -> None:
         """Opens or creates the database; `kind` (``real`` or ``sandbox``) is the data directory's for ever.
+
+        ``None`` opens what is there, whichever it is: for looking.
 
         Not `threaded`, it writes in the caller's thread: for one whose clock stands still meanwhile.
         Raises StateError where the directory or the file cannot be used, UsageError where the kind is the other one.
@@ -331,12 +333,12 @@ def _begin(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 
-def _prepare(connection: Connection, path: Path, kind: str) -> None:
+def _prepare(connection: Connection, path: Path, kind: str | None) -> None:
     metadata.create_all(connection)
     known = dict(connection.execute(select(meta.c.key, meta.c.value)).all())
     if not known:
         connection.execute(
-            insert(meta), [{"key": "schema", "value": str(SCHEMA_VERSION)}, {"key": "kind", "value": kind}]
+            insert(meta), [{"key": "schema", "value": str(SCHEMA_VERSION)}, {"key": "kind", "value": kind or "real"}]
         )
         return
     if int(known["schema"]) > SCHEMA_VERSION:
@@ -344,7 +346,7 @@ def _prepare(connection: Connection, path: Path, kind: str) -> None:
             f"{path} was written by a newer scraper (schema {known['schema']}, this one knows {SCHEMA_VERSION}). "
             "Nothing was changed; install that version or a later one."
         )
-    if known["kind"] != kind:
+    if kind is not None and known["kind"] != kind:
         raise UsageError(
             f"{path.parent} holds {known['kind']} data and stays so: this would be a {kind} run. "
             "Name another directory with --data."

@@ -1,0 +1,344 @@
+"""What the README's generated blocks say, made from the live program."""
+
+from __future__ import annotations
+
+import json
+import re
+import tempfile
+from collections.abc import Iterable, Mapping, Sequence
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from scraper import wiring
+from scraper.cli.main import cli
+from scraper.cli.summaries import STATUS_WORDS
+from scraper.core.catalogue import Catalogue, Charge, CursorPagination, Endpoint, PagePagination, Vendor
+from scraper.core.errors import ScraperError
+from scraper.core.events import Ending, RunResult, RunStatus
+from scraper.core.planning import plan
+from scraper.core.subscriptions import Subscription
+from scraper.core.tables import COMMON_COLUMNS, PAGES_COLUMNS, PAGES_DESCRIPTION, PAGES_TABLE, PATH_COLUMNS
+from scraper.io.config_files.job_files import AccountTable, CrawlTable, JobFile
+from scraper.io.config_files.validation import FileModel
+from tests.docs.markdown import ROOT
+from tests.docs.place import said
+
+NOTHING = "–"
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    """A Markdown table."""
+    lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
+    lines += ["| " + " | ".join(str(cell).replace("|", "\\|") for cell in row) + " |" for row in rows]
+    return "\n".join(lines)
+
+
+def fenced(text: str, info: str = "text") -> str:
+    """Fenced code."""
+    return f"```{info}\n{text.rstrip()}\n```"
+
+
+def folded(title: str, text: str) -> str:
+    """Text that a reader unfolds."""
+    return f"<details><summary>{title}</summary>\n\n{text}\n\n</details>"
+
+
+# --- what it costs ----------------------------------------------------------------------------------------------------
+
+
+def prices() -> str:
+    """Every endpoint, and what a whole board of it costs."""
+    head = ["endpoint", "credits a request", "rows a request", "a whole board, usually", "at most", "table"]
+    return table(head, [_price(endpoint) for endpoint in _catalogue().endpoints])
+
+
+def _price(endpoint: Endpoint) -> list[str]:
+    size = endpoint.pagination.rows_per_page
+    usual = "no known end"
+    if endpoint.typical_total is not None:
+        requests = -(-endpoint.typical_total // size)
+        usual = f"{_rows(endpoint.typical_total)}: {_requests(requests)}, {requests * endpoint.cost} credits"
+    most = "no documented last page"
+    if isinstance(endpoint.pagination, PagePagination) and endpoint.pagination.max_page is not None:
+        last = endpoint.pagination.max_page
+        most = f"{_rows(last * size)}: {_requests(last)}, {last * endpoint.cost} credits"
+    assumed = " (assumed)" if isinstance(endpoint.pagination, CursorPagination) else ""
+    return [f"`{endpoint.full_name}`", str(endpoint.cost), f"{size}{assumed}", usual, most, f"`{endpoint.table}`"]
+
+
+def _rows(number: int) -> str:
+    return f"{number:,} rows"
+
+
+def _requests(number: int) -> str:
+    return f"{number} request{'s' if number != 1 else ''}"
+
+
+def plans() -> str:
+    """Every plan of every vendor; the first is the one that a job has when it states none."""
+    head = ["vendor", "plan", "a month", "credits a month", "credits a day", "requests", "1,000 credits more"]
+    rows: list[list[str]] = []
+    for vendor in _catalogue().vendors.values():
+        rows += [[vendor.name, *_plan(subscription)] for subscription in vendor.plans]
+    return table(head, rows)
+
+
+def _plan(terms: Subscription) -> list[str]:
+    rates = [
+        f"{rate:,} a {per}{' (assumed)' if f'requests_per_{per}' in terms.assumed else ''}"
+        for rate, per in ((terms.requests_per_minute, "minute"), (terms.requests_per_second, "second"))
+        if rate is not None
+    ]
+    return [
+        f"`{terms.name}`",
+        _dollars(terms.usd_per_month),
+        _number(terms.credits_per_month, "not known" if "credits_per_month" in terms.assumed else "no limit"),
+        _number(terms.credits_per_day, NOTHING),
+        ", ".join(rates),
+        _dollars(terms.overage_usd_per_1000),
+    ]
+
+
+def _dollars(amount: Decimal | None) -> str:
+    return NOTHING if amount is None else f"${amount:,}"
+
+
+def _number(value: int | None, none: str) -> str:
+    return none if value is None else f"{value:,}"
+
+
+def assumed() -> str:
+    """What no page of a vendor says and the program takes to be so."""
+    return "\n".join(f"- {line}" for vendor in _catalogue().vendors.values() for line in _assumed_of(vendor))
+
+
+def _assumed_of(vendor: Vendor) -> Iterable[str]:
+    for terms in vendor.plans:
+        for name in terms.assumed:
+            value = getattr(terms, name)
+            is_ = "nobody publishes it, so no limit is known" if value is None else f"{value}"
+            yield f"**{vendor.name}**, plan `{terms.name}`: `{name}` – {is_} (assumed). State yours in `[accounts]`."
+    answers = {"an empty list": vendor.charge.empty, "a 2xx that failed": vendor.charge.failed_2xx}
+    answers |= {"a refused or failed request": vendor.charge.refused}
+    presumed = [words for words, charge in answers.items() if charge is Charge.PRESUMED]
+    if presumed:
+        yield f"**{vendor.name}**: what {', '.join(presumed)} costs is not documented; it counts as charged (presumed)."
+    yield from _assumed_of_endpoints(vendor)
+    if vendor.billing_events is not None and vendor.billing_events.note:
+        yield f"**{vendor.name}**, billing events (`scraper reconcile`): {vendor.billing_events.note}"
+    for rule in vendor.error_rules:
+        if rule.note:
+            met = " or ".join(str(status) for status in rule.statuses) or "any status"
+            yield f"**{vendor.name}**, HTTP {met} → {rule.outcome.value.replace('_', ' ')}: {rule.note}"
+
+
+def _assumed_of_endpoints(vendor: Vendor) -> Iterable[str]:
+    for endpoint in vendor.endpoints:
+        if isinstance(endpoint.pagination, CursorPagination):
+            yield f"`{endpoint.full_name}`: {endpoint.pagination.rows_per_page} rows a page, from recorded answers."
+        if endpoint.typical_total is not None:
+            yield f"`{endpoint.full_name}`: {endpoint.typical_total} rows on a board, from recorded or example answers."
+        if endpoint.note:
+            yield f"`{endpoint.full_name}`: {endpoint.note}"
+
+
+# --- job files --------------------------------------------------------------------------------------------------------
+
+
+def settings() -> str:
+    """Every key of a job file."""
+    sections: tuple[tuple[str, type[FileModel]], ...] = (
+        ("The job itself", JobFile),
+        ("`[accounts.<vendor>]`", AccountTable),
+        ("`[[crawl]]`", CrawlTable),
+    )
+    parts = []
+    for title, model in sections:
+        rows = [
+            [f"`{key}`", type_words(model, key), default_words(model, key), meaning] for key, meaning in keys(model)
+        ]
+        parts.append(f"{title}\n\n{table(['key', 'value', 'default', 'meaning'], rows)}")
+    return "\n\n".join(parts)
+
+
+def keys(model: type[FileModel]) -> list[tuple[str, str]]:
+    """The keys that hold a value, with their meaning; tables of their own stand apart."""
+    described = [(field.alias or name, field.description) for name, field in model.model_fields.items()]
+    return [(key, meaning) for key, meaning in described if meaning is not None]
+
+
+def type_words(model: type[FileModel], key: str) -> str:
+    """A key's type in words."""
+    schema = model.model_json_schema()["properties"][key]
+    words = [_schema_words(option) for option in schema.get("anyOf", [schema]) if option.get("type") != "null"]
+    return " or ".join(words)
+
+
+def _schema_words(schema: Mapping[str, Any]) -> str:
+    match schema:
+        case {"enum": list(values)}:
+            return " or ".join(f'`"{value}"`' for value in values)
+        case {"type": "integer", "minimum": low, "maximum": high}:
+            return f"{low}–{high}"
+        case {"type": "integer", "minimum": low}:
+            return f"number ≥ {low}"
+        case {"type": "string", "pattern": _}:
+            return "name: a–z, 0–9, `-`, `_`"
+        case {"type": "string"}:
+            return "text"
+        case _:
+            return {"integer": "number", "boolean": "true or false", "object": "table"}.get(str(schema["type"]), "")
+
+
+def default_words(model: type[FileModel], key: str) -> str:
+    """A key's default as TOML has it, ``required``, or a dash where it has none."""
+    field = next(field for name, field in model.model_fields.items() if (field.alias or name) == key)
+    if field.is_required():
+        return "required"
+    return NOTHING if field.default in (None, {}) else f"`{json.dumps(field.default)}`"
+
+
+# --- commands and what they say ---------------------------------------------------------------------------------------
+
+
+def help_texts() -> str:
+    """``--help`` of the program and of every command."""
+    parts = [fenced(said(["--help"]).stdout)]
+    for name, command in cli.commands.items():
+        text = fenced(said([name, "--help"]).stdout)
+        parts.append(folded(f"<code>scraper {name}</code> – {command.get_short_help_str(80)}", text))
+    return "\n\n".join(parts)
+
+
+def exit_codes() -> str:
+    """Every exit code, in the words of ``scraper --help``."""
+    text = " ".join((cli.help or "").replace("\b", "").split())
+    found = re.search(r"Exit codes: (.*?)\.(?: |$)", text)
+    if found is None:
+        raise ValueError("scraper --help lists no exit codes")
+    words = {int(code): said for code, said in (entry.split(" ", 1) for entry in found[1].split(" · "))}
+    statuses = [status for status in RunStatus if status is not RunStatus.OPEN]
+    met = {status.exit_code for status in statuses} | {fault.exit_code for fault in _faults(ScraperError)}
+    if met - words.keys():
+        raise ValueError(f"scraper --help leaves out exit codes {met - words.keys()}")
+    rows = []
+    for code, said_ in words.items():
+        named = [f"`{status.value}` ({STATUS_WORDS[status]})" for status in statuses if status.exit_code == code]
+        rows.append([code, said_, "; ".join(named) or NOTHING])
+    return table(["exit code", "meaning", "`status` of the run"], sorted(rows, key=lambda row: int(str(row[0]))))
+
+
+def _faults(root: type[ScraperError]) -> Iterable[type[ScraperError]]:
+    yield root
+    for fault in root.__subclasses__():
+        yield from _faults(fault)
+
+
+def run_json() -> str:
+    """What ``scraper run --format json`` ends with, as an example."""
+    return fenced(
+        _object(
+            RunResult(
+                run_id="us-trends-20261121T021500Z-1f3a",
+                job="us-trends",
+                status=RunStatus.COMPLETE,
+                budget=800,
+                charged=512,
+                presumed=0,
+                unknown=0,
+                requests={Ending.OK: 64, Ending.RETRIED: 2},
+                reused=0,
+                walks={"complete": 26, "truncated": 0, "empty": 0, "failed": 0, "not_attempted": 0},
+                rows={"hashtags": 600, "posts": 1750},
+                elapsed_s=262.1,
+            ).to_json()
+        ),
+        "json",
+    )
+
+
+def plan_json() -> str:
+    """What ``scraper plan --format json`` says of the quickstart job."""
+    job, _ = wiring.load_job(ROOT / "configs" / "quickstart.toml")
+    return fenced(_object(plan(job).to_json()), "json")
+
+
+def _object(value: Mapping[str, Any]) -> str:
+    """JSON with a line for each key, and for each element of a list of objects."""
+    lines = []
+    for key, inner in value.items():
+        text = json.dumps(inner, ensure_ascii=False)
+        if isinstance(inner, list) and inner and all(isinstance(element, dict) for element in inner):
+            elements = ",\n".join(f"   {json.dumps(element, ensure_ascii=False)}" for element in inner)
+            text = f"[\n{elements}]"
+        lines.append(f" {json.dumps(key)}: {text}")
+    return "{\n" + ",\n".join(lines) + "}"
+
+
+# --- the archive ------------------------------------------------------------------------------------------------------
+
+
+def tables() -> str:
+    """Every table: what a row of it is, and its columns."""
+    selects = wiring.load_tables(None)
+    rows = [[f"`{select.name}`", select.description] for select in selects]
+    rows.append([f"`{PAGES_TABLE}`", PAGES_DESCRIPTION])
+    common = table(["column", "type", "meaning"], [[f"`{c.name}`", c.type, c.meaning] for c in COMMON_COLUMNS])
+    parts = [
+        table(["table", "one row is"], rows),
+        f"Columns that every typed table starts with:\n\n{common}",
+    ]
+    shared = {column.name for column in COMMON_COLUMNS}
+    of_pages = shared & {column.name for column in (*PATH_COLUMNS, *PAGES_COLUMNS)}
+    for name, known in [*((select.name, shared) for select in selects), (PAGES_TABLE, of_pages)]:
+        own = [column for column in _columns(name) if column[0] not in known]
+        shown = [[f"`{column}`", compact(type_), meaning] for column, type_, meaning in own]
+        title = f"<code>{name}</code>: {len(own)} columns of its own"
+        parts.append(folded(title, table(["column", "type", "meaning"], shown)))
+    return "\n\n".join(parts)
+
+
+def _columns(name: str) -> list[tuple[str, str, str]]:
+    with tempfile.TemporaryDirectory() as directory:
+        found = wiring.table_columns(wiring.Settings(data=Path(directory)), None, name)
+    return [(str(column["column"]), str(column["type"]), str(column["meaning"])) for column in found]
+
+
+def compact(type_: str) -> str:
+    """DuckDB's type with the fields of a STRUCT by name only: ``list of struct: id, title``."""
+    if type_.endswith("[]"):
+        return f"list of {compact(type_[:-2])}"
+    if type_.startswith("STRUCT("):
+        return f"struct: {', '.join(_field_names(type_.removeprefix('STRUCT(').removesuffix(')')))}"
+    return type_
+
+
+def _field_names(fields: str) -> list[str]:
+    names, depth, field = [], 0, ""
+    for character in f"{fields},":
+        if character == "," and depth == 0:
+            names.append(field.strip().split(" ")[0].strip('"'))
+            field = ""
+            continue
+        depth += {"(": 1, ")": -1}.get(character, 0)
+        field += character
+    return names
+
+
+def _catalogue() -> Catalogue:
+    return wiring.load_catalogue(None)
+
+
+BLOCKS = {
+    "prices": prices,
+    "plans": plans,
+    "assumed": assumed,
+    "settings": settings,
+    "help": help_texts,
+    "exit codes": exit_codes,
+    "run json": run_json,
+    "plan json": plan_json,
+    "tables": tables,
+}
+"""Name of a block → what it says."""

@@ -1,0 +1,75 @@
+"""README.md as this package reads it: marked blocks and fenced code.
+
+A *block* stands between ``<!-- generated: name -->`` (or ``<!-- command: name -->``) and ``<!-- end -->``, each on a
+line of its own. The info of *fenced code* says what is done with it here: ``sql`` and ``python`` are run, ``console``
+holds commands behind ``$`` with their output, ``bash`` holds commands that need a key or the network and are only
+parsed, ``toml`` that begins with ``# configs/…`` is that file.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+README = ROOT / "README.md"
+
+_BLOCK = re.compile(r"(<!-- (generated|command): ([^\n]+?) -->\n)(.*?)(<!-- end -->)", re.DOTALL)
+_FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+_JOB_PATH = re.compile(r"# (configs/[\w-]+\.toml)\n")
+
+
+@dataclass(frozen=True, slots=True)
+class Fence:
+    """One piece of fenced code."""
+
+    info: str
+    body: str
+    title: str
+    """The line of prose before it."""
+
+    @property
+    def commands(self) -> tuple[str, ...]:
+        """Of ``console``: what stands behind ``$``; of ``bash``: every line."""
+        lines = self.body.splitlines()
+        if self.info == "console":
+            return tuple(line[2:] for line in lines if line.startswith("$ "))
+        return tuple(line for line in lines if line and not line.startswith("#"))
+
+
+def readme() -> str:
+    """The text of README.md."""
+    return README.read_text(encoding="utf-8")
+
+
+def fences(text: str, info: str) -> tuple[Fence, ...]:
+    """The fenced code of one kind, in order."""
+    found = []
+    for match in _FENCE.finditer(text):
+        before = [line for line in text[: match.start()].splitlines() if line and not line.startswith("<!--")]
+        found.append(Fence(match[1], match[2], before[-1] if before else ""))
+    return tuple(fence for fence in found if fence.info == info)
+
+
+def job_files(text: str) -> dict[str, str]:
+    """``toml`` that names its file in its first line, by path."""
+    bodies = [fence.body for fence in fences(text, "toml")]
+    return {match[1]: body for body in bodies if (match := _JOB_PATH.match(body))}
+
+
+def blocks(text: str, kind: str) -> dict[str, str]:
+    """The marked blocks of one kind by name; of blocks of the same name, the last."""
+    return {match[3]: match[4] for match in _BLOCK.finditer(text) if match[2] == kind}
+
+
+def with_blocks(text: str, content: Callable[[str, str], str]) -> str:
+    """The text with every generated block's content replaced by ``content(name, what stands there)``."""
+
+    def replaced(match: re.Match[str]) -> str:
+        if match[2] != "generated":
+            return match[0]
+        return f"{match[1]}{content(match[3], match[4]).strip()}\n{match[5]}"
+
+    return _BLOCK.sub(replaced, text)

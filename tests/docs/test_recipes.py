@@ -1,0 +1,104 @@
+"""Every query and command of the README is run over an archive that a sandbox run has made."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import re
+import shlex
+import sys
+
+import click
+import duckdb
+import pytest
+
+from scraper.cli.main import cli
+from scraper.cli.output import Format, rows_of_reader, write_rows
+from tests.docs.markdown import README, ROOT, Fence, blocks, fences, readme
+from tests.docs.place import Place, said
+
+SQL = fences(readme(), "sql")
+PLAIN = [fence for fence in SQL if "read_parquet(" in fence.body]
+"""Of plain DuckDB: they name files, where the others name tables."""
+RECIPES = [fence for fence in SQL if fence not in PLAIN]
+PYTHON = fences(readme(), "python")
+COMMANDS = [
+    command
+    for info in ("console", "bash")
+    for fence in fences(readme(), info)
+    for command in fence.commands
+    if command.startswith("scraper ")
+]
+
+
+def _first_line(fence: Fence) -> str:
+    return fence.body.splitlines()[0]
+
+
+def test_there_are_recipes_to_run() -> None:
+    assert len(RECIPES) >= 12
+    assert PLAIN
+    assert PYTHON
+
+
+@pytest.fixture(scope="module")
+def plain(place: Place) -> duckdb.DuckDBPyConnection:
+    """DuckDB as an analyst starts it, after the README's own statements; nothing of ours is in it."""
+    connection = duckdb.connect()
+    with contextlib.chdir(place.analyst):
+        for fence in PLAIN:
+            connection.execute(fence.body).fetchall()
+    return connection
+
+
+@pytest.mark.parametrize("recipe", RECIPES, ids=lambda recipe: recipe.title)
+def test_a_recipe_answers_the_same_in_the_program_and_in_plain_duckdb(
+    place: Place, plain: duckdb.DuckDBPyConnection, recipe: Fence
+) -> None:
+    with contextlib.chdir(place.directory):
+        ours = said(["sql", "--sandbox", "--format", "ndjson", recipe.body])
+    assert (ours.exit_code, ours.stderr) == (0, "")
+    with contextlib.chdir(place.analyst):
+        theirs = io.StringIO()
+        answer = plain.sql(recipe.body)
+        assert answer is not None
+        write_rows(rows_of_reader(answer.to_arrow_reader()), Format.NDJSON, theirs)
+    assert ours.stdout == theirs.getvalue()
+    assert ours.stdout.count("\n") > 0, "a recipe that finds nothing shows nothing"
+
+
+@pytest.mark.parametrize("fence", PYTHON, ids=_first_line)
+def test_a_library_reads_a_table_with_no_options(
+    place: Place, fence: Fence, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with contextlib.chdir(place.analyst):
+        exec(compile(fence.body, "README.md", "exec"), {})  # noqa: S102 - the README's own code
+    assert "400" in capsys.readouterr().out.replace(",", "")  # rows of the quickstart's hashtags
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_command_has_only_options_that_the_program_knows(command: str) -> None:
+    name, *arguments = shlex.split(command, comments=True)[1:]
+    found = cli.commands[name]
+    with contextlib.suppress(click.exceptions.Exit):  # of --help
+        found.make_context(name, arguments)
+
+
+def test_the_two_commands_of_the_readme_are_single_lines() -> None:
+    commands = blocks(readme(), "command")
+    assert {name: len(fences(text, "bash")[0].commands) for name, text in commands.items()} == {"try": 1, "test": 1}
+
+
+def test_every_link_of_the_readme_leads_somewhere() -> None:
+    text = readme()
+    headings = re.findall(r"^#+ (.*)$", re.sub(r"^```.*?^```$", "", text, flags=re.DOTALL | re.MULTILINE), re.MULTILINE)
+    anchors = {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+    for target in re.findall(r"\]\(([^)\s]+)\)", text):
+        if target.startswith("#"):
+            assert target[1:] in anchors, target
+        elif "://" not in target:
+            assert (ROOT / target).exists(), target
+
+
+def test_the_readme_is_utf_8_without_a_path_of_any_machine() -> None:
+    assert not re.search(r"/(?:root|home|Users)/", README.read_text(encoding=sys.getdefaultencoding()))

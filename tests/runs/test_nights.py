@@ -1,0 +1,84 @@
+"""Thirty nights of a job whose budget never suffices: all of it is spent, left-overs first, and nothing starves."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from scraper.core.events import RunStatus
+from tests.runs.harness import Bench, Heard, on_bench
+
+NIGHTS = 30
+COUNTRIES = ("US", "GB", "JP", "DE", "FR", "BR", "MX")
+PRICE = 2
+BUDGET = 2 * PRICE + 1
+"""Two boards a night, and a credit that buys nothing."""
+ROUND = math.ceil(len(COUNTRIES) / (BUDGET // PRICE))
+"""Nights in which every board can be bought once."""
+LONGEST_WAIT = 2 * ROUND - 1
+"""Nights between two purchases of a board that comes first in one round and last in the next."""
+
+JOB = f"""
+[[crawl]]
+endpoint = "keyapi.hashtags"
+params = {{ region = {list(COUNTRIES)} }}
+max_pages = 1
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Night:
+    """What one night bought, in order."""
+
+    status: RunStatus
+    charged: int
+    bought: Sequence[str]
+
+
+async def nights(bench: Bench) -> list[Night]:
+    job, found = bench.write_job(JOB, budget=BUDGET), []
+    for _ in range(NIGHTS):
+        heard = Heard()
+        result = await bench.run(job, heard=heard)
+        labels = [dict(word.split("=") for word in each.label.split() if "=" in word) for each in heard.settled]
+        found.append(Night(result.status, result.charged, [label["region"] for label in labels]))
+        await bench.clock.sleep(86_400)
+    assert sum(night.charged for night in found) == bench.charged()
+    return found
+
+
+def test_each_night_spends_its_whole_budget_but_for_less_than_one_page(tmp_path: Path) -> None:
+    async def use(bench: Bench) -> None:
+        for night in await nights(bench):
+            assert night.status is RunStatus.BUDGET
+            assert BUDGET - PRICE < night.charged <= BUDGET
+
+    on_bench(tmp_path, use)
+
+
+def test_what_a_night_has_bought_waits_until_all_that_it_left_over_has_been_bought(tmp_path: Path) -> None:
+    async def use(bench: Bench) -> None:
+        every_night = await nights(bench)
+        for night, following in itertools.pairwise(every_night):
+            assert set(night.bought).isdisjoint(following.bought)
+
+    on_bench(tmp_path, use)
+
+
+# A bug: `records.left_over` calls left over whatever the *last* run did not buy, and that includes the boards which the
+# run before it bought. Two sets of boards then take turns for ever (US GB, JP DE, US GB, …) and the others are never
+# bought. What is left over has to be carried over runs: not bought since it was left over.
+@pytest.mark.xfail(reason="two runs' left-overs take turns, boards behind them starve", strict=True)
+def test_no_board_starves(tmp_path: Path) -> None:
+    async def use(bench: Bench) -> None:
+        every_night = await nights(bench)
+        for first in range(NIGHTS - LONGEST_WAIT + 1):
+            some = {board for night in every_night[first : first + LONGEST_WAIT] for board in night.bought}
+            assert some == set(COUNTRIES), f"nights {first + 1} to {first + LONGEST_WAIT} bought only {sorted(some)}"
+
+    on_bench(tmp_path, use)
