@@ -89,9 +89,9 @@ def test_a_damaged_file_is_an_archive_error(tmp_path: Path) -> None:
     archive(tmp_path).write(1, spool())
     for part in (tmp_path / "archive/videos").rglob("*.parquet"):
         part.write_bytes(b"no parquet at all")
-    with pytest.raises(ArchiveError, match="scraper check"):
+    with pytest.raises(ArchiveError, match="restore the file that it names from a backup"):
         open_archive(tmp_path, TABLES)
-    with pytest.raises(ArchiveError, match="scraper check"):
+    with pytest.raises(ArchiveError, match="restore the file that it names from a backup"):
         table_facts(tmp_path, ["videos"])
 
 
