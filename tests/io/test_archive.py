@@ -311,7 +311,7 @@ def test_a_damaged_pages_part_stops_a_rebuild_with_an_archive_error(tmp_path: Pa
     archive(tmp_path).write(1, crash_spool())
     for part in (tmp_path / "archive").rglob("*.parquet"):
         part.write_bytes(b"PAR1 cut short")
-    with pytest.raises(ArchiveError, match="scraper check"):
+    with pytest.raises(ArchiveError, match="restored from a backup"):
         archive(tmp_path).rebuild("hashtags")
 
 
