@@ -310,8 +310,8 @@ class State(Protocol):
     async def reusable_pages(self, walk: Walk, since: datetime) -> tuple[str, Mapping[str, PageFacts]] | None:
         """A whole complete walk that began after `since`, at least as deep: its run and its pages."""
 
-    async def leftovers(self, job: str) -> frozenset[str]:
-        """Ids of the walks that the job's last run did not complete for want of credits."""
+    async def leftovers(self, job: str) -> Sequence[str]:
+        """Ids of the walks that the job's last run did not complete for want of credits, stalest first."""
 
     async def cover(self, run_id: str, walks: Sequence[Progress], reused_from: Mapping[str, str]) -> None:
         """Writes down how far walks have come; `reused_from`: walk id → run whose pages were taken."""

@@ -1,7 +1,8 @@
 """Which request is next, by value. Fed with answers; knows no clock and no account.
 
 The same job and the same answers give the same order: a resumed run is a replay of what has landed, and then goes on.
-Value: walks that an earlier run left over; then priority; then breadth before depth; then crawls and parents in order.
+Value: walks that an earlier run left over; then priority; then breadth before depth; then the stalest of those left
+over; then crawls and parents in order.
 """
 
 from __future__ import annotations
@@ -10,7 +11,6 @@ import heapq
 import itertools
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from typing import TypeAlias
 
@@ -18,7 +18,7 @@ from scraper.core.jobs import Crawl
 from scraper.core.pagination import PageFacts, Progress, Record, WalkState, Why, start
 from scraper.core.requests import Params, Request, Walk
 
-_Value: TypeAlias = tuple[bool, int, int, tuple[int, int, int], str]
+_Value: TypeAlias = tuple[bool, int, int, int, tuple[int, int, int], str]
 
 UNRANKED = 1_000_000
 """Place of a parent whose record carries no rank: behind every board's ranks."""
@@ -27,10 +27,10 @@ UNRANKED = 1_000_000
 class Frontier:
     """All walks of a run, and the requests that may be sent now."""
 
-    def __init__(self, crawls: Sequence[Crawl], leftovers: AbstractSet[str] = frozenset()) -> None:
-        """`leftovers`: ids of the walks that the job's last run left over; they come first."""
+    def __init__(self, crawls: Sequence[Crawl], leftovers: Sequence[str] = ()) -> None:
+        """`leftovers`: ids of the walks that the job's last run left over, stalest first; they come before others."""
         self._crawls = list(crawls)
-        self._leftovers = leftovers
+        self._leftovers = {walk_id: place for place, walk_id in enumerate(leftovers)}
         self._walks: dict[str, Progress] = {}
         self._new: list[Walk] = []
         self._heaps: dict[str, list[tuple[_Value, int, Request]]] = defaultdict(list)
@@ -153,7 +153,8 @@ class Frontier:
 
     def _value(self, request: Request) -> _Value:
         walk = self._walks[request.walk.walk_id].walk
-        return not walk.leftover, -walk.priority, request.page, walk.order, request.key
+        stale = walk.leftover is None, -walk.priority, request.page, walk.leftover or 0
+        return *stale, walk.order, request.key
 
     def _closed_for(self, walk: Walk) -> Why | None:
         return self._closed.get(walk.endpoint.full_name) or self._closed.get(walk.endpoint.vendor)
@@ -182,7 +183,7 @@ class Frontier:
         if known is not None:
             self._widen(known, _merged(known.walk, walk, [each.name for each in self._crawls]))
             return
-        walk = replace(walk, leftover=walk.walk_id in self._leftovers)
+        walk = replace(walk, leftover=self._leftovers.get(walk.walk_id))
         progress, first = start(walk)
         self._walks[walk.walk_id] = progress
         self._open_parents[crawl.name] += 1

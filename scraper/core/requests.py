@@ -47,8 +47,8 @@ class Walk:
     priority: int = 1
     order: tuple[int, int, int] = (0, 0, 0)
     """Crawl, parent's place, combination: where all else is equal, the smaller goes first."""
-    leftover: bool = False
-    """An earlier run of the job ended before it was complete."""
+    leftover: int | None = None
+    """Its place among the walks that an earlier run of the job left over, stalest first; ``None``: none of them."""
     walk_id: str = field(init=False)
     """Hash of vendor, endpoint and parameters: 16 hex digits."""
 

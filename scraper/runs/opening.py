@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum, auto
@@ -32,7 +33,8 @@ class OpenedRun:
     budget: Credits
     started_at: datetime
     resumed: bool
-    leftovers: frozenset[str]
+    leftovers: Sequence[str]
+    """Ids of walks that the last run left over, stalest first."""
 
 
 async def open_run(
@@ -47,12 +49,12 @@ async def open_run(
     if last is not None and _is_gone_on_with(last, job, opening, now):
         await state.reopen_run(last.run_id, last.budget if ceiling is None else ceiling)
         budget = last.budget if ceiling is None else ceiling
-        return OpenedRun(last.run_id, budget, last.started_at, resumed=True, leftovers=frozenset())
+        return OpenedRun(last.run_id, budget, last.started_at, resumed=True, leftovers=())
     if opening is Opening.RESUME:
         raise UsageError(
             f"job {job.name} has no run to resume in this data directory: leave --resume out to begin one."
         )
-    leftovers = frozenset[str]()
+    leftovers: Sequence[str] = ()
     if last is not None:
         if not last.status.closes:
             await _close(last, state, now)

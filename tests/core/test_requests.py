@@ -47,7 +47,7 @@ def test_a_cursor_stands_in_the_parameters_only_where_a_page_handed_one_out() ->
 
 def test_the_depth_of_a_walk_does_not_change_what_it_is() -> None:
     walk = walk_of(C_HASHTAGS, country_code="US")
-    deeper = replace(walk, max_pages=5, crawls=("other",), priority=3, order=(1, 2, 3), leftover=True)
+    deeper = replace(walk, max_pages=5, crawls=("other",), priority=3, order=(1, 2, 3), leftover=0)
     assert (deeper.walk_id, deeper.request(1).key) == (walk.walk_id, walk.request(1).key)
 
 

@@ -8,8 +8,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import pytest
-
 from scraper.core.events import RunStatus
 from tests.runs.harness import Bench, Heard, on_bench
 
@@ -70,10 +68,6 @@ def test_what_a_night_has_bought_waits_until_all_that_it_left_over_has_been_boug
     on_bench(tmp_path, use)
 
 
-# A bug: `records.left_over` calls left over whatever the *last* run did not buy, and that includes the boards which the
-# run before it bought. Two sets of boards then take turns for ever (US GB, JP DE, US GB, …) and the others are never
-# bought. What is left over has to be carried over runs: not bought since it was left over.
-@pytest.mark.xfail(reason="two runs' left-overs take turns, boards behind them starve", strict=True)
 def test_no_board_starves(tmp_path: Path) -> None:
     async def use(bench: Bench) -> None:
         every_night = await nights(bench)

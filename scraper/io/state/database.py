@@ -241,12 +241,12 @@ class SqlState:
         """A whole complete walk that began after `since`, at least as deep: its run and its pages."""
         return await self._writer.do(lambda connection: records.reusable(connection, walk, since))
 
-    async def leftovers(self, job: str) -> frozenset[str]:
-        """Ids of the walks that the job's last run did not complete for want of credits."""
+    async def leftovers(self, job: str) -> Sequence[str]:
+        """Ids of the walks that the job's last run did not complete for want of credits, stalest first."""
 
-        def work(connection: Connection) -> frozenset[str]:
+        def work(connection: Connection) -> list[str]:
             last = records.latest_runs(connection, 1, job)
-            return records.left_over(connection, last[0].run_id) if last else frozenset()
+            return records.left_over(connection, last[0].run_id) if last else []
 
         return await self._writer.do(work)
 

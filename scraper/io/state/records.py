@@ -132,12 +132,21 @@ def reusable(connection: Connection, walk: Walk, since: datetime) -> tuple[str, 
     return None
 
 
-def left_over(connection: Connection, run_id: str) -> frozenset[str]:
-    """Walks of a run that wanted more credits than there were."""
+def left_over(connection: Connection, run_id: str) -> list[str]:
+    """Walks of a run that wanted more credits than there were; first those that were not bought for longest."""
+    bought = walks.alias("bought")
+    last = func.max(bought.c.snapshot_at)
     cut_short = and_(walks.c.state == WalkState.TRUNCATED.value, walks.c.why == Why.BUDGET.value)
     never_begun = and_(walks.c.state == WalkState.NOT_ATTEMPTED.value, walks.c.why != Why.REFUSED.value)
-    query = select(walks.c.walk_id).where(walks.c.run_id == run_id, cut_short | never_begun)
-    return frozenset(connection.execute(query).scalars())
+    query = (
+        select(walks.c.walk_id, last)
+        .outerjoin(bought, and_(bought.c.walk_id == walks.c.walk_id, bought.c.pages > 0))
+        .where(walks.c.run_id == run_id, cut_short | never_begun)
+        .group_by(walks.c.walk_id)
+    )
+    # Never bought comes before all that was; PostgreSQL and SQLite do not agree on where NULLs go, so Python sorts.
+    found = [(at is not None, at, walk_id) for walk_id, at in connection.execute(query)]
+    return [walk_id for _, _, walk_id in sorted(found, key=lambda row: (row[0], row[1] or 0, row[2]))]
 
 
 def coverage(connection: Connection, run_id: str) -> list[WalkRecord]:
