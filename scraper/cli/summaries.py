@@ -28,6 +28,7 @@ STATUS_WORDS: Final[Mapping[RunStatus, str]] = {
     RunStatus.QUOTA: "stopped at a limit of the account",
     RunStatus.REFUSED: "refused by the vendor",
     RunStatus.FAILED: "finished with failures",
+    RunStatus.UNREACHABLE: "a vendor could not be reached",
     RunStatus.ERROR: "stopped by a fault of archive or state",
     RunStatus.INTERRUPTED: "interrupted",
 }
@@ -37,6 +38,7 @@ STATUS_STYLES: Final[Mapping[RunStatus, str]] = {
     RunStatus.BUDGET: "yellow",
     RunStatus.QUOTA: "yellow",
     RunStatus.INTERRUPTED: "yellow",
+    RunStatus.UNREACHABLE: "red",
     RunStatus.REFUSED: "red",
     RunStatus.FAILED: "red",
     RunStatus.ERROR: "red",
@@ -49,7 +51,7 @@ _FIRST_QUERIES: Final[Mapping[str, str]] = {
     "posts": "SELECT created_at, description, stats.play_count FROM posts ORDER BY play_count DESC LIMIT 10",
 }
 _LABEL: Final = 11
-_COMMAND = re.compile(r"(?:Go on|Again|When that is put right): .*")
+_COMMAND = re.compile(r"(?:Go on|Once more for what is missing|When that is put right): .*")
 """The end of a result's message: what to type."""
 _IDENTIFIER = re.compile(r"[a-z_][a-z0-9_]*")
 
@@ -141,7 +143,8 @@ def _plan_fields(plan: Plan, job: Job) -> Iterable[tuple[str, str]]:
         fit = f"{count(plan.budget)} credits: does not fit, likely {count(likely - plan.budget)} short"
     yield "budget", fit
     requests = counted(plan.requests.likely, "request")
-    yield "credits", f"likely {count(plan.credits.likely)} in {requests}, never more than {count(plan.credits.high)}"
+    most = f"at most {count(plan.credits.high)} with each page bought once"
+    yield "credits", f"likely {count(plan.credits.likely)} in {requests}, {most}"
     for place, (table, rows) in enumerate(plan.rows.items()):
         yield "" if place else "rows", f"{harmless(table)} {_about(rows)}"
     yield "time", _time(plan)

@@ -21,12 +21,14 @@ class RunStatus(StrEnum):
     QUOTA = "quota"
     REFUSED = "refused"
     FAILED = "failed"
+    UNREACHABLE = "unreachable"
+    """No connection to a vendor: stays open, since nothing is known to be wrong with what was asked."""
     ERROR = "error"
     INTERRUPTED = "interrupted"
 
     @property
     def exit_code(self) -> int:
-        """0 complete · 3 budget or quota · 4 refused · 5 error · 6 failed · 130 interrupted."""
+        """0 complete · 3 budget or quota · 4 refused · 5 error · 6 failed or unreachable · 130 interrupted."""
         return _EXIT_CODES[self]
 
     @property
@@ -43,6 +45,7 @@ _EXIT_CODES = {
     RunStatus.REFUSED: 4,
     RunStatus.ERROR: 5,
     RunStatus.FAILED: 6,
+    RunStatus.UNREACHABLE: 6,
     RunStatus.INTERRUPTED: 130,
 }
 

@@ -1,8 +1,8 @@
 """Which request is next, by value. Fed with answers; knows no clock and no account.
 
 The same job and the same answers give the same order: a resumed run is a replay of what has landed, and then goes on.
-Value: walks that an earlier run left over; then priority; then breadth before depth; then the stalest of those left
-over; then crawls and parents in order.
+Value: walks that an earlier run left over; then priority; then breadth before depth, but for those left
+over, which are made whole one after the other, stalest first; then crawls and parents in order.
 """
 
 from __future__ import annotations
@@ -41,6 +41,7 @@ class Frontier:
         self._pushes = itertools.count()
         self._ended: set[str] = set()
         self._records: dict[str, list[Record]] = defaultdict(list)
+        self._picked_from = {crawl.each for crawl in crawls if crawl.top is not None or crawl.top_per_board is not None}
         self._open_parents: Counter[str] = Counter()
         for index, crawl in enumerate(crawls):
             if crawl.each is None:
@@ -141,6 +142,10 @@ class Frontier:
             self._settle(progress)
         return True
 
+    def is_closed(self, request: Request) -> bool:
+        """Whether its endpoint or its vendor has been closed since it was taken."""
+        return self._closed_for(request.walk) is not None
+
     def give_up(self, why: Why) -> None:
         """The run ends here: what is open is cut short, what was not begun is not attempted.
 
@@ -153,8 +158,9 @@ class Frontier:
 
     def _value(self, request: Request) -> _Value:
         walk = self._walks[request.walk.walk_id].walk
-        stale = walk.leftover is None, -walk.priority, request.page, walk.leftover or 0
-        return *stale, walk.order, request.key
+        if walk.leftover is not None:  # depth before breadth: a walk that was cut short is to be whole at last
+            return False, -walk.priority, walk.leftover, request.page, walk.order, request.key
+        return True, -walk.priority, request.page, 0, walk.order, request.key
 
     def _closed_for(self, walk: Walk) -> Why | None:
         return self._closed.get(walk.endpoint.full_name) or self._closed.get(walk.endpoint.vendor)
@@ -230,7 +236,8 @@ class Frontier:
 
     def _feed(self, walk: Walk, found: Sequence[Record]) -> None:
         """Children that want every parent begin as soon as a page names them; the others wait for whole boards."""
-        self._records[walk.walk_id].extend(found)
+        if self._picked_from.intersection(walk.crawls):
+            self._records[walk.walk_id].extend(found)
         for name in walk.crawls:
             for index, child in self._children_of(name):
                 if child.top is None and child.top_per_board is None:

@@ -48,6 +48,8 @@ class Why(StrEnum):
     """Also a quota: pages were bought, and then no more might be."""
     REQUEST_FAILED = "request_failed"
     INTERRUPTED = "interrupted"
+    UNREACHABLE = "unreachable"
+    """No connection to the vendor: nothing was refused, and nothing more could be asked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,6 +222,7 @@ class _Walked:
     def _end(self, why: Why) -> None:
         """Closes the walk: the state follows from why it ended and from what it holds."""
         self.why = self._failed or why
+        self._seen.clear()
         if self._failed:
             refused = self._failed is Why.REFUSED and self.pages > 0
             self.state = WalkState.TRUNCATED if refused else WalkState.FAILED

@@ -267,6 +267,11 @@ def _warnings(job: Job, crawls: list[CrawlPlan], credits: Range) -> list[str]:
     for crawl in job.crawls:
         if isinstance(crawl.endpoint.pagination, CursorPagination) and crawl.page_limit is None:
             warnings.append(f"{crawl.name}: a cursor has no known end; max_items or max_pages would bound it")
+        walk = pages_of_a_walk(crawl)[0].likely * crawl.endpoint.cost
+        if walk > job.budget:
+            warnings.append(
+                f"{crawl.name}: one walk likely costs {walk} credits: with this budget none is ever complete"
+            )
         if crawl.endpoint.note:
             warnings.append(f"{crawl.endpoint.full_name}: {crawl.endpoint.note}")
     for crawl_plan in crawls:

@@ -16,8 +16,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 
-from scraper.core.catalogue import Endpoint
-
 
 @dataclass(frozen=True, slots=True)
 class Column:
@@ -128,25 +126,7 @@ def over_no_pages(table: TableSelect) -> str:
     return f"WITH pages AS ({empty_relation(SELECT_INPUT)}) SELECT * FROM ({bare_sql(table.sql)})"  # noqa: S608
 
 
-def derivation_hash(table: TableSelect, endpoints: Iterable[Endpoint]) -> str:
-    """What a part of the table depends on beside its pages: the SELECT, and where the records stand that feed it.
-
-    A corrected path in a vendor's file thus rebuilds the table as a changed SELECT does.
-    """
-    feeds = sorted(
-        (endpoint.full_name, endpoint.records.path, endpoint.records.nested_in or "", _parent_name(endpoint))
-        for endpoint in endpoints
-        if endpoint.table == table.name
-    )
-    return _digest(repr((table.hash, feeds)))
-
-
 PAGES_HASH = sha256(empty_relation(PAGES_COLUMNS).encode()).hexdigest()[:16]
-
-
-def _parent_name(endpoint: Endpoint) -> str:
-    parent = endpoint.parent_parameter
-    return parent.name if parent else ""
 
 
 def _digest(text: str) -> str:

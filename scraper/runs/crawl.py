@@ -171,6 +171,9 @@ class Crawl:
 
     async def _attempt(self, request: Request, account: Account) -> bool:
         """One attempt; whether the request is dealt with."""
+        if self.frontier.is_closed(request):
+            self.frontier.give_back(request)
+            return True
         attempt = self._attempts[request.key] + 1
         reserved = await self._world.state.reserve(self._run.run_id, account, request, attempt)
         match reserved:
@@ -274,9 +277,14 @@ class Crawl:
     ) -> bool:
         outcome = settlement.outcome
         match decision:
+            case Retry(wait_s) if wait_s > LONGEST_WAIT_S:
+                self.frontier.give_back(request)
+                until = settlement.settled_at + timedelta(seconds=wait_s)
+                self._close_for_quota(account, until, f"it asks to wait {wait_s:.0f} s ({outcome.detail})")
+                return True
             case Retry(wait_s):
                 self._world.listener.hear(Waiting(account.vendor, wait_s, outcome.detail or outcome.kind.value))
-                if wait_s <= LONGEST_WAIT_S and not await self._unless_stopped(self._world.clock.sleep(wait_s)):
+                if not await self._unless_stopped(self._world.clock.sleep(wait_s)):
                     self.frontier.give_back(request)
                     return True
                 return False
@@ -299,12 +307,17 @@ class Crawl:
                 self.ends.failures.append(said)
             case Reach.ENDPOINT:
                 self.frontier.fail(request, Why.REFUSED)
-                self._close_refused(endpoint.full_name, refusal_sentence(endpoint, account, outcome))
+                sentence = refusal_sentence(endpoint, account, outcome)
+                if outcome.kind is OutcomeKind.GONE:
+                    if self._close_for_now(endpoint.full_name, sentence, Why.REFUSED):
+                        self.ends.failures.append(sentence)
+                else:
+                    self._close_refused(endpoint.full_name, sentence)
             case Reach.ACCOUNT if outcome.kind is OutcomeKind.NOT_SENT:
-                self.frontier.fail(request, Why.REQUEST_FAILED)
-                self.frontier.close(account.vendor, Why.REFUSED)
-                self.ends.unreachable.append(f"{account.vendor} cannot be reached ({outcome.detail})")
-                self._world.listener.hear(Stopped(account.vendor, self.ends.unreachable[-1]))
+                self.frontier.give_back(request)
+                sentence = f"{account.vendor} cannot be reached ({outcome.detail})"
+                if self._close_for_now(account.vendor, sentence, Why.UNREACHABLE):
+                    self.ends.unreachable.append(sentence)
             case Reach.ACCOUNT:
                 self.frontier.fail(request, Why.REFUSED)
                 self._close_refused(account.vendor, refusal_sentence(endpoint, account, outcome))
@@ -335,9 +348,9 @@ class Crawl:
         if self._close_for_now(account.vendor, sentence):
             self.ends.quotas.append((sentence, until))
 
-    def _close_for_now(self, vendor: str, sentence: str) -> bool:
+    def _close_for_now(self, vendor: str, sentence: str, why: Why = Why.BUDGET) -> bool:
         """Sends nothing more there; False where that was so already, as for all but the first of what is in flight."""
-        if not self.frontier.close(vendor, Why.BUDGET):
+        if not self.frontier.close(vendor, why):
             return False
         self._world.listener.hear(Stopped(vendor, sentence))
         return True

@@ -46,7 +46,8 @@ class Ends:
             (bool(self.refused), RunStatus.REFUSED),
             (bool(self.quotas), RunStatus.QUOTA),
             (self.budget is not None, RunStatus.BUDGET),
-            (bool(self.failures or self.unreachable or guarded), RunStatus.FAILED),
+            (bool(self.unreachable), RunStatus.UNREACHABLE),
+            (bool(self.failures or guarded), RunStatus.FAILED),
         )
         return next((status for holds, status in in_order if holds), RunStatus.COMPLETE)
 
@@ -139,9 +140,11 @@ def _message(status: RunStatus, job: Job, run: OpenedRun, ends: Ends, totals: Ru
             return f"{'; '.join(ends.refused)}. {kept}. When that is put right: {command}"
         case RunStatus.INTERRUPTED:
             return f"interrupted. {kept}. {go_on}"
+        case RunStatus.UNREACHABLE:
+            return f"{'; '.join(ends.unreachable)}. {kept}. {go_on}"
         case RunStatus.FAILED:
-            met = "; ".join(ends.unreachable) or f"{len(ends.failures)} requests failed or a guard stopped a walk"
-            return f"{met}. {kept}. Again: {command}"
+            met = "; ".join(ends.failures[:MOST_NAMED]) or "a guard stopped a walk"
+            return f"{met}. {kept}. Once more for what is missing: {command} --resume; for all of it: {command}"
         case RunStatus.ERROR:
             return f"{ends.storage} {go_on}"
         case RunStatus.COMPLETE | RunStatus.OPEN:
@@ -149,7 +152,7 @@ def _message(status: RunStatus, job: Job, run: OpenedRun, ends: Ends, totals: Ru
 
 
 def _warnings(ends: Ends, frontier: Frontier, totals: RunTotals) -> tuple[str, ...]:
-    warnings = list(ends.failures[:MOST_NAMED])
+    warnings = []
     if len(ends.failures) > MOST_NAMED:
         warnings.append(f"and {len(ends.failures) - MOST_NAMED} more requests failed: scraper status names the walks")
     whys = Counter((progress.walk.endpoint.full_name, progress.why) for progress in frontier.walks.values())

@@ -38,7 +38,7 @@ def test_a_plan_at_80_columns() -> None:
                   3–23      3–90   24–720  0–4,800
 
     budget     800 credits: fits, likely 296 left
-    credits    likely 504 in 63 requests, never more than 720
+    credits    likely 504 in 63 requests, at most 720 with each page bought once
     rows       hashtags about 300 (0–3,000)
                posts about 1,800 (0–1,800)
     time       about 4 min 9 s at the plan's rate (9 s – 5 min 57 s)
@@ -68,8 +68,9 @@ def test_a_plan_at_40_columns() -> None:
 
     budget     800 credits: fits, likely 296
                left
-    credits    likely 504 in 63 requests,
-               never more than 720
+    credits    likely 504 in 63 requests, at
+               most 720 with each page
+               bought once
     rows       hashtags about 300 (0–3,000)
                posts about 1,800 (0–1,800)
     time       about 4 min 9 s at the plan's
@@ -87,7 +88,7 @@ def test_a_plan_that_does_not_fit_says_by_how_much_and_what_is_dropped() -> None
     lines = shown_plan(replace(short, days=3, overage_usd=Decimal("1.5"))).splitlines()
     assert [line for line in lines if line.startswith(("budget", "credits  ", "dropped", "days", "overage"))] == [
         "budget     200 credits: does not fit, likely 304 short",
-        "credits    likely 200 in 25 requests, never more than 200",
+        "credits    likely 200 in 25 requests, at most 200 with each page bought once",
         "days       3 UTC days under the daily cap",
         "overage    $1.50 past the month's credits, with none of them used yet",
         "dropped    posts: about 38 of 60 requests",

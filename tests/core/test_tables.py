@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import duckdb
 import pytest
 
-from scraper.core.catalogue import Records
 from scraper.core.tables import (
     COMMON_COLUMNS,
     PATH_COLUMNS,
     TableSelect,
     bare_sql,
-    derivation_hash,
     over_no_pages,
     table_select,
 )
-from tests.io.archive_fixtures import ENDPOINTS, TABLES
+from tests.io.archive_fixtures import TABLES
 
 TEXT = """-- Things on a list.
 -- One row each.
@@ -56,14 +52,6 @@ def test_a_comment_or_spacing_does_not_change_the_hash_and_anything_else_does() 
     assert table_select("things", TEXT.replace("how many", "number of").replace("  ", "\t")).hash == table.hash
     assert table_select("things", TEXT.replace("a.x AS", "a.y AS")).hash != table.hash
     assert table_select("things", TEXT.replace("s -- no", "s  -- no")).hash != table.hash
-
-
-def test_a_corrected_records_path_rebuilds_the_table_that_it_feeds_and_no_other() -> None:
-    moved = replace(ENDPOINTS["keyapi.videos"], records=Records("data.items", "item_id"))
-    changed = [moved if known.full_name == "keyapi.videos" else known for known in ENDPOINTS.values()]
-    for table in TABLES:
-        same = derivation_hash(table, ENDPOINTS.values()) == derivation_hash(table, changed)
-        assert same is (table.name != "videos")
 
 
 @pytest.mark.parametrize("table", TABLES, ids=lambda table: table.name)

@@ -381,6 +381,15 @@ def test_a_new_column_comes_from_the_pages_that_are_there(tmp_path: Path) -> Non
     ]
 
 
+def test_a_rebuild_leaves_rows_alone_of_an_endpoint_that_only_another_directory_knows(tmp_path: Path) -> None:
+    archive(tmp_path).write(1, spool())
+    before = rows(tmp_path, "hashtags")
+    ours = {name: known for name, known in ENDPOINTS.items() if known.vendor == "keyapi"}
+    wider = [replace(table, sql=table.sql + " ", hash="changed") for table in TABLES]
+    ParquetArchive(tmp_path, wider, ours).rebuild("hashtags")
+    assert rows(tmp_path, "hashtags") == before
+
+
 def test_a_rebuild_removes_parts_whose_pages_are_gone(tmp_path: Path) -> None:
     archive(tmp_path).write(1, spool())
     for part in (tmp_path / "archive/pages/vendor=keyapi").rglob("*.parquet"):

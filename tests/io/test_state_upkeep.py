@@ -132,6 +132,11 @@ def test_a_month_that_is_told_to_begin_on_another_day_holds_what_was_spent_since
         await state.note_accounts([replace(ACCOUNT, subscription=earlier)])
         (balance,) = await state.account_balances(NOW)
         assert (balance.month, balance.month_balance) == ("2026-10-20", Balance(charged=8, unknown=8))
+        await state.tell_used(replace(ACCOUNT, subscription=earlier), 20)
+        await state.note_accounts([replace(ACCOUNT, subscription=late)])
+        await state.note_accounts([replace(ACCOUNT, subscription=earlier)])
+        (balance,) = await state.account_balances(NOW)
+        assert balance.month_balance == Balance(charged=8, unknown=8, adjusted=4)
 
     with_state(old_data, use)
 

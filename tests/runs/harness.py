@@ -112,6 +112,8 @@ class Bench:
     hits: collections.Counter[str] = field(default_factory=collections.Counter)
     """Requests that reached the sandbox, by path and query."""
     clock: HurriedClock = field(default_factory=HurriedClock)
+    unreachable: frozenset[str] = frozenset()
+    """Vendors at whose address nobody listens."""
 
     @property
     def data(self) -> Path:
@@ -126,7 +128,7 @@ class Bench:
     @property
     def settings(self) -> wiring.Settings:
         environment = {f"{vendor.upper()}_API_KEY": key for vendor, key in self.keys.items()}
-        urls = wiring.sandbox_urls(self.url)
+        urls = wiring.sandbox_urls(self.url) | dict.fromkeys(self.unreachable, "http://127.0.0.1:9")
         return wiring.Settings(data=self.data, vendor_urls=urls, environment=environment, clock=self.clock)
 
     async def run(

@@ -229,7 +229,7 @@ def test_a_vendor_that_is_not_there_costs_nothing_and_is_named(tmp_path: Path) -
     async def use(bench: Bench) -> None:
         bench.url = "http://127.0.0.1:9"
         result = await bench.run(bench.write_job(text))
-        assert result.status is RunStatus.FAILED
+        assert result.status is RunStatus.UNREACHABLE
         assert result.status.exit_code == 6
         assert (result.charged, result.unknown, result.sent) == (0, 0, 0)
         assert "crawlora cannot be reached (no connection to 127.0.0.1:9" in result.message

@@ -127,9 +127,53 @@ def test_a_request_that_is_never_answered_well_is_given_up_and_named(tmp_path: P
         assert result.status is RunStatus.FAILED
         assert result.walks == {"complete": 2, "truncated": 0, "empty": 0, "failed": 1, "not_attempted": 0}
         assert result.requests[Ending.FAILED] == 1
-        assert any("country_code=JP" in warning and "HTTP 502" in warning for warning in result.warnings)
+        assert "country_code=JP" in result.message
+        assert "HTTP 502" in result.message
 
     on_bench(tmp_path, use, fault=japan_is_broken)
+
+
+def test_a_vendor_that_cannot_be_reached_leaves_the_run_open_and_nothing_is_bought_twice(tmp_path: Path) -> None:
+    async def use(bench: Bench) -> None:
+        job = bench.write_job(ALL_FIVE)
+        bench.unreachable = frozenset({"keyapi"})
+        outage = await bench.run(job)
+        assert outage.status is RunStatus.UNREACHABLE
+        assert outage.message.count("keyapi cannot be reached") == 1
+        assert outage.message.endswith("Go on: scraper run night.toml")
+        assert (outage.walks["failed"], outage.walks["complete"]) == (0, 3)
+        bench.unreachable = frozenset()
+        again = await bench.run(job)
+        assert (again.status, again.run_id) == (RunStatus.COMPLETE, outage.run_id)
+        assert set(bench.hits.values()) == {1}
+        assert again.charged == bench.charged()
+
+    on_bench(tmp_path, use)
+
+
+@pytest.mark.parametrize("status", [429, 503])
+def test_a_vendor_that_asks_for_an_hour_is_not_asked_again_before(tmp_path: Path, status: int) -> None:
+    async def use(bench: Bench) -> None:
+        result = await bench.run(bench.write_job(BOARDS))
+        assert result.status is RunStatus.QUOTA
+        assert sum(bench.hits.values()) == 1
+        assert result.next_at is not None
+
+    on_bench(tmp_path, use, fault=answer(status, "{}", **{"Retry-After": "3600"}))
+
+
+def test_an_account_that_the_vendor_closed_is_open_again_under_another_plan(tmp_path: Path) -> None:
+    closing = answer(402, "{}")
+    accounts = "[accounts.crawlora]\nrequests_per_minute = 60000\nplan = "
+
+    async def use(bench: Bench) -> None:
+        job = bench.write_job(BOARDS, accounts=accounts + '"starter"\n')
+        assert (await bench.run(job)).status is RunStatus.QUOTA
+        assert (await bench.run(job)).sent == 1
+        bench.write_job(BOARDS, accounts=accounts + '"pro"\n')
+        assert (await bench.run(job)).status is RunStatus.COMPLETE
+
+    on_bench(tmp_path, use, fault=first(1, closing))
 
 
 def test_an_endpoint_that_is_gone_is_asked_once_and_the_others_go_on(tmp_path: Path) -> None:
@@ -138,7 +182,7 @@ def test_an_endpoint_that_is_gone_is_asked_once_and_the_others_go_on(tmp_path: P
 
     async def use(bench: Bench) -> None:
         result = await bench.run(bench.write_job(ALL_FIVE))
-        assert result.status is RunStatus.REFUSED
+        assert result.status is RunStatus.FAILED
         assert "crawlora.hashtags is gone at the vendor" in result.message
         assert sum("popular-trend/hashtag" in path for path in bench.hits) == 1
         assert result.rows["creators"] > 0

@@ -328,5 +328,5 @@ class LedgerAndFrontier(RuleBasedStateMachine):
 
 TestInAnyOrderOfAnswersCrashesAndResumes = LedgerAndFrontier.TestCase
 TestInAnyOrderOfAnswersCrashesAndResumes.settings = settings(
-    max_examples=60, stateful_step_count=40, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+    max_examples=40, stateful_step_count=30, deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )

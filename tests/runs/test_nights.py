@@ -50,18 +50,14 @@ async def nights(bench: Bench) -> list[Night]:
     return found
 
 
-def test_each_night_spends_its_whole_budget_but_for_less_than_one_page(tmp_path: Path) -> None:
-    async def use(bench: Bench) -> None:
-        for night in await nights(bench):
-            assert night.status is RunStatus.BUDGET
-            assert BUDGET - PRICE < night.charged <= BUDGET
-
-    on_bench(tmp_path, use)
-
-
-def test_what_a_night_has_bought_waits_until_all_that_it_left_over_has_been_bought(tmp_path: Path) -> None:
+def test_each_night_spends_its_budget_to_the_last_page_and_first_on_what_the_night_before_left_over(
+    tmp_path: Path,
+) -> None:
     async def use(bench: Bench) -> None:
         every_night = await nights(bench)
+        for night in every_night:
+            assert night.status is RunStatus.BUDGET
+            assert BUDGET - PRICE < night.charged <= BUDGET
         for night, following in itertools.pairwise(every_night):
             assert set(night.bought).isdisjoint(following.bought)
 
@@ -74,5 +70,21 @@ def test_no_board_starves(tmp_path: Path) -> None:
         for first in range(NIGHTS - LONGEST_WAIT + 1):
             some = {board for night in every_night[first : first + LONGEST_WAIT] for board in night.bought}
             assert some == set(COUNTRIES), f"nights {first + 1} to {first + LONGEST_WAIT} bought only {sorted(some)}"
+
+    on_bench(tmp_path, use)
+
+
+def test_boards_of_several_pages_are_made_whole_one_after_the_other(tmp_path: Path) -> None:
+    """Five boards of three pages, four pages a night: breadth first for ever would complete none of them."""
+    boards = ("US", "GB", "JP", "DE", "FR")
+    text = JOB.replace(str(list(COUNTRIES)), str(list(boards))).replace("max_pages = 1", "max_pages = 3")
+
+    async def use(bench: Bench) -> None:
+        job = bench.write_job(text, budget=4 * PRICE)
+        for _ in range(2 * len(boards) + 1):
+            await bench.run(job)
+            await bench.clock.sleep(86_400)
+        whole = bench.rows("SELECT country, count(DISTINCT run_id) FROM hashtags WHERE page = 3 GROUP BY country")
+        assert {country for country, _ in whole} == set(boards)
 
     on_bench(tmp_path, use)

@@ -18,6 +18,9 @@ from scraper.cli.options import (
 )
 from scraper.core.errors import UsageError
 
+STILL_UNKNOWN = 6
+"""Exit code where something is still unknown afterwards."""
+
 
 def _used(_context: click.Context, _option: click.Parameter, values: tuple[str, ...]) -> Mapping[str, int]:
     used = {}
@@ -54,7 +57,7 @@ def reconcile(
     vendor_urls: Mapping[str, str],
     format_name: str | None,
     output: Path | None,
-) -> None:
+) -> int:
     """Settle what is unknown in the ledger.
 
     Requests that were sent and never answered count as charged until this is asked for. Without options the vendor's
@@ -74,12 +77,14 @@ def reconcile(
     charge = None if assume is None else Charge(assume)
     done = asyncio.run(wiring.reconcile_job(order, settings, assume=charge, used=used))
     objects = [account.to_json() for account in done]
+    exit_code = STILL_UNKNOWN if any(account.still_unknown for account in done) else 0
     with opened(output) as stream:
         if Format(format_name or default_format(stream)) is Format.JSON:
             write_object(objects, stream)
-            return
+            return exit_code
         columns = ("account", "charged", "free", "still_unknown", "adjusted")
         write_rows(rows_of_objects(objects, columns), Format.TABLE, stream)
     for account in done:
         if account.message:
             click.echo(f"{account.account}: {account.message}", err=True)
+    return exit_code

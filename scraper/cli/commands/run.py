@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 INTERRUPTED = 130
+SAME_REQUEST_S = 1.0
+"""coreutils' `timeout` signals a process and then its group: two signals at once are one wish to stop."""
 
 
 @click.command()
@@ -166,15 +168,15 @@ def _to_its_end(begin: Callable[[Callable[[Crawl], None]], Coroutine[Any, Any, T
     async def watched() -> T:
         loop, crawls = asyncio.get_running_loop(), list[Any]()
         task = asyncio.ensure_future(begin(crawls.append))
-        asked_before = False
+        asked_at: float | None = None
 
         def asked_to_stop() -> None:
-            nonlocal asked_before
-            if crawls and not asked_before:
+            nonlocal asked_at
+            if asked_at is None and crawls:
+                asked_at = loop.time()
                 crawls[-1].stop()
-            else:
+            elif asked_at is None or loop.time() - asked_at > SAME_REQUEST_S:
                 task.cancel()
-            asked_before = True
 
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, asked_to_stop)

@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from scraper.core.catalogue import Endpoint
 from scraper.core.errors import ArchiveError, UsageError
-from scraper.core.tables import PAGES_HASH, PAGES_TABLE, TableSelect, derivation_hash
+from scraper.core.tables import PAGES_HASH, PAGES_TABLE, TableSelect
 from scraper.io.archive.files import Disk, make_directories, remove_files, stored_hash
 from scraper.io.archive.reading import ReadPage, batches, read, stored_endpoints, stored_pages
 from scraper.io.archive.selecting import Selects, pages_table
@@ -35,11 +35,11 @@ class ParquetArchive:
         self._tables = {table.name: table for table in tables}
         self._endpoints = endpoints
         self._disk = disk or Disk()
-        self._hashes = {table.name: derivation_hash(table, endpoints.values()) for table in tables}
+        self._hashes = {table.name: table.hash for table in tables}
 
     @property
     def select_hashes(self) -> Mapping[str, str]:
-        """Table → hash of its SELECT and of where the records stand in the endpoints that feed it."""
+        """Table → hash of the SELECT that it is made with now."""
         return self._hashes
 
     @contextlib.contextmanager
@@ -75,6 +75,8 @@ class ParquetArchive:
     def rebuild(self, table: str) -> Written:
         """See `Archive.rebuild`. Parts that the present SELECT has made already are left as they are.
 
+        So are parts that hold rows of an endpoint that no vendor file of this process describes: another job directory
+        may know it, and its rows are not ours to drop.
         Pages in the archive bear no page id: `unreadable` numbers them -1, -2, … in the order read.
         """
         if table not in self._tables:
@@ -86,7 +88,8 @@ class ParquetArchive:
             with Selects(self._tables) as selects:
                 for source in sources:
                     target = self._derived(table, source)
-                    if stored_hash(target) != self._hashes[table]:
+                    known = stored_endpoints(source) <= self._endpoints.keys()
+                    if known and stored_hash(target) != self._hashes[table]:
                         parts += self._rebuild_part(table, source, selects, tally)
             stale = set(self._parts(table)) - {self._derived(table, source) for source in sources}
             remove_files(self._disk, stale)

@@ -6,12 +6,13 @@ import asyncio
 import fcntl
 import os
 import socket
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import IO, Any, TypeVar
 
 from sqlalchemy import Connection, Engine, create_engine, event, insert, select, update
 from sqlalchemy.exc import SQLAlchemyError
@@ -45,6 +46,8 @@ from scraper.ports import (
 T = TypeVar("T")
 
 FILE_NAME = "state.db"
+WALKS_IN_A_COMMIT = 500
+"""Coverage of a large run is written in pieces: other processes wait for the write lock."""
 BUSY_TIMEOUT_S = 30.0
 """SQLite's write lock is not fair: a process was seen to wait four seconds beside one that hammers."""
 
@@ -89,14 +92,10 @@ class SqlState:
         except OSError as failure:
             raise StateError(f"{path} cannot be opened: {failure.strerror}. Nothing was spent.") from failure
         with file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError as taken:
+            if not _locked(file):
                 file.seek(0)
                 holder = file.read().strip() or "another process"
-                raise UsageError(
-                    f"job {job} is being run by {holder}: wait for it, or stop it. Nothing was spent."
-                ) from taken
+                raise UsageError(f"job {job} is being run by {holder}: wait for it, or stop it. Nothing was spent.")
             file.truncate(0)
             file.write(f"process {self._process}, since {self._now():%Y-%m-%d %H:%M:%S} UTC")
             file.flush()
@@ -148,9 +147,13 @@ class SqlState:
         """One process of the run has ended; `elapsed_s` is added to what stood there."""
         ended = update(runs).where(runs.c.run_id == run_id)
         values = {"status": status.value, "ended_at": ended_at, "next_at": next_at, "message": message}
-        await self._writer.do(
-            lambda connection: connection.execute(ended.values(elapsed_s=runs.c.elapsed_s + elapsed_s, **values))
-        )
+
+        def work(connection: Connection) -> None:
+            connection.execute(ended.values(elapsed_s=runs.c.elapsed_s + elapsed_s, **values))
+            if status.closes:
+                records.close_walks(connection, run_id)
+
+        await self._writer.do(work)
 
     async def runs(self, limit: int) -> Sequence[RunRecord]:
         """The last runs, newest first."""
@@ -253,11 +256,12 @@ class SqlState:
     async def cover(self, run_id: str, walks: Sequence[Progress], reused_from: Mapping[str, str]) -> None:
         """Writes down how far walks have come; `reused_from`: walk id → run whose pages were taken."""
 
-        def work(connection: Connection) -> None:
-            for progress in walks:
+        def work(connection: Connection, some: Sequence[Progress]) -> None:
+            for progress in some:
                 records.cover(connection, run_id, progress, reused_from.get(progress.walk.walk_id))
 
-        await self._writer.do(work)
+        for start in range(0, len(walks), WALKS_IN_A_COMMIT):
+            await self._writer.do(partial(work, some=walks[start : start + WALKS_IN_A_COMMIT]))
 
     # --- spool and archive --------------------------------------------------------------------------------------------
 
@@ -300,6 +304,18 @@ class SqlState:
         self._writer.close()
         self._engine.dispose()
         self._reading.dispose()
+
+
+def _locked(file: IO[str]) -> bool:
+    """Takes the lock; another process may hold it for a moment, only to see whether the job's own process lives."""
+    for _ in range(20):
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            time.sleep(0.02)
+        else:
+            return True
+    return False
 
 
 # --- opening ----------------------------------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ from scraper.core.reconciliation import LONGEST_ANSWER, UnknownAttempt
 from scraper.core.subscriptions import day_of, month_of
 from scraper.core.units import Credits
 from scraper.io.state.ledger import add_to_balances, balance_of, move_credits, scope_names
-from scraper.io.state.schema import adjustments, requests
+from scraper.io.state.schema import accounts, adjustments, requests
 
 
 def unknown_attempts(connection: Connection, account_id: str) -> list[UnknownAttempt]:
@@ -75,4 +75,6 @@ def tell_used(connection: Connection, account: Account, used: Credits, at: datet
     note = insert(adjustments).values(account=account.id, month=month, credits=difference, told_at=at, used=used)
     connection.execute(note)
     add_to_balances(connection, {ScopeKind.MONTH: scope}, adjusted=difference)
+    # Who has looked at the console knows better than a refusal of before.
+    connection.execute(update(accounts).where(accounts.c.account == account.id).values(closed_until=None))
     return difference

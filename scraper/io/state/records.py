@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -20,7 +20,7 @@ from scraper.core.pagination import PageFacts, Progress, WalkState, Why
 from scraper.core.requests import Walk
 from scraper.core.subscriptions import Subscription, day_of, month_of
 from scraper.io.state.ledger import RESERVED, add_to_balances, balance_of, ensure, scope_names
-from scraper.io.state.schema import accounts, balances, drains, pages, parts, requests, runs, walks
+from scraper.io.state.schema import accounts, adjustments, balances, drains, pages, parts, requests, runs, walks
 from scraper.ports import (
     AccountBalance,
     Drain,
@@ -132,11 +132,14 @@ def reusable(connection: Connection, walk: Walk, since: datetime) -> tuple[str, 
     return None
 
 
+_WANTED_MORE = [Why.BUDGET.value, Why.UNREACHABLE.value, Why.INTERRUPTED.value]
+
+
 def left_over(connection: Connection, run_id: str) -> list[str]:
-    """Walks of a run that wanted more credits than there were; first those that were not bought for longest."""
+    """Walks of a run that wanted more than they were given; first those that were not bought for longest."""
     bought = walks.alias("bought")
     last = func.max(bought.c.snapshot_at)
-    cut_short = and_(walks.c.state == WalkState.TRUNCATED.value, walks.c.why == Why.BUDGET.value)
+    cut_short = and_(walks.c.state == WalkState.TRUNCATED.value, walks.c.why.in_(_WANTED_MORE))
     never_begun = and_(walks.c.state == WalkState.NOT_ATTEMPTED.value, walks.c.why != Why.REFUSED.value)
     query = (
         select(walks.c.walk_id, last)
@@ -147,6 +150,17 @@ def left_over(connection: Connection, run_id: str) -> list[str]:
     # Never bought comes before all that was; PostgreSQL and SQLite do not agree on where NULLs go, so Python sorts.
     found = [(at is not None, at, walk_id) for walk_id, at in connection.execute(query)]
     return [walk_id for _, _, walk_id in sorted(found, key=lambda row: (row[0], row[1] or 0, row[2]))]
+
+
+def close_walks(connection: Connection, run_id: str) -> None:
+    """A run that crashed has told nothing of its open walks: with it closed, they are cut short or were not begun."""
+    opened = select(walks.c.walk_id).where(walks.c.run_id == run_id, walks.c.state == WalkState.OPEN.value)
+    for walk_id in connection.execute(opened).scalars().all():
+        landed = len(landed_pages(connection, run_id, walk_id))
+        state = WalkState.TRUNCATED if landed else WalkState.NOT_ATTEMPTED
+        here = and_(walks.c.run_id == run_id, walks.c.walk_id == walk_id)
+        values = {"state": state.value, "why": Why.INTERRUPTED.value, "pages": landed}
+        connection.execute(update(walks).where(here).values(**values))
 
 
 def coverage(connection: Connection, run_id: str) -> list[WalkRecord]:
@@ -172,22 +186,26 @@ def coverage(connection: Connection, run_id: str) -> list[WalkRecord]:
 
 
 def note_accounts(connection: Connection, known: Sequence[Account], now: datetime) -> None:
-    """The limits of accounts, as text: what `status` shows balances against."""
+    """The limits of accounts, as text: what `status` shows balances against.
+
+    Other limits than before are another plan: what the vendor refused under the old one is asked for again.
+    """
     for account in known:
         ensure(connection, accounts, account=account.id)
-        told = orjson.dumps(asdict(account.subscription), default=str).decode()
         here = accounts.c.account == account.id
-        connection.execute(update(accounts).where(here).values(subscription=told))
-        _book_month(connection, account, now)
+        before = connection.execute(select(accounts.c.subscription).where(here)).scalar_one()
+        told = orjson.dumps(asdict(account.subscription), default=str).decode()
+        if told == before:
+            continue
+        connection.execute(update(accounts).where(here).values(subscription=told, closed_until=None))
+        if _subscription(before).month_starts_on != account.subscription.month_starts_on:
+            _book_month(connection, account, now)
 
 
 def _book_month(connection: Connection, account: Account, now: datetime) -> None:
     """Where the month is told to begin on another day, what was spent since that day belongs to it."""
     month = month_of(now, account.subscription.month_starts_on)
     scope = scope_names("", account.id, "", month)[ScopeKind.MONTH]
-    known = select(balances.c.scope).where(balances.c.kind == ScopeKind.MONTH.value, balances.c.scope == scope)
-    if connection.execute(known).one_or_none() is not None:
-        return
     since = and_(requests.c.account == account.id, requests.c.day >= month)
     connection.execute(update(requests).where(since).values(month=month))
     spent = select(requests.c.charge, func.sum(requests.c.credits), func.sum(requests.c.reserved)).where(since)
@@ -196,8 +214,13 @@ def _book_month(connection: Connection, account: Account, now: datetime) -> None
         for charge, credits, reserved in connection.execute(spent.group_by(requests.c.charge))
         if charge != Charge.FREE.value
     }
-    if sums:
-        add_to_balances(connection, {ScopeKind.MONTH: scope}, **sums)
+    begins_at = datetime.fromisoformat(month).replace(tzinfo=UTC)
+    told = and_(adjustments.c.account == account.id, adjustments.c.told_at >= begins_at)
+    sums["adjusted"] = connection.execute(
+        select(func.coalesce(func.sum(adjustments.c.credits), 0)).where(told)
+    ).scalar_one()
+    connection.execute(delete(balances).where(balances.c.kind == ScopeKind.MONTH.value, balances.c.scope == scope))
+    add_to_balances(connection, {ScopeKind.MONTH: scope}, **sums)
 
 
 def _subscription(told: str) -> Subscription:
