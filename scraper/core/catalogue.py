@@ -203,6 +203,8 @@ class BillingEvents:
     status: str
     charged: tuple[str, ...]
     """Values of `status` that mean: charged."""
+    free: tuple[str, ...]
+    """Values of `status` that mean: not charged, and never to be. Any other is undecided."""
     at: str
     source: Source | None = None
     note: str = ""

@@ -42,29 +42,32 @@ class UnknownAttempt:
 
 @dataclass(frozen=True, slots=True)
 class BillingEvent:
-    """One entry of a vendor's books that was charged."""
+    """One entry of a vendor's books that was charged, or is not decided yet."""
 
     request_id: str | None
     path: str
     """The route that was billed."""
     at: datetime | None
     """``None``: it does not say when; it then fits any attempt of the time that was asked about."""
+    charged: bool = True
+    """False: the vendor itself has not decided."""
 
 
 def read_events(described: BillingEvents, document: Json) -> list[BillingEvent] | None:
-    """The charged events of an answer; ``None`` where no list stands where it is described."""
+    """The events of an answer that were charged or may yet be; ``None`` where no list stands where it is described."""
     found = at(document, described.records)
     if not isinstance(found, list):
         return None
     events = []
     for element in found:
-        if isinstance(element, dict) and str(at(element, described.status)) in described.charged:
+        if isinstance(element, dict) and (status := str(at(element, described.status))) not in described.free:
             request_id = at(element, described.request_id)
             events.append(
                 BillingEvent(
                     request_id=request_id if isinstance(request_id, str) else None,
                     path=str(at(element, described.endpoint)),
                     at=instant_of(at(element, described.at)),
+                    charged=status in described.charged,
                 )
             )
     return events
@@ -78,7 +81,7 @@ def settle_unknown(
     paths: Mapping[str, str],
     now: datetime,
 ) -> dict[int, Charge]:
-    """Attempt → CHARGED or FREE. What may still be billed, because its time is not over, is left out.
+    """Attempt → CHARGED or FREE. What may still be billed is left out: its time is not over, or its event undecided.
 
     `answered`: the vendor's ids of answered attempts, whose events belong to them. `paths`: endpoint → its route.
     """
@@ -88,12 +91,15 @@ def settle_unknown(
     for endpoint in {attempt.endpoint for attempt in due}:
         of_endpoint = [attempt for attempt in due if attempt.endpoint == endpoint]
         billed = [event for event in left if event.path.endswith(paths[endpoint])]
-        for attempt in _billed(of_endpoint, billed):
-            settled[attempt.attempt_id] = Charge.CHARGED
+        charged = _paired(of_endpoint, [event for event in billed if event.charged])
+        settled |= {attempt.attempt_id: Charge.CHARGED for attempt in charged}
+        others = [attempt for attempt in of_endpoint if attempt not in charged]
+        for attempt in _paired(others, [event for event in billed if not event.charged]):
+            del settled[attempt.attempt_id]
     return settled
 
 
-def _billed(attempts: Sequence[UnknownAttempt], events: Sequence[BillingEvent]) -> list[UnknownAttempt]:
+def _paired(attempts: Sequence[UnknownAttempt], events: Sequence[BillingEvent]) -> list[UnknownAttempt]:
     """As many attempts as can be paired with events: each event takes the open attempt whose time ends first."""
     waiting = sorted(attempts, key=lambda attempt: attempt.deadline)
     found = []

@@ -86,7 +86,9 @@ async def _from_books(
 ) -> tuple[dict[int, Charge], str]:
     by_hand = "settle them by hand with --assume charged or --assume free, or tell what the console says with --used"
     described = vendor.billing_events
-    if described is None or books is None:
+    if books is None:
+        return {}, f"the books of a sandbox end with its process: {by_hand}"
+    if described is None:
         return {}, f"{vendor.name} describes no billing events: {by_hand}"
     since = min(attempt.sent_at for attempt in unknown) - SLACK
     until = max(attempt.deadline for attempt in unknown) + SLACK

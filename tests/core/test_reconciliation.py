@@ -30,6 +30,7 @@ DESCRIBED = BillingEvents(
     endpoint="endpoint",
     status="event_status",
     charged=("charged",),
+    free=("non_billable",),
     at="created_at",
 )
 
@@ -66,6 +67,12 @@ def test_an_event_without_a_time_fits_any_attempt_that_was_asked_about() -> None
     assert settled([attempt(1, 0)], [event(None)]) == {1: Charge.CHARGED}
 
 
+def test_an_attempt_whose_event_the_vendor_has_not_decided_stays_unknown() -> None:
+    undecided = BillingEvent(None, "/boards", NOON, charged=False)
+    assert settled([attempt(1, 0)], [undecided]) == {}
+    assert settled([attempt(1, 0), attempt(2, 0)], [undecided, event(0)]) == {1: Charge.CHARGED}
+
+
 def test_an_attempt_that_may_still_be_booked_stays_unknown() -> None:
     lately = attempt(1, 0)
     at_the_edge = lately.deadline + SLACK
@@ -74,7 +81,7 @@ def test_an_attempt_that_may_still_be_booked_stays_unknown() -> None:
     assert settle_unknown([lately], [], answered=frozenset(), paths=PATHS, now=after) == {1: Charge.FREE}
 
 
-def test_only_charged_events_are_read_and_anything_but_a_list_is_no_answer() -> None:
+def test_free_events_are_not_read_and_anything_but_a_list_is_no_answer() -> None:
     document: Json = {
         "data": {
             "events": [

@@ -162,6 +162,7 @@ class BillingEventsTable(FileModel):
     endpoint: str
     status: str
     charged: list[str]
+    free: list[str]
     at: str
 
 
@@ -284,8 +285,8 @@ def _vendor(file: VendorFile, where: str, stem: str) -> Vendor:
 def _billing_events(table: BillingEventsTable | None, sources: Mapping[str, Source]) -> BillingEvents | None:
     if table is None:
         return None
-    fields = table.model_dump(exclude={"source", "charged"})
-    return BillingEvents(**fields, charged=tuple(table.charged), source=sources[table.source])
+    fields = table.model_dump(exclude={"source", "charged", "free"})
+    return BillingEvents(**fields, charged=tuple(table.charged), free=tuple(table.free), source=sources[table.source])
 
 
 def _dollars(text: str | None) -> Decimal | None:
