@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from dataclasses import dataclass
 from typing import TypeAlias
 
 import orjson
 
 Json: TypeAlias = "dict[str, Json] | list[Json] | str | int | float | bool | None"
+
+_WHOLE = re.compile(r"\s*-?[0-9]+\s*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,3 +65,37 @@ def at(document: Json, path: str) -> Json:
             return None
         value = value.get(key)
     return value
+
+
+def integer_of(value: Json) -> int | None:
+    """A whole number of 64 bits, as a number or as text; what is larger is no figure of a page, a rank or a view."""
+    match value:
+        case bool():
+            return None
+        case int():
+            number = value
+        case float() if value.is_integer():
+            number = int(value)
+        case str() if len(value) <= 32 and _WHOLE.fullmatch(value):
+            number = int(value)
+        case _:
+            return None
+    return number if abs(number) < 2**63 else None
+
+
+def flag_of(value: Json) -> bool | None:
+    """A yes or no as vendors write it: a bool, 1 or 0, or either as text."""
+    match value:
+        case True | 1 | "true" | "1":
+            return True
+        case False | 0 | "false" | "0":
+            return False
+        case _:
+            return None
+
+
+def text_of(value: Json) -> str | None:
+    """An id or a cursor as text: vendors send either as a number too."""
+    if isinstance(value, bool) or value is None or value == "":
+        return None
+    return str(value) if isinstance(value, (str, int)) else None

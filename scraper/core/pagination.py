@@ -6,13 +6,12 @@ what it knows to be its end, and never believes an answer that repeats itself.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Protocol
 
-from scraper.core.bodies import Json, at
+from scraper.core.bodies import Json, at, flag_of, integer_of, text_of
 from scraper.core.catalogue import CursorPagination, Endpoint, PagePagination
 from scraper.core.requests import Request, Walk
 
@@ -21,8 +20,6 @@ EMPTY_PAGES_IN_A_ROW = 2
 
 MOST_PAGES_AHEAD = 1_000
 """Pages of one walk asked for beyond those that have come: a total that lies costs no memory."""
-
-_WHOLE = re.compile(r"\s*-?[0-9]+\s*")
 
 
 class WalkState(StrEnum):
@@ -85,49 +82,17 @@ class PageFacts:
         return cls(**{**stored, "ids": tuple(Record(*record) for record in stored["ids"])})
 
 
-def _integer(value: Json) -> int | None:
-    """A whole number of 64 bits, as a number or as text; what is larger is no figure of a page, a rank or a view."""
-    match value:
-        case bool():
-            return None
-        case int():
-            number = value
-        case float() if value.is_integer():
-            number = int(value)
-        case str() if len(value) <= 32 and _WHOLE.fullmatch(value):
-            number = int(value)
-        case _:
-            return None
-    return number if abs(number) < 2**63 else None
-
-
-def _flag(value: Json) -> bool | None:
-    match value:
-        case True | 1 | "true" | "1":
-            return True
-        case False | 0 | "false" | "0":
-            return False
-        case _:
-            return None
-
-
-def _text(value: Json) -> str | None:
-    if isinstance(value, bool) or value is None or value == "":
-        return None
-    return str(value) if isinstance(value, (str, int)) else None
-
-
 def _record(endpoint: Endpoint, element: Json) -> Record | None:
     records = endpoint.records
     if records.nested_in and isinstance(element, dict) and isinstance(element.get(records.nested_in), dict):
         element = element[records.nested_in]
     if not isinstance(element, dict):
         return None
-    identity = _text(element.get(records.id))
+    identity = text_of(element.get(records.id))
     if identity is None:
         return None
-    rank = _integer(element.get(records.rank)) if records.rank else None
-    views = _integer(element.get(records.views)) if records.views else None
+    rank = integer_of(element.get(records.rank)) if records.rank else None
+    views = integer_of(element.get(records.views)) if records.views else None
     return Record(identity, rank, views)
 
 
@@ -144,17 +109,17 @@ def read_page(endpoint: Endpoint, document: Json) -> PageFacts | None:
             return PageFacts(
                 records=len(elements),
                 ids=ids,
-                reported_page=_integer(at(document, pages.page_field)),
-                size=_integer(at(document, pages.size_field)),
-                total=_integer(at(document, pages.total_field)),
-                has_more=_flag(at(document, pages.has_more_field)),
+                reported_page=integer_of(at(document, pages.page_field)),
+                size=integer_of(at(document, pages.size_field)),
+                total=integer_of(at(document, pages.total_field)),
+                has_more=flag_of(at(document, pages.has_more_field)),
             )
         case CursorPagination() as cursors:
             return PageFacts(
                 records=len(elements),
                 ids=ids,
-                has_more=_flag(at(document, cursors.has_more_field)),
-                cursor=_text(at(document, cursors.cursor_field)),
+                has_more=flag_of(at(document, cursors.has_more_field)),
+                cursor=text_of(at(document, cursors.cursor_field)),
             )
 
 

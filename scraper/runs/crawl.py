@@ -23,7 +23,7 @@ from scraper.core.retries import Decision, GiveUp, Reach, Retry, decide
 from scraper.core.units import iso_utc
 from scraper.ports import AccountClosed, NoCredits, Settlement, Slot
 from scraper.runs.drain import drain
-from scraper.runs.endings import Ends, ending_of, quota_ends_at, refusal_sentence
+from scraper.runs.endings import Ends, ending_of, pause_until, quota_ends_at, refusal_sentence
 from scraper.runs.opening import OpenedRun
 from scraper.runs.world import World
 
@@ -251,7 +251,7 @@ class Crawl:
             sent_at=sent_at,
             settled_at=now,
             body=body,
-            pause_account_until=_pause_until(decision, now),
+            pause_account_until=pause_until(decision, now),
             close_account_until=quota_ends_at(outcome, account, now),
         )
         await self._world.state.settle(settlement)
@@ -397,9 +397,3 @@ def _most_in_flight(account: Account) -> int:
     """The rate times the longest that an answer may take: nothing waits for a place, and memory is bounded."""
     rate = account.subscription.starts_per_second
     return 256 if rate is None else max(4, min(1024, math.ceil(rate * LONGEST_ANSWER.total_seconds())))
-
-
-def _pause_until(decision: Decision | None, now: datetime) -> datetime | None:
-    if isinstance(decision, Retry) and decision.whole_account:
-        return now + timedelta(seconds=decision.wait_s)
-    return None

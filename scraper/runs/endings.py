@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from scraper.core.catalogue import Endpoint, OutcomeKind, QuotaScope
 from scraper.core.events import Ending, RunResult, RunStatus
@@ -68,6 +68,13 @@ def ending_of(outcome: Outcome, decision: Decision | None) -> Ending:
         case _:
             otherwise = Ending.REFUSED
     return by_kind.get(outcome.kind, otherwise)
+
+
+def pause_until(decision: Decision | None, now: datetime) -> datetime | None:
+    """Until when a 429 keeps the whole account from sending."""
+    if isinstance(decision, Retry) and decision.whole_account:
+        return now + timedelta(seconds=decision.wait_s)
+    return None
 
 
 def quota_ends_at(outcome: Outcome, account: Account, now: datetime) -> datetime | None:
