@@ -1,0 +1,154 @@
+"""The program as a user starts it: one sentence on stderr, the documented exit code, nothing half-written."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.runs.harness import ACCOUNTS
+
+JOB = f"""
+name = "night"
+budget = 40
+{ACCOUNTS}
+[[crawl]]
+endpoint = "crawlora.hashtags"
+params = {{ country_code = "US" }}
+max_pages = 1
+"""
+
+
+def scraper(directory: Path, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Runs the program in this directory, with these variables and no key but what they name."""
+    root = Path(__file__).parents[2]
+    known = {name: value for name, value in os.environ.items() if not name.endswith("_API_KEY")}
+    return subprocess.run(
+        [sys.executable, "-m", "scraper", *words],
+        cwd=directory,
+        env={**known, "PYTHONPATH": str(root), **environment},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Path:
+    (tmp_path / "configs").mkdir()
+    (tmp_path / "configs" / "night.toml").write_text(JOB)
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("met", "instead", "said"),
+    [
+        ("crawlora.hashtags", "crawlora.hashtag", "no such endpoint; did you mean 'crawlora.hashtags'?"),
+        ('country_code = "US"', 'period = 9', "'9' is not one of 7, 30, 120"),
+        ('country_code = "US"', 'page = 11', "page 11 answers page 10 again, and 8 credits are charged"),
+        ("budget = 40", "budget = 0", "budget: input should be greater than or equal to 1"),
+    ],
+)  # fmt: skip
+def test_a_fault_of_a_job_is_one_sentence_and_exit_code_2(place: Path, met: str, instead: str, said: str) -> None:
+    (place / "configs" / "night.toml").write_text(JOB.replace(met, instead))
+    ended = scraper(place, "run", "configs/night.toml", "--sandbox")
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert said in ended.stderr
+    assert ended.stderr.count("\n") == 1
+    assert not (place / "data").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (("run", "configs/none.toml"), 2, "configs/none.toml: cannot be read: No such file or directory"),
+        (("run", "configs/night.toml"), 2, "CRAWLORA_API_KEY: this environment variable must hold the Crawlora key"),
+        (("run", "configs/night.toml", "--sandbox", "--data", "configs/night.toml/x"), 5, "cannot be used"),
+        (("run", "configs/night.toml", "--vendor-url", "crawlora=http://example.org"), 2, "unencrypted"),
+        (("run", "configs/night.toml", "--resume", "--new"), 2, "give one of the two"),
+        (("status",), 2, "there is no data in data"),
+        (("sql", "SELECT 1"), 2, "there is no data in data"),
+        (("vendors", "crawlor"), 2, "did you mean 'crawlora'?"),
+    ],
+)
+def test_what_cannot_be_done_is_one_sentence(place: Path, words: tuple[str, ...], code: int, said: str) -> None:
+    ended = scraper(place, *words)
+    assert (ended.returncode, ended.stdout) == (code, "")
+    assert ended.stderr.startswith("error: ")
+    assert said in ended.stderr
+    assert "Traceback" not in ended.stderr
+    assert not (place / "data").exists()
+
+
+def test_a_wrong_key_is_refused_with_exit_code_4_and_stands_nowhere(place: Path) -> None:
+    script = place / "play.py"
+    script.write_text(
+        "import asyncio, subprocess, sys\n"
+        "from scraper.core.subscriptions import Subscription\n"
+        "from scraper.sandbox import Sandbox, serve\n"
+        "async def main():\n"
+        "    sandbox = Sandbox(subscriptions={'crawlora': Subscription('x')}, keys={'crawlora': 'right'})\n"
+        "    async with serve(sandbox) as url:\n"
+        "        words = [sys.executable, '-m', 'scraper', 'run', 'configs/night.toml', '--format', 'table',\n"
+        "                 '--vendor-url', f'crawlora={url}/api/v1']\n"
+        "        process = await asyncio.create_subprocess_exec(*words)\n"
+        "        sys.exit(await process.wait())\n"
+        "asyncio.run(main())\n"
+    )
+    root = Path(__file__).parents[2]
+    ended = subprocess.run(
+        [sys.executable, str(script)],
+        cwd=place,
+        env={**os.environ, "PYTHONPATH": str(root), "CRAWLORA_API_KEY": "wrong-but-secret"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert ended.returncode == 4
+    assert "crawlora refuses the key in CRAWLORA_API_KEY" in ended.stdout
+    everything = ended.stdout.encode() + ended.stderr.encode()
+    everything += b"".join(path.read_bytes() for path in (place / "data").rglob("*") if path.is_file())
+    assert b"wrong-but-secret" not in everything
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "COPY (SELECT 1) TO 'x'",
+        "ATTACH 'x.db'",
+        "INSTALL httpfs",
+        "PRAGMA version",
+        "SELECT * FROM read_text('/etc/passwd')",
+    ],
+)
+def test_sql_only_reads_the_archive(place: Path, query: str) -> None:
+    (place / "data").mkdir()
+    ended = scraper(place, "sql", query)
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert "Traceback" not in ended.stderr
+    assert sorted(path.name for path in place.iterdir()) == ["configs", "data"]
+
+
+def test_a_run_in_a_pipe_ends_with_one_object_and_a_closed_pipe_is_no_fault(place: Path) -> None:
+    ended = scraper(place, "run", "configs/night.toml", "--sandbox")
+    assert ended.returncode == 0
+    assert ended.stdout.count("\n") == 1
+    assert '"status":"complete"' in ended.stdout
+    assert '"sandbox_charged":{"crawlora":8}' in ended.stdout
+    root = Path(__file__).parents[2]
+    query = f"{sys.executable} -m scraper sql --sandbox 'SELECT * FROM range(100000)' --format ndjson | head -1"
+    piped = subprocess.run(
+        ["bash", "-c", f"set -o pipefail; {query}"],
+        cwd=place,
+        env={**os.environ, "PYTHONPATH": str(root)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (piped.returncode, piped.stdout, piped.stderr) == (0, '{"range":0}\n', "")
