@@ -316,9 +316,6 @@ class State(Protocol):
     async def cover(self, run_id: str, walks: Sequence[Progress], reused_from: Mapping[str, str]) -> None:
         """Writes down how far walks have come; `reused_from`: walk id → run whose pages were taken."""
 
-    async def spooled_bytes(self) -> int:
-        """Bytes of bodies that wait for a drain."""
-
     async def open_drain(self, opened_at: datetime, most_bytes: int) -> Drain | None:
         """An unfinished drain, else a new one of pages of one run; ``None`` where the spool is empty."""
 

@@ -58,6 +58,14 @@ def board(country: str, page: int = 1, max_pages: int | None = None) -> Request:
 OK = facts("1", has_more=False)
 
 
+def spooled_bytes(data: Path) -> int:
+    """Bytes of bodies that wait for a drain."""
+    waiting = "SELECT coalesce(sum(size_bytes), 0) FROM pages WHERE NOT stored AND drain_id IS NULL"
+    with closing(sqlite3.connect(data / "state.db")) as database:
+        (found,) = database.execute(waiting).fetchone()
+    return int(found)
+
+
 def outcome(
     charge: Charge = Charge.CHARGED,
     kind: OutcomeKind = OutcomeKind.OK,

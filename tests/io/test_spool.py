@@ -34,6 +34,7 @@ from tests.io.state_bench import (
     run_record,
     settlement,
     slot,
+    spooled_bytes,
     walked,
 )
 
@@ -121,7 +122,7 @@ def test_a_drain_that_was_not_finished_is_the_next_one(tmp_path: Path) -> None:
             assert members == sorted(members, key=drain_order)
             found.append(drain)
             await state.finish_drain(drain, rows, clock.now())
-        assert await state.spooled_bytes() == 0
+        assert spooled_bytes(tmp_path) == 0
         assert await state.select_hashes() == {"hashtags": {"h1"}, "pages": {"h0"}}
         totals = await state.totals("one")
         assert totals.rows == {"hashtags": 6}
@@ -136,7 +137,7 @@ def test_a_drain_takes_no_more_than_it_may_and_at_least_one_page(tmp_path: Path)
     async def script(state: SqlState, clock: HandClock) -> list[int]:
         for page in range(1, 6):
             await bought(state, clock, "one", FREELY, board("US", page), OK, b"x" * 100)
-        assert await state.spooled_bytes() == 500
+        assert spooled_bytes(tmp_path) == 500
         sizes = []
         while (drain := await state.open_drain(clock.now(), 150)) is not None:
             sizes.append(drain.pages)

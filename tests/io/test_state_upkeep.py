@@ -158,9 +158,8 @@ def test_a_write_that_meets_a_full_disk_is_tried_again_when_space_was_freed(tmp_
         return len(freed) == 1
 
     writer = Writer(engine, "x.db", free_space)
-    assert writer.do_now(work) == "written"
-    freed.clear()
-    freed.append("before")
+    assert asyncio.run(writer.do(work)) == "written"
+    assert freed == ["now"]
     writer.close()
     engine.dispose()
 
@@ -175,7 +174,7 @@ def test_a_full_disk_that_cannot_be_helped_is_a_sentence(tmp_path: Path) -> None
     with pytest.raises(
         StateError, match=r"database or disk is full\. All that was committed stays true; free some space\."
     ):
-        writer.do_now(work)
+        asyncio.run(writer.do(work))
     writer.close()
     engine.dispose()
 

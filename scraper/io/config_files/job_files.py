@@ -6,7 +6,6 @@ import re
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
-from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -16,7 +15,7 @@ from scraper.core.catalogue import Catalogue, Charge, Vendor
 from scraper.core.errors import ConfigurationError, Fault
 from scraper.core.jobs import NAME, Account, Crawl, Job, crawl_faults, nearest
 from scraper.core.subscriptions import Subscription
-from scraper.io.config_files.validation import FileModel, read_toml, validate_what_can_be
+from scraper.io.config_files.validation import FileModel, dollars_of, read_toml, validate_what_can_be
 
 ACCOUNTS_FILE = "accounts.toml"
 _DURATION = re.compile(r"([0-9]+)\s*([smhd])")
@@ -205,7 +204,7 @@ def _account(vendor: Vendor, table: AccountTable, where: str) -> tuple[Account, 
         faults.append(Fault(f"{where}.plan", hint))
     subscription = _with_stated_limits(plans.get(table.plan or "", vendor.plans[0]), table)
     if table.overage:
-        dollars = _dollars(table.max_overage_usd)
+        dollars = dollars_of(table.max_overage_usd)
         if dollars is None:
             faults.append(
                 Fault(f"{where}.max_overage_usd", 'overage = true needs the most it may cost a month: "5.00"')
@@ -221,14 +220,6 @@ def _account(vendor: Vendor, table: AccountTable, where: str) -> tuple[Account, 
         failed_requests=None if table.failed_requests is None else Charge(table.failed_requests),
     )
     return account, faults
-
-
-def _dollars(text: str | None) -> Decimal | None:
-    try:
-        dollars = Decimal(text or "")
-    except InvalidOperation:
-        return None
-    return dollars if dollars.is_finite() and dollars >= 0 else None
 
 
 def _with_stated_limits(plan: Subscription, table: AccountTable) -> Subscription:

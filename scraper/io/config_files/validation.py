@@ -7,6 +7,7 @@ import tomllib
 import types
 import typing
 from collections.abc import Mapping
+from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -23,6 +24,15 @@ class FileModel(BaseModel):
 
 
 M = TypeVar("M", bound=FileModel)
+
+
+def dollars_of(text: str | None) -> Decimal | None:
+    """An amount of dollars, written as text so that it stays exact; ``None`` where there is none, or it is none."""
+    try:
+        amount = Decimal(text or "")
+    except InvalidOperation:
+        return None
+    return amount if amount.is_finite() and amount >= 0 else None
 
 
 def read_toml(path: Path) -> dict[str, Any]:

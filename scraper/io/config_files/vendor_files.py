@@ -9,7 +9,6 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Mapping
 from datetime import date
-from decimal import Decimal, InvalidOperation
 from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -38,7 +37,7 @@ from scraper.core.catalogue import (
 )
 from scraper.core.errors import ConfigurationError, Fault
 from scraper.core.subscriptions import Subscription
-from scraper.io.config_files.validation import FileModel, read_toml, validate
+from scraper.io.config_files.validation import FileModel, dollars_of, read_toml, validate
 
 Scalar = bool | str | int
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
@@ -256,7 +255,7 @@ def _vendor(file: VendorFile, where: str, stem: str) -> Vendor:
             faults.append(Fault(at, f"{name!r} is not in [sources], which has {', '.join(file.sources)}"))
     for name, plan in file.plans.items():
         for key in ("usd_per_month", "overage_usd_per_1000"):
-            if (text := getattr(plan, key)) is not None and _dollars(text) is None:
+            if (text := getattr(plan, key)) is not None and dollars_of(text) is None:
                 faults.append(Fault(f"{where}: plans.{name}.{key}", f'{text!r} is no amount of dollars like "0.75"'))
     if faults:
         raise ConfigurationError(faults)
@@ -289,14 +288,6 @@ def _billing_events(table: BillingEventsTable | None, sources: Mapping[str, Sour
     return BillingEvents(**fields, charged=tuple(table.charged), free=tuple(table.free), source=sources[table.source])
 
 
-def _dollars(text: str | None) -> Decimal | None:
-    try:
-        amount = None if text is None else Decimal(text)
-    except InvalidOperation:
-        return None
-    return amount if amount is not None and amount.is_finite() and amount >= 0 else None
-
-
 def _subscription(name: str, plan: PlanTable) -> Subscription:
     return Subscription(
         name=name,
@@ -304,8 +295,8 @@ def _subscription(name: str, plan: PlanTable) -> Subscription:
         credits_per_day=plan.credits_per_day,
         requests_per_minute=plan.requests_per_minute,
         requests_per_second=plan.requests_per_second,
-        usd_per_month=_dollars(plan.usd_per_month),
-        overage_usd_per_1000=_dollars(plan.overage_usd_per_1000),
+        usd_per_month=dollars_of(plan.usd_per_month),
+        overage_usd_per_1000=dollars_of(plan.overage_usd_per_1000),
         assumed=tuple(plan.assumed),
     )
 

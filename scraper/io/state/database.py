@@ -28,7 +28,7 @@ from scraper.core.units import Credits
 from scraper.io.state import ledger, reconciling, records
 from scraper.io.state.headroom import Headroom
 from scraper.io.state.migrations import migrate
-from scraper.io.state.schema import SCHEMA_VERSION, meta, metadata, pages, parts, runs
+from scraper.io.state.schema import SCHEMA_VERSION, meta, metadata, parts, runs
 from scraper.io.state.writer import Writer, database_error
 from scraper.ports import (
     AccountBalance,
@@ -264,11 +264,6 @@ class SqlState:
             await self._writer.do(partial(work, some=walks[start : start + WALKS_IN_A_COMMIT]))
 
     # --- spool and archive --------------------------------------------------------------------------------------------
-
-    async def spooled_bytes(self) -> int:
-        """Bytes of bodies that wait for a drain."""
-        waiting = select(pages.c.size_bytes).where(pages.c.stored.is_(False), pages.c.drain_id.is_(None))
-        return await self._writer.do(lambda connection: sum(connection.execute(waiting).scalars()))
 
     async def open_drain(self, opened_at: datetime, most_bytes: int) -> Drain | None:
         """An unfinished drain, else a new one of pages of one run; ``None`` where the spool is empty."""

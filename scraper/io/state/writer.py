@@ -47,10 +47,6 @@ class Writer:
         """Carries out `work` in a transaction; returns when that is committed."""
         return await asyncio.wrap_future(self._submit(work))
 
-    def do_now(self, work: Callable[[Connection], T]) -> T:
-        """The same for a caller that may block."""
-        return self._submit(work).result()
-
     def close(self) -> None:
         """Finishes what is queued, then ends the thread."""
         if self._thread is not None:
