@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import fcntl
 import os
 import socket
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from typing import IO, Any, TypeVar
+from typing import TypeVar
 
-from sqlalchemy import Connection, Engine, create_engine, event, insert, select, update
+from sqlalchemy import Connection, event, insert, select, update
 from sqlalchemy.exc import SQLAlchemyError
 
 from scraper.core.catalogue import Charge
@@ -27,8 +25,9 @@ from scraper.core.requests import Request, Walk
 from scraper.core.units import Credits
 from scraper.io.state import ledger, reconciling, records
 from scraper.io.state.headroom import Headroom
-from scraper.io.state.migrations import migrate
-from scraper.io.state.schema import SCHEMA_VERSION, meta, metadata, parts, runs
+from scraper.io.state.locks import held
+from scraper.io.state.opening import begin, engine, make_file, prepare
+from scraper.io.state.schema import parts, runs
 from scraper.io.state.writer import Writer, database_error
 from scraper.ports import (
     AccountBalance,
@@ -48,8 +47,6 @@ T = TypeVar("T")
 FILE_NAME = "state.db"
 WALKS_IN_A_COMMIT = 500
 """Coverage of a large run is written in pieces: other processes wait for the write lock."""
-BUSY_TIMEOUT_S = 30.0
-"""SQLite's write lock is not fair: a process was seen to wait four seconds beside one that hammers."""
 
 
 class SqlState:
@@ -67,13 +64,13 @@ class SqlState:
         self._now = now
         self._path = data / FILE_NAME
         self._process = f"{socket.gethostname()}:{os.getpid()}"
-        _make_file(self._path)
-        self._engine = _engine(self._path)
-        event.listen(self._engine, "begin", _begin)
-        self._reading = _engine(self._path)
+        make_file(self._path)
+        self._engine = engine(self._path)
+        event.listen(self._engine, "begin", begin)
+        self._reading = engine(self._path)
         try:
             with self._engine.begin() as connection:
-                _prepare(connection, self._path, kind)
+                prepare(connection, self._path, kind)
         except SQLAlchemyError as failure:
             raise database_error(failure, str(self._path)) from failure
         self._headroom: Headroom | None = None
@@ -82,24 +79,9 @@ class SqlState:
 
     # --- runs ---------------------------------------------------------------------------------------------------------
 
-    @contextmanager
-    def hold(self, job: str) -> Iterator[None]:
+    def hold(self, job: str) -> AbstractContextManager[None]:
         """Keeps the same job from running twice; the kernel frees the lock of a process that died."""
-        path = self._data / "locks" / f"{job}.lock"
-        try:
-            path.parent.mkdir(mode=0o700, exist_ok=True)
-            file = path.open("a+", encoding="utf-8")
-        except OSError as failure:
-            raise StateError(f"{path} cannot be opened: {failure.strerror}. Nothing was spent.") from failure
-        with file:
-            if not _locked(file):
-                file.seek(0)
-                holder = file.read().strip() or "another process"
-                raise UsageError(f"job {job} is being run by {holder}: wait for it, or stop it. Nothing was spent.")
-            file.truncate(0)
-            file.write(f"process {self._process}, since {self._now():%Y-%m-%d %H:%M:%S} UTC")
-            file.flush()
-            yield
+        return held(self._data, job, f"process {self._process}, since {self._now():%Y-%m-%d %H:%M:%S} UTC")
 
     @contextmanager
     def headroom(self, job: str) -> Iterator[None]:
@@ -299,69 +281,3 @@ class SqlState:
         self._writer.close()
         self._engine.dispose()
         self._reading.dispose()
-
-
-def _locked(file: IO[str]) -> bool:
-    """Takes the lock; another process may hold it for a moment, only to see whether the job's own process lives."""
-    for _ in range(20):
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            time.sleep(0.02)
-        else:
-            return True
-    return False
-
-
-# --- opening ----------------------------------------------------------------------------------------------------------
-
-
-def _make_file(path: Path) -> None:
-    try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if not path.exists():
-            path.touch(mode=0o600)
-    except OSError as failure:
-        raise StateError(
-            f"the data directory {path.parent} cannot be used: {failure.strerror}. Nothing was spent; "
-            "name a directory that can be written with --data."
-        ) from failure
-
-
-def _engine(path: Path) -> Engine:
-    engine = create_engine(f"sqlite:///{path}", connect_args={"timeout": BUSY_TIMEOUT_S, "check_same_thread": False})
-    event.listen(engine, "connect", _configure)
-    return engine
-
-
-def _configure(connection: Any, _record: Any) -> None:  # noqa: ANN401 - a sqlite3 connection, typed by SQLAlchemy as Any
-    connection.isolation_level = None  # transactions begin where we say so, not where sqlite3 guesses
-    for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON", "wal_autocheckpoint = 4000"):
-        connection.execute(f"PRAGMA {pragma}")
-
-
-def _begin(connection: Connection) -> None:
-    connection.exec_driver_sql("BEGIN IMMEDIATE")
-
-
-def _prepare(connection: Connection, path: Path, kind: str | None) -> None:
-    metadata.create_all(connection)
-    known = dict(connection.execute(select(meta.c.key, meta.c.value)).all())
-    if not known:
-        connection.execute(
-            insert(meta), [{"key": "schema", "value": str(SCHEMA_VERSION)}, {"key": "kind", "value": kind or "real"}]
-        )
-        return
-    if int(known["schema"]) > SCHEMA_VERSION:
-        raise StateError(
-            f"{path} was written by a newer scraper (schema {known['schema']}, this one knows {SCHEMA_VERSION}). "
-            "Nothing was changed; install that version or a later one."
-        )
-    if kind is not None and known["kind"] != kind:
-        raise UsageError(
-            f"{path.parent} holds {known['kind']} data and stays so: this would be a {kind} run. "
-            "Name another directory with --data."
-        )
-    if int(known["schema"]) < SCHEMA_VERSION:
-        migrate(connection, int(known["schema"]))
-        connection.execute(update(meta).where(meta.c.key == "schema").values(value=str(SCHEMA_VERSION)))

@@ -239,6 +239,7 @@ def settle(connection: Connection, settlement: Settlement) -> None:
             outcome=outcome.kind.value,
             ending=settlement.ending.value,
             http_status=outcome.http_status,
+            rows=0 if outcome.facts is None else outcome.facts.records,
             vendor_request_id=outcome.vendor_request_id,
             detail=outcome.detail,
         )

@@ -18,7 +18,21 @@ def _to_2(connection: Connection) -> None:
     adjustments.create(connection, checkfirst=True)
 
 
-STEPS: tuple[Callable[[Connection], None], ...] = (_to_2,)
+def _to_3(connection: Connection) -> None:
+    """What plans, coverage and the archive's own account of money need."""
+    for column in (
+        "requests ADD COLUMN rows BIGINT NOT NULL DEFAULT 0",
+        "walks ADD COLUMN overlaps BIGINT NOT NULL DEFAULT 0",
+        "walks ADD COLUMN gaps BIGINT NOT NULL DEFAULT 0",
+        "runs ADD COLUMN auto BOOLEAN NOT NULL DEFAULT false",
+        "runs ADD COLUMN weight BIGINT NOT NULL DEFAULT 1",
+        "runs ADD COLUMN shares TEXT NOT NULL DEFAULT '{}'",
+        "runs ADD COLUMN accounted BOOLEAN NOT NULL DEFAULT false",
+    ):
+        connection.exec_driver_sql(f"ALTER TABLE {column}")
+
+
+STEPS: tuple[Callable[[Connection], None], ...] = (_to_2, _to_3)
 """The n-th step makes version n + 2 of version n + 1."""
 
 

@@ -38,7 +38,8 @@ from scraper.ports import (
 
 def run_record(row: Row[Any]) -> RunRecord:
     """A row of `runs` as a value."""
-    return RunRecord(**{**row._asdict(), "status": RunStatus(row.status)})
+    values = {name: getattr(row, name) for name in RunRecord.__slots__}
+    return RunRecord(**{**values, "status": RunStatus(row.status)})
 
 
 def latest_runs(connection: Connection, limit: int, job: str | None = None) -> list[RunRecord]:

@@ -25,7 +25,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.types import TypeDecorator
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 """Raised with every change of this module; a newer database than the program is refused."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -73,6 +73,10 @@ runs = Table(
     Column("elapsed_s", Float, nullable=False, default=0.0),
     Column("next_at", Instant),
     Column("message", Text, nullable=False, default=""),
+    Column("auto", Boolean, nullable=False, default=False),  # its budget was a share of the month
+    Column("weight", BigInteger, nullable=False, default=1),
+    Column("shares", Text, nullable=False, default="{}"),  # account → credits that the run may spend there
+    Column("accounted", Boolean, nullable=False, default=False),  # the archive holds its coverage and its ledger
     Index("runs_by_job", "job", "started_at"),
 )
 
@@ -90,6 +94,8 @@ walks = Table(
     Column("why", String),
     Column("pages", Integer, nullable=False, default=0),
     Column("rows", BigInteger, nullable=False, default=0),
+    Column("overlaps", BigInteger, nullable=False, default=0),  # records that an earlier page of the walk had listed
+    Column("gaps", BigInteger, nullable=False, default=0),  # pages that were asked for and never landed
     Column("snapshot_at", Instant),
     Column("reused_from", String),
     PrimaryKeyConstraint("run_id", "walk_id"),
@@ -121,6 +127,7 @@ requests = Table(
     Column("outcome", String),
     Column("ending", String),
     Column("http_status", Integer),
+    Column("rows", BigInteger, nullable=False, default=0),  # records of the answer
     Column("vendor_request_id", String),
     Column("detail", Text, nullable=False, default=""),
     Column("process", String, nullable=False),

@@ -1,114 +1,24 @@
-"""What the use cases need of the world. `io` implements these; `wiring` chooses."""
+"""The state, as the use cases see it: ledger, runs, spool."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol, TypeAlias
 
 from scraper.core.budget import Balance, Scope
-from scraper.core.catalogue import Charge, OutcomeKind, Vendor
-from scraper.core.events import Ending, Event, RunStatus
+from scraper.core.catalogue import Charge
+from scraper.core.events import Ending, RunStatus
 from scraper.core.jobs import Account
-from scraper.core.outcomes import Outcome, Reply
+from scraper.core.outcomes import Outcome
 from scraper.core.pagination import PageFacts, Progress, WalkState, Why
 from scraper.core.reconciliation import UnknownAttempt
 from scraper.core.requests import Request, Walk
 from scraper.core.subscriptions import Subscription
 from scraper.core.units import Credits
-
-# --- the archive ------------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class SpooledPage:
-    """One paid answer on its way into the archive."""
-
-    page_id: int
-    vendor: str
-    endpoint: str
-    """Full name: ``crawlora.hashtags``."""
-    run_id: str
-    walk_id: str
-    request_key: str
-    snapshot_at: datetime
-    """When the walk's first request was reserved: aware, UTC. Its UTC day is the partition's date."""
-    observed_at: datetime
-    """When this answer had been received: aware, UTC."""
-    country: str | None
-    """The walk's country parameter, upper case; ``None`` where the walk has none."""
-    period_days: int | None
-    page: int
-    """1-based place of the answer in its walk."""
-    parameters: str
-    """JSON object of the request's parameters, as text."""
-    http_status: int
-    outcome: OutcomeKind
-    body: bytes
-    """As it came."""
-
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """One Parquet file of the archive."""
-
-    table: str
-    path: str
-    """Relative to the archive: ``hashtags/vendor=crawlora/date=2026-11-21/part-17-0.parquet``."""
-    rows: int
-    size_bytes: int
-    select_hash: str
-    """Of the SELECT that made it; of the pages' own schema for `pages`."""
-
-
-@dataclass(frozen=True, slots=True)
-class Written:
-    """What a drain or a rebuild has put into the archive."""
-
-    parts: tuple[Part, ...]
-    unreadable: Mapping[int, str]
-    """page_id → why no SELECT could read this page. Its bytes are in `pages` all the same."""
-    rows_without_key: Mapping[str, int]
-    """Table → records that lack a key column: kept in `pages` only."""
-
-    def rows(self) -> dict[str, int]:
-        """Rows written, by table."""
-        counts: dict[str, int] = {}
-        for part in self.parts:
-            counts[part.table] = counts.get(part.table, 0) + part.rows
-        return counts
-
-
-class Archive(Protocol):
-    """The Parquet archive. Every method but the properties blocks: call them in a thread."""
-
-    @property
-    def select_hashes(self) -> Mapping[str, str]:
-        """Table → hash of the SELECT that it is made with now."""
-
-    def lock(self) -> AbstractContextManager[None]:
-        """Waits for, and holds, the one lock under which files come and go (over processes; freed by a crash)."""
-
-    def write(self, drain_id: int, pages: Iterable[SpooledPage]) -> Written:
-        """Writes the pages and the tables made from them; repeated for a drain, it leaves the same files.
-
-        Nothing is visible to a reader before it is whole and durable. `pages` must come sorted by `drain_order`.
-        Raises ArchiveError (disk full, not writable …); files already renamed in are replaced by the next try.
-        """
-
-    def rebuild(self, table: str) -> Written:
-        """Makes every part of one table anew from the pages, each exchanged in one step."""
-
-
-def drain_order(page: SpooledPage) -> tuple[str, str, str, str, int, str, int]:
-    """Rows lie in the archive by vendor, day, endpoint, country, period, walk and page."""
-    day = page.snapshot_at.date().isoformat()
-    return page.vendor, day, page.endpoint, page.country or "", page.period_days or 0, page.walk_id, page.page
-
-
-# --- the state: ledger, runs, spool -----------------------------------------------------------------------------------
+from scraper.ports.archive import Part, SpooledPage, Written
 
 
 @dataclass(frozen=True, slots=True)
@@ -333,47 +243,3 @@ class State(Protocol):
 
     async def close(self) -> None:
         """Lets go of the database."""
-
-
-# --- the rest of the world --------------------------------------------------------------------------------------------
-
-
-class Books(Protocol):
-    """A vendor's own list of what it billed."""
-
-    async def billing_events(self, vendor: Vendor, since: datetime, until: datetime) -> Reply:
-        """The vendor's answer about this time. Raises nothing that a network or a vendor can do."""
-
-
-class Transport(Protocol):
-    """Sends one request, once: no retry, no redirect."""
-
-    async def send(self, request: Request) -> Reply:
-        """What came back, or that nothing did. Raises nothing that a network or a vendor can do."""
-
-
-class Pacer(Protocol):
-    """Smooths the starts of one account inside this process; the guarantee is the ledger's slots."""
-
-    async def turn(self) -> None:
-        """Returns when the next request may ask for a slot."""
-
-
-class Clock(Protocol):
-    """Time, and waiting for it."""
-
-    def now(self) -> datetime:
-        """Aware, UTC."""
-
-    def monotonic(self) -> float:
-        """Seconds, for durations."""
-
-    async def sleep(self, seconds: float) -> None:
-        """Waits."""
-
-
-class Listener(Protocol):
-    """Hears what happens in a run: log, progress."""
-
-    def hear(self, event: Event) -> None:
-        """Must not raise and must not block."""

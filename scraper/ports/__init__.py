@@ -1,0 +1,41 @@
+"""What the use cases need of the world. `io` implements these; `wiring` chooses."""
+
+from scraper.ports.archive import Archive, Part, SpooledPage, Written, drain_order
+from scraper.ports.state import (
+    AccountBalance,
+    AccountClosed,
+    Drain,
+    NoCredits,
+    Reserved,
+    RunRecord,
+    RunTotals,
+    Settlement,
+    Slot,
+    State,
+    WalkRecord,
+)
+from scraper.ports.world import Books, Clock, Listener, Pacer, Transport
+
+__all__ = [
+    "AccountBalance",
+    "AccountClosed",
+    "Archive",
+    "Books",
+    "Clock",
+    "Drain",
+    "Listener",
+    "NoCredits",
+    "Pacer",
+    "Part",
+    "Reserved",
+    "RunRecord",
+    "RunTotals",
+    "Settlement",
+    "Slot",
+    "SpooledPage",
+    "State",
+    "Transport",
+    "WalkRecord",
+    "Written",
+    "drain_order",
+]

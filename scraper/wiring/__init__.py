@@ -1,0 +1,35 @@
+"""Settings → objects behind the ports: the only place that chooses."""
+
+from scraper.wiring.access import access_of
+from scraper.wiring.files import load_catalogue, load_job, load_tables
+from scraper.wiring.looking import queried, status_of, table_columns, table_list
+from scraper.wiring.reconciling import reconcile_job
+from scraper.wiring.running import RunOrder, opened_state, probe_job, run_job
+from scraper.wiring.sandboxes import Served, begin_sandbox, sandbox_server, sandbox_urls
+from scraper.wiring.settings import DATA, SANDBOX_DATA, SANDBOX_KEY, SANDBOX_VENDORS, Settings, data_is_there
+
+__all__ = [
+    "DATA",
+    "SANDBOX_DATA",
+    "SANDBOX_KEY",
+    "SANDBOX_VENDORS",
+    "RunOrder",
+    "Served",
+    "Settings",
+    "access_of",
+    "begin_sandbox",
+    "data_is_there",
+    "load_catalogue",
+    "load_job",
+    "load_tables",
+    "opened_state",
+    "probe_job",
+    "queried",
+    "reconcile_job",
+    "run_job",
+    "sandbox_server",
+    "sandbox_urls",
+    "status_of",
+    "table_columns",
+    "table_list",
+]

@@ -1,0 +1,35 @@
+"""Job, vendor and table files → the core's values."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from scraper.core.catalogue import Catalogue
+from scraper.core.jobs import Job
+from scraper.core.units import Credits
+
+if TYPE_CHECKING:
+    from scraper.core.tables import TableSelect
+
+
+def load_catalogue(configs: Path | None) -> Catalogue:
+    """The vendors; ConfigurationError with every fault."""
+    from scraper.io.config_files import read_catalogue
+
+    return read_catalogue(configs)
+
+
+def load_job(path: Path, budget: Credits | None = None) -> tuple[Job, Catalogue]:
+    """A job and the vendors that it is checked against; ConfigurationError with every fault."""
+    from scraper.io.config_files import read_job
+
+    catalogue = load_catalogue(path.parent)
+    return read_job(path, catalogue, budget), catalogue
+
+
+def load_tables(configs: Path | None) -> tuple[TableSelect, ...]:
+    """The archive's typed tables."""
+    from scraper.io.config_files import read_tables
+
+    return read_tables(configs)

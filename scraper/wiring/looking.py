@@ -1,0 +1,85 @@
+"""What only looks: status, queries, tables."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from scraper.core.errors import UsageError
+from scraper.core.jobs import nearest
+from scraper.ports import AccountBalance, RunRecord, RunTotals, WalkRecord
+from scraper.wiring.files import load_tables
+from scraper.wiring.running import opened_state
+from scraper.wiring.settings import Settings, data_is_there
+
+if TYPE_CHECKING:
+    import pyarrow
+
+
+async def status_of(
+    settings: Settings, run_id: str | None, limit: int
+) -> tuple[list[tuple[RunRecord, RunTotals]], Sequence[AccountBalance], Sequence[WalkRecord]]:
+    """The last runs, or one, with what they came to; every account's day and month; of one run every walk."""
+    from scraper.io.state import FILE_NAME
+
+    data_is_there(settings, FILE_NAME)
+    async with opened_state(settings, None) as state:
+        found = await state.runs(limit) if run_id is None else [await state.run(run_id)]
+        runs = [(run, await state.totals(run.run_id)) for run in found]
+        coverage = await state.coverage(run_id) if run_id is not None else ()
+        return runs, await state.account_balances(settings.clock.now()), coverage
+
+
+@contextmanager
+def queried(settings: Settings, configs: Path | None, sql: str) -> Iterator[pyarrow.RecordBatchReader]:
+    """The rows of a read-only query over the archive; QueryError where it is refused."""
+    from scraper.io.query import open_archive, query
+
+    data_is_there(settings)
+    connection = open_archive(settings.data_directory, load_tables(configs))
+    try:
+        yield query(connection, sql)
+    finally:
+        connection.close()
+
+
+def table_list(settings: Settings, configs: Path | None) -> list[dict[str, object]]:
+    """Every table with its rows, files, bytes and description."""
+    from scraper.core.tables import PAGES_DESCRIPTION, PAGES_TABLE
+    from scraper.io.query import table_facts
+
+    data_is_there(settings)
+    descriptions = {table.name: table.description for table in load_tables(configs)} | {PAGES_TABLE: PAGES_DESCRIPTION}
+    return [
+        {
+            "table": facts.name,
+            "rows": facts.rows,
+            "files": facts.files,
+            "bytes": facts.size_bytes,
+            "one row is": descriptions[facts.name],
+        }
+        for facts in table_facts(settings.data_directory, list(descriptions))
+    ]
+
+
+def table_columns(settings: Settings, configs: Path | None, name: str) -> list[dict[str, object]]:
+    """One table's columns: name, type, meaning. UsageError where there is no such table."""
+    from scraper.core.tables import PAGES_COLUMNS, PAGES_TABLE, PATH_COLUMNS
+
+    tables = {table.name: table for table in load_tables(configs)}
+    if name not in tables and name != PAGES_TABLE:
+        known = [*tables, PAGES_TABLE]
+        raise UsageError(f"no table {name}{nearest(name, known)}; there are {', '.join(known)}")
+    of_pages = {column.name: column.meaning for column in (*PATH_COLUMNS, *PAGES_COLUMNS)}
+    with queried(settings, configs, f'DESCRIBE "{name}"') as reader:
+        described = [(row["column_name"], row["column_type"]) for batch in reader for row in batch.to_pylist()]
+    return [
+        {
+            "column": column,
+            "type": type_name,
+            "meaning": tables[name].meaning(column) if name in tables else of_pages.get(column, ""),
+        }
+        for column, type_name in described
+    ]

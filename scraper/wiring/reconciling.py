@@ -1,0 +1,51 @@
+"""Settling what is unknown, with the vendors' books where they keep any."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import AsyncExitStack
+from typing import TYPE_CHECKING
+
+import scraper
+from scraper.core.catalogue import Charge
+from scraper.core.errors import UsageError
+from scraper.core.units import Credits
+from scraper.wiring.access import access_of
+from scraper.wiring.running import RunOrder, opened_state
+from scraper.wiring.settings import Settings, data_is_there
+
+if TYPE_CHECKING:
+    from scraper.runs.reconcile import Reconciled
+
+
+async def reconcile_job(
+    order: RunOrder, settings: Settings, *, assume: Charge | None, used: Mapping[str, Credits]
+) -> tuple[Reconciled, ...]:
+    """Settles what is unknown of the accounts that a job uses; see `runs.reconcile`.
+
+    From the vendors' billing events, unless the user says better: `assume` for every unknown attempt, `used` by vendor.
+    """
+    from scraper.io.state import FILE_NAME
+    from scraper.runs.reconcile import reconcile, tell_used
+
+    data_is_there(settings, FILE_NAME)
+    job = order.job
+    if unknown := [vendor for vendor in used if vendor not in job.accounts]:
+        raise UsageError(f"job {job.name} has no account with {', '.join(unknown)}")
+    async with AsyncExitStack() as opened:
+        state = await opened.enter_async_context(opened_state(settings, settings.kind))
+        books = None
+        if assume is None and not used and not settings.sandbox:
+            from scraper.io.http_transport import HttpTransport
+
+            transport = HttpTransport(access_of(job, order.catalogue, settings, None), f"scraper/{scraper.__version__}")
+            books = await opened.enter_async_context(transport)
+        done = []
+        for vendor in used or job.vendors:
+            account = job.accounts[vendor]
+            if vendor in used:
+                done.append(await tell_used(account, used[vendor], state))
+            else:
+                now = settings.clock.now()
+                done.append(await reconcile(account, order.catalogue.vendors[vendor], state, books, assume, now))
+        return tuple(done)

@@ -1,0 +1,115 @@
+"""A run with everything that it needs."""
+
+from __future__ import annotations
+
+import random
+import secrets
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import scraper
+from scraper.core.catalogue import Catalogue
+from scraper.core.events import RunResult
+from scraper.core.jobs import Job
+from scraper.core.units import Credits
+from scraper.ports import Archive, Listener
+from scraper.runs.crawl import Crawl
+from scraper.runs.execute import execute
+from scraper.runs.opening import Opening
+from scraper.runs.world import World
+from scraper.wiring.access import access_of
+from scraper.wiring.files import load_tables
+from scraper.wiring.sandboxes import Served, begin_sandbox
+from scraper.wiring.settings import Settings
+
+if TYPE_CHECKING:
+    from scraper.io.state import SqlState
+    from scraper.runs.probe import Finding
+
+
+@dataclass(frozen=True, slots=True)
+class RunOrder:
+    """A run as the command line asks for it."""
+
+    job: Job
+    catalogue: Catalogue
+    configs: Path
+    opening: Opening = Opening.GO_ON
+    ceiling: Credits | None = None
+    command: str = "scraper run JOB"
+    archive: Archive | None = None
+    """Default: Parquet in the data directory."""
+
+
+async def run_job(order: RunOrder, settings: Settings, listener: Listener, begun: Callable[[Crawl], None]) -> RunResult:
+    """Runs a job; see `runs.execute.execute`. `begun` is handed the crawl, so that a signal can stop it."""
+    async with AsyncExitStack() as opened:
+        sandbox = await begin_sandbox(order.job, settings, opened) if settings.sandbox else None
+        world = await opened.enter_async_context(_world(order, settings, listener, sandbox))
+        result = await execute(
+            order.job,
+            order.catalogue.vendors,
+            world,
+            opening=order.opening,
+            ceiling=order.ceiling,
+            suffix=secrets.token_hex(2),
+            command=order.command,
+            begun=begun,
+        )
+        if sandbox is None:
+            return result
+        charged = {vendor: sandbox.accounts.account(vendor)["credits_charged"] for vendor in order.job.vendors}
+        return replace(result, sandbox_charged=charged)
+
+
+async def probe_job(
+    order: RunOrder, settings: Settings, listener: Listener, begun: Callable[[Crawl], None]
+) -> tuple[RunResult, tuple[Finding, ...]]:
+    """One request for each endpoint of the job, held against the vendor files; see `runs.probe`."""
+    from scraper.runs.probe import probe
+
+    async with AsyncExitStack() as opened:
+        sandbox = await begin_sandbox(order.job, settings, opened) if settings.sandbox else None
+        world = await opened.enter_async_context(_world(order, settings, listener, sandbox))
+        return await probe(
+            order.job, order.catalogue.vendors, world, suffix=secrets.token_hex(2), command=order.command, begun=begun
+        )
+
+
+@asynccontextmanager
+async def _world(
+    order: RunOrder, settings: Settings, listener: Listener, sandbox: Served | None
+) -> AsyncIterator[World]:
+    from scraper.io.archive import ParquetArchive
+    from scraper.io.http_transport import HttpTransport
+    from scraper.io.pacing import SmoothPacer
+
+    job = order.job
+    async with AsyncExitStack() as opened:
+        access = access_of(order.job, order.catalogue, settings, sandbox)
+        state = await opened.enter_async_context(opened_state(settings, settings.kind))
+        transport = HttpTransport(access, f"scraper/{scraper.__version__}")
+        endpoints = {endpoint.full_name: endpoint for endpoint in order.catalogue.endpoints}
+        yield World(
+            state=state,
+            archive=order.archive or ParquetArchive(settings.data_directory, load_tables(order.configs), endpoints),
+            transport=await opened.enter_async_context(transport),
+            pacers={vendor: SmoothPacer(job.accounts[vendor].subscription) for vendor in job.vendors},
+            clock=settings.clock,
+            listener=listener,
+            jitter=random.random,
+        )
+
+
+@asynccontextmanager
+async def opened_state(settings: Settings, kind: str | None) -> AsyncIterator[SqlState]:
+    from scraper.io.state import SqlState
+
+    state = SqlState(settings.data_directory, settings.clock.now, kind=kind)
+    try:
+        yield state
+    finally:
+        await state.close()

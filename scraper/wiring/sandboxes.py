@@ -1,0 +1,63 @@
+"""A sandbox in this process, or on a port of its own."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from scraper.core.errors import UsageError
+from scraper.core.jobs import Job, nearest
+from scraper.core.subscriptions import Subscription
+from scraper.wiring.files import load_catalogue
+from scraper.wiring.settings import SANDBOX_KEY, SANDBOX_VENDORS, Settings
+
+if TYPE_CHECKING:
+    from scraper.sandbox import Sandbox
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """A sandbox under way in this process."""
+
+    accounts: Sandbox
+    url: str
+
+
+async def begin_sandbox(job: Job, settings: Settings, opened: AsyncExitStack) -> Served:
+    from scraper.sandbox import Sandbox, serve
+
+    if unknown := [vendor for vendor in job.vendors if vendor not in SANDBOX_VENDORS]:
+        raise UsageError(f"the sandbox plays {' and '.join(SANDBOX_VENDORS)}, not {', '.join(unknown)}")
+    subscriptions = {vendor: job.accounts[vendor].subscription for vendor in job.vendors}
+    sandbox = Sandbox(subscriptions=subscriptions, keys=dict.fromkeys(subscriptions, SANDBOX_KEY), seed=settings.seed)
+    return Served(sandbox, await opened.enter_async_context(serve(sandbox)))
+
+
+def sandbox_urls(base_url: str) -> dict[str, str]:
+    """The vendors' base URLs in a sandbox."""
+    return {"crawlora": f"{base_url}/api/v1", "keyapi": base_url}
+
+
+@asynccontextmanager
+async def sandbox_server(
+    plans: Mapping[str, str], keys: Mapping[str, str], *, seed: int, port: int
+) -> AsyncIterator[tuple[str, Mapping[str, Subscription]]]:
+    """A sandbox on a port of its own: its URL, and the plans that its accounts are on.
+
+    `plans` by vendor; default: the vendor file's first. UsageError for a plan that the vendor does not have.
+    """
+    from scraper.sandbox import Sandbox, serve
+
+    subscriptions = {}
+    for name in SANDBOX_VENDORS:
+        known = {plan.name: plan for plan in load_catalogue(None).vendors[name].plans}
+        wanted = plans.get(name, next(iter(known)))
+        if wanted not in known:
+            raise UsageError(f"{name} has no plan {wanted!r}{nearest(wanted, known)}; it has {', '.join(known)}")
+        subscriptions[name] = known[wanted]
+    accepted = {name: keys.get(name) or SANDBOX_KEY for name in SANDBOX_VENDORS}
+    sandbox = Sandbox(subscriptions=subscriptions, keys=accepted, seed=seed)
+    async with serve(sandbox, port=port) as url:
+        yield url, subscriptions

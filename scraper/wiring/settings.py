@@ -1,0 +1,55 @@
+"""What a command says about where and how."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from scraper.core.errors import UsageError
+from scraper.io.clock import SystemClock
+from scraper.ports import Clock
+
+if TYPE_CHECKING:
+    pass
+
+DATA = Path("data")
+SANDBOX_DATA = Path("data/sandbox")
+SANDBOX_KEY = "sandbox-key"
+"""Opens nothing but a sandbox of ours."""
+SANDBOX_VENDORS = ("crawlora", "keyapi")
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What the command line says about where and how."""
+
+    data: Path | None = None
+    """``None``: `data`, or `data/sandbox` with the sandbox."""
+    sandbox: bool = False
+    seed: int = 0
+    vendor_urls: Mapping[str, str] = field(default_factory=dict)
+    """Other base URLs, by vendor."""
+    environment: Mapping[str, str] = field(default_factory=lambda: os.environ, repr=False)
+    clock: Clock = field(default_factory=SystemClock)
+
+    @property
+    def data_directory(self) -> Path:
+        """Where state and archive are."""
+        if self.data is not None:
+            return self.data
+        return SANDBOX_DATA if self.sandbox else DATA
+
+    @property
+    def kind(self) -> str:
+        """``real`` or ``sandbox``: what a data directory is for ever."""
+        return "sandbox" if self.sandbox else "real"
+
+
+def data_is_there(settings: Settings, file: str = "") -> None:
+    """Looking creates nothing: a mistyped directory is told of, not made."""
+    if not (settings.data_directory / file).exists():
+        where = settings.data_directory
+        raise UsageError(f"there is no data in {where}: name the directory with --data, or run a job first.")
