@@ -65,6 +65,14 @@ def instant(moment: datetime) -> str:
     return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
 
 
+def size(size_bytes: int) -> str:
+    """``812 B``, ``1.2 MB``, ``3.4 GB``: powers of ten, as disks are sold."""
+    figure, units = float(size_bytes), ["B", "kB", "MB", "GB"]
+    while figure >= 999.5 and len(units) > 1:
+        figure, units = figure / 1000, units[1:]
+    return f"{figure:.0f} {units[0]}" if figure >= 10 or units[0] == "B" else f"{figure:.1f} {units[0]}"
+
+
 def dollars(amount: Decimal) -> str:
     """``$9``, ``$0.75``, ``$1,234.50``."""
     return f"${amount:,.0f}" if amount == amount.to_integral_value() else f"${amount:,.2f}"

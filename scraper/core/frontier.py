@@ -16,12 +16,10 @@ from typing import TypeAlias
 
 from scraper.core.jobs import Crawl
 from scraper.core.pagination import PageFacts, Progress, Record, WalkState, Why, start
+from scraper.core.parents import best, rank_of
 from scraper.core.requests import Params, Request, Walk
 
 _Value: TypeAlias = tuple[bool, int, int, int, tuple[int, int, int], str]
-
-UNRANKED = 1_000_000
-"""Place of a parent whose record carries no rank: behind every board's ranks."""
 
 
 class Frontier:
@@ -225,11 +223,11 @@ class Frontier:
             self._open_parents[name] -= 1
             for index, child in self._children_of(name):
                 if child.top_per_board is not None:
-                    self._begin(index, child, _best(self._records[walk.walk_id])[: child.top_per_board])
+                    self._begin(index, child, best(self._records[walk.walk_id])[: child.top_per_board])
                 elif child.top is not None and self._open_parents[name] == 0:
                     boards = [p.walk.walk_id for p in self._walks.values() if name in p.walk.crawls]
                     found = [record for walk_id in boards for record in self._records[walk_id]]
-                    self._begin(index, child, _best(found)[: child.top])
+                    self._begin(index, child, best(found)[: child.top])
 
     def _children_of(self, name: str) -> list[tuple[int, Crawl]]:
         return [(index, crawl) for index, crawl in enumerate(self._crawls) if crawl.each == name]
@@ -246,8 +244,7 @@ class Frontier:
     def _begin(self, index: int, child: Crawl, parents: Iterable[Record]) -> None:
         for parent in parents:
             for place, params in enumerate(child.sweep(parent.id)):
-                rank = UNRANKED if parent.rank is None else parent.rank
-                self._add(child, params, (index, rank, place))
+                self._add(child, params, (index, rank_of(parent), place))
 
 
 def _merged(first: Walk, second: Walk, names: Sequence[str]) -> Walk:
@@ -260,20 +257,3 @@ def _merged(first: Walk, second: Walk, names: Sequence[str]) -> Walk:
         priority=max(first.priority, second.priority),
         order=min(first.order, second.order),
     )
-
-
-def _best(found: Iterable[Record]) -> list[Record]:
-    """Distinct records, by best rank, then views, then id."""
-    best: dict[str, Record] = {}
-    for record in found:
-        known = best.get(record.id)
-        best[record.id] = record if known is None else _better(known, record)
-    return sorted(best.values(), key=lambda record: (_rank(record), -(record.views or 0), record.id))
-
-
-def _rank(record: Record) -> int:
-    return UNRANKED if record.rank is None else record.rank
-
-
-def _better(one: Record, other: Record) -> Record:
-    return Record(one.id, min(_rank(one), _rank(other)), max(one.views or 0, other.views or 0))

@@ -95,6 +95,8 @@ class Job:
     """By vendor: one for each vendor that a crawl uses."""
     max_age: timedelta | None = None
     resume_within: timedelta = timedelta(hours=24)
+    confirm_above: Credits = 1_000
+    """On a terminal, a run that is likely to spend more asks first."""
 
     @property
     def vendors(self) -> tuple[str, ...]:

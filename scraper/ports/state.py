@@ -14,6 +14,7 @@ from scraper.core.events import Ending, RunStatus
 from scraper.core.jobs import Account
 from scraper.core.outcomes import Outcome
 from scraper.core.pagination import PageFacts, Progress, WalkState, Why
+from scraper.core.planning import History
 from scraper.core.reconciliation import UnknownAttempt
 from scraper.core.requests import Request, Walk
 from scraper.core.subscriptions import Subscription
@@ -225,6 +226,9 @@ class State(Protocol):
 
     async def cover(self, run_id: str, walks: Sequence[Progress], reused_from: Mapping[str, str]) -> None:
         """Writes down how far walks have come; `reused_from`: walk id → run whose pages were taken."""
+
+    def history(self) -> History:
+        """What earlier runs have shown, as of now. Its methods block."""
 
     async def open_drain(self, opened_at: datetime, most_bytes: int) -> Drain | None:
         """An unfinished drain, else a new one of pages of one run; ``None`` where the spool is empty."""

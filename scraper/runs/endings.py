@@ -13,7 +13,7 @@ from scraper.core.frontier import Frontier
 from scraper.core.jobs import Account, Job
 from scraper.core.outcomes import Outcome
 from scraper.core.pagination import WalkState, Why
-from scraper.core.planning import plan
+from scraper.core.planning import Known, plan
 from scraper.core.retries import Decision, GiveUp, Reach, Retry
 from scraper.core.subscriptions import day_ends_at, month_ends_at
 from scraper.ports import RunTotals
@@ -138,7 +138,7 @@ def _message(status: RunStatus, job: Job, run: OpenedRun, ends: Ends, totals: Ru
     go_on = f"Go on: {command}"
     match status:
         case RunStatus.BUDGET:
-            likely = sum(crawl.credits.likely for crawl in plan(job).crawls)
+            likely = sum(crawl.credits.likely for crawl in plan(job, Known(run.started_at)).crawls)
             more = max(likely, run.budget + run.budget // 2)
             return f"{ends.budget}. {kept}. {go_on} --resume --budget {more}"
         case RunStatus.QUOTA:

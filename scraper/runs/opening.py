@@ -46,7 +46,8 @@ async def open_run(
     """
     last = await state.last_run(job.name)
     now = clock.now()
-    if last is not None and _is_gone_on_with(last, job, opening, now):
+    goes_on = opening is Opening.RESUME or (opening is Opening.GO_ON and last and is_gone_on_with(last, job, now))
+    if last is not None and goes_on:
         await state.reopen_run(last.run_id, last.budget if ceiling is None else ceiling)
         budget = last.budget if ceiling is None else ceiling
         return OpenedRun(last.run_id, budget, last.started_at, resumed=True, leftovers=())
@@ -65,14 +66,9 @@ async def open_run(
     return OpenedRun(run_id, budget, now, resumed=False, leftovers=leftovers)
 
 
-def _is_gone_on_with(last: RunRecord, job: Job, opening: Opening, now: datetime) -> bool:
-    match opening:
-        case Opening.RESUME:
-            return True
-        case Opening.NEW:
-            return False
-        case Opening.GO_ON:
-            return not last.status.closes and now - last.started_at < job.resume_within
+def is_gone_on_with(last: RunRecord, job: Job, now: datetime) -> bool:
+    """Whether a run is open, and young enough, so that `scraper run` takes it up again."""
+    return not last.status.closes and now - last.started_at < job.resume_within
 
 
 async def _close(last: RunRecord, state: State, now: datetime) -> None:

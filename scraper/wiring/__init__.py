@@ -3,6 +3,7 @@
 from scraper.wiring.access import access_of
 from scraper.wiring.files import load_catalogue, load_job, load_tables
 from scraper.wiring.looking import queried, status_of, table_columns, table_list
+from scraper.wiring.planning import plan_job
 from scraper.wiring.reconciling import reconcile_job
 from scraper.wiring.running import RunOrder, opened_state, probe_job, run_job
 from scraper.wiring.sandboxes import Served, begin_sandbox, sandbox_server, sandbox_urls
@@ -23,6 +24,7 @@ __all__ = [
     "load_job",
     "load_tables",
     "opened_state",
+    "plan_job",
     "probe_job",
     "queried",
     "reconcile_job",

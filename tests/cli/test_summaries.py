@@ -13,10 +13,22 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.console import Console
 
-from scraper.cli.summaries import STATUS_WORDS, first_query, print_plan, print_result
+from scraper.cli.plan_sheets import print_plan
+from scraper.cli.summaries import STATUS_WORDS, first_query, print_result
+from scraper.core import planning
 from scraper.core.events import RunStatus
-from scraper.core.planning import Plan, plan
+from scraper.core.jobs import Job
+from scraper.core.planning import Day, Known, Plan
 from tests.cli.examples import ENDLESS_ACCOUNT, JOB, RESULT, UNSAFE, dedent_page, rendered
+
+NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
+
+
+NIGHTS = (Day("2026-11-21", 496, 62), Day("2026-11-22", 496, 62), Day("2026-11-23", 208, 26))
+
+
+def plan(job: Job) -> Plan:
+    return planning.plan(job, Known(NOON))
 
 
 def shown_plan(planned: Plan, width: int = 80) -> str:
@@ -42,6 +54,8 @@ def test_a_plan_at_80_columns() -> None:
     rows       hashtags about 300 (0–3,000)
                posts about 1,800 (0–1,800)
     time       about 4 min 9 s at the plan's rate (9 s – 5 min 57 s)
+    done       2026-11-21 12:04 UTC, if begun now
+    disk       about 2.1 MB
     account    acme/default, plan starter: 15 requests a minute, 5,000 credits a
                day, 20,000 credits a month
     note       acme.boards: It may go soon.
@@ -75,6 +89,9 @@ def test_a_plan_at_40_columns() -> None:
                posts about 1,800 (0–1,800)
     time       about 4 min 9 s at the plan's
                rate (9 s – 5 min 57 s)
+    done       2026-11-21 12:04 UTC, if
+               begun now
+    disk       about 2.1 MB
     account    acme/default, plan starter:
                15 requests a minute, 5,000
                credits a day, 20,000 credits
@@ -85,13 +102,13 @@ def test_a_plan_at_40_columns() -> None:
 
 def test_a_plan_that_does_not_fit_says_by_how_much_and_what_is_dropped() -> None:
     short = plan(replace(JOB, budget=200))
-    lines = shown_plan(replace(short, days=3, overage_usd=Decimal("1.5"))).splitlines()
-    assert [line for line in lines if line.startswith(("budget", "credits  ", "dropped", "days", "overage"))] == [
+    lines = shown_plan(replace(short, calendar=NIGHTS, overage_usd=Decimal("1.5"))).splitlines()
+    assert [line for line in lines if line.startswith(("budget", "credits  ", "dropped", "nights", "overage"))] == [
         "budget     200 credits: does not fit, likely 304 short",
         "credits    likely 200 in 25 requests, at most 200 with each page bought once",
-        "days       3 UTC days under the daily cap",
-        "overage    $1.50 past the month's credits, with none of them used yet",
-        "dropped    posts: about 38 of 60 requests",
+        "nights     3 nights: 496 + 496 + 208 credits",
+        "overage    $1.50 past the month's credits",
+        "dropped    posts: page 2 of the last 18 walks, page 3: 38 of 60 requests",
     ]
 
 

@@ -16,11 +16,12 @@ from scraper.cli.summaries import STATUS_WORDS
 from scraper.core.catalogue import Catalogue, Charge, CursorPagination, Endpoint, PagePagination, Vendor
 from scraper.core.errors import ScraperError
 from scraper.core.events import Ending, RunResult, RunStatus
-from scraper.core.planning import plan
+from scraper.core.planning import Known, plan
 from scraper.core.subscriptions import Subscription
 from scraper.core.tables import COMMON_COLUMNS, PAGES_COLUMNS, PAGES_DESCRIPTION, PAGES_TABLE, PATH_COLUMNS
 from scraper.io.config_files.job_files import AccountTable, CrawlTable, JobFile
 from scraper.io.config_files.validation import FileModel
+from tests.core.builders import NOON
 from tests.docs.markdown import ROOT
 from tests.docs.place import said
 
@@ -261,7 +262,7 @@ def run_json() -> str:
 def plan_json() -> str:
     """What ``scraper plan --format json`` says of the quickstart job."""
     job, _ = wiring.load_job(ROOT / "configs" / "quickstart.toml")
-    return fenced(_object(plan(job).to_json()), "json")
+    return fenced(_object(plan(job, Known(NOON)).to_json()), "json")
 
 
 def _object(value: Mapping[str, Any]) -> str:

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from scraper import wiring
-from scraper.core.planning import plan
+from scraper.core.planning import Known, plan
+from tests.core.builders import NOON
 from tests.docs.blocks import BLOCKS, compact
 from tests.docs.example_job import example_job, uncommented
 from tests.docs.generate import EXACT, EXAMPLE, VARYING, generated_readme
@@ -43,7 +44,7 @@ def test_all_output_of_commands_stands_in_generated_blocks() -> None:
 
 def test_the_example_job_is_a_job_that_fits_its_budget() -> None:
     job, _ = wiring.load_job(EXAMPLE)
-    assert plan(job).fits
+    assert plan(job, Known(NOON)).fits
 
 
 @pytest.mark.parametrize("without", ["top", "top_per_board"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import shlex
 import signal
 import sys
@@ -27,6 +28,8 @@ from scraper.core.errors import UsageError
 
 if TYPE_CHECKING:
     from scraper.core.events import Event, RunResult
+    from scraper.core.jobs import Job
+    from scraper.core.planning import Plan
     from scraper.ports import Listener
     from scraper.runs.crawl import Crawl
     from scraper.runs.probe import Finding
@@ -46,6 +49,7 @@ SAME_REQUEST_S = 1.0
 )
 @click.option("--resume", is_flag=True, help="Go on with the last run, even one that has ended, under --budget.")
 @click.option("--new", is_flag=True, help="Begin a new run, whatever is open.")
+@click.option("-y", "--yes", is_flag=True, help="Do not ask before a run that costs more than confirm_above.")
 @click.option("--probe", is_flag=True, help="One request for each endpoint, held against the vendor file.")
 @sandbox_option
 @data_option
@@ -62,6 +66,7 @@ def run(  # noqa: PLR0913 - one for each option
     budget: int | None,
     resume: bool,
     new: bool,
+    yes: bool,
     probe: bool,
     sandbox: bool,
     seed: int,
@@ -78,7 +83,6 @@ def run(  # noqa: PLR0913 - one for each option
     stored is bought again.
     """
     from scraper import wiring
-    from scraper.core.planning import plan
     from scraper.runs.opening import Opening
 
     if resume and new:
@@ -94,7 +98,10 @@ def run(  # noqa: PLR0913 - one for each option
         command=_command(context, job, sandbox, data, vendor_urls),
     )
     findings: Sequence[Finding] | None = None
-    with _listening(log_format, verbose, plan(found).requests.likely if not probe else None) as listener:
+    planned = None if probe else asyncio.run(wiring.plan_job(found, settings))
+    if planned is not None and not (yes or sandbox) and not _confirmed(found, planned):
+        return INTERRUPTED
+    with _listening(log_format, verbose, planned.requests.likely if planned else None) as listener:
         if probe:
             result, findings = _to_its_end(lambda begun: wiring.probe_job(order, settings, listener, begun))
         else:
@@ -104,6 +111,18 @@ def run(  # noqa: PLR0913 - one for each option
     if findings is not None and exit_code == 0 and not all(finding.as_described for finding in findings):
         return 6
     return exit_code
+
+
+def _confirmed(job: Job, planned: Plan) -> bool:
+    """Asks, where somebody is there to answer, before more is spent than the job lets go by itself."""
+    asked = planned.credits.likely > job.confirm_above and sys.stdin.isatty() and sys.stderr.isatty()
+    if not asked:
+        return True
+    spends = f"about {planned.credits.likely:,} credits, at most {planned.credits.high:,}"
+    if click.confirm(f"This run spends {spends}. Begin?", err=True):
+        return True
+    click.echo("Not begun: nothing was spent.", err=True)
+    return False
 
 
 def _command(

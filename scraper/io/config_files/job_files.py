@@ -84,6 +84,11 @@ class JobFile(FileModel):
         default=None, description='a complete walk younger than this is reused: "20h", "2d"; default: never across runs'
     )
     resume_within: str = Field(default="24h", description="an open run that began within this is gone on with")
+    confirm_above: int = Field(
+        default=1_000,
+        ge=0,
+        description="a run on a terminal that is likely to spend more credits asks first",
+    )
     accounts: dict[str, AccountTable] = {}
     crawl: Annotated[list[CrawlTable], Field(min_length=1)]
 
@@ -136,6 +141,7 @@ def read_job(path: Path, catalogue: Catalogue, budget: int | None = None) -> Job
         accounts=accounts,
         max_age=durations["max_age"],
         resume_within=durations["resume_within"] or timedelta(hours=24),
+        confirm_above=file.confirm_above,
     )
 
 

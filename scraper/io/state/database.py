@@ -25,6 +25,7 @@ from scraper.core.requests import Request, Walk
 from scraper.core.units import Credits
 from scraper.io.state import ledger, reconciling, records
 from scraper.io.state.headroom import Headroom
+from scraper.io.state.history import SqlHistory
 from scraper.io.state.locks import held
 from scraper.io.state.opening import begin, engine, make_file, prepare
 from scraper.io.state.schema import parts, runs
@@ -244,6 +245,10 @@ class SqlState:
 
         for start in range(0, len(walks), WALKS_IN_A_COMMIT):
             await self._writer.do(partial(work, some=walks[start : start + WALKS_IN_A_COMMIT]))
+
+    def history(self) -> SqlHistory:
+        """What earlier runs have shown, as of now."""
+        return SqlHistory(self._reading, str(self._path), self._now())
 
     # --- spool and archive --------------------------------------------------------------------------------------------
 

@@ -30,6 +30,7 @@ def _to_3(connection: Connection) -> None:
         "runs ADD COLUMN accounted BOOLEAN NOT NULL DEFAULT false",
     ):
         connection.exec_driver_sql(f"ALTER TABLE {column}")
+    connection.exec_driver_sql("CREATE INDEX IF NOT EXISTS walks_by_time ON walks (snapshot_at)")
 
 
 STEPS: tuple[Callable[[Connection], None], ...] = (_to_2, _to_3)

@@ -100,6 +100,7 @@ walks = Table(
     Column("reused_from", String),
     PrimaryKeyConstraint("run_id", "walk_id"),
     Index("walks_by_id", "walk_id", "snapshot_at"),
+    Index("walks_by_time", "snapshot_at"),
 )
 
 # The ledger: a row for each attempt, written when its credits are reserved and settled once.

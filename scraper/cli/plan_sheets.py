@@ -1,0 +1,153 @@
+"""A plan for people: what it costs, when it is done, what the budget drops, and where each figure comes from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from rich.console import Console
+from rich.measure import Measurement
+from rich.table import Table
+from rich.text import Text
+
+from scraper.cli.summaries import account_words, print_fields, print_notes, sheet
+from scraper.cli.wording import count, counted, dollars, duration, harmless, instant, size, span
+from scraper.core.jobs import Job
+from scraper.core.planning import CrawlPlan, Day, Plan, Range
+
+MOST_NIGHTS = 8
+"""Figures of nights on one line."""
+
+
+def print_plan(plan: Plan, job: Job, console: Console, *, explain: bool = False) -> None:
+    """The crawls with low–high below the likely figure, then what they come to, and what the budget makes of it."""
+    console.print(Text(f"Plan of {harmless(plan.job)}", style="bold"))
+    console.print()
+    _print_crawls(plan, console)
+    console.print()
+    print_fields(console, _plan_fields(plan, job))
+    if explain:
+        console.print()
+        print_fields(console, _explanations(plan), indent=13)
+        console.print()
+    print_notes(console, "dropped", plan.dropped)
+    print_notes(console, "note", plan.warnings)
+
+
+def _print_crawls(plan: Plan, console: Console) -> None:
+    """A table where it has room: with names in one piece, else broken behind the vendor; else figure by figure."""
+    unbounded = console.options.update(max_width=10_000)
+    for broken in (False, True):
+        table = _crawl_table(plan, broken)
+        if Measurement.get(console, unbounded, table).minimum <= console.width:
+            console.print(table)
+            return
+    print_fields(console, _crawl_fields(plan))
+
+
+def _crawl_table(plan: Plan, broken: bool) -> Table:
+    table = sheet()
+    table.add_column("crawl", no_wrap=True)
+    for title in ("walks", "requests", "credits", "rows"):
+        table.add_column(title, justify="right", no_wrap=True)
+    table.add_column("basis", min_width=len("bounded by"))
+    for crawl in plan.crawls:
+        figures = [_figure(range_) for range_ in (crawl.walks, crawl.requests, crawl.credits, crawl.rows)]
+        table.add_row(_crawl_name(crawl, broken), *figures, Text(_basis(crawl)))
+    if len(plan.crawls) > 1:
+        table.add_section()
+        # Of the crawls, not of the plan: the plan's own figures end at the budget, and are told below.
+        columns = (
+            [crawl.walks for crawl in plan.crawls],
+            [crawl.requests for crawl in plan.crawls],
+            [crawl.credits for crawl in plan.crawls],
+            [crawl.rows for crawl in plan.crawls],
+        )
+        table.add_row("total", *(_figure(_sum(column)) for column in columns), "")
+    return table
+
+
+def _crawl_fields(plan: Plan) -> Iterable[tuple[str, str]]:
+    """The table's figures one below the other, for a terminal that is too narrow for it."""
+    for crawl in plan.crawls:
+        yield "crawl", harmless(crawl.name)
+        if crawl.name != crawl.endpoint:
+            yield "", harmless(crawl.endpoint)
+        for name, figures in (("walks", crawl.walks), ("requests", crawl.requests), ("credits", crawl.credits)):
+            yield "", f"{name} {_about(figures)}"
+        yield "", f"rows {_about(crawl.rows)}, {_basis(crawl)}"
+
+
+def _basis(crawl: CrawlPlan) -> str:
+    return "bounded by budget" if crawl.bounded_by_budget else crawl.basis.value
+
+
+def _crawl_name(crawl: CrawlPlan, broken: bool) -> Text:
+    names = [harmless(crawl.name), harmless(crawl.endpoint)]
+    first, second = (name.replace(".", ".\n", 1) for name in names) if broken else names
+    name = Text(first)
+    return name if crawl.name == crawl.endpoint else name.append(f"\n{second}", style="dim")
+
+
+def _figure(range_: Range) -> Text:
+    """The likely figure; below it, where it is not known to the unit, how low and how high."""
+    figure = Text(count(range_.likely))
+    return figure if range_.exact else figure.append(f"\n{span(range_)}", style="dim")
+
+
+def _sum(ranges: Iterable[Range]) -> Range:
+    return sum(ranges, Range(0, 0, 0))
+
+
+def _plan_fields(plan: Plan, job: Job) -> Iterable[tuple[str, str]]:
+    likely = sum(crawl.credits.likely for crawl in plan.crawls)
+    if plan.fits:
+        fit = f"{count(plan.budget)} credits: fits, likely {count(plan.budget - likely)} left"
+    else:
+        fit = f"{count(plan.budget)} credits: does not fit, likely {count(likely - plan.budget)} short"
+    yield "budget", fit
+    requests = counted(plan.requests.likely, "request")
+    most = f"at most {count(plan.credits.high)} with each page bought once"
+    yield "credits", f"likely {count(plan.credits.likely)} in {requests}, {most}"
+    for place, (table, rows) in enumerate(plan.rows.items()):
+        yield "" if place else "rows", f"{harmless(table)} {_about(rows)}"
+    yield "time", _time(plan)
+    if len(plan.calendar) > 1:
+        yield "nights", _calendar(plan.calendar)
+    yield "done", f"{instant(plan.done_at)}, if begun now" if plan.done_at else "never: the caps do not let it end"
+    yield "disk", f"about {size(plan.size_bytes.likely)}"
+    if plan.overage_usd:
+        yield "overage", f"{dollars(plan.overage_usd)} past the month's credits"
+    for place, vendor in enumerate(job.vendors):
+        yield "" if place else "account", account_words(job.accounts[vendor])
+
+
+def _calendar(days: Sequence[Day]) -> str:
+    """``3 nights: 496 + 496 + 208 credits``; a long row of equal nights is told once."""
+    told, place = [], 0
+    while place < len(days):
+        run = place
+        while run < len(days) and days[run].credits == days[place].credits:
+            run += 1
+        times = f"{run - place} × " if run - place > 3 else ""
+        told += [times + count(days[place].credits)] if times else [count(day.credits) for day in days[place:run]]
+        place = run
+    shown = " + ".join(told if len(told) <= MOST_NIGHTS else [*told[: MOST_NIGHTS - 1], "…", told[-1]])
+    return f"{len(days)} nights: {shown} credits"
+
+
+def _explanations(plan: Plan) -> Iterable[tuple[str, str]]:
+    for crawl in plan.crawls:
+        for place, sentence in enumerate(crawl.explanation):
+            yield "" if place else harmless(crawl.name), harmless(sentence)
+
+
+def _about(rows: Range) -> str:
+    return count(rows.likely) if rows.exact else f"about {count(rows.likely)} ({span(rows)})"
+
+
+def _time(plan: Plan) -> str:
+    seconds = plan.duration_s
+    if seconds.exact:
+        return f"{duration(seconds.likely)} at the plan's rate"
+    between = f"{duration(seconds.low)} – {duration(seconds.high)}"
+    return f"about {duration(seconds.likely)} at the plan's rate ({between})"

@@ -1,0 +1,92 @@
+"""What a plan has to say beside its figures."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from scraper.core.catalogue import CursorPagination, Role
+from scraper.core.jobs import Account, Crawl, Job
+from scraper.core.planning.history import Known, Standing, Yield
+from scraper.core.planning.ranges import Range
+from scraper.core.planning.walks import CrawlEstimate, hard_limit
+from scraper.core.units import Credits, iso_utc
+
+POOR_SHARE = 0.1
+"""Of the rows that an endpoint gives elsewhere: a country below it is named."""
+ENOUGH_WALKS = 2
+"""Walks from which on a poor yield is told as one."""
+
+
+def warnings(job: Job, found: Sequence[CrawlEstimate], credits: Range, budget: Credits, known: Known) -> Iterator[str]:
+    """One sentence each, what matters most first."""
+    if known.open_run:
+        yield known.open_run
+    for vendor in job.vendors:
+        likely = sum(each.requests.likely * each.crawl.endpoint.cost for each in found if _vendor(each) == vendor)
+        standing = known.standings.get(vendor, Standing())
+        yield from _account_warnings(job.accounts[vendor], standing, min(likely, budget), known)
+    if credits.likely > budget:
+        yield f"likely {credits.likely} credits, the budget is {budget}: the most valuable pages come first"
+    elif credits.high > budget:
+        yield f"up to {credits.high} credits were possible; the budget of {budget} is the ceiling"
+    if known.leftovers:
+        yield f"{len(known.leftovers)} walks that the last run left over come first"
+    for estimate in found:
+        yield from _crawl_warnings(estimate, budget)
+    yield from _poor_yields(job, known.history.yields())
+
+
+def _vendor(estimate: CrawlEstimate) -> str:
+    return estimate.crawl.endpoint.vendor
+
+
+def _account_warnings(account: Account, standing: Standing, likely: Credits, known: Known) -> Iterator[str]:
+    vendor, subscription = account.vendor, account.subscription
+    if subscription.assumed:
+        fields = ", ".join(subscription.assumed)
+        yield f"{vendor} publishes no plan: {fields} are assumed; state them in [accounts.{vendor}]"
+    month = subscription.month_limit
+    if month is not None and likely > month - standing.month.committed:
+        used = standing.month.committed
+        left = f"{max(0, month - used)} of {month} left" if used else str(month)
+        yield f"{vendor}: likely {likely} credits, and the account's month has {left}: the run ends there"
+    if standing.closed_until is not None and standing.closed_until > known.now:
+        yield f"{vendor} has refused for want of quota: nothing is sent before {iso_utc(standing.closed_until)}"
+
+
+def _crawl_warnings(estimate: CrawlEstimate, budget: Credits) -> Iterator[str]:
+    crawl = estimate.crawl
+    if isinstance(crawl.endpoint.pagination, CursorPagination) and crawl.page_limit is None:
+        yield f"{crawl.name}: a cursor has no known end; max_items or max_pages would bound it"
+    walk = max([*estimate.depths, *estimate.leftover_depths], default=0) * crawl.endpoint.cost
+    if walk > budget:
+        yield f"{crawl.name}: one walk likely costs {walk} credits: with this budget none is ever complete"
+    if crawl.endpoint.note:
+        yield f"{crawl.endpoint.full_name}: {crawl.endpoint.note}"
+    if estimate.walks.likely == 0:
+        yield f"{crawl.name}: no parents are likely to be found"
+    if estimate.crawl.each is None and hard_limit(crawl) is None and estimate.unbounded and estimate.walks.likely > 1:
+        yield f"{crawl.name}: only the budget bounds it, so its later walks may get nothing"
+
+
+def _poor_yields(job: Job, yields: Sequence[Yield]) -> Iterator[str]:
+    """Countries of the job that came back empty, or nearly so, before."""
+    endpoints = {crawl.endpoint.full_name: crawl for crawl in job.crawls}
+    for met in yields:
+        crawl = endpoints.get(met.endpoint)
+        asked = crawl is not None and (crawl.each is not None or met.country in _countries(crawl))
+        if not asked or met.country is None or met.walks < ENOUGH_WALKS:
+            continue
+        elsewhere = [other for other in yields if other.endpoint == met.endpoint and other.country != met.country]
+        rows, walks = sum(other.rows for other in elsewhere), sum(other.walks for other in elsewhere)
+        where = f"{met.endpoint} in {met.country}"
+        if met.empty == met.walks:
+            yield f"{where}: {met.walks} walks came back empty, {met.credits} credits for no row"
+        elif walks and met.rows / met.walks < POOR_SHARE * rows / walks:
+            each = met.rows / met.walks
+            yield f"{where}: {each:.0f} rows a walk, {rows / walks:.0f} elsewhere ({met.credits} credits so far)"
+
+
+def _countries(crawl: Crawl) -> frozenset[str]:
+    parameter = crawl.endpoint.with_role(Role.COUNTRY)
+    return frozenset() if parameter is None else frozenset(crawl.params.get(parameter.name, ()))

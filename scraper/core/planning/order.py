@@ -1,0 +1,77 @@
+"""What a budget does not reach: the plan's walks taken in the order in which a run buys them.
+
+That order is the frontier's: walks left over, then priority, then breadth before depth, the boards that parents are
+picked from before all else of a depth, then the job's own order, and parents by rank.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from scraper.core.jobs import Job
+from scraper.core.planning.walks import CrawlEstimate
+from scraper.core.units import Credits
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class _Layer:
+    """Pages of one depth of one crawl: the unit in which a short budget ends."""
+
+    later: bool
+    """Not of a walk that was left over."""
+    priority: int
+    depth: int
+    feeds: int
+    page: int
+    crawl: int
+    requests: int
+    cost: Credits
+
+
+def dropped(job: Job, found: Sequence[CrawlEstimate], budget: Credits) -> tuple[str, ...]:
+    """What is not likely to be bought, a sentence for each crawl."""
+    left = budget
+    missing: dict[int, list[tuple[int, int, int]]] = {}
+    for layer in sorted(_layers(job, found)):
+        bought = min(layer.requests, left // layer.cost)
+        left -= bought * layer.cost
+        if bought < layer.requests:
+            missing.setdefault(layer.crawl, []).append((layer.page, layer.requests - bought, layer.requests))
+    return tuple(_words(found[crawl], layers) for crawl, layers in sorted(missing.items()))
+
+
+def _layers(job: Job, found: Sequence[CrawlEstimate]) -> Iterator[_Layer]:
+    feeding = {crawl.each for crawl in job.crawls}
+    for index, estimate in enumerate(found):
+        crawl = estimate.crawl
+        feeds = crawl.name in feeding
+        for later, depths in ((False, estimate.leftover_depths), (True, estimate.depths)):
+            for page, requests in _by_page(depths):
+                depth = 1 if feeds else page
+                yield _Layer(
+                    later, -crawl.priority, depth, 0 if feeds else 1, page, index, requests, crawl.endpoint.cost
+                )
+
+
+def _by_page(depths: dict[int, int]) -> Iterator[tuple[int, int]]:
+    """1-based page → how many walks likely have it."""
+    walks = sum(count for pages, count in depths.items() if pages)
+    page = 1
+    for pages in sorted(pages for pages in depths if pages):
+        while page <= pages:
+            yield page, walks
+            page += 1
+        walks -= depths[pages]
+
+
+def _words(estimate: CrawlEstimate, layers: Sequence[tuple[int, int, int]]) -> str:
+    """``posts: page 2 of the last 6 walks, pages 3–4: 46 of 60 requests``."""
+    pages = sorted({page for page, _, _ in layers})
+    count = sum(missing for _, missing, _ in layers)
+    partly = [(page, missing) for page, missing, whole in layers if missing < whole]
+    wholly = [page for page in pages if page not in {page for page, _ in partly}]
+    told = [f"page {page} of the last {missing} walk{'s' if missing != 1 else ''}" for page, missing in partly]
+    if wholly:
+        told.append(f"page {wholly[0]}" if len(wholly) == 1 else f"pages {wholly[0]}–{wholly[-1]}")
+    return f"{estimate.crawl.name}: {', '.join(told)}: {count} of {estimate.requests.likely} requests"

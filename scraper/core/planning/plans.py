@@ -1,0 +1,253 @@
+"""What a job will do and cost, before a credit is spent: pure arithmetic over job, vendor files and what was seen."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from scraper.core.catalogue import Basis
+from scraper.core.jobs import Crawl, Job
+from scraper.core.planning.calendar import LATENCY_S, Day, Schedule, merged, overage_usd, schedule, seconds_of
+from scraper.core.planning.history import Known, Standing
+from scraper.core.planning.notes import warnings
+from scraper.core.planning.order import dropped
+from scraper.core.planning.ranges import Range, least_within, most_within, total
+from scraper.core.planning.walks import CrawlEstimate, estimates, hard_limit
+from scraper.core.units import Credits, iso_utc
+
+BYTES_A_ROW: Mapping[str, float] = {"pages": 20_000}
+BYTES_OF_A_ROW = 400
+"""On disk, compressed, of a page and of a row of any table: assumed, until parts have been seen."""
+
+
+@dataclass(frozen=True, slots=True)
+class CrawlPlan:
+    """One crawl's share of the plan."""
+
+    name: str
+    endpoint: str
+    vendor: str
+    table: str
+    cost: Credits
+    """Of one request."""
+    walks: Range
+    requests: Range
+    credits: Range
+    rows: Range
+    basis: Basis
+    bounded_by_budget: bool = False
+    """Nothing but the budget says where this crawl ends."""
+    reused: int = 0
+    """Walks of an earlier run that stand for as many of this one."""
+    explanation: tuple[str, ...] = ()
+    """Where the figures come from, a sentence each."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a run of a job will do."""
+
+    job: str
+    budget: Credits
+    fits: bool
+    """The likely cost is within the budget."""
+    crawls: tuple[CrawlPlan, ...]
+    requests: Range
+    credits: Range
+    rows: Mapping[str, Range]
+    duration_s: Range
+    """Seconds of asking at the accounts' rates."""
+    calendar: tuple[Day, ...]
+    """The likely credits, laid out over UTC days under the caps; of what the budget allows."""
+    done_at: datetime | None
+    """Aware, UTC; ``None``: the caps never let it end."""
+    overage_usd: Decimal
+    size_bytes: Range
+    """On disk, pages and tables together."""
+    dropped: tuple[str, ...]
+    warnings: tuple[str, ...]
+
+    @property
+    def days(self) -> int:
+        """UTC days on which something is bought."""
+        return max(1, len(self.calendar))
+
+    def to_json(self) -> dict[str, Any]:
+        """The object of INTERFACE."""
+        return {
+            "job": self.job,
+            "fits": self.fits,
+            "budget": self.budget,
+            "requests": self.requests.to_json(),
+            "credits": self.credits.to_json(),
+            "rows": {table: rows.to_json() for table, rows in self.rows.items()},
+            "duration_s": self.duration_s.to_json(),
+            "days": self.days,
+            "calendar": [{"day": day.day, "credits": day.credits, "requests": day.requests} for day in self.calendar],
+            "done_at": None if self.done_at is None else iso_utc(self.done_at.replace(microsecond=0)),
+            "overage_usd": str(self.overage_usd),
+            "size_bytes": self.size_bytes.to_json(),
+            "crawls": [_crawl_json(crawl) for crawl in self.crawls],
+            "dropped": list(self.dropped),
+            "warnings": list(self.warnings),
+        }
+
+
+def _crawl_json(crawl: CrawlPlan) -> dict[str, Any]:
+    return {
+        "name": crawl.name,
+        "endpoint": crawl.endpoint,
+        "walks": crawl.walks.to_json(),
+        "requests": crawl.requests.to_json(),
+        "credits": crawl.credits.to_json(),
+        "rows": crawl.rows.to_json(),
+        "reused": crawl.reused,
+        "basis": "bounded by budget" if crawl.bounded_by_budget else crawl.basis.value,
+        "explanation": list(crawl.explanation),
+    }
+
+
+def plan(job: Job, known: Known) -> Plan:
+    """The plan of a run that starts now, within the job's budget."""
+    found = estimates(job, known)
+    budget = job.budget
+    crawls = tuple(_crawl_plan(estimate, budget) for estimate in found)
+    credits = total(crawl.credits for crawl in crawls)
+    fits = credits.likely <= budget
+    tables = dict.fromkeys(crawl.table for crawl in crawls)
+    rows = {table: total(crawl.rows for crawl in crawls if crawl.table == table) for table in tables}
+    bought = _within(crawls, budget)
+    schedules = _schedules(job, crawls, bought, known)
+    all_in_all = merged([one.likely for one in schedules.values()])
+    return Plan(
+        job=job.name,
+        budget=budget,
+        fits=fits,
+        crawls=crawls,
+        requests=total(bought.values()).at_most(budget // min((crawl.cost for crawl in crawls), default=1)),
+        credits=_credits(crawls, budget),
+        rows=rows,
+        duration_s=Range(*(max((one.seconds[n] for one in schedules.values()), default=0) for n in range(3))),
+        calendar=all_in_all.days,
+        done_at=all_in_all.done_at,
+        overage_usd=sum((one.overage_usd for one in schedules.values()), Decimal(0)),
+        size_bytes=_size_bytes(rows, total(bought.values()), known),
+        dropped=() if fits else dropped(job, found, budget),
+        warnings=tuple(warnings(job, found, credits, budget, known)),
+    )
+
+
+def may_outrun(crawls: Sequence[Crawl], budget: Credits) -> bool:
+    """Whether the documented clamps and the job's own limits leave it open that the budget ends the run."""
+    most: dict[str, int] = {}
+    walks: dict[str, int] = {}
+    for crawl in sorted(crawls, key=lambda crawl: crawl.each is not None):
+        pages, size = hard_limit(crawl), crawl.endpoint.pagination.rows_per_page
+        parents = 1
+        if crawl.each is not None:
+            parents = most[crawl.each]
+            if crawl.top_per_board is not None:
+                parents = min(parents, walks[crawl.each] * crawl.top_per_board)
+            parents = parents if crawl.top is None else min(parents, crawl.top)
+        if pages is None:
+            return True
+        walks[crawl.name] = parents * crawl.combinations
+        budget -= walks[crawl.name] * pages * crawl.endpoint.cost
+        most[crawl.name] = walks[crawl.name] * pages * size
+    return budget < 0
+
+
+def _crawl_plan(estimate: CrawlEstimate, budget: Credits) -> CrawlPlan:
+    crawl = estimate.crawl
+    endpoint, requests = crawl.endpoint, estimate.requests
+    affordable = budget // endpoint.cost
+    high = affordable if estimate.unbounded else min(requests.high, affordable)
+    # What is likely stands as it is, so that a job that does not fit shows by how much.
+    requests = Range(requests.low, requests.likely, max(requests.likely, high))
+    rows = estimate.rows
+    if estimate.unbounded:
+        rows = Range(rows.low, rows.likely, max(rows.likely, requests.high * endpoint.pagination.rows_per_page))
+    return CrawlPlan(
+        name=crawl.name,
+        endpoint=endpoint.full_name,
+        vendor=endpoint.vendor,
+        table=endpoint.table,
+        cost=endpoint.cost,
+        walks=estimate.walks,
+        requests=requests,
+        credits=requests.times(endpoint.cost),
+        rows=rows,
+        basis=estimate.basis,
+        bounded_by_budget=estimate.unbounded,
+        reused=estimate.reused,
+        explanation=tuple(estimate.explanation),
+    )
+
+
+# --- what the budget leaves -------------------------------------------------------------------------------------------
+
+
+def _credits(crawls: Sequence[CrawlPlan], budget: Credits) -> Range:
+    """What the run spends: whole requests only, and never more than the budget."""
+    low, likely, high = (
+        [(crawl.cost, count) for crawl, count in ((crawl, getattr(crawl.requests, end)) for crawl in crawls)]
+        for end in ("low", "likely", "high")
+    )
+    most = most_within(budget, high)
+    middle = most_within(budget, likely)
+    least = least_within(budget, low)
+    return Range(min(least, middle), middle, max(middle, most))
+
+
+def _within(crawls: Sequence[CrawlPlan], budget: Credits) -> Mapping[str, Range]:
+    """Requests of each vendor, no more than the whole budget pays for."""
+    vendors = dict.fromkeys(crawl.vendor for crawl in crawls)
+    found = {}
+    for vendor in vendors:
+        ours = [crawl for crawl in crawls if crawl.vendor == vendor]
+        cheapest = min((crawl.cost for crawl in ours), default=1)
+        found[vendor] = total(crawl.requests for crawl in ours).at_most(budget // cheapest)
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class _AccountSchedule:
+    likely: Schedule
+    seconds: tuple[int, int, int]
+    overage_usd: Decimal
+
+
+def _schedules(
+    job: Job, crawls: Sequence[CrawlPlan], bought: Mapping[str, Range], known: Known
+) -> Mapping[str, _AccountSchedule]:
+    found = {}
+    for vendor in job.vendors:
+        account, standing = job.accounts[vendor], known.standings.get(vendor, Standing())
+        cost = max((crawl.cost for crawl in crawls if crawl.vendor == vendor), default=1)
+        seen_s = known.history.latency_s(vendor)
+        latency_s = LATENCY_S if seen_s is None else seen_s
+        requests = bought[vendor]
+        likely = schedule(account, standing, requests.likely, cost, known.now, latency_s)
+        rate = account.subscription.starts_per_second
+        low, middle, high = (
+            seconds_of(count, rate, latency_s) for count in (requests.low, requests.likely, requests.high)
+        )
+        credits = sum(day.credits for day in likely.days)
+        found[vendor] = _AccountSchedule(likely, (low, middle, high), overage_usd(account, standing, credits))
+    return found
+
+
+def _size_bytes(rows: Mapping[str, Range], pages: Range, known: Known) -> Range:
+    seen = {**BYTES_A_ROW, **known.history.bytes_a_row()}
+
+    def size(counts: Mapping[str, int]) -> int:
+        return round(sum(count * seen.get(table, BYTES_OF_A_ROW) for table, count in counts.items()))
+
+    return Range(
+        size({"pages": pages.low, **{table: found.low for table, found in rows.items()}}),
+        size({"pages": pages.likely, **{table: found.likely for table, found in rows.items()}}),
+        size({"pages": pages.high, **{table: found.high for table, found in rows.items()}}),
+    )

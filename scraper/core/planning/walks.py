@@ -1,0 +1,320 @@
+"""How many walks, pages and rows a crawl comes to: from limits, from what was seen before, else from recordings.
+
+Root walks, and children whose parents have been seen, are looked up one by one, up to `MOST_ENUMERATED`; past that, and
+where nothing is known of a walk, the average of its endpoint and country stands in, else the vendor file's figure.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from math import ceil
+
+from scraper.core.catalogue import Basis, PagePagination
+from scraper.core.jobs import Crawl, Job
+from scraper.core.parents import best
+from scraper.core.planning.history import History, Known, WalkSeen, Yield
+from scraper.core.planning.ranges import NOTHING, Range, exactly
+from scraper.core.requests import Walk
+
+MOST_ENUMERATED = 5_000
+"""Walks of a crawl that are looked up each; a larger sweep is reckoned by averages."""
+FALL, RISE = 0.9, 1.1
+"""What was seen once may turn out a tenth smaller or larger: boards change every day. Chosen, not measured."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pages:
+    """What one walk comes to."""
+
+    pages: Range
+    rows: int
+    """Likely."""
+    basis: Basis
+    unbounded: bool = False
+    """Nothing but the budget says where it ends; `pages.high` is a figure without force then."""
+
+
+@dataclass(slots=True)
+class CrawlEstimate:
+    """What one crawl comes to, before any budget."""
+
+    crawl: Crawl
+    walks: Range
+    requests: Range = NOTHING
+    rows: Range = NOTHING
+    basis: Basis = Basis.ASSUMED
+    unbounded: bool = False
+    depths: Counter[int] = field(default_factory=Counter)
+    """Likely pages of a walk → how many walks."""
+    leftover_depths: Counter[int] = field(default_factory=Counter)
+    """The same of walks that the last run left over: they come first."""
+    boards: Sequence[Walk] | None = None
+    """Its walks, where each was looked at."""
+    reused: int = 0
+    """Walks that a young whole one stands for."""
+    explanation: list[str] = field(default_factory=list)
+
+
+def estimates(job: Job, known: Known) -> list[CrawlEstimate]:
+    """Every crawl of the job, in its order; parents before their children whatever the order of the file."""
+    estimator = _Estimator(job, known)
+    for crawl in sorted(job.crawls, key=lambda crawl: crawl.each is not None):
+        estimator.add(crawl)
+    return [estimator.found[crawl.name] for crawl in job.crawls]
+
+
+def hard_limit(crawl: Crawl) -> int | None:
+    """Pages that a walk can have at most, by the job's own limits and the vendor's documented clamp."""
+    clamp = crawl.endpoint.pagination.max_page if isinstance(crawl.endpoint.pagination, PagePagination) else None
+    return min((pages for pages in (crawl.page_limit, clamp) if pages is not None), default=None)
+
+
+class _Estimator:
+    """The crawls of one job: walks that two of them share are bought, and counted, once."""
+
+    def __init__(self, job: Job, known: Known) -> None:
+        self._history: History = known.history
+        self._leftovers = frozenset(known.leftovers)
+        self._since: datetime | None = None if job.max_age is None else known.now - job.max_age
+        self._picked_from = {crawl.each for crawl in job.crawls}
+        self._claimed: dict[str, Pages] = {}
+        self._records: dict[str, list[str]] = {}
+        self._yields: dict[tuple[str, str | None], Yield] = {}
+        for met in known.history.yields():
+            if met.country is not None:
+                self._yields[met.endpoint, met.country] = met
+            overall = self._yields.get((met.endpoint, None))  # all countries together
+            self._yields[met.endpoint, None] = met if overall is None else overall.and_also(met)
+        self.found: dict[str, CrawlEstimate] = {}
+
+    def add(self, crawl: Crawl) -> None:
+        parent = self.found.get(crawl.each or "")
+        if parent is None:
+            parents, ids = exactly(1), None
+            made = CrawlEstimate(crawl, exactly(crawl.combinations))
+        else:
+            parents, ids = self._parents(crawl, parent)
+            made = CrawlEstimate(crawl, parents.times(crawl.combinations))
+            made.explanation.append(_parent_words(crawl, parents, ids))
+        self.found[crawl.name] = made
+        made.boards = self._enumerated(crawl, ids, made.walks.likely)
+        self._fill(made)
+
+    # --- walks --------------------------------------------------------------------------------------------------------
+
+    def _enumerated(self, crawl: Crawl, ids: Sequence[str] | None, likely: int) -> list[Walk] | None:
+        if crawl.each is None:
+            if likely > MOST_ENUMERATED:
+                return None
+            return [Walk(crawl.endpoint, params, crawl.page_limit) for params in crawl.sweep()]
+        if not ids or len(ids) * crawl.combinations > MOST_ENUMERATED:
+            return None
+        return [Walk(crawl.endpoint, params, crawl.page_limit) for one in ids for params in crawl.sweep(one)]
+
+    def _fill(self, made: CrawlEstimate) -> None:
+        """Sums over the walks that are known by name, and averages for the others."""
+        walks = made.boards or []
+        seen = self._history.walks([walk.walk_id for walk in walks]) if walks else {}
+        unseen = self._unseen(made.crawl, None)
+        others = max(0, made.walks.likely - len(walks))
+        sums = _Sums(made.crawl)
+        shared = 0
+        for walk in walks:
+            if self._since is not None and any(met.serves(walk, self._since) for met in seen.get(walk.walk_id, ())):
+                made.reused += 1
+                continue
+            one = self._pages(made.crawl, walk, seen.get(walk.walk_id, ()))
+            before = self._claimed.get(walk.walk_id)
+            shared += before is not None
+            self._claimed[walk.walk_id] = one
+            depths = made.leftover_depths if walk.walk_id in self._leftovers else made.depths
+            depths[sums.add(one, before)] += 1
+        if others:
+            sums.add_many(unseen, others)
+            made.depths[unseen.pages.likely] += others
+        made.unbounded = sums.unbounded
+        fewer = 1.0 if not made.walks.likely else made.walks.low / made.walks.likely
+        more = made.walks.high - made.walks.likely
+        made.unbounded = made.unbounded or (more > 0 and unseen.unbounded)
+        pages = sums.pages()
+        made.requests = Range(int(pages.low * fewer), pages.likely, pages.high + more * unseen.pages.high)
+        size = made.crawl.endpoint.pagination.rows_per_page
+        rows = min(sums.rows, pages.likely * size)
+        made.rows = Range(min(int(sums.rows_low * fewer), rows), rows, max(rows, made.requests.high * size))
+        if not made.requests.exact or hard_limit(made.crawl) != 1:
+            known_boards = made.crawl.each is None or made.boards is not None
+            sums.bases[Basis.OBSERVED if known_boards else Basis.ASSUMED] += not made.walks.exact
+        made.basis = sums.basis()
+        made.explanation += _walk_words(made, sums, shared)
+        self._remember_records(made)
+
+    def _pages(self, crawl: Crawl, walk: Walk, seen: Sequence[WalkSeen]) -> Pages:
+        unseen = self._unseen(crawl, walk.country)
+        if not seen or unseen.basis is Basis.KNOWN:
+            return unseen
+        most, latest = hard_limit(crawl), seen[0]
+        if latest.ended:
+            ended = [_capped(one.pages, most) for one in seen if one.ended]
+            likely = ended[0]
+            rows = latest.rows if likely >= latest.pages else latest.rows * likely // max(1, latest.pages)
+            return Pages(Range(min(ended), likely, max(ended)), rows, Basis.OBSERVED)
+        deepest = _capped(max(one.pages for one in seen), most)
+        rows_a_page = latest.rows / max(1, latest.pages)
+        if most is not None and deepest >= most:
+            return Pages(exactly(most), round(rows_a_page * most), Basis.OBSERVED)
+        likely = max(deepest, unseen.pages.likely)
+        met = Range(max(1, deepest), max(1, likely), max(1, likely, unseen.pages.high))
+        return Pages(met, round(rows_a_page * likely), unseen.basis, unseen.unbounded)
+
+    def _unseen(self, crawl: Crawl, country: str | None) -> Pages:
+        """A walk of which nothing is known but its endpoint and its country."""
+        endpoint, most = crawl.endpoint, hard_limit(crawl)
+        size = endpoint.pagination.rows_per_page
+        whole = -(-endpoint.typical_total // size) if endpoint.typical_total else None
+        met = self._yields.get((endpoint.full_name, country)) or self._yields.get((endpoint.full_name, None))
+        likely = min((pages for pages in (most, whole) if pages is not None), default=1)
+        rows = min(endpoint.typical_total or likely * size, likely * size)
+        basis = Basis.ASSUMED
+        if met is not None and met.walks:
+            likely = _capped(max(1, round(met.pages / met.walks)), most)
+            rows = round(likely * met.rows / max(1, met.pages))
+            basis = Basis.OBSERVED
+        # Where nothing bounds a walk, twice the usual one stands in until the budget does.
+        high = most if most is not None else max(2 * likely, 0 if met is None else met.most_pages)
+        return Pages(Range(1, likely, high), rows, Basis.KNOWN if most == 1 else basis, most is None and whole is None)
+
+    # --- parents ------------------------------------------------------------------------------------------------------
+
+    def _remember_records(self, made: CrawlEstimate) -> None:
+        if made.crawl.name in self._picked_from and made.boards:
+            found = self._history.records([walk.walk_id for walk in made.boards])
+            self._records.update({walk_id: [one.id for one in best(records)] for walk_id, records in found.items()})
+
+    def _parents(self, crawl: Crawl, parent: CrawlEstimate) -> tuple[Range, list[str]]:
+        """Distinct parents, and the ids of those that were seen: boards overlap, change, or come up empty."""
+        boards = [self._records[walk.walk_id] for walk in parent.boards or () if walk.walk_id in self._records]
+        picked = [ids[: crawl.top_per_board] for ids in boards]
+        # Round by round over the boards, so that the first of each come first: ranks of boards are alike.
+        rounds = max((len(ids) for ids in picked), default=0)
+        ids = list(dict.fromkeys(ids[place] for place in range(rounds) for ids in picked if place < len(ids)))
+        others = max(0, parent.walks.likely - len(boards))
+        unseen = self._unseen(parent.crawl, None)
+        most_rows = unseen.pages.high * parent.crawl.endpoint.pagination.rows_per_page
+        listed, most_listed = (min(rows, crawl.top_per_board or rows) for rows in (unseen.rows, most_rows))
+        found = Range(
+            ceil(FALL * len(ids)),
+            len(ids) + others * listed,
+            int(RISE * len(ids)) + (others + parent.walks.high - parent.walks.likely) * most_listed,
+        )
+        if crawl.top is not None:
+            found, ids = found.at_most(crawl.top), ids[: crawl.top]
+        return found, ids
+
+
+class _Sums:
+    """Walks added up: those that were seen once may be a tenth off, together."""
+
+    def __init__(self, crawl: Crawl) -> None:
+        self._most = hard_limit(crawl)
+        self._seen = self._unseen = NOTHING
+        self._seen_walks = 0
+        self.bases: Counter[Basis] = Counter()
+        self.rows = 0
+        self.rows_low = 0.0
+        self.unbounded = False
+
+    def add(self, pages: Pages, before: Pages | None) -> int:
+        """One walk; `before`: what another crawl buys of it already. Gives its likely pages."""
+        met = pages.pages
+        if before is not None:
+            had = before.pages
+            met = Range(*sorted(max(0, new - old) for new, old in zip(_ends(met), _ends(had), strict=True)))
+            if met == NOTHING:
+                return 0
+        self.bases[pages.basis] += 1
+        self.rows += pages.rows if before is None else max(0, pages.rows - before.rows)
+        self.unbounded = self.unbounded or pages.unbounded
+        if pages.basis is Basis.OBSERVED:
+            self.rows_low += FALL * pages.rows
+            self._seen += met
+            self._seen_walks += 1
+        else:
+            self._unseen += met
+        return met.likely
+
+    def add_many(self, pages: Pages, count: int) -> None:
+        """So many walks of which nothing is known by name."""
+        self.bases[pages.basis] += count
+        self.rows += count * pages.rows
+        self.unbounded = self.unbounded or pages.unbounded
+        self._unseen += pages.pages.times(count)
+
+    def pages(self) -> Range:
+        seen = self._seen
+        low = max(min(self._seen_walks, seen.low), ceil(FALL * seen.low))
+        high = max(seen.high, int(RISE * seen.likely))
+        if self._most is not None:
+            high = min(high, self._most * self._seen_walks)
+        return Range(low, seen.likely, max(seen.likely, high)) + self._unseen
+
+    def basis(self) -> Basis:
+        """The weakest of what it is made of."""
+        order = (Basis.ASSUMED, Basis.OBSERVED, Basis.KNOWN)
+        return next((basis for basis in order if self.bases[basis]), Basis.OBSERVED)
+
+
+def _capped(pages: int, most: int | None) -> int:
+    return pages if most is None else min(pages, most)
+
+
+def _ends(found: Range) -> tuple[int, int, int]:
+    return found.low, found.likely, found.high
+
+
+# --- words for --explain ----------------------------------------------------------------------------------------------
+
+
+def _parent_words(crawl: Crawl, parents: Range, ids: Sequence[str]) -> str:
+    told = f"{parents.likely} parents" if parents.exact else f"{parents.low}–{parents.high} parents"
+    picked = f", the best {crawl.top} of all boards" if crawl.top is not None else ""
+    if crawl.top_per_board is not None:
+        picked = f", the best {crawl.top_per_board} of each board"
+    basis = f"{len(ids)} of them seen on the last boards (observed)" if ids else "no board seen yet (assumed)"
+    return f"{told} from {crawl.each}{picked}; {basis}"
+
+
+def _walk_words(made: CrawlEstimate, sums: _Sums, shared: int) -> Iterable[str]:
+    crawl = made.crawl
+    swept = " × ".join(f"{len(values)} {name}" for name, values in crawl.params.items() if len(values) > 1)
+    told = f"{made.walks.likely} walk{'s' if made.walks.likely != 1 else ''}" + (f" ({swept})" if swept else "")
+    if made.reused:
+        told += f", {made.reused} reused: whole and younger than max_age"
+    if shared:
+        told += f", {shared} shared with another crawl and bought once"
+    yield told
+    yield _limit_words(crawl)
+    bases = {basis.value: count for basis, count in sums.bases.items()}
+    depths = _depth_words(made.depths + made.leftover_depths)
+    if depths:
+        yield f"likely pages: {depths}; " + ", ".join(f"{count} {basis}" for basis, count in sorted(bases.items()))
+    yield f"{crawl.endpoint.cost} credits a request (known)"
+
+
+def _limit_words(crawl: Crawl) -> str:
+    size = crawl.endpoint.pagination.rows_per_page
+    most = hard_limit(crawl)
+    if most is None:
+        return "no documented end and no max_pages: only the budget bounds a walk"
+    if crawl.page_limit == most:
+        asked = f"max_items {crawl.max_items} at {size} rows a page" if crawl.max_pages != most else "max_pages"
+        return f"a walk has {most} page{'s' if most != 1 else ''} at the most: {asked} (known)"
+    return f"a walk has {most} pages at the most: the vendor's documented clamp (known)"
+
+
+def _depth_words(depths: Mapping[int, int]) -> str:
+    told = sorted(depths.items(), key=lambda found: -found[1])[:3]
+    words = [f"{count} × {pages}" for pages, count in told if pages]
+    return ", ".join(words) + (", …" if len(depths) > 3 else "")

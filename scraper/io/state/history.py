@@ -1,0 +1,124 @@
+"""What earlier runs have shown, read from coverage, ledger and the list of parts: the plan's `History`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+import orjson
+from sqlalchemy import Engine, and_, case, func, select
+from sqlalchemy.exc import SQLAlchemyError
+
+from scraper.core.catalogue import OutcomeKind
+from scraper.core.pagination import PageFacts, Record, WalkState, Why
+from scraper.core.planning import WalkSeen, Yield
+from scraper.core.planning.history import HISTORY, WALKS_KEPT
+from scraper.io.state.schema import pages, parts, requests, walks
+from scraper.io.state.writer import database_error
+
+OLDEST_WALK = timedelta(days=62)
+"""A job that runs once a month still finds its last walks."""
+ANSWERS_TIMED = 1_000
+"""The last answers of a vendor whose mean latency counts."""
+IDS_IN_A_STATEMENT = 500
+
+_WHOLE = [WalkState.COMPLETE.value, WalkState.EMPTY.value]
+_LANDED = [OutcomeKind.OK.value, OutcomeKind.EMPTY.value]
+
+
+class SqlHistory:
+    """Reads only; every method blocks, and raises StateError where the database cannot be read."""
+
+    def __init__(self, engine: Engine, where: str, now: datetime) -> None:
+        self._engine = engine
+        self._where = where
+        self._now = now
+
+    def walks(self, walk_ids: Sequence[str]) -> Mapping[str, Sequence[WalkSeen]]:
+        """The last walks with these parameters that bought a page, newest first."""
+        found: dict[str, list[WalkSeen]] = {}
+        for walk_id, _, seen in self._last_walks(walk_ids):
+            if len(kept := found.setdefault(walk_id, [])) < WALKS_KEPT:
+                kept.append(seen)
+        return found
+
+    def records(self, walk_ids: Sequence[str]) -> Mapping[str, Sequence[Record]]:
+        """What the last of those walks listed."""
+        bought_in: dict[str, str] = {}
+        for walk_id, run_id, _ in self._last_walks(walk_ids):
+            bought_in.setdefault(walk_id, run_id)
+        found: dict[str, list[Record]] = {}
+        for run_id in set(bought_in.values()):
+            ours = [walk_id for walk_id, bought in bought_in.items() if bought == run_id]
+            for some in _chunks(ours):
+                listed = and_(pages.c.run_id == run_id, pages.c.walk_id.in_(some), pages.c.facts.is_not(None))
+                for walk_id, facts in self._rows(select(pages.c.walk_id, pages.c.facts).where(listed)):
+                    found.setdefault(walk_id, []).extend(PageFacts.from_json(orjson.loads(facts)).ids)
+        return found
+
+    def yields(self) -> Sequence[Yield]:
+        """Every endpoint and country of the last fortnight."""
+        since = self._now - HISTORY
+        place = (walks.c.endpoint, walks.c.country)
+        spent = (
+            select(*place, func.sum(requests.c.credits))
+            .join(requests, and_(requests.c.run_id == walks.c.run_id, requests.c.walk_id == walks.c.walk_id))
+            .where(walks.c.snapshot_at >= since)
+            .group_by(*place)
+        )
+        credits = {(endpoint, country): total for endpoint, country, total in self._rows(spent)}
+        empty = func.sum(case((walks.c.state == WalkState.EMPTY.value, 1), else_=0))
+        whole = (
+            select(*place, func.count(), empty, func.sum(walks.c.pages), func.max(walks.c.pages))
+            .add_columns(func.sum(walks.c.rows))
+            .where(walks.c.snapshot_at >= since, walks.c.reused_from.is_(None), walks.c.state.in_(_WHOLE))
+            .group_by(*place)
+            .order_by(*place)
+        )
+        return tuple(
+            Yield(endpoint, country, count, empty_ones, bought, most, rows, credits.get((endpoint, country), 0))
+            for endpoint, country, count, empty_ones, bought, most, rows in self._rows(whole)
+        )
+
+    def latency_s(self, vendor: str) -> float | None:
+        """Seconds that an answer takes, by the last thousand."""
+        ours = and_(requests.c.account.startswith(f"{vendor}/", autoescape=True), requests.c.outcome.in_(_LANDED))
+        last = select(requests.c.sent_at, requests.c.settled_at).where(ours, requests.c.sent_at.is_not(None))
+        taken = [
+            (settled_at - sent_at).total_seconds()
+            for sent_at, settled_at in self._rows(last.order_by(requests.c.attempt_id.desc()).limit(ANSWERS_TIMED))
+        ]
+        return sum(taken) / len(taken) if taken else None
+
+    def bytes_a_row(self) -> Mapping[str, float]:
+        """Table → bytes on disk that a row of it takes; of `pages`, a page."""
+        sizes = select(parts.c.table_name, func.sum(parts.c.size_bytes), func.sum(parts.c.rows))
+        return {table: size / rows for table, size, rows in self._rows(sizes.group_by(parts.c.table_name)) if rows}
+
+    def _last_walks(self, walk_ids: Sequence[str]) -> Iterator[tuple[str, str, WalkSeen]]:
+        """Walk id, run id and what was seen, newest first."""
+        for some in _chunks(walk_ids):
+            query = select(walks).where(
+                walks.c.walk_id.in_(some),
+                walks.c.snapshot_at >= self._now - OLDEST_WALK,
+                walks.c.pages > 0,
+                walks.c.reused_from.is_(None),
+                walks.c.state != WalkState.OPEN.value,
+            )
+            for row in self._rows(query.order_by(walks.c.snapshot_at.desc())):
+                why = None if row.why is None else Why(row.why)
+                seen = WalkSeen(WalkState(row.state), why, row.pages, row.rows, row.snapshot_at)
+                yield row.walk_id, row.run_id, seen
+
+    def _rows(self, query: Any) -> Sequence[Any]:  # noqa: ANN401 - a SELECT of any columns, and its rows
+        try:
+            with self._engine.connect() as connection:
+                return connection.execute(query).all()
+        except SQLAlchemyError as failure:
+            raise database_error(failure, self._where) from failure
+
+
+def _chunks(ids: Sequence[str]) -> Iterator[Sequence[str]]:
+    for start in range(0, len(ids), IDS_IN_A_STATEMENT):
+        yield ids[start : start + IDS_IN_A_STATEMENT]

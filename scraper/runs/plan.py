@@ -1,0 +1,34 @@
+"""A plan with all that is known: the job, the ledger's balances, and what earlier runs have shown."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import datetime
+
+from scraper.core.jobs import Job
+from scraper.core.planning import Known, Plan, Standing
+from scraper.core.planning import plan as plan_of
+from scraper.ports import State
+from scraper.runs.opening import is_gone_on_with
+
+
+async def plan(job: Job, state: State | None, now: datetime) -> Plan:
+    """What a run of the job that begins now will do. Writes nothing; without a state nothing has been seen yet.
+
+    Raises StateError where the database cannot be read.
+    """
+    if state is None:
+        return plan_of(job, Known(now))
+    balances = {balance.account: balance for balance in await state.account_balances(now)}
+    standings = {
+        vendor: Standing(found.day_balance, found.month_balance, found.closed_until)
+        for vendor, account in job.accounts.items()
+        if (found := balances.get(account.id)) is not None
+    }
+    last = await state.last_run(job.name)
+    open_run, leftovers = "", await state.leftovers(job.name)
+    if last is not None and is_gone_on_with(last, job, now):
+        totals = await state.totals(last.run_id)
+        spent = f"{totals.balance.committed} of {last.budget} credits spent"
+        open_run = f"{last.run_id} is open ({spent}): scraper run goes on with it; this is the plan of a new run"
+    return await asyncio.to_thread(plan_of, job, Known(now, state.history(), standings, leftovers, open_run))
