@@ -1,0 +1,54 @@
+"""Whether a process of a run goes on, and word of every change that its tasks wait for."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable
+
+from scraper.core.errors import StorageError
+
+
+class Course:
+    """Shared by dispatch and by all that it has started."""
+
+    def __init__(self) -> None:
+        self.storage_failure: StorageError | None = None
+        """The first that a task met: the run ends with it."""
+        self._stopping = asyncio.Event()
+        self._changed = asyncio.Event()
+
+    @property
+    def stopping(self) -> bool:
+        """Nothing more is sent; what is in flight lands."""
+        return self._stopping.is_set()
+
+    def halt(self) -> None:
+        """Sends nothing more. May be called at any time from the event loop."""
+        self._stopping.set()
+        self.tell_change()
+
+    def fail(self, failure: StorageError) -> None:
+        """Sends nothing more; what is in flight still lands where it can, and the run ends with the first failure."""
+        self.storage_failure = self.storage_failure or failure
+        self.halt()
+
+    def tell_change(self) -> None:
+        """Wakes every task that waits for the frontier, the ledger or the stop."""
+        self._changed.set()
+        self._changed = asyncio.Event()
+
+    async def change(self) -> None:
+        """Returns at the next change."""
+        await self._changed.wait()
+
+    async def unless_stopped(self, waiting: Awaitable[None]) -> bool:
+        """Waits; False where the run was stopped meanwhile."""
+        task, stopped = asyncio.ensure_future(waiting), asyncio.ensure_future(self._stopping.wait())
+        try:
+            await asyncio.wait({task, stopped}, return_when=asyncio.FIRST_COMPLETED)
+            if task.done():
+                await task
+            return not self._stopping.is_set()
+        finally:
+            for each in (task, stopped):
+                each.cancel()
