@@ -2,7 +2,12 @@
 
 The same job and the same answers give the same order: a resumed run is a replay of what has landed, and then goes on.
 Value: walks that an earlier run left over; then priority; then breadth before depth, but for those left
-over, which are made whole one after the other, stalest first; then crawls and parents in order.
+over, which are made whole one after the other, stalest first; then crawls and parents in order. A board that children
+are made from is wanted as much as they are, and counts as one page deep: every board stands before the first of its
+children is bought; before children that were left over, too.
+
+Where the budget may end the run, order is kept strictly: a request waits for those in flight whose answer may bring up
+a better one. What a short budget buys is then the same for the same answers, however fast they come.
 """
 
 from __future__ import annotations
@@ -14,26 +19,38 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TypeAlias
 
+from scraper.core.catalogue import Endpoint
 from scraper.core.jobs import Crawl
 from scraper.core.pagination import PageFacts, Progress, Record, WalkState, Why, start
 from scraper.core.parents import best, rank_of
 from scraper.core.requests import Params, Request, Walk
+from scraper.core.units import Credits
 
-_Value: TypeAlias = tuple[bool, int, int, int, tuple[int, int, int], str]
+_Value: TypeAlias = tuple[bool, int, int, bool, int, tuple[int, ...], str]
 
 
 class Frontier:
     """All walks of a run, and the requests that may be sent now."""
 
-    def __init__(self, crawls: Sequence[Crawl], leftovers: Sequence[str] = ()) -> None:
-        """`leftovers`: ids of the walks that the job's last run left over, stalest first; they come before others."""
+    def __init__(self, crawls: Sequence[Crawl], leftovers: Sequence[str] = (), *, strict: bool = False) -> None:
+        """`leftovers`: ids of the walks that the job's last run left over, stalest first; they come before others.
+
+        `strict`: the budget may not reach for everything (`core.planning.may_outrun`).
+        """
         self._crawls = list(crawls)
+        self._strict = strict
+        self._boards_first = False
+        self._wanted_for: dict[str, int] = {}
+        for crawl in crawls:
+            if crawl.each is not None:
+                self._wanted_for[crawl.each] = max(crawl.priority, self._wanted_for.get(crawl.each, crawl.priority))
         self._leftovers = {walk_id: place for place, walk_id in enumerate(leftovers)}
         self._walks: dict[str, Progress] = {}
         self._new: list[Walk] = []
         self._heaps: dict[str, list[tuple[_Value, int, Request]]] = defaultdict(list)
         self._ready: dict[str, Request] = {}
         self._in_flight: dict[str, Request] = {}
+        self._credits_in_flight: Credits = 0
         self._busy: Counter[str] = Counter()
         self._closed: dict[str, Why] = {}
         self._pushes = itertools.count()
@@ -44,12 +61,16 @@ class Frontier:
         for index, crawl in enumerate(crawls):
             if crawl.each is None:
                 for place, params in enumerate(crawl.sweep()):
-                    self._add(crawl, params, (index, 0, place))
+                    self._add(crawl, params, (index, 0, 0, place))
+        if not self._leftovers.keys() <= self._walks.keys():  # some are children, which only their boards bring up
+            self._boards_first = True
+            for request in list(self._ready.values()):
+                self._push(request)
 
     # --- asking -------------------------------------------------------------------------------------------------------
 
     def take(self, vendor: str) -> Request | None:
-        """The most valuable request of this vendor that may be sent now; it is in flight until told otherwise."""
+        """The most valuable request of this vendor that is ready; it is in flight until told otherwise."""
         if not self.has_ready(vendor):
             return None
         *_, request = heapq.heappop(self._heaps[vendor])
@@ -69,6 +90,26 @@ class Frontier:
             if current:
                 del self._ready[request.key]
         return False
+
+    def may_take(self, vendor: str, left: Credits) -> bool:
+        """Whether what `take` gives is next: the budget holds it beside all that is in flight, and, in strict order,
+        nothing better may yet come up.
+
+        `left`: credits of the budget that no settled request has used. A request keeps its price until it is dealt
+        with, between two attempts as well, so that what is less worth does not take it away meanwhile. Where nothing is
+        in flight, the ledger has the last word.
+        """
+        if not self.has_ready(vendor):
+            return False
+        value, _, best = self._heaps[vendor][0]
+        if self._in_flight and self._credits_in_flight + best.endpoint.cost > left:
+            return False
+        if not self._strict:
+            return True
+        others = (self._heaps[other][0][0] for other in list(self._heaps) if other != vendor and self.has_ready(other))
+        return value <= min(others, default=value) and all(
+            value <= self._best_after(request) for request in self._in_flight.values()
+        )
 
     @property
     def idle(self) -> bool:
@@ -156,15 +197,40 @@ class Frontier:
 
     def _value(self, request: Request) -> _Value:
         walk = self._walks[request.walk.walk_id].walk
+        return self._value_of(walk, request.page)
+
+    def _value_of(self, walk: Walk, page: int) -> _Value:
+        wanted_for = [self._wanted_for[name] for name in walk.crawls if name in self._wanted_for]
+        priority = max([walk.priority, *wanted_for])
+        if wanted_for and self._boards_first:
+            return False, -priority, -1, False, page, walk.order, walk.walk_id
         if walk.leftover is not None:  # depth before breadth: a walk that was cut short is to be whole at last
-            return False, -walk.priority, walk.leftover, request.page, walk.order, request.key
-        return True, -walk.priority, request.page, 0, walk.order, request.key
+            return False, -priority, walk.leftover, False, page, walk.order, walk.walk_id
+        return True, -priority, 1 if wanted_for else page, not wanted_for, page, walk.order, walk.walk_id
+
+    def _best_after(self, request: Request) -> _Value:
+        """The best value that anything can have which the answer to this request brings up."""
+        walk = self._walks[request.walk.walk_id].walk
+        if self._closed_for(walk):
+            return self._value(request)
+        following = [self._value_of(walk, request.page + 1)]
+        for name in walk.crawls:
+            for index, child in self._children_of(name):
+                if self._closed_for_endpoint(child.endpoint) is None:
+                    first = (True, -child.priority, 1, True, 1, (index,), "")
+                    left_over = (False, -child.priority, 0, False, 0, (index,), "")
+                    following.append(left_over if self._boards_first else first)
+        return min(following)
 
     def _closed_for(self, walk: Walk) -> Why | None:
-        return self._closed.get(walk.endpoint.full_name) or self._closed.get(walk.endpoint.vendor)
+        return self._closed_for_endpoint(walk.endpoint)
+
+    def _closed_for_endpoint(self, endpoint: Endpoint) -> Why | None:
+        return self._closed.get(endpoint.full_name) or self._closed.get(endpoint.vendor)
 
     def _fly(self, request: Request) -> None:
         self._in_flight[request.key] = request
+        self._credits_in_flight += request.endpoint.cost
         self._busy[request.walk.walk_id] += 1
 
     def _withdraw(self, progress: Progress) -> None:
@@ -175,13 +241,14 @@ class Frontier:
 
     def _release(self, request: Request) -> None:
         if self._in_flight.pop(request.key, None) is not None:
+            self._credits_in_flight -= request.endpoint.cost
             self._busy[request.walk.walk_id] -= 1
 
     def _push(self, request: Request) -> None:
         self._ready[request.key] = request
         heapq.heappush(self._heaps[request.endpoint.vendor], (self._value(request), next(self._pushes), request))
 
-    def _add(self, crawl: Crawl, params: Params, order: tuple[int, int, int]) -> None:
+    def _add(self, crawl: Crawl, params: Params, order: tuple[int, ...]) -> None:
         walk = Walk(crawl.endpoint, params, crawl.page_limit, (crawl.name,), crawl.priority, order)
         known = self._walks.get(walk.walk_id)
         if known is not None:
@@ -244,7 +311,7 @@ class Frontier:
     def _begin(self, index: int, child: Crawl, parents: Iterable[Record]) -> None:
         for parent in parents:
             for place, params in enumerate(child.sweep(parent.id)):
-                self._add(child, params, (index, rank_of(parent), place))
+                self._add(child, params, (index, rank_of(parent), -(parent.views or 0), place))
 
 
 def _merged(first: Walk, second: Walk, names: Sequence[str]) -> Walk:

@@ -45,8 +45,8 @@ class Walk:
     crawls: tuple[str, ...] = ()
     """Names of the crawls that ask for it."""
     priority: int = 1
-    order: tuple[int, int, int] = (0, 0, 0)
-    """Crawl, parent's place, combination: where all else is equal, the smaller goes first."""
+    order: tuple[int, ...] = ()
+    """Crawl, parent's rank and views, combination: where all else is equal, the smaller goes first."""
     leftover: int | None = None
     """Its place among the walks that an earlier run of the job left over, stalest first; ``None``: none of them."""
     walk_id: str = field(init=False)

@@ -13,6 +13,7 @@ from scraper.core.events import RunStarted, Stopped
 from scraper.core.frontier import Frontier
 from scraper.core.jobs import Account, Job
 from scraper.core.pagination import PageFacts, Why
+from scraper.core.planning import may_outrun
 from scraper.core.reconciliation import LONGEST_ANSWER
 from scraper.core.requests import Request
 from scraper.runs.course import Course
@@ -33,7 +34,7 @@ class Crawl:
         self._job = job
         self._run = run
         self._world = world
-        self.frontier = Frontier(job.crawls, run.leftovers)
+        self.frontier = Frontier(job.crawls, run.leftovers, strict=may_outrun(job.crawls, run.budget))
         self.reused_from: dict[str, str] = {}
         self._stored: dict[str, PageFacts] = {}
         self._course = Course()
@@ -62,7 +63,7 @@ class Crawl:
         Raises StateError or ArchiveError; all that was settled is durable then.
         """
         state, totals = self._world.state, await self._world.state.totals(self._run.run_id)
-        spent = totals.balance.committed
+        spent = self._buyer.spent = totals.balance.committed
         self._world.listener.hear(
             RunStarted(self._run.run_id, self._job.name, self._run.budget, self._run.resumed, spent)
         )
@@ -93,17 +94,21 @@ class Crawl:
             starved = vendor in self._buyer.starved and self.frontier.in_flight > 0
             # The first request goes alone: a wrong key, or a vendor that is not there, is met once and not by a volley.
             room = self._running[vendor] < (_most_in_flight(account) if vendor in self._buyer.proven else 1)
-            if self.frontier.has_ready(vendor) and room and not starved:
+            if self._may_send(vendor) and room and not starved:
                 if await self._course.unless_stopped(self._world.pacers[vendor].turn()):
                     await self._take_up_new_walks()  # what came up meanwhile may be stored already
-                    if (request := self.frontier.take(vendor)) is not None:
+                    if self._may_send(vendor) and (request := self.frontier.take(vendor)) is not None:
                         self._running[vendor] += 1
                         group.create_task(self._buy(request, account))
+                        self._course.tell_change()  # another account's best may have waited for this one
             elif self.frontier.idle:
                 self._course.tell_change()
                 return
             else:
                 await self._course.change()
+
+    def _may_send(self, vendor: str) -> bool:
+        return self.frontier.may_take(vendor, self._run.budget - self._buyer.spent)
 
     async def _buy(self, request: Request, account: Account) -> None:
         try:

@@ -17,7 +17,7 @@ from scraper.core.outcomes import Answer, Outcome, Reply, classify
 from scraper.core.pagination import PageFacts, Why
 from scraper.core.requests import Request
 from scraper.core.retries import Decision, GiveUp, Reach, Retry, decide
-from scraper.core.units import iso_utc
+from scraper.core.units import Credits, iso_utc
 from scraper.ports import AccountClosed, NoCredits, Settlement, Slot
 from scraper.runs.course import Course
 from scraper.runs.endings import Ends, ending_of, pause_until, quota_ends_at, refusal_sentence
@@ -53,6 +53,8 @@ class Buyer:
         """Vendors whose next request waits for credits that what is in flight may release."""
         self.proven: set[str] = set()
         """Vendors of whom a page has landed in this process."""
+        self.spent: Credits = 0
+        """What stands against the run's budget, but for what is in flight."""
         self._attempts: Counter[str] = Counter()
         self._paused_until: dict[str, datetime] = {}
 
@@ -150,6 +152,7 @@ class Buyer:
             close_account_until=quota_ends_at(outcome, account, now),
         )
         await self._world.state.settle(settlement)
+        self.spent += outcome.credits
         self.starved.clear()
         self._heard(request, settlement, attempt, self._world.clock.monotonic() - began)
         if outcome.landed and outcome.facts is not None:

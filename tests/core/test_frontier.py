@@ -172,7 +172,7 @@ def test_identical_walks_of_two_crawls_are_one_as_deep_and_as_early_as_either_wa
     frontier = Frontier([shallow, deep])
     assert len(frontier.new_walks()) == len(frontier.walks) == 2
     us = frontier.walks[walk_of(K_VIDEOS, region="US").walk_id].walk
-    assert (us.crawls, us.max_pages, us.priority, us.order) == (("shallow", "deep"), 3, 5, (0, 0, 0))
+    assert (us.crawls, us.max_pages, us.priority, us.order) == (("shallow", "deep"), 3, 5, (0, 0, 0, 0))
     assert order(frontier, "keyapi") == ["videos US 1", "videos GB 1"]
     assert frontier.idle is False
 

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from scraper.core.frontier import Frontier
 from scraper.core.jobs import Crawl
 from scraper.core.pagination import PageFacts, Record, WalkState, Why
+from scraper.core.planning import may_outrun
 from scraper.core.requests import Request
 from tests.core.builders import C_HASHTAGS, C_POSTS, K_HASHTAGS, crawl
 
@@ -102,3 +103,58 @@ def test_no_request_is_made_twice_and_every_frontier_comes_to_rest(crawls: list[
     assert all(progress.state is not WalkState.OPEN for progress in frontier.walks.values())
     tags = [dict(p.walk.params)["id"] for p in frontier.walks.values() if p.walk.endpoint.full_name == C_POSTS]
     assert len(tags) == len(set(tags))
+
+
+def truthful(request: Request) -> PageFacts:
+    """A vendor that tells the same of itself on every page: boards of 5 in pages of 2, feeds of 1 to 4 pages."""
+    number = int(request.walk.walk_id, 16)
+    if request.endpoint.full_name == C_POSTS:
+        more = request.page < 1 + number % 4
+        record = Record(f"{request.key}", None, None)
+        return PageFacts(1, (record,), has_more=more, cursor=f"{request.page}-{number}" if more else None)
+    places = range(2 * request.page - 1, min(2 * request.page, 5) + 1)
+    records = tuple(Record(str((number + place) % 7), place, place) for place in places)
+    return PageFacts(len(records), records, reported_page=request.page, size=2, total=5, has_more=request.page < 3)
+
+
+def bought(crawls: list[Crawl], leftovers: list[str], budget: int, choose: Any) -> list[str]:
+    """What a budget buys where `choose(n)` says which vendor is asked next and which answer lands next."""
+    frontier = Frontier(crawls, leftovers, strict=may_outrun(crawls, budget))
+    left, flying, keys = budget, list[Request](), list[str]()
+    while True:
+        able = [vendor for vendor in VENDORS if frontier.may_take(vendor, left)]
+        place = choose(len(able) + len(flying))
+        if place is None:
+            return sorted(keys)
+        if place >= len(able):
+            request = flying.pop(place - len(able))
+            left -= request.endpoint.cost
+            keys.append(request.key)
+            frontier.learn(request, truthful(request))
+        elif (request := found(frontier, able[place])).endpoint.cost > left:
+            frontier.give_back(request)
+            frontier.close(able[place], Why.BUDGET)
+        else:
+            flying.append(request)
+
+
+def found(frontier: Frontier, vendor: str) -> Request:
+    request = frontier.take(vendor)
+    assert request is not None
+    return request
+
+
+@settings(max_examples=150, deadline=None)
+@given(jobs(), st.integers(2, 200), st.booleans(), st.randoms(use_true_random=False))
+def test_what_a_budget_buys_is_the_same_however_fast_the_answers_come(
+    crawls: list[Crawl], budget: int, again: bool, chance: Any
+) -> None:
+    leftovers: list[str] = []
+    if again:  # the run after one that was cut short, in any order
+        whole = Frontier(crawls)
+        while request := next((r for vendor in VENDORS if (r := whole.take(vendor)) is not None), None):
+            whole.learn(request, truthful(request))
+        leftovers = chance.sample(sorted(whole.walks), k=min(3, len(whole.walks)))
+    one_by_one = bought(crawls, leftovers, budget, lambda n: n - 1 if n else None)
+    at_random = bought(crawls, leftovers, budget, lambda n: chance.randrange(n) if n else None)
+    assert at_random == one_by_one

@@ -21,6 +21,7 @@ from scraper.core.requests import Walk
 
 MOST_ENUMERATED = 5_000
 """Walks of a crawl that are looked up each; a larger sweep is reckoned by averages."""
+_WEAKEST = (Basis.ASSUMED, Basis.OBSERVED, Basis.KNOWN)
 FALL, RISE = 0.9, 1.1
 """What was seen once may turn out a tenth smaller or larger: boards change every day. Chosen, not measured."""
 
@@ -144,10 +145,9 @@ class _Estimator:
         size = made.crawl.endpoint.pagination.rows_per_page
         rows = min(sums.rows, pages.likely * size)
         made.rows = Range(min(int(sums.rows_low * fewer), rows), rows, max(rows, made.requests.high * size))
-        if not made.requests.exact or hard_limit(made.crawl) != 1:
-            known_boards = made.crawl.each is None or made.boards is not None
-            sums.bases[Basis.OBSERVED if known_boards else Basis.ASSUMED] += not made.walks.exact
         made.basis = sums.basis()
+        if not made.walks.exact:  # then its parents are the weaker figure
+            made.basis = Basis.ASSUMED if made.boards is None else min(made.basis, Basis.OBSERVED, key=_WEAKEST.index)
         made.explanation += _walk_words(made, sums, shared)
         self._remember_records(made)
 
@@ -262,8 +262,7 @@ class _Sums:
 
     def basis(self) -> Basis:
         """The weakest of what it is made of."""
-        order = (Basis.ASSUMED, Basis.OBSERVED, Basis.KNOWN)
-        return next((basis for basis in order if self.bases[basis]), Basis.OBSERVED)
+        return next((basis for basis in _WEAKEST if self.bases[basis]), Basis.OBSERVED)
 
 
 def _capped(pages: int, most: int | None) -> int:
