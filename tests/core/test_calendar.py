@@ -69,7 +69,11 @@ CAPS = st.none() | st.integers(1, 300)
 def test_no_day_and_no_month_is_overdrawn_and_nothing_is_lost(
     requests: int, cost: int, per_day: int | None, per_month: int | None, per_minute: int | None, starts_on: int
 ) -> None:
-    limits = {"credits_per_day": per_day, "credits_per_month": per_month, "requests_per_minute": per_minute}
+    limits: dict[str, Any] = {
+        "credits_per_day": per_day,
+        "credits_per_month": per_month,
+        "requests_per_minute": per_minute,
+    }
     made = laid_out(requests, cost, month_starts_on=starts_on, **limits)
     assert all(day.credits == day.requests * cost > 0 for day in made.days)
     assert all(day.credits <= (per_day or day.credits) for day in made.days)
