@@ -130,9 +130,10 @@ def _scope_words(balance: Balance, limit: Credits | None) -> str:
 
 
 def print_coverage(walks: Sequence[WalkRecord], console: Console) -> None:
-    """The walks of one run that are not complete, each with why; the others are counted."""
-    partial = [walk for walk in walks if walk.state is not WalkState.COMPLETE]
-    console.print(Text(f"{counted(len(walks), 'walk')}, {count(len(walks) - len(partial))} of them complete"))
+    """The walks of one run that are not complete or not without blemish, each with why; the others are counted."""
+    complete = sum(walk.state is WalkState.COMPLETE for walk in walks)
+    console.print(Text(f"{counted(len(walks), 'walk')}, {count(complete)} of them complete"))
+    partial = [walk for walk in walks if walk.state is not WalkState.COMPLETE or walk.notes or walk.overlaps]
     if not partial:
         return
     table = sheet()
@@ -141,10 +142,19 @@ def print_coverage(walks: Sequence[WalkRecord], console: Console) -> None:
     for title in ("pages", "rows"):
         table.add_column(title, justify="right", no_wrap=True)
     for walk in partial:
-        state = walk.state.value if walk.why is None else f"{walk.state.value}: {walk.why.value}"
         name = Text(f"{harmless(walk.endpoint)} {harmless(walk.params)}")
-        table.add_row(name, Text(state.replace("_", " ")), count(walk.pages), count(walk.rows))
+        table.add_row(name, Text(_standing(walk)), count(walk.pages), count(walk.rows))
     console.print(table)
+
+
+def _standing(walk: WalkRecord) -> str:
+    """``truncated: guard (cursor seen)``; below it what else is known of the walk."""
+    words = walk.state.value if walk.why is None else f"{walk.state.value}: {walk.why.value}"
+    if walk.notes:
+        words += f" ({', '.join(walk.notes)})"
+    more = [counted(walk.gaps, "page") + " missing"] if walk.gaps else []
+    more += [counted(walk.overlaps, "row") + " listed twice"] if walk.overlaps else []
+    return "\n".join([words.replace("_", " "), *more])
 
 
 # --- for programs -----------------------------------------------------------------------------------------------------
@@ -214,6 +224,9 @@ def coverage_json(walks: Sequence[WalkRecord]) -> list[dict[str, Any]]:
             "why": None if walk.why is None else walk.why.value,
             "pages": walk.pages,
             "rows": walk.rows,
+            "overlaps": walk.overlaps,
+            "gaps": walk.gaps,
+            "notes": ",".join(walk.notes),
             "snapshot_at": None if walk.snapshot_at is None else iso_utc(walk.snapshot_at),
             "reused_from": walk.reused_from,
         }

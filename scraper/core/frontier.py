@@ -21,10 +21,11 @@ from typing import TypeAlias
 
 from scraper.core.catalogue import Endpoint
 from scraper.core.jobs import Crawl
-from scraper.core.pagination import PageFacts, Progress, Record, WalkState, Why, start
+from scraper.core.pagination import PageFacts, Progress, Record, WalkState, Why
 from scraper.core.parents import best, rank_of
 from scraper.core.requests import Params, Request, Walk
 from scraper.core.units import Credits
+from scraper.core.walks import start
 
 _Value: TypeAlias = tuple[bool, int, int, bool, int, tuple[int, ...], str]
 
@@ -144,11 +145,12 @@ class Frontier:
         self._settle(progress)
         return progress
 
-    def fail(self, request: Request, why: Why) -> Progress:
-        """The request will not be answered in this run."""
+    def fail(self, request: Request, why: Why, *, whole_walk: bool = False) -> Progress:
+        """The request will not be answered in this run; `whole_walk`: nor is anything else of its walk asked for."""
         self._release(request)
         progress = self._walks[request.walk.walk_id]
-        progress.fail(request, why)
+        progress.fail(request, why, whole_walk=whole_walk)
+        self._withdraw(progress)
         self._settle(progress)
         return progress
 
@@ -181,9 +183,9 @@ class Frontier:
             self._settle(progress)
         return True
 
-    def is_closed(self, request: Request) -> bool:
-        """Whether its endpoint or its vendor has been closed since it was taken."""
-        return self._closed_for(request.walk) is not None
+    def closed_because(self, request: Request) -> Why | None:
+        """Why its endpoint or its vendor has been closed since it was taken; ``None``: it has not."""
+        return self._closed_for(request.walk)
 
     def give_up(self, why: Why) -> None:
         """The run ends here: what is open is cut short, what was not begun is not attempted.

@@ -13,7 +13,7 @@ from scraper.core.catalogue import Charge
 from scraper.core.events import Ending, RunStatus
 from scraper.core.jobs import Account
 from scraper.core.outcomes import Outcome
-from scraper.core.pagination import PageFacts, Progress, WalkState, Why
+from scraper.core.pagination import Guard, PageFacts, Progress, WalkState, Why
 from scraper.core.planning import History
 from scraper.core.reconciliation import UnknownAttempt
 from scraper.core.requests import Request, Walk
@@ -124,6 +124,11 @@ class WalkRecord:
     rows: int
     snapshot_at: datetime | None
     reused_from: str | None
+    overlaps: int = 0
+    """Records that another page of the walk had listed before."""
+    gaps: int = 0
+    """Pages that were asked for and never landed."""
+    notes: tuple[Guard, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -150,7 +150,7 @@ def _message(status: RunStatus, job: Job, run: OpenedRun, ends: Ends, totals: Ru
         case RunStatus.UNREACHABLE:
             return f"{'; '.join(ends.unreachable)}. {kept}. {go_on}"
         case RunStatus.FAILED:
-            met = "; ".join(ends.failures[:MOST_NAMED]) or "a guard stopped a walk"
+            met = "; ".join(ends.failures[:MOST_NAMED]) or "a guard stopped a walk: scraper status RUN names it"
             return f"{met}. {kept}. Once more for what is missing: {command} --resume; for all of it: {command}"
         case RunStatus.ERROR:
             return f"{ends.storage} {go_on}"
@@ -158,16 +158,22 @@ def _message(status: RunStatus, job: Job, run: OpenedRun, ends: Ends, totals: Ru
             return ""
 
 
+def _walks(count: int) -> str:
+    return f"{count} walk{'s' if count != 1 else ''}"
+
+
 def _warnings(ends: Ends, frontier: Frontier, totals: RunTotals) -> tuple[str, ...]:
     warnings = []
     if len(ends.failures) > MOST_NAMED:
         warnings.append(f"and {len(ends.failures) - MOST_NAMED} more requests failed: scraper status names the walks")
-    whys = Counter((progress.walk.endpoint.full_name, progress.why) for progress in frontier.walks.values())
-    for (endpoint, why), count in whys.items():
-        if why is Why.GUARD:
-            warnings.append(f"{endpoint}: {count} walks were stopped by a guard: the vendor repeated itself")
-        elif why is Why.CLAMP:
-            warnings.append(f"{endpoint}: {count} walks end at the vendor's documented clamp, not at their end")
+    walks = frontier.walks.values()
+    noted = Counter((progress.walk.endpoint.full_name, note) for progress in walks for note in progress.notes)
+    for (endpoint, note), count in noted.items():
+        ended = "stopped by a guard" if note.ends else "not as their vendor said"
+        warnings.append(f"{endpoint}: {_walks(count)} {ended}: {note.replace('_', ' ')}: {note.meaning}")
+    clamped = Counter(progress.walk.endpoint.full_name for progress in walks if progress.why is Why.CLAMP)
+    for endpoint, count in clamped.items():
+        warnings.append(f"{endpoint}: {_walks(count)} cut at the vendor's documented clamp, not at the end")
     if totals.balance.unknown:
         warnings.append(f"{totals.balance.unknown} credits are unknown: sent, never answered; they count as charged")
     if totals.balance.presumed:

@@ -68,7 +68,7 @@ class Buyer:
 
     async def _attempt(self, request: Request, account: Account) -> bool:
         """One attempt; whether the request is dealt with."""
-        if self._frontier.is_closed(request):
+        if self._frontier.closed_because(request) is not None:
             self._frontier.give_back(request)
             return True
         attempt = self._attempts[request.key] + 1

@@ -11,7 +11,7 @@ from rich.console import Console
 
 from scraper.cli.statuses import account_json, coverage_json, print_coverage, print_status, status_json
 from scraper.core.budget import Balance
-from scraper.core.pagination import WalkState, Why
+from scraper.core.pagination import Guard, WalkState, Why
 from scraper.core.subscriptions import Subscription
 from scraper.ports import AccountBalance, WalkRecord
 from tests.cli.examples import (
@@ -30,7 +30,20 @@ from tests.cli.examples import (
 WALKS = [
     WalkRecord("a1", "acme.boards", '{"country": "US"}', WalkState.TRUNCATED, Why.CLAMP, 10, 1000, NOW, None),
     WalkRecord("b2", "acme.boards", '{"country": "GB"}', WalkState.NOT_ATTEMPTED, Why.BUDGET, 0, 0, None, None),
-    WalkRecord("c3", "acme.boards", '{"country": "JP"}', WalkState.COMPLETE, Why.END, 1, 100, NOW, "week-0"),
+    WalkRecord(
+        "c3",
+        "acme.boards",
+        '{"country": "JP"}',
+        WalkState.COMPLETE,
+        Why.END,
+        1,
+        100,
+        NOW,
+        "week-0",
+        3,
+        0,
+        (Guard.TOTAL_GREW,),
+    ),
 ]
 
 
@@ -93,10 +106,12 @@ def test_before_the_first_run_it_says_so() -> None:
 def test_coverage_names_the_walks_that_are_not_complete() -> None:
     assert rendered(lambda console: print_coverage(WALKS, console)) == dedent_page("""
     3 walks, 1 of them complete
-    walk                           state                  pages   rows
-    ──────────────────────────────────────────────────────────────────
-    acme.boards {"country": "US"}  truncated: clamp          10  1,000
-    acme.boards {"country": "GB"}  not attempted: budget      0      0
+    walk                           state                       pages   rows
+    ───────────────────────────────────────────────────────────────────────
+    acme.boards {"country": "US"}  truncated: clamp               10  1,000
+    acme.boards {"country": "GB"}  not attempted: budget           0      0
+    acme.boards {"country": "JP"}  complete: end (total grew)      1    100
+                                   3 rows listed twice
 """)
 
 
@@ -165,6 +180,9 @@ def test_coverage_for_programs_holds_every_walk() -> None:
         "why": "end",
         "pages": 1,
         "rows": 100,
+        "overlaps": 3,
+        "gaps": 0,
+        "notes": "total_grew",
         "snapshot_at": "2026-11-21T02:15:00Z",
         "reused_from": "week-0",
     }

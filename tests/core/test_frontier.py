@@ -210,7 +210,7 @@ def test_a_page_given_back_after_the_end_was_seen_is_not_sent_any_more() -> None
     frontier = Frontier([crawl(K_VIDEOS, params={"region": "US"})])
     frontier.learn(take(frontier, "keyapi"), full_page(1, 20, size=20, total=100))
     two, three, four = (take(frontier, "keyapi") for _ in range(3))
-    frontier.learn(two, full_page(2, 20, size=20, total=100, has_more=False))
+    frontier.learn(two, full_page(2, 20, size=20, total=40, has_more=False))
     assert order(frontier, "keyapi") == []  # page 5 has been withdrawn
     frontier.give_back(three)
     frontier.give_back(four)

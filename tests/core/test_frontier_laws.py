@@ -45,10 +45,9 @@ def answers(draw: st.DrawFn, request: Request) -> PageFacts:
     return PageFacts(len(ids), records, size=2, total=total, has_more=has_more)
 
 
-def standing(frontier: Frontier) -> dict[str, tuple[WalkState, Why | None, int, int]]:
+def standing(frontier: Frontier) -> dict[str, tuple[object, ...]]:
     return {
-        walk_id: (progress.state, progress.why, progress.pages, progress.rows)
-        for walk_id, progress in frontier.walks.items()
+        walk_id: (p.state, p.why, p.pages, p.rows, p.overlaps, p.gaps, p.notes) for walk_id, p in frontier.walks.items()
     }
 
 

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 
 import pytest
 
-from scraper.core.pagination import MOST_PAGES_AHEAD, PageFacts, Progress, WalkState, Why, start
+from scraper.core.pagination import PageFacts, Progress, WalkState, Why
 from scraper.core.requests import Request, Walk
+from scraper.core.walks import MOST_PAGES_AHEAD, start
 from tests.core.builders import C_CREATORS, C_HASHTAGS, C_POSTS, K_VIDEOS, facts, full_page, walk_of
 
 Told = tuple[WalkState, Why | None, int, int]
@@ -146,7 +147,7 @@ def test_one_empty_page_in_the_middle_is_passed_over_and_two_in_a_row_are_a_loop
 def test_after_has_more_false_the_pages_behind_it_are_not_wanted_any_more() -> None:
     progress, first = begun(walk_of(K_VIDEOS))
     two, three, four, five = progress.learn(first, full_page(1, 20, size=20, total=100, has_more=True))
-    progress.learn(three, full_page(3, 7, size=20, total=100, has_more=False))
+    progress.learn(three, full_page(3, 7, size=20, total=47, has_more=False))
     assert progress.unwanted() == [four, five]
     progress.withdraw(four)
     assert progress.outstanding() == [two, five]  # page 5 is in flight, and lands

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from scraper.core.catalogue import Charge, OutcomeKind
-from scraper.core.pagination import PageFacts, WalkState, Why, start
+from scraper.core.pagination import PageFacts, WalkState, Why
+from scraper.core.walks import start
 from scraper.io.state import SqlState
 from scraper.ports import (
     Drain,

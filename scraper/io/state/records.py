@@ -16,7 +16,7 @@ from scraper.core.budget import ScopeKind
 from scraper.core.catalogue import Charge, OutcomeKind
 from scraper.core.events import Ending, RunStatus
 from scraper.core.jobs import Account
-from scraper.core.pagination import PageFacts, Progress, WalkState, Why
+from scraper.core.pagination import Guard, PageFacts, Progress, WalkState, Why
 from scraper.core.requests import Walk
 from scraper.core.subscriptions import Subscription, day_of, month_of
 from scraper.io.state.ledger import RESERVED, add_to_balances, balance_of, ensure, scope_names
@@ -88,6 +88,9 @@ def cover(connection: Connection, run_id: str, progress: Progress, reused_from: 
         "why": None if progress.why is None else progress.why.value,
         "pages": progress.pages,
         "rows": progress.rows,
+        "overlaps": progress.overlaps,
+        "gaps": progress.gaps,
+        "notes": ",".join(progress.notes),
         "reused_from": reused_from,
     }
     here = and_(walks.c.run_id == run_id, walks.c.walk_id == walk.walk_id)
@@ -178,6 +181,9 @@ def coverage(connection: Connection, run_id: str) -> list[WalkRecord]:
             rows=row.rows,
             snapshot_at=row.snapshot_at,
             reused_from=row.reused_from,
+            overlaps=row.overlaps,
+            gaps=row.gaps,
+            notes=tuple(Guard(name) for name in row.notes.split(",") if name),
         )
         for row in connection.execute(query)
     ]

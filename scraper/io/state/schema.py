@@ -57,6 +57,8 @@ accounts = Table(
     Column("account", String, primary_key=True),
     Column("subscription", Text, nullable=False, default="{}"),
     Column("paused_until", Instant),
+    Column("pace_percent", Integer, nullable=False, default=100),  # of its rate, when it was last slowed down
+    Column("slowed_at", Instant),
     Column("closed_until", Instant),
     Column("closed_because", Text, nullable=False, default=""),
 )
@@ -96,6 +98,7 @@ walks = Table(
     Column("rows", BigInteger, nullable=False, default=0),
     Column("overlaps", BigInteger, nullable=False, default=0),  # records that an earlier page of the walk had listed
     Column("gaps", BigInteger, nullable=False, default=0),  # pages that were asked for and never landed
+    Column("notes", String, nullable=False, default=""),  # names of guards, with commas between
     Column("snapshot_at", Instant),
     Column("reused_from", String),
     PrimaryKeyConstraint("run_id", "walk_id"),
