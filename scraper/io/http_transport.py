@@ -1,42 +1,51 @@
 """aiohttp, told to do one thing: send one request, once, and say what came back.
 
 No redirect is followed (it would carry the key elsewhere), no connection error is retried (an attempt that we do not
-see may be billed), no cookie is kept, only encodings that we can bound are accepted.
+see may be billed), no cookie is kept, no proxy and no netrc is taken from the environment. Whatever comes in is bounded
+in time and in bytes, packed and unpacked, and no key of ours stands in it when it leaves this module.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+import zlib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from types import TracebackType
+from types import SimpleNamespace, TracebackType
+from typing import Any, Final
 
 import aiohttp
+from aiohttp.connector import Connection
 
 from scraper.core.catalogue import Vendor
+from scraper.core.masking import Mask
 from scraper.core.outcomes import Answer, NoAnswer, Reply
 from scraper.core.reconciliation import LONGEST_ANSWER
 from scraper.core.requests import Params, Request
 from scraper.core.units import iso_utc
 
-CONNECT_TIMEOUT_S = 10.0
-BETWEEN_BYTES_TIMEOUT_S = 30.0
-WHOLE_REQUEST_TIMEOUT_S = LONGEST_ANSWER.total_seconds()
-"""Past this an answer counts as lost, and its credits as unknown."""
-
-LARGEST_BODY_BYTES = 64 * 2**20
-"""After decompression. The largest page seen is 0.7 MB; a body past this is cut, and told of."""
-CHUNK_BYTES = 2**16
-
 KEPT_HEADERS = frozenset({"retry-after", "x-request-id", "content-type", "date", "x-ratelimit-per-second-remaining"})
+LONGEST_REASON: Final = 300
+"""Characters of a network's complaint: it may quote what a server sent."""
+STEP_BYTES: Final = 2**18
+"""A packed body grows by so much at a time."""
 
-_BEFORE_ANYTHING_WAS_SENT = (
-    aiohttp.ClientConnectorError,
-    aiohttp.ConnectionTimeoutError,
-    aiohttp.InvalidURL,
-    UnicodeError,  # a host name that IDNA refuses
-)
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What an answer may take. Headers are bounded by aiohttp: 128 of them, 8 KiB each."""
+
+    connect_s: float = 10.0
+    """For the connection and its TLS handshake."""
+    headers_s: float = 60.0
+    """Until the answer's headers are whole. A vendor that fetches while we wait is slow to begin, and charges."""
+    between_bytes_s: float = 30.0
+    """For the next bytes of a body."""
+    whole_s: float = LONGEST_ANSWER.total_seconds()
+    """For the whole request. Past this an answer counts as lost, and its credits as unknown."""
+    body_bytes: int = 16 * 2**20
+    """Of a body, as it travels and unpacked: twenty times the largest page seen (0.7 MB)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,23 +64,24 @@ class Access:
 class HttpTransport:
     """Sends requests to their vendors over kept-alive connections. An async context manager."""
 
-    def __init__(self, access: Mapping[str, Access], user_agent: str) -> None:
+    def __init__(self, access: Mapping[str, Access], user_agent: str, limits: Limits | None = None) -> None:
         """`access` by vendor name."""
         self._access = access
         self._user_agent = user_agent
+        self._limits = limits or Limits()
+        self._mask = Mask(each.key for each in access.values())
         self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> HttpTransport:
         self._session = aiohttp.ClientSession(
             # How many are in flight is the ledger's to say: a queue here would stand between a slot and its start.
-            connector=aiohttp.TCPConnector(limit=0, ttl_dns_cache=300),
-            timeout=aiohttp.ClientTimeout(
-                total=WHOLE_REQUEST_TIMEOUT_S,
-                sock_connect=CONNECT_TIMEOUT_S,
-                sock_read=BETWEEN_BYTES_TIMEOUT_S,
-            ),
+            connector=_CleanConnector(limit=0, ttl_dns_cache=300),
+            timeout=aiohttp.ClientTimeout(total=None, sock_connect=self._limits.connect_s),
             headers={"User-Agent": self._user_agent, "Accept": "application/json", "Accept-Encoding": "gzip, deflate"},
             cookie_jar=aiohttp.DummyCookieJar(),
+            auto_decompress=False,
+            trust_env=False,
+            trace_configs=[_telling_whether_sent()],
         )
         # aiohttp sends a GET again, unasked, when a kept-alive connection turns out to be closed: that one would be
         # paid for and stand in no ledger. There is no public switch; aiohttp's own test client uses this one.
@@ -86,7 +96,7 @@ class HttpTransport:
 
     async def send(self, request: Request) -> Reply:
         """What came back, or that nothing did. Raises nothing that a network or a vendor can do."""
-        return await self._get(self._access[request.endpoint.vendor], request.path, request.query)
+        return self._masked(await self._get(self._access[request.endpoint.vendor], request.path, request.query))
 
     async def billing_events(self, vendor: Vendor, since: datetime, until: datetime) -> Reply:
         """The vendor's answer about what it billed in this time; only for a vendor that describes where."""
@@ -94,40 +104,160 @@ class HttpTransport:
         if described is None:
             raise ValueError(f"{vendor.name} describes no billing events")
         params = ((described.from_param, iso_utc(since)), (described.to_param, iso_utc(until)))
-        return await self._get(self._access[vendor.name], described.path, params)
+        return self._masked(await self._get(self._access[vendor.name], described.path, params))
 
     async def _get(self, access: Access, path: str, params: Params) -> Reply:
         if self._session is None:
             raise RuntimeError("the transport is not open")
+        ends_at = asyncio.get_running_loop().time() + self._limits.whole_s
+        told, patience_s = SimpleNamespace(sent=False), min(self._limits.headers_s, self._limits.whole_s)
         try:
-            async with self._session.get(
-                access.base_url + path,
-                params=dict(params),
-                headers=access.headers(),
-                allow_redirects=False,
-            ) as response:
-                headers = {k.lower(): _sound(v) for k, v in response.headers.items() if k.lower() in KEPT_HEADERS}
-                body, cut_short = await _read(response)
-                return Answer(response.status, headers, body, cut_short)
-        except _BEFORE_ANYTHING_WAS_SENT as failure:
-            return NoAnswer(sent=False, reason=_reason(failure))
-        except (aiohttp.ClientError, TimeoutError, OSError) as failure:
-            return NoAnswer(sent=True, reason=_reason(failure))
+            async with asyncio.timeout(patience_s):
+                response = await self._session.get(
+                    access.base_url + path,
+                    params=dict(params),
+                    headers=access.headers(),
+                    allow_redirects=False,
+                    trace_request_ctx=told,
+                )
+        except aiohttp.ConnectionTimeoutError:
+            return NoAnswer(sent=False, reason=f"no connection within {self._limits.connect_s:g} s")
+        except TimeoutError:
+            return NoAnswer(sent=told.sent, reason=f"no answer within {patience_s:g} s")
+        except (aiohttp.ClientError, OSError, ValueError) as failure:  # ValueError: a host name that IDNA refuses
+            return NoAnswer(sent=told.sent, reason=_reason(failure))
+        try:
+            headers = {k.lower(): _sound(v) for k, v in response.headers.items() if k.lower() in KEPT_HEADERS}
+            body, cut_short = await self._read(response, ends_at)
+        finally:
+            response.close()  # no more of it is read; one that was read to its end has given its connection back
+        return Answer(response.status, headers, body, cut_short)
+
+    async def _read(self, response: aiohttp.ClientResponse, ends_at: float) -> tuple[bytes, str | None]:
+        """The body, and why it is not whole where it is not: with a status in hand the answer is no longer lost."""
+        loop, limits = asyncio.get_running_loop(), self._limits
+        body, travelled_bytes = bytearray(), 0
+        packings = _packings(response.headers.getall("Content-Encoding", ()))
+        unpacking = _Unpacking(packings[0]) if len(packings) == 1 and packings[0] in _WINDOW_BITS else None
+        try:
+            while True:
+                async with asyncio.timeout_at(min(loop.time() + limits.between_bytes_s, ends_at)):
+                    chunk = await response.content.readany()
+                if not chunk:
+                    break
+                travelled_bytes += len(chunk)
+                if unpacking is None:
+                    body += chunk
+                else:
+                    unpacking.unpack(chunk, body, limits.body_bytes + 1)
+                if max(len(body), travelled_bytes) > limits.body_bytes:
+                    del body[limits.body_bytes :]
+                    return bytes(body), f"it is larger than {limits.body_bytes:,} bytes"
+        except TimeoutError:
+            late = loop.time() >= ends_at
+            why = f"not whole after {limits.whole_s:g} s" if late else f"nothing came for {limits.between_bytes_s:g} s"
+            return bytes(body), why
+        except zlib.error as failure:
+            return bytes(body), f"its {packings[0]} cannot be unpacked ({_reason(failure)})"
+        except (aiohttp.ClientError, OSError) as failure:
+            return bytes(body), _reason(failure)
+        if packings and unpacking is None:
+            return bytes(body), _reason(ValueError(f"it is packed as {', '.join(packings)}, which was not asked for"))
+        if unpacking is not None and travelled_bytes and not unpacking.ended:
+            return bytes(body), f"its {packings[0]} ends too early"
+        return bytes(body), None
+
+    def _masked(self, reply: Reply) -> Reply:
+        """What a vendor echoes of a key ends here: nobody else sees an answer before."""
+        match reply:
+            case NoAnswer(sent, reason):
+                return NoAnswer(sent, self._mask.text(reason))
+            case Answer(status, headers, body, cut_short):
+                masked = {name: self._mask.text(value) for name, value in headers.items()}
+                if cut_short is None:
+                    return Answer(status, masked, self._mask.body(body))
+                return Answer(status, masked, self._mask.body(body, cut_off=True), self._mask.text(cut_short))
 
 
-async def _read(response: aiohttp.ClientResponse) -> tuple[bytes, str | None]:
-    """The body, and why it is not whole where it is not: with a status in hand the answer is no longer lost."""
-    chunks: list[bytes] = []
-    size_bytes = 0
-    try:
-        async for chunk in response.content.iter_chunked(CHUNK_BYTES):
-            chunks.append(chunk)
-            size_bytes += len(chunk)
-            if size_bytes > LARGEST_BODY_BYTES:
-                return b"".join(chunks), f"larger than {LARGEST_BODY_BYTES} bytes"
-    except (aiohttp.ClientError, TimeoutError, OSError, asyncio.IncompleteReadError) as failure:
-        return b"".join(chunks), _reason(failure)
-    return b"".join(chunks), None
+# --- connections ------------------------------------------------------------------------------------------------------
+
+
+class _CleanConnector(aiohttp.TCPConnector):
+    """Gives out no kept-alive connection on which something came unasked: it would pass for the next answer."""
+
+    async def connect(
+        self,
+        req: aiohttp.ClientRequest,
+        traces: list[Any],
+        timeout: aiohttp.ClientTimeout,  # noqa: ASYNC109 - the name that aiohttp calls it by
+    ) -> Connection:
+        while True:
+            connection = await super().connect(req, traces, timeout)
+            if connection.protocol is None or not connection.protocol.should_close:
+                return connection
+            connection.close()
+
+
+def _telling_whether_sent() -> aiohttp.TraceConfig:
+    """Sets `sent` as soon as there is a connection: from then on a request may have reached its vendor."""
+
+    async def connecting(_session: aiohttp.ClientSession, context: SimpleNamespace, _params: object) -> None:
+        context.trace_request_ctx.sent = False
+
+    async def connected(_session: aiohttp.ClientSession, context: SimpleNamespace, _params: object) -> None:
+        context.trace_request_ctx.sent = True
+
+    tracing = aiohttp.TraceConfig()
+    tracing.on_connection_create_start.append(connecting)
+    tracing.on_connection_create_end.append(connected)
+    tracing.on_connection_reuseconn.append(connected)
+    return tracing
+
+
+# --- packed bodies ----------------------------------------------------------------------------------------------------
+
+_WINDOW_BITS: Final = {"gzip": 31, "x-gzip": 31, "deflate": 15}
+_RAW_DEFLATE: Final = -15
+
+
+def _packings(headers: Sequence[str]) -> list[str]:
+    """Content-Encoding, in the order in which they were applied."""
+    named = [name.strip().lower() for header in headers for name in header.split(",")]
+    return [name for name in named if name not in {"", "identity"}]
+
+
+class _Unpacking:
+    """gzip or deflate, unpacked as far as there is room: a megabyte can hold a gigabyte."""
+
+    def __init__(self, packing: str) -> None:
+        self._packing = packing
+        self._stream: Any = None
+
+    @property
+    def ended(self) -> bool:
+        """The packed stream is whole."""
+        return self._stream is not None and bool(self._stream.eof)
+
+    def unpack(self, chunk: bytes, body: bytearray, most_bytes: int) -> None:
+        """Adds to the body what the next bytes hold, until it has `most_bytes`; zlib.error for nonsense."""
+        while chunk and len(body) < most_bytes:
+            if self._stream is None:
+                self._stream = zlib.decompressobj(self._window_bits(chunk))
+            elif self._stream.eof:
+                if not (self._packing.endswith("gzip") and chunk.startswith(b"\x1f")):
+                    return  # padding behind the end
+                self._stream = zlib.decompressobj(_WINDOW_BITS["gzip"])  # gzip files may be strung together
+            body += self._stream.decompress(chunk, min(STEP_BYTES, most_bytes - len(body)))
+            chunk = self._stream.unconsumed_tail or self._stream.unused_data
+
+    def _window_bits(self, beginning: bytes) -> int:
+        """Some servers send deflate bare, without zlib's header, whose method is always 8."""
+        if self._packing == "deflate" and beginning[0] & 0xF != 8:
+            return _RAW_DEFLATE
+        return _WINDOW_BITS[self._packing]
+
+
+# --- words ------------------------------------------------------------------------------------------------------------
 
 
 def _sound(text: str) -> str:
@@ -137,13 +267,21 @@ def _sound(text: str) -> str:
 
 def _reason(failure: BaseException) -> str:
     """A network's complaint in one line, without the request's headers."""
-    return " ".join(_sound(_complaint(failure)).split())
+    line = " ".join("".join(c if c.isprintable() else " " for c in _sound(_complaint(failure))).split())
+    return line if len(line) <= LONGEST_REASON else line[: LONGEST_REASON - 1] + "…"
 
 
 def _complaint(failure: BaseException) -> str:
-    if isinstance(failure, aiohttp.ClientConnectorError):
-        met = failure.os_error.strerror or str(failure.os_error) or "the TLS handshake failed"
-        return f"no connection to {failure.host}:{failure.port}: {met}"
-    if isinstance(failure, TimeoutError):
-        return str(failure) or f"no answer within {WHOLE_REQUEST_TIMEOUT_S:.0f} s"
-    return str(failure) or type(failure).__name__
+    match failure:
+        case aiohttp.ClientConnectorCertificateError():
+            refused = getattr(failure.certificate_error, "verify_message", "") or str(failure.certificate_error)
+            return f"the certificate of {failure.host}:{failure.port} is not trusted: {refused}"
+        case aiohttp.ClientConnectorError():
+            met = failure.os_error.strerror or str(failure.os_error) or "the TLS handshake failed"
+            return f"no connection to {failure.host}:{failure.port}: {met}"
+        case aiohttp.ServerDisconnectedError():
+            return "the connection was closed before an answer"
+        case aiohttp.ClientResponseError():
+            return f"the answer is no HTTP: {failure.message}"
+        case _:
+            return str(failure) or type(failure).__name__
