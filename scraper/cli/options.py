@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO, TypeVar
@@ -33,10 +33,23 @@ def data_option(function: F) -> F:
 
 def sandbox_option(function: F) -> F:
     """Vendors played by this process."""
-    function = click.option("--seed", default=0, show_default=True, help="Seed of the sandbox's data.")(function)
+    function = click.option("--seed", default=0, show_default=True, help="Seed of the sandbox's data and faults.")(
+        function
+    )
     return click.option("--sandbox", is_flag=True, help="Play the vendors inside this process: no key, no cost.")(
         function
     )
+
+
+def fault_option(function: F) -> F:
+    """What goes wrong in the sandbox."""
+    return click.option(
+        "--fault",
+        "faults",
+        multiple=True,
+        metavar="KIND[:KEY=VALUE]",
+        help="Goes wrong in the sandbox: http_500:share=0.05; `scraper sandbox --faults` lists the kinds.",
+    )(function)
 
 
 def configs_option(function: F) -> F:
@@ -99,12 +112,17 @@ def job_argument(function: F) -> F:
 
 
 def settings_of(
-    data: Path | None, *, sandbox: bool = False, seed: int = 0, vendor_urls: Mapping[str, str] | None = None
+    data: Path | None,
+    *,
+    sandbox: bool = False,
+    seed: int = 0,
+    faults: Sequence[str] = (),
+    vendor_urls: Mapping[str, str] | None = None,
 ) -> Settings:
     """The options as wiring takes them."""
     from scraper.wiring import Settings
 
-    return Settings(data=data, sandbox=sandbox, seed=seed, vendor_urls=vendor_urls or {})
+    return Settings(data=data, sandbox=sandbox, seed=seed, faults=faults, vendor_urls=vendor_urls or {})
 
 
 def program() -> list[str]:

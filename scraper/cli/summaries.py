@@ -93,6 +93,8 @@ def _result_fields(result: RunResult, data: str) -> Iterable[tuple[str, str]]:
     if result.sandbox_charged is not None:
         charged = [f"{harmless(vendor)} charged {count(credits)}" for vendor, credits in result.sandbox_charged.items()]
         yield "sandbox", " · ".join(charged) or "charged nothing"
+    if result.sandbox_faults is not None:
+        yield "faults", " · ".join(f"{count(hit)} {kind}" for kind, hit in result.sandbox_faults.items()) or "none met"
     if result.next_at is not None:
         yield "goes on", f"from {instant(result.next_at)}"
     yield "archive", f"{harmless(data.rstrip('/') or data)}/archive"

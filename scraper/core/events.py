@@ -153,6 +153,8 @@ class RunResult:
     warnings: tuple[str, ...] = ()
     sandbox_charged: Mapping[str, Credits] | None = None
     """With the sandbox of this process: what each vendor's own account was charged, to hold the ledger against."""
+    sandbox_faults: Mapping[str, int] | None = None
+    """With faults planned there: how many requests each kind of fault hit."""
 
     @property
     def left(self) -> Credits:
@@ -190,4 +192,5 @@ class RunResult:
             "message": self.message,
             "warnings": list(self.warnings),
             **({} if self.sandbox_charged is None else {"sandbox_charged": dict(self.sandbox_charged)}),
+            **({} if self.sandbox_faults is None else {"sandbox_faults": dict(self.sandbox_faults)}),
         }

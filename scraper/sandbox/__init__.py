@@ -4,9 +4,27 @@ Written from the vendors' documents alone, without the project's own vendor file
 against the other would otherwise agree with every misreading. Plans and prices come in as `Subscription` values.
 """
 
+from scraper.sandbox.answers import FailedRequests
 from scraper.sandbox.billing_events import Event
+from scraper.sandbox.faults import KINDS, Charged, FaultKind, Injection, Met, read_injections
 from scraper.sandbox.metering import AccountPage, RateWindow
 from scraper.sandbox.records import Record
-from scraper.sandbox.server import Sandbox, Served, serve
+from scraper.sandbox.server import Sandbox, Served, endpoints_played, serve
 
-__all__ = ["AccountPage", "Event", "RateWindow", "Record", "Sandbox", "Served", "serve"]
+__all__ = [
+    "KINDS",
+    "AccountPage",
+    "Charged",
+    "Event",
+    "FailedRequests",
+    "FaultKind",
+    "Injection",
+    "Met",
+    "RateWindow",
+    "Record",
+    "Sandbox",
+    "Served",
+    "endpoints_played",
+    "read_injections",
+    "serve",
+]

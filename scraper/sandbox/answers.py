@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
-from typing import Protocol, TypeAlias
+from typing import Literal, Protocol, TypeAlias
 
 from scraper.core.units import Credits
 from scraper.sandbox.billing_events import EventLog
@@ -94,6 +94,29 @@ class Answer:
     body: Mapping[str, object]
     records: Sequence[Record] = ()
     headers: Mapping[str, str] = field(default_factory=dict)
+    failed: bool = False
+    """A 2xx, and yet no success."""
+
+    @property
+    def succeeded(self) -> bool:
+        """What the vendor sells."""
+        return 200 <= self.status < 300 and not self.failed
+
+
+FailedRequests: TypeAlias = Literal["free", "charged"]
+"""What a vendor that documents no rule takes for an answer that is no success."""
+
+Paging: TypeAlias = Literal["page", "cursor"]
+
+
+@dataclass(frozen=True, slots=True)
+class Sold:
+    """One route, as this project calls it."""
+
+    endpoint: str
+    """`crawlora.hashtags`"""
+    paging: Paging
+    """How its pages are asked for."""
 
 
 Route: TypeAlias = Callable[[Asked], Answer]
@@ -109,8 +132,13 @@ class Vendor(Protocol):
     credit_cost: Credits
     """What a successful request costs; both vendors charge the same on each of their endpoints here."""
     routes: Mapping[str, Route]
+    sold: Mapping[str, Sold]
+    """What each route is called here."""
     account_routes: Mapping[str, AccountRoute]
     """Where the holder of a key asks about the account: free, unmetered, and no request of the account's own page."""
+
+    def charges(self, answer: Answer) -> bool:
+        """Whether it takes its price for an answer."""
 
     def key_in(self, headers: Mapping[str, str]) -> str | None:
         """The API key that a request carries."""

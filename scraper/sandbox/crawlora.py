@@ -15,9 +15,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
+from types import MappingProxyType
 
 from scraper.core.units import Credits, iso_utc
-from scraper.sandbox.answers import AccountRoute, Answer, Asked, InvalidParameterError, Route
+from scraper.sandbox.answers import AccountRoute, Answer, Asked, InvalidParameterError, Route, Sold
 from scraper.sandbox.billing_events import Event, EventLog
 from scraper.sandbox.metering import Account, Limit, Rejected
 from scraper.sandbox.records import Record
@@ -54,6 +55,13 @@ class Crawlora:
     name = "crawlora"
     prefix = "/api/v1"
     credit_cost: Credits = 8
+    sold: Mapping[str, Sold] = MappingProxyType(
+        {
+            f"{prefix}/tiktok/popular-trend/hashtag": Sold("crawlora.hashtags", "page"),
+            f"{prefix}/tiktok/popular-trend/creator": Sold("crawlora.creators", "page"),
+            f"{prefix}/tiktok/hashtags": Sold("crawlora.hashtag_posts", "cursor"),
+        }
+    )
     routes: Mapping[str, Route]
     account_routes: Mapping[str, AccountRoute]
 
@@ -65,6 +73,10 @@ class Crawlora:
             f"{self.prefix}/tiktok/hashtags": self._hashtag_posts,
         }
         self.account_routes = {f"{self.prefix}/billing/me": _billing, f"{self.prefix}/billing/me/events": _events}
+
+    def charges(self, answer: Answer) -> bool:
+        """Documented: "Successful 2xx responses", whatever stands in them."""
+        return 200 <= answer.status < 300
 
     def key_in(self, headers: Mapping[str, str]) -> str | None:
         """The key travels in `x-api-key`."""

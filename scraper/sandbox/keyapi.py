@@ -1,16 +1,17 @@
 """KeyAPI as played: routes, envelopes, clamps and refusals from its endpoint pages, read 2026-11-21.
 
-Not on those pages, so chosen here: a page or limit below 1 is a 400; a failure is free; the day's and the month's
-credits are refused alike; a page past the end is an empty success.
+Not on those pages, so chosen here: a page or limit below 1 is a 400; a failure, in a 2xx too, is free unless it is
+told otherwise; the day's and the month's credits are refused alike; a page past the end is an empty success.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
+from types import MappingProxyType
 
 from scraper.core.units import Credits
-from scraper.sandbox.answers import AccountRoute, Answer, Asked, InvalidParameterError, Route
+from scraper.sandbox.answers import AccountRoute, Answer, Asked, FailedRequests, InvalidParameterError, Route, Sold
 from scraper.sandbox.metering import Limit, Rejected
 from scraper.sandbox.records import Record
 from scraper.sandbox.records.hashtags import HashtagBoards
@@ -26,17 +27,28 @@ class KeyApi:
     name = "keyapi"
     prefix = "/v1"
     credit_cost: Credits = 2
+    sold: Mapping[str, Sold] = MappingProxyType(
+        {
+            f"{prefix}/tiktok/trending/hashtags": Sold("keyapi.hashtags", "page"),
+            f"{prefix}/tiktok/trending/videos": Sold("keyapi.videos", "page"),
+        }
+    )
     routes: Mapping[str, Route]
     account_routes: Mapping[str, AccountRoute]
     """None is published."""
 
-    def __init__(self, hashtags: HashtagBoards, videos: VideoBoards) -> None:
+    def __init__(self, hashtags: HashtagBoards, videos: VideoBoards, failed_requests: FailedRequests = "free") -> None:
         self._hashtags, self._videos = hashtags, videos
+        self._failed_requests = failed_requests
         self.account_routes = {}
         self.routes = {
             f"{self.prefix}/tiktok/trending/hashtags": self._trending_hashtags,
             f"{self.prefix}/tiktok/trending/videos": self._trending_videos,
         }
+
+    def charges(self, answer: Answer) -> bool:
+        """Documented is only the price of a request."""
+        return answer.succeeded or self._failed_requests == "charged"
 
     def key_in(self, headers: Mapping[str, str]) -> str | None:
         """The key travels as `Authorization: Bearer sk_live_…`."""

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import ipaddress
 import logging
 import uuid
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -16,9 +18,10 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from scraper.core.subscriptions import Subscription
-from scraper.sandbox.answers import Answer, Asked, InvalidParameterError, Vendor
+from scraper.sandbox.answers import Answer, Asked, FailedRequests, InvalidParameterError, Paging, Vendor
 from scraper.sandbox.billing_events import Event, EventLog
 from scraper.sandbox.crawlora import Crawlora
+from scraper.sandbox.faults import FaultKind, FaultPlan, Injection, Met, Sent, Target
 from scraper.sandbox.keyapi import KeyApi
 from scraper.sandbox.metering import Account, AccountPage, RateWindow, Rejected
 from scraper.sandbox.records import Record
@@ -34,6 +37,8 @@ ASKED = web.RequestKey("asked", Asked)
 """On each request for a vendor, once it is let in."""
 ANSWER = web.ResponseKey("answer", Answer)
 """On each response: the answer it was written from."""
+HIT = web.RequestKey("hit", tuple[FaultKind, Target])
+"""On a request that a fault hits: its kind, and what it works with."""
 SHUTDOWN_S = 0.5
 """How long a stopping server waits for answers under way; they take milliseconds."""
 
@@ -76,10 +81,11 @@ class Sandbox:
 
     `subscriptions` and `keys` name the vendors that are played, "crawlora" and "keyapi" or one of them.
     What is answered depends on `seed`, the parameters and `clock` only. `rate_window` is how both count the requests of
-    a minute.
+    a minute. `faults` go wrong on purpose, `sleep` is how they take time; `failed_requests` is what a vendor takes for
+    a failure where it documents nothing (KeyAPI).
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what a test or a user may want otherwise
         self,
         *,
         subscriptions: Mapping[str, Subscription],
@@ -88,11 +94,14 @@ class Sandbox:
         clock: Callable[[], datetime] = utc_now,
         remember_served: bool = False,
         rate_window: RateWindow = "sliding",
+        faults: Sequence[Injection] = (),
+        failed_requests: FailedRequests = "free",
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         hashtags = HashtagBoards(seed)
         vendors: tuple[Vendor, ...] = (
             Crawlora(hashtags, CreatorBoards(seed), PostFeeds(seed, hashtags.pool, hashtags.by_id)),
-            KeyApi(hashtags, VideoBoards(seed)),
+            KeyApi(hashtags, VideoBoards(seed), failed_requests),
         )
         known = {vendor.name for vendor in vendors}
         if subscriptions.keys() != keys.keys() or not subscriptions.keys() <= known:
@@ -105,6 +114,8 @@ class Sandbox:
         self._seed = seed
         self._clock = clock
         self._remember_served = remember_served
+        self._sleep = sleep
+        self._plan = FaultPlan(faults, seed)
         self._played = {
             vendor.name: Played(
                 vendor,
@@ -130,15 +141,25 @@ class Sandbox:
         """
         return tuple(self._played[vendor].events.matching())
 
+    @property
+    def met(self) -> Sequence[Met]:
+        """The requests that a fault hit, in the order of arrival."""
+        return self._plan.met
+
+    def faults_met(self) -> Mapping[str, int]:
+        """How many requests each kind of fault hit."""
+        return dict(Counter(met.kind for met in self._plan.met).most_common())
+
     def application(self) -> web.Application:
         """A fresh aiohttp application over this sandbox's accounts and data.
 
-        Outermost stands the net that turns an exception into the vendor's 500, within it the metering. What belongs
-        inside metering (an answer that is charged and yet wrong) comes after it in the list of middlewares, what
-        belongs outside (a connection lost after the charge) before it.
+        Outermost stand the faults of the connection: what they lose, the vendor has answered and charged. Then the net
+        that turns an exception into the vendor's 500, within it the metering. Faults in the vendor's place are within
+        that, where the page would be made: the vendor's own rule says what they cost.
         """
-        application = web.Application(middlewares=[self._netted, self._metered])
+        application = web.Application(middlewares=[self._connected, self._netted, self._metered])
         application.router.add_get("/_sandbox/account", self._account_page)
+        application.router.add_get("/_sandbox/faults", self._faults_page)
         for played in self._played.values():
             for path in played.vendor.routes:
                 application.router.add_get(path, self._records_page, allow_head=False)
@@ -152,6 +173,23 @@ class Sandbox:
             if path == played.vendor.prefix or path.startswith(f"{played.vendor.prefix}/"):
                 return played
         return None
+
+    @web.middleware
+    async def _connected(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """Decides whether a fault hits the request; those of the connection happen here."""
+        played = self._vendor_at(request.path)
+        sold = None if played is None else played.vendor.sold.get(request.path)
+        if played is None or sold is None or played.vendor.key_in(request.headers) != played.key:
+            return await handler(request)
+        injection = self._plan.hit(sold.endpoint, {name: request.query[name] for name in request.query})
+        if injection is None:
+            return await handler(request)
+        kind, terms = injection.kind, played.account.standing(self._clock()).subscription
+        target = Target(played.vendor, request.path, played.key, terms, injection.options)
+        request[HIT] = (kind, target)
+        if kind.passage is None:
+            return await handler(request)
+        return await kind.passage(target, request, lambda: handler(request), self._sleep)
 
     @web.middleware
     async def _netted(self, request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -210,7 +248,7 @@ class Sandbox:
         try:
             answered = await handler(request)
             status = answered.status
-            charged = 200 <= status < 300
+            charged = vendor.charges(answered[ANSWER])
         except web.HTTPException as refusal:
             status = refusal.status
             raise
@@ -218,7 +256,8 @@ class Sandbox:
             account.settle(hold, charged=charged)
             left = account.credits_left(asked.at)
             events.settle(asked.request_id, status, charged=charged, credits_left=left)
-        if charged and self._remember_served and ANSWER in answered:
+        arrives = HIT not in request or request[HIT][0].arrives
+        if arrives and self._remember_served and answered[ANSWER].succeeded:
             records = answered[ANSWER].records
             self.served.append(Served(vendor.name, request.path, asked.parameters, records, asked.at))
         return answered
@@ -227,8 +266,11 @@ class Sandbox:
         played = self._vendor_at(request.path)
         if played is None:
             raise web.HTTPNotFound
+        asked = request[ASKED]
         try:
-            return _written(played.vendor.routes[request.path](request[ASKED]))
+            if HIT in request and (replaced := request[HIT][0].replaced) is not None:
+                return _sent(replaced(request[HIT][1], asked))
+            return _written(played.vendor.routes[request.path](asked))
         except InvalidParameterError as fault:
             return _written(played.vendor.invalid(fault))
 
@@ -247,6 +289,9 @@ class Sandbox:
         if vendor not in self._played:
             return _written(Answer(404, {"error": f"no account with {vendor!r}", "vendors": sorted(self._played)}))
         return _written(Answer(200, {**self.account(vendor)}))
+
+    async def _faults_page(self, request: web.Request) -> web.StreamResponse:  # noqa: ARG002 there is one
+        return _written(Answer(200, {"faults": list(self._plan.texts), "met": self.faults_met()}))
 
     async def _nothing_here(self, request: web.Request) -> web.StreamResponse:
         return self._failed(request, 404)
@@ -277,6 +322,20 @@ def _written(answer: Answer) -> web.Response:
     )
     response[ANSWER] = answer
     return response
+
+
+def _sent(sent: Sent) -> web.Response:
+    headers = {"Content-Type": f"{sent.content_type}; charset=utf-8", **sent.headers}
+    response = web.Response(status=sent.status, body=sent.body, headers=headers)
+    response[ANSWER] = sent.answer
+    return response
+
+
+def endpoints_played(vendors: Collection[str]) -> Mapping[str, Paging]:
+    """What these vendors sell here, by name, and how its pages are asked for."""
+    kinds: tuple[type[Vendor], ...] = (Crawlora, KeyApi)
+    sold = [each for kind in kinds if kind.name in vendors for each in kind.sold.values()]
+    return {each.endpoint: each.paging for each in sold}
 
 
 @asynccontextmanager

@@ -62,7 +62,8 @@ async def run_job(order: RunOrder, settings: Settings, listener: Listener, begun
         if sandbox is None:
             return result
         charged = {vendor: sandbox.accounts.account(vendor)["credits_charged"] for vendor in order.job.vendors}
-        return replace(result, sandbox_charged=charged)
+        met = sandbox.accounts.faults_met() if settings.faults else None
+        return replace(result, sandbox_charged=charged, sandbox_faults=met)
 
 
 async def probe_job(

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from scraper.core.catalogue import Charge
 from scraper.core.errors import UsageError
 from scraper.core.jobs import Job, nearest
 from scraper.core.subscriptions import Subscription
@@ -14,7 +15,7 @@ from scraper.wiring.files import load_catalogue
 from scraper.wiring.settings import SANDBOX_KEY, SANDBOX_VENDORS, Settings
 
 if TYPE_CHECKING:
-    from scraper.sandbox import Sandbox
+    from scraper.sandbox import FailedRequests, Sandbox
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,13 +27,25 @@ class Served:
 
 
 async def begin_sandbox(job: Job, settings: Settings, opened: AsyncExitStack) -> Served:
-    from scraper.sandbox import Sandbox, serve
+    from scraper.sandbox import Sandbox, endpoints_played, read_injections, serve
 
     if unknown := [vendor for vendor in job.vendors if vendor not in SANDBOX_VENDORS]:
         raise UsageError(f"the sandbox plays {' and '.join(SANDBOX_VENDORS)}, not {', '.join(unknown)}")
     subscriptions = {vendor: job.accounts[vendor].subscription for vendor in job.vendors}
-    sandbox = Sandbox(subscriptions=subscriptions, keys=dict.fromkeys(subscriptions, SANDBOX_KEY), seed=settings.seed)
+    sandbox = Sandbox(
+        subscriptions=subscriptions,
+        keys=dict.fromkeys(subscriptions, SANDBOX_KEY),
+        seed=settings.seed,
+        faults=read_injections(settings.faults, endpoints_played(subscriptions)),
+        failed_requests=_failed_requests(job),
+    )
     return Served(sandbox, await opened.enter_async_context(serve(sandbox)))
+
+
+def _failed_requests(job: Job) -> FailedRequests:
+    """The sandbox plays what the user states of the account; where nothing is stated a failure is free."""
+    stated = job.accounts["keyapi"].failed_requests if "keyapi" in job.accounts else None
+    return "charged" if stated is Charge.CHARGED else "free"
 
 
 def sandbox_urls(base_url: str) -> dict[str, str]:
@@ -42,13 +55,20 @@ def sandbox_urls(base_url: str) -> dict[str, str]:
 
 @asynccontextmanager
 async def sandbox_server(
-    plans: Mapping[str, str], keys: Mapping[str, str], *, seed: int, port: int
+    plans: Mapping[str, str],
+    keys: Mapping[str, str],
+    *,
+    seed: int,
+    port: int,
+    faults: Sequence[str] = (),
+    failed_requests: FailedRequests = "free",
 ) -> AsyncIterator[tuple[str, Mapping[str, Subscription]]]:
     """A sandbox on a port of its own: its URL, and the plans that its accounts are on.
 
-    `plans` by vendor; default: the vendor file's first. UsageError for a plan that the vendor does not have.
+    `plans` by vendor; default: the vendor file's first. UsageError for a plan that the vendor does not have,
+    ConfigurationError for `faults` that cannot be read.
     """
-    from scraper.sandbox import Sandbox, serve
+    from scraper.sandbox import Sandbox, endpoints_played, read_injections, serve
 
     subscriptions = {}
     for name in SANDBOX_VENDORS:
@@ -58,6 +78,12 @@ async def sandbox_server(
             raise UsageError(f"{name} has no plan {wanted!r}{nearest(wanted, known)}; it has {', '.join(known)}")
         subscriptions[name] = known[wanted]
     accepted = {name: keys.get(name) or SANDBOX_KEY for name in SANDBOX_VENDORS}
-    sandbox = Sandbox(subscriptions=subscriptions, keys=accepted, seed=seed)
+    sandbox = Sandbox(
+        subscriptions=subscriptions,
+        keys=accepted,
+        seed=seed,
+        faults=read_injections(faults, endpoints_played(subscriptions)),
+        failed_requests=failed_requests,
+    )
     async with serve(sandbox, port=port) as url:
         yield url, subscriptions

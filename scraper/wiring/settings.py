@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -30,6 +30,8 @@ class Settings:
     """``None``: `data`, or `data/sandbox` with the sandbox."""
     sandbox: bool = False
     seed: int = 0
+    faults: Sequence[str] = ()
+    """What goes wrong in the sandbox on purpose, as `--fault` has it."""
     vendor_urls: Mapping[str, str] = field(default_factory=dict)
     """Other base URLs, by vendor."""
     environment: Mapping[str, str] = field(default_factory=lambda: os.environ, repr=False)

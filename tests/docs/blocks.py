@@ -21,6 +21,7 @@ from scraper.core.subscriptions import Subscription
 from scraper.core.tables import COMMON_COLUMNS, PAGES_COLUMNS, PAGES_DESCRIPTION, PAGES_TABLE, PATH_COLUMNS
 from scraper.io.config_files.job_files import AccountTable, CrawlTable, JobFile
 from scraper.io.config_files.validation import FileModel
+from scraper.sandbox import KINDS, FaultKind
 from tests.core.builders import NOON
 from tests.docs.markdown import ROOT
 from tests.docs.place import said
@@ -331,7 +332,35 @@ def _catalogue() -> Catalogue:
     return wiring.load_catalogue(None)
 
 
+# --- the sandbox ------------------------------------------------------------------------------------------------------
+
+
+def faults() -> str:
+    """Every kind of fault that the sandbox can be asked for."""
+    rows = [[f"`{kind.name}`", kind.charged.value, _happens(kind), _options(kind)] for kind in KINDS]
+    legend = (
+        "Charged: *yes*, as a success; *2xx*, by Crawlora, which charges each 2xx; *no*, not by Crawlora; *never*,"
+        "\nsince the vendor does not see the request. What KeyAPI takes for *2xx* and *no* it does not document: the"
+        "\njob's `failed_requests`, or `scraper sandbox --failed-requests`, says it; else it is free."
+    )
+    head = ["kind", "charged", "what happens", "options, the default first"]
+    title = f"All {len(KINDS)} kinds, as <code>scraper sandbox --faults</code> lists them"
+    return folded(title, f"{table(head, rows)}\n\n{legend}")
+
+
+def _happens(kind: FaultKind) -> str:
+    only = {"page": " (pages by number only)", "cursor": " (pages by cursor only)", None: ""}
+    return f"{kind.meaning}{only[kind.paging]}"
+
+
+def _options(kind: FaultKind) -> str:
+    values = {option.name: sorted(option.allowed, key=lambda value: value != option.default) for option in kind.options}
+    told = [f"`{each.name}=`{', '.join(values[each.name]) or f'{each.default} or any number'}" for each in kind.options]
+    return "; ".join(told)
+
+
 BLOCKS = {
+    "faults": faults,
     "prices": prices,
     "plans": plans,
     "assumed": assumed,

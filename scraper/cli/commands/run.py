@@ -15,6 +15,7 @@ import click
 
 from scraper.cli.options import (
     data_option,
+    fault_option,
     format_option,
     job_argument,
     opened,
@@ -52,6 +53,7 @@ SAME_REQUEST_S = 1.0
 @click.option("-y", "--yes", is_flag=True, help="Do not ask before a run that costs more than confirm_above.")
 @click.option("--probe", is_flag=True, help="One request for each endpoint, held against the vendor file.")
 @sandbox_option
+@fault_option
 @data_option
 @vendor_url_option
 @format_option("table", "json")
@@ -70,6 +72,7 @@ def run(  # noqa: PLR0913 - one for each option
     probe: bool,
     sandbox: bool,
     seed: int,
+    faults: Sequence[str],
     data: Path | None,
     vendor_urls: Mapping[str, str],
     format_name: str | None,
@@ -87,15 +90,17 @@ def run(  # noqa: PLR0913 - one for each option
 
     if resume and new:
         raise UsageError("--resume goes on with the last run, --new begins another: give one of the two.")
+    if faults and not sandbox:
+        raise UsageError("--fault is for the sandbox, where nothing is spent: give --sandbox as well.")
     found, catalogue = wiring.load_job(job, budget)
-    settings = settings_of(data, sandbox=sandbox, seed=seed, vendor_urls=vendor_urls)
+    settings = settings_of(data, sandbox=sandbox, seed=seed, faults=faults, vendor_urls=vendor_urls)
     order = wiring.RunOrder(
         job=found,
         catalogue=catalogue,
         configs=job.parent,
         opening=Opening.RESUME if resume else Opening.NEW if new else Opening.GO_ON,
         ceiling=budget,
-        command=_command(context, job, sandbox, data, vendor_urls),
+        command=_command(context, job, data, settings),
     )
     findings: Sequence[Finding] | None = None
     planned = None if probe else asyncio.run(wiring.plan_job(found, settings))
@@ -125,15 +130,16 @@ def _confirmed(job: Job, planned: Plan) -> bool:
     return False
 
 
-def _command(
-    context: click.Context, job: Path, sandbox: bool, data: Path | None, vendor_urls: Mapping[str, str]
-) -> str:
+def _command(context: click.Context, job: Path, data: Path | None, settings: Settings) -> str:
     """How to type this run again."""
     words = [*program(), "run", str(job)]
-    words += ["--sandbox"] if sandbox else []
+    words += ["--sandbox"] if settings.sandbox else []
+    words += ["--seed", str(settings.seed)] if settings.seed else []
+    for fault in settings.faults:
+        words += ["--fault", fault]
     given = context.get_parameter_source("data")
     words += ["--data", str(data)] if data is not None and given is click.core.ParameterSource.COMMANDLINE else []
-    for vendor, url in vendor_urls.items():
+    for vendor, url in settings.vendor_urls.items():
         words += ["--vendor-url", f"{vendor}={url}"]
     return shlex.join(words)
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Literal
 
 import click
 
+from scraper.cli.options import fault_option
 from scraper.core.errors import UsageError
 
 
@@ -21,15 +23,36 @@ def _plans(_context: click.Context, _option: click.Parameter, values: tuple[str,
 
 @click.command()
 @click.option("--port", default=8800, show_default=True, type=click.IntRange(0, 65535), help="0 takes a free one.")
-@click.option("--seed", default=0, show_default=True, help="Seed of the data.")
+@click.option("--seed", default=0, show_default=True, help="Seed of the data, and of the faults.")
 @click.option("--plan", "plans", multiple=True, metavar="VENDOR=PLAN", callback=_plans, help="Plan of an account.")
-def sandbox(port: int, seed: int, plans: Mapping[str, str]) -> None:
+@fault_option
+@click.option(
+    "--failed-requests",
+    type=click.Choice(["free", "charged"]),
+    default="free",
+    show_default=True,
+    help="What KeyAPI takes for a failure: it documents nothing.",
+)
+@click.option("--faults", "list_faults", is_flag=True, help="List every kind of fault, and end.")
+def sandbox(
+    port: int,
+    seed: int,
+    plans: Mapping[str, str],
+    faults: Sequence[str],
+    failed_requests: Literal["free", "charged"],
+    list_faults: bool,
+) -> None:
     """Play both vendors on a local port.
 
-    Metering, clamping and refusing as their pages say.
+    Metering, clamping and refusing as their pages say, and failing as --fault says: all requests, or those that its
+    keys choose, which are share=0.05, nth=1,2 (the n-th time that the same is asked for), endpoint=NAME,
+    with=PARAMETER=VALUE and after=N (so many come through first). The same requests fail for every client.
 
     It accepts the keys in CRAWLORA_API_KEY and KEYAPI_API_KEY, where they are set, else the key `sandbox-key`.
     """
+    if list_faults:
+        _print_kinds()
+        return
     import asyncio
     import os
     import signal
@@ -42,12 +65,17 @@ def sandbox(port: int, seed: int, plans: Mapping[str, str]) -> None:
         stopped = asyncio.Event()
         for number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(number, stopped.set)
-        async with wiring.sandbox_server(plans, keys, seed=seed, port=port) as (url, subscriptions):
+        served = wiring.sandbox_server(
+            plans, keys, seed=seed, port=port, faults=faults, failed_requests=failed_requests
+        )
+        async with served as (url, subscriptions):
             click.echo(f"the sandbox plays the vendors at {url}; Ctrl-C ends it", err=True)
             for vendor, subscription in subscriptions.items():
                 key = "the key in your environment" if keys[vendor] else f"key {wiring.SANDBOX_KEY}"
                 click.echo(f"  {vendor}: plan {subscription.name}, {key}", err=True)
-            click.echo("  account: " + f"{url}/_sandbox/account?vendor=crawlora", err=True)
+            click.echo(f"  account: {url}/_sandbox/account?vendor=crawlora", err=True)
+            if faults:
+                click.echo(f"  faults:  {url}/_sandbox/faults", err=True)
             options = " ".join(f"--vendor-url {name}={at}" for name, at in wiring.sandbox_urls(url).items())
             click.echo(f"scraper run JOB --data DIR {options}")
             await stopped.wait()
@@ -56,3 +84,21 @@ def sandbox(port: int, seed: int, plans: Mapping[str, str]) -> None:
         asyncio.run(serve())
     except OSError as failure:
         raise UsageError(f"port {port} cannot be used: {failure.strerror}; name another with --port.") from failure
+
+
+def _print_kinds() -> None:
+    """A kind a line, its options below."""
+    from scraper.sandbox import KINDS
+
+    click.echo(f"{'kind':<18} {'charged':<7}  what happens")
+    for kind in KINDS:
+        only = "" if kind.paging is None else " (pages by number)" if kind.paging == "page" else " (pages by cursor)"
+        click.echo(f"{kind.name:<18} {kind.charged.value:<7}  {kind.meaning}{only}")
+        for option in kind.options:
+            values = "|".join(option.allowed) or "N"
+            click.echo(f"{'':<28}{option.name}={values}, by default {option.default}")
+    click.echo(
+        "\ncharged: yes, as a success; 2xx, by crawlora, which charges each 2xx; no, not by crawlora; never, since\n"
+        "the vendor does not see the request. What keyapi takes for 2xx and no it does not document:\n"
+        "--failed-requests says it."
+    )

@@ -1,0 +1,156 @@
+"""What a kind of fault is, and what it works with: the request that it hits, the page that the vendor would send."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from typing import Any, TypeAlias
+
+import orjson
+from aiohttp import web
+
+from scraper.core.subscriptions import Subscription
+from scraper.sandbox.answers import Answer, Asked, Paging, Vendor
+from scraper.sandbox.records import Record
+
+
+class Charged(StrEnum):
+    """What the played vendor takes for such an answer, in the words of the list of kinds."""
+
+    YES = "yes"
+    """The vendor sent a success."""
+    FAILED_2XX = "2xx"
+    """A 2xx that is no success: Crawlora documents that each 2xx is charged, KeyAPI documents nothing."""
+    FAILED = "no"
+    """No 2xx: free at Crawlora, undocumented at KeyAPI."""
+    UNSEEN = "never"
+    """The vendor has not seen the request."""
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """A setting of a kind, `name=value`."""
+
+    name: str
+    default: str
+    allowed: tuple[str, ...] = ()
+    """Empty: a number of 0 or more."""
+
+    def refuses(self, value: str) -> str | None:
+        """What is wrong with a value, in words."""
+        if self.allowed:
+            return None if value in self.allowed else f"is one of {', '.join(self.allowed)}, not {value!r}"
+        return None if value.isascii() and value.isdecimal() and len(value) < 10 else f"is a number, not {value!r}"
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A request that a fault hits."""
+
+    vendor: Vendor
+    path: str
+    key: str
+    """The right key; the request carried it."""
+    subscription: Subscription
+    options: Mapping[str, str]
+
+    def successful(self, asked: Asked, **parameters: str | None) -> Page:
+        """The page that the vendor would send; `parameters` in place of those asked for, None for none.
+
+        Raises InvalidParameterError as the vendor's route does.
+        """
+        wanted = {name: value for name, value in {**asked.parameters, **parameters}.items() if value is not None}
+        return Page(self.vendor.routes[self.path](replace(asked, parameters=wanted)))
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """What leaves in place of the vendor's answer, byte for byte."""
+
+    status: int
+    body: bytes
+    records: Sequence[Record] = ()
+    headers: Mapping[str, str] = field(default_factory=dict)
+    content_type: str = "application/json"
+    success: bool = False
+    """The vendor takes it for a success of its own."""
+
+    @property
+    def answer(self) -> Answer:
+        """What it is to the vendor's books."""
+        return Answer(self.status, {}, self.records, failed=not self.success)
+
+
+def refused(answer: Answer, **headers: str) -> Sent:
+    """A vendor's own refusal."""
+    return Sent(answer.status, orjson.dumps(answer.body), headers={**answer.headers, **headers})
+
+
+class Page:
+    """A vendor's successful page, opened to be changed."""
+
+    def __init__(self, answer: Answer) -> None:
+        self.document: dict[str, Any] = orjson.loads(orjson.dumps(answer.body))
+        outer = self.document["data"]
+        self.inner: dict[str, Any] = outer["data"] if isinstance(outer.get("data"), dict) else outer
+        """The object that holds the list and the pagination."""
+        self.list_name = next((name for name, value in self.inner.items() if isinstance(value, list)), None)
+        """None where the vendor sends no list."""
+
+    @property
+    def records(self) -> list[Any]:
+        """The list."""
+        return self.inner[self.list_name] if self.list_name else []
+
+    @records.setter
+    def records(self, records: Sequence[Any]) -> None:
+        if self.list_name:
+            self.inner[self.list_name] = list(records)
+
+    @property
+    def pagination(self) -> dict[str, Any]:
+        """Where a board says which page it is; of a cursor feed the object that holds the cursor."""
+        found: dict[str, Any] = self.inner.get("pagination", self.inner)
+        return found
+
+    def promise(self, more: object) -> None:
+        """Says whether more is to come."""
+        self.pagination["has_more" if "has_more" in self.pagination else "hasMore"] = more
+
+    @property
+    def total_name(self) -> str:
+        """How this board calls its total."""
+        return "total_count" if "total_count" in self.pagination else "total"
+
+    def sent(self, body: bytes | None = None, **headers: str) -> Sent:
+        """A success; `body` where it is not the document as JSON."""
+        records = [record for record in self.records if isinstance(record, dict)]
+        return Sent(200, orjson.dumps(self.document) if body is None else body, records, headers, success=True)
+
+
+Replaced: TypeAlias = Callable[[Target, Asked], Sent]
+"""What is sent in the vendor's place, inside the metering."""
+
+Passage: TypeAlias = Callable[
+    [Target, web.Request, Callable[[], Awaitable[web.StreamResponse]], Callable[[float], Awaitable[None]]],
+    Awaitable[web.StreamResponse],
+]
+"""What becomes of a request on its way to the vendor and back: given the way on, and how to wait."""
+
+
+@dataclass(frozen=True, slots=True)
+class FaultKind:
+    """One thing that can go wrong."""
+
+    name: str
+    meaning: str
+    """One line, for people."""
+    charged: Charged
+    replaced: Replaced | None = None
+    passage: Passage | None = None
+    options: tuple[Option, ...] = ()
+    paging: Paging | None = None
+    """Only where pages are asked for so; None: everywhere."""
+    arrives: bool = True
+    """False: the vendor's answer does not arrive, or not whole."""
