@@ -111,9 +111,10 @@ def _plan_fields(plan: Plan, job: Job) -> Iterable[tuple[str, str]]:
     for place, (table, rows) in enumerate(plan.rows.items()):
         yield "" if place else "rows", f"{harmless(table)} {_about(rows)}"
     yield "time", _time(plan)
-    if len(plan.calendar) > 1:
-        yield "nights", _calendar(plan.calendar)
-    yield "done", f"{instant(plan.done_at)}, if begun now" if plan.done_at else "never: the caps do not let it end"
+    if plan.done_at is None:
+        yield "nights", "without end: the account's limits never hold all of it"
+    elif len(plan.calendar) > 1:
+        yield "nights", f"{_calendar(plan.calendar)}; done {instant(plan.done_at)}, if begun now"
     yield "disk", f"about {size(plan.size_bytes.likely)}"
     if plan.overage_usd:
         yield "overage", f"{dollars(plan.overage_usd)} past the month's credits"

@@ -54,7 +54,6 @@ def test_a_plan_at_80_columns() -> None:
     rows       hashtags about 300 (0–3,000)
                posts about 1,800 (0–1,800)
     time       about 4 min 9 s at the plan's rate (9 s – 5 min 57 s)
-    done       2026-11-21 12:04 UTC, if begun now
     disk       about 2.1 MB
     account    acme/default, plan starter: 15 requests a minute, 5,000 credits a
                day, 20,000 credits a month
@@ -89,8 +88,6 @@ def test_a_plan_at_40_columns() -> None:
                posts about 1,800 (0–1,800)
     time       about 4 min 9 s at the plan's
                rate (9 s – 5 min 57 s)
-    done       2026-11-21 12:04 UTC, if
-               begun now
     disk       about 2.1 MB
     account    acme/default, plan starter:
                15 requests a minute, 5,000
@@ -103,10 +100,12 @@ def test_a_plan_at_40_columns() -> None:
 def test_a_plan_that_does_not_fit_says_by_how_much_and_what_is_dropped() -> None:
     short = plan(replace(JOB, budget=200))
     lines = shown_plan(replace(short, calendar=NIGHTS, overage_usd=Decimal("1.5"))).splitlines()
-    assert [line for line in lines if line.startswith(("budget", "credits  ", "dropped", "nights", "overage"))] == [
+    told = ("budget", "credits  ", "dropped", "nights", "           begun", "overage")
+    assert [line for line in lines if line.startswith(told)] == [
         "budget     200 credits: does not fit, likely 304 short",
         "credits    likely 200 in 25 requests, at most 200 with each page bought once",
-        "nights     3 nights: 496 + 496 + 208 credits",
+        "nights     3 nights: 496 + 496 + 208 credits; done 2026-11-21 12:01 UTC, if",
+        "           begun now",
         "overage    $1.50 past the month's credits",
         "dropped    posts: page 2 of the last 18 walks, page 3: 38 of 60 requests",
     ]
@@ -154,6 +153,18 @@ def test_a_result_without_rows_or_message_ends_with_its_figures() -> None:
         "goes on    from 2026-11-22 00:00 UTC",
         "archive    data/archive",
     ]
+
+
+def test_a_long_row_of_equal_nights_is_told_once_and_a_plan_without_end_is_called_so() -> None:
+    many = tuple(Day(f"2027-01-{day:02}", 496 if day < 20 else 80, 62) for day in range(1, 21))
+    assert "nights     20 nights: 19 × 496 + 80 credits; done" in shown_plan(replace(plan(JOB), calendar=many))
+    assert "nights     without end" in shown_plan(replace(plan(JOB), done_at=None))
+
+
+def test_where_each_figure_comes_from_can_be_asked_for() -> None:
+    explained = rendered(lambda console: print_plan(plan(JOB), JOB, console, explain=True))
+    assert "acme.boards  3 walks (3 country)\n" in explained
+    assert "posts        0–20 parents from acme.boards, the best 20 of all boards; no board\n" in explained
 
 
 @pytest.mark.parametrize("status", list(RunStatus))

@@ -9,6 +9,7 @@ from pathlib import Path
 from tests.docs.blocks import BLOCKS, fenced
 from tests.docs.example_job import example_job
 from tests.docs.markdown import README, ROOT, Fence, fences, readme, with_blocks
+from tests.docs.picture import PICTURE, picture
 from tests.docs.place import Place, shape
 
 EXACT = "console"
@@ -44,7 +45,7 @@ def _console(fence: Fence, place: Place, *, varying: bool) -> str:
 
 def documents(place: Callable[[], Place]) -> Mapping[Path, str]:
     """Every generated file, as it has to be now."""
-    return {README: generated_readme(readme(), place), EXAMPLE: example_job()}
+    return {README: generated_readme(readme(), place), EXAMPLE: example_job(), PICTURE: picture()}
 
 
 def main() -> None:
