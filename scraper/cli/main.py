@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import io
+import os
+import re
 import sys
+import traceback
+from collections.abc import Mapping
 from typing import NoReturn
 
 import click
@@ -16,9 +21,12 @@ from scraper.cli.commands.sql import sql
 from scraper.cli.commands.status import status
 from scraper.cli.commands.tables import tables
 from scraper.cli.commands.vendors import vendors
+from scraper.cli.wording import harmless
 from scraper.core.errors import ConfigurationError, ScraperError
+from scraper.core.masking import Mask, key_fault
 
 INTERRUPTED = 130
+_NAMED_AS_A_KEY = re.compile(r"KEY|TOKEN|SECRET|PASS", re.IGNORECASE)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -47,7 +55,9 @@ def main() -> NoReturn:
     except click.exceptions.Abort:
         sys.exit(INTERRUPTED)
     except click.ClickException as fault:
-        fault.show()
+        page = io.StringIO()
+        fault.show(page)
+        _show(page.getvalue())
         sys.exit(fault.exit_code)
     except ScraperError as fault:
         _tell(fault)
@@ -55,6 +65,9 @@ def main() -> NoReturn:
     except KeyboardInterrupt:
         click.echo("interrupted", err=True)
         sys.exit(INTERRUPTED)
+    except Exception:
+        _tell_bug(traceback.format_exc(), os.environ)
+        sys.exit(1)
     sys.exit(code if isinstance(code, int) else 0)
 
 
@@ -62,7 +75,22 @@ def _tell(fault: ScraperError) -> None:
     if isinstance(fault, ConfigurationError) and len(fault.faults) > 1:
         click.echo(f"error: {len(fault.faults)} faults, nothing was sent:", err=True)
         for each in fault.faults:
-            click.echo(f"  {each}", err=True)
+            click.echo(f"  {harmless(str(each))}", err=True)
         return
     nothing_sent = ". Nothing was sent." if isinstance(fault, ConfigurationError) else ""
-    click.echo(f"error: {fault}{nothing_sent}", err=True)
+    click.echo(harmless(f"error: {fault}{nothing_sent}"), err=True)
+
+
+def _show(page: str) -> None:
+    for line in page.splitlines():
+        click.echo(harmless(line), err=True)
+
+
+def _tell_bug(trace: str, environment: Mapping[str, str]) -> None:
+    """A traceback as it may be sent to us: nothing that a terminal obeys, and no value of a variable named as keys are.
+
+    A key gets into no exception of ours (`io.http_transport`); this is for those that nobody thought of.
+    """
+    keys = [value for name, value in environment.items() if _NAMED_AS_A_KEY.search(name) and key_fault(value) is None]
+    _show(Mask(keys).text(trace))
+    click.echo("error: this is a bug of ours; what was settled is safe. Please report the lines above.", err=True)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TextIO, TypeVar
 
 import click
 
+from scraper.cli.wording import harmless
 from scraper.core.errors import UsageError
 
 if TYPE_CHECKING:
@@ -123,6 +124,12 @@ def settings_of(
     from scraper.wiring import Settings
 
     return Settings(data=data, sandbox=sandbox, seed=seed, faults=faults, vendor_urls=vendor_urls or {})
+
+
+def warn(warning: str | None) -> None:
+    """Says on stderr what somebody should know, and goes on."""
+    if warning is not None:
+        click.echo(harmless(f"warning: {warning}"), err=True)
 
 
 def program() -> list[str]:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime
 from decimal import Decimal
+from typing import TYPE_CHECKING
 
-from scraper.core.planning import Range
+if TYPE_CHECKING:
+    from scraper.core.planning import Range
 
 _UNSOUND = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 """What a terminal obeys instead of showing it (C0, DEL, C1), line separators, the marks that reorder a line, and halves

@@ -27,6 +27,8 @@ class Account:
     subscription: Subscription
     key_env: str
     name: str = "default"
+    allow_http: bool = False
+    """Its owner lets the key travel unencrypted."""
     failed_requests: Charge | None = None
     """CHARGED or FREE: what the owner knows of failed requests where the vendor documents nothing."""
 

@@ -1,6 +1,6 @@
 """Settings → objects behind the ports: the only place that chooses."""
 
-from scraper.wiring.access import access_of
+from scraper.wiring.access import access_of, key_warning
 from scraper.wiring.files import load_catalogue, load_job, load_tables
 from scraper.wiring.looking import queried, status_of, table_columns, table_list
 from scraper.wiring.planning import plan_job
@@ -20,6 +20,7 @@ __all__ = [
     "access_of",
     "begin_sandbox",
     "data_is_there",
+    "key_warning",
     "load_catalogue",
     "load_job",
     "load_tables",

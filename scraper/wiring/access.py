@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from scraper.core.catalogue import Catalogue, Vendor
 from scraper.core.errors import ConfigurationError, Fault
 from scraper.core.jobs import Job, nearest
+from scraper.core.masking import key_fault
 from scraper.wiring.sandboxes import Served, sandbox_urls
 from scraper.wiring.settings import SANDBOX_KEY, Settings
 
@@ -15,47 +17,72 @@ if TYPE_CHECKING:
     from scraper.io.http_transport import Access
 
 
-def access_of(job: Job, catalogue: Catalogue, settings: Settings, sandbox: Served | None) -> dict[str, Access]:
+def access_of(
+    job: Job, catalogue: Catalogue, configs: Path, settings: Settings, sandbox: Served | None
+) -> dict[str, Access]:
+    """By vendor; ConfigurationError with every fault of addresses and keys. `configs`: where the job file stands."""
     from scraper.io.http_transport import Access
 
     vendors = {name: catalogue.vendors[name] for name in job.vendors}
-    urls = _checked_urls(catalogue, settings)
-    keys = _keys(job, vendors, settings)
-    if sandbox is not None:
-        urls = {**sandbox_urls(sandbox.url), **urls}
-    return {
-        name: Access(vendor, urls.get(name, vendor.base_url).rstrip("/"), keys[name])
-        for name, vendor in vendors.items()
-    }
+    urls = {name: vendor.base_url for name, vendor in vendors.items()}
+    urls |= sandbox_urls(sandbox.url) if sandbox is not None else {}
+    keys, faults = _keys(job, vendors, configs, settings)
+    faults = _url_faults(job, catalogue, {**urls, **settings.vendor_urls}, settings) + faults
+    if faults:
+        raise ConfigurationError(faults)
+    urls |= settings.vendor_urls
+    return {name: Access(vendor, urls[name].rstrip("/"), keys[name]) for name, vendor in vendors.items()}
 
 
-def _checked_urls(catalogue: Catalogue, settings: Settings) -> dict[str, str]:
+def key_warning(configs: Path, settings: Settings) -> str | None:
+    """What the user should know of how the keys are kept."""
+    from scraper.io.config_files import dotenv_warning
+
+    return None if settings.sandbox else dotenv_warning(configs)
+
+
+def _url_faults(job: Job, catalogue: Catalogue, urls: Mapping[str, str], settings: Settings) -> list[Fault]:
     from scraper.io.config_files import url_fault
 
     faults = []
-    for name, url in settings.vendor_urls.items():
+    for name, url in urls.items():
+        where = "--vendor-url" if name in settings.vendor_urls else f"{name}: base_url"
         if name not in catalogue.vendors:
-            faults.append(Fault("--vendor-url", f"no such vendor: {name}{nearest(name, catalogue.vendors)}"))
-        elif fault := url_fault(url):
-            faults.append(Fault("--vendor-url", fault))
-    if faults:
-        raise ConfigurationError(faults)
-    return dict(settings.vendor_urls)
+            faults.append(Fault(where, f"no such vendor: {name}{nearest(name, catalogue.vendors)}"))
+        elif fault := url_fault(url, name in job.accounts and job.accounts[name].allow_http):
+            faults.append(Fault(where, fault))
+    return faults
 
 
-def _keys(job: Job, vendors: Mapping[str, Vendor], settings: Settings) -> dict[str, str]:
+def _keys(
+    job: Job, vendors: Mapping[str, Vendor], configs: Path, settings: Settings
+) -> tuple[dict[str, str], list[Fault]]:
+    """By vendor, from the environment, else from ``.env`` beside the job."""
+    from scraper.io.config_files import DOTENV_FILE, read_dotenv
+
     if settings.sandbox:
-        return dict.fromkeys(vendors, SANDBOX_KEY)
-    keys = {name: settings.environment.get(job.accounts[name].key_env, "").strip() for name in vendors}
-    faults = [
-        Fault(
-            job.accounts[name].key_env,
-            f"this environment variable must hold the {vendors[name].title} key, and is "
-            f"{'empty' if job.accounts[name].key_env in settings.environment else 'not set'} (--sandbox needs no key)",
-        )
-        for name, key in keys.items()
-        if not key
-    ]
-    if faults:
-        raise ConfigurationError(faults)
-    return keys
+        return dict.fromkeys(vendors, SANDBOX_KEY), []
+    variables = {name: job.accounts[name].key_env for name in vendors}
+    found = {variable: settings.environment.get(variable, "").strip() for variable in variables.values()}
+    if not all(found.values()):
+        try:
+            beside = read_dotenv(configs)
+        except ConfigurationError as failure:
+            return {}, list(failure.faults)
+        found = {variable: key or beside.get(variable, "").strip() for variable, key in found.items()}
+    keys = {name: found[variable] for name, variable in variables.items()}
+    faults = []
+    for name, key in keys.items():
+        if not key:
+            known = variables[name] in settings.environment
+            faults.append(
+                Fault(
+                    variables[name],
+                    f"this environment variable must hold the {vendors[name].title} key, and is "
+                    f"{'empty' if known else 'not set'}; {configs / DOTENV_FILE} may hold it as well "
+                    "(--sandbox needs no key)",
+                )
+            )
+        elif fault := key_fault(key):
+            faults.append(Fault(variables[name], f"is no key: it {fault}"))
+    return keys, faults

@@ -38,7 +38,9 @@ async def reconcile_job(
         if assume is None and not used and not settings.sandbox:
             from scraper.io.http_transport import HttpTransport
 
-            transport = HttpTransport(access_of(job, order.catalogue, settings, None), f"scraper/{scraper.__version__}")
+            transport = HttpTransport(
+                access_of(job, order.catalogue, order.configs, settings, None), f"scraper/{scraper.__version__}"
+            )
             books = await opened.enter_async_context(transport)
         done = []
         for vendor in used or job.vendors:

@@ -90,7 +90,7 @@ async def _world(
 
     job = order.job
     async with AsyncExitStack() as opened:
-        access = access_of(order.job, order.catalogue, settings, sandbox)
+        access = access_of(order.job, order.catalogue, order.configs, settings, sandbox)
         state = await opened.enter_async_context(opened_state(settings, settings.kind))
         transport = HttpTransport(access, f"scraper/{scraper.__version__}")
         endpoints = {endpoint.full_name: endpoint for endpoint in order.catalogue.endpoints}

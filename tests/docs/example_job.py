@@ -52,6 +52,7 @@ SECTIONS = (
             "requests_per_second": "2",
             "month_starts_on": "14",
             "key_env": '"CRAWLORA_API_KEY"',
+            "allow_http": "true",
             "overage": "true",
             "max_overage_usd": '"5.00"',
             "failed_requests": '"free"',

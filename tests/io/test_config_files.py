@@ -177,8 +177,7 @@ def test_faults_of_all_vendor_files_are_told_at_once_with_the_nearest_names(vend
     ("met", "instead", "message"),
     [
         ('name = "acme"', 'name = "other"', "name: the file is named acme, and says 'other'"),
-        ("https://", "http://", "base_url: 'http://api.acme.test/v2/' would send the key unencrypted: use https "
-         "(plain http only to 127.0.0.1, ::1 or localhost)"),
+        ("https://", "ftp://", "base_url: 'ftp://api.acme.test/v2/' is no address of the form https://host/path"),
         ('source = "page"\n[charge]', 'source = "pge"\n[charge]', "source: 'pge' is not in [sources], which has page"),
         ('source = "page"\npath', 'source = "x"\npath', "endpoints.cc_videos.source: 'x' is not in [sources], "
          "which has page"),
@@ -208,7 +207,41 @@ def test_a_key_goes_over_tls_or_to_this_machine(url: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "url", ["http://api.acme.test", "ftp://localhost", "https://", "localhost:80", "http://10.0.0.1", ""]
+    "url",
+    [
+        "http://api.acme.test",
+        "http://10.0.0.1",
+        "http://127.0.0.1.acme.test",
+        "http://2130706433",
+        "http://0.0.0.0",
+    ],
 )
-def test_a_key_goes_nowhere_else(url: str) -> None:
-    assert url_fault(url) is not None
+def test_a_key_goes_nowhere_else_unless_the_account_says_so(url: str) -> None:
+    assert "would send the key unencrypted" in (url_fault(url) or "")
+    assert url_fault(url, allow_http=True) is None
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "ftp://localhost",
+        "https://",
+        "localhost:80",
+        "",
+        "http://[::1",
+        "https://api.acme.test:70000",
+        "http://127.0.0.1\\@acme.test",
+        "https://acme.test/a b",
+        "https://acme.test/\x1b[2J",
+        "https://ácme.test",
+    ],
+)
+def test_what_is_no_address_is_refused_whatever_the_account_says(url: str) -> None:
+    assert "is no address of the form" in (url_fault(url, allow_http=True) or "")
+
+
+@pytest.mark.parametrize("secret", ["user:SECRET@", "SECRET@", "acme.test/v1?key=SECRET&", "acme.test/#SECRET"])
+def test_an_address_that_may_hold_a_key_is_refused_and_not_shown(secret: str) -> None:
+    said = url_fault(f"https://{secret}acme.test", allow_http=True)
+    assert said is not None
+    assert "SECRET" not in said

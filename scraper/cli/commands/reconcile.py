@@ -15,7 +15,9 @@ from scraper.cli.options import (
     output_option,
     settings_of,
     vendor_url_option,
+    warn,
 )
+from scraper.cli.wording import harmless
 from scraper.core.errors import UsageError
 
 STILL_UNKNOWN = 6
@@ -74,6 +76,7 @@ def reconcile(
     found, catalogue = wiring.load_job(job)
     order = wiring.RunOrder(found, catalogue, job.parent)
     settings = settings_of(data, sandbox=sandbox, vendor_urls=vendor_urls)
+    warn(wiring.key_warning(job.parent, settings))
     charge = None if assume is None else Charge(assume)
     done = asyncio.run(wiring.reconcile_job(order, settings, assume=charge, used=used))
     objects = [account.to_json() for account in done]
@@ -86,5 +89,5 @@ def reconcile(
         write_rows(rows_of_objects(objects, columns), Format.TABLE, stream)
     for account in done:
         if account.message:
-            click.echo(f"{account.account}: {account.message}", err=True)
+            click.echo(harmless(f"{account.account}: {account.message}"), err=True)
     return exit_code

@@ -24,6 +24,7 @@ from scraper.cli.options import (
     sandbox_option,
     settings_of,
     vendor_url_option,
+    warn,
 )
 from scraper.core.errors import UsageError
 
@@ -102,6 +103,7 @@ def run(  # noqa: PLR0913 - one for each option
         ceiling=budget,
         command=_command(context, job, data, settings),
     )
+    warn(wiring.key_warning(job.parent, settings))
     findings: Sequence[Finding] | None = None
     planned = None if probe else asyncio.run(wiring.plan_job(found, settings))
     if planned is not None and not (yes or sandbox) and not _confirmed(found, planned):
@@ -225,6 +227,7 @@ def _show(
     settings: Settings,
 ) -> None:
     from scraper.cli.output import Format, console_on, default_format, write_object
+    from scraper.cli.wording import harmless
 
     with opened(output) as stream:
         if Format(format_name or default_format(stream)) is Format.JSON:
@@ -242,7 +245,7 @@ def _show(
                 _print_findings(findings, console)
             print_result(result, console, str(settings.data_directory), shlex.join(program()))
     if not stream.isatty() and result.message:
-        click.echo(result.message, err=True)
+        click.echo(harmless(result.message), err=True)
 
 
 def _print_findings(findings: Sequence[Finding], console: Any) -> None:  # noqa: ANN401 - rich is imported late

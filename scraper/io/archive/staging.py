@@ -42,6 +42,8 @@ class Staging:
         self._writers: dict[str, PartWriter] = {}
         self._staged: list[Staged] = []
         make_directories(disk, self._directory)
+        with contextlib.suppress(PermissionError):  # another's directory, that we may write to
+            self._directory.chmod(0o700)
         self._sweep()
 
     def turn_to(self, partition: str, name: str) -> None:

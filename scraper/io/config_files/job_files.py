@@ -9,7 +9,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, field_validator
 
 from scraper.core.catalogue import Catalogue, Charge, Vendor
 from scraper.core.errors import ConfigurationError, Fault
@@ -21,6 +21,7 @@ ACCOUNTS_FILE = "accounts.toml"
 _DURATION = re.compile(r"([0-9]+)\s*([smhd])")
 _UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
+VARIABLE = re.compile(r"[A-Z][A-Z0-9_]*")
 Value = bool | int | str
 Positive = Annotated[int, Field(ge=1)]
 JobName = Annotated[str, Field(pattern=f"^{NAME.pattern}$")]
@@ -48,11 +49,24 @@ class AccountTable(FileModel):
         default=None,
         description="environment variable that holds the key, never the key itself; default: the vendor file's",
     )
+    allow_http: bool = Field(
+        default=False,
+        description="true: the key may travel unencrypted, where everyone on the way can read and use it",
+    )
     overage: bool = Field(default=False, description="true: credits past the plan are bought, up to max_overage_usd")
     max_overage_usd: str | None = Field(default=None, description='dollars a month that overage may cost: "5.00"')
     failed_requests: Literal["charged", "free"] | None = Field(
         default=None, description="what you know of failed requests where the vendor documents nothing"
     )
+
+    @field_validator("key_env")
+    @classmethod
+    def _names_a_variable(cls, value: str | None) -> str | None:
+        if value is not None and not VARIABLE.fullmatch(value):  # what stands there may be the key: it is not shown
+            raise ValueError(
+                "is no name of an environment variable (A-Z, 0-9, _): the key itself stands in no job file"
+            )
+        return value
 
 
 class CrawlTable(FileModel):
@@ -223,6 +237,7 @@ def _account(vendor: Vendor, table: AccountTable, where: str) -> tuple[Account, 
         subscription=subscription,
         key_env=table.key_env or vendor.key_env,
         name=table.name,
+        allow_http=table.allow_http,
         failed_requests=None if table.failed_requests is None else Charge(table.failed_requests),
     )
     return account, faults

@@ -7,6 +7,7 @@ key, so a new endpoint is one table and a corrected figure is one line.
 from __future__ import annotations
 
 import ipaddress
+import re
 from collections.abc import Mapping
 from datetime import date
 from importlib import resources
@@ -43,6 +44,7 @@ Scalar = bool | str | int
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
 Credit = Annotated[int, Field(ge=0)]
 Positive = Annotated[int, Field(ge=1)]
+_URL = re.compile(r"[!-\[\]-~]+")  # visible ASCII without a backslash, which readers of URLs disagree about
 RoutePath = Annotated[str, Field(pattern=r"^/[A-Za-z0-9_/.{}-]*$")]
 
 
@@ -221,16 +223,23 @@ def _laid_over(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, 
     return merged
 
 
-def url_fault(url: str) -> str | None:
-    """What is wrong with a vendor's address: a key goes over TLS, or to this machine only."""
-    parts = urlsplit(url)
-    if parts.scheme == "https" and parts.hostname:
-        return None
-    if parts.scheme != "http" or not parts.hostname:
+def url_fault(url: str, allow_http: bool = False) -> str | None:
+    """What is wrong with a vendor's address: a key goes over TLS, or to this machine only, unless its owner says so."""
+    try:
+        parts = urlsplit(url)
+        well_formed = bool(parts.hostname) and (parts.port is None or parts.port > 0)
+    except ValueError:  # a port or an IPv6 address that is none
+        well_formed = False
+    if not well_formed or parts.scheme not in {"http", "https"} or not _URL.fullmatch(url):
         return f"{url!r} is no address of the form https://host/path"
-    if is_loopback(parts.hostname):
+    if "@" in parts.netloc or parts.query or parts.fragment:
+        return "an address holds no user, password, query or fragment: the key stands in a variable, and travels alone"
+    if parts.scheme == "https" or allow_http or is_loopback(parts.hostname or ""):
         return None
-    return f"{url!r} would send the key unencrypted: use https (plain http only to 127.0.0.1, ::1 or localhost)"
+    return (
+        f"{url!r} would send the key unencrypted: use https (plain http only to 127.0.0.1, ::1 or localhost, or with "
+        "allow_http = true for the account)"
+    )
 
 
 def is_loopback(host: str) -> bool:
@@ -243,7 +252,7 @@ def is_loopback(host: str) -> bool:
 
 def _vendor(file: VendorFile, where: str, stem: str) -> Vendor:
     faults = [] if file.name == stem else [Fault(f"{where}: name", f"the file is named {stem}, and says {file.name!r}")]
-    faults += [Fault(f"{where}: base_url", fault) for fault in [url_fault(file.base_url)] if fault]
+    faults += [Fault(f"{where}: base_url", fault) for fault in [url_fault(file.base_url, allow_http=True)] if fault]
     sourced: dict[str, str] = {"": file.source, "charge": file.charge.source}
     sourced |= {"billing_events": file.billing_events.source} if file.billing_events else {}
     sourced |= {f"plans.{name}": plan.source for name, plan in file.plans.items()}

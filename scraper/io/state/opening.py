@@ -20,6 +20,8 @@ def make_file(path: Path) -> None:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         if not path.exists():
             path.touch(mode=0o600)
+        elif path.stat().st_mode & 0o077:  # a copy or a restored backup; SQLite's own files beside it take its mode
+            path.chmod(0o600)
     except OSError as failure:
         raise StateError(
             f"the data directory {path.parent} cannot be used: {failure.strerror}. Nothing was spent; "

@@ -1,0 +1,60 @@
+"""``.env`` beside the job files: keys for those who keep them in no environment.
+
+A few lines are read here and not by a library, because a line that cannot be read is to be named without showing it,
+and because nothing may get into the environment that other programs inherit.
+"""
+
+from __future__ import annotations
+
+import re
+import stat
+from collections.abc import Mapping
+from pathlib import Path
+
+from scraper.core.errors import ConfigurationError, Fault
+
+DOTENV_FILE = ".env"
+_LINE = re.compile(
+    r"""\s*(?:(?:export\s+)?(?P<name>[A-Za-z_][A-Za-z0-9_]*)\s*=\s*
+    (?:"(?P<double>[^"]*)"|'(?P<single>[^']*)'|(?P<bare>[^\s"'\#][^\s"']*)?)\s*)?(?:(?<!\S)\#.*)?""",
+    re.VERBOSE,
+)
+
+
+def read_dotenv(directory: Path) -> Mapping[str, str]:
+    """The variables of ``.env`` in this directory, none where there is no such file; ConfigurationError, all faults.
+
+    A line is ``NAME=value``, with ``export`` before it or not, the value in quotes or not, a ``#`` comment, or empty.
+    Nothing is expanded; the last of two lines for a name holds.
+    """
+    path = directory / DOTENV_FILE
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        return {}
+    except UnicodeDecodeError as failure:
+        raise ConfigurationError([Fault(str(path), "is not UTF-8 text")]) from failure
+    except OSError as failure:
+        raise ConfigurationError([Fault(str(path), f"cannot be read: {failure.strerror}")]) from failure
+    values, faults = {}, []
+    for number, line in enumerate(text.split("\n"), start=1):
+        found = _LINE.fullmatch(line.rstrip("\r"))
+        if found is None:
+            faults.append(Fault(f"{path}: line {number}", "is not of the form NAME=value"))
+        elif found["name"]:
+            values[found["name"]] = found["double"] or found["single"] or found["bare"] or ""
+    if faults:
+        raise ConfigurationError(faults)
+    return values
+
+
+def dotenv_warning(directory: Path) -> str | None:
+    """What is to be said of ``.env`` in this directory where others can read it."""
+    path = directory / DOTENV_FILE
+    try:
+        mode = path.stat().st_mode
+    except OSError:
+        return None
+    if not mode & (stat.S_IRWXG | stat.S_IRWXO):
+        return None
+    return f"{path} can be read by other users of this machine: chmod 600 {path}"
