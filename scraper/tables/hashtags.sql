@@ -1,5 +1,6 @@
 -- A hashtag's place on a board: one row for each record of a trending-hashtags page.
 WITH listed AS (
+  -- known as integer: industry_info.id
   SELECT *, from_json(records, '[{
     "hashtag_id": "VARCHAR", "hashtag_name": "VARCHAR",
     "country_info": {"id": "VARCHAR", "value": "VARCHAR", "label": "VARCHAR"},
@@ -25,7 +26,9 @@ SELECT
   record.rank_diff_type AS rank_diff_type, -- 1 up, 2 unchanged, 3 down, 4 new on the board; other values as they came
   record.publish_cnt AS publish_cnt, -- posts published with it inside the window
   record.video_views AS video_views, -- views of its videos inside the window
-  record.industry_info.id AS industry_id, -- first-level industry, 22000000000; null where none is named
+  coalesce(
+    nullif(record.industry_info.id, ''), nullif(regexp_extract(parameters ->> '$.industry_id', '^[0-9]{2,}$', 0), '')
+  ) AS industry_id, -- first-level industry, 22000000000: the record's, else the one that the walk asked for
   record.industry_info.value AS industry_name, -- the industry in words
   record.industry_info.label AS industry_label, -- the industry's label, label_22000000000
   record.country_info.id AS country_code, -- the record's own country as it came, whatever the walk asked for
@@ -37,6 +40,14 @@ SELECT
     'time': CASE WHEN point.time BETWEEN 0 AND 253402300799 THEN make_timestamp(point.time * 1000000) END,
     'value': point.value
   }) AS trend, -- popularity by UTC day, 0 to 1 of the window's own maximum: not comparable between hashtags
-  record.creators AS creators, -- up to three creators who use it
+  list_transform(record.creators, lambda creator: {
+    'nick_name': creator.nick_name, 'avatar_url': creator.avatar_url,
+    'avatar_url_stable': split_part(creator.avatar_url, '?', 1),
+    'avatar_url_expires_at': make_timestamp(1000000 * TRY_CAST(
+      regexp_extract(creator.avatar_url, '[?&](?:x-)?expires?=([0-9]{9,11})(?:&|$)', 1) AS BIGINT))
+  }) AS creators, -- up to three creators who use it; avatar_url is signed, avatar_url_stable is it without its signature
+  nullif(regexp_extract(parameters ->> '$.industry_id', '^[0-9]{2,}$', 0), '') AS board_industry_id, -- the industry that the walk asked for: ranks count inside it; null: all
+  parameters ->> '$.filter_by' IS NOT DISTINCT FROM 'new_on_board'
+    OR parameters ->> '$.new_to_top_100' IS NOT DISTINCT FROM 'true' AS new_only, -- the walk asked only for hashtags new on the board
 FROM places
 WHERE nullif(record.hashtag_id, '') IS NOT NULL AND nullif(record.hashtag_name, '') IS NOT NULL AND record.rank IS NOT NULL

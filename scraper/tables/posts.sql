@@ -1,6 +1,9 @@
 -- A post listed for a hashtag: one row for each item of a hashtag-posts page.
 -- Items are objects of TikTok's web schema of several years: what a year did not send is null.
 WITH listed AS (
+  -- known as string: author, createTime, stats.*, statsV2.*, video.VQScore, video.size, video.bitrateInfo[].PlayAddr.DataSize
+  -- known as integer: diversificationId
+  -- known, not kept: challenges[].profileThumb, challenges[].profileMedium, challenges[].profileLarger, anchors[].*
   SELECT *, from_json(records, '[{
     "id": "VARCHAR", "desc": "VARCHAR", "createTime": "BIGINT",
     "author": {
@@ -96,6 +99,34 @@ authors AS (
   SELECT *, CASE WHEN author.id IS NULL AND author.uniqueId IS NULL
     THEN json_value(records, '$[' || (position - 1) || '].author') END AS author_handle
   FROM fields
+),
+urls AS (
+  -- One signed URL of each kind, the largest that was sent.
+  SELECT
+    *,
+    list_filter([author.avatarLarger, author.avatarMedium, author.avatarThumb], lambda url: url <> '')[1] AS avatar_url,
+    nullif(music.playUrl, '') AS sound_url,
+    list_filter([music.coverLarge, music.coverMedium, music.coverThumb], lambda url: url <> '')[1] AS sound_cover_url,
+    nullif(video.cover, '') AS cover_url, nullif(video.originCover, '') AS origin_cover_url,
+    nullif(video.dynamicCover, '') AS dynamic_cover_url,
+    list_filter(video.shareCover, lambda url: url <> '')[1] AS share_cover_url,
+    list_filter(
+      [video.zoomCover."960", video.zoomCover."720", video.zoomCover."480", video.zoomCover."240"], lambda url: url <> ''
+    )[1] AS zoom_cover_url,
+    nullif(video.playAddr, '') AS play_url, nullif(video.downloadAddr, '') AS download_url
+  FROM authors
+),
+dated AS (
+  -- When each of them dies, where it says so: x-expires or expire, in seconds.
+  SELECT *, list_transform(
+    [
+      avatar_url, sound_url, sound_cover_url, cover_url, origin_cover_url, dynamic_cover_url, share_cover_url,
+      zoom_cover_url, play_url, download_url
+    ],
+    lambda url: make_timestamp(1000000 * TRY_CAST(
+      regexp_extract(url, '[?&](?:x-)?expires?=([0-9]{9,11})(?:&|$)', 1) AS BIGINT))
+  ) AS expires_at
+  FROM urls
 )
 SELECT
   endpoint, run_id, walk_id, request_key, snapshot_at, observed_at, country, period_days, page, position,
@@ -111,9 +142,8 @@ SELECT
     'tt_seller': author.ttSeller, 'secret': author.secret, 'ftc': author.ftc,
     'open_favorite': author.openFavorite, 'relation': author.relation,
     'comment_setting': author.commentSetting, 'duet_setting': author.duetSetting,
-    'stitch_setting': author.stitchSetting, 'avatar_thumb': author.avatarThumb,
-    'avatar_medium': author.avatarMedium, 'avatar_larger': author.avatarLarger
-  } END AS author, -- who published it; unique_id is the handle; avatars are signed URLs; null where none was sent
+    'stitch_setting': author.stitchSetting, 'avatar_url': avatar_url, 'avatar_url_expires_at': expires_at[1]
+  } END AS author, -- who published it; unique_id is the handle; avatar_url is signed; null where none was sent
   CASE WHEN authorStats IS NOT NULL THEN {
     'follower_count': authorStats.followerCount, 'following_count': authorStats.followingCount,
     'heart': authorStats.heart, 'heart_count': authorStats.heartCount,
@@ -132,14 +162,13 @@ SELECT
   CASE WHEN music IS NOT NULL THEN {
     'id': music.id, 'title': music.title, 'author_name': music.authorName,
     'album': music.album, 'duration_s': music.duration, 'original': music.original,
-    'is_copyrighted': music.isCopyrighted, 'play_url': music.playUrl,
-    'cover_thumb': music.coverThumb, 'cover_medium': music.coverMedium,
-    'cover_large': music.coverLarge
+    'is_copyrighted': music.isCopyrighted, 'play_url': sound_url, 'play_url_expires_at': expires_at[2],
+    'cover_url': sound_cover_url, 'cover_url_expires_at': expires_at[3]
   } END AS music, -- its sound; URLs are signed
   list_transform(challenges, lambda tag: {
     'id': tag.id, 'title': tag.title, 'description': tag."desc", 'is_commerce': tag.isCommerce,
-    'video_count': tag.stats.videoCount, 'view_count': tag.stats.viewCount, 'cover_thumb': tag.coverThumb,
-    'cover_medium': tag.coverMedium, 'cover_larger': tag.coverLarger
+    'video_count': tag.stats.videoCount, 'view_count': tag.stats.viewCount,
+    'cover_url': list_filter([tag.coverLarger, tag.coverMedium, tag.coverThumb], lambda url: url <> '')[1]
   }) AS challenges, -- the post's hashtags: id is a hashtag_id, title its name
   list_transform(textExtra, lambda mark: {
     'hashtag_id': mark.hashtagId, 'hashtag_name': mark.hashtagName, 'user_id': mark.userId,
@@ -159,19 +188,19 @@ SELECT
     'width': video.width, 'ratio': video.ratio, 'format': video.format,
     'definition': video.definition, 'codec_type': video.codecType, 'bitrate': video.bitrate,
     'video_quality': video.videoQuality, 'encoded_type': video.encodedType,
-    'size_bytes': video.size, 'vq_score': video.VQScore, 'cover': video.cover,
-    'dynamic_cover': video.dynamicCover, 'origin_cover': video.originCover,
-    'play_addr': video.playAddr, 'download_addr': video.downloadAddr,
-    'share_cover': video.shareCover,
+    'size_bytes': video.size, 'vq_score': video.VQScore,
+    'cover_url': cover_url, 'cover_url_expires_at': expires_at[4],
+    'origin_cover_url': origin_cover_url, 'origin_cover_url_expires_at': expires_at[5],
+    'dynamic_cover_url': dynamic_cover_url, 'dynamic_cover_url_expires_at': expires_at[6],
+    'share_cover_url': share_cover_url, 'share_cover_url_expires_at': expires_at[7],
+    'zoom_cover_url': zoom_cover_url, 'zoom_cover_url_expires_at': expires_at[8],
+    'play_url': play_url, 'play_url_expires_at': expires_at[9],
+    'download_url': download_url, 'download_url_expires_at': expires_at[10],
     'volume': {'loudness': video.volumeInfo.Loudness, 'peak': video.volumeInfo.Peak},
-    'zoom_cover': {
-      'w240': video.zoomCover."240", 'w480': video.zoomCover."480",
-      'w720': video.zoomCover."720", 'w960': video.zoomCover."960"
-    },
     'bitrate_info': list_transform(video.bitrateInfo, lambda gear: {
       'gear_name': gear.GearName, 'bitrate': gear.Bitrate, 'quality_type': gear.QualityType,
       'codec_type': gear.CodecType, 'uri': gear.PlayAddr.Uri, 'url_key': gear.PlayAddr.UrlKey,
-      'url_list': gear.PlayAddr.UrlList, 'size_bytes': gear.PlayAddr.DataSize, 'file_hash': gear.PlayAddr.FileHash
+      'url': gear.PlayAddr.UrlList[1], 'size_bytes': gear.PlayAddr.DataSize, 'file_hash': gear.PlayAddr.FileHash
     }),
     'subtitle_infos': list_transform(video.subtitleInfos, lambda track: {
       'language_id': track.LanguageID, 'language_code_name': track.LanguageCodeName, 'format': track.Format,
@@ -180,21 +209,22 @@ SELECT
         THEN make_timestamp(track.UrlExpire * 1000000) END
     }),
     'cla_info': video.claInfo::VARCHAR
-  } END AS video, -- its video; null for photo posts; URLs are signed and die within hours; cla_info is JSON text
+  } END AS video, -- its video; null for photo posts; URLs are signed, the largest of each kind; cla_info is JSON text
   CASE WHEN imagePost IS NOT NULL THEN {
     'title': imagePost.title,
     'images': list_transform(imagePost.images, lambda image: {
-      'url_list': image.imageURL.urlList, 'width': image.imageWidth, 'height': image.imageHeight
+      'url': image.imageURL.urlList[1], 'url_stable': split_part(image.imageURL.urlList[1], '?', 1),
+      'width': image.imageWidth, 'height': image.imageHeight
     }),
     'cover': {
-      'url_list': imagePost.cover.imageURL.urlList, 'width': imagePost.cover.imageWidth,
+      'url': imagePost.cover.imageURL.urlList[1], 'width': imagePost.cover.imageWidth,
       'height': imagePost.cover.imageHeight
     },
     'share_cover': {
-      'url_list': imagePost.shareCover.imageURL.urlList, 'width': imagePost.shareCover.imageWidth,
+      'url': imagePost.shareCover.imageURL.urlList[1], 'width': imagePost.shareCover.imageWidth,
       'height': imagePost.shareCover.imageHeight
     }
-  } END AS image_post, -- the pictures of a photo post; null for videos
+  } END AS image_post, -- the pictures of a photo post; null for videos; URLs are signed, url_stable is without signature
   {
     'private_item': privateItem, 'secret': secret, 'duet_enabled': duetEnabled,
     'stitch_enabled': stitchEnabled, 'share_enabled': shareEnabled, 'for_friend': forFriend,
@@ -220,5 +250,5 @@ SELECT
   diversificationId AS diversification_id, -- TikTok's topic number
   playlistId AS playlist_id, -- the playlist it belongs to
   item_control::VARCHAR AS item_control, -- what may be done with the post, JSON text as it came
-FROM authors
+FROM dated
 WHERE nullif(id, '') IS NOT NULL AND nullif(hashtag_id, '') IS NOT NULL
