@@ -13,6 +13,7 @@ from typing import NoReturn
 import click
 
 import scraper
+from scraper.cli.commands.drift import drift
 from scraper.cli.commands.plan import plan
 from scraper.cli.commands.reconcile import reconcile
 from scraper.cli.commands.run import run
@@ -44,7 +45,7 @@ def cli() -> None:
     """
 
 
-for command in (plan, run, status, sql, tables, vendors, sandbox, reconcile):
+for command in (plan, run, status, sql, tables, vendors, sandbox, drift, reconcile):
     cli.add_command(command)
 
 

@@ -1,7 +1,8 @@
-"""One decoder for every body, so that classify, frontier and the tables' SELECTs see the same text.
+"""One decoder for every body, so that classify, frontier and the tables' SELECTs see the same values.
 
-orjson reads what is sound JSON, and DuckDB reads that text as it came. What orjson refuses (a lone surrogate, a control
-character, broken UTF-8, a BOM, NaN) goes through the standard library's forgiving reader and comes out as sound text.
+orjson reads what is sound JSON. What it refuses (a lone surrogate, a control character, broken UTF-8, a BOM, NaN, more
+than 1,024 levels of nesting) goes through the standard library's forgiving reader, and comes out as the nearest sound
+value. SELECTs read what was decoded, written again.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import json
 import math
 import re
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 import orjson
 
@@ -19,15 +20,20 @@ Json: TypeAlias = "dict[str, Json] | list[Json] | str | int | float | bool | Non
 _WHOLE = re.compile(r"\s*-?[0-9]+\s*")
 
 
+DEEPEST: Final = 250
+"""Levels of nesting that are read; what lies deeper becomes null. orjson itself reads 1,024 levels and writes 254."""
+
+_MOST_DIGITS: Final = 300
+"""Of a whole number; a longer one is no figure and no id, and becomes null."""
+
+
 @dataclass(frozen=True, slots=True)
 class Decoded:
-    """A body that is JSON."""
+    """A body that is JSON. Of a key that an object holds twice, the last value counts."""
 
     value: Json
-    text: str
-    """Sound JSON, in Unicode: what SQL reads."""
     repaired: bool
-    """The bytes were not sound JSON; text and value are the nearest that is."""
+    """The bytes were not sound JSON, or nested too deeply; the value is the nearest that is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,23 +44,60 @@ class Undecodable:
 
 
 def decode(body: bytes) -> Decoded | Undecodable:
-    """Reads a body as JSON; never raises."""
+    """Reads a body as JSON; never raises. Whole numbers past 64 bits come out as floats: see `decode_exactly`."""
     try:
-        return Decoded(orjson.loads(body), body.decode(), repaired=False)
-    except ValueError as strict:  # orjson.JSONDecodeError and UnicodeDecodeError are both ValueErrors
-        refused_because = str(strict)
+        return Decoded(orjson.loads(body), repaired=False)
+    except ValueError as refused:
+        return _repaired(body, str(refused))
+
+
+def decode_exactly(body: bytes) -> Decoded | Undecodable:
+    """As `decode`, with whole numbers as they came and nothing deeper than `DEEPEST`: half as fast."""
+    return _repaired(body, "not JSON")
+
+
+def _repaired(body: bytes, refused_because: str) -> Decoded | Undecodable:
     try:
-        text = body.decode("utf-8-sig", errors="replace")
-        loose: Json = json.loads(text, strict=False, parse_float=_finite, parse_constant=lambda _: None)
+        loose = _read(_shallow(body.decode("utf-8-sig", errors="replace")))
         sound = json.dumps(loose, ensure_ascii=False).encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-        return Decoded(orjson.loads(sound), sound, repaired=True)
+        return Decoded(_read(sound), repaired=True)
     except (ValueError, RecursionError):
         return Undecodable(refused_because)
+
+
+def _read(text: str) -> Json:
+    read: Json = json.loads(text, strict=False, parse_float=_finite, parse_int=_whole, parse_constant=lambda _: None)
+    return read
 
 
 def _finite(text: str) -> float | None:
     number = float(text)
     return number if math.isfinite(number) else None
+
+
+def _whole(text: str) -> int | None:
+    return int(text) if len(text) <= _MOST_DIGITS else None
+
+
+def _shallow(text: str) -> str:
+    """The text with null for each value that lies deeper than `DEEPEST`; in time linear to its length."""
+    depth, kept_to, pieces = 0, 0, list[str]()
+    for token in _BRACKET.finditer(text):
+        bracket = text[token.start()]
+        if bracket in "[{":
+            depth += 1
+            if depth == DEEPEST + 1:
+                pieces.append(text[kept_to : token.start()])
+        elif bracket in "]}":
+            if depth == DEEPEST + 1:
+                pieces.append("null")
+                kept_to = token.end()
+            depth -= 1
+    return "".join([*pieces, text[kept_to:]])
+
+
+_BRACKET: Final = re.compile(r'"(?:[^"\\]|\\.)*+"?|[\[\]{}]', re.DOTALL)
+"""A bracket, or a whole string: brackets inside it are text."""
 
 
 def at(document: Json, path: str) -> Json:

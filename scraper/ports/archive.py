@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Protocol
 
 from scraper.core.catalogue import OutcomeKind
+from scraper.core.drift import Looked
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +62,8 @@ class Written:
     """page_id → why no SELECT could read this page. Its bytes are in `pages` all the same."""
     rows_without_key: Mapping[str, int]
     """Table → records that lack a key column: kept in `pages` only."""
+    looked: tuple[Looked, ...] = ()
+    """What a drain saw of each endpoint: drift. A rebuild tells nothing: its pages were looked at when drained."""
 
     def rows(self) -> dict[str, int]:
         """Rows written, by table."""

@@ -10,6 +10,7 @@ from typing import Protocol, TypeAlias
 
 from scraper.core.budget import Balance, Scope
 from scraper.core.catalogue import Charge
+from scraper.core.drift import Finding
 from scraper.core.events import Ending, RunStatus
 from scraper.core.jobs import Account
 from scraper.core.outcomes import Outcome
@@ -140,6 +141,25 @@ class Drain:
     pages: int
 
 
+@dataclass(frozen=True, slots=True)
+class DriftRecord:
+    """Something that drifted, over all drains or over those of a run."""
+
+    endpoint: str
+    finding: Finding
+    count: int
+    """Records that it was met in; pages, where the kind is of pages."""
+    of: int
+    """Records, or pages, that were ever looked at of this endpoint."""
+    first_at: datetime
+    last_at: datetime
+    run_id: str
+    request_key: str
+    """With its run: a page that it was met in, of the last drain that met it."""
+    first_run_id: str
+    """The run that met this kind at this path first."""
+
+
 class State(Protocol):
     """One database that holds ledger, runs and spool. What a method returns from is committed and durable.
 
@@ -242,7 +262,10 @@ class State(Protocol):
         """The members of a drain in `drain_order`. Blocks: call it in a thread."""
 
     async def finish_drain(self, drain: Drain, written: Written, finished_at: datetime) -> None:
-        """Marks the members stored, frees their bodies, notes the parts."""
+        """Marks the members stored, frees their bodies, notes the parts and the drift."""
+
+    async def drift(self, run_id: str | None = None) -> Sequence[DriftRecord]:
+        """What has drifted, by endpoint, kind and path: ever, or in one run."""
 
     async def select_hashes(self) -> Mapping[str, frozenset[str]]:
         """Table → hashes of the SELECTs that its parts were made with."""

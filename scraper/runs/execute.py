@@ -11,6 +11,7 @@ from scraper.core.events import RunEnded, RunResult
 from scraper.core.jobs import Job
 from scraper.core.units import Credits
 from scraper.runs.crawl import Crawl
+from scraper.runs.drifting import drift_warnings
 from scraper.runs.endings import run_result
 from scraper.runs.opening import Opening, open_run
 from scraper.runs.world import World
@@ -48,6 +49,8 @@ async def execute(
         elapsed_s = clock.monotonic() - began
         totals = await state.totals(run.run_id)
         result = run_result(job, run, crawl.ends, crawl.frontier, totals, command)
+        drifted = drift_warnings(run.run_id, await state.drift(run.run_id))
+        result = replace(result, warnings=(*result.warnings, *drifted))
         await state.end_run(run.run_id, result.status, clock.now(), elapsed_s, result.next_at, result.message)
         record = await state.last_run(job.name)
         result = replace(result, elapsed_s=elapsed_s if record is None else record.elapsed_s)

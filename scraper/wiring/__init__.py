@@ -2,7 +2,7 @@
 
 from scraper.wiring.access import access_of, key_warning
 from scraper.wiring.files import load_catalogue, load_job, load_tables
-from scraper.wiring.looking import queried, status_of, table_columns, table_list
+from scraper.wiring.looking import drift_of, queried, status_of, table_columns, table_list
 from scraper.wiring.planning import plan_job
 from scraper.wiring.reconciling import reconcile_job
 from scraper.wiring.running import RunOrder, opened_state, probe_job, run_job
@@ -20,6 +20,7 @@ __all__ = [
     "access_of",
     "begin_sandbox",
     "data_is_there",
+    "drift_of",
     "key_warning",
     "load_catalogue",
     "load_job",

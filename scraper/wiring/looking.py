@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from scraper.core.errors import UsageError
 from scraper.core.jobs import nearest
-from scraper.ports import AccountBalance, RunRecord, RunTotals, WalkRecord
-from scraper.wiring.files import load_tables
+from scraper.ports import AccountBalance, DriftRecord, RunRecord, RunTotals, WalkRecord
+from scraper.wiring.files import load_catalogue, load_tables
 from scraper.wiring.running import opened_state
 from scraper.wiring.settings import Settings, data_is_there
 
@@ -30,6 +30,23 @@ async def status_of(
         runs = [(run, await state.totals(run.run_id)) for run in found]
         coverage = await state.coverage(run_id) if run_id is not None else ()
         return runs, await state.account_balances(settings.clock.now()), coverage
+
+
+async def drift_of(settings: Settings, configs: Path | None, *, settled: bool) -> list[DriftRecord]:
+    """What has drifted; what the present SELECTs have settled only if it is asked for."""
+    from scraper.core.expected import expected_of
+    from scraper.io.state import FILE_NAME
+
+    data_is_there(settings, FILE_NAME)
+    tables = {table.name: expected_of(table) for table in load_tables(configs)}
+    read_by = {endpoint.full_name: tables.get(endpoint.table) for endpoint in load_catalogue(configs).endpoints}
+    async with opened_state(settings, None) as state:
+        found = await state.drift()
+    return [
+        record
+        for record in found
+        if settled or (expected := read_by.get(record.endpoint)) is None or not expected.settles(record.finding)
+    ]
 
 
 @contextmanager

@@ -100,16 +100,6 @@ def test_an_odd_count_is_a_number_or_null_and_loses_no_row(value: bytes, count: 
     assert row["video_views"] == count
 
 
-def test_records_nested_300_deep_are_read_and_1100_deep_are_unreadable(tmp_path: Path) -> None:
-    def deep(levels: int) -> bytes:
-        return raw(b'{"hashtag_id":"2","hashtag_name":"n","rank":2,"x":' + b"[" * levels + b"]" * levels + b"}")
-
-    found, written = drained(tmp_path / "300", deep(300))
-    assert (len(found), written.unreadable) == (1, {})
-    found, written = drained(tmp_path / "1100", deep(1_100))
-    assert (found, list(written.unreadable)) == ([], [2])
-
-
 @pytest.mark.parametrize(
     ("body", "reason"),
     [

@@ -8,7 +8,6 @@ from __future__ import annotations
 import sys
 import tempfile
 import tomllib
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +16,14 @@ import orjson
 import pytest
 
 from scraper.io.archive import ParquetArchive
+from scraper.ports import Written
 from tests.io.archive_fixtures import ENDPOINTS, TABLES, page
 
 CASES = sorted(path.parent for path in (Path(__file__).parents[1] / "payloads").glob("*/*/meta.toml"))
 
 
-def archived(case: Path, data: Path) -> tuple[list[Any], Mapping[str, int]]:
-    """The rows of a case as JSON values, read by a plain glob, and the records without a key."""
+def archived(case: Path, data: Path) -> tuple[list[Any], Written]:
+    """The rows of a case as JSON values, read by a plain glob, and what was written."""
     meta = tomllib.loads((case / "meta.toml").read_text("utf-8"))
     endpoint = ENDPOINTS[meta["endpoint"]]
     bought = page(
@@ -35,15 +35,15 @@ def archived(case: Path, data: Path) -> tuple[list[Any], Mapping[str, int]]:
     written = ParquetArchive(data, TABLES, ENDPOINTS).write(1, [bought])
     glob = f"{data}/archive/{endpoint.table}/**/*.parquet"
     rows = duckdb.connect().sql(f"SELECT * FROM read_parquet('{glob}', hive_partitioning = true)").to_arrow_table()
-    return orjson.loads(orjson.dumps(rows.to_pylist())), written.rows_without_key
+    return orjson.loads(orjson.dumps(rows.to_pylist())), written
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.parent.name}/{case.name}")
 def test_a_saved_answer_becomes_the_saved_rows(case: Path, tmp_path: Path) -> None:
-    rows, without_key = archived(case, tmp_path)
+    rows, written = archived(case, tmp_path)
     meta = tomllib.loads((case / "meta.toml").read_text("utf-8"))
     assert rows == orjson.loads((case / "rows.json").read_bytes())
-    assert sum(without_key.values()) == meta.get("rows_without_key", 0)
+    assert sum(written.rows_without_key.values()) == meta.get("rows_without_key", 0)
 
 
 def main() -> None:

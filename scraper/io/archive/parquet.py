@@ -17,9 +17,10 @@ import pyarrow as pa
 from scraper.core.catalogue import Endpoint
 from scraper.core.errors import ArchiveError, UsageError
 from scraper.core.tables import PAGES_HASH, PAGES_TABLE, TableSelect
+from scraper.core.watching import Watch
 from scraper.io.archive.files import Disk, make_directories, remove_files, stored_hash
 from scraper.io.archive.reading import ReadPage, batches, read, stored_endpoints, stored_pages
-from scraper.io.archive.selecting import Selects, pages_table
+from scraper.io.archive.selecting import Selects, note_failures, note_without_key, pages_table
 from scraper.io.archive.staging import Staging
 from scraper.ports import Part, SpooledPage, Written
 
@@ -57,11 +58,11 @@ class ParquetArchive:
 
     def write(self, drain_id: int, pages: Iterable[SpooledPage]) -> Written:
         """See `Archive.write`. The n-th partition of the drain becomes ``part-<drain>-<n>`` in every table."""
-        tally = _Tally()
+        tally = _Tally(Watch(self._tables.values()))
         with _explained(f"drain {drain_id} cannot be archived", safe="The paid pages stay in the spool."):
             with Selects(self._tables) as selects, self._staging(selects) as staging:
                 parts_begun = 0
-                for batch in batches(read(page, self._endpoints, self._tables) for page in pages):
+                for batch in batches(read(page, self._endpoints, self._tables, tally.watch) for page in pages):
                     if batch[0].partition != staging.partition:
                         staging.turn_to(batch[0].partition, f"part-{drain_id}-{parts_begun}")
                         parts_begun += 1
@@ -70,7 +71,7 @@ class ParquetArchive:
                 parts = staging.publish()
             ours = {self._root / part.path for part in parts}
             remove_files(self._disk, set(self._parts("*", f"part-{drain_id}-*.parquet")) - ours)
-        return Written(parts, tally.unreadable, tally.rows_without_key)
+        return Written(parts, tally.unreadable, tally.rows_without_key, tally.watch.looked())
 
     def rebuild(self, table: str) -> Written:
         """See `Archive.rebuild`. Parts that the present SELECT has made already are left as they are.
@@ -81,7 +82,7 @@ class ParquetArchive:
         """
         if table not in self._tables:
             raise UsageError(f"no table {table} is made from pages: there are {', '.join(sorted(self._tables))}.")
-        tally = _Tally()
+        tally = _Tally(Watch(self._tables.values()))  # drift was counted when the pages were drained
         parts: list[Part] = []
         with _explained(f"{table} cannot be rebuilt", safe="No page was touched, and every part is whole."):
             sources = sorted(self._parts(PAGES_TABLE))
@@ -102,7 +103,7 @@ class ParquetArchive:
             with self._staging(selects) as staging:
                 staging.turn_to(str(source.parent.relative_to(self._root / PAGES_TABLE)), source.stem)
                 pages = stored_pages(source, feeding, tally.stored_ids)
-                for batch in batches(read(page, self._endpoints, self._tables) for page in pages):
+                for batch in batches(read(page, self._endpoints, self._tables, tally.watch) for page in pages):
                     tally.derive(batch, selects, staging)
                 parts = staging.publish()
         if not parts:
@@ -123,6 +124,7 @@ class ParquetArchive:
 class _Tally:
     """What became of the pages, apart from rows."""
 
+    watch: Watch
     stored_ids: Iterator[int] = field(default_factory=lambda: count(-1, -1))
     unreadable: dict[int, str] = field(default_factory=dict)
     rows_without_key: dict[str, int] = field(default_factory=dict)
@@ -134,8 +136,8 @@ class _Tally:
         if table is not None:
             rows, failures = selects.rows(table, batch)
             staging.add(table, rows)
-            records = sum(page.count for page in batch if page.page.page_id not in failures)
-            if missing := records - rows.num_rows:
+            note_failures(batch, failures, self.watch)
+            if missing := note_without_key(batch, failures, rows, self.watch):
                 self.rows_without_key[table] = self.rows_without_key.get(table, 0) + missing
         self.unreadable.update({page.page.page_id: page.error for page in batch if page.error and page.feeds})
         self.unreadable.update(failures)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -14,9 +15,11 @@ import orjson
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from scraper.core.bodies import Json, Undecodable, at, decode
+from scraper.core.bodies import Decoded, Json, Undecodable, at, decode, decode_exactly
 from scraper.core.catalogue import Endpoint, OutcomeKind
+from scraper.core.drift import DriftKind
 from scraper.core.tables import PAGES_TABLE
+from scraper.core.watching import PageMark, Watch
 from scraper.ports import SpooledPage
 
 STATEMENT_BYTES: Final = 2 * 2**20
@@ -56,35 +59,70 @@ class ReadPage:
         return max(len(self.page.body), len(self.records))
 
 
-def read(page: SpooledPage, endpoints: Mapping[str, Endpoint], tables: Container[str]) -> ReadPage:
-    """The page with its records; with an error where there is no way to them. Never raises for what a body holds."""
+def read(page: SpooledPage, endpoints: Mapping[str, Endpoint], tables: Container[str], watch: Watch) -> ReadPage:
+    """The page with its records; with an error where there is no way to them. Never raises for what a body holds.
+
+    Records are watched for drift on their way.
+    """
     decoded = decode(page.body)
-    if isinstance(decoded, Undecodable):
-        return ReadPage(page, error=f"not JSON: {decoded.reason}")
     if page.outcome is not OutcomeKind.OK:
-        return ReadPage(page)
+        return ReadPage(page, error=_not_json(decoded))
     endpoint = endpoints.get(page.endpoint)
+    watch.turn_to(mark(page), None if endpoint is None else endpoint.table)
+    result = _with_records(page, endpoint, tables, decoded, watch)
+    if result.error is not None:
+        watch.note(mark(page), DriftKind.UNREADABLE, result.error)
+    return result
+
+
+def _with_records(
+    page: SpooledPage,
+    endpoint: Endpoint | None,
+    tables: Container[str],
+    decoded: Decoded | Undecodable,
+    watch: Watch,
+) -> ReadPage:
+    if isinstance(decoded, Undecodable):
+        return ReadPage(page, error=_not_json(decoded))
     if endpoint is None:
         return ReadPage(page, error=f"no vendor file describes {page.endpoint}")
     if endpoint.table not in tables or endpoint.table == PAGES_TABLE:
         return ReadPage(page, error=f"{page.endpoint} feeds a table that is not there: {endpoint.table}")
-    return _with_records(page, endpoint, decoded.value)
-
-
-def _with_records(page: SpooledPage, endpoint: Endpoint, value: Json) -> ReadPage:
-    path = endpoint.records.path
-    found = at(value, path)
+    if decoded.repaired:
+        watch.note(mark(page), DriftKind.REPAIRED)
+    found = _records(decoded.value, endpoint)
     if found is None:
         return ReadPage(page)
     if not isinstance(found, list):
-        return ReadPage(page, error=f"{path} is no list of records but {_kind(found)}")
-    if endpoint.records.nested_in is not None:
-        found = [_unwrapped(record, endpoint.records.nested_in) for record in found]
-    try:
-        records = _text(found)
-    except RecursionError:
-        return ReadPage(page, error=f"{path} is nested too deeply")
-    return ReadPage(page, endpoint.table, records, len(found), _parent_id(page, endpoint))
+        return ReadPage(page, error=f"{endpoint.records.path} is no list of records but {_kind(found)}")
+    exactly = watch.look(page.endpoint, found)
+    return ReadPage(page, endpoint.table, _text(found, exactly, page, endpoint), len(found), _parent_id(page, endpoint))
+
+
+def _not_json(decoded: Decoded | Undecodable) -> str | None:
+    return f"not JSON: {decoded.reason}" if isinstance(decoded, Undecodable) else None
+
+
+def mark(page: SpooledPage) -> PageMark:
+    """What drift knows the page by."""
+    return PageMark(page.endpoint, page.request_key, page.observed_at)
+
+
+def _records(value: Json, endpoint: Endpoint) -> Json:
+    found = at(value, endpoint.records.path)
+    if isinstance(found, list) and endpoint.records.nested_in is not None:
+        return [_unwrapped(record, endpoint.records.nested_in) for record in found]
+    return found
+
+
+def _text(records: list[Json], exactly: bool, page: SpooledPage, endpoint: Endpoint) -> bytes:
+    """The records as JSON; read again, exactly, where numbers are kept as text or orjson cannot write what it read."""
+    if not exactly:
+        with contextlib.suppress(orjson.JSONEncodeError):
+            return orjson.dumps(records)
+    exact = decode_exactly(page.body)
+    value = _records(exact.value, endpoint) if isinstance(exact, Decoded) else None
+    return json.dumps(value, ensure_ascii=False).encode()
 
 
 def batches(pages: Iterable[ReadPage]) -> Iterator[list[ReadPage]]:
@@ -142,13 +180,6 @@ def _unwrapped(record: Json, name: str) -> Json:
     if isinstance(record, dict) and name in record:
         return record[name]
     return record
-
-
-def _text(records: list[Json]) -> bytes:
-    try:
-        return orjson.dumps(records)
-    except orjson.JSONEncodeError:  # orjson reads 1,024 levels and writes 254
-        return json.dumps(records, ensure_ascii=False).encode()
 
 
 def _parent_id(page: SpooledPage, endpoint: Endpoint) -> str | None:

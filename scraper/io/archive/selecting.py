@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import Final, Self
@@ -9,6 +10,7 @@ from typing import Final, Self
 import duckdb
 import pyarrow as pa
 
+from scraper.core.drift import DriftKind
 from scraper.core.tables import (
     PAGES_COLUMNS,
     PAGES_TABLE,
@@ -18,7 +20,8 @@ from scraper.core.tables import (
     empty_relation,
     over_no_pages,
 )
-from scraper.io.archive.reading import ReadPage
+from scraper.core.watching import Watch
+from scraper.io.archive.reading import ReadPage, mark
 
 _SETTINGS: Final[dict[str, str | bool | int | float | list[str]]] = {
     "threads": 2,
@@ -115,6 +118,26 @@ def pages_table(pages: Sequence[ReadPage], failures: Mapping[int, str], schema: 
         ],
         schema=schema,
     )
+
+
+def note_failures(pages: Sequence[ReadPage], failures: Mapping[int, str], watch: Watch) -> None:
+    """Tells the watch of pages that no statement could read."""
+    for read in pages:
+        if (failure := failures.get(read.page.page_id)) is not None:
+            watch.note(mark(read.page), DriftKind.UNREADABLE, failure)
+
+
+def note_without_key(pages: Sequence[ReadPage], failures: Mapping[int, str], rows: pa.Table, watch: Watch) -> int:
+    """Tells the watch of the pages whose records are no rows for want of a key; how many records."""
+    records = [read for read in pages if read.page.page_id not in failures]
+    lacking = int(sum(read.count for read in records) - rows.num_rows)
+    if lacking > 0 and {"endpoint", "request_key"} <= set(rows.column_names):
+        made = Counter(zip(rows["endpoint"].to_pylist(), rows["request_key"].to_pylist(), strict=True))
+        for read in records:
+            found = mark(read.page)
+            if (without := read.count - made[found.endpoint, found.request_key]) > 0:
+                watch.note(found, DriftKind.WITHOUT_KEY, count=without)
+    return lacking
 
 
 def _walk_columns(pages: Sequence[ReadPage]) -> list[list[object]]:

@@ -23,6 +23,7 @@ from scraper.core.pagination import PageFacts, Progress
 from scraper.core.reconciliation import UnknownAttempt
 from scraper.core.requests import Request, Walk
 from scraper.core.units import Credits
+from scraper.io.state import drift as drifting
 from scraper.io.state import ledger, reconciling, records
 from scraper.io.state.headroom import Headroom
 from scraper.io.state.history import SqlHistory
@@ -33,6 +34,7 @@ from scraper.io.state.writer import Writer, database_error
 from scraper.ports import (
     AccountBalance,
     Drain,
+    DriftRecord,
     Part,
     Reserved,
     RunRecord,
@@ -265,8 +267,12 @@ class SqlState:
             raise database_error(failure, str(self._path)) from failure
 
     async def finish_drain(self, drain: Drain, written: Written, finished_at: datetime) -> None:
-        """Marks the members stored, frees their bodies, notes the parts."""
+        """Marks the members stored, frees their bodies, notes the parts and the drift."""
         await self._writer.do(lambda connection: records.finish_drain(connection, drain, written, finished_at))
+
+    async def drift(self, run_id: str | None = None) -> Sequence[DriftRecord]:
+        """What has drifted, by endpoint, kind and path: ever, or in one run."""
+        return await self._writer.do(lambda connection: drifting.drift_records(connection, run_id))
 
     async def select_hashes(self) -> Mapping[str, frozenset[str]]:
         """Table → hashes of the SELECTs that its parts were made with."""

@@ -19,6 +19,7 @@ from scraper.core.jobs import Account
 from scraper.core.pagination import Guard, PageFacts, Progress, WalkState, Why
 from scraper.core.requests import Walk
 from scraper.core.subscriptions import Subscription, day_of, month_of
+from scraper.io.state.drift import note_drift
 from scraper.io.state.ledger import RESERVED, add_to_balances, balance_of, ensure, scope_names
 from scraper.io.state.schema import accounts, adjustments, balances, drains, pages, parts, requests, runs, walks
 from scraper.ports import (
@@ -341,6 +342,7 @@ def finish_drain(connection: Connection, drain: Drain, written: Written, finishe
     )
     connection.execute(update(pages).where(pages.c.drain_id == drain.drain_id).values(stored=True, body=None))
     note_parts(connection, written.parts)
+    note_drift(connection, drain, written.looked)
 
 
 def note_parts(connection: Connection, found: Sequence[Part]) -> None:

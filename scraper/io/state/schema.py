@@ -199,6 +199,42 @@ drains = Table(
     Index("drains_by_run", "run_id"),
 )
 
+# What each drain met that its SELECTs do not read as it came.
+drift = Table(
+    "drift",
+    metadata,
+    Column("drain_id", BigInteger, nullable=False),
+    Column("endpoint", String, nullable=False),
+    Column("kind", String, nullable=False),
+    Column("path", String, nullable=False),
+    Column("detail", String, nullable=False),
+    Column("times", BigInteger, nullable=False),  # records; pages, where the kind is of pages
+    Column("request_key", String, nullable=False),
+    Column("first_at", Instant, nullable=False),
+    Column("last_at", Instant, nullable=False),
+    PrimaryKeyConstraint("drain_id", "endpoint", "kind", "path", "detail"),
+    Index("drift_by_path", "endpoint", "kind", "path", "drain_id"),
+)
+
+# What all drains together have looked at, and how often each path that is read was there: what `missing` is told by.
+drift_endpoints = Table(
+    "drift_endpoints",
+    metadata,
+    Column("endpoint", String, primary_key=True),
+    Column("pages", BigInteger, nullable=False),
+    Column("records", BigInteger, nullable=False),
+)
+
+drift_paths = Table(
+    "drift_paths",
+    metadata,
+    Column("endpoint", String, nullable=False),
+    Column("path", String, nullable=False),
+    Column("parents", BigInteger, nullable=False),
+    Column("present", BigInteger, nullable=False),
+    PrimaryKeyConstraint("endpoint", "path"),
+)
+
 parts = Table(
     "parts",
     metadata,

@@ -1,0 +1,64 @@
+"""``scraper drift``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from scraper.cli.options import (
+    FORMATS,
+    configs_option,
+    data_option,
+    format_option,
+    opened,
+    output_option,
+    settings_of,
+)
+
+COLUMNS = ("endpoint", "kind", "path", "what", "times", "of", "first_seen", "last_seen", "request_key", "page")
+
+_PAGE = "SELECT * FROM pages WHERE run_id = '{run_id}' AND request_key = '{request_key}'"
+
+
+@click.command()
+@click.option("--all", "settled", is_flag=True, help="Also what the tables have read, or known of, since then.")
+@click.option("--sandbox", is_flag=True, help="Of the sandbox's data directory.")
+@data_option
+@configs_option
+@format_option(*FORMATS)
+@output_option
+def drift(
+    settled: bool, sandbox: bool, data: Path | None, configs: Path, format_name: str | None, output: Path | None
+) -> None:
+    """Show where answers differ from what the tables read.
+
+    A row for each endpoint, kind and path: new, missing, type, coerced, unfit; records without_key; pages repaired or
+    unreadable. How many records (or pages), of how many ever; the query of one such page.
+    """
+    import asyncio
+
+    from scraper import wiring
+    from scraper.cli.output import Format, default_format, rows_of_objects, write_rows
+
+    found = asyncio.run(wiring.drift_of(settings_of(data, sandbox=sandbox), configs, settled=settled))
+    rows = [
+        {
+            "endpoint": record.endpoint,
+            "kind": record.finding.kind.value,
+            "path": record.finding.path,
+            "what": record.finding.detail,
+            "times": record.count,
+            "of": record.of,
+            "first_seen": record.first_at,
+            "last_seen": record.last_at,
+            "request_key": record.request_key,
+            "page": _PAGE.format(run_id=record.run_id, request_key=record.request_key),
+        }
+        for record in found
+    ]
+    with opened(output) as stream:
+        format = Format(format_name or default_format(stream))
+        write_rows(rows_of_objects(rows, COLUMNS), format, stream)
+        if rows and format is Format.TABLE:
+            click.echo(f"a page of the first: {rows[0]['page']}", err=True)

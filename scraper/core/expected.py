@@ -1,0 +1,150 @@
+"""What a table's SELECT reads of a record, and what is known to come beside it.
+
+What it reads is the structure of its ``from_json(records, '…')``. What is known to differ is told in comments of the
+same file, so that telling it rebuilds no table:
+
+- ``-- known, not kept: a, b.c, d[].e, f.*``: paths that come and that no column reads;
+- ``-- known as string: a, b.*`` (integer, number, boolean, object, list): they come as that as well.
+
+A path is dotted, from the record; ``[]`` stands for the elements of a list, a last ``*`` for any key.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Final, TypeAlias
+
+from scraper.core.bodies import Json
+from scraper.core.drift import DriftKind, Finding
+from scraper.core.tables import TableSelect, bare_sql
+
+PATH_LENGTH: Final = 120
+"""Of a vendor's keys no more is kept than this."""
+
+
+@dataclass(frozen=True, slots=True)
+class Leaf:
+    """A value; ``type`` is DuckDB's name."""
+
+    type: str
+
+
+@dataclass(frozen=True, slots=True)
+class Elements:
+    """A list."""
+
+    of: Structure
+
+
+@dataclass(frozen=True, slots=True)
+class Fields:
+    """An object."""
+
+    of: Mapping[str, Structure]
+
+
+Structure: TypeAlias = Leaf | Elements | Fields
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """What a table's SELECT reads of a record, and what is known beside it."""
+
+    record: Structure
+    not_kept: frozenset[str] = frozenset()
+    known_as: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    """Path → JSON types that are known to come there."""
+
+    def settles(self, finding: Finding) -> bool:
+        """The finding was made with another SELECT: this one reads it, or knows of it."""
+        path, parent = finding.path, finding.path.rpartition(".")[0]
+        met, _, was_for = finding.detail.partition(" for ")
+        read = dict(_paths("", self.record))
+        match finding.kind:
+            case DriftKind.NEW:
+                return path in read or self.is_not_kept(path, parent)
+            case DriftKind.TYPE | DriftKind.COERCED | DriftKind.UNFIT:
+                known = finding.kind is DriftKind.TYPE and self.comes_as(path, parent, met)
+                return known or read.get(path) != was_for
+            case DriftKind.MISSING:
+                return path not in read
+            case DriftKind.WITHOUT_KEY | DriftKind.REPAIRED | DriftKind.UNREADABLE:
+                return False
+
+    def is_not_kept(self, path: str, parent: str) -> bool:
+        """The path is known to come, and that no column reads it."""
+        return path in self.not_kept or joined(parent, "*") in self.not_kept
+
+    def comes_as(self, path: str, parent: str, met: str) -> bool:
+        """The path is known to come as this JSON type."""
+        return any(met in self.known_as.get(named, ()) for named in (path, joined(parent, "*")))
+
+
+def wanted(structure: Structure) -> str:
+    """What a place is for, in words: ``BIGINT``, ``an object``, ``a list``."""
+    match structure:
+        case Leaf(type_name):
+            return type_name
+        case Elements():
+            return "a list"
+        case Fields():
+            return "an object"
+
+
+def _paths(path: str, structure: Structure) -> Iterator[tuple[str, str]]:
+    """Every path that is read, and what for."""
+    yield path, wanted(structure)
+    match structure:
+        case Elements(of):
+            yield from _paths(f"{path}[]", of)
+        case Fields(fields):
+            for key, each in fields.items():
+                yield from _paths(joined(path, key), each)
+
+
+_STRUCTURE = re.compile(r"\bfrom_json\(\s*records\s*,\s*'((?:[^']|'')*)'", re.IGNORECASE)
+_KNOWN = re.compile(r"^[ \t]*--[ \t]*known(?:, (not kept)| as (\w+)):[ \t]*(.*)$", re.MULTILINE)
+
+
+def expected_of(table: TableSelect) -> Expected | None:
+    """``None`` where the SELECT does not read its records by one ``from_json`` with a list's structure."""
+    found = _STRUCTURE.search(bare_sql(table.sql))
+    try:
+        literal = json.loads(found[1].replace("''", "'")) if found else None
+    except ValueError:  # DuckDB will say so in its own words
+        return None
+    if not isinstance(literal, list) or len(literal) != 1:
+        return None
+    not_kept: set[str] = set()
+    known_as: dict[str, set[str]] = {}
+    for line in _KNOWN.finditer(table.sql):
+        for path in filter(None, (part.strip() for part in line[3].split(","))):
+            if line[1]:
+                not_kept.add(path)
+            else:
+                known_as.setdefault(path, set()).add(line[2])
+    types = {path: frozenset(names) for path, names in known_as.items()}
+    return Expected(_structure(literal[0]), frozenset(not_kept), types)
+
+
+def _structure(literal: Json) -> Structure:
+    match literal:
+        case dict():
+            return Fields({key: _structure(value) for key, value in literal.items()})
+        case [element]:
+            return Elements(_structure(element))
+        case _:
+            return Leaf(str(literal).upper())
+
+
+def joined(parent: str, key: str) -> str:
+    """The path of a key below another path."""
+    name = key if _PLAIN.fullmatch(key) else json.dumps(key[:PATH_LENGTH], ensure_ascii=False)
+    path = f"{parent}.{name}" if parent else name
+    return path if len(path) <= PATH_LENGTH else f"{path[: PATH_LENGTH - 1]}…"
+
+
+_PLAIN: Final = re.compile(r"[\w*$-]{1,100}")

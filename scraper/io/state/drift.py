@@ -1,0 +1,93 @@
+"""Drift, written with the drain that met it: a drain that is carried out again counts once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlalchemy import Connection, and_, func, insert, select, update
+
+from scraper.core.drift import DriftKind, Finding, Found, Looked, Presence
+from scraper.io.state.schema import drains, drift, drift_endpoints, drift_paths
+from scraper.ports import Drain, DriftRecord
+
+
+def note_drift(connection: Connection, drain: Drain, looked: Sequence[Looked]) -> None:
+    """What a drain saw, judged against all drains before it."""
+    for each in looked:
+        before = _presence(connection, each.endpoint)
+        for found in (*each.found, *each.missing(before)):
+            connection.execute(insert(drift).values(drain_id=drain.drain_id, **_row(each.endpoint, found)))
+        _add_up(connection, each, before)
+
+
+def _row(endpoint: str, found: Found) -> dict[str, object]:
+    return {
+        "endpoint": endpoint,
+        "kind": found.finding.kind.value,
+        "path": found.finding.path,
+        "detail": found.finding.detail,
+        "times": found.count,
+        "request_key": found.request_key,
+        "first_at": found.first_at,
+        "last_at": found.last_at,
+    }
+
+
+def _presence(connection: Connection, endpoint: str) -> dict[str, Presence]:
+    known = select(drift_paths).where(drift_paths.c.endpoint == endpoint)
+    return {row.path: Presence(row.parents, row.present) for row in connection.execute(known)}
+
+
+def _add_up(connection: Connection, looked: Looked, before: dict[str, Presence]) -> None:
+    endpoint = looked.endpoint
+    sums = {"pages": drift_endpoints.c.pages + looked.pages, "records": drift_endpoints.c.records + looked.records}
+    here = drift_endpoints.c.endpoint == endpoint
+    if connection.execute(update(drift_endpoints).where(here).values(**sums)).rowcount == 0:
+        values = {"endpoint": endpoint, "pages": looked.pages, "records": looked.records}
+        connection.execute(insert(drift_endpoints).values(**values))
+    for path, now in looked.presence.items():
+        values = {"parents": now.parents, "present": now.present}
+        if path in before:
+            total = before[path] + now
+            there = and_(drift_paths.c.endpoint == endpoint, drift_paths.c.path == path)
+            connection.execute(update(drift_paths).where(there).values(parents=total.parents, present=total.present))
+        else:
+            connection.execute(insert(drift_paths).values(endpoint=endpoint, path=path, **values))
+
+
+def drift_records(connection: Connection, run_id: str | None) -> list[DriftRecord]:
+    """What has drifted, by endpoint, kind and path: ever, or in the drains of one run."""
+    known_since = (
+        select(drift.c.endpoint, drift.c.kind, drift.c.path, func.min(drift.c.drain_id).label("drain_id"))
+        .group_by(drift.c.endpoint, drift.c.kind, drift.c.path)
+        .subquery()
+    )
+    of_run = drains.alias("first_drain")
+    query = (
+        select(drift, drains.c.run_id, of_run.c.run_id.label("first_run_id"))
+        .join(drains, drains.c.drain_id == drift.c.drain_id)
+        .join(known_since, and_(*(known_since.c[name] == drift.c[name] for name in ("endpoint", "kind", "path"))))
+        .join(of_run, of_run.c.drain_id == known_since.c.drain_id)
+        .order_by(drift.c.drain_id)
+    )
+    if run_id is not None:
+        query = query.where(drains.c.run_id == run_id)
+    totals = {row.endpoint: (row.pages, row.records) for row in connection.execute(select(drift_endpoints))}
+    found: dict[tuple[str, Finding], DriftRecord] = {}
+    for row in connection.execute(query):
+        finding = Finding(DriftKind(row.kind), row.path, row.detail)
+        pages, records = totals[row.endpoint]
+        known = found.get((row.endpoint, finding))
+        found[row.endpoint, finding] = DriftRecord(
+            endpoint=row.endpoint,
+            finding=finding,
+            count=row.times + (0 if known is None else known.count),
+            of=pages if finding.kind.of_pages else records,
+            first_at=row.first_at if known is None else min(known.first_at, row.first_at),
+            last_at=row.last_at if known is None else max(known.last_at, row.last_at),
+            run_id=row.run_id,
+            request_key=row.request_key,
+            first_run_id=row.first_run_id,
+        )
+    kinds = list(DriftKind)
+    return sorted(found.values(), key=lambda one: (one.endpoint, kinds.index(one.finding.kind), one.finding.path))

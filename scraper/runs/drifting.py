@@ -1,0 +1,59 @@
+"""What a run says of drift: what is new of it, and what gave no rows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import groupby
+
+from scraper.core.drift import DriftKind
+from scraper.ports import DriftRecord
+
+MOST_PATHS = 5
+"""Paths named in a warning; `scraper drift` names them all."""
+
+_IN_WORDS = {
+    DriftKind.NEW: "no column reads",
+    DriftKind.MISSING: "no longer there:",
+    DriftKind.TYPE: "of another type:",
+    DriftKind.COERCED: "changed by their column:",
+    DriftKind.UNFIT: "did not fit their column:",
+}
+
+
+def drift_warnings(run_id: str, found: Sequence[DriftRecord]) -> tuple[str, ...]:
+    """A sentence for each endpoint whose records drift as in no run before, and for all that gave no rows."""
+    warnings = []
+    for endpoint, of_endpoint in groupby(found, key=lambda record: record.endpoint):
+        records = list(of_endpoint)
+        for kind in (DriftKind.UNREADABLE, DriftKind.WITHOUT_KEY):
+            warnings += _gave_no_rows(endpoint, kind, [one for one in records if one.finding.kind is kind])
+        paths = {
+            kind: list(
+                dict.fromkeys(one.finding.path or "the record" for one in records if _is_news(one, kind, run_id))
+            )
+            for kind in _IN_WORDS
+        }
+        told = [f"{words} {_named(paths[kind])}" for kind, words in _IN_WORDS.items() if paths[kind]]
+        if told:
+            warnings.append(f"{endpoint} has drifted: {'; '.join(told)}. Every page is kept: scraper drift")
+    return tuple(warnings)
+
+
+def _is_news(record: DriftRecord, kind: DriftKind, run_id: str) -> bool:
+    return record.finding.kind is kind and record.first_run_id == run_id
+
+
+def _named(paths: Sequence[str]) -> str:
+    more = f" and {len(paths) - MOST_PATHS} more" if len(paths) > MOST_PATHS else ""
+    return ", ".join(paths[:MOST_PATHS]) + more
+
+
+def _gave_no_rows(endpoint: str, kind: DriftKind, records: Sequence[DriftRecord]) -> list[str]:
+    count = sum(record.count for record in records)
+    if count == 0:
+        return []
+    if kind is DriftKind.UNREADABLE:
+        what = "page is kept and cannot be read" if count == 1 else "pages are kept and cannot be read"
+        return [f"{endpoint}: {count} {what} ({records[0].finding.detail}): scraper drift"]
+    what = "record lacks its key and is no row" if count == 1 else "records lack their key and are no rows"
+    return [f"{endpoint}: {count} {what}: scraper drift"]
