@@ -13,6 +13,7 @@ from typing import NoReturn
 import click
 
 import scraper
+from scraper.cli.commands.compact import compact
 from scraper.cli.commands.drift import drift
 from scraper.cli.commands.plan import plan
 from scraper.cli.commands.reconcile import reconcile
@@ -45,7 +46,18 @@ def cli() -> None:
     """
 
 
-for command in (plan, run, status, sql, tables, vendors, sandbox, drift, reconcile):
+for command in (
+    plan,
+    run,
+    status,
+    sql,
+    tables,
+    vendors,
+    sandbox,
+    drift,
+    reconcile,
+    compact,
+):
     cli.add_command(command)
 
 

@@ -1,6 +1,15 @@
 """What the use cases need of the world. `io` implements these; `wiring` chooses."""
 
-from scraper.ports.archive import Archive, Part, SpooledPage, Written, drain_order
+from scraper.ports.archive import (
+    Archive,
+    Compaction,
+    Compactor,
+    Part,
+    Partition,
+    SpooledPage,
+    Written,
+    drain_order,
+)
 from scraper.ports.state import (
     AccountBalance,
     AccountClosed,
@@ -23,12 +32,15 @@ __all__ = [
     "Archive",
     "Books",
     "Clock",
+    "Compaction",
+    "Compactor",
     "Drain",
     "DriftRecord",
     "Listener",
     "NoCredits",
     "Pacer",
     "Part",
+    "Partition",
     "Reserved",
     "RunRecord",
     "RunTotals",

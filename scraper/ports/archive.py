@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
 from scraper.core.catalogue import OutcomeKind
+from scraper.core.compaction import Merge
 from scraper.core.drift import Looked
 
 
@@ -52,6 +53,16 @@ class Part:
     select_hash: str
     """Of the SELECT that made it; of the pages' own schema for `pages`."""
 
+    @property
+    def partition(self) -> str:
+        """``vendor=crawlora/date=2026-11-21``."""
+        return self.path.removeprefix(f"{self.table}/").rpartition("/")[0]
+
+    @property
+    def name(self) -> str:
+        """File name: for a table's part that of the pages part it is made from."""
+        return self.path.rpartition("/")[2]
+
 
 @dataclass(frozen=True, slots=True)
 class Written:
@@ -73,8 +84,79 @@ class Written:
         return counts
 
 
+@dataclass(frozen=True, slots=True)
+class Partition:
+    """What lies under ``vendor=…/date=…`` of every table."""
+
+    path: str
+    """``vendor=crawlora/date=2026-11-21``."""
+    parts: Mapping[str, Sequence[str]]
+    """Table → names of its parts there; `pages` is always among them."""
+    groups: Sequence[Sequence[str]]
+    """Names of pages parts that would become one part each."""
+    size_bytes: int
+    fault: str | None = None
+    """Why it is left as it is: what lies there is not what the state knows."""
+
+    @property
+    def files(self) -> int:
+        """Parts of all tables."""
+        return sum(map(len, self.parts.values()))
+
+    @property
+    def mergeable(self) -> bool:
+        """Some of its parts would become one."""
+        return any(len(group) > 1 for group in self.groups)
+
+
+@dataclass(frozen=True, slots=True)
+class Compaction:
+    """A journalled exchange of a partition's directories for ones with fewer, larger parts of the same rows."""
+
+    compaction_id: int
+    partition: str
+    merges: Mapping[str, Sequence[Merge]]
+    """Table → what its new directory is made of."""
+    offline: bool
+    """Its directories are renamed away and in, with a moment between: nobody may read meanwhile."""
+    built: tuple[Part, ...] | None = None
+    """The parts of the new directories once these are whole, durable and verified: from then on it is only finished."""
+
+
+class Compactor(Protocol):
+    """Few large parts out of many small ones. Every method blocks and is called with the archive's lock held.
+
+    Raises ArchiveError for what a disk or a file does.
+    """
+
+    def partition(self, path: str, known: Sequence[Part]) -> Partition:
+        """What lies there and what would become of it; `known`: its parts as the state has noted them."""
+
+    def refuse_unless_exchangeable(self) -> None:
+        """UsageError where two directories cannot be exchanged in one step."""
+
+    def build(self, compaction: Compaction) -> tuple[Part, ...]:
+        """Makes the new directories beside the tables' tree, durable; ArchiveError where their rows are not the same.
+
+        The parts that these hold. No reader sees anything of it.
+        """
+
+    def exchange(self, compaction: Compaction, now: datetime) -> None:
+        """Puts the new directories in the place of the old ones, which go to the trash; repeatable at any point."""
+
+    def discard(self, compaction: Compaction) -> None:
+        """Removes what was built so far."""
+
+    def sweep(self, now: datetime) -> None:
+        """Removes what compactions put into the trash longer ago than the grace, and what trying the exchange left."""
+
+
 class Archive(Protocol):
     """The Parquet archive. Every method but the properties blocks: call them in a thread."""
+
+    @property
+    def compactor(self) -> Compactor:
+        """What merges this archive's parts."""
 
     @property
     def select_hashes(self) -> Mapping[str, str]:

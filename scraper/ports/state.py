@@ -20,7 +20,7 @@ from scraper.core.reconciliation import UnknownAttempt
 from scraper.core.requests import Request, Walk
 from scraper.core.subscriptions import Subscription
 from scraper.core.units import Credits
-from scraper.ports.archive import Part, SpooledPage, Written
+from scraper.ports.archive import Compaction, Part, SpooledPage, Written
 
 
 @dataclass(frozen=True, slots=True)
@@ -266,6 +266,26 @@ class State(Protocol):
 
     async def drift(self, run_id: str | None = None) -> Sequence[DriftRecord]:
         """What has drifted, by endpoint, kind and path: ever, or in one run."""
+
+    async def parts(self, partition: str | None = None) -> Sequence[Part]:
+        """Every file of the archive, or of one partition of all tables, as noted."""
+
+    async def open_compaction(self) -> Compaction | None:
+        """A compaction that was neither finished nor undone."""
+
+    async def begin_compaction(
+        self, partition: str, groups: Sequence[Sequence[str]], offline: bool, opened_at: datetime
+    ) -> Compaction:
+        """A new compaction of a partition's noted parts; `groups` as `core.compaction.groups` gives them."""
+
+    async def note_built(self, compaction: Compaction, parts: Sequence[Part]) -> Compaction:
+        """Its new directories are whole, durable and verified: they will be exchanged, whatever happens."""
+
+    async def finish_compaction(self, compaction: Compaction, finished_at: datetime) -> None:
+        """Notes the new parts in the place of the old ones."""
+
+    async def undo_compaction(self, compaction: Compaction, finished_at: datetime) -> None:
+        """Nothing of it was exchanged, and nothing will be. Its id, part of its files' names, is never given again."""
 
     async def select_hashes(self) -> Mapping[str, frozenset[str]]:
         """Table → hashes of the SELECTs that its parts were made with."""

@@ -36,6 +36,8 @@ class Ends:
     """Requests that were given up, named."""
     storage: str | None = None
     """The sentence of the state or the archive that could not go on."""
+    noted: tuple[str, ...] = ()
+    """What the archive's upkeep has to say; nothing of it changes how the run ends."""
 
     def status(self, frontier: Frontier) -> RunStatus:
         """The first that is true decides: what a user must act on comes before what passes by itself."""
@@ -163,7 +165,7 @@ def _walks(count: int) -> str:
 
 
 def _warnings(ends: Ends, frontier: Frontier, totals: RunTotals) -> tuple[str, ...]:
-    warnings = []
+    warnings = list(ends.noted)
     if len(ends.failures) > MOST_NAMED:
         warnings.append(f"and {len(ends.failures) - MOST_NAMED} more requests failed: scraper status names the walks")
     walks = frontier.walks.values()

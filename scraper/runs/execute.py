@@ -10,6 +10,7 @@ from scraper.core.errors import StorageError
 from scraper.core.events import RunEnded, RunResult
 from scraper.core.jobs import Job
 from scraper.core.units import Credits
+from scraper.runs.compact import compact_after_run
 from scraper.runs.crawl import Crawl
 from scraper.runs.drifting import drift_warnings
 from scraper.runs.endings import run_result
@@ -44,6 +45,8 @@ async def execute(
         begun(crawl)
         try:
             await crawl.run()
+            if not crawl.ends.interrupted:
+                crawl.ends.noted += await compact_after_run(state, world.archive, clock)
         except StorageError as failure:
             crawl.ends.storage = str(failure)
         elapsed_s = clock.monotonic() - began

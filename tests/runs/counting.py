@@ -11,7 +11,7 @@ import orjson
 
 from scraper.core.outcomes import Answer, Reply
 from scraper.core.requests import Request
-from scraper.ports import Clock, SpooledPage, Written
+from scraper.ports import Clock, Compactor, SpooledPage, Written
 from scraper.sandbox.metering import RateRule
 
 NETWORK_S = 0.1
@@ -42,6 +42,10 @@ class NoArchive:
     """Nothing is drained here."""
 
     select_hashes: dict[str, str] = {}  # noqa: RUF012 - as the port has it
+
+    @property
+    def compactor(self) -> Compactor:
+        raise AssertionError("nothing is archived")
 
     def lock(self) -> AbstractContextManager[None]:
         return nullcontext()

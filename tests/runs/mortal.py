@@ -43,6 +43,10 @@ LEDGER_STEPS = (
     "open_drain",
     "finish_drain",
     "note_rebuilt",
+    "begin_compaction",
+    "note_built",
+    "finish_compaction",
+    "undo_compaction",
     "end_run",
 )
 """Methods of the state that write."""
@@ -149,6 +153,18 @@ class MortalDisk(Disk):
     def remove(self, path: Path) -> None:
         with self._life.step("remove"):
             super().remove(path)
+
+    def exchange(self, one: Path, other: Path) -> None:
+        with self._life.step("exchange"):
+            super().exchange(one, other)
+
+    def link(self, source: Path, target: Path) -> None:
+        with self._life.step("link"):
+            super().link(source, target)
+
+    def remove_tree(self, path: Path) -> None:
+        with self._life.step("remove_tree"):
+            super().remove_tree(path)
 
 
 @dataclass(slots=True)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
+import shutil
 from collections.abc import Iterable
 from concurrent.futures import Executor, Future
 from pathlib import Path
@@ -11,6 +13,8 @@ from typing import IO, Final
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+
+from scraper.io.archive.exchanging import exchange
 
 HASH_KEY: Final = b"scraper.select_hash"
 """Parquet key-value metadata of each part: what `Part.select_hash` says."""
@@ -20,6 +24,9 @@ ROW_GROUP_ROWS: Final = 5_000
 
 ROW_GROUP_BYTES: Final = 32 * 2**20
 """A group is closed at this size whatever its rows, so that pages of 700 KB do not pile up in memory."""
+
+
+_NO_LINKS: Final = frozenset({errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK})
 
 
 class Disk:
@@ -40,10 +47,29 @@ class Disk:
         path.mkdir(exist_ok=True)
 
     def replace(self, source: Path, target: Path) -> None:
+        """Renames a file, over another if need be, or a directory to a name that is free."""
         source.replace(target)
+
+    def exchange(self, one: Path, other: Path) -> None:
+        """Two directories change places; CannotExchange where that is not to be had."""
+        exchange(one, other)
+
+    def link(self, source: Path, target: Path) -> None:
+        """The same file under a second name, or a copy where the file system knows no such thing."""
+        try:
+            target.hardlink_to(source)
+        except OSError as fault:
+            if fault.errno not in _NO_LINKS:
+                raise
+            shutil.copyfile(source, target)
 
     def remove(self, path: Path) -> None:
         path.unlink(missing_ok=True)
+
+    def remove_tree(self, path: Path) -> None:
+        """A directory with all that is in it; nothing where it is not there."""
+        with contextlib.suppress(FileNotFoundError):
+            shutil.rmtree(path)
 
 
 def make_directories(disk: Disk, path: Path) -> None:
@@ -77,6 +103,8 @@ class PartWriter:
         self._disk = disk
         self._thread = thread
         self._waiting: list[pa.Table] = []
+        self._waiting_rows = 0
+        self._waiting_bytes = 0
         self._group: Future[None] | None = None
         self._file = disk.create(path)
         self._parquet = pq.ParquetWriter(
@@ -85,15 +113,15 @@ class PartWriter:
             compression="zstd",
             compression_level=3,
             use_dictionary=[name for name in schema.names if name != "body"],
+            write_page_checksum=True,  # a bit that flips on a disk is told of by a reader that looks, as `check` does
         )
 
     def add(self, rows: pa.Table) -> None:
         self.rows += rows.num_rows
         self._waiting.append(rows)
-        if (
-            sum(table.num_rows for table in self._waiting) >= ROW_GROUP_ROWS
-            or sum(table.nbytes for table in self._waiting) >= ROW_GROUP_BYTES
-        ):
+        self._waiting_rows += rows.num_rows
+        self._waiting_bytes += rows.nbytes
+        if self._waiting_rows >= ROW_GROUP_ROWS or self._waiting_bytes >= ROW_GROUP_BYTES:
             self._write_group()
 
     def close(self) -> int:
@@ -115,7 +143,7 @@ class PartWriter:
         self._settle_group()
         if self._waiting:
             group = pa.concat_tables(self._waiting)
-            self._waiting = []
+            self._waiting, self._waiting_rows, self._waiting_bytes = [], 0, 0
             self._group = self._thread.submit(self._parquet.write_table, group, row_group_size=group.num_rows)
 
     def _settle_group(self) -> None:

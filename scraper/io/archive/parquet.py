@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import fcntl
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -11,13 +10,12 @@ from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
 
-import duckdb
-import pyarrow as pa
-
 from scraper.core.catalogue import Endpoint
-from scraper.core.errors import ArchiveError, UsageError
+from scraper.core.errors import UsageError
 from scraper.core.tables import PAGES_HASH, PAGES_TABLE, TableSelect
 from scraper.core.watching import Watch
+from scraper.io.archive.compacting import PartitionCompactor
+from scraper.io.archive.explaining import explained
 from scraper.io.archive.files import Disk, make_directories, remove_files, stored_hash
 from scraper.io.archive.reading import ReadPage, batches, read, stored_endpoints, stored_pages
 from scraper.io.archive.selecting import Selects, note_failures, note_without_key, pages_table
@@ -36,6 +34,7 @@ class ParquetArchive:
         self._tables = {table.name: table for table in tables}
         self._endpoints = endpoints
         self._disk = disk or Disk()
+        self.compactor = PartitionCompactor(data, self._disk)
         self._hashes = {table.name: table.hash for table in tables}
 
     @property
@@ -46,11 +45,11 @@ class ParquetArchive:
     @contextlib.contextmanager
     def lock(self) -> Iterator[None]:
         """See `Archive.lock`; not to be taken twice by one process."""
-        with _explained("the archive cannot be locked", safe="Nothing was changed."):
+        with explained("the archive cannot be locked", safe="Nothing was changed."):
             make_directories(self._disk, self._data)
             descriptor = os.open(self._data / "archive.lock", os.O_RDWR | os.O_CREAT, 0o644)
         try:
-            with _explained("the archive cannot be locked", safe="Nothing was changed."):
+            with explained("the archive cannot be locked", safe="Nothing was changed."):
                 fcntl.flock(descriptor, fcntl.LOCK_EX)
             yield
         finally:
@@ -59,7 +58,7 @@ class ParquetArchive:
     def write(self, drain_id: int, pages: Iterable[SpooledPage]) -> Written:
         """See `Archive.write`. The n-th partition of the drain becomes ``part-<drain>-<n>`` in every table."""
         tally = _Tally(Watch(self._tables.values()))
-        with _explained(f"drain {drain_id} cannot be archived", safe="The paid pages stay in the spool."):
+        with explained(f"drain {drain_id} cannot be archived", safe="The paid pages stay in the spool."):
             with Selects(self._tables) as selects, self._staging(selects) as staging:
                 parts_begun = 0
                 for batch in batches(read(page, self._endpoints, self._tables, tally.watch) for page in pages):
@@ -84,7 +83,7 @@ class ParquetArchive:
             raise UsageError(f"no table {table} is made from pages: there are {', '.join(sorted(self._tables))}.")
         tally = _Tally(Watch(self._tables.values()))  # drift was counted when the pages were drained
         parts: list[Part] = []
-        with _explained(f"{table} cannot be rebuilt", safe="No page was touched, and every part is whole."):
+        with explained(f"{table} cannot be rebuilt", safe="No page was touched, and every part is whole."):
             sources = sorted(self._parts(PAGES_TABLE))
             with Selects(self._tables) as selects:
                 for source in sources:
@@ -142,28 +141,3 @@ class _Tally:
         self.unreadable.update({page.page.page_id: page.error for page in batch if page.error and page.feeds})
         self.unreadable.update(failures)
         return failures
-
-
-@contextlib.contextmanager
-def _explained(what: str, *, safe: str) -> Iterator[None]:
-    """Says what was met, what stays true and what to do, for every fault of the disk or of a file."""
-    try:
-        yield
-    except (OSError, pa.ArrowInvalid, duckdb.IOException) as fault:
-        raise ArchiveError(f"{what}: {_met(fault)}. {safe} {_advice(fault)}") from fault
-
-
-def _met(fault: Exception) -> str:
-    if isinstance(fault, OSError) and fault.strerror:
-        return f"{fault.strerror} ({fault.filename})" if fault.filename else fault.strerror
-    return " ".join(str(fault).split()).rstrip(".")
-
-
-def _advice(fault: Exception) -> str:
-    match fault:
-        case OSError(errno=errno.ENOSPC | errno.EDQUOT):
-            return "Free some space on that disk and run the same command again."
-        case OSError(errno=errno.EROFS | errno.EACCES | errno.EPERM):
-            return "Make the data directory writable, or name another one with --data, and run the same command again."
-        case _:
-            return "See to the disk, then run the same command again; a damaged file is restored from a backup."

@@ -25,14 +25,17 @@ from scraper.core.requests import Request, Walk
 from scraper.core.units import Credits
 from scraper.io.state import drift as drifting
 from scraper.io.state import ledger, reconciling, records
+from scraper.io.state import parts as archive_parts
 from scraper.io.state.headroom import Headroom
 from scraper.io.state.history import SqlHistory
 from scraper.io.state.locks import held
 from scraper.io.state.opening import begin, engine, make_file, prepare
-from scraper.io.state.schema import parts, runs
+from scraper.io.state.schema import parts as parts_table
+from scraper.io.state.schema import runs
 from scraper.io.state.writer import Writer, database_error
 from scraper.ports import (
     AccountBalance,
+    Compaction,
     Drain,
     DriftRecord,
     Part,
@@ -274,6 +277,34 @@ class SqlState:
         """What has drifted, by endpoint, kind and path: ever, or in one run."""
         return await self._writer.do(lambda connection: drifting.drift_records(connection, run_id))
 
+    async def parts(self, partition: str | None = None) -> Sequence[Part]:
+        """Every file of the archive, or of one partition of all tables, as noted."""
+        return await self._writer.do(lambda connection: archive_parts.noted(connection, partition))
+
+    async def open_compaction(self) -> Compaction | None:
+        """A compaction that was neither finished nor undone."""
+        return await self._writer.do(archive_parts.open_compaction)
+
+    async def begin_compaction(
+        self, partition: str, groups: Sequence[Sequence[str]], offline: bool, opened_at: datetime
+    ) -> Compaction:
+        """A new compaction of a partition's noted parts."""
+        return await self._writer.do(
+            lambda connection: archive_parts.begin_compaction(connection, partition, groups, offline, opened_at)
+        )
+
+    async def note_built(self, compaction: Compaction, built: Sequence[Part]) -> Compaction:
+        """Its new directories are whole, durable and verified: they will be exchanged, whatever happens."""
+        return await self._writer.do(lambda connection: archive_parts.note_built(connection, compaction, built))
+
+    async def finish_compaction(self, compaction: Compaction, finished_at: datetime) -> None:
+        """Notes the new parts in the place of the old ones."""
+        await self._writer.do(lambda connection: archive_parts.finish_compaction(connection, compaction, finished_at))
+
+    async def undo_compaction(self, compaction: Compaction, finished_at: datetime) -> None:
+        """Nothing of it was exchanged, and nothing will be."""
+        await self._writer.do(lambda connection: archive_parts.undo_compaction(connection, compaction, finished_at))
+
     async def select_hashes(self) -> Mapping[str, frozenset[str]]:
         """Table → hashes of the SELECTs that its parts were made with."""
         return await self._writer.do(records.select_hashes)
@@ -282,8 +313,9 @@ class SqlState:
         """Every part of the table is now made with this SELECT; these have been made anew."""
 
         def work(connection: Connection) -> None:
-            connection.execute(update(parts).where(parts.c.table_name == table).values(select_hash=select_hash))
-            records.note_parts(connection, made_anew)
+            of_table = update(parts_table).where(parts_table.c.table_name == table)
+            connection.execute(of_table.values(select_hash=select_hash))
+            archive_parts.note(connection, made_anew)
 
         await self._writer.do(work)
 

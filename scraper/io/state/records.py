@@ -21,11 +21,11 @@ from scraper.core.requests import Walk
 from scraper.core.subscriptions import Subscription, day_of, month_of
 from scraper.io.state.drift import note_drift
 from scraper.io.state.ledger import RESERVED, add_to_balances, balance_of, ensure, scope_names
+from scraper.io.state.parts import note
 from scraper.io.state.schema import accounts, adjustments, balances, drains, pages, parts, requests, runs, walks
 from scraper.ports import (
     AccountBalance,
     Drain,
-    Part,
     RunRecord,
     RunTotals,
     SpooledPage,
@@ -341,23 +341,8 @@ def finish_drain(connection: Connection, drain: Drain, written: Written, finishe
         .values(finished_at=finished_at, rows=orjson.dumps(rows).decode())
     )
     connection.execute(update(pages).where(pages.c.drain_id == drain.drain_id).values(stored=True, body=None))
-    note_parts(connection, written.parts)
+    note(connection, written.parts)
     note_drift(connection, drain, written.looked)
-
-
-def note_parts(connection: Connection, found: Sequence[Part]) -> None:
-    """Files that are in the archive now; a file made anew replaces its note."""
-    for part in found:
-        connection.execute(delete(parts).where(parts.c.path == part.path))
-        connection.execute(
-            insert(parts).values(
-                path=part.path,
-                table_name=part.table,
-                rows=part.rows,
-                size_bytes=part.size_bytes,
-                select_hash=part.select_hash,
-            )
-        )
 
 
 def select_hashes(connection: Connection) -> Mapping[str, frozenset[str]]:

@@ -245,3 +245,15 @@ parts = Table(
     Column("select_hash", String, nullable=False),
     Index("parts_by_table", "table_name", "select_hash"),
 )
+
+compactions = Table(
+    "compactions",
+    metadata,
+    Column("compaction_id", _BigId, primary_key=True, autoincrement=True),
+    Column("partition", String, nullable=False),
+    Column("merges", Text, nullable=False),  # table → what each part of its new directory is made of
+    Column("offline", Boolean, nullable=False),
+    Column("opened_at", Instant, nullable=False),
+    Column("built", Text),  # parts of the new directories, once these are whole; null: undone, where it is finished
+    Column("finished_at", Instant),
+)

@@ -1,0 +1,58 @@
+"""``scraper compact``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from scraper.cli.options import FORMATS, data_option, format_option, opened, output_option, settings_of
+
+
+@click.command()
+@click.option("--all", "today_too", is_flag=True, help="Today's partitions as well as those of past days (UTC).")
+@click.option("--offline", is_flag=True, help="Without exchanging in one step: nobody may read meanwhile.")
+@click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
+@click.option("--sandbox", is_flag=True, help="Of the sandbox's data directory.")
+@data_option
+@format_option(*FORMATS)
+@output_option
+def compact(
+    *,
+    today_too: bool,
+    offline: bool,
+    dry_run: bool,
+    sandbox: bool,
+    data: Path | None,
+    format_name: str | None,
+    output: Path | None,
+) -> None:
+    """Merge many small files into few large ones.
+
+    Of each vendor and past day, all tables: the same rows, verified before the old files go to DATA/trash for 15
+    minutes. Queries go on meanwhile; one that reads a partition just then may miss a file, and succeeds when it is
+    repeated.
+    """
+    import asyncio
+
+    from scraper import wiring
+    from scraper.cli.output import Format, default_format, rows_of_objects, write_rows
+
+    if offline and not dry_run:
+        click.echo("offline: nobody may read the archive until this is done", err=True)
+
+    async def done() -> list[dict[str, object]]:
+        settings = settings_of(data, sandbox=sandbox)
+        found = wiring.compact_archive(settings, today_too=today_too, offline=offline, dry_run=dry_run)
+        return [each.to_json() async for each in found]
+
+    rows = asyncio.run(done())
+    with opened(output) as stream:
+        format = Format(format_name or default_format(stream))
+        if format is not Format.TABLE or rows:
+            columns = ["vendor", "date", "files_before", "files_after", "bytes_before", "bytes_after", "left_because"]
+            if format is Format.TABLE:  # without columns that say nothing
+                columns = [name for name in columns if any(row[name] is not None for row in rows)]
+            write_rows(rows_of_objects(rows, columns), format, stream)
+    if not rows:
+        click.echo("nothing to compact: every past day is in as few files as it can be", err=True)

@@ -1,0 +1,86 @@
+"""Which parts of a partition become one: pure arithmetic over names and sizes.
+
+A table's part bears the name of the pages part that it was made from, so the pages decide for every table: those that
+become one there become one everywhere.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+LARGE_BYTES = 1 << 30
+"""Bodies, uncompressed, at which a part is large: some 100 to 200 MB of file. An ordinary day stays far below it and
+becomes one file; a part is still made anew, moved or read over a network in seconds."""
+
+NEARLY = 0.8
+"""From this share of `LARGE_BYTES` on a part counts as large: what was merged is not taken up again because its size
+is told a little smaller afterwards."""
+
+
+@dataclass(frozen=True, slots=True)
+class Merge:
+    """Parts of a directory that become one."""
+
+    target: str
+    """File name in the new directory: ``part-c12-0.parquet``."""
+    sources: tuple[str, ...]
+    """File names in the old one, oldest first. A single one is not rewritten but carried over, under this name."""
+
+    @property
+    def kept(self) -> bool:
+        """The part stays what it is."""
+        return self.sources == (self.target,)
+
+
+def groups(sizes: Mapping[str, int], large: int = LARGE_BYTES) -> tuple[tuple[str, ...], ...]:
+    """Names of pages parts that become one part each, from their sizes in bytes of bodies, uncompressed.
+
+    A group is closed once it is large, so a later turn finds nothing to merge in what this one leaves: at most one part
+    that is not large.
+    """
+    found: list[tuple[str, ...]] = []
+    gathered: list[str] = []
+    gathered_bytes = 0
+    for name in sorted(sizes, key=_age):
+        if sizes[name] >= NEARLY * large:
+            found.append((name,))
+            continue
+        gathered.append(name)
+        gathered_bytes += sizes[name]
+        if gathered_bytes >= large:
+            found.append(tuple(gathered))
+            gathered, gathered_bytes = [], 0
+    if gathered:
+        found.append(tuple(gathered))
+    return tuple(found)
+
+
+def merges(
+    compaction_id: int, grouped: Sequence[Sequence[str]], tables: Mapping[str, Sequence[str]]
+) -> dict[str, tuple[Merge, ...]]:
+    """Table → what its directory is made of afterwards; tables in which nothing changes are left out.
+
+    `grouped`: names of pages parts; `tables`: table → names of its parts, `pages` among them. A part without pages is
+    carried over as it is.
+    """
+    planned = {}
+    for table, names in tables.items():
+        there = set(names)
+        after = []
+        for number, group in enumerate(grouped):
+            sources = tuple(name for name in group if name in there)
+            target = group[0] if len(group) == 1 else f"part-c{compaction_id}-{number}.parquet"
+            if sources:
+                after.append(Merge(target, sources))
+            there.difference_update(group)
+        after += [Merge(name, (name,)) for name in sorted(there)]
+        if not all(merge.kept for merge in after):
+            planned[table] = tuple(after)
+    return planned
+
+
+def _age(name: str) -> tuple[bool, list[int]]:
+    """Compacted parts first, then drains by number."""
+    return not name.startswith("part-c"), [int(number) for number in re.findall(r"\d+", name)]

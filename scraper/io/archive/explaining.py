@@ -1,0 +1,37 @@
+"""Every fault of a disk or of a file as a sentence."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+from collections.abc import Iterator
+
+import duckdb
+import pyarrow as pa
+
+from scraper.core.errors import ArchiveError
+
+
+@contextlib.contextmanager
+def explained(what: str, *, safe: str) -> Iterator[None]:
+    """Says what was met, what stays true and what to do, for every fault of the disk or of a file."""
+    try:
+        yield
+    except (OSError, pa.ArrowInvalid, duckdb.IOException) as fault:
+        raise ArchiveError(f"{what}: {_met(fault)}. {safe} {_advice(fault)}") from fault
+
+
+def _met(fault: Exception) -> str:
+    if isinstance(fault, OSError) and fault.strerror:
+        return f"{fault.strerror} ({fault.filename})" if fault.filename else fault.strerror
+    return " ".join(str(fault).split()).rstrip(".")
+
+
+def _advice(fault: Exception) -> str:
+    match fault:
+        case OSError(errno=errno.ENOSPC | errno.EDQUOT):
+            return "Free some space on that disk and run the same command again."
+        case OSError(errno=errno.EROFS | errno.EACCES | errno.EPERM):
+            return "Make the data directory writable, or name another one with --data, and run the same command again."
+        case _:
+            return "See to the disk, then run the same command again; a damaged file is restored from a backup."

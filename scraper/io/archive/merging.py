@@ -1,0 +1,113 @@
+"""Several sorted parts read as one, in bounded memory, and the proof that what was written is the same.
+
+The order is the pages' (`ports.drain_order`, boards of one walk by their snapshot): a table's rows follow their pages,
+as they do when the part is rebuilt.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import groupby
+from operator import itemgetter
+from pathlib import Path
+from typing import Any, Final, TypeAlias
+
+import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from scraper.io.archive.files import HASH_KEY, Disk, PartWriter
+
+PageOrder: TypeAlias = Mapping[tuple[str, str], int]
+"""(run_id, request_key) → place."""
+
+OPEN_AT_ONCE: Final = 32
+"""Parts that are read side by side, each with a batch and a data page in memory; more are merged in several turns."""
+
+_BATCH_ROWS: Final = 256
+_BATCH_PAGES: Final = 8
+"""Answers of up to 700 KB each."""
+_READ_BYTES: Final = 1 << 16
+_PAGE_KEY: Final = ("run_id", "request_key")
+_ORDER: Final = ("endpoint", "country", "period_days", "walk_id", "snapshot_at", "page")
+
+
+def page_order(pages: Sequence[Path]) -> PageOrder:
+    """The place of every answer among those of these parts of the raw table."""
+    found: list[tuple[tuple[Any, ...], tuple[str, str]]] = []
+    for path in pages:
+        columns = pq.read_table(path, columns=[*_ORDER, *_PAGE_KEY], partitioning=None)
+        for row in columns.to_pylist():
+            by_walk = (row["endpoint"], row["country"] or "", row["period_days"] or 0, row["walk_id"])
+            found.append(((*by_walk, row["snapshot_at"], row["page"]), (row["run_id"], row["request_key"])))
+    found.sort()
+    order: dict[tuple[str, str], int] = {}
+    for _, key in found:
+        order.setdefault(key, len(order))
+    return order
+
+
+def merge(disk: Disk, sources: Sequence[Path], target: Path, order: PageOrder) -> None:
+    """Writes the rows of all sources, which must have one schema and one hash, into one durable file."""
+    beside = target.with_name(f".{target.name}")
+    turn, waiting = 0, list(sources)
+    with ThreadPoolExecutor(1, "parquet") as thread:
+        while len(waiting) > OPEN_AT_ONCE:
+            some = beside.with_name(f"{beside.name}-{turn}")
+            _write(disk, waiting[:OPEN_AT_ONCE], some, order, thread)
+            turn, waiting = turn + 1, [*waiting[OPEN_AT_ONCE:], some]
+        _write(disk, waiting, target, order, thread)
+    for number in range(turn):
+        disk.remove(beside.with_name(f"{beside.name}-{number}"))
+
+
+def fingerprint(parts: Sequence[Path]) -> tuple[int, int]:
+    """Rows, and the sum of their hashes over all columns: the same for the same rows in any order and any files.
+
+    DuckDB reads what pyarrow wrote, so that one library's fault does not vouch for itself.
+    """
+    with duckdb.connect(config={"threads": 2, "memory_limit": "1GB", "temp_directory": ""}) as connection:
+        sums = "SELECT count(*), sum(hash(part)::HUGEINT) FROM read_parquet(?, hive_partitioning = false) AS part"
+        [(rows, hashes)] = connection.execute(sums, [[str(path) for path in parts]]).fetchall()
+    return rows, int(hashes or 0)
+
+
+def _write(disk: Disk, sources: Sequence[Path], target: Path, order: PageOrder, thread: ThreadPoolExecutor) -> None:
+    schema = pq.read_schema(sources[0])
+    writer = PartWriter(disk, target, schema.remove_metadata(), schema.metadata[HASH_KEY].decode(), thread)
+    try:
+        for rows in _merged(sources, order):
+            writer.add(rows)
+    except BaseException:
+        writer.abandon()
+        raise
+    writer.close()
+
+
+def _merged(sources: Sequence[Path], order: PageOrder) -> Iterator[pa.Table]:
+    runs = (_runs(path, order) for path in sources)
+    for _, rows in heapq.merge(*runs, key=itemgetter(0)):
+        yield rows
+
+
+def _runs(path: Path, order: PageOrder) -> Iterator[tuple[int, pa.Table]]:
+    """The part's rows, those of one answer together, each run with the answer's place."""
+    with pq.ParquetFile(path, pre_buffer=False, buffer_size=_READ_BYTES) as part:
+        batch_rows = _BATCH_PAGES if "body" in part.schema_arrow.names else _BATCH_ROWS
+        for batch in part.iter_batches(batch_size=batch_rows, use_threads=False):
+            rows = pa.Table.from_batches([batch])
+            start = 0
+            for place, same in groupby(_places(rows, order)):
+                length = sum(1 for _ in same)
+                yield place, rows.slice(start, length)
+                start += length
+
+
+def _places(rows: pa.Table, order: PageOrder) -> Iterable[int]:
+    """Of rows that name no answer, as a table of the user's own may hold: the last place, in the order of the parts."""
+    if not set(_PAGE_KEY) <= set(rows.schema.names):
+        return [len(order)] * rows.num_rows
+    keys = zip(*(rows[name].to_pylist() for name in _PAGE_KEY), strict=True)
+    return [order.get(key, len(order)) for key in keys]

@@ -1,0 +1,133 @@
+"""Many small parts of past days into few large ones: the same rows, verified before the old parts go.
+
+One partition is one (vendor, day) with all its tables, journalled as one: a table's parts keep the names of the pages
+parts that they are made from, so the directories of all its tables are exchanged together or, after a stop, by whoever
+takes the archive's lock next.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import AsyncIterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any
+
+from scraper.core.compaction import merges
+from scraper.core.errors import StorageError, UsageError
+from scraper.core.tables import PAGES_TABLE
+from scraper.ports import Archive, Clock, Part, Partition, State
+from scraper.runs.journals import finish, in_a_thread, locked, undo
+
+PARTS_BY_ITSELF = 32
+"""Pages parts of a past day above which a run compacts it unasked. A night makes one or two and an hourly job 24: those
+wait for `scraper compact`. Above it a query opens so many files for one day that it shows (about 1 ms each)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Compacted:
+    """What became of a partition, or would."""
+
+    partition: str
+    files_before: int
+    bytes_before: int
+    files_after: int
+    bytes_after: int | None
+    """``None``: it was not built."""
+    left_because: str | None = None
+    """Why it is left as it is, where it could be smaller."""
+
+    def to_json(self) -> dict[str, Any]:
+        """A row of the command's answer."""
+        vendor, _, date = self.partition.removeprefix("vendor=").partition("/date=")
+        return {
+            "vendor": vendor,
+            "date": date,
+            "files_before": self.files_before,
+            "files_after": self.files_after,
+            "bytes_before": self.bytes_before,
+            "bytes_after": self.bytes_after,
+            "left_because": self.left_because,
+        }
+
+
+async def compact(
+    state: State,
+    archive: Archive,
+    clock: Clock,
+    *,
+    today_too: bool = False,
+    offline: bool = False,
+    dry_run: bool = False,
+    more_than: int = 1,
+) -> AsyncIterator[Compacted]:
+    """Every partition with more than so many pages parts, one after the other; the lock is let go between them.
+
+    Raises ArchiveError or StateError; what was compacted until then stays so, and what stands open is finished or
+    undone by the next command. UsageError where the platform cannot do it and `offline` was not said.
+    """
+    candidates = _candidates(await state.parts(), clock.now(), today_too, more_than)
+    if not dry_run:
+        async with locked(state, archive, clock):
+            if candidates and not offline:
+                await in_a_thread(archive.compactor.refuse_unless_exchangeable)
+    for path in candidates:
+        if dry_run:
+            done = _plan(await _looked_at(path, state, archive))
+        else:
+            async with locked(state, archive, clock):
+                done = await _compact(await _looked_at(path, state, archive), state, archive, clock, offline)
+        if done is not None:
+            yield done
+
+
+async def compact_after_run(state: State, archive: Archive, clock: Clock) -> tuple[str, ...]:
+    """What a run does unasked; warnings in place of errors, for its own result stands already."""
+    try:
+        done = [each async for each in compact(state, archive, clock, more_than=PARTS_BY_ITSELF)]
+    except (StorageError, UsageError) as fault:
+        return (f"the archive was not compacted: {fault}",)
+    return tuple(f"{each.partition} was not compacted: {each.left_because}" for each in done if each.left_because)
+
+
+def _candidates(known: Sequence[Part], now: datetime, today_too: bool, more_than: int) -> list[str]:
+    """Partitions by the number of their pages parts, oldest first."""
+    pages = Counter(part.partition for part in known if part.table == PAGES_TABLE)
+    many = [path for path, parts in pages.items() if parts > more_than]
+    today = now.astimezone(UTC).date().isoformat()
+    return sorted((path for path in many if today_too or _date(path) < today), key=lambda path: (_date(path), path))
+
+
+def _plan(partition: Partition) -> Compacted | None:
+    """What would become of a partition; ``None`` where there is nothing to merge."""
+    if partition.fault is None and not partition.mergeable:
+        return None
+    planned = merges(0, partition.groups, partition.parts) if partition.fault is None else {}
+    after = sum(len(planned.get(table, names)) for table, names in partition.parts.items())
+    return Compacted(partition.path, partition.files, partition.size_bytes, after, None, partition.fault)
+
+
+async def _compact(
+    partition: Partition, state: State, archive: Archive, clock: Clock, offline: bool
+) -> Compacted | None:
+    planned = _plan(partition)
+    if planned is None or planned.left_because is not None:
+        return planned
+    begun = await state.begin_compaction(partition.path, partition.groups, offline, clock.now())
+    try:
+        parts = await in_a_thread(archive.compactor.build, begun)
+    except StorageError:
+        with suppress(StorageError):  # gives the space back; where not even that can be done, the next command does it
+            await undo(begun, state, archive, clock)
+        raise
+    await finish(await state.note_built(begun, parts), state, archive, clock)
+    return replace(planned, bytes_after=sum(part.size_bytes for part in await state.parts(partition.path)))
+
+
+async def _looked_at(path: str, state: State, archive: Archive) -> Partition:
+    return await in_a_thread(archive.compactor.partition, path, await state.parts(path))
+
+
+def _date(path: str) -> str:
+    return path.rpartition("date=")[2]

@@ -1,0 +1,50 @@
+"""The archive's lock, and what stands open under it: whoever takes it first finishes or undoes what was stopped."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import ExitStack, asynccontextmanager
+from typing import ParamSpec, TypeVar
+
+from scraper.ports import Archive, Clock, Compaction, State
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+@asynccontextmanager
+async def locked(state: State, archive: Archive, clock: Clock) -> AsyncIterator[None]:
+    """Holds the archive's lock, with nothing open but a drain: that one is carried out again by `drain`.
+
+    Raises ArchiveError or StateError where something open cannot be finished now.
+    """
+    with ExitStack() as held:
+        await asyncio.to_thread(held.enter_context, archive.lock())
+        await in_a_thread(archive.compactor.sweep, clock.now())
+        if (compaction := await state.open_compaction()) is not None:
+            settle = undo if compaction.built is None else finish
+            await settle(compaction, state, archive, clock)
+        yield
+
+
+async def finish(compaction: Compaction, state: State, archive: Archive, clock: Clock) -> None:
+    """Exchanges the directories of a compaction that is built, as often as it takes."""
+    await in_a_thread(archive.compactor.exchange, compaction, clock.now())
+    await state.finish_compaction(compaction, clock.now())
+
+
+async def undo(compaction: Compaction, state: State, archive: Archive, clock: Clock) -> None:
+    """Removes what was built of a compaction of which nothing was exchanged."""
+    await in_a_thread(archive.compactor.discard, compaction)
+    await state.undo_compaction(compaction, clock.now())
+
+
+async def in_a_thread(work: Callable[P, T], *args: P.args, **named: P.kwargs) -> T:
+    """Cancelled, it still waits for the thread: the lock is not let go while files are being written."""
+    working = asyncio.ensure_future(asyncio.to_thread(work, *args, **named))
+    try:
+        return await asyncio.shield(working)
+    except asyncio.CancelledError:
+        await asyncio.wait({working})
+        raise

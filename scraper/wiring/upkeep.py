@@ -1,0 +1,41 @@
+"""The archive's life: compaction, rebuild, check."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from scraper.wiring.files import load_catalogue, load_tables
+from scraper.wiring.running import opened_state
+from scraper.wiring.settings import Settings, data_is_there
+
+if TYPE_CHECKING:
+    from scraper.io.archive import ParquetArchive
+    from scraper.io.state import SqlState
+    from scraper.runs.compact import Compacted
+
+
+async def compact_archive(
+    settings: Settings, *, today_too: bool, offline: bool, dry_run: bool
+) -> AsyncIterator[Compacted]:
+    """Each partition as it is done; see `runs.compact`."""
+    from scraper.runs.compact import compact
+
+    async with _archive_of(settings, None) as (state, archive):
+        clock = settings.clock
+        async for done in compact(state, archive, clock, today_too=today_too, offline=offline, dry_run=dry_run):
+            yield done
+
+
+@asynccontextmanager
+async def _archive_of(settings: Settings, configs: Path | None) -> AsyncIterator[tuple[SqlState, ParquetArchive]]:
+    """State and archive of a data directory that is there, with the tables and vendors of `configs`."""
+    from scraper.io.archive import ParquetArchive
+    from scraper.io.state import FILE_NAME
+
+    data_is_there(settings, FILE_NAME)
+    endpoints = {endpoint.full_name: endpoint for endpoint in load_catalogue(configs).endpoints}
+    async with opened_state(settings, None) as state:
+        yield state, ParquetArchive(settings.data_directory, load_tables(configs), endpoints)
