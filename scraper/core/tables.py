@@ -106,8 +106,13 @@ def table_select(name: str, text: str) -> TableSelect:
         sql=text,
         hash=_digest(bare_sql(text)),
         description=" ".join(line.strip().lstrip("-").strip() for line in lines).strip(),
-        columns={column: meaning.strip() for column, meaning in _MEANING.findall(text)},
+        columns=column_meanings(text),
     )
+
+
+def column_meanings(text: str) -> dict[str, str]:
+    """Column → meaning, of every ``AS name, -- meaning`` in a text of SQL."""
+    return {column: meaning.strip() for column, meaning in _MEANING.findall(text)}
 
 
 def bare_sql(text: str) -> str:

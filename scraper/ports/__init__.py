@@ -1,15 +1,7 @@
 """What the use cases need of the world. `io` implements these; `wiring` chooses."""
 
-from scraper.ports.archive import (
-    Archive,
-    Compaction,
-    Compactor,
-    Part,
-    Partition,
-    SpooledPage,
-    Written,
-    drain_order,
-)
+from scraper.ports.accounts import AccountRow, RunAccount
+from scraper.ports.archive import Archive, Compaction, Compactor, Part, Partition, SpooledPage, Written, drain_order
 from scraper.ports.state import (
     AccountBalance,
     AccountClosed,
@@ -29,6 +21,7 @@ from scraper.ports.world import Books, Clock, Listener, Pacer, Transport
 __all__ = [
     "AccountBalance",
     "AccountClosed",
+    "AccountRow",
     "Archive",
     "Books",
     "Clock",
@@ -42,6 +35,7 @@ __all__ = [
     "Part",
     "Partition",
     "Reserved",
+    "RunAccount",
     "RunRecord",
     "RunTotals",
     "Settlement",

@@ -20,6 +20,7 @@ from scraper.core.reconciliation import UnknownAttempt
 from scraper.core.requests import Request, Walk
 from scraper.core.subscriptions import Subscription
 from scraper.core.units import Credits
+from scraper.ports.accounts import RunAccount
 from scraper.ports.archive import Compaction, Part, SpooledPage, Written
 
 
@@ -292,6 +293,19 @@ class State(Protocol):
 
     async def note_rebuilt(self, table: str, select_hash: str, parts: Sequence[Part]) -> None:
         """Every part of the table is now made with this SELECT; these have been made anew."""
+
+    async def unaccounted_runs(self) -> Sequence[str]:
+        """Runs whose coverage and ledger the archive does not hold as they are, oldest first.
+
+        Without those whose pages still wait in the spool: of a walk whose rows are not in the archive, it must not say
+        that it is complete.
+        """
+
+    async def run_account(self, run_id: str) -> RunAccount:
+        """A run's coverage and ledger."""
+
+    async def note_account(self, account: RunAccount, parts: Sequence[Part]) -> None:
+        """These files of the archive hold it. It is done with unless it has changed since, or the run is still open."""
 
     async def close(self) -> None:
         """Lets go of the database."""

@@ -10,6 +10,7 @@ from scraper.core.errors import StorageError
 from scraper.core.events import RunEnded, RunResult
 from scraper.core.jobs import Job
 from scraper.core.units import Credits
+from scraper.runs.accounting import account
 from scraper.runs.compact import compact_after_run
 from scraper.runs.crawl import Crawl
 from scraper.runs.drifting import drift_warnings
@@ -57,5 +58,6 @@ async def execute(
         await state.end_run(run.run_id, result.status, clock.now(), elapsed_s, result.next_at, result.message)
         record = await state.last_run(job.name)
         result = replace(result, elapsed_s=elapsed_s if record is None else record.elapsed_s)
+        result = replace(result, warnings=(*result.warnings, *await account(state, world.archive)))
     world.listener.hear(RunEnded(result))
     return result

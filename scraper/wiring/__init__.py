@@ -1,8 +1,8 @@
 """Settings → objects behind the ports: the only place that chooses."""
 
 from scraper.wiring.access import access_of, key_warning
-from scraper.wiring.files import load_catalogue, load_job, load_tables
-from scraper.wiring.looking import drift_of, queried, status_of, table_columns, table_list
+from scraper.wiring.files import load_catalogue, load_job, load_tables, load_views
+from scraper.wiring.looking import connected, drift_of, queried, status_of, table_columns, table_list
 from scraper.wiring.planning import plan_job
 from scraper.wiring.reconciling import reconcile_job
 from scraper.wiring.running import RunOrder, opened_state, probe_job, run_job
@@ -21,12 +21,14 @@ __all__ = [
     "access_of",
     "begin_sandbox",
     "compact_archive",
+    "connected",
     "data_is_there",
     "drift_of",
     "key_warning",
     "load_catalogue",
     "load_job",
     "load_tables",
+    "load_views",
     "opened_state",
     "plan_job",
     "probe_job",

@@ -11,6 +11,7 @@ from scraper.core.units import Credits
 
 if TYPE_CHECKING:
     from scraper.core.tables import TableSelect
+    from scraper.core.views import View
 
 
 def load_catalogue(configs: Path | None) -> Catalogue:
@@ -33,3 +34,10 @@ def load_tables(configs: Path | None) -> tuple[TableSelect, ...]:
     from scraper.io.config_files import read_tables
 
     return read_tables(configs)
+
+
+def load_views(configs: Path | None) -> tuple[View, ...]:
+    """The views over those tables."""
+    from scraper.io.config_files import read_view_files
+
+    return read_view_files(configs)

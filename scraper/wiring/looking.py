@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING
 from scraper.core.errors import UsageError
 from scraper.core.jobs import nearest
 from scraper.ports import AccountBalance, DriftRecord, RunRecord, RunTotals, WalkRecord
-from scraper.wiring.files import load_catalogue, load_tables
+from scraper.wiring.files import load_catalogue, load_tables, load_views
 from scraper.wiring.running import opened_state
 from scraper.wiring.settings import Settings, data_is_there
 
 if TYPE_CHECKING:
+    import duckdb
     import pyarrow
 
 
@@ -52,24 +53,31 @@ async def drift_of(settings: Settings, configs: Path | None, *, settled: bool) -
 @contextmanager
 def queried(settings: Settings, configs: Path | None, sql: str) -> Iterator[pyarrow.RecordBatchReader]:
     """The rows of a read-only query over the archive; QueryError where it is refused."""
-    from scraper.io.query import open_archive, query
+    from scraper.io.query import answered, open_archive
 
     data_is_there(settings)
-    connection = open_archive(settings.data_directory, load_tables(configs))
-    try:
-        yield query(connection, sql)
-    finally:
-        connection.close()
+    tables, views = load_tables(configs), load_views(configs)
+    with answered(lambda: open_archive(settings.data_directory, tables, views), sql) as reader:
+        yield reader
+
+
+def connected(path: Path, configs: Path | None) -> duckdb.DuckDBPyConnection:
+    """A connection of the caller's own with every table and view; see `scraper.connect`."""
+    from scraper.io.query import open_unlocked
+
+    return open_unlocked(path, load_tables(configs), load_views(configs))
 
 
 def table_list(settings: Settings, configs: Path | None) -> list[dict[str, object]]:
-    """Every table with its rows, files, bytes and description."""
+    """Every table with its rows, files, bytes and description; behind them every view with what a row of it is."""
+    from scraper.core.accounting import ACCOUNT_DESCRIPTIONS
     from scraper.core.tables import PAGES_DESCRIPTION, PAGES_TABLE
     from scraper.io.query import table_facts
 
     data_is_there(settings)
-    descriptions = {table.name: table.description for table in load_tables(configs)} | {PAGES_TABLE: PAGES_DESCRIPTION}
-    return [
+    descriptions = {table.name: table.description for table in load_tables(configs)}
+    descriptions |= {PAGES_TABLE: PAGES_DESCRIPTION, **ACCOUNT_DESCRIPTIONS}
+    tables: list[dict[str, object]] = [
         {
             "table": facts.name,
             "rows": facts.rows,
@@ -79,24 +87,25 @@ def table_list(settings: Settings, configs: Path | None) -> list[dict[str, objec
         }
         for facts in table_facts(settings.data_directory, list(descriptions))
     ]
+    views: list[dict[str, object]] = [
+        {"table": f"{view.name}{view.arguments}", "one row is": view.description} for view in load_views(configs)
+    ]
+    return tables + views
 
 
 def table_columns(settings: Settings, configs: Path | None, name: str) -> list[dict[str, object]]:
-    """One table's columns: name, type, meaning. UsageError where there is no such table."""
-    from scraper.core.tables import PAGES_COLUMNS, PAGES_TABLE, PATH_COLUMNS
+    """The columns of a table, a view or a macro: name, type, meaning. UsageError where there is none of that name."""
+    from scraper.core.views import meanings
 
-    tables = {table.name: table for table in load_tables(configs)}
-    if name not in tables and name != PAGES_TABLE:
-        known = [*tables, PAGES_TABLE]
+    tables, views = load_tables(configs), load_views(configs)
+    known = meanings(tables, views)
+    if name not in known:
         raise UsageError(f"no table {name}{nearest(name, known)}; there are {', '.join(known)}")
-    of_pages = {column.name: column.meaning for column in (*PATH_COLUMNS, *PAGES_COLUMNS)}
-    with queried(settings, configs, f'DESCRIBE "{name}"') as reader:
+    arguments = next((view.arguments for view in views if view.name == name), "")
+    nothing = ", ".join("NULL" for _ in arguments.split(",")) if arguments else ""
+    relation = f"{name}({nothing})" if arguments else f'"{name}"'
+    with queried(settings, configs, f"DESCRIBE FROM {relation}") as reader:
         described = [(row["column_name"], row["column_type"]) for batch in reader for row in batch.to_pylist()]
     return [
-        {
-            "column": column,
-            "type": type_name,
-            "meaning": tables[name].meaning(column) if name in tables else of_pages.get(column, ""),
-        }
-        for column, type_name in described
+        {"column": column, "type": type_name, "meaning": known[name].get(column, "")} for column, type_name in described
     ]

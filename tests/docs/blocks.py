@@ -13,6 +13,7 @@ from typing import Any
 from scraper import wiring
 from scraper.cli.main import cli
 from scraper.cli.summaries import STATUS_WORDS
+from scraper.core.accounting import ACCOUNT_DESCRIPTIONS
 from scraper.core.catalogue import Catalogue, Charge, CursorPagination, Endpoint, PagePagination, Vendor
 from scraper.core.errors import ScraperError
 from scraper.core.events import Ending, RunResult, RunStatus
@@ -286,6 +287,7 @@ def tables() -> str:
     selects = wiring.load_tables(None)
     rows = [[f"`{select.name}`", select.description] for select in selects]
     rows.append([f"`{PAGES_TABLE}`", PAGES_DESCRIPTION])
+    rows += [[f"`{name}`", description] for name, description in ACCOUNT_DESCRIPTIONS.items()]
     common = table(["column", "type", "meaning"], [[f"`{c.name}`", c.type, c.meaning] for c in COMMON_COLUMNS])
     parts = [
         table(["table", "one row is"], rows),
@@ -298,6 +300,22 @@ def tables() -> str:
         shown = [[f"`{column}`", compact(type_), meaning] for column, type_, meaning in own]
         title = f"<code>{name}</code>: {len(own)} columns of its own"
         parts.append(folded(title, table(["column", "type", "meaning"], shown)))
+    for name in ACCOUNT_DESCRIPTIONS:
+        shown = [[f"`{column}`", type_, meaning] for column, type_, meaning in _columns(name)]
+        parts.append(folded(f"<code>{name}</code>", table(["column", "type", "meaning"], shown)))
+    return "\n\n".join(parts)
+
+
+def views() -> str:
+    """Every view: what a row of it is, and the columns that it does not have from a table."""
+    found = wiring.load_views(None)
+    parts = [table(["view", "one row is"], [[f"`{view.name}{view.arguments}`", view.description] for view in found])]
+    for view in found:
+        own = [column for column in _columns(view.name) if column[0] in view.columns]
+        if own:
+            shown = [[f"`{column}`", compact(type_), meaning] for column, type_, meaning in own]
+            title = f"<code>{view.name}</code>: {len(own)} columns of its own"
+            parts.append(folded(title, table(["column", "type", "meaning"], shown)))
     return "\n\n".join(parts)
 
 
@@ -370,5 +388,6 @@ BLOCKS = {
     "run json": run_json,
     "plan json": plan_json,
     "tables": tables,
+    "views": views,
 }
 """Name of a block → what it says."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import pytest
 
 from scraper.core.errors import ArchiveError, QueryError
 from scraper.core.tables import COMMON_COLUMNS
-from scraper.io.query import TableFacts, open_archive, query, table_facts
+from scraper.io.query import TableFacts, answered, open_archive, query, table_facts
 from tests.io.archive_fixtures import TABLES, board, hashtag, page
 from tests.io.test_archive import archive, files, rows, spool
 
@@ -276,3 +277,54 @@ def test_files_that_come_while_a_connection_is_open_are_seen(tmp_path: Path) -> 
     with open_archive(tmp_path, TABLES) as opened:
         archive(tmp_path).write(2, [page("crawlora.hashtags", board(hashtag(2)))])
         assert query(opened, "SELECT count(*) AS n FROM hashtags").read_all().to_pylist() == [{"n": 2}]
+
+
+# --- a compaction meanwhile -------------------------------------------------------------------------------------------
+
+
+def compacted(data: Path) -> None:
+    """What a compaction leaves of a partition: other files, the same rows."""
+    for part in (data / "archive/hashtags").rglob("part-*.parquet"):
+        part.replace(part.with_name(f"compact-{part.name}"))
+
+
+@pytest.fixture
+def compactable(tmp_path: Path) -> Path:
+    """Files enough that DuckDB opens some of them late."""
+    archive(tmp_path).write(0, [page("crawlora.hashtags", board(*map(hashtag, range(1_000))))])
+    part = next((tmp_path / "archive/hashtags").rglob("*.parquet"))
+    for number in range(1, 40):
+        shutil.copy(part, part.with_name(f"part-{number}-0.parquet"))
+    return tmp_path
+
+
+def test_a_query_that_met_a_file_that_went_away_is_asked_again(compactable: Path) -> None:
+    opened, compacted_in = 0, 0
+
+    def meanwhile(rank: int) -> int:
+        nonlocal compacted_in
+        if not compacted_in:
+            compacted_in = opened
+            compacted(compactable)
+        return rank
+
+    def opener() -> duckdb.DuckDBPyConnection:
+        nonlocal opened
+        opened += 1
+        connection = open_archive(compactable, TABLES)
+        connection.create_function("meanwhile", meanwhile, ["BIGINT"], "BIGINT")
+        return connection
+
+    with answered(opener, "SELECT count(meanwhile(rank)) AS n FROM hashtags") as reader:
+        assert reader.read_all().to_pylist() == [{"n": 40_000}]
+    assert (compacted_in, opened) == (1, 2)
+
+
+def test_an_answer_whose_rows_have_been_handed_out_is_not_restarted(compactable: Path) -> None:
+    opened = [open_archive(compactable, TABLES)]
+    wide = "SELECT hashtag_id, repeat('x', 5_000) AS filler FROM hashtags"
+    with answered(opened.pop, wide, held_bytes=0) as reader:
+        assert reader.read_next_batch().num_rows > 0
+        compacted(compactable)
+        with pytest.raises(QueryError, match=r"No such file.*ask again"):
+            reader.read_all()

@@ -146,7 +146,7 @@ class Bench:
         return await wiring.run_job(order, self.settings, heard or Heard(), begun)
 
     def rows(self, sql: str) -> list[tuple[Any, ...]]:
-        connection = open_archive(self.data, wiring.load_tables(None))
+        connection = open_archive(self.data, wiring.load_tables(None), wiring.load_views(None))
         try:
             return connection.execute(sql).fetchall()
         finally:

@@ -48,6 +48,7 @@ LEDGER_STEPS = (
     "finish_compaction",
     "undo_compaction",
     "end_run",
+    "note_account",
 )
 """Methods of the state that write."""
 

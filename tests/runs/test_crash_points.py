@@ -12,8 +12,12 @@ import pytest
 
 from scraper import wiring
 from scraper.core.events import RunStatus
+from scraper.io.archive import ParquetArchive
+from scraper.io.query import open_archive
+from scraper.io.state import SqlState
+from scraper.runs.accounting import account
 from tests.runs.harness import Bench, bench
-from tests.runs.mortal import LEDGER_STEPS, Instant, Life, committed, ledger, live, rows_of, stray_files
+from tests.runs.mortal import LEDGER_STEPS, TABLES, Instant, Life, committed, ledger, live, rows_of, stray_files
 
 NOON = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 """The sandbox's time: its links expire by the hour, and rows are compared."""
@@ -52,6 +56,23 @@ MANY = 7
 """Steps that come more often are sampled: the first two, the last two and each sixth."""
 AT_A_TIME = 4
 """Lives side by side, each in a directory of its own: most of a life waits for the disk."""
+
+
+ACCOUNTED = """
+    SELECT 'walk ' || walk_id, state, pages FROM walks
+    UNION ALL SELECT 'attempt ' || attempt_id, charge, credits FROM requests WHERE charge <> 'reserved' ORDER BY 1
+"""
+
+
+def accounts_of(data: Path) -> list[tuple[object, ...]]:
+    """The same from the archive alone."""
+    with open_archive(data, TABLES) as connection:
+        return connection.execute(
+            """
+            SELECT 'walk ' || walk_id, state, pages FROM coverage
+            UNION ALL SELECT 'attempt ' || attempt_id, charge, credits FROM requests ORDER BY 1
+            """
+        ).fetchall()
 
 
 @dataclass(slots=True)
@@ -93,7 +114,18 @@ async def stopped_and_gone_on(directory: Path, death: Instant, whole: Whole) -> 
             assert result.status is RunStatus.COMPLETE
             assert result.charged + result.presumed + result.unknown >= made.charged()
             assert len(ledger(made.data, "SELECT run_id FROM runs")) == 1
+        else:
+            await told(made)
         check(made, whole, len(in_flight))
+
+
+async def told(made: Bench) -> None:
+    """What the next run's end does for a run that died between its end and the archive's account of it."""
+    state = SqlState(made.data, made.clock.now, kind="real")
+    try:
+        assert await account(state, ParquetArchive(made.data, TABLES, {})) == ()
+    finally:
+        await state.close()
 
 
 def check(made: Bench, whole: Whole, in_flight: int) -> None:
@@ -103,6 +135,7 @@ def check(made: Bench, whole: Whole, in_flight: int) -> None:
     assert committed(made.data) >= made.charged() >= whole.charged
     assert sum(made.hits.values()) - len(made.hits) <= in_flight, "only what was in flight is bought again"
     assert stray_files(made.data) == []
+    assert accounts_of(made.data) == ledger(made.data, ACCOUNTED)
 
 
 def test_every_step_of_a_run_is_one_at_which_it_is_stopped_here(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from scraper import wiring
 from scraper.core.catalogue import Basis
 from scraper.core.events import RunStatus
 from scraper.core.planning import Plan
-from scraper.ports import SpooledPage, Written
+from scraper.ports import Compactor, Part, RunAccount, SpooledPage, Written
 from tests.runs.harness import Bench, bench
 from tests.runs.mortal import ledger
 
@@ -63,6 +63,13 @@ class Unkept:
 
     def rebuild(self, table: str) -> Written:
         raise AssertionError(table)
+
+    def write_account(self, account: RunAccount) -> tuple[Part, ...]:  # noqa: ARG002
+        return ()
+
+    @property
+    def compactor(self) -> Compactor:
+        raise AssertionError
 
 
 async def planned(made: Bench, job: Path) -> Plan:

@@ -27,9 +27,9 @@ from scraper.cli.options import (
 def tables(
     name: str | None, sandbox: bool, data: Path | None, configs: Path, format_name: str | None, output: Path | None
 ) -> None:
-    """List the archive's tables and columns.
+    """List the archive's tables, views and columns.
 
-    Rows, files and bytes of each; with a NAME, its columns and what they mean.
+    Rows, files and bytes of each table; with a NAME, its columns and what they mean.
     """
     from scraper import wiring
     from scraper.cli.output import Format, default_format, rows_of_objects, write_rows
@@ -37,4 +37,12 @@ def tables(
     settings = settings_of(data, sandbox=sandbox)
     found = wiring.table_list(settings, configs) if name is None else wiring.table_columns(settings, configs, name)
     with opened(output) as stream:
-        write_rows(rows_of_objects(found), Format(format_name or default_format(stream)), stream)
+        shown = Format(format_name or default_format(stream))
+        if name is not None or shown is not Format.TABLE:
+            write_rows(rows_of_objects(found), shown, stream)
+            return
+        tables = [row for row in found if "files" in row]
+        write_rows(rows_of_objects(tables), shown, stream)
+        stream.write("\n")
+        views = [{"view": row["table"], "one row is": row["one row is"]} for row in found if "files" not in row]
+        write_rows(rows_of_objects(views), shown, stream)

@@ -14,13 +14,14 @@ from scraper.core.catalogue import Endpoint
 from scraper.core.errors import UsageError
 from scraper.core.tables import PAGES_HASH, PAGES_TABLE, TableSelect
 from scraper.core.watching import Watch
+from scraper.io.archive.accounting import write_account
 from scraper.io.archive.compacting import PartitionCompactor
 from scraper.io.archive.explaining import explained
 from scraper.io.archive.files import Disk, make_directories, remove_files, stored_hash
 from scraper.io.archive.reading import ReadPage, batches, read, stored_endpoints, stored_pages
 from scraper.io.archive.selecting import Selects, note_failures, note_without_key, pages_table
 from scraper.io.archive.staging import Staging
-from scraper.ports import Part, SpooledPage, Written
+from scraper.ports import Part, RunAccount, SpooledPage, Written
 
 
 class ParquetArchive:
@@ -94,6 +95,12 @@ class ParquetArchive:
             stale = set(self._parts(table)) - {self._derived(table, source) for source in sources}
             remove_files(self._disk, stale)
         return Written(tuple(parts), tally.unreadable, tally.rows_without_key)
+
+    def write_account(self, account: RunAccount) -> tuple[Part, ...]:
+        """See `Archive.write_account`."""
+        what = f"coverage and ledger of {account.run_id} cannot be archived"
+        with explained(what, safe="They are kept in the state database, and every page is in its place."):
+            return write_account(self._disk, self._data, account)
 
     def _rebuild_part(self, table: str, source: Path, selects: Selects, tally: _Tally) -> tuple[Part, ...]:
         feeding = frozenset(name for name, endpoint in self._endpoints.items() if endpoint.table == table)

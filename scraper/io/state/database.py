@@ -23,8 +23,8 @@ from scraper.core.pagination import PageFacts, Progress
 from scraper.core.reconciliation import UnknownAttempt
 from scraper.core.requests import Request, Walk
 from scraper.core.units import Credits
+from scraper.io.state import accounting, ledger, reconciling, records
 from scraper.io.state import drift as drifting
-from scraper.io.state import ledger, reconciling, records
 from scraper.io.state import parts as archive_parts
 from scraper.io.state.headroom import Headroom
 from scraper.io.state.history import SqlHistory
@@ -40,6 +40,7 @@ from scraper.ports import (
     DriftRecord,
     Part,
     Reserved,
+    RunAccount,
     RunRecord,
     RunTotals,
     Settlement,
@@ -120,6 +121,7 @@ class SqlState:
             ledger.expire(connection, run_id, self._now())
             opened = update(runs).where(runs.c.run_id == run_id)
             connection.execute(opened.values(status=RunStatus.OPEN.value, budget=budget, ended_at=None, message=""))
+            ledger.account_changed(connection, run_id)
 
         await self._writer.do(work)
 
@@ -140,6 +142,7 @@ class SqlState:
             connection.execute(ended.values(elapsed_s=runs.c.elapsed_s + elapsed_s, **values))
             if status.closes:
                 records.close_walks(connection, run_id)
+            ledger.account_changed(connection, run_id)
 
         await self._writer.do(work)
 
@@ -318,6 +321,18 @@ class SqlState:
             archive_parts.note(connection, made_anew)
 
         await self._writer.do(work)
+
+    async def unaccounted_runs(self) -> Sequence[str]:
+        """Runs whose coverage and ledger the archive does not hold as they are, oldest first."""
+        return await self._writer.do(accounting.unaccounted_runs)
+
+    async def run_account(self, run_id: str) -> RunAccount:
+        """A run's coverage and ledger."""
+        return await self._writer.do(lambda connection: accounting.run_account(connection, run_id))
+
+    async def note_account(self, account: RunAccount, parts: Sequence[Part]) -> None:
+        """These files of the archive hold it. It is done with unless it has changed since, or the run is still open."""
+        await self._writer.do(lambda connection: accounting.note_account(connection, account, parts))
 
     async def close(self) -> None:
         """Lets go of the database."""

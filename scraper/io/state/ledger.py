@@ -316,7 +316,14 @@ def expire(connection: Connection, run_id: str, now: datetime) -> int:
             )
         )
         move_credits(connection, row, RESERVED, row.reserved, Charge.UNKNOWN, row.reserved)
+    if stale:
+        account_changed(connection, run_id)
     return len(stale)
+
+
+def account_changed(connection: Connection, run_id: str) -> None:
+    """What the archive was told of the run is no longer all of it."""
+    connection.execute(update(runs).where(runs.c.run_id == run_id).values(accounted=False))
 
 
 def reserving_runs(connection: Connection) -> list[tuple[str, str]]:

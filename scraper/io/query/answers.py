@@ -4,32 +4,26 @@ Read-only has to hold against the query's own text. What was tried on DuckDB 2.0
 SELECT and writes wherever reading is allowed; `query('…')` runs SQL that stands in a text; `EXPLAIN ANALYZE` runs what
 it explains. So a query passes three gates: one statement of type SELECT, a syntax tree of nothing but SELECTs and
 without the functions that run text or change settings, and a connection that is locked down to the archive's directory.
+
+A compaction exchanges a partition's directory in one step. A query that had listed the old files may then meet one that
+is gone. It is asked again, from the opening of the archive on, as long as none of its rows has been handed out.
 """
 
 from __future__ import annotations
 
 import json
-import os
 import re
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing, contextmanager
+from itertools import chain
 from typing import Final
 
 import duckdb
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from scraper.core.errors import ArchiveError, QueryError
-from scraper.core.tables import (
-    PAGES_COLUMNS,
-    PAGES_TABLE,
-    PATH_COLUMNS,
-    TableSelect,
-    bare_sql,
-    empty_relation,
-    over_no_pages,
-)
+from scraper.core.tables import bare_sql
+from scraper.io.query.relations import shortened
 
 _SELECT_NODES: Final = frozenset({"SELECT_NODE", "SET_OPERATION_NODE", "RECURSIVE_CTE_NODE", "CTE_NODE"})
 """Nodes of DuckDB's serialised syntax tree that only read; others end in _NODE as well (COPY_QUERY_NODE, DELETE_…)."""
@@ -58,45 +52,58 @@ _REFUSED_FUNCTIONS: Final = frozenset(
 _EXPLAIN: Final = re.compile(r"EXPLAIN (?:ANALYZE |\( ?(?:FORMAT|ANALYZE)\b[^()]*\) ?)?", re.IGNORECASE)
 _READ_ONLY: Final = "only one SELECT is answered: the archive is read-only here"
 _BATCH_ROWS: Final = 10_000
-_MESSAGE_LENGTH: Final = 600
+_ATTEMPTS: Final = 5
+
+HELD_BYTES: Final = 32 * 2**20
+"""Rows of an answer that are held back before the first is handed out: as long as all are here, it can be restarted."""
 
 
-@dataclass(frozen=True, slots=True)
-class TableFacts:
-    """How much of a table there is."""
+@contextmanager
+def answered(
+    opened: Callable[[], duckdb.DuckDBPyConnection], sql: str, held_bytes: int = HELD_BYTES
+) -> Iterator[pa.RecordBatchReader]:
+    """The rows of a query over an archive that others may compact meanwhile: asked again where a file has gone.
 
-    name: str
-    rows: int
-    files: int
-    size_bytes: int
-
-
-def open_archive(data: Path, tables: Sequence[TableSelect]) -> duckdb.DuckDBPyConnection:
-    """A connection with a view for each table, `pages` included, that can read the archive and nothing else.
-
-    A table without files is an empty view of the same columns. Files that appear in an empty table later are not seen.
+    An answer of more than `held_bytes` is handed out while it is read. What goes wrong from there on cannot be undone:
+    the reader raises QueryError.
     """
-    root = (data / "archive").resolve()
-    connection = duckdb.connect(
-        config={
-            "autoinstall_known_extensions": "false",
-            "autoload_known_extensions": "false",
-            "python_enable_replacements": "false",
-            "temp_directory": str(data.resolve() / "tmp" / f"sql-{os.getpid()}"),
-        }
-    )
-    try:
-        empty = {PAGES_TABLE: empty_relation(PAGES_COLUMNS)} | {table.name: over_no_pages(table) for table in tables}
-        for name, sql in empty.items():
-            connection.execute(f'CREATE VIEW "{name}" AS {_view(root, name, sql)}')
-        # Checked against the pattern of a view as well as against the files that it finds.
-        connection.execute(f"SET allowed_directories = [{_quoted(root)}, {_quoted(_pattern(root))}]")
-        for setting in ("enable_external_access = false", "lock_configuration = true"):
-            connection.execute(f"SET {setting}")
-    except duckdb.Error as fault:
-        connection.close()
-        raise ArchiveError(_damaged(data, fault)) from fault
-    return connection
+    connection, reader, held = _begun(opened, sql, held_bytes)
+    with closing(connection):
+        yield pa.RecordBatchReader.from_batches(reader.schema, chain(held, reader))
+
+
+def _begun(
+    opened: Callable[[], duckdb.DuckDBPyConnection], sql: str, held_bytes: int
+) -> tuple[duckdb.DuckDBPyConnection, pa.RecordBatchReader, list[pa.RecordBatch]]:
+    for attempt in range(1, _ATTEMPTS + 1):
+        with ExitStack() as stack:
+            try:
+                connection = stack.enter_context(closing(opened()))
+                reader = query(connection, sql)
+                held = _held(reader, held_bytes)
+            except (ArchiveError, QueryError) as fault:
+                if attempt == _ATTEMPTS or not _is_gone(fault.__cause__):
+                    raise
+            else:
+                stack.pop_all()
+                return connection, reader, held
+    raise AssertionError("the last attempt returns or raises")
+
+
+def _held(reader: pa.RecordBatchReader, most_bytes: int) -> list[pa.RecordBatch]:
+    held: list[pa.RecordBatch] = []
+    size_bytes = 0
+    for batch in reader:
+        held.append(batch)
+        size_bytes += batch.nbytes
+        if size_bytes >= most_bytes:
+            break
+    return held
+
+
+def _is_gone(fault: BaseException | None) -> bool:
+    """Whether DuckDB met a file that is no longer where it was listed. By Arrow it comes as a fault of Arrow's."""
+    return "No such file" in str(fault)
 
 
 def query(connection: duckdb.DuckDBPyConnection, sql: str) -> pa.RecordBatchReader:
@@ -108,13 +115,8 @@ def query(connection: duckdb.DuckDBPyConnection, sql: str) -> pa.RecordBatchRead
         statement = _only_reading(connection, sql)
         reader = _relation(connection, statement).to_arrow_reader(_BATCH_ROWS)
     except duckdb.Error as fault:
-        raise QueryError(_shortened(fault)) from fault
+        raise _refusal(fault) from fault
     return pa.RecordBatchReader.from_batches(reader.schema, _batches(reader))
-
-
-def table_facts(data: Path, tables: Sequence[str]) -> tuple[TableFacts, ...]:
-    """Rows, files and bytes of tables, from the footers of their files."""
-    return tuple(_facts(name, sorted((data / "archive" / name).glob("vendor=*/date=*/*.parquet"))) for name in tables)
 
 
 def _relation(connection: duckdb.DuckDBPyConnection, statement: str) -> duckdb.DuckDBPyRelation:
@@ -124,24 +126,6 @@ def _relation(connection: duckdb.DuckDBPyConnection, statement: str) -> duckdb.D
     except duckdb.Error:
         connection.execute(statement)
         raise
-
-
-def _view(root: Path, name: str, empty: str) -> str:
-    path_columns = ", ".join(column.name for column in PATH_COLUMNS)
-    if any((root / name).glob("vendor=*/date=*/*.parquet")):
-        types = ", ".join(f"'{column.name}': {column.type}" for column in PATH_COLUMNS)
-        files = _quoted(f"{_pattern(root / name)}/vendor=*/date=*/*.parquet")
-        return (
-            f"SELECT {path_columns}, * EXCLUDE ({path_columns}) "  # noqa: S608 - of declared names and a quoted path
-            f"FROM read_parquet({files}, hive_partitioning = true, hive_types = {{{types}}})"
-        )
-    nulls = ", ".join(f"NULL::{column.type} AS {column.name}" for column in PATH_COLUMNS)
-    return f"SELECT {nulls}, * FROM ({empty})"  # noqa: S608 - as above
-
-
-def _pattern(directory: Path) -> str:
-    """The directory as a glob pattern: wildcard characters of its own name are text."""
-    return re.sub(r"([*?\[])", r"[\1]", str(directory))
 
 
 def _only_reading(connection: duckdb.DuckDBPyConnection, sql: str) -> str:
@@ -189,28 +173,9 @@ def _batches(reader: pa.RecordBatchReader) -> Iterator[pa.RecordBatch]:
     try:
         yield from reader
     except (duckdb.Error, pa.ArrowException, OSError) as fault:
-        raise QueryError(_shortened(fault)) from fault
+        raise _refusal(fault) from fault
 
 
-def _facts(name: str, files: Sequence[Path]) -> TableFacts:
-    try:
-        rows = sum(pq.read_metadata(file).num_rows for file in files)
-        return TableFacts(name, rows, len(files), sum(file.stat().st_size for file in files))
-    except (OSError, pa.ArrowInvalid) as fault:
-        raise ArchiveError(_damaged(files[0].parent, fault)) from fault
-
-
-def _damaged(place: Path, fault: Exception) -> str:
-    advice = "Nothing was changed; restore the file that it names from a backup."
-    return f"{place} cannot be read: {_shortened(fault)}. {advice}"
-
-
-def _shortened(fault: Exception) -> str:
-    """DuckDB's message on one line: what is wrong, what it may have meant, the line of the query; no caret."""
-    lines = (line.strip() for line in str(fault).splitlines())
-    text = " ".join(line for line in lines if line and set(line) != {"^"})
-    return text if len(text) <= _MESSAGE_LENGTH else f"{text[:_MESSAGE_LENGTH]}…"
-
-
-def _quoted(text: Path | str) -> str:
-    return "'" + str(text).replace("'", "''") + "'"
+def _refusal(fault: Exception) -> QueryError:
+    gone = " It went away while the query ran, as in a compaction: ask again." if _is_gone(fault) else ""
+    return QueryError(f"{shortened(fault)}{gone}")

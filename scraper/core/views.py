@@ -1,0 +1,70 @@
+"""Views over the archive's tables, as their SQL file declares them.
+
+The file holds ``CREATE VIEW name AS …;`` and ``CREATE MACRO name(…) AS TABLE …;``. The comment lines right above a
+statement are its description; ``… AS name, -- meaning`` at the end of a line is the meaning of column ``name``, and a
+column without one means what it means in the first relation that the statement reads.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from scraper.core.accounting import ACCOUNT_COLUMNS, account_meanings
+from scraper.core.tables import (
+    COMMON_MEANINGS,
+    PAGES_COLUMNS,
+    PAGES_TABLE,
+    PATH_COLUMNS,
+    TableSelect,
+    bare_sql,
+    column_meanings,
+)
+
+_STATEMENT = re.compile(r"((?:--[^\n]*\n)*)\s*(CREATE (VIEW|MACRO) (\w+)(\([^)]*\))?.*?);[ \t]*(?=\n|\Z)", re.DOTALL)
+
+_READ = re.compile(r"\b(?:FROM|JOIN)\s+(\w+)\b")
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """A view, or a macro that is asked like one."""
+
+    name: str
+    arguments: str
+    """``(ts)`` of a macro; empty for a view."""
+    sql: str
+    """Its whole CREATE statement, without comments."""
+    description: str
+    columns: Mapping[str, str]
+    """Column → meaning, where the file says one."""
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """The relations that its statement reads, in the order in which it names them."""
+        return tuple(_READ.findall(self.sql))
+
+
+def read_views(text: str) -> tuple[View, ...]:
+    """The views of a file, in its order: later ones may read earlier ones. ValueError for a text that holds more."""
+    views = []
+    for head, statement, _, name, arguments in _STATEMENT.findall(text):
+        description = " ".join(line.lstrip("-").strip() for line in head.splitlines())
+        views.append(View(name, arguments, bare_sql(statement), description, column_meanings(statement)))
+    if left := bare_sql(_STATEMENT.sub("", text)):
+        raise ValueError(f"only CREATE VIEW … ; and CREATE MACRO … AS TABLE … ; may stand here, and not: {left[:80]}")
+    return tuple(views)
+
+
+def meanings(tables: Sequence[TableSelect], views: Sequence[View]) -> Mapping[str, Mapping[str, str]]:
+    """Every relation of an archive, tables first → its columns' meanings, by column."""
+    known: dict[str, Mapping[str, str]] = {table.name: {**COMMON_MEANINGS, **table.columns} for table in tables}
+    known[PAGES_TABLE] = {column.name: column.meaning for column in (*PATH_COLUMNS, *PAGES_COLUMNS)}
+    known |= {name: account_meanings(name) for name in ACCOUNT_COLUMNS}
+    for view in views:
+        inherited: dict[str, str] = {}
+        for relation in view.reads:
+            inherited = {**known.get(relation, {}), **inherited}
+        known[view.name] = {**inherited, **view.columns}
+    return known

@@ -1,0 +1,184 @@
+"""What a query sees of an archive: a view for each table over its files, and the views that are made of those.
+
+An archive is a directory of tables. It may have been copied without the state database and without the SQL files of
+whoever made it: a table that no SQL file describes is a view of what its files hold.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, TypeAlias
+
+import duckdb
+
+from scraper.core.accounting import ACCOUNT_COLUMNS
+from scraper.core.errors import ArchiveError, ConfigurationError, Fault, UsageError
+from scraper.core.tables import (
+    PAGES_COLUMNS,
+    PAGES_TABLE,
+    PATH_COLUMNS,
+    TableSelect,
+    bare_sql,
+    empty_relation,
+    over_no_pages,
+)
+from scraper.core.views import View
+
+PARTS: Final = "vendor=*/date=*/*.parquet"
+"""Where a table's files lie in its directory."""
+
+UTC: Final = "SET TimeZone = 'UTC'"
+"""Instants are TIMESTAMP in UTC: compared with now(), a session must stand there too."""
+
+_MESSAGE_LENGTH: Final = 600
+
+Files: TypeAlias = Callable[[str], str]
+"""Table → SQL expression for the glob of its files."""
+
+
+@dataclass(frozen=True, slots=True)
+class Described:
+    """What the SQL files say: tables made from pages, and views over tables."""
+
+    tables: Sequence[TableSelect]
+    views: Sequence[View] = ()
+
+
+def archive_root(data: Path) -> Path:
+    """The directory of tables: `archive` in a data directory, or that directory itself where it was copied alone."""
+    inside = data / "archive"
+    if not inside.is_dir() and any(data.glob("*/vendor=*")):
+        return data.resolve()
+    return inside.resolve()
+
+
+def open_archive(data: Path, tables: Sequence[TableSelect], views: Sequence[View] = ()) -> duckdb.DuckDBPyConnection:
+    """A connection with a view for each table and each view of the files, that can read the archive and nothing else.
+
+    A table without files is an empty view of the same columns. Files that appear in an empty table later are not seen.
+    """
+    root = archive_root(data)
+    spill = {"temp_directory": str(data.resolve() / "tmp" / f"sql-{os.getpid()}")}
+    connection = duckdb.connect(
+        config={
+            "autoinstall_known_extensions": "false",
+            "autoload_known_extensions": "false",
+            "python_enable_replacements": "false",
+            **spill,
+        }
+    )
+    try:
+        create_relations(connection, root, Described(tables, views))
+        for statement in lock_statements(root):
+            connection.execute(statement)
+    except duckdb.Error as fault:
+        connection.close()
+        raise ArchiveError(damaged(data, fault)) from fault
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def open_unlocked(data: Path, tables: Sequence[TableSelect], views: Sequence[View]) -> duckdb.DuckDBPyConnection:
+    """The same relations in a connection of the caller's own: it may make tables beside them, and read other files.
+
+    Raises UsageError where there is no such directory: a mistyped one is told of.
+    """
+    if not data.is_dir():
+        raise UsageError(f"there is no archive in {data}: name the data directory, or a copy of its archive.")
+    connection = duckdb.connect()
+    try:
+        create_relations(connection, archive_root(data), Described(tables, views))
+    except duckdb.Error as fault:
+        connection.close()
+        raise ArchiveError(damaged(data, fault)) from fault
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def create_relations(connection: duckdb.DuckDBPyConnection, root: Path, described: Described) -> None:
+    """Makes every view in the connection. ConfigurationError names a view of the user's own that cannot be made."""
+    connection.execute(UTC)
+    for statement in table_statements(root, described.tables, lambda name: quoted(f"{pattern(root / name)}/{PARTS}")):
+        connection.execute(statement)
+    for view in described.views:
+        try:
+            connection.execute(view.sql)
+        except (duckdb.IOException, duckdb.InvalidInputException):
+            raise  # of the files, not of the view
+        except duckdb.Error as fault:
+            raise ConfigurationError([Fault(f"view {view.name}", f"cannot be made: {shortened(fault)}")]) from fault
+
+
+def lock_statements(root: Path) -> tuple[str, ...]:
+    """What shuts a connection in with the archive: nothing else is read, nothing is written, nothing is unlocked."""
+    # Checked against the pattern of a view as well as against the files that it finds.
+    return (
+        f"SET allowed_directories = [{quoted(root)}, {quoted(pattern(root))}]",
+        "SET enable_external_access = false",
+        "SET lock_configuration = true",
+    )
+
+
+def table_statements(root: Path, tables: Sequence[TableSelect], files: Files) -> Iterator[str]:
+    """A CREATE VIEW for each table: those that are declared, and those that only their files tell of."""
+    declared = {PAGES_TABLE: empty_relation(PAGES_COLUMNS)}
+    declared |= {table.name: over_no_pages(table) for table in tables}
+    declared |= {name: empty_relation(columns) for name, columns in ACCOUNT_COLUMNS.items()}
+    for name in [*declared, *sorted(_others(root, declared))]:
+        has_files = any((root / name).glob(PARTS))
+        select = _over_files(files(name)) if has_files else _over_nothing(declared[name])
+        yield f"CREATE VIEW {identifier(name)} AS {select}"
+
+
+def _others(root: Path, declared: dict[str, str]) -> set[str]:
+    return {part.parents[2].name for part in root.glob(f"*/{PARTS}")} - declared.keys() if root.is_dir() else set()
+
+
+def _over_files(files: str) -> str:
+    path_columns = ", ".join(column.name for column in PATH_COLUMNS)
+    types = ", ".join(f"'{column.name}': {column.type}" for column in PATH_COLUMNS)
+    return (
+        f"SELECT {path_columns}, * EXCLUDE ({path_columns}) "  # noqa: S608 - of declared names and a quoted path
+        f"FROM read_parquet({files}, hive_partitioning = true, hive_types = {{{types}}})"
+    )
+
+
+def _over_nothing(empty: str) -> str:
+    nulls = ", ".join(f"NULL::{column.type} AS {column.name}" for column in PATH_COLUMNS)
+    return f"SELECT {nulls}, * FROM ({bare_sql(empty)})"  # noqa: S608 - as above
+
+
+def pattern(directory: Path) -> str:
+    """The directory as a glob pattern: wildcard characters of its own name are text."""
+    return re.sub(r"([*?\[])", r"[\1]", str(directory))
+
+
+def quoted(text: Path | str) -> str:
+    """Text as SQL has it."""
+    return "'" + str(text).replace("'", "''") + "'"
+
+
+def identifier(name: str) -> str:
+    """A name as SQL has it, whatever it is made of."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def damaged(place: Path, fault: Exception) -> str:
+    """A file that cannot be read, as a sentence."""
+    advice = "Nothing was changed; restore the file that it names from a backup."
+    return f"{place} cannot be read: {shortened(fault)}. {advice}"
+
+
+def shortened(fault: Exception) -> str:
+    """DuckDB's message on one line: what is wrong, what it may have meant, the line of the query; no caret."""
+    lines = (line.strip() for line in str(fault).splitlines())
+    text = " ".join(line for line in lines if line and set(line) != {"^"})
+    return text if len(text) <= _MESSAGE_LENGTH else f"{text[:_MESSAGE_LENGTH]}…"

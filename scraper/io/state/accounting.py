@@ -1,0 +1,82 @@
+"""A run's coverage and ledger, read for the archive."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+
+from sqlalchemy import Connection, and_, exists, func, not_, select, update
+
+from scraper.core.accounting import COVERAGE_COLUMNS, COVERAGE_TABLE, REQUESTS_COLUMNS, REQUESTS_TABLE
+from scraper.core.events import RunStatus
+from scraper.io.state.ledger import RESERVED
+from scraper.io.state.records import note_parts
+from scraper.io.state.schema import pages, requests, runs, walks
+from scraper.ports import AccountRow, Part, RunAccount
+
+
+def unaccounted_runs(connection: Connection) -> list[str]:
+    """Runs that have changed since the archive was told of them, but for those whose pages are still in the spool."""
+    waiting = exists().where(pages.c.run_id == runs.c.run_id, pages.c.stored.is_(False))
+    query = select(runs.c.run_id).where(runs.c.accounted.is_(False), not_(waiting))
+    return list(connection.execute(query.order_by(runs.c.started_at, runs.c.run_id)).scalars())
+
+
+def run_account(connection: Connection, run_id: str) -> RunAccount:
+    """What the run has come to."""
+    run = connection.execute(select(runs).where(runs.c.run_id == run_id)).one()
+    rows = {COVERAGE_TABLE: _coverage(connection, run_id), REQUESTS_TABLE: _requests(connection, run_id)}
+    return RunAccount(run_id, run.started_at, rows)
+
+
+def note_account(connection: Connection, account: RunAccount, written: Sequence[Part]) -> None:
+    """The archive holds what it was given; whether that is still what the run has come to is looked up here."""
+    note_parts(connection, written)
+    here = and_(runs.c.run_id == account.run_id, runs.c.status != RunStatus.OPEN.value)
+    if run_account(connection, account.run_id) == account:
+        connection.execute(update(runs).where(here).values(accounted=True))
+
+
+def _coverage(connection: Connection, run_id: str) -> list[AccountRow]:
+    bought = walks.alias("bought")
+    reused = and_(bought.c.run_id == walks.c.reused_from, bought.c.walk_id == walks.c.walk_id)
+    snapshot_at = func.coalesce(walks.c.snapshot_at, bought.c.snapshot_at, type_=walks.c.snapshot_at.type)
+    own = [walks.c[name] for name in (column.name for column in COVERAGE_COLUMNS) if name in walks.c]
+    query = (
+        select(
+            *(column for column in own if column is not walks.c.snapshot_at),
+            walks.c.params.label("parameters"),
+            snapshot_at.label("snapshot_at"),
+            runs.c.job,
+            runs.c.status.label("run_status"),
+            runs.c.budget.label("run_budget"),
+            runs.c.started_at.label("run_started_at"),
+            runs.c.ended_at.label("run_ended_at"),
+        )
+        .select_from(walks)
+        .join(runs, runs.c.run_id == walks.c.run_id)
+        .outerjoin(bought, reused)
+        .where(walks.c.run_id == run_id)
+        .order_by(walks.c.endpoint, walks.c.country, walks.c.period_days, walks.c.walk_id)
+    )
+    return [dict(row) for row in connection.execute(query).mappings()]
+
+
+def _requests(connection: Connection, run_id: str) -> list[AccountRow]:
+    """Whatever is settled: what is only reserved may yet cost nothing."""
+    query = (
+        select(
+            *(requests.c[column.name] for column in REQUESTS_COLUMNS if column.name in requests.c),
+            requests.c.params.label("parameters"),
+            runs.c.job,
+            walks.c.country,
+            walks.c.period_days,
+        )
+        .select_from(requests)
+        .join(runs, runs.c.run_id == requests.c.run_id)
+        .join(walks, and_(walks.c.run_id == requests.c.run_id, walks.c.walk_id == requests.c.walk_id))
+        .where(requests.c.run_id == run_id, requests.c.charge != RESERVED)
+        .order_by(requests.c.endpoint, requests.c.attempt_id)
+    )
+    found = connection.execute(query).mappings()
+    return [{**row, "day": date.fromisoformat(row["day"])} for row in found]

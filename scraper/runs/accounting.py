@@ -1,0 +1,30 @@
+"""Coverage and ledger of each run that has changed, as files of the archive beside its rows."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+from scraper.core.errors import StorageError
+from scraper.ports import Archive, Part, RunAccount, State
+
+
+async def account(state: State, archive: Archive) -> tuple[str, ...]:
+    """Writes the coverage and the ledger of every run that the archive does not hold as it is.
+
+    A run is not failed by this: its pages are bought and in their tables. What could not be written is told as a
+    warning, and written at the end of the next run, whichever that is.
+    """
+    try:
+        for run_id in await state.unaccounted_runs():
+            found = await state.run_account(run_id)
+            await state.note_account(found, await asyncio.to_thread(_written, archive, found))
+    except StorageError as failure:
+        return (f"{failure} The next run writes them.",)
+    return ()
+
+
+def _written(archive: Archive, found: RunAccount) -> Sequence[Part]:
+    """In one thread, so that who cancels the wait does not let go of the lock."""
+    with archive.lock():
+        return archive.write_account(found)

@@ -1,0 +1,94 @@
+"""`scraper.connect`: an archive in a notebook."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import scraper
+from scraper.core.errors import ArchiveError, ConfigurationError, UsageError
+from tests.io.archive_fixtures import hashtag
+from tests.io.history import History, night
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data directory with one board; its state database is nowhere."""
+    history = History()
+    history.walk("night-1", night(1), [[hashtag(1), hashtag(2)]])
+    place = tmp_path_factory.mktemp("data") / "data"
+    history.write(place)
+    return place
+
+
+LATEST = "SELECT hashtag_name, rank FROM hashtags_latest ORDER BY rank"
+
+
+def test_rows_come_as_arrow_pandas_and_polars(data: Path) -> None:
+    with scraper.connect(data) as connection:
+        arrow = connection.sql(LATEST).to_arrow_table().to_pydict()
+        assert arrow == {"hashtag_name": ["tag1", "tag2"], "rank": [1, 2]}
+        assert connection.sql(LATEST).df().to_dict("list") == arrow
+        assert connection.sql(LATEST).pl().to_dict(as_series=False) == arrow
+
+
+def test_the_connection_is_the_callers_own(data: Path, tmp_path: Path) -> None:
+    (tmp_path / "mine.csv").write_text("hashtag_name,label\ntag2,kept\n")
+    with scraper.connect(data) as connection:
+        connection.execute("CREATE TABLE mine AS SELECT * FROM hashtags_latest")
+        connection.execute("DELETE FROM mine WHERE rank = 1")
+        joined = f"SELECT label FROM mine JOIN '{tmp_path / 'mine.csv'}' USING (hashtag_name)"
+        assert connection.execute(joined).fetchall() == [("kept",)]
+        assert connection.execute("SELECT count(*) FROM hashtags").fetchall() == [(2,)]
+
+
+def test_instants_compare_with_now_in_utc(data: Path) -> None:
+    with scraper.connect(data) as connection:
+        assert connection.execute("SELECT current_setting('TimeZone')").fetchall() == [("UTC",)]
+
+
+def test_a_copy_of_the_archive_alone_is_read_from_wherever_it_is(data: Path, tmp_path: Path) -> None:
+    shutil.copytree(data / "archive", tmp_path / "copied")
+    with contextlib.chdir(tmp_path), scraper.connect("copied") as connection, contextlib.chdir("/"):
+        assert connection.execute(LATEST).fetchall() == [("tag1", 1), ("tag2", 2)]
+
+
+def test_a_table_that_no_sql_file_describes_here_is_what_its_files_hold(data: Path, tmp_path: Path) -> None:
+    shutil.copytree(data / "archive", tmp_path / "archive")
+    shutil.copytree(data / "archive" / "hashtags", tmp_path / "archive" / 'odd "name"')
+    with scraper.connect(tmp_path) as connection:
+        assert connection.execute('SELECT count(*) FROM "odd ""name"""').fetchall() == [(2,)]
+
+
+def test_an_empty_data_directory_has_empty_tables_and_one_that_is_not_there_is_told_of(tmp_path: Path) -> None:
+    with scraper.connect(tmp_path) as connection:
+        assert connection.execute("SELECT count(*) FROM hashtag_trend").fetchall() == [(0,)]
+    with pytest.raises(UsageError, match=r"there is no archive in .*dta: name the data directory"):
+        scraper.connect(tmp_path / "dta")
+
+
+def test_a_damaged_file_and_a_view_that_cannot_be_made_are_named(data: Path, tmp_path: Path) -> None:
+    shutil.copytree(data / "archive", tmp_path / "archive")
+    for part in (tmp_path / "archive" / "coverage").rglob("*.parquet"):
+        part.write_bytes(b"no parquet at all")
+    with pytest.raises(ArchiveError, match="restore the file that it names from a backup"):
+        scraper.connect(tmp_path)
+    (tmp_path / "tables").mkdir()
+    (tmp_path / "tables" / "views.sql").write_text("CREATE VIEW mine AS SELECT rankk FROM hashtags;")
+    with pytest.raises(ConfigurationError, match="view mine"):
+        scraper.connect(data, configs=tmp_path)
+
+
+def test_importing_scraper_imports_nothing_heavy() -> None:
+    code = (
+        "import sys, scraper; print([n for n in ('duckdb', 'pyarrow', 'sqlalchemy', 'pydantic') if n in sys.modules])"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(Path(scraper.__file__).parents[1])}
+    found = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+    assert found.stdout == "[]\n"
