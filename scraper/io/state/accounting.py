@@ -10,7 +10,7 @@ from sqlalchemy import Connection, and_, exists, func, not_, select, update
 from scraper.core.accounting import COVERAGE_COLUMNS, COVERAGE_TABLE, REQUESTS_COLUMNS, REQUESTS_TABLE
 from scraper.core.events import RunStatus
 from scraper.io.state.ledger import RESERVED
-from scraper.io.state.records import note_parts
+from scraper.io.state.parts import note
 from scraper.io.state.schema import pages, requests, runs, walks
 from scraper.ports import AccountRow, Part, RunAccount
 
@@ -31,7 +31,7 @@ def run_account(connection: Connection, run_id: str) -> RunAccount:
 
 def note_account(connection: Connection, account: RunAccount, written: Sequence[Part]) -> None:
     """The archive holds what it was given; whether that is still what the run has come to is looked up here."""
-    note_parts(connection, written)
+    note(connection, written)
     here = and_(runs.c.run_id == account.run_id, runs.c.status != RunStatus.OPEN.value)
     if run_account(connection, account.run_id) == account:
         connection.execute(update(runs).where(here).values(accounted=True))
