@@ -13,6 +13,8 @@ class ScopeKind(StrEnum):
     """What a limit is a limit of."""
 
     RUN = "run"
+    SHARE = "share"
+    """What a run with ``budget = "auto"`` may spend on one account."""
     DAY = "day"
     MONTH = "month"
 

@@ -74,6 +74,8 @@ class RunStarted:
     resumed: bool
     spent: Credits
     """Credits that stand against the budget already: of earlier processes of the run."""
+    share: str = ""
+    """With ``budget = "auto"``: how the budget came about, in words."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -92,6 +92,7 @@ class Job:
 
     name: str
     budget: Credits
+    """What one run may spend. With `auto` 0, until tonight's share is known and filled in."""
     crawls: tuple[Crawl, ...]
     accounts: Mapping[str, Account]
     """By vendor: one for each vendor that a crawl uses."""
@@ -99,6 +100,10 @@ class Job:
     resume_within: timedelta = timedelta(hours=24)
     confirm_above: Credits = 1_000
     """On a terminal, a run that is likely to spend more asks first."""
+    auto: bool = False
+    """Its budget is tonight's share of the accounts' months: `core.allowance`."""
+    weight: int = 1
+    """Its part where several jobs share a night."""
 
     @property
     def vendors(self) -> tuple[str, ...]:

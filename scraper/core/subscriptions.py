@@ -27,6 +27,8 @@ class Subscription:
     """Price of 1,000 credits past the month's, where the vendor sells them."""
     month_starts_on: int = 1
     """UTC day on which credits are renewed, 1 to 31; in a shorter month its last day."""
+    reserve: Credits = 0
+    """Credits of the month that ``budget = "auto"`` leaves alone."""
     overage: bool = False
     max_overage_usd: Decimal | None = None
     assumed: tuple[str, ...] = ()

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol, TypeAlias
 
+from scraper.core.allowance import Allowance, Standing
 from scraper.core.budget import Balance, Scope
 from scraper.core.catalogue import Charge
 from scraper.core.drift import Finding
 from scraper.core.events import Ending, RunStatus
-from scraper.core.jobs import Account
+from scraper.core.jobs import Account, Job
 from scraper.core.outcomes import Outcome
 from scraper.core.pagination import Guard, PageFacts, Progress, WalkState, Why
 from scraper.core.planning import History
@@ -84,6 +85,11 @@ class RunRecord:
     """Over all its processes."""
     next_at: datetime | None
     message: str
+    auto: bool = False
+    """Its budget is made of tonight's shares."""
+    weight: int = 1
+    shares: Mapping[str, Credits] = field(default_factory=dict)
+    """Account → what the run may spend there; an account without one has the run's budget only."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,8 +185,20 @@ class State(Protocol):
     async def create_run(self, run: RunRecord) -> None:
         """A new run."""
 
-    async def reopen_run(self, run_id: str, budget: Credits) -> None:
-        """The run goes on under this total ceiling; what a dead process had reserved becomes unknown."""
+    async def reopen_run(self, run_id: str, ceiling: Credits | None) -> None:
+        """The run goes on; what a dead process had reserved becomes unknown.
+
+        `ceiling`: a total in place of its budget and shares; ``None``: they stay.
+        """
+
+    async def standings(self, job: str, accounts: Sequence[Account]) -> Mapping[str, Standing]:
+        """Account id → how it stands tonight for a job with auto."""
+
+    async def grant(self, run_id: str, job: Job) -> Allowance:
+        """Tonight's shares become what the run may spend from now on, besides what it has spent already.
+
+        One transaction: jobs that begin at the same time are given nothing twice.
+        """
 
     async def end_run(
         self,

@@ -38,7 +38,7 @@ class Crawl:
         self.reused_from: dict[str, str] = {}
         self._stored: dict[str, PageFacts] = {}
         self._course = Course()
-        self._buyer = Buyer(run.run_id, vendors, self.frontier, self._course, world, self._page_landed)
+        self._buyer = Buyer(run, vendors, self.frontier, self._course, world, self._page_landed)
         self._taking_up = asyncio.Lock()
         self._running: Counter[str] = Counter()
         self._undrained_bytes = 0
@@ -62,10 +62,10 @@ class Crawl:
 
         Raises StateError or ArchiveError; all that was settled is durable then.
         """
-        state, totals = self._world.state, await self._world.state.totals(self._run.run_id)
-        spent = self._buyer.spent = totals.balance.committed
+        state, run = self._world.state, self._run
+        spent = self._buyer.spent = (await state.totals(run.run_id)).balance.committed
         self._world.listener.hear(
-            RunStarted(self._run.run_id, self._job.name, self._run.budget, self._run.resumed, spent)
+            RunStarted(run.run_id, self._job.name, run.budget, run.resumed, spent, run.share_words)
         )
         self._stored = dict(await state.stored_pages(self._run.run_id))
         await self._take_up_new_walks()

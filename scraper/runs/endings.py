@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from scraper.core.allowance import Allowance
 from scraper.core.catalogue import Endpoint, OutcomeKind, QuotaScope
 from scraper.core.events import Ending, RunResult, RunStatus
 from scraper.core.frontier import Frontier
@@ -16,7 +17,8 @@ from scraper.core.pagination import WalkState, Why
 from scraper.core.planning import Known, plan
 from scraper.core.retries import Decision, GiveUp, Reach, Retry
 from scraper.core.subscriptions import day_ends_at, month_ends_at
-from scraper.ports import RunTotals
+from scraper.core.units import Credits
+from scraper.ports import NoCredits, RunTotals
 from scraper.runs.opening import OpenedRun
 
 MOST_NAMED = 5
@@ -30,7 +32,8 @@ class Ends:
     interrupted: bool = False
     refused: list[str] = field(default_factory=list)
     quotas: list[tuple[str, datetime]] = field(default_factory=list)
-    budget: str | None = None
+    budgets: list[str] = field(default_factory=list)
+    """One for each account that has been closed because the run's budget, or its share there, is spent."""
     unreachable: list[str] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
     """Requests that were given up, named."""
@@ -47,7 +50,7 @@ class Ends:
             (self.interrupted, RunStatus.INTERRUPTED),
             (bool(self.refused), RunStatus.REFUSED),
             (bool(self.quotas), RunStatus.QUOTA),
-            (self.budget is not None, RunStatus.BUDGET),
+            (bool(self.budgets), RunStatus.BUDGET),
             (bool(self.unreachable), RunStatus.UNREACHABLE),
             (bool(self.failures or guarded), RunStatus.FAILED),
         )
@@ -95,6 +98,23 @@ def quota_ends_at(outcome: Outcome, account: Account, now: datetime) -> datetime
             return day_ends_at(now)
 
 
+def limit_met(
+    refusal: NoCredits, allowance: Allowance | None, account: Account, cost: Credits
+) -> tuple[str, datetime | None]:
+    """Which limit of ours is met, in words, and when it is renewed; ``None``: the run's budget, which is not."""
+    scope = refusal.scope
+    spent = f"{scope.balance.committed} of {scope.limit} credits spent, the next page costs {cost}"
+    if refusal.resets_at is not None:
+        return f"the {scope.kind.value}'s limit is reached: {spent}", refusal.resets_at
+    if allowance is None:
+        return f"budget reached: {spent}", None
+    more_at = allowance.of(account.id).more_at
+    if allowance.buys_nothing:
+        return f"nothing of the month is left for tonight: {spent}", more_at
+    # Another account may have had something: the next night is a new run, and buys its boards anew.
+    return f"tonight's share of {account.id} is used: {spent}; there is more on {more_at:%Y-%m-%d}", None
+
+
 def refusal_sentence(endpoint: Endpoint, account: Account, outcome: Outcome) -> str:
     """What the vendor refuses, in words."""
     match outcome.kind:
@@ -140,9 +160,7 @@ def _message(status: RunStatus, job: Job, run: OpenedRun, ends: Ends, totals: Ru
     go_on = f"Go on: {command}"
     match status:
         case RunStatus.BUDGET:
-            likely = sum(crawl.credits.likely for crawl in plan(job, Known(run.started_at)).crawls)
-            more = max(likely, run.budget + run.budget // 2)
-            return f"{ends.budget}. {kept}. {go_on} --resume --budget {more}"
+            return _budget_message(job, run, ends, kept, command)
         case RunStatus.QUOTA:
             return f"{'; '.join(sentence for sentence, _ in ends.quotas)}. {kept}. {go_on}"
         case RunStatus.REFUSED:
@@ -162,6 +180,14 @@ def _message(status: RunStatus, job: Job, run: OpenedRun, ends: Ends, totals: Ru
 
 def _walks(count: int) -> str:
     return f"{count} walk{'s' if count != 1 else ''}"
+
+
+def _budget_message(job: Job, run: OpenedRun, ends: Ends, kept: str, command: str) -> str:
+    likely = sum(crawl.credits.likely for crawl in plan(job, Known(run.started_at)).crawls)
+    beyond = f"{command} --resume --budget {max(likely, run.budget + run.budget // 2)}"
+    if run.allowance is None:
+        return f"{ends.budgets[0]}. {kept}. Go on: {beyond}"
+    return f"{'; '.join(ends.budgets)}. {kept}. Go on then: {command}; or now, past the share: {beyond}"
 
 
 def _warnings(ends: Ends, frontier: Frontier, totals: RunTotals) -> tuple[str, ...]:

@@ -42,6 +42,7 @@ async def execute(
         began = clock.monotonic()
         await state.note_accounts([job.accounts[vendor] for vendor in job.vendors])
         run = await open_run(job, opening, ceiling, state, clock, suffix)
+        job = replace(job, budget=run.budget)
         crawl = Crawl(job, vendors, run, world)
         begun(crawl)
         try:

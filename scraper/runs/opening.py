@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum, auto
 
+from scraper.core.allowance import Allowance
 from scraper.core.errors import UsageError
 from scraper.core.events import RunStatus
 from scraper.core.jobs import Job
@@ -35,6 +36,13 @@ class OpenedRun:
     resumed: bool
     leftovers: Sequence[str]
     """Ids of walks that the last run left over, stalest first."""
+    allowance: Allowance | None = None
+    """With auto: how the budget came about."""
+
+    @property
+    def share_words(self) -> str:
+        """The same for people; empty without auto."""
+        return "" if self.allowance is None else self.allowance.words()
 
 
 async def open_run(
@@ -42,15 +50,18 @@ async def open_run(
 ) -> OpenedRun:
     """Opens a run; `ceiling` takes the place of its budget, `suffix` makes the id of a new one its own.
 
+    With auto, tonight's share is granted to a new run, and to one that goes on besides what it has spent: one that was
+    interrupted before midnight does not leave the next night empty.
+
     Raises UsageError where there is nothing to resume.
     """
     last = await state.last_run(job.name)
     now = clock.now()
     goes_on = opening is Opening.RESUME or (opening is Opening.GO_ON and last and is_gone_on_with(last, job, now))
     if last is not None and goes_on:
-        await state.reopen_run(last.run_id, last.budget if ceiling is None else ceiling)
-        budget = last.budget if ceiling is None else ceiling
-        return OpenedRun(last.run_id, budget, last.started_at, resumed=True, leftovers=())
+        await state.reopen_run(last.run_id, ceiling)
+        granted = await state.grant(last.run_id, job) if last.auto and job.auto else None
+        return await _opened(last.run_id, state, granted, resumed=True, leftovers=())
     if opening is Opening.RESUME:
         raise UsageError(
             f"job {job.name} has no run to resume in this data directory: leave --resume out to begin one."
@@ -62,8 +73,17 @@ async def open_run(
         leftovers = await state.leftovers(job.name)
     run_id = f"{job.name}-{now:%Y%m%dT%H%M%SZ}-{suffix}"
     budget = job.budget if ceiling is None else ceiling
-    await state.create_run(RunRecord(run_id, job.name, RunStatus.OPEN, budget, now, None, 0.0, None, ""))
-    return OpenedRun(run_id, budget, now, resumed=False, leftovers=leftovers)
+    run = RunRecord(run_id, job.name, RunStatus.OPEN, budget, now, None, 0.0, None, "", job.auto, job.weight)
+    await state.create_run(run)
+    granted = await state.grant(run_id, job) if job.auto else None
+    return await _opened(run_id, state, granted, resumed=False, leftovers=leftovers)
+
+
+async def _opened(
+    run_id: str, state: State, allowance: Allowance | None, *, resumed: bool, leftovers: Sequence[str]
+) -> OpenedRun:
+    run = await state.run(run_id)
+    return OpenedRun(run_id, run.budget, run.started_at, resumed, leftovers, allowance)
 
 
 def is_gone_on_with(last: RunRecord, job: Job, now: datetime) -> bool:
@@ -73,6 +93,6 @@ def is_gone_on_with(last: RunRecord, job: Job, now: datetime) -> bool:
 
 async def _close(last: RunRecord, state: State, now: datetime) -> None:
     """An open run that is not gone on with: what it paid for is kept, what it had reserved becomes unknown."""
-    await state.reopen_run(last.run_id, last.budget)
+    await state.reopen_run(last.run_id, None)
     message = "closed unfinished: a new run of the job has begun"
     await state.end_run(last.run_id, RunStatus.FAILED, now, 0.0, None, message)

@@ -60,8 +60,9 @@ def probe_job_of(job: Job) -> Job:
         one = replace(crawl, params=first, max_pages=1, max_items=None, each=parent, top=top, top_per_board=None)
         crawls.append(one)
     cost = sum(crawl.endpoint.cost for crawl in crawls)
+    budget = cost if job.auto else min(job.budget, cost)
     name = f"{job.name}-probe"
-    return replace(job, name=name, crawls=tuple(crawls), budget=min(job.budget, cost), max_age=None)
+    return replace(job, name=name, crawls=tuple(crawls), budget=budget, auto=False, max_age=None)
 
 
 async def probe(

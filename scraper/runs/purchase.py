@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import assert_never
 
-from scraper.core.budget import ScopeKind
 from scraper.core.catalogue import Charge, OutcomeKind, Vendor
 from scraper.core.errors import StorageError
 from scraper.core.events import Ending, RequestSettled, Stopped, Waiting
@@ -20,7 +19,8 @@ from scraper.core.retries import Decision, GiveUp, Reach, Retry, decide
 from scraper.core.units import Credits, iso_utc
 from scraper.ports import AccountClosed, NoCredits, Settlement, Slot
 from scraper.runs.course import Course
-from scraper.runs.endings import Ends, ending_of, pause_until, quota_ends_at, refusal_sentence
+from scraper.runs.endings import Ends, ending_of, limit_met, pause_until, quota_ends_at, refusal_sentence
+from scraper.runs.opening import OpenedRun
 from scraper.runs.world import World
 
 LATE_S = 0.15
@@ -34,7 +34,7 @@ class Buyer:
 
     def __init__(
         self,
-        run_id: str,
+        run: OpenedRun,
         vendors: Mapping[str, Vendor],
         frontier: Frontier,
         course: Course,
@@ -42,7 +42,7 @@ class Buyer:
         landed: Callable[[int], None],
     ) -> None:
         """`landed` is told the size in bytes of every page that is durable."""
-        self._run_id = run_id
+        self._run = run
         self._vendors = vendors
         self._frontier = frontier
         self._course = course
@@ -72,7 +72,7 @@ class Buyer:
             self._frontier.give_back(request)
             return True
         attempt = self._attempts[request.key] + 1
-        reserved = await self._world.state.reserve(self._run_id, account, request, attempt)
+        reserved = await self._world.state.reserve(self._run.run_id, account, request, attempt)
         match reserved:
             case NoCredits():
                 self._frontier.give_back(request)
@@ -153,7 +153,8 @@ class Buyer:
         )
         await self._world.state.settle(settlement)
         self.spent += outcome.credits
-        self.starved.clear()
+        if outcome.credits < request.endpoint.cost:  # else nothing was released for those that wait
+            self.starved.clear()
         self._heard(request, settlement, attempt, self._world.clock.monotonic() - began)
         if outcome.landed and outcome.facts is not None:
             self._landed(request, outcome.facts, len(body or b""))
@@ -227,16 +228,14 @@ class Buyer:
 
     def _no_credits(self, request: Request, account: Account, refusal: NoCredits) -> None:
         """Waits for reservations of this run that may be released; else the account, or the run, is done for now."""
-        scope, cost = refusal.scope, request.endpoint.cost
         if refusal.outstanding and self._frontier.in_flight:
             self.starved.add(account.vendor)
             return
-        spent = f"{scope.balance.committed} of {scope.limit} credits spent, the next page costs {cost}"
-        if scope.kind is ScopeKind.RUN:
-            self.ends.budget = self.ends.budget or f"budget reached: {spent}"
-            self._close_for_now(account.vendor, self.ends.budget)
-        elif refusal.resets_at is not None:
-            self._close_for_quota(account, refusal.resets_at, f"the {scope.kind.value}'s limit is reached: {spent}")
+        sentence, until = limit_met(refusal, self._run.allowance, account, request.endpoint.cost)
+        if until is not None:
+            self._close_for_quota(account, until, sentence)
+        elif self._close_for_now(account.vendor, sentence):
+            self.ends.budgets.append(sentence)
 
     def _close_for_quota(self, account: Account, until: datetime, reason: str) -> None:
         sentence = f"{account.vendor}: {reason}; it can go on at {iso_utc(until.replace(microsecond=0))}"

@@ -8,6 +8,7 @@ from scraper.wiring.reconciling import reconcile_job
 from scraper.wiring.running import RunOrder, opened_state, probe_job, run_job
 from scraper.wiring.sandboxes import Served, begin_sandbox, sandbox_server, sandbox_urls
 from scraper.wiring.settings import DATA, SANDBOX_DATA, SANDBOX_KEY, SANDBOX_VENDORS, Settings, data_is_there
+from scraper.wiring.tonight import tonight
 from scraper.wiring.upkeep import compact_archive
 
 __all__ = [
@@ -40,4 +41,5 @@ __all__ = [
     "status_of",
     "table_columns",
     "table_list",
+    "tonight",
 ]

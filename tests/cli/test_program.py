@@ -50,7 +50,7 @@ def place(tmp_path: Path) -> Path:
         ("crawlora.hashtags", "crawlora.hashtag", "no such endpoint; did you mean 'crawlora.hashtags'?"),
         ('country_code = "US"', 'period = 9', "'9' is not one of 7, 30, 120"),
         ('country_code = "US"', 'page = 11', "page 11 answers page 10 again, and 8 credits are charged"),
-        ("budget = 40", "budget = 0", "budget: input should be greater than or equal to 1"),
+        ("budget = 40", "budget = 0", 'budget: should be credits, 1 or more, or "auto"'),
     ],
 )  # fmt: skip
 def test_a_fault_of_a_job_is_one_sentence_and_exit_code_2(place: Path, met: str, instead: str, said: str) -> None:

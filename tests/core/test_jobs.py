@@ -25,10 +25,10 @@ BOARD = '[[crawl]]\nendpoint = "crawlora.hashtags"\n'
 def read(tmp_path: Path) -> Read:
     """Reads a job file of this text, with other files beside it."""
 
-    def read_text(text: str, **others: str) -> Job:
+    def read_text(text: str, *, budget: int | None = None, **others: str) -> Job:
         for name, content in {**others, "week": text}.items():
             (tmp_path / f"{name}.toml").write_text(content, encoding="utf-8")
-        return read_job(tmp_path / "week.toml", CATALOGUE)
+        return read_job(tmp_path / "week.toml", CATALOGUE, budget)
 
     return read_text
 
@@ -101,6 +101,41 @@ def test_a_vendor_without_an_account_table_has_its_first_plan(read: Read) -> Non
     assert account.subscription == CATALOGUE.vendors["crawlora"].plans[0]
 
 
+def test_a_budget_can_be_tonights_share_of_the_month(read: Read) -> None:
+    text = 'name = "week"\nbudget = "auto"\nweight = 3\n[accounts.crawlora]\nreserve = 200\n' + BOARD
+    job = read(text)
+    assert (job.auto, job.budget, job.weight, job.accounts["crawlora"].subscription.reserve) == (True, 0, 3, 200)
+    overridden = read(text, budget=500)
+    assert (overridden.auto, overridden.budget) == (False, 500)
+
+
+@pytest.mark.parametrize("budget", ["0", "-8", "1.5", "true", '"Auto"', "[8]"])
+def test_a_budget_that_is_neither_credits_nor_auto_is_one_fault(read: Read, budget: str) -> None:
+    (fault,) = faults(read, f'name = "week"\nbudget = {budget}\n{BOARD}')
+    assert fault.startswith(
+        'week.toml: budget: should be credits, 1 or more, or "auto" (tonight\'s share of the month)'
+    )
+
+
+def test_auto_needs_months_that_are_known_and_hold_more_than_the_reserve(read: Read) -> None:
+    text = """name = "week"
+    budget = "auto"
+    [accounts.crawlora]
+    reserve = 2_000
+    [[crawl]]
+    endpoint = "crawlora.hashtags"
+    [[crawl]]
+    endpoint = "keyapi.videos"
+    """
+    assert faults(read, text) == [
+        'week.toml: budget: "auto" has nothing to divide: the reserve of 2000 leaves nothing of the month\'s 2000 '
+        "credits; state a smaller one in [accounts.crawlora]",
+        'week.toml: budget: "auto" divides the month, and keyapi, plan unpublished, has no credits_per_month that is '
+        "known: state it in [accounts.keyapi], or give budget a number",
+    ]
+    assert read(text, budget=500).budget == 500
+
+
 def test_faults_of_every_kind_are_told_in_one_go(read: Read) -> None:
     text = """
     name = "Week"
@@ -121,8 +156,8 @@ def test_faults_of_every_kind_are_told_in_one_go(read: Read) -> None:
         "week.toml: budget: is missing",
         "week.toml: crawl[1].pirority: no such key; did you mean 'priority'?; known are endpoint, name, params, "
         "max_pages, max_items, priority, each, top, top_per_board",
-        "week.toml: budgt: no such key; did you mean 'budget'?; known are name, budget, max_age, resume_within, "
-        "confirm_above, accounts, crawl",
+        "week.toml: budgt: no such key; did you mean 'budget'?; known are name, budget, weight, max_age, "
+        "resume_within, confirm_above, accounts, crawl",
         "week.toml: accounts.crawlra: no such vendor; did you mean 'crawlora'?",
         "week.toml: accounts.crawlora.plan: crawlora has no plan 'starte'; did you mean 'starter'?; it has free, "
         "starter, growth, pro, business, enterprise",

@@ -182,6 +182,8 @@ def _schema_words(schema: Mapping[str, Any]) -> str:
     match schema:
         case {"enum": list(values)}:
             return " or ".join(f'`"{value}"`' for value in values)
+        case {"const": value}:
+            return f'`"{value}"`'
         case {"type": "integer", "minimum": low, "maximum": high}:
             return f"{low}–{high}"
         case {"type": "integer", "minimum": low}:

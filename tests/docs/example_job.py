@@ -38,7 +38,7 @@ SECTIONS = (
         "",
         JobFile,
         {"name": '"example"', "budget": "300"},
-        {"max_age": '"20h"', "resume_within": '"24h"', "confirm_above": "1_000"},
+        {"weight": "2", "max_age": '"20h"', "resume_within": '"24h"', "confirm_above": "1_000"},
     ),
     Section(
         "# One for each vendor that the job uses; or once for all jobs, in configs/accounts.toml.\n[accounts.crawlora]",
@@ -51,6 +51,7 @@ SECTIONS = (
             "requests_per_minute": "15",
             "requests_per_second": "2",
             "month_starts_on": "14",
+            "reserve": "1_000",
             "key_env": '"CRAWLORA_API_KEY"',
             "allow_http": "true",
             "overage": "true",

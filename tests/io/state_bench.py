@@ -122,7 +122,8 @@ def ledger_sums(data: Path) -> dict[tuple[str, str], tuple[int, int, int, int]]:
           sum(CASE charge WHEN 'unknown' THEN credits ELSE 0 END),
           sum(CASE charge WHEN 'reserved' THEN reserved ELSE 0 END)
         FROM requests GROUP BY {scope}"""
-    scopes = {"run": "run_id", "day": "account || '|' || day", "month": "account || '|' || month"}
+    scopes = {"run": "run_id", "share": "run_id || '|' || account"}
+    scopes |= {"day": "account || '|' || day", "month": "account || '|' || month"}
     with closing(sqlite3.connect(data / "state.db")) as database:
         rows = [row for kind, scope in scopes.items() for row in database.execute(query.format(kind=kind, scope=scope))]
     return {(kind, scope): (charged, presumed, unknown, held) for kind, scope, charged, presumed, unknown, held in rows}

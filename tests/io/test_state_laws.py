@@ -55,7 +55,7 @@ def check_law_1(data: Path) -> None:
     assert {scope: held for scope, held in kept.items() if any(held)} == {s: h for s, h in sums.items() if any(h)}
     for (kind, scope), held in sums.items():
         day, month = LIMITS.get(scope.partition("|")[0], (None, None))
-        limit = {"run": BUDGETS.get(scope), "day": day, "month": month}[kind]
+        limit = {"run": BUDGETS.get(scope), "share": None, "day": day, "month": month}[kind]
         assert limit is None or sum(held) <= limit
 
 

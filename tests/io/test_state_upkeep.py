@@ -27,6 +27,7 @@ from scraper.io.state import SqlState
 from scraper.io.state.headroom import Headroom
 from scraper.io.state.schema import SCHEMA_VERSION
 from scraper.io.state.writer import Writer
+from tests.io.state_bench import kept_balances, ledger_sums
 
 T = TypeVar("T")
 NOW = datetime(2026, 11, 2, 2, 15, tzinfo=UTC)
@@ -60,6 +61,7 @@ def test_a_database_of_the_first_version_is_brought_forward_with_all_that_it_hol
         assert (run.run_id, run.status, run.budget) == ("old-20261101T021500Z-0001", RunStatus.OPEN, 100)
         totals = await state.totals(run.run_id)
         assert totals.balance == Balance(charged=8, unknown=8)
+        assert kept_balances(old_data) == ledger_sums(old_data)
         assert len(await state.stored_pages(run.run_id)) == 1
         drain = await state.open_drain(NOW, 10**9)
         assert drain is not None

@@ -84,11 +84,14 @@ class Heard:
 class HurriedClock:
     """The machine's clock, but for waiting: that moves it on at once."""
 
-    def __init__(self) -> None:
-        self._ahead = timedelta()
+    def __init__(self, begins_at: datetime | None = None) -> None:
+        self._ahead = timedelta() if begins_at is None else begins_at - datetime.now(UTC)
 
     def now(self) -> datetime:
         return datetime.now(UTC) + self._ahead
+
+    def go_to(self, moment: datetime) -> None:
+        self._ahead = moment - datetime.now(UTC)
 
     def set_back(self, **by: float) -> None:
         self._ahead -= timedelta(**by)
@@ -119,7 +122,9 @@ class Bench:
     def data(self) -> Path:
         return self.directory / "data"
 
-    def write_job(self, text: str, *, name: str = "night", budget: int = 10_000, accounts: str = ACCOUNTS) -> Path:
+    def write_job(
+        self, text: str, *, name: str = "night", budget: int | str = 10_000, accounts: str = ACCOUNTS
+    ) -> Path:
         path = self.directory / "configs" / f"{name}.toml"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(f'name = "{name}"\nbudget = {budget}\n{text_before_tables(text)}{accounts}{tables_of(text)}')
@@ -177,15 +182,19 @@ async def bench(
     after: Fault | None = None,
     limits: Mapping[str, int] | None = None,
     moment: datetime | None = None,
+    clock: HurriedClock | None = None,
 ) -> AsyncIterator[Bench]:
     """A bench whose sandbox has these limits at both vendors.
 
     `fault` may answer before a vendor has been asked, `after` when the vendor has answered, and charged.
-    `moment`: the sandbox's time stands still there, so that two runs get the same rows.
+    `moment`: the sandbox's time stands still there, so that two runs get the same rows. `clock`: the sandbox counts its
+    days and months by it, as the program does.
     """
     subscriptions = {vendor: replace(Subscription("test"), **dict[str, Any](limits or {})) for vendor in KEYS}
-    clock = utc_now if moment is None else lambda: moment
-    sandbox = Sandbox(subscriptions=subscriptions, keys=KEYS, clock=clock, remember_served=True)
+    sandbox_now = utc_now if clock is None else clock.now
+    if moment is not None:
+        sandbox_now = lambda: moment  # noqa: E731
+    sandbox = Sandbox(subscriptions=subscriptions, keys=KEYS, clock=sandbox_now, remember_served=clock is None)
     application = sandbox.application()
     hits: collections.Counter[str] = collections.Counter()
 
@@ -208,7 +217,7 @@ async def bench(
     await site.start()
     port = runner.addresses[0][1]
     try:
-        yield Bench(directory, sandbox, f"http://127.0.0.1:{port}", hits=hits)
+        yield Bench(directory, sandbox, f"http://127.0.0.1:{port}", hits=hits, clock=clock or HurriedClock())
     finally:
         await runner.cleanup()
 
@@ -220,11 +229,12 @@ def on_bench(
     fault: Fault | None = None,
     after: Fault | None = None,
     limits: Mapping[str, int] | None = None,
+    clock: HurriedClock | None = None,
 ) -> T:
     """Runs `use` with a bench, on an event loop of its own."""
 
     async def used() -> T:
-        async with bench(directory, fault=fault, after=after, limits=limits) as made:
+        async with bench(directory, fault=fault, after=after, limits=limits, clock=clock) as made:
             return await use(made)
 
     return asyncio.run(used())

@@ -285,8 +285,9 @@ class LedgerAndFrontier(RuleBasedStateMachine):
     def what_stands_against_a_limit_never_passes_it(self) -> None:
         budgets: dict[str, int] = dict(self.rows("SELECT run_id, budget FROM runs"))
         for (kind, scope), held in ledger_sums(self.data).items():
-            if kind == "run":
-                limit = max(budgets[scope], self.stood_at[scope])
+            if kind in {"run", "share"}:  # these jobs have no shares: on each account the budget is the limit
+                run_id = scope.partition("|")[0]
+                limit = max(budgets[run_id], self.stood_at[run_id])
             else:
                 limit = LIMITS[kind, scope.partition("|")[0]]
             assert sum(held) <= limit, f"law 1: {kind} {scope} holds {held}, its limit is {limit}"

@@ -47,7 +47,11 @@ def plan(
     from scraper.cli.output import Format, console_on, default_format, write_object
 
     found, _ = wiring.load_job(job, budget)
-    planned = asyncio.run(wiring.plan_job(found, settings_of(data, sandbox=sandbox, seed=seed)))
+    settings = settings_of(data, sandbox=sandbox, seed=seed)
+    found, allowance = asyncio.run(wiring.tonight(found, settings))
+    planned = asyncio.run(wiring.plan_job(found, settings))
+    if allowance is not None:
+        click.echo(allowance.words(), err=True)
     with opened(output) as stream:
         if Format(format_name or default_format(stream)) is Format.JSON:
             write_object(planned.to_json(), stream)

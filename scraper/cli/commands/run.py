@@ -105,7 +105,7 @@ def run(  # noqa: PLR0913 - one for each option
     )
     warn(wiring.key_warning(job.parent, settings))
     findings: Sequence[Finding] | None = None
-    planned = None if probe else asyncio.run(wiring.plan_job(found, settings))
+    planned = None if probe else asyncio.run(_planned(found, settings))
     if planned is not None and not (yes or sandbox) and not _confirmed(found, planned):
         return INTERRUPTED
     with _listening(log_format, verbose, planned.requests.likely if planned else None) as listener:
@@ -118,6 +118,13 @@ def run(  # noqa: PLR0913 - one for each option
     if findings is not None and exit_code == 0 and not all(finding.as_described for finding in findings):
         return 6
     return exit_code
+
+
+async def _planned(job: Job, settings: Settings) -> Plan:
+    from scraper import wiring
+
+    resolved, _ = await wiring.tonight(job, settings)
+    return await wiring.plan_job(resolved, settings)
 
 
 def _confirmed(job: Job, planned: Plan) -> bool:

@@ -9,7 +9,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, PlainValidator, ValidationError, field_validator
 
 from scraper.core.catalogue import Catalogue, Charge, Vendor
 from scraper.core.errors import ConfigurationError, Fault
@@ -25,6 +25,15 @@ VARIABLE = re.compile(r"[A-Z][A-Z0-9_]*")
 Value = bool | int | str
 Positive = Annotated[int, Field(ge=1)]
 JobName = Annotated[str, Field(pattern=f"^{NAME.pattern}$")]
+
+
+def _budget(value: Any) -> Any:  # noqa: ANN401 - whatever TOML gave; one fault where a union would tell two
+    if value == "auto" or (isinstance(value, int) and not isinstance(value, bool) and value >= 1):
+        return value
+    raise ValueError(f'should be credits, 1 or more, or "auto" (tonight\'s share of the month), and {value!r} was met')
+
+
+Budget = Annotated[int | Literal["auto"], PlainValidator(_budget, json_schema_input_type=Positive | Literal["auto"])]
 
 
 class AccountTable(FileModel):
@@ -45,6 +54,9 @@ class AccountTable(FileModel):
         default=None, description="requests that may start in a second; default: the plan's"
     )
     month_starts_on: Annotated[int, Field(ge=1, le=31)] = Field(default=1, description="UTC day on which credits renew")
+    reserve: Annotated[int, Field(ge=0)] = Field(
+        default=0, description='credits of the month that jobs with budget = "auto" leave alone'
+    )
     key_env: str | None = Field(
         default=None,
         description="environment variable that holds the key, never the key itself; default: the vendor file's",
@@ -93,7 +105,12 @@ class JobFile(FileModel):
     """A job."""
 
     name: JobName = Field(description="the job's name; run ids carry it")
-    budget: Positive = Field(description="credits that one run may spend, a hard ceiling")
+    budget: Budget = Field(
+        description='credits that one run may spend, a hard ceiling; "auto": tonight\'s share of the month'
+    )
+    weight: Positive = Field(
+        default=1, description='this job\'s part of a night where jobs with budget = "auto" share an account'
+    )
     max_age: str | None = Field(
         default=None, description='a complete walk younger than this is reused: "20h", "2d"; default: never across runs'
     )
@@ -143,20 +160,39 @@ def read_job(path: Path, catalogue: Catalogue, budget: int | None = None) -> Job
         faults += account_faults
     crawls, crawl_problems = _crawls(file, str(path), catalogue)
     faults += crawl_problems
+    for name in {crawl.endpoint.vendor for crawl in crawls} - accounts.keys():
+        accounts[name] = _account(catalogue.vendors[name], AccountTable(), "")[0]
+    auto = file.budget == "auto" and budget is None
+    if auto:
+        used = sorted({crawl.endpoint.vendor for crawl in crawls})
+        faults += [fault for name in used if (fault := _undivided(f"{path}: budget", accounts[name]))]
     durations = {key: _duration(getattr(file, key), f"{path}: {key}", faults) for key in ("max_age", "resume_within")}
     if faults:
         raise ConfigurationError(faults)
-    for name in {crawl.endpoint.vendor for crawl in crawls} - accounts.keys():
-        accounts[name] = _account(catalogue.vendors[name], AccountTable(), "")[0]
+    stated = 0 if file.budget == "auto" else file.budget
     return Job(
         name=file.name,
-        budget=file.budget if budget is None else budget,
+        budget=stated if budget is None else budget,
         crawls=tuple(crawls),
         accounts=accounts,
         max_age=durations["max_age"],
         resume_within=durations["resume_within"] or timedelta(hours=24),
         confirm_above=file.confirm_above,
+        auto=auto,
+        weight=file.weight,
     )
+
+
+def _undivided(where: str, account: Account) -> Fault | None:
+    """What keeps a month from being divided into nights."""
+    terms, table = account.subscription, f"[accounts.{account.vendor}]"
+    if terms.credits_per_month is None:
+        met = f"{account.vendor}, plan {terms.name}, has no credits_per_month that is known"
+        return Fault(where, f'"auto" divides the month, and {met}: state it in {table}, or give budget a number')
+    if terms.reserve and terms.reserve >= terms.credits_per_month:
+        met = f"the reserve of {terms.reserve} leaves nothing of the month's {terms.credits_per_month} credits"
+        return Fault(where, f'"auto" has nothing to divide: {met}; state a smaller one in {table}')
+    return None
 
 
 def _shared_accounts(path: Path) -> tuple[Mapping[str, AccountTable], list[Fault]]:
@@ -252,7 +288,8 @@ def _with_stated_limits(plan: Subscription, table: AccountTable) -> Subscription
         stated = {**dict.fromkeys(rates & set(plan.assumed)), **stated}
         replaced |= rates
     assumed = tuple(key for key in plan.assumed if key not in replaced)
-    return replace(plan, **stated, month_starts_on=table.month_starts_on, assumed=assumed)
+    stated |= {"month_starts_on": table.month_starts_on, "reserve": table.reserve}
+    return replace(plan, **stated, assumed=assumed)
 
 
 def _conflicts(path: Path, accounts: Mapping[str, AccountTable], wheres: Mapping[str, Path]) -> list[Fault]:

@@ -15,15 +15,16 @@ from typing import TypeVar
 from sqlalchemy import Connection, event, insert, select, update
 from sqlalchemy.exc import SQLAlchemyError
 
+from scraper.core.allowance import Allowance, Standing
 from scraper.core.catalogue import Charge
 from scraper.core.errors import StateError, UsageError
 from scraper.core.events import RunStatus
-from scraper.core.jobs import Account
+from scraper.core.jobs import Account, Job
 from scraper.core.pagination import PageFacts, Progress
 from scraper.core.reconciliation import UnknownAttempt
 from scraper.core.requests import Request, Walk
 from scraper.core.units import Credits
-from scraper.io.state import accounting, ledger, reconciling, records
+from scraper.io.state import accounting, allowances, ledger, reconciling, records
 from scraper.io.state import drift as drifting
 from scraper.io.state import parts as archive_parts
 from scraper.io.state.headroom import Headroom
@@ -111,19 +112,28 @@ class SqlState:
 
     async def create_run(self, run: RunRecord) -> None:
         """A new run."""
-        values = {**{field: getattr(run, field) for field in run.__slots__}, "status": run.status.value}
-        await self._writer.do(lambda connection: connection.execute(insert(runs).values(**values)))
+        await self._writer.do(lambda connection: connection.execute(insert(runs).values(**records.run_row(run))))
 
-    async def reopen_run(self, run_id: str, budget: Credits) -> None:
-        """The run goes on under this total ceiling; what a dead process had reserved becomes unknown."""
+    async def reopen_run(self, run_id: str, ceiling: Credits | None) -> None:
+        """The run goes on; what a dead process had reserved becomes unknown."""
+        values: dict[str, object] = {"status": RunStatus.OPEN.value, "ended_at": None, "message": ""}
+        if ceiling is not None:
+            values |= {"budget": ceiling, "auto": False, "shares": "{}"}
 
         def work(connection: Connection) -> None:
             ledger.expire(connection, run_id, self._now())
-            opened = update(runs).where(runs.c.run_id == run_id)
-            connection.execute(opened.values(status=RunStatus.OPEN.value, budget=budget, ended_at=None, message=""))
+            connection.execute(update(runs).where(runs.c.run_id == run_id).values(**values))
             ledger.account_changed(connection, run_id)
 
         await self._writer.do(work)
+
+    async def standings(self, job: str, accounts: Sequence[Account]) -> Mapping[str, Standing]:
+        """Account id → how it stands tonight for a job with auto."""
+        return await self._writer.do(lambda connection: allowances.standings(connection, job, accounts, self._now()))
+
+    async def grant(self, run_id: str, job: Job) -> Allowance:
+        """Tonight's shares become what the run may spend from now on, besides what it has spent already."""
+        return await self._writer.do(lambda connection: allowances.grant(connection, run_id, job, self._now()))
 
     async def end_run(
         self,

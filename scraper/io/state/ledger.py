@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
 import orjson
 import zstandard
-from sqlalchemy import Connection, Table, and_, func, insert, not_, select, update
+from sqlalchemy import ColumnElement, Connection, Table, and_, func, insert, not_, or_, select, update
 
 from scraper.core.budget import Balance, Scope, ScopeKind, first_refusing
 from scraper.core.catalogue import Charge, OutcomeKind
@@ -33,17 +34,28 @@ RESERVED = "reserved"
 
 def balance_of(connection: Connection, kind: ScopeKind, scope: str) -> Balance:
     """What stands against a scope."""
-    row = connection.execute(
-        select(*(balances.c[field] for field in Balance.__slots__)).where(
-            balances.c.kind == kind.value, balances.c.scope == scope
-        )
-    ).one_or_none()
-    return Balance() if row is None else Balance(*row)
+    return balances_of(connection, {kind: scope})[kind]
+
+
+def balances_of(connection: Connection, names: Mapping[ScopeKind, str]) -> dict[ScopeKind, Balance]:
+    """What stands against several scopes, in one statement."""
+    columns = (balances.c[field] for field in Balance.__slots__)
+    rows = connection.execute(select(balances.c.kind, *columns).where(_any_of(names)))
+    return dict.fromkeys(names, Balance()) | {ScopeKind(kind): Balance(*figures) for kind, *figures in rows}
+
+
+def _any_of(names: Mapping[ScopeKind, str]) -> ColumnElement[bool]:
+    return or_(*(and_(balances.c.kind == kind.value, balances.c.scope == scope) for kind, scope in names.items()))
 
 
 def scope_names(run_id: str, account_id: str, day: str, month: str) -> dict[ScopeKind, str]:
-    """The names under which the balances of an attempt's three scopes stand."""
-    return {ScopeKind.RUN: run_id, ScopeKind.DAY: f"{account_id}|{day}", ScopeKind.MONTH: f"{account_id}|{month}"}
+    """The names under which the balances of an attempt's scopes stand."""
+    return {
+        ScopeKind.RUN: run_id,
+        ScopeKind.SHARE: f"{run_id}|{account_id}",
+        ScopeKind.DAY: f"{account_id}|{day}",
+        ScopeKind.MONTH: f"{account_id}|{month}",
+    }
 
 
 def _names_of(row: Any) -> dict[ScopeKind, str]:  # noqa: ANN401 - a row of requests
@@ -51,18 +63,20 @@ def _names_of(row: Any) -> dict[ScopeKind, str]:  # noqa: ANN401 - a row of requ
 
 
 def _scopes(connection: Connection, names: dict[ScopeKind, str], account: Account) -> list[Scope]:
-    run_id = names[ScopeKind.RUN]
+    run = connection.execute(select(runs.c.budget, runs.c.shares).where(runs.c.run_id == names[ScopeKind.RUN])).one()
     limits = {
-        ScopeKind.RUN: connection.execute(select(runs.c.budget).where(runs.c.run_id == run_id)).scalar_one(),
+        ScopeKind.RUN: run.budget,
+        ScopeKind.SHARE: orjson.loads(run.shares).get(account.id),
         ScopeKind.DAY: account.subscription.credits_per_day,
         ScopeKind.MONTH: account.subscription.month_limit,
     }
-    return [Scope(kind, limits[kind], balance_of(connection, kind, names[kind])) for kind in ScopeKind]
+    held = balances_of(connection, names)
+    return [Scope(kind, limits[kind], held[kind]) for kind in ScopeKind]
 
 
 def _resets_at(kind: ScopeKind, account: Account, at: datetime) -> datetime | None:
     match kind:
-        case ScopeKind.RUN:
+        case ScopeKind.RUN | ScopeKind.SHARE:
             return None
         case ScopeKind.DAY:
             return day_ends_at(at)
@@ -70,14 +84,16 @@ def _resets_at(kind: ScopeKind, account: Account, at: datetime) -> datetime | No
             return month_ends_at(at, account.subscription.month_starts_on)
 
 
-def add_to_balances(connection: Connection, names: dict[ScopeKind, str], **deltas: int) -> None:
+def add_to_balances(connection: Connection, names: Mapping[ScopeKind, str], **deltas: int) -> None:
     """Adds to the balances of all scopes; a scope is born with its first attempt."""
+    changes: dict[str, Any] = {name: balances.c[name] + delta for name, delta in deltas.items()}
+    if connection.execute(update(balances).where(_any_of(names)).values(changes)).rowcount == len(names):
+        return
+    known = set(connection.execute(select(balances.c.kind).where(_any_of(names))).scalars())
+    born = {**dict.fromkeys(Balance.__slots__, 0), **deltas}
     for kind, scope in names.items():
-        here = and_(balances.c.kind == kind.value, balances.c.scope == scope)
-        changes: dict[str, Any] = {name: balances.c[name] + delta for name, delta in deltas.items()}
-        if connection.execute(update(balances).where(here).values(changes)).rowcount == 0:
-            empty = dict.fromkeys(Balance.__slots__, 0)
-            connection.execute(insert(balances).values(kind=kind.value, scope=scope, **{**empty, **deltas}))
+        if kind.value not in known:
+            connection.execute(insert(balances).values(kind=kind.value, scope=scope, **born))
 
 
 def ensure(connection: Connection, table: Table, **key: str) -> None:
@@ -183,7 +199,8 @@ def _next_slot(connection: Connection, account: Account, now: datetime, but: int
     )
     for most, window in windows:
         if most is not None:
-            nth = connection.execute(slots.offset(most - 1).limit(1)).scalar_one_or_none()
+            within = slots.where(requests.c.slot_at > now - window)  # an earlier one decides nothing
+            nth = connection.execute(within.offset(most - 1).limit(1)).scalar_one_or_none()
             if nth is not None:
                 earliest.append(nth + window)
     slot_at: datetime = max(earliest)

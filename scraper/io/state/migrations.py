@@ -34,6 +34,18 @@ def _to_3(connection: Connection) -> None:
     ):
         connection.exec_driver_sql(f"ALTER TABLE {column}")
     connection.exec_driver_sql("CREATE INDEX IF NOT EXISTS walks_by_time ON walks (snapshot_at)")
+    # What each run has spent on each account: its scope of the law is new, the ledger that it sums is not.
+    connection.exec_driver_sql(
+        """
+        INSERT INTO balances (kind, scope, charged, presumed, unknown, reserved, adjusted)
+        SELECT 'share', run_id || '|' || account,
+          sum(CASE charge WHEN 'charged' THEN credits ELSE 0 END),
+          sum(CASE charge WHEN 'presumed' THEN credits ELSE 0 END),
+          sum(CASE charge WHEN 'unknown' THEN credits ELSE 0 END),
+          sum(CASE charge WHEN 'reserved' THEN reserved ELSE 0 END), 0
+        FROM requests GROUP BY run_id, account
+        """
+    )
 
 
 STEPS: tuple[Callable[[Connection], None], ...] = (_to_2, _to_3)

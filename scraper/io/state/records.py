@@ -40,7 +40,13 @@ from scraper.ports import (
 def run_record(row: Row[Any]) -> RunRecord:
     """A row of `runs` as a value."""
     values = {name: getattr(row, name) for name in RunRecord.__slots__}
-    return RunRecord(**{**values, "status": RunStatus(row.status)})
+    return RunRecord(**{**values, "status": RunStatus(row.status), "shares": orjson.loads(row.shares)})
+
+
+def run_row(run: RunRecord) -> dict[str, Any]:
+    """A value as a row of `runs`."""
+    values = {name: getattr(run, name) for name in RunRecord.__slots__}
+    return {**values, "status": run.status.value, "shares": orjson.dumps(run.shares).decode()}
 
 
 def latest_runs(connection: Connection, limit: int, job: str | None = None) -> list[RunRecord]:

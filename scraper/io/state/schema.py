@@ -141,7 +141,8 @@ requests = Table(
     Index("requests_by_run", "run_id", "charge"),
 )
 
-# Sums over the ledger, kept in the same transaction as the rows that they sum. Scope: run, account day, account month.
+# Sums over the ledger, kept in the same transaction as the rows that they sum. Scope: run, its share of an account,
+# account day, account month.
 balances = Table(
     "balances",
     metadata,

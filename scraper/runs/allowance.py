@@ -1,0 +1,19 @@
+"""``budget = "auto"`` before a run: what it would be given if it began now."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from scraper.core.allowance import Allowance, allowance
+from scraper.core.jobs import Job
+from scraper.ports import State
+
+
+async def tonights_allowance(job: Job, state: State | None, now: datetime) -> Allowance:
+    """Tonight's shares of a job with auto; grants nothing, a run asks for its own when it begins.
+
+    `state`: ``None`` where there is no ledger yet: the month is taken as unused, as the first run will find it.
+    """
+    accounts = [job.accounts[vendor] for vendor in job.vendors]
+    standings = None if state is None else await state.standings(job.name, accounts)
+    return allowance(job, standings, now)

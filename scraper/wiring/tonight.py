@@ -1,0 +1,32 @@
+"""``budget = "auto"``: a job with tonight's share filled in."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from scraper.core.jobs import Job
+from scraper.runs.allowance import tonights_allowance
+from scraper.wiring.running import opened_state
+from scraper.wiring.settings import Settings
+
+if TYPE_CHECKING:
+    from scraper.core.allowance import Allowance
+
+
+async def tonight(job: Job, settings: Settings) -> tuple[Job, Allowance | None]:
+    """The job with the budget that a run beginning now would have, and how that comes about.
+
+    ``None``: the job has a budget of its own. Creates nothing: without a ledger the month is taken as unused.
+    """
+    if not job.auto:
+        return job, None
+    from scraper.io.state import FILE_NAME
+
+    now = settings.clock.now()
+    if (settings.data_directory / FILE_NAME).exists():
+        async with opened_state(settings, None) as state:
+            allowance = await tonights_allowance(job, state, now)
+    else:
+        allowance = await tonights_allowance(job, None, now)
+    return replace(job, budget=allowance.credits), allowance

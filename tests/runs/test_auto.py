@@ -1,0 +1,206 @@
+"""Runs whose budget is tonight's share of the month, against a sandbox that counts the same month."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from scraper import wiring
+from scraper.core.events import Event, RequestSettled, RunResult, RunStarted, RunStatus
+from scraper.ports import RunRecord
+from scraper.runs.crawl import Crawl
+from scraper.runs.opening import Opening
+from tests.runs.harness import FAST, Bench, Heard, HurriedClock, on_bench
+from tests.runs.month import Discarded
+
+FIRST = datetime(2026, 11, 1, 1, 15, tzinfo=UTC)
+LIMITS = {"credits_per_month": 1_200, "credits_per_day": 300}
+"""40 credits a night: five pages of Crawlora, or twenty of KeyAPI."""
+ACCOUNTS = "".join(
+    f"[accounts.{vendor}]\ncredits_per_month = 1_200\ncredits_per_day = 300\nrequests_per_minute = {FAST}\n"
+    for vendor in ("crawlora", "keyapi")
+)
+CREATORS = '[[crawl]]\nendpoint = "crawlora.creators"\nparams = { creator_country = ["US", "GB"] }\n'
+VIDEOS = '[[crawl]]\nendpoint = "keyapi.videos"\nparams = { region = ["US", "GB"] }\n'
+
+
+def auto_job(bench: Bench, text: str = CREATORS, name: str = "night") -> Path:
+    return bench.write_job(text, name=name, budget='"auto"', accounts=ACCOUNTS)
+
+
+def nights(directory: Path, use: Callable[[Bench], Awaitable[None]]) -> None:
+    on_bench(directory, use, limits=LIMITS, clock=HurriedClock(FIRST))
+
+
+async def bought(bench: Bench, job: Path, **how: object) -> RunResult:
+    return await bench.run(job, archive=Discarded(), **how)  # type: ignore[arg-type]
+
+
+async def runs_of(bench: Bench) -> list[RunRecord]:
+    """Newest first."""
+    async with wiring.opened_state(bench.settings, None) as state:
+        return list(await state.runs(10))
+
+
+def test_a_share_that_is_used_ends_the_run_as_a_budget_does_and_says_when_there_is_more(tmp_path: Path) -> None:
+    async def use(bench: Bench) -> None:
+        result = await bought(bench, auto_job(bench))
+        assert (result.status, result.budget, result.charged) == (RunStatus.BUDGET, 40, 40)
+        assert result.message == (
+            "tonight's share of crawlora/default is used: 40 of 40 credits spent, the next page costs 8; "
+            "there is more on 2026-11-02. 5 pages are kept. Go on then: scraper run night.toml; "
+            "or now, past the share: scraper run night.toml --resume --budget 80"
+        )
+        (run,) = await runs_of(bench)
+        assert (run.auto, run.weight, run.shares) == (True, 1, {"crawlora/default": 40})
+
+    nights(tmp_path, use)
+
+
+def test_the_log_tells_how_the_share_came_about(tmp_path: Path) -> None:
+    async def use(bench: Bench) -> None:
+        heard = Heard()
+        await bought(bench, auto_job(bench), heard=heard)
+        (started,) = (event for event in heard.events if isinstance(event, RunStarted))
+        assert started.share == (
+            "crawlora/default: 40 credits tonight (1,200 credits left this month, for 30 nights: 40 a night)"
+        )
+
+    nights(tmp_path, use)
+
+
+def test_a_run_on_two_accounts_keeps_to_the_share_of_each(tmp_path: Path) -> None:
+    async def use(bench: Bench) -> None:
+        result = await bought(bench, auto_job(bench, CREATORS + VIDEOS))
+        assert (result.status, result.budget, result.charged) == (RunStatus.BUDGET, 80, 80)
+        charged = {vendor: bench.sandbox.account(vendor)["credits_charged"] for vendor in ("crawlora", "keyapi")}
+        assert charged == {"crawlora": 40, "keyapi": 40}
+        assert "share of crawlora/default is used" in result.message
+        assert "share of keyapi/default is used" in result.message
+
+    nights(tmp_path, use)
+
+
+def test_a_month_that_is_used_up_ends_well_before_anything_is_sent(tmp_path: Path) -> None:
+    async def use(bench: Bench) -> None:
+        job = auto_job(bench)
+        found, catalogue = wiring.load_job(job)
+        await bought(bench, job, ceiling=8)
+        order = wiring.RunOrder(found, catalogue, job.parent)
+        await wiring.reconcile_job(order, bench.settings, assume=None, used={"crawlora": 1_200})
+        bench.hits.clear()
+        result = await bought(bench, job)
+        assert (result.status, result.budget, result.sent) == (RunStatus.QUOTA, 0, 0)
+        assert result.next_at == datetime(2026, 12, 1, tzinfo=UTC)
+        assert not bench.hits
+        bench.clock.go_to(datetime(2026, 12, 1, 1, 15, tzinfo=UTC))
+        assert (await bought(bench, job)).charged == 1_200 // 31 // 8 * 8
+
+    nights(tmp_path, use)
+
+
+def test_a_console_that_knows_of_more_makes_the_nights_to_come_smaller(tmp_path: Path) -> None:
+    async def use(bench: Bench) -> None:
+        job = auto_job(bench)
+        found, catalogue = wiring.load_job(job)
+        await bought(bench, job)
+        order = wiring.RunOrder(found, catalogue, job.parent)
+        await wiring.reconcile_job(order, bench.settings, assume=None, used={"crawlora": 620})
+        bench.clock.go_to(FIRST + timedelta(days=1))
+        assert (await bought(bench, job)).budget == (1_200 - 620) // 29
+
+    nights(tmp_path, use)
+
+
+def test_a_budget_on_the_command_line_takes_the_place_of_the_share(tmp_path: Path) -> None:
+    async def use(bench: Bench) -> None:
+        job = auto_job(bench)
+        assert (await bought(bench, job, ceiling=16)).charged == 16
+        share = await bought(bench, job, opening=Opening.NEW)
+        assert share.budget == (1_200 - 16) // 30, "what was spent by hand is spread over the nights"
+        beyond = await bought(bench, job, opening=Opening.RESUME, ceiling=64)
+        assert (beyond.run_id, beyond.charged, beyond.budget) == (share.run_id, 64, 64)
+        (run, _) = await runs_of(bench)
+        assert (run.auto, run.shares) == (False, {})
+
+    nights(tmp_path, use)
+
+
+def test_a_second_run_of_the_same_night_has_nothing_left_and_waits_for_the_next(tmp_path: Path) -> None:
+    async def use(bench: Bench) -> None:
+        job = auto_job(bench)
+        await bought(bench, job)
+        again = await bought(bench, job)
+        assert (again.status, again.charged, again.next_at) == (
+            RunStatus.QUOTA, 0, datetime(2026, 11, 2, tzinfo=UTC),
+        )  # fmt: skip
+        bench.clock.go_to(FIRST + timedelta(days=1))
+        assert (await bought(bench, job)).charged == 40
+
+    nights(tmp_path, use)
+
+
+@pytest.mark.parametrize("days", [0, 1])
+def test_an_interrupted_run_goes_on_with_its_share_and_on_the_next_night_with_that_one(
+    tmp_path: Path, days: int
+) -> None:
+    async def use(bench: Bench) -> None:
+        job, crawls = auto_job(bench), list[Crawl]()
+
+        def stop(event: Event) -> None:
+            if isinstance(event, RequestSettled):
+                crawls[0].stop()
+
+        cut = await bought(bench, job, heard=Heard(stop), begun=crawls.append)
+        assert (cut.status, cut.charged) == (RunStatus.INTERRUPTED, 8)
+        bench.clock.go_to(FIRST + timedelta(days=days, hours=-days))
+        result = await bought(bench, job)
+        assert result.run_id == cut.run_id
+        assert (result.budget, result.status) == (40 if days == 0 else 8 + (1_200 - 8) // 29, RunStatus.BUDGET)
+
+    nights(tmp_path, use)
+
+
+def test_jobs_that_begin_at_the_same_time_are_given_nothing_twice(tmp_path: Path) -> None:
+    async def use(bench: Bench) -> None:
+        jobs = [auto_job(bench, name=name) for name in ("one", "two", "three")]
+        for day in range(3):
+            bench.clock.go_to(FIRST + timedelta(days=day))
+            left = 1_200 - bench.charged()
+            results = await asyncio.gather(*(bought(bench, job) for job in jobs))
+            assert sum(result.charged for result in results) > 0
+            if day:
+                assert sum(result.budget for result in results) == left // (30 - day)
+
+    nights(tmp_path, use)
+
+
+def test_a_probe_of_a_job_with_auto_costs_what_its_requests_cost(tmp_path: Path) -> None:
+    async def use(bench: Bench) -> None:
+        path = auto_job(bench)
+        job, catalogue = wiring.load_job(path)
+        result, _ = await wiring.probe_job(
+            wiring.RunOrder(job, catalogue, path.parent, archive=Discarded()), bench.settings, Heard(), lambda _: None
+        )
+        assert (result.status, result.budget, result.charged) == (RunStatus.COMPLETE, 8, 8)
+
+    nights(tmp_path, use)
+
+
+def test_a_plan_without_a_ledger_takes_the_month_as_unused_and_makes_nothing(tmp_path: Path) -> None:
+    async def use(bench: Bench) -> None:
+        path = auto_job(bench)
+        job, _ = wiring.load_job(path)
+        before, allowance = await wiring.tonight(job, bench.settings)
+        assert allowance is not None
+        assert (before.budget, allowance.from_ledger, bench.data.exists()) == (40, False, False)
+        await bought(bench, path)
+        after, allowance = await wiring.tonight(job, bench.settings)
+        assert allowance is not None
+        assert (after.budget, allowance.from_ledger) == (0, True)
+
+    nights(tmp_path, use)
