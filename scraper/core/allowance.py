@@ -12,8 +12,8 @@ day cap leaves. Jobs that ran with auto on the account in the last `WINDOW` shar
   small pot below one price send no night empty. Where jobs that did not know of it have taken the whole pot, as on the
   first night of a new job, it gets its part of what the same division makes of the rest of the month.
 
-Whatever comes of this is bounded by what day and month hold and no run under way may still spend. Credits past the
-plan's month (overage) are never divided: only a budget that is a number buys them.
+None of this passes what day and month hold less what runs under way may still spend. Credits past the plan's month
+(overage) are never divided: only a budget that is a number buys them.
 """
 
 from __future__ import annotations
@@ -114,11 +114,9 @@ class Share:
             )
         if self.spent:
             told.append(f"{self.spent:,} spent tonight already")
-        part = max(0, self.pot - self.claimed - self.spent)
-        if self.credits > part:
-            told.append("tonight's is used by others, so this comes out of the nights to come")
-        elif self.credits < part:
-            told.append("day and month hold no more")
+        if self.credits > max(0, self.pot - self.claimed - self.spent):
+            one = self.credits == self.price
+            told.append("raised to one request" if one else "tonight is used by others: a part of the nights to come")
         return f"{self.account}: {self.credits:,} credits tonight ({'; '.join(told)})"
 
     def to_json(self) -> dict[str, Any]:
@@ -208,7 +206,7 @@ def _share(job: Job, account: Account, standing: Standing, now: datetime) -> Sha
             wanted = price
         elif pot * job.weight // weights >= price <= anew:
             wanted = max(price, anew * job.weight // weights)
-    credits = max(0, min(wanted, month_left, day_left))
+    credits = max(0, wanted)
     nights_to_come = min((month_left - credits // price * price) // price, nights - 1)
     return Share(
         account=account.id,

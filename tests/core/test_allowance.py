@@ -74,6 +74,8 @@ def test_overage_is_not_divided() -> None:
 def test_the_day_cap_bounds_a_night_with_what_else_was_spent_today() -> None:
     assert share(now=LAST).credits == 5_000
     assert share(Standing(this_month=1_200, today=1_200), LAST).credits == 3_800
+    other = OtherJob("posts", weight=1, spent=2_400, done=True)
+    assert share(Standing(this_month=2_400, today=2_400, others=(other,)), LAST).credits == 2_600
 
 
 def test_what_auto_has_spent_tonight_leaves_the_pot_as_it_was_and_anything_else_makes_it_smaller() -> None:
@@ -92,12 +94,17 @@ def test_jobs_share_a_night_by_weight_and_each_finds_its_part_kept() -> None:
     assert share(Standing(440, 440, others=(taken,))).credits == 226, "what posts left over is given on"
     under_way = replace(posts, spent=40, outstanding=404)
     assert share(Standing(40, 40, others=(under_way,))).credits == 222
+    assert share(Standing(220, 220, own=220, others=(posts,))).credits == 2, (
+        "no second run takes the part of another job"
+    )
 
 
 def test_a_job_that_comes_when_the_night_is_taken_gets_its_part_of_the_nights_to_come() -> None:
     greedy = OtherJob("harvest", weight=1, spent=664, done=True)
     late = share(Standing(664, 664, others=(greedy,)))
     assert late.credits == (20_000 - 664) // 30 // 2
+    under_way = replace(greedy, spent=0, outstanding=664, done=False)
+    assert share(Standing(others=(under_way,))).credits == late.credits
     assert share(Standing(664, 664, others=(greedy,)), LAST, {"credits_per_month": 664}).credits == 0
 
 

@@ -6,6 +6,7 @@ import asyncio
 import sqlite3
 import stat
 from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -45,11 +46,13 @@ from tests.io.state_bench import (
 def test_a_refusal_names_the_scope_its_balance_and_when_it_is_renewed(tmp_path: Path) -> None:
     async def script(state: SqlState, _: HandClock) -> list[object]:
         await state.create_run(run_record("small", budget=7, job="other"))
+        await state.create_run(replace(run_record("shared", job="shared"), shares={FREELY.id: 7}))
         day = account(credits_per_day=10, month_starts_on=14)
         month = account(credits_per_month=10, month_starts_on=14)
         await state.reserve("one", day, board("US"), 1)
         return [
             await state.reserve("small", FREELY, board("US"), 1),
+            await state.reserve("shared", FREELY, board("US"), 1),
             await state.reserve("one", day, board("GB"), 1),
             await state.reserve("one", month, board("GB"), 1),
         ]
@@ -57,6 +60,7 @@ def test_a_refusal_names_the_scope_its_balance_and_when_it_is_renewed(tmp_path: 
     held = Balance(reserved=8)
     assert carried_out(tmp_path, script) == [
         NoCredits(Scope(ScopeKind.RUN, 7, Balance()), None, outstanding=False),
+        NoCredits(Scope(ScopeKind.SHARE, 7, Balance()), None, outstanding=False),
         NoCredits(Scope(ScopeKind.DAY, 10, held), datetime(2026, 11, 22, tzinfo=UTC), outstanding=True),
         NoCredits(Scope(ScopeKind.MONTH, 10, held), datetime(2026, 12, 14, tzinfo=UTC), outstanding=True),
     ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -31,6 +32,7 @@ from tests.io.state_bench import (
 )
 
 BUDGETS = {"one": 40, "two": 30}
+SHARES = {"one": {"crawlora/default": 24, "keyapi/default": 11}}
 ACCOUNTS = {
     "crawlora": account(credits_per_day=32, credits_per_month=56),
     "keyapi": account("keyapi", credits_per_day=7, month_starts_on=22),
@@ -54,8 +56,10 @@ def check_law_1(data: Path) -> None:
     kept = kept_balances(data)
     assert {scope: held for scope, held in kept.items() if any(held)} == {s: h for s, h in sums.items() if any(h)}
     for (kind, scope), held in sums.items():
-        day, month = LIMITS.get(scope.partition("|")[0], (None, None))
-        limit = {"run": BUDGETS.get(scope), "share": None, "day": day, "month": month}[kind]
+        first, _, second = scope.partition("|")
+        day, month = LIMITS.get(first, (None, None))
+        share = SHARES.get(first, {}).get(second)
+        limit = {"run": BUDGETS.get(scope), "share": share, "day": day, "month": month}[kind]
         assert limit is None or sum(held) <= limit
 
 
@@ -66,7 +70,8 @@ def test_no_scope_ever_holds_more_than_its_limit_and_balances_are_the_sums_of_th
         clock, waiting = HandClock(NOON.replace(hour=20)), list[tuple[int, str]]()
         async with opened(directory, clock) as first, opened(directory, clock) as second:
             for run_id, budget in BUDGETS.items():
-                await first.create_run(run_record(run_id, budget, job=run_id))
+                run = run_record(run_id, budget, job=run_id)
+                await first.create_run(replace(run, shares=SHARES.get(run_id, {})))
             for _ in range(data.draw(st.integers(10, 30))):
                 state = data.draw(st.sampled_from([first, second]))
                 match data.draw(st.sampled_from(["reserve", "reserve", "reserve", "settle", "expire", "later"])):
@@ -87,7 +92,7 @@ def test_no_scope_ever_holds_more_than_its_limit_and_balances_are_the_sums_of_th
                         await state.settle(settlement(attempt_id, met, clock.now(), body, clock.now()))
                     case "expire":
                         run_id = data.draw(st.sampled_from(sorted(BUDGETS)))
-                        await state.reopen_run(run_id, BUDGETS[run_id])
+                        await state.reopen_run(run_id, None)
                     case "later":
                         clock.move(hours=data.draw(st.integers(1, 60)))
                 check_law_1(directory)

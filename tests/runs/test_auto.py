@@ -165,6 +165,18 @@ def test_an_interrupted_run_goes_on_with_its_share_and_on_the_next_night_with_th
     nights(tmp_path, use)
 
 
+def test_a_run_that_died_before_its_share_was_granted_is_given_it_when_it_goes_on(tmp_path: Path) -> None:
+    async def use(bench: Bench) -> None:
+        job = auto_job(bench)
+        async with wiring.opened_state(bench.settings, "real") as state:
+            died = RunRecord("night-1", "night", RunStatus.OPEN, 0, bench.clock.now(), None, 0.0, None, "", auto=True)
+            await state.create_run(died)
+        result = await bought(bench, job)
+        assert (result.run_id, result.charged) == ("night-1", 40)
+
+    nights(tmp_path, use)
+
+
 def test_jobs_that_begin_at_the_same_time_are_given_nothing_twice(tmp_path: Path) -> None:
     async def use(bench: Bench) -> None:
         jobs = [auto_job(bench, name=name) for name in ("one", "two", "three")]
