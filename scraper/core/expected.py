@@ -58,11 +58,15 @@ class Expected:
     known_as: Mapping[str, frozenset[str]] = field(default_factory=dict)
     """Path → JSON types that are known to come there."""
 
+    def paths(self) -> dict[str, str]:
+        """Every path that is read, and what for: ``BIGINT``, ``an object``, ``a list``."""
+        return dict(_paths("", self.record))
+
     def settles(self, finding: Finding) -> bool:
         """The finding was made with another SELECT: this one reads it, or knows of it."""
         path, parent = finding.path, finding.path.rpartition(".")[0]
         met, _, was_for = finding.detail.partition(" for ")
-        read = dict(_paths("", self.record))
+        read = self.paths()
         match finding.kind:
             case DriftKind.NEW:
                 return path in read or self.is_not_kept(path, parent)

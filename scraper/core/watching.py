@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
@@ -43,13 +43,19 @@ class _Shape:
     findings: tuple[Finding, ...]
     objects: tuple[tuple[str, _Place], ...]
     lists: tuple[tuple[str, _Place], ...]
+    """With the place of their elements."""
     integers: tuple[tuple[str, _Place], ...]
     """Whole numbers for BIGINT: nearly all values that decide by themselves."""
     values: tuple[tuple[str, _Place], ...]
     """Others whose value decides."""
     numbers_as_text: bool
     """Numbers with a fraction, or of more than 64 bits, that a column takes for text."""
+    odd: bool = field(init=False)
+    """There may be something to note besides whole numbers that are too large."""
     count: int = 0
+
+    def __post_init__(self) -> None:
+        self.odd = bool(self.findings or self.values or self.numbers_as_text)
 
 
 class _Place:
@@ -85,7 +91,7 @@ class _Place:
             present=tuple(key for key, _, _ in there),
             findings=(*self._new(value), *filter(None, (place.of_type(each) for _, place, each in there))),
             objects=tuple((key, place) for key, place, each in sound if place.fields and isinstance(each, dict)),
-            lists=tuple((key, place) for key, place, each in sound if place.element and isinstance(each, list)),
+            lists=tuple((key, place.element) for key, place, each in sound if place.element and isinstance(each, list)),
             integers=tuple(whole),
             values=tuple((key, place) for key, place, _ in deciding if (key, place) not in whole),
             numbers_as_text=any(type(each) is float and place.structure == _TEXT for _, place, each in there),
@@ -190,29 +196,39 @@ class _Watched:
         if place.fields and type(value) is dict:
             self._look_into(place, value)
         elif place.element is not None and type(value) is list:
-            for each in value:
-                self.look(place.element, each)
+            self._look_into_all(place.element, value)
         elif value is not None:
             self.numbers_as_text |= type(value) is float
             self._note_any(place.of_type(value) or place.of_value(value))
+
+    def _look_into_all(self, place: _Place, values: list[Any]) -> None:
+        for value in values:
+            if place.fields and type(value) is dict:
+                self._look_into(place, value)
+            else:
+                self.look(place, value)
 
     def _look_into(self, place: _Place, value: dict[str, Any]) -> None:
         signature = (*value, *map(type, value.values()))
         shape = place.shapes.get(signature) or place.shape(signature, value)
         shape.count += 1
+        for key, of_key in shape.integers:
+            if not _LEAST <= value[key] < _PAST:
+                self._note_any(of_key.of_value(value[key]))
+        if shape.odd:
+            self._look_closer(shape, value)
+        for key, of_key in shape.objects:
+            self._look_into(of_key, value[key])
+        for key, of_key in shape.lists:
+            self._look_into_all(of_key, value[key])
+
+    def _look_closer(self, shape: _Shape, value: dict[str, Any]) -> None:
         if shape.numbers_as_text:
             self.numbers_as_text = True
         for finding in shape.findings:
             self.note(finding)
-        for key, field_place in shape.integers:
-            if not _LEAST <= value[key] < _PAST:
-                self._note_any(field_place.of_value(value[key]))
-        for key, field_place in shape.values:
-            self._note_any(field_place.of_value(value[key]))
-        for key, field_place in shape.objects:
-            self._look_into(field_place, value[key])
-        for key, field_place in shape.lists:
-            self.look(field_place, value[key])
+        for key, of_key in shape.values:
+            self._note_any(of_key.of_value(value[key]))
 
     def _note_any(self, finding: Finding | None) -> None:
         if finding is not None:

@@ -23,8 +23,8 @@ SELECT
   record.nick_name AS nick_name, -- display name, no handle
   record.avatar_url AS avatar_url, -- signed URL as it came: dead after hours
   split_part(record.avatar_url, '?', 1) AS avatar_url_stable, -- the URL without its signature: tells pictures apart
-  make_timestamp(1000000 * TRY_CAST(
-    regexp_extract(record.avatar_url, '[?&](?:x-)?expires?=([0-9]{9,11})(?:&|$)', 1) AS BIGINT)) AS avatar_url_expires_at, -- UTC, when avatar_url dies, where it says so
+  make_timestamp(1000000 * TRY_CAST(regexp_extract(record.avatar_url, 'expires?=([0-9]{9,11})', 1) AS BIGINT))
+    AS avatar_url_expires_at, -- UTC, when avatar_url dies, where it says so
   record.country_code AS country_code, -- the record's own country as it came, whatever the walk asked for
   record.follower_cnt AS follower_cnt, -- followers
   record.liked_cnt AS liked_cnt, -- likes over all posts
@@ -32,8 +32,9 @@ SELECT
   record.tcm_link AS tcm_link, -- the creator's page at the Creator Marketplace
   list_transform(record.items, lambda item: {
     'item_id': item.item_id, 'cover_url': item.cover_url,
-    'cover_url_expires_at': make_timestamp(1000000 * TRY_CAST(
-      regexp_extract(item.cover_url, '[?&](?:x-)?expires?=([0-9]{9,11})(?:&|$)', 1) AS BIGINT)),
+    'cover_url_expires_at': make_timestamp(
+      1000000 * TRY_CAST(regexp_extract(item.cover_url, 'expires?=([0-9]{9,11})', 1) AS BIGINT)
+    ),
     'tt_link': item.tt_link, 'vv': item.vv,
     'liked_cnt': item.liked_cnt,
     'create_time': CASE WHEN item.create_time BETWEEN 0 AND 253402300799

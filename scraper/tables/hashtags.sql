@@ -43,11 +43,14 @@ SELECT
   list_transform(record.creators, lambda creator: {
     'nick_name': creator.nick_name, 'avatar_url': creator.avatar_url,
     'avatar_url_stable': split_part(creator.avatar_url, '?', 1),
-    'avatar_url_expires_at': make_timestamp(1000000 * TRY_CAST(
-      regexp_extract(creator.avatar_url, '[?&](?:x-)?expires?=([0-9]{9,11})(?:&|$)', 1) AS BIGINT))
-  }) AS creators, -- up to three creators who use it; avatar_url is signed, avatar_url_stable is it without its signature
-  nullif(regexp_extract(parameters ->> '$.industry_id', '^[0-9]{2,}$', 0), '') AS board_industry_id, -- the industry that the walk asked for: ranks count inside it; null: all
+    'avatar_url_expires_at': make_timestamp(
+      1000000 * TRY_CAST(regexp_extract(creator.avatar_url, 'expires?=([0-9]{9,11})', 1) AS BIGINT)
+    )
+  }) AS creators, -- up to three creators who use it; avatar_url is signed, avatar_url_stable lacks its signature
+  nullif(regexp_extract(parameters ->> '$.industry_id', '^[0-9]{2,}$', 0), '')
+    AS board_industry_id, -- the industry that the walk asked for: ranks count inside it; null: all industries
   parameters ->> '$.filter_by' IS NOT DISTINCT FROM 'new_on_board'
-    OR parameters ->> '$.new_to_top_100' IS NOT DISTINCT FROM 'true' AS new_only, -- the walk asked only for hashtags new on the board
+    OR parameters ->> '$.new_to_top_100' IS NOT DISTINCT FROM 'true'
+    AS new_only, -- the walk asked only for hashtags that are new on the board
 FROM places
 WHERE nullif(record.hashtag_id, '') IS NOT NULL AND nullif(record.hashtag_name, '') IS NOT NULL AND record.rank IS NOT NULL

@@ -1,7 +1,8 @@
 -- A post listed for a hashtag: one row for each item of a hashtag-posts page.
 -- Items are objects of TikTok's web schema of several years: what a year did not send is null.
 WITH listed AS (
-  -- known as string: author, createTime, stats.*, statsV2.*, video.VQScore, video.size, video.bitrateInfo[].PlayAddr.DataSize
+  -- known as string: author, createTime, stats.*, statsV2.*, video.VQScore, video.size
+  -- known as string: video.bitrateInfo[].PlayAddr.DataSize
   -- known as integer: diversificationId
   -- known, not kept: challenges[].profileThumb, challenges[].profileMedium, challenges[].profileLarger, anchors[].*
   SELECT *, from_json(records, '[{
@@ -104,15 +105,18 @@ urls AS (
   -- One signed URL of each kind, the largest that was sent.
   SELECT
     *,
-    list_filter([author.avatarLarger, author.avatarMedium, author.avatarThumb], lambda url: url <> '')[1] AS avatar_url,
+    coalesce(nullif(author.avatarLarger, ''), nullif(author.avatarMedium, ''), nullif(author.avatarThumb, ''))
+      AS avatar_url,
     nullif(music.playUrl, '') AS sound_url,
-    list_filter([music.coverLarge, music.coverMedium, music.coverThumb], lambda url: url <> '')[1] AS sound_cover_url,
+    coalesce(nullif(music.coverLarge, ''), nullif(music.coverMedium, ''), nullif(music.coverThumb, ''))
+      AS sound_cover_url,
     nullif(video.cover, '') AS cover_url, nullif(video.originCover, '') AS origin_cover_url,
     nullif(video.dynamicCover, '') AS dynamic_cover_url,
     list_filter(video.shareCover, lambda url: url <> '')[1] AS share_cover_url,
-    list_filter(
-      [video.zoomCover."960", video.zoomCover."720", video.zoomCover."480", video.zoomCover."240"], lambda url: url <> ''
-    )[1] AS zoom_cover_url,
+    coalesce(
+      nullif(video.zoomCover."960", ''), nullif(video.zoomCover."720", ''), nullif(video.zoomCover."480", ''),
+      nullif(video.zoomCover."240", '')
+    ) AS zoom_cover_url,
     nullif(video.playAddr, '') AS play_url, nullif(video.downloadAddr, '') AS download_url
   FROM authors
 ),
@@ -123,8 +127,7 @@ dated AS (
       avatar_url, sound_url, sound_cover_url, cover_url, origin_cover_url, dynamic_cover_url, share_cover_url,
       zoom_cover_url, play_url, download_url
     ],
-    lambda url: make_timestamp(1000000 * TRY_CAST(
-      regexp_extract(url, '[?&](?:x-)?expires?=([0-9]{9,11})(?:&|$)', 1) AS BIGINT))
+    lambda url: make_timestamp(1000000 * TRY_CAST(regexp_extract(url, 'expires?=([0-9]{9,11})', 1) AS BIGINT))
   ) AS expires_at
   FROM urls
 )
@@ -168,7 +171,7 @@ SELECT
   list_transform(challenges, lambda tag: {
     'id': tag.id, 'title': tag.title, 'description': tag."desc", 'is_commerce': tag.isCommerce,
     'video_count': tag.stats.videoCount, 'view_count': tag.stats.viewCount,
-    'cover_url': list_filter([tag.coverLarger, tag.coverMedium, tag.coverThumb], lambda url: url <> '')[1]
+    'cover_url': coalesce(nullif(tag.coverLarger, ''), nullif(tag.coverMedium, ''), nullif(tag.coverThumb, ''))
   }) AS challenges, -- the post's hashtags: id is a hashtag_id, title its name
   list_transform(textExtra, lambda mark: {
     'hashtag_id': mark.hashtagId, 'hashtag_name': mark.hashtagName, 'user_id': mark.userId,
