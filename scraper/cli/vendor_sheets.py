@@ -15,6 +15,7 @@ from scraper.core.catalogue import (
     Charge,
     ChargeRule,
     Condition,
+    Counts,
     CursorPagination,
     Endpoint,
     ErrorRule,
@@ -146,8 +147,10 @@ def _pagination_words(pagination: Pagination) -> str:
             clamp = "no last page is documented"
             if pagination.max_page is not None:
                 clamp = f"clamped to pages 1–{pagination.max_page}: past it the last one is charged again"
-            sizes = f"by number ({pagination.page_param}), at most {pagination.max_size} rows ({pagination.size_param})"
-            return f"{sizes}, {clamp}"
+            by = "number" if pagination.counts is Counts.PAGES else "offset"
+            size = "" if pagination.size_param is None else f" ({pagination.size_param})"
+            first = "" if pagination.first == 1 else f" from {pagination.first}"
+            return f"by {by} ({pagination.page_param}{first}), at most {pagination.max_size} rows{size}, {clamp}"
         case CursorPagination():
             cursor = f"by cursor ({pagination.cursor_param}, from {pagination.cursor_field})"
             return f"{cursor}, {pagination.rows_per_page} rows (assumed, from recorded answers)"

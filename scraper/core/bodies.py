@@ -100,8 +100,13 @@ _BRACKET: Final = re.compile(r'"(?:[^"\\]|\\.)*+"?|[\[\]{}]', re.DOTALL)
 """A bracket, or a whole string: brackets inside it are text."""
 
 
-def at(document: Json, path: str) -> Json:
-    """The value at a dotted path of object keys, or ``None`` where any step is missing."""
+def at(document: Json, path: str | None) -> Json:
+    """The value at a dotted path of object keys, or ``None`` where any step is missing, or no path is given.
+
+    An empty path is the whole document.
+    """
+    if not path:
+        return document if path == "" else None
     value = document
     for key in path.split("."):
         if not isinstance(value, dict):

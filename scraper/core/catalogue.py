@@ -105,19 +105,44 @@ class Parameter:
     """A crawl with ``each`` fills this parameter from parents whose records carry an id of this name."""
 
 
+class Counts(StrEnum):
+    """What a page's number counts."""
+
+    PAGES = "pages"
+    RECORDS = "records"
+    """The records before it: an offset."""
+
+
 @dataclass(frozen=True, slots=True)
 class PagePagination:
-    """Pages by number, 1-based. Field paths are dotted, from the root of the body."""
+    """Pages by number or by offset. Field paths are dotted, from the root of the body; none: no answer says it."""
 
     page_param: str
-    size_param: str
+    size_param: str | None
+    """``None``: pages have the size that the vendor gives them."""
     max_size: int
     max_page: int | None
     """The last page that the vendor serves; past it, it answers this one again, and charges."""
-    page_field: str
-    size_field: str
-    total_field: str
-    has_more_field: str
+    page_field: str | None
+    size_field: str | None
+    total_field: str | None
+    has_more_field: str | None
+    counts: Counts = Counts.PAGES
+    first: int = 1
+    """What the first page is asked for with."""
+
+    @property
+    def _step(self) -> int:
+        return self.max_size if self.counts is Counts.RECORDS else 1
+
+    def number_of(self, page: int) -> int:
+        """What the n-th page is asked for with: its number, or its offset."""
+        return self.first + (page - 1) * self._step
+
+    def page_of(self, number: int) -> int:
+        """Which page it is that says this of itself; 0 where it is none of ours."""
+        page, between = divmod(number - self.first, self._step)
+        return page + 1 if between == 0 else 0
 
     @property
     def rows_per_page(self) -> int:
@@ -143,7 +168,7 @@ class Records:
     """Where the records of an answer stand, and which of their fields others need."""
 
     path: str
-    """Dotted path from the root of the body to the list."""
+    """Dotted path from the root of the body to the list; empty: the body is the list."""
     id: str
     """The record's id field: what children are made from and what pages are told apart by."""
     nested_in: str | None = None

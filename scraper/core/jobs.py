@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from scraper.core.catalogue import Catalogue, Charge, Endpoint, PagePagination, Parameter, Role
+from scraper.core.catalogue import Catalogue, Charge, Counts, Endpoint, PagePagination, Parameter, Role
 from scraper.core.errors import Fault
 from scraper.core.requests import Params, canonical
 from scraper.core.subscriptions import Subscription
@@ -162,7 +162,7 @@ def _paging_refusal(crawl: Crawl, parameter: Parameter, values: tuple[str, ...])
             if too_large:
                 met = f"{endpoint.vendor} treats {too_large[0]} as {pages.max_size}, silently; {met}"
             return f"{met}; use max_pages or max_items"
-        case PagePagination(max_page=int(last)), Role.PAGE:
+        case PagePagination(max_page=int(last), counts=Counts.PAGES), Role.PAGE:
             past = [value for value in values if value.isdecimal() and int(value) > last]
             if past:
                 repeated = (

@@ -113,7 +113,8 @@ def _read(vendor: Vendor, endpoint: Endpoint, answer: Answer, document: Json) ->
 def _read_success(endpoint: Endpoint, answer: Answer, document: Json) -> tuple[OutcomeKind, str, PageFacts | None]:
     if answer.cut_short is not None:
         return OutcomeKind.MALFORMED, f"the body is cut short: {answer.cut_short}", None
-    if not isinstance(document, dict):
+    whole_body_is_the_list = endpoint.records.path == "" and isinstance(document, list)
+    if not isinstance(document, dict) and not whole_body_is_the_list:
         met = f"{len(answer.body)} bytes that are no JSON object" if answer.body else "no body"
         return OutcomeKind.MALFORMED, f"HTTP {answer.status} with {met}", None
     stated = [(condition, at(document, condition.field)) for condition in endpoint.success]
@@ -123,7 +124,7 @@ def _read_success(endpoint: Endpoint, answer: Answer, document: Json) -> tuple[O
             return OutcomeKind.IN_BAND_ERROR, f"HTTP {answer.status} with {condition.field} = {met}", None
     facts = read_page(endpoint, document)
     if facts is None:
-        return OutcomeKind.MALFORMED, f"{endpoint.records.path} is no list", None
+        return OutcomeKind.MALFORMED, f"{endpoint.records.path or 'the body'} is no list", None
     if facts.records == 0 and at(document, endpoint.records.path) is None and all(v is None for _, v in stated):
         return OutcomeKind.MALFORMED, f"neither {endpoint.records.path} nor any sign of success is there", None
     return (OutcomeKind.OK if facts.records else OutcomeKind.EMPTY), "", facts

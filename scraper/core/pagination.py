@@ -60,6 +60,7 @@ class Guard(StrEnum):
     CURSOR_MISSING = "cursor_missing", True, "more is promised, and the cursor is null or not there"
     PAGE_REPEATED = "page_repeated", True, "a page lists exactly the ids of an earlier page, in whatever order"
     PAGE_OTHER = "page_other", True, "the answer says that it is another page than the one asked for"
+    SIZE_OTHER = "size_other", True, "pages by offset come smaller than asked for: the next would leave records out"
     EMPTY_PAGES = "empty_pages", True, "two pages in a row list nothing, and more is promised"
     TOTAL_NOT_REACHED = "total_not_reached", True, "has_more is false, and the total promises at least one page more"
     EMPTY_PAGE = "empty_page", False, "one page lists nothing, and more is promised: it is passed over"
@@ -128,10 +129,11 @@ def read_page(endpoint: Endpoint, document: Json) -> PageFacts | None:
     ids = tuple(record for element in elements if (record := _record(endpoint, element)) is not None)
     match endpoint.pagination:
         case PagePagination() as pages:
+            reported = integer_of(at(document, pages.page_field))
             return PageFacts(
                 records=len(elements),
                 ids=ids,
-                reported_page=integer_of(at(document, pages.page_field)),
+                reported_page=None if reported is None else pages.page_of(reported),
                 size=integer_of(at(document, pages.size_field)),
                 total=integer_of(at(document, pages.total_field)),
                 has_more=flag_of(at(document, pages.has_more_field)),

@@ -102,7 +102,9 @@ class Request:
         """All query parameters, as they travel."""
         match self.endpoint.pagination:
             case PagePagination() as pages:
-                paging = {pages.page_param: str(self.page), pages.size_param: str(pages.max_size)}
+                paging = {pages.page_param: str(pages.number_of(self.page))}
+                if pages.size_param is not None:
+                    paging[pages.size_param] = str(pages.max_size)
             case CursorPagination() as cursors:
                 paging = {} if self.cursor is None else {cursors.cursor_param: self.cursor}
         return tuple(sorted({**dict(self.walk.params), **paging}.items()))

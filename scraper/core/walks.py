@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import assert_never
 
 from scraper.core.bodies import integer_of
-from scraper.core.catalogue import CursorPagination, PagePagination, Role
+from scraper.core.catalogue import Counts, CursorPagination, PagePagination, Role
 from scraper.core.fingerprints import Fingerprints
 from scraper.core.pagination import Guard, PageFacts, Progress, WalkState, Why
 from scraper.core.requests import Request, Walk
@@ -152,6 +152,8 @@ class PageWalk(_Walked):
         self._count(facts)
         if facts.reported_page not in {None, request.page}:
             self._stop_at(Guard.PAGE_OTHER)
+        if _skips(request.page, facts, self.pagination):
+            self._stop_at(Guard.SIZE_OTHER)
         if self._guard is None:
             self._look_ahead(request.page, facts)
         return self._advance()
@@ -172,7 +174,7 @@ class PageWalk(_Walked):
 
     def _hear_total(self, page: int, facts: PageFacts) -> None:
         total = facts.total
-        self._size = self._size or _real_size(facts)
+        self._size = self._size or _real_size(facts, self.pagination)
         if total is None or total <= 0 or not self._size:
             return
         self._first_total = total if page == 1 else self._first_total
@@ -251,8 +253,19 @@ class PageWalk(_Walked):
             self._end(why)
 
 
-def _real_size(facts: PageFacts) -> int:
-    """Records a page: what the answer says, unless it served less than half of that with more to come."""
+def _skips(page: int, facts: PageFacts, pages: PagePagination) -> bool:
+    """The vendor serves fewer records a page than were asked for: the next offset would leave some out."""
+    more = facts.has_more if facts.has_more is not None else (facts.total or 0) > page * pages.max_size
+    return more and pages.counts is Counts.RECORDS and 0 < (facts.size or 0) < pages.max_size
+
+
+def _real_size(facts: PageFacts, pages: PagePagination) -> int:
+    """Records a page: what the answer says, unless it served less than half of that with more to come.
+
+    Offsets are asked for in steps of the size that was asked for.
+    """
+    if pages.counts is Counts.RECORDS:
+        return pages.max_size
     if facts.size is None or facts.size < 0 or (facts.has_more is True and 0 < facts.records * 2 <= facts.size):
         return facts.records
     return facts.size

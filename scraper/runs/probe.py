@@ -118,14 +118,15 @@ def _differences(request: Request, reply: Reply, facts: PageFacts) -> Iterator[t
     yield from _records(endpoint, document, facts)
     match endpoint.pagination:
         case PagePagination() as pages:
-            yield _value("page", pages.page_field, facts.reported_page, facts.reported_page == request.page)
-            yield _value("page size", pages.size_field, facts.size, facts.size == pages.max_size, f"{pages.max_size}")
-            yield _value("total", pages.total_field, facts.total, facts.total is not None)
-            yield _value("has_more", pages.has_more_field, facts.has_more, facts.has_more is not None)
+            yield from _value("page", pages.page_field, facts.reported_page, facts.reported_page == request.page)
+            size, asked = facts.size, pages.max_size
+            yield from _value("page size", pages.size_field, size, size == asked, f"{asked}")
+            yield from _value("total", pages.total_field, facts.total, facts.total is not None)
+            yield from _value("has_more", pages.has_more_field, facts.has_more, facts.has_more is not None)
         case CursorPagination() as cursors:
             more = facts.has_more is not True or facts.cursor is not None
-            yield _value("has_more", cursors.has_more_field, facts.has_more, facts.has_more is not None)
-            yield _value("cursor", cursors.cursor_field, facts.cursor, more)
+            yield from _value("has_more", cursors.has_more_field, facts.has_more, facts.has_more is not None)
+            yield from _value("cursor", cursors.cursor_field, facts.cursor, more)
     if isinstance(reply, Answer) and not reply.headers.get("content-type", "").startswith("application/json"):
         yield False, f"content-type is {reply.headers.get('content-type', 'missing')!r}, not application/json"
 
@@ -133,7 +134,7 @@ def _differences(request: Request, reply: Reply, facts: PageFacts) -> Iterator[t
 def _records(endpoint: Endpoint, document: Json, facts: PageFacts) -> Iterator[tuple[bool, str]]:
     records = endpoint.records
     stands = isinstance(at(document, records.path), list)
-    yield stands, f"records stand at {records.path}: {facts.records if stands else 'no list is there'}"
+    yield stands, f"records stand at {records.path or 'the root'}: {facts.records if stands else 'no list is there'}"
     if facts.records:
         yield len(facts.ids) == facts.records, f"{len(facts.ids)} of {facts.records} records carry {records.id}"
     if records.rank and facts.ids:
@@ -141,8 +142,12 @@ def _records(endpoint: Endpoint, document: Json, facts: PageFacts) -> Iterator[t
         yield ranked == len(facts.ids), f"{ranked} of {len(facts.ids)} carry {records.rank}"
 
 
-def _value(what: str, path: str, met: object, as_described: bool, wanted: str = "") -> tuple[bool, str]:
-    if met is None:
-        return False, f"{what}: nothing stands at {path}"
+def _value(
+    what: str, path: str | None, met: object, as_described: bool, wanted: str = ""
+) -> Iterator[tuple[bool, str]]:
+    """Nothing, where the file says that no answer tells it."""
     expected = f", {wanted} was asked for" if wanted and not as_described else ""
-    return as_described, f"{what} at {path}: {met}{expected}"
+    if path is not None and met is None:
+        yield False, f"{what}: nothing stands at {path}"
+    elif path is not None:
+        yield as_described, f"{what} at {path}: {met}{expected}"

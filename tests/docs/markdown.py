@@ -3,7 +3,7 @@
 A *block* stands between ``<!-- generated: name -->`` (or ``<!-- command: name -->``) and ``<!-- end -->``, each on a
 line of its own. The info of *fenced code* says what is done with it here: ``sql`` and ``python`` are run, ``console``
 holds commands behind ``$`` with their output, ``bash`` holds commands that need a key or the network and are only
-parsed, ``toml`` that begins with ``# configs/…`` is that file.
+parsed, ``toml`` that begins with ``# configs/…`` is that file, and so is ``sql`` that begins with ``-- configs/…``.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ README = ROOT / "README.md"
 
 _BLOCK = re.compile(r"(<!-- (generated|command): ([^\n]+?) -->\n)(.*?)(<!-- end -->)", re.DOTALL)
 _FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
-_JOB_PATH = re.compile(r"# (configs/[\w-]+\.toml)\n")
+_OWN_PATH = re.compile(r"(?:#|--) (configs/[\w/-]+\.\w+)\n")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +54,14 @@ def fences(text: str, info: str) -> tuple[Fence, ...]:
 
 
 def job_files(text: str) -> dict[str, str]:
-    """``toml`` that names its file in its first line, by path."""
-    bodies = [fence.body for fence in fences(text, "toml")]
-    return {match[1]: body for body in bodies if (match := _JOB_PATH.match(body))}
+    """Jobs that the text shows whole, by path."""
+    return {path: body for path, body in own_files(text).items() if Path(path).parent == Path("configs")}
+
+
+def own_files(text: str) -> dict[str, str]:
+    """Every file of the user's own that the text shows whole, by path: jobs, vendors, tables."""
+    bodies = [fence.body for info in ("toml", "sql") for fence in fences(text, info)]
+    return {match[1]: body for body in bodies if (match := _OWN_PATH.match(body))}
 
 
 def blocks(text: str, kind: str) -> dict[str, str]:

@@ -20,7 +20,7 @@ from tests.docs.place import Place, said
 SQL = fences(readme(), "sql")
 PLAIN = [fence for fence in SQL if "read_parquet(" in fence.body]
 """Of plain DuckDB: they name files, where the others name tables."""
-RECIPES = [fence for fence in SQL if fence not in PLAIN]
+RECIPES = [fence for fence in SQL if fence not in PLAIN and not fence.body.startswith("-- configs/")]
 PYTHON = fences(readme(), "python")
 COMMANDS = [
     command

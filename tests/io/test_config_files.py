@@ -163,7 +163,8 @@ def test_faults_of_all_vendor_files_are_told_at_once_with_the_nearest_names(vend
         f"{over}: charge.ok: input should be 'charged' or 'presumed', and 'free' was met",
         f"{over}: endpoints.hashtags.cost: input should be greater than or equal to 1, and 0 was met",
         f"{over}: endpoints.hashtags.pagination.max_sise: no such key; did you mean 'max_size'?; known are kind, "
-        "page_param, size_param, max_size, max_page, page_field, size_field, total_field, has_more_field",
+        "page_param, size_param, max_size, max_page, page_field, size_field, total_field, has_more_field, counts, "
+        "first",
         f"{over}: endpoints.hashtags.parameters.period.role: input should be 'country', 'period_days', 'page', "
         "'page_size' or 'cursor', and 'days' was met",
         f"{over}: endpoints.hashtags.sumary: no such key; did you mean 'summary'?; known are source, path, summary, "

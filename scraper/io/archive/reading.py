@@ -94,7 +94,7 @@ def _with_records(
     if found is None:
         return ReadPage(page)
     if not isinstance(found, list):
-        return ReadPage(page, error=f"{endpoint.records.path} is no list of records but {_kind(found)}")
+        return ReadPage(page, error=f"{endpoint.records.path or 'the body'} is no list of records but {_kind(found)}")
     exactly = watch.look(page.endpoint, found)
     return ReadPage(page, endpoint.table, _text(found, exactly, page, endpoint), len(found), _parent_id(page, endpoint))
 

@@ -23,6 +23,7 @@ from scraper.core.catalogue import (
     Charge,
     ChargeRule,
     Condition,
+    Counts,
     CursorPagination,
     Endpoint,
     ErrorRule,
@@ -42,6 +43,7 @@ from scraper.io.config_files.validation import FileModel, dollars_of, read_toml,
 
 Scalar = bool | str | int
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
+ParameterName = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_.-]*$")]
 Credit = Annotated[int, Field(ge=0)]
 Positive = Annotated[int, Field(ge=1)]
 _URL = re.compile(r"[!-\[\]-~]+")  # visible ASCII without a backslash, which readers of URLs disagree about
@@ -107,13 +109,15 @@ class RecordsTable(FileModel):
 class PagePaginationTable(FileModel):
     kind: Literal["page"]
     page_param: str
-    size_param: str
+    size_param: str | None = None
     max_size: Positive
     max_page: Positive | None = None
-    page_field: str
-    size_field: str
-    total_field: str
-    has_more_field: str
+    page_field: str | None = None
+    size_field: str | None = None
+    total_field: str | None = None
+    has_more_field: str | None = None
+    counts: Literal["pages", "records"] = "pages"
+    first: Annotated[int, Field(ge=0)] | None = None
 
 
 class CursorPaginationTable(FileModel):
@@ -149,7 +153,7 @@ class EndpointTable(FileModel):
     success: list[ConditionTable]
     records: RecordsTable
     pagination: Annotated[PagePaginationTable | CursorPaginationTable, Field(discriminator="kind")]
-    parameters: dict[Name, ParameterTable]
+    parameters: dict[ParameterName, ParameterTable]
 
 
 class BillingEventsTable(FileModel):
@@ -340,7 +344,9 @@ def _error_rule(table: ErrorTable, sources: Mapping[str, Source]) -> ErrorRule:
 
 def _pagination(table: PagePaginationTable | CursorPaginationTable) -> Pagination:
     if isinstance(table, PagePaginationTable):
-        return PagePagination(**table.model_dump(exclude={"kind"}))
+        counts = Counts(table.counts)
+        first = table.first if table.first is not None else 1 if counts is Counts.PAGES else 0
+        return PagePagination(**{**table.model_dump(exclude={"kind"}), "counts": counts, "first": first})
     return CursorPagination(**table.model_dump(exclude={"kind"}))
 
 
