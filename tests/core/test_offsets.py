@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from scraper.core.bodies import Json
 from scraper.core.catalogue import Counts, Endpoint, PagePagination, Records
-from scraper.core.pagination import WalkState, Why, read_page, start
+from scraper.core.pagination import WalkState, Why, read_page
 from scraper.core.requests import Walk
+from scraper.core.walks import start
 from tests.core.builders import K_VIDEOS, endpoint, full_page
 
 
