@@ -19,6 +19,7 @@ from scraper.cli.summaries import (
 from scraper.cli.wording import count, counted, dollars, duration, harmless, instant, percent
 from scraper.core.budget import Balance
 from scraper.core.events import Ending
+from scraper.core.pace import FULL_PERCENT
 from scraper.core.pagination import WalkState
 from scraper.core.units import Credits, iso_utc
 from scraper.ports import AccountBalance, RunRecord, RunTotals, WalkRecord
@@ -108,6 +109,8 @@ def _print_account(account: AccountBalance, console: Console) -> None:
     used = account.month_balance.committed
     if over := subscription.overage_credits(used):
         fields.append(("overage", f"{count(over)} credits, {dollars(subscription.overage_usd(used))}"))
+    if account.pace_percent < FULL_PERCENT:
+        fields.append(("pace", f"{account.pace_percent} % of its rate, after a 429 of late"))
     if account.closed_until is not None:
         fields.append(("closed", f"by the vendor, until {instant(account.closed_until)}"))
     if subscription.assumed:
@@ -181,6 +184,7 @@ def run_json(run: RunRecord, totals: RunTotals) -> dict[str, Any]:
             "budget": run.budget,
             **_kinds(totals.balance),
             "left": run.budget - totals.balance.committed,
+            "retried": totals.retried,
         },
         "requests": {"sent": sum(sent.values()), **sent, "reused": totals.reused},
         "walks": {state.value: totals.walks.get(state, 0) for state in WalkState},
@@ -203,6 +207,7 @@ def account_json(account: AccountBalance) -> dict[str, Any]:
             "credits": subscription.overage_credits(account.month_balance.committed),
             "usd": str(subscription.overage_usd(account.month_balance.committed)),
         },
+        "pace_percent": account.pace_percent,
         "closed_until": None if closed is None else iso_utc(closed),
         "assumed": list(subscription.assumed),
     }

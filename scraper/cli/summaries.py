@@ -86,6 +86,8 @@ def _print_message(console: Console, message: str) -> None:
 def _result_fields(result: RunResult, data: str) -> Iterable[tuple[str, str]]:
     kinds = {"charged": result.charged, "presumed": result.presumed, "unknown": result.unknown}
     yield "credits", credit_words(kinds, result.budget)
+    if result.retried:
+        yield "", f"{count(result.retried)} of them bought nothing and were spent once more"
     yield "requests", request_words(result.requests, result.reused)
     yield "walks", _listed(result.walks) or "none"
     yield "rows", " · ".join(f"{harmless(table)} {count(rows)}" for table, rows in result.rows.items()) or "none"

@@ -199,6 +199,9 @@ class ErrorRule:
     scope: QuotaScope = QuotaScope.UNSTATED
     note: str = ""
     source: Source | None = None
+    retries: int | None = None
+    """How often in a row the vendor lets it be asked again; ``None``: as the program's policy has it."""
+    basis: Basis = Basis.KNOWN
 
 
 @dataclass(frozen=True, slots=True)

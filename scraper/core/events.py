@@ -149,6 +149,8 @@ class RunResult:
     walks: Mapping[str, int]
     rows: Mapping[str, int]
     elapsed_s: float
+    retried: Credits = 0
+    """Of those: credits of answers that gave nothing and were bought again."""
     next_at: datetime | None = None
     message: str = ""
     """Why it ended so, what is kept, how to go on; empty for a complete run."""
@@ -181,6 +183,7 @@ class RunResult:
                 "presumed": self.presumed,
                 "unknown": self.unknown,
                 "left": self.left,
+                "retried": self.retried,
             },
             "requests": {
                 "sent": self.sent,

@@ -87,6 +87,13 @@ class Crawl:
 
 
 @dataclass(frozen=True, slots=True)
+class Share:
+    """A part of a run's budget."""
+
+    percent: int
+
+
+@dataclass(frozen=True, slots=True)
 class Job:
     """What a job file says, with its endpoints and accounts looked up."""
 
@@ -97,6 +104,10 @@ class Job:
     accounts: Mapping[str, Account]
     """By vendor: one for each vendor that a crawl uses."""
     max_age: timedelta | None = None
+    retry_budget: Credits | Share = Share(15)
+    """For buying again what was charged, or may have been, and gave nothing."""
+    max_wait: timedelta = timedelta(minutes=15)
+    """A vendor that asks for a longer pause ends the run for now: it can be gone on with."""
     resume_within: timedelta = timedelta(hours=24)
     confirm_above: Credits = 1_000
     """On a terminal, a run that is likely to spend more asks first."""
@@ -104,6 +115,15 @@ class Job:
     """Its budget is tonight's share of the accounts' months: `core.allowance`."""
     weight: int = 1
     """Its part where several jobs share a night."""
+
+    def retry_credits(self, budget: Credits) -> Credits:
+        """Credits of a run with this budget that may go into retries; a share holds one request at the least."""
+        match self.retry_budget:
+            case Share(percent):
+                dearest = max(crawl.endpoint.cost for crawl in self.crawls)
+                return max(budget * percent // 100, dearest if percent else 0)
+            case credits:
+                return credits
 
     @property
     def vendors(self) -> tuple[str, ...]:

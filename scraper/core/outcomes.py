@@ -60,6 +60,8 @@ class Outcome:
     """Seconds that the vendor asks to wait."""
     scope: QuotaScope = QuotaScope.UNSTATED
     resets_at: datetime | None = None
+    retries: int | None = None
+    """How often in a row the vendor's own rule lets it be asked again; ``None``: no rule says."""
 
     @property
     def landed(self) -> bool:
@@ -80,7 +82,8 @@ def classify(
         return Outcome(OutcomeKind.LOST, Charge.UNKNOWN, endpoint.cost, reply.reason)
     decoded = decode(reply.body)
     document = decoded.value if isinstance(decoded, Decoded) else None
-    kind, detail, facts, scope = _read(vendor, endpoint, reply, document)
+    rule = next((rule for rule in vendor.error_rules if _matches(rule, reply.status, document)), None)
+    kind, detail, facts = _read(vendor, endpoint, reply, document, rule)
     charge = _charge(vendor.charge, kind, reply.status, failed_requests)
     return Outcome(
         kind=kind,
@@ -91,26 +94,26 @@ def classify(
         http_status=reply.status,
         vendor_request_id=_request_id(vendor, reply.headers, document),
         wait_s=_wait_s(vendor, reply.headers, document, now),
-        scope=scope,
+        scope=QuotaScope.UNSTATED if rule is None else rule.scope,
+        retries=None if rule is None else rule.retries,
         resets_at=instant_of(at(document, vendor.resets_at_field)) if vendor.resets_at_field else None,
     )
 
 
-_Reading: TypeAlias = tuple[OutcomeKind, str, PageFacts | None, QuotaScope]
+_Reading: TypeAlias = tuple[OutcomeKind, str, PageFacts | None]
 
 
-def _read(vendor: Vendor, endpoint: Endpoint, answer: Answer, document: Json) -> _Reading:
+def _read(vendor: Vendor, endpoint: Endpoint, answer: Answer, document: Json, rule: ErrorRule | None) -> _Reading:
     said = _message(vendor, document)
-    rule = next((rule for rule in vendor.error_rules if _matches(rule, answer.status, document)), None)
     if rule is not None:
-        return rule.outcome, f"HTTP {answer.status}{said}", None, rule.scope
+        return rule.outcome, f"HTTP {answer.status}{said}", None
     if not _is_2xx(answer.status):
-        return _undocumented_status(answer.status), f"HTTP {answer.status}{said}", None, QuotaScope.UNSTATED
+        return _undocumented_status(answer.status), f"HTTP {answer.status}{said}", None
     kind, detail, facts = _read_success(endpoint, answer, document)
-    return kind, detail + (said if kind is OutcomeKind.IN_BAND_ERROR else ""), facts, QuotaScope.UNSTATED
+    return kind, detail + (said if kind is OutcomeKind.IN_BAND_ERROR else ""), facts
 
 
-def _read_success(endpoint: Endpoint, answer: Answer, document: Json) -> tuple[OutcomeKind, str, PageFacts | None]:
+def _read_success(endpoint: Endpoint, answer: Answer, document: Json) -> _Reading:
     if answer.cut_short is not None:
         return OutcomeKind.MALFORMED, f"the body is cut short: {answer.cut_short}", None
     whole_body_is_the_list = endpoint.records.path == "" and isinstance(document, list)
@@ -148,6 +151,23 @@ def _charge(rule: ChargeRule, kind: OutcomeKind, status: int, failed_requests: C
         return rule.empty
     charge = rule.failed_2xx if _is_2xx(status) else rule.refused
     return failed_requests if charge is Charge.PRESUMED and failed_requests is not None else charge
+
+
+def charges_of(vendor: Vendor, kind: OutcomeKind) -> tuple[Charge, Charge | None]:
+    """What an outcome costs by the vendor's rule, and inside a 2xx, where one of its error rules may find it there."""
+    match kind:
+        case OutcomeKind.NOT_SENT:
+            return Charge.FREE, None
+        case OutcomeKind.LOST:
+            return Charge.UNKNOWN, None
+        case OutcomeKind.IN_BAND_ERROR | OutcomeKind.MALFORMED:
+            return vendor.charge.failed_2xx, None
+        case OutcomeKind.OK | OutcomeKind.EMPTY:
+            return _charge(vendor.charge, kind, 200, None), None
+        case _:
+            rules = (rule for rule in vendor.error_rules if rule.outcome is kind)
+            in_2xx = any(not rule.statuses or any(map(_is_2xx, rule.statuses)) for rule in rules)
+            return vendor.charge.refused, vendor.charge.failed_2xx if in_2xx else None
 
 
 def _matches(rule: ErrorRule, status: int, document: Json) -> bool:

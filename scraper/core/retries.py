@@ -1,30 +1,86 @@
-"""What follows a failed attempt. Every further attempt is a decision of ours, reserved and in the ledger."""
+"""What follows a failed attempt. Every further attempt is a decision of ours, reserved and in the ledger.
+
+Whatever an attempt ended in has a policy here: whether it is asked again, after which wait, and how far its failure
+reaches when it is not. An error rule of the vendor's file may allow fewer retries than the policy does.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from enum import Enum, auto
+from enum import StrEnum
+from types import MappingProxyType
 from typing import TypeAlias, assert_never
 
 from scraper.core.catalogue import Charge, OutcomeKind
+from scraper.core.events import Ending
 from scraper.core.outcomes import Outcome
 
-FREE_ATTEMPTS = 5
-"""Attempts at one request while failures cost nothing."""
-PAID_ATTEMPTS = 3
-"""Attempts at one request where the last one was, or may have been, charged."""
+FREE_RETRIES = 4
+"""Further attempts at one request after failures that cost nothing."""
+PAID_RETRIES = 3
+"""An answer that was charged, or may have been, and gave nothing is bought again at most so often: 1 + 3 attempts."""
 FIRST_BACKOFF_S = 1.0
 LONGEST_BACKOFF_S = 60.0
 RATE_LIMIT_WAIT_S = 60.0
 """After a 429 that names no time: both vendors count by the minute or say so (vendor facts, sections 1 and 2)."""
 
 
-class Reach(Enum):
+class Reach(StrEnum):
     """How far a failure reaches."""
 
-    REQUEST = auto()
-    ENDPOINT = auto()
-    ACCOUNT = auto()
+    REQUEST = "request"
+    WALK = "walk"
+    ENDPOINT = "endpoint"
+    ACCOUNT = "account"
+
+
+class Wait(StrEnum):
+    """What is waited for before another attempt."""
+
+    NONE = "none"
+    """There is no other attempt."""
+    BACKOFF = "backoff"
+    """Twice as long each time, from half a second to a second on, or as long as the vendor asks for."""
+    PAUSE = "pause"
+    """The whole account waits as long as the vendor says, else a minute; twice as long each time in a row."""
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What follows an outcome of one kind."""
+
+    wait: Wait
+    reach: Reach
+    """Where it is not asked again, or has been often enough."""
+    breaks: bool = False
+    """It counts towards closing its endpoint or its vendor (`core.breakers`)."""
+
+
+_PASSING = Policy(Wait.BACKOFF, Reach.REQUEST, breaks=True)
+
+POLICIES: Mapping[OutcomeKind, Policy] = MappingProxyType(
+    {
+        OutcomeKind.IN_BAND_ERROR: _PASSING,
+        OutcomeKind.MALFORMED: _PASSING,
+        OutcomeKind.UPSTREAM_ERROR: _PASSING,
+        OutcomeKind.LOST: _PASSING,
+        OutcomeKind.NOT_SENT: Policy(Wait.BACKOFF, Reach.ACCOUNT, breaks=True),
+        OutcomeKind.RATE_LIMITED: Policy(Wait.PAUSE, Reach.ACCOUNT),
+        OutcomeKind.QUOTA_EXHAUSTED: Policy(Wait.NONE, Reach.ACCOUNT),
+        OutcomeKind.AUTH_REJECTED: Policy(Wait.NONE, Reach.ACCOUNT),
+        OutcomeKind.ENDPOINT_DENIED: Policy(Wait.NONE, Reach.ENDPOINT),
+        OutcomeKind.GONE: Policy(Wait.NONE, Reach.ENDPOINT),
+        OutcomeKind.BAD_REQUEST: Policy(Wait.NONE, Reach.WALK),
+    }
+)
+"""Of every kind but OK and EMPTY, which are pages. A request of a cursor walk breaks the chain: it reaches the walk."""
+
+
+def breaks(outcome: Outcome) -> bool:
+    """Whether a failure counts towards closing its endpoint or its vendor."""
+    policy = POLICIES.get(outcome.kind)
+    return policy is not None and policy.breaks
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,25 +101,84 @@ class GiveUp:
 Decision: TypeAlias = Retry | GiveUp
 
 
-def decide(outcome: Outcome, attempt: int, jitter: float) -> Decision:
-    """What to do after the `attempt`-th try (1-based) of a request ended so; `jitter` is a random number in 0..1."""
-    attempts = FREE_ATTEMPTS if outcome.charge is Charge.FREE else PAID_ATTEMPTS
-    backoff_s = min(LONGEST_BACKOFF_S, FIRST_BACKOFF_S * 2 ** (attempt - 1)) * (0.5 + jitter / 2)
-    match outcome.kind:
-        case OutcomeKind.OK | OutcomeKind.EMPTY:
-            raise ValueError(f"an attempt that ended {outcome.kind} is not tried again")
-        case OutcomeKind.RATE_LIMITED:
-            wait_s = outcome.wait_s if outcome.wait_s is not None else RATE_LIMIT_WAIT_S
-            return Retry(wait_s, whole_account=True) if attempt < attempts else GiveUp(Reach.REQUEST)
-        case OutcomeKind.UPSTREAM_ERROR | OutcomeKind.IN_BAND_ERROR | OutcomeKind.MALFORMED | OutcomeKind.LOST:
-            return Retry(max(backoff_s, outcome.wait_s or 0)) if attempt < attempts else GiveUp(Reach.REQUEST)
-        case OutcomeKind.NOT_SENT:
-            return Retry(backoff_s / 2) if attempt < attempts else GiveUp(Reach.ACCOUNT)
-        case OutcomeKind.QUOTA_EXHAUSTED | OutcomeKind.AUTH_REJECTED:
-            return GiveUp(Reach.ACCOUNT)
-        case OutcomeKind.ENDPOINT_DENIED | OutcomeKind.GONE:
-            return GiveUp(Reach.ENDPOINT)
-        case OutcomeKind.BAD_REQUEST:
-            return GiveUp(Reach.REQUEST)
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A failed attempt, as the ledger keeps it."""
+
+    kind: OutcomeKind
+    charge: Charge
+    ending: Ending
+
+
+@dataclass(frozen=True, slots=True)
+class Tries:
+    """Failed attempts at one request that are its own: no refused connection, no 429 that cost nothing."""
+
+    free: int = 0
+    paid: int = 0
+    """Charged, presumed or unknown."""
+    kind: OutcomeKind | None = None
+    in_a_row: int = 0
+    """How often the last kind came without another between."""
+
+    def after(self, kind: OutcomeKind, charge: Charge) -> Tries:
+        """With one failed attempt more."""
+        free = charge is Charge.FREE
+        if kind is OutcomeKind.NOT_SENT or (kind is OutcomeKind.RATE_LIMITED and free):
+            return self
+        in_a_row = self.in_a_row + 1 if kind is self.kind else 1
+        return Tries(self.free + free, self.paid + (not free), kind, in_a_row)
+
+
+def tries_of(failures: Iterable[Failure]) -> Tries:
+    """Where earlier processes of the run stood with a request; one that was given up begins anew when it is resumed."""
+    tries = Tries()
+    for failure in failures:
+        tries = tries.after(failure.kind, failure.charge)
+        if failure.ending is Ending.FAILED or tries.paid > PAID_RETRIES:
+            tries = Tries()
+    return tries
+
+
+def decide(
+    outcome: Outcome,
+    tries: Tries,
+    jitter: float,
+    *,
+    pauses: int = 1,
+    may_buy_again: bool = True,
+    blameless: bool = False,
+) -> Decision:
+    """What to do after a request failed so.
+
+    `tries`: its failed attempts, this one among them. `jitter`: a random number in 0..1. `pauses`: of the account, in a
+    row. `may_buy_again`: the retry budget holds the price once more. `blameless`: everything fails at the endpoint or
+    the vendor just now, so that only what is paid counts against the request.
+    """
+    policy = POLICIES.get(outcome.kind)
+    if policy is None:
+        raise ValueError(f"an attempt that ended {outcome.kind} is not tried again")
+    if policy.wait is Wait.NONE or _spent(outcome, tries, may_buy_again=may_buy_again, blameless=blameless):
+        return GiveUp(policy.reach)
+    match policy.wait:
+        case Wait.PAUSE:
+            told_s = RATE_LIMIT_WAIT_S if outcome.wait_s is None else outcome.wait_s
+            return Retry(told_s if pauses <= 1 else max(1.0, told_s) * 2 ** min(pauses - 1, 30), whole_account=True)
+        case Wait.BACKOFF:
+            doublings = min(max(0, tries.free + tries.paid - 1), 30)
+            backoff_s = min(LONGEST_BACKOFF_S, FIRST_BACKOFF_S * 2**doublings) * (0.5 + jitter / 2)
+            return Retry(max(backoff_s, outcome.wait_s or 0))
         case _:
-            assert_never(outcome.kind)
+            assert_never(policy.wait)
+
+
+def _spent(outcome: Outcome, tries: Tries, *, may_buy_again: bool, blameless: bool) -> bool:
+    """Whether the request has been asked for often enough."""
+    if outcome.charge is not Charge.FREE and not may_buy_again:
+        return True
+    if tries.paid > PAID_RETRIES:
+        return True
+    if blameless:
+        return False
+    by_rule = outcome.retries is not None and tries.in_a_row > outcome.retries
+    return by_rule or tries.free > FREE_RETRIES

@@ -19,6 +19,7 @@ from scraper.core.pagination import Guard, PageFacts, Progress, WalkState, Why
 from scraper.core.planning import History
 from scraper.core.reconciliation import UnknownAttempt
 from scraper.core.requests import Request, Walk
+from scraper.core.retries import Failure
 from scraper.core.subscriptions import Subscription
 from scraper.core.units import Credits
 from scraper.ports.accounts import RunAccount
@@ -102,6 +103,8 @@ class RunTotals:
     reused: int
     rows: Mapping[str, int]
     """By table, in the archive."""
+    retried: Credits = 0
+    """Of the balance: paid for, or presumed to be, for nothing, and bought again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +119,8 @@ class AccountBalance:
     month: str
     month_balance: Balance
     closed_until: datetime | None
+    pace_percent: int = 100
+    """Of its rate: less for some minutes after a 429."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,6 +224,9 @@ class State(Protocol):
 
     async def totals(self, run_id: str) -> RunTotals:
         """What a run has come to."""
+
+    async def failures(self, run_id: str) -> Mapping[str, Sequence[Failure]]:
+        """Request key → its attempts that were sent and failed, in order: what its retries are counted from."""
 
     async def coverage(self, run_id: str) -> Sequence[WalkRecord]:
         """Every walk of a run."""

@@ -41,14 +41,14 @@ class Course:
         """Returns at the next change."""
         await self._changed.wait()
 
-    async def unless_stopped(self, waiting: Awaitable[None]) -> bool:
-        """Waits; False where the run was stopped meanwhile."""
-        task, stopped = asyncio.ensure_future(waiting), asyncio.ensure_future(self._stopping.wait())
+    async def unless_stopped(self, *waiting: Awaitable[object]) -> bool:
+        """Waits for the first of them; False where the run was stopped meanwhile."""
+        tasks = [asyncio.ensure_future(each) for each in (*waiting, self._stopping.wait())]
         try:
-            await asyncio.wait({task, stopped}, return_when=asyncio.FIRST_COMPLETED)
-            if task.done():
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
                 await task
             return not self._stopping.is_set()
         finally:
-            for each in (task, stopped):
-                each.cancel()
+            for task in tasks:
+                task.cancel()

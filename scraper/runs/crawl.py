@@ -38,7 +38,7 @@ class Crawl:
         self.reused_from: dict[str, str] = {}
         self._stored: dict[str, PageFacts] = {}
         self._course = Course()
-        self._buyer = Buyer(run, vendors, self.frontier, self._course, world, self._page_landed)
+        self._buyer = Buyer(job, vendors, run, self.frontier, self._course, world, self._page_landed)
         self._taking_up = asyncio.Lock()
         self._running: Counter[str] = Counter()
         self._undrained_bytes = 0
@@ -63,11 +63,13 @@ class Crawl:
         Raises StateError or ArchiveError; all that was settled is durable then.
         """
         state, run = self._world.state, self._run
-        spent = self._buyer.spent = (await state.totals(run.run_id)).balance.committed
+        totals = await state.totals(run.run_id)
+        spent = self._buyer.spent = totals.balance.committed
         self._world.listener.hear(
             RunStarted(run.run_id, self._job.name, run.budget, run.resumed, spent, run.share_words)
         )
         self._stored = dict(await state.stored_pages(self._run.run_id))
+        self._buyer.retries.take_up(await state.failures(self._run.run_id), totals.retried)
         await self._take_up_new_walks()
         async with asyncio.TaskGroup() as group:
             for vendor in self._job.vendors:
@@ -93,7 +95,8 @@ class Crawl:
             await self._take_up_new_walks()
             starved = vendor in self._buyer.starved and self.frontier.in_flight > 0
             # The first request goes alone: a wrong key, or a vendor that is not there, is met once and not by a volley.
-            room = self._running[vendor] < (_most_in_flight(account) if vendor in self._buyer.proven else 1)
+            alone = vendor not in self._buyer.proven and self._running[vendor] > self._buyer.waiting[vendor]
+            room = self._running[vendor] < _most_in_flight(account) and not alone
             if self._may_send(vendor) and room and not starved:
                 if await self._course.unless_stopped(self._world.pacers[vendor].turn()):
                     await self._take_up_new_walks()  # what came up meanwhile may be stored already

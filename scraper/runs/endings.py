@@ -15,7 +15,7 @@ from scraper.core.jobs import Account, Job
 from scraper.core.outcomes import Outcome
 from scraper.core.pagination import WalkState, Why
 from scraper.core.planning import Known, plan
-from scraper.core.retries import Decision, GiveUp, Reach, Retry
+from scraper.core.retries import Decision, Retry
 from scraper.core.subscriptions import day_ends_at, month_ends_at
 from scraper.core.units import Credits
 from scraper.ports import NoCredits, RunTotals
@@ -23,6 +23,18 @@ from scraper.runs.opening import OpenedRun
 
 MOST_NAMED = 5
 """Failures named in a result; the others are counted, and all stand in the ledger."""
+
+
+REFUSALS = frozenset(
+    {
+        OutcomeKind.RATE_LIMITED,
+        OutcomeKind.QUOTA_EXHAUSTED,
+        OutcomeKind.AUTH_REJECTED,
+        OutcomeKind.ENDPOINT_DENIED,
+        OutcomeKind.GONE,
+    }
+)
+"""What the vendor does not want to answer; all else it could not."""
 
 
 @dataclass(slots=True)
@@ -65,13 +77,10 @@ def ending_of(outcome: Outcome, decision: Decision | None) -> Ending:
         OutcomeKind.LOST: Ending.LOST,
         OutcomeKind.NOT_SENT: Ending.NOT_SENT,
     }
-    match decision:
-        case Retry():
-            otherwise = Ending.RETRIED
-        case GiveUp(Reach.REQUEST):
-            otherwise = Ending.FAILED
-        case _:
-            otherwise = Ending.REFUSED
+    if isinstance(decision, Retry):
+        otherwise = Ending.RETRIED
+    else:
+        otherwise = Ending.REFUSED if outcome.kind in REFUSALS else Ending.FAILED
     return by_kind.get(outcome.kind, otherwise)
 
 
@@ -138,6 +147,7 @@ def run_result(job: Job, run: OpenedRun, ends: Ends, frontier: Frontier, totals:
         charged=totals.balance.charged,
         presumed=totals.balance.presumed,
         unknown=totals.balance.unknown + totals.balance.reserved,
+        retried=totals.retried,
         requests=totals.endings,
         reused=totals.reused,
         walks=_walk_counts(totals.walks),

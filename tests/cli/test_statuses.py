@@ -124,7 +124,8 @@ def test_programs_get_the_same_as_plain_values() -> None:
         "2026-11-22T00:00:00Z",
         None,
     )
-    assert run["credits"] == {"budget": 800, "charged": 512, "presumed": 8, "unknown": 0, "reserved": 16, "left": 264}
+    of_run = {"budget": 800, "charged": 512, "presumed": 8, "unknown": 0, "reserved": 16, "left": 264, "retried": 0}
+    assert run["credits"] == of_run
     assert run["requests"] == {
         "sent": 66,
         "ok": 64,
@@ -160,6 +161,7 @@ def test_programs_get_the_same_as_plain_values() -> None:
                 "left": 11864,
             },
             "overage": {"credits": 0, "usd": "0"},
+            "pace_percent": 100,
             "closed_until": "2026-11-22T00:00:00Z",
             "assumed": [],
         }

@@ -38,7 +38,14 @@ SECTIONS = (
         "",
         JobFile,
         {"name": '"example"', "budget": "300"},
-        {"weight": "2", "max_age": '"20h"', "resume_within": '"24h"', "confirm_above": "1_000"},
+        {
+            "weight": "2",
+            "max_age": '"20h"',
+            "retry_budget": '"15%"',
+            "max_wait": '"15m"',
+            "resume_within": '"24h"',
+            "confirm_above": "1_000",
+        },
     ),
     Section(
         "# One for each vendor that the job uses; or once for all jobs, in configs/accounts.toml.\n[accounts.crawlora]",

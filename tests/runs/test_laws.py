@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Awaitable
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field, replace
@@ -24,7 +24,7 @@ from scraper.core.jobs import Account, Job
 from scraper.core.outcomes import NoAnswer, Reply, classify
 from scraper.core.pagination import Why
 from scraper.core.requests import Request
-from scraper.core.retries import GiveUp, Reach, Retry, decide
+from scraper.core.retries import GiveUp, Reach, Retry, Tries, decide
 from scraper.io.state import SqlState
 from scraper.ports import AccountClosed, NoCredits, Settlement, Slot
 from scraper.runs.endings import ending_of, quota_ends_at
@@ -122,6 +122,7 @@ class Process:
     frontier: Frontier
     held: ExitStack
     attempts: Counter[str] = field(default_factory=Counter)
+    tries: defaultdict[str, Tries] = field(default_factory=lambda: defaultdict(Tries))
     again: list[Request] = field(default_factory=list)
     in_flight: list[tuple[Request, int]] = field(default_factory=list)
 
@@ -248,7 +249,8 @@ class LedgerAndFrontier(RuleBasedStateMachine):
         reply = REFUSALS.get(how) or page_of(request, empty=how == "empty page")
         now, account = self.clock.now(), process.job.accounts[request.endpoint.vendor]
         outcome = classify(vendor_of(request.endpoint.full_name), request.endpoint, reply, now)
-        decision = None if outcome.landed else decide(outcome, process.attempts[request.key], 0.5)
+        tries = process.tries[request.key] = process.tries[request.key].after(outcome.kind, outcome.charge)
+        decision = None if outcome.landed else decide(outcome, tries, 0.5)
         wait_s = decision.wait_s if isinstance(decision, Retry) and decision.whole_account else None
         closed_until = quota_ends_at(outcome, account, now)
         settlement = Settlement(
@@ -273,7 +275,9 @@ class LedgerAndFrontier(RuleBasedStateMachine):
             self.give_up(process.frontier, request, decision.reach)
 
     def give_up(self, frontier: Frontier, request: Request, reach: Reach) -> None:
-        frontier.fail(request, Why.REQUEST_FAILED if reach is Reach.REQUEST else Why.REFUSED)
+        whole_walk = reach is Reach.WALK
+        why = Why.REQUEST_FAILED if whole_walk or reach is Reach.REQUEST else Why.REFUSED
+        frontier.fail(request, why, whole_walk=whole_walk)
         if reach is Reach.ENDPOINT:
             frontier.close(request.endpoint.full_name, Why.REFUSED)
         if reach is Reach.ACCOUNT:

@@ -13,12 +13,13 @@ from pydantic import Field, PlainValidator, ValidationError, field_validator
 
 from scraper.core.catalogue import Catalogue, Charge, Vendor
 from scraper.core.errors import ConfigurationError, Fault
-from scraper.core.jobs import NAME, Account, Crawl, Job, crawl_faults, nearest
+from scraper.core.jobs import NAME, Account, Crawl, Job, Share, crawl_faults, nearest
 from scraper.core.subscriptions import Subscription
 from scraper.io.config_files.validation import FileModel, dollars_of, read_toml, validate_what_can_be
 
 ACCOUNTS_FILE = "accounts.toml"
 _DURATION = re.compile(r"([0-9]+)\s*([smhd])")
+_SHARE = re.compile(r"([0-9]|[1-9][0-9]|100)\s*%")
 _UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 VARIABLE = re.compile(r"[A-Z][A-Z0-9_]*")
@@ -114,6 +115,11 @@ class JobFile(FileModel):
     max_age: str | None = Field(
         default=None, description='a complete walk younger than this is reused: "20h", "2d"; default: never across runs'
     )
+    retry_budget: Annotated[int, Field(ge=0)] | str = Field(
+        default="15%",
+        description="credits, or a share of the budget, for buying again what was charged and gave nothing",
+    )
+    max_wait: str = Field(default="15m", description="a vendor that asks for a longer pause ends the run for now")
     resume_within: str = Field(default="24h", description="an open run that began within this is gone on with")
     confirm_above: int = Field(
         default=1_000,
@@ -166,7 +172,10 @@ def read_job(path: Path, catalogue: Catalogue, budget: int | None = None) -> Job
     if auto:
         used = sorted({crawl.endpoint.vendor for crawl in crawls})
         faults += [fault for name in used if (fault := _undivided(f"{path}: budget", accounts[name]))]
-    durations = {key: _duration(getattr(file, key), f"{path}: {key}", faults) for key in ("max_age", "resume_within")}
+    durations = {
+        key: _duration(getattr(file, key), f"{path}: {key}", faults) for key in ("max_age", "max_wait", "resume_within")
+    }
+    retry_budget = _retry_budget(file.retry_budget, f"{path}: retry_budget", faults)
     if faults:
         raise ConfigurationError(faults)
     stated = 0 if file.budget == "auto" else file.budget
@@ -176,6 +185,8 @@ def read_job(path: Path, catalogue: Catalogue, budget: int | None = None) -> Job
         crawls=tuple(crawls),
         accounts=accounts,
         max_age=durations["max_age"],
+        retry_budget=retry_budget,
+        max_wait=durations["max_wait"] or timedelta(0),
         resume_within=durations["resume_within"] or timedelta(hours=24),
         confirm_above=file.confirm_above,
         auto=auto,
@@ -250,6 +261,16 @@ def _duration(text: str | None, where: str, faults: list[Fault]) -> timedelta | 
         faults.append(Fault(where, f'{text!r} is no duration like "90s", "30m", "20h" or "2d"'))
         return None
     return timedelta(seconds=int(found[1]) * _UNITS_S[found[2]])
+
+
+def _retry_budget(stated: int | str, where: str, faults: list[Fault]) -> int | Share:
+    if isinstance(stated, int):
+        return stated
+    found = _SHARE.fullmatch(stated.strip())
+    if found is None:
+        faults.append(Fault(where, f'{stated!r} is neither a number of credits nor a share like "15%"'))
+        return 0
+    return Share(int(found[1]))
 
 
 def _account(vendor: Vendor, table: AccountTable, where: str) -> tuple[Account, list[Fault]]:

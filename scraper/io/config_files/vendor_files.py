@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, model_validator
 
 from scraper.core.catalogue import (
+    Basis,
     BillingEvents,
     Catalogue,
     Charge,
@@ -95,6 +96,8 @@ class ErrorTable(FileModel):
         "upstream_error", "malformed",
     ]  # fmt: skip
     scope: Literal["day", "month", "unstated"] = "unstated"
+    retries: Annotated[int, Field(ge=0)] | None = None
+    basis: Literal["known", "observed", "assumed"] = "known"
     note: str = ""
 
 
@@ -337,6 +340,8 @@ def _error_rule(table: ErrorTable, sources: Mapping[str, Source]) -> ErrorRule:
         statuses=tuple(statuses),
         conditions=tuple(_condition(condition) for condition in table.when),
         scope=QuotaScope(table.scope),
+        retries=table.retries,
+        basis=Basis(table.basis),
         note=table.note,
         source=sources[table.source],
     )

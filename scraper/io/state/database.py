@@ -23,8 +23,9 @@ from scraper.core.jobs import Account, Job
 from scraper.core.pagination import PageFacts, Progress
 from scraper.core.reconciliation import UnknownAttempt
 from scraper.core.requests import Request, Walk
+from scraper.core.retries import Failure
 from scraper.core.units import Credits
-from scraper.io.state import accounting, allowances, ledger, reconciling, records
+from scraper.io.state import accounting, allowances, failures, ledger, reconciling, records
 from scraper.io.state import drift as drifting
 from scraper.io.state import parts as archive_parts
 from scraper.io.state.headroom import Headroom
@@ -175,6 +176,10 @@ class SqlState:
     async def coverage(self, run_id: str) -> Sequence[WalkRecord]:
         """Every walk of a run."""
         return await self._writer.do(lambda connection: records.coverage(connection, run_id))
+
+    async def failures(self, run_id: str) -> Mapping[str, Sequence[Failure]]:
+        """Request key → its failed attempts in the run, in order."""
+        return await self._writer.do(lambda connection: failures.failures(connection, run_id))
 
     async def note_accounts(self, known: Sequence[Account]) -> None:
         """The limits that these accounts have from now on."""

@@ -13,6 +13,7 @@ from sqlalchemy import ColumnElement, Connection, Table, and_, func, insert, not
 from scraper.core.budget import Balance, Scope, ScopeKind, first_refusing
 from scraper.core.catalogue import Charge, OutcomeKind
 from scraper.core.jobs import Account
+from scraper.core.pace import FULL_PERCENT, pace_percent, slowed_down
 from scraper.core.requests import Request
 from scraper.core.subscriptions import day_ends_at, day_of, month_ends_at, month_of
 from scraper.core.units import Credits
@@ -27,6 +28,9 @@ SECOND_WINDOW = timedelta(seconds=1.25)
 
 CLOCK_JITTER = timedelta(minutes=1)
 """A clock that is set back by no more than this is waited for; by more, it is named."""
+
+ONE_A_SECOND = timedelta(seconds=1)
+"""The pace from which an account slows down whose rate nobody knows: assumed."""
 
 RESERVED = "reserved"
 """The charge of an attempt that is not settled yet."""
@@ -193,18 +197,30 @@ def _next_slot(connection: Connection, account: Account, now: datetime, but: int
     slots = slots.order_by(requests.c.slot_at.desc())
     last = connection.execute(slots.limit(1)).scalar_one_or_none()
     earliest = [now, *(moment for moment in (paused_until(connection, account), last) if moment is not None)]
-    windows = (
-        (account.subscription.requests_per_minute, MINUTE_WINDOW),
-        (account.subscription.requests_per_second, SECOND_WINDOW),
-    )
+    windows = [(most, window) for most, window in _rates(account) if most is not None]
     for most, window in windows:
-        if most is not None:
-            within = slots.where(requests.c.slot_at > now - window)  # an earlier one decides nothing
-            nth = connection.execute(within.offset(most - 1).limit(1)).scalar_one_or_none()
-            if nth is not None:
-                earliest.append(nth + window)
+        within = slots.where(requests.c.slot_at > now - window)  # an earlier one decides nothing
+        nth = connection.execute(within.offset(most - 1).limit(1)).scalar_one_or_none()
+        if nth is not None:
+            earliest.append(nth + window)
+    percent = _pace(connection, account.id, max(earliest))
+    if percent < FULL_PERCENT and last is not None:
+        gap = max((window / most for most, window in windows), default=ONE_A_SECOND)
+        earliest.append(last + gap * FULL_PERCENT / percent)
     slot_at: datetime = max(earliest)
     return slot_at
+
+
+def _rates(account: Account) -> tuple[tuple[int | None, timedelta], ...]:
+    subscription = account.subscription
+    return (subscription.requests_per_minute, MINUTE_WINDOW), (subscription.requests_per_second, SECOND_WINDOW)
+
+
+def _pace(connection: Connection, account_id: str, at: datetime) -> int:
+    """Percent of its rate that an account keeps then, after a 429."""
+    found = select(accounts.c.pace_percent, accounts.c.paused_until).where(accounts.c.account == account_id)
+    row = connection.execute(found).one_or_none()
+    return FULL_PERCENT if row is None else pace_percent(row.pace_percent, row.paused_until, at)
 
 
 def renew_slot(connection: Connection, account: Account, attempt_id: int, now: datetime) -> Reserved:
@@ -310,6 +326,10 @@ def _note_account(connection: Connection, account_id: str, settlement: Settlemen
     changes: dict[str, Any] = {}
     if pause is not None:
         changes["paused_until"] = max(pause, row.paused_until or pause)
+        sent_at = settlement.sent_at or settlement.settled_at
+        if row.slowed_at is None or sent_at > row.slowed_at:  # else it was in flight when the account was slowed
+            percent = pace_percent(row.pace_percent, row.paused_until, settlement.settled_at)
+            changes |= {"pace_percent": slowed_down(percent), "slowed_at": settlement.settled_at}
     if close is not None:
         changes["closed_until"] = max(close, row.closed_until or close)
         changes["closed_because"] = settlement.outcome.detail

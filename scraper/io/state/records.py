@@ -16,10 +16,12 @@ from scraper.core.budget import ScopeKind
 from scraper.core.catalogue import Charge, OutcomeKind
 from scraper.core.events import Ending, RunStatus
 from scraper.core.jobs import Account
+from scraper.core.pace import pace_percent
 from scraper.core.pagination import Guard, PageFacts, Progress, WalkState, Why
 from scraper.core.requests import Walk
 from scraper.core.subscriptions import Subscription, day_of, month_of
 from scraper.io.state.drift import note_drift
+from scraper.io.state.failures import retried
 from scraper.io.state.ledger import RESERVED, add_to_balances, balance_of, ensure, scope_names
 from scraper.io.state.parts import note
 from scraper.io.state.schema import accounts, adjustments, balances, drains, pages, parts, requests, runs, walks
@@ -76,6 +78,7 @@ def run_totals(connection: Connection, run_id: str) -> RunTotals:
             rows[table] = rows.get(table, 0) + count
     return RunTotals(
         balance=balance_of(connection, ScopeKind.RUN, run_id),
+        retried=retried(connection, run_id),
         endings={Ending(ending): count for ending, count in endings if ending is not None},
         walks={WalkState(state): count for state, count in states},
         reused=reused,
@@ -152,10 +155,11 @@ def left_over(connection: Connection, run_id: str) -> list[str]:
     last = func.max(bought.c.snapshot_at)
     cut_short = and_(walks.c.state == WalkState.TRUNCATED.value, walks.c.why.in_(_WANTED_MORE))
     never_begun = and_(walks.c.state == WalkState.NOT_ATTEMPTED.value, walks.c.why != Why.REFUSED.value)
+    unreachable = and_(walks.c.state == WalkState.FAILED.value, walks.c.why == Why.UNREACHABLE.value)
     query = (
         select(walks.c.walk_id, last)
         .outerjoin(bought, and_(bought.c.walk_id == walks.c.walk_id, bought.c.pages > 0))
-        .where(walks.c.run_id == run_id, cut_short | never_begun)
+        .where(walks.c.run_id == run_id, cut_short | never_begun | unreachable)
         .group_by(walks.c.walk_id)
     )
     # Never bought comes before all that was; PostgreSQL and SQLite do not agree on where NULLs go, so Python sorts.
@@ -261,6 +265,7 @@ def account_balances(connection: Connection, now: datetime) -> list[AccountBalan
                 day_balance=balance_of(connection, ScopeKind.DAY, names[ScopeKind.DAY]),
                 month=month,
                 month_balance=balance_of(connection, ScopeKind.MONTH, names[ScopeKind.MONTH]),
+                pace_percent=pace_percent(row.pace_percent, row.paused_until, now),
                 closed_until=row.closed_until if row.closed_until is not None and row.closed_until > now else None,
             )
         )

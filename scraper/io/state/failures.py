@@ -1,0 +1,45 @@
+"""What a run paid for nothing, and how often each request failed: its retries are counted over all its processes."""
+
+from __future__ import annotations
+
+from sqlalchemy import Connection, and_, func, select
+
+from scraper.core.catalogue import Charge, OutcomeKind
+from scraper.core.events import Ending
+from scraper.core.retries import Failure
+from scraper.core.units import Credits
+from scraper.io.state.ledger import RESERVED
+from scraper.io.state.schema import requests
+
+_GAVE_NOTHING = (
+    requests.c.sent_at.is_not(None),  # what a killed process had in flight is bought again as well, and is no retry
+    requests.c.outcome.not_in([OutcomeKind.OK.value, OutcomeKind.EMPTY.value]),
+)
+
+
+def retried(connection: Connection, run_id: str) -> Credits:
+    """Credits of attempts that were paid for, or may have been, gave nothing and were followed by another."""
+    of_run = requests.c.run_id == run_id
+    last = (
+        select(requests.c.request_key, func.max(requests.c.attempt_id).label("attempt_id"))
+        .where(of_run)
+        .group_by(requests.c.request_key)
+        .subquery()
+    )
+    query = (
+        select(func.coalesce(func.sum(requests.c.credits), 0))
+        .join(last, and_(last.c.request_key == requests.c.request_key, last.c.attempt_id > requests.c.attempt_id))
+        .where(of_run, requests.c.charge.not_in([Charge.FREE.value, RESERVED]), *_GAVE_NOTHING)
+    )
+    return int(connection.execute(query).scalar_one())
+
+
+def failures(connection: Connection, run_id: str) -> dict[str, list[Failure]]:
+    """Request key → its failed attempts in the run, in order."""
+    query = select(requests.c.request_key, requests.c.outcome, requests.c.charge, requests.c.ending)
+    query = query.where(requests.c.run_id == run_id, *_GAVE_NOTHING).order_by(requests.c.attempt_id)
+    found: dict[str, list[Failure]] = {}
+    for row in connection.execute(query):
+        failure = Failure(OutcomeKind(row.outcome), Charge(row.charge), Ending(row.ending))
+        found.setdefault(row.request_key, []).append(failure)
+    return found

@@ -1,0 +1,356 @@
+"""What fails again and again is closed, what passes is waited for, and what turns away is asked more slowly.
+
+Whole runs on a moved clock against a vendor that fails by its own timetable: minutes of an outage pass in a moment.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+
+from scraper import wiring
+from scraper.core.catalogue import PagePagination
+from scraper.core.events import Ending, RunResult, RunStatus
+from scraper.core.outcomes import Answer, NoAnswer, Reply
+from scraper.core.pagination import WalkState, Why
+from scraper.core.requests import Request
+from scraper.io.pacing import SmoothPacer
+from scraper.io.state import SqlState
+from scraper.ports import SpooledPage, WalkRecord, Written
+from scraper.runs.execute import execute
+from scraper.runs.opening import Opening
+from scraper.runs.world import World
+from tests.runs.counting import NoArchive
+from tests.runs.harness import Heard
+from tests.runs.moved_time import MovedClock, MovedTimeLoop, on_moved_time
+
+LATENCY_S = 0.8
+ROWS = 60
+"""Of every board: three pages of KeyAPI, one of Crawlora."""
+
+TIMED_OUT = NoAnswer(sent=True, reason="no answer within 60 s")
+REFUSED = NoAnswer(sent=False, reason="connection refused")
+
+
+def status(code: int, **headers: str) -> Answer:
+    return Answer(code, headers, orjson.dumps({"code": code, "message": "not now", "msg": "not now"}))
+
+
+Timetable = Callable[[Request, float], Reply | None]
+"""What is answered to a request at a second of the run; ``None``: the page."""
+
+
+class Inline(ThreadPoolExecutor):
+    """Work for a thread is done at once: a loop whose time is moved can wait for no thread."""
+
+    def submit(self, work: Callable[..., Any], /, *args: Any, **named: Any) -> Future[Any]:
+        done: Future[Any] = Future()
+        try:
+            done.set_result(work(*args, **named))
+        except BaseException as failure:
+            done.set_exception(failure)
+        return done
+
+
+class Swallowing(NoArchive):
+    """An archive that takes every page and writes none."""
+
+    def write(self, drain_id: int, pages: Iterable[SpooledPage]) -> Written:  # noqa: ARG002 - as the port has it
+        list(pages)
+        return Written((), {}, {})
+
+
+def page(request: Request) -> Answer:
+    """The page of a board of so many rows, in the vendor's envelope."""
+    pagination = request.endpoint.pagination
+    assert isinstance(pagination, PagePagination)
+    size = pagination.max_size
+    listed = range((request.page - 1) * size, min(request.page * size, ROWS))
+    rows = [{request.endpoint.records.id: f"{request.walk.walk_id}-{row}"} for row in listed]
+    told = {"page": request.page, "size": size, "limit": size, "total": ROWS, "total_count": ROWS}
+    told["has_more"] = request.page * size < ROWS
+    of_list = {request.endpoint.records.path.rpartition(".")[2]: rows, "pagination": told}
+    if request.endpoint.vendor == "keyapi":
+        return Answer(200, {}, orjson.dumps({"code": 0, "message": "success", "data": of_list}))
+    return Answer(200, {}, orjson.dumps({"code": 200, "msg": "OK", "data": {"code": 0, "msg": "OK", "data": of_list}}))
+
+
+@dataclass(slots=True)
+class Outage:
+    """A transport that answers by a timetable, and remembers when it was asked for what."""
+
+    clock: MovedClock
+    timetable: Timetable
+    sent: list[tuple[float, Request]] = field(default_factory=list)
+
+    async def send(self, request: Request) -> Reply:
+        began = self.clock.monotonic()
+        self.sent.append((began, request))
+        reply = self.timetable(request, began)
+        await asyncio.sleep(60.0 if reply is TIMED_OUT else LATENCY_S)
+        return page(request) if reply is None else reply
+
+
+@dataclass(slots=True)
+class Night:
+    """A run that has ended."""
+
+    result: RunResult
+    sent: list[tuple[float, Request]]
+    walks: list[WalkRecord]
+    took_s: float
+
+    def stood(self) -> set[tuple[str, WalkState, Why | None]]:
+        return {(walk.endpoint, walk.state, walk.why) for walk in self.walks}
+
+
+def night(
+    directory: Path, job_text: str, timetable: Timetable, opening: Opening = Opening.GO_ON, begins_s: float = 0.0
+) -> Night:
+    """One process of a run of the job in this directory; seconds count from noon for all of them."""
+    path = directory / "night.toml"
+    path.write_text(f'name = "night"\n{job_text}')
+    job, catalogue = wiring.load_job(path)
+
+    async def whole(loop: MovedTimeLoop) -> Night:
+        loop.set_default_executor(Inline())
+        loop.moving.moved_s = begins_s
+        clock = MovedClock(loop)
+        transport = Outage(clock, timetable)
+        state = SqlState(directory / "data", clock.now, kind="real", threaded=False)
+        pacers = {vendor: SmoothPacer(job.accounts[vendor].subscription) for vendor in job.vendors}
+        world = World(state, Swallowing(), transport, pacers, clock, Heard(), lambda: 0.5)
+        result = await execute(
+            job, catalogue.vendors, world, opening=opening, ceiling=None, suffix="0000", command="scraper run night",
+            begun=lambda _: None,
+        )  # fmt: skip
+        walks = list(await state.coverage(result.run_id))
+        await state.close()
+        return Night(result, transport.sent, walks, clock.monotonic() - begins_s)
+
+    return on_moved_time(whole)
+
+
+REGIONS = '["US", "GB", "JP", "DE", "FR", "BR", "IT", "ES", "MX", "ID", "TH", "VN"]'
+VIDEOS = f"""
+budget = 10_000
+[accounts.keyapi]
+requests_per_minute = 300
+[[crawl]]
+endpoint = "keyapi.videos"
+params = {{ region = {REGIONS} }}
+"""
+BOTH = f"""{VIDEOS}
+[[crawl]]
+endpoint = "keyapi.hashtags"
+params = {{ region = {REGIONS} }}
+"""
+BOARDS = f"""
+budget = 10_000
+[accounts.crawlora]
+requests_per_minute = 300
+[[crawl]]
+endpoint = "crawlora.hashtags"
+params = {{ country_code = {REGIONS}, period = [7, 30, 120] }}
+max_pages = 1
+"""
+
+
+def of(endpoint: str, reply: Reply) -> Timetable:
+    return lambda request, _: reply if request.endpoint.full_name == endpoint else None
+
+
+def between(start_s: float, end_s: float, reply: Reply) -> Timetable:
+    return lambda _, at_s: reply if start_s <= at_s < end_s else None
+
+
+# --- dead for good ----------------------------------------------------------------------------------------------------
+
+
+def test_a_vendor_that_answers_500_to_everything_costs_a_minute_and_a_handful_of_attempts(tmp_path: Path) -> None:
+    dead = night(tmp_path, BOTH, lambda *_: status(500))
+    assert dead.result.status is RunStatus.UNREACHABLE
+    assert dead.took_s < 100
+    assert len(dead.sent) <= 10
+    assert dead.result.presumed == 2 * len(dead.sent)
+    assert dead.result.message.count("keyapi gives no page") == 1
+    assert "upstream error: HTTP 500: not now; its walks are left over" in dead.result.message
+    assert {why for _, _, why in dead.stood()} == {Why.UNREACHABLE}
+    assert dead.result.walks["failed"] + dead.result.walks["not_attempted"] == 24
+
+
+def test_a_vendor_that_lets_every_request_time_out_is_left_after_some_minutes(tmp_path: Path) -> None:
+    dead = night(tmp_path, BOARDS, lambda *_: TIMED_OUT)
+    assert dead.result.status is RunStatus.UNREACHABLE
+    assert "crawlora gives no page" in dead.result.message
+    assert len(dead.sent) <= 5
+    assert dead.took_s < 60 * len(dead.sent) + 60
+    assert dead.result.unknown == 8 * len(dead.sent)
+
+
+def test_a_vendor_to_which_no_connection_is_made_is_given_a_minute(tmp_path: Path) -> None:
+    dead = night(tmp_path, BOARDS, lambda *_: REFUSED)
+    assert (dead.result.status, dead.result.sent) == (RunStatus.UNREACHABLE, 0)
+    assert 60 <= dead.took_s < 100
+    assert "crawlora cannot be reached (connection refused)" in dead.result.message
+    assert dead.stood() == {("crawlora.hashtags", WalkState.NOT_ATTEMPTED, Why.UNREACHABLE)}
+
+
+def test_one_dead_endpoint_of_two_is_closed_and_the_other_goes_on(tmp_path: Path) -> None:
+    half = night(tmp_path, BOTH, of("keyapi.videos", status(503)))
+    assert half.result.status is RunStatus.FAILED
+    assert half.result.message.count("keyapi.videos gives no page") == 1
+    assert half.result.walks["complete"] == 12
+    assert sum(request.endpoint.name == "videos" for _, request in half.sent) <= 10
+    assert {why for endpoint, _, why in half.stood() if endpoint == "keyapi.videos"} == {Why.UNREACHABLE}
+
+
+def test_the_next_run_takes_what_a_dead_endpoint_left_over_first(tmp_path: Path) -> None:
+    half = night(tmp_path, BOTH, of("keyapi.videos", status(503)))
+    again = night(tmp_path, BOTH, lambda *_: None, Opening.NEW, begins_s=3600)
+    assert again.result.status is RunStatus.COMPLETE
+    first = [request.endpoint.name for _, request in again.sent[:12]]
+    assert set(first) == {"videos"}
+    assert half.result.run_id != again.result.run_id
+
+
+def test_two_requests_that_never_succeed_do_not_close_their_endpoint(tmp_path: Path) -> None:
+    def some(request: Request, _: float) -> Reply | None:
+        return status(500) if request.walk.country in {"US", "GB"} else None
+
+    named = night(tmp_path, VIDEOS, some)
+    assert named.result.status is RunStatus.FAILED
+    assert named.result.walks["complete"] == 10
+    assert named.result.walks["failed"] == 2
+    assert "keyapi.videos order_by=vv period=7 region=US page 1: upstream error: HTTP 500" in named.result.message
+
+
+# --- an outage that passes --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("job", "reply"),
+    [
+        (VIDEOS, status(500)),
+        (VIDEOS, Answer(200, {}, b"<html>busy</html>")),
+        (BOARDS, status(503)),
+        (BOARDS, REFUSED),
+    ],
+    ids=["keyapi-500", "keyapi-html", "crawlora-503", "crawlora-refused"],
+)
+def test_an_outage_of_half_a_minute_closes_nothing_and_loses_nothing(tmp_path: Path, job: str, reply: Reply) -> None:
+    passed = night(tmp_path, job, between(3, 33, reply))
+    assert passed.result.status is RunStatus.COMPLETE
+    assert passed.result.walks["complete"] == len(passed.walks)
+    assert passed.result.requests.get(Ending.FAILED, 0) == 0
+    assert passed.result.retried == passed.result.charged + passed.result.presumed - passed.result.requests[
+        Ending.OK
+    ] * (2 if job == VIDEOS else 8)
+
+
+def test_an_outage_that_is_there_from_the_start_closes_nothing_either(tmp_path: Path) -> None:
+    passed = night(tmp_path, BOARDS, between(0, 30, status(500)))
+    assert passed.result.status is RunStatus.COMPLETE
+    assert len([at_s for at_s, _ in passed.sent if at_s < 30]) <= 10
+
+
+# --- the retry budget -------------------------------------------------------------------------------------------------
+
+MALFORMED = Answer(200, {}, b"<html>")
+
+
+def test_retries_that_are_paid_stay_within_their_budget_and_what_exhausts_it_is_named(tmp_path: Path) -> None:
+    every_third = {"US", "DE", "IT", "ID"}
+
+    def some(request: Request, _: float) -> Reply | None:
+        return MALFORMED if request.walk.country in every_third else None
+
+    job = BOARDS.replace("budget = 10_000", "budget = 10_000\nretry_budget = 80").replace("[7, 30, 120]", "7")
+    short = night(tmp_path, job, some)
+    assert short.result.status is RunStatus.FAILED
+    assert short.result.retried == 80
+    assert short.result.walks["failed"] == 4
+    assert "retry_budget holds no 8 of its 80 credits for another try" in short.result.message
+    assert short.result.to_json()["credits"]["retried"] == 80
+
+
+def test_an_answer_that_was_paid_for_nothing_is_bought_again_three_times_over_all_processes(tmp_path: Path) -> None:
+    job = BOARDS.replace("[7, 30, 120]", "7").replace("budget = 10_000", "budget = 112")
+
+    def japan(request: Request, _: float) -> Reply | None:
+        return MALFORMED if request.walk.country == "JP" else None
+
+    first = night(tmp_path, job, japan)
+    sent = [request for _, request in first.sent if request.walk.country == "JP"]
+    assert len(sent) <= 3
+    assert first.result.retried <= 112 * 15 // 100
+    again = night(tmp_path, job, japan, Opening.RESUME, begins_s=3600)
+    assert again.result.run_id == first.result.run_id
+    assert again.result.retried == first.result.retried
+
+
+# --- 429 in spite of pacing -------------------------------------------------------------------------------------------
+
+
+def starts_a_minute(sent: list[tuple[float, Request]], start_s: float) -> int:
+    return sum(start_s <= at_s < start_s + 60 for at_s, _ in sent)
+
+
+INDUSTRIES = ", ".join(str(n * 10**9) for n in range(44))
+LONG = f"""
+budget = 1_000_000
+[accounts.crawlora]
+plan = "business"
+requests_per_minute = 20
+[[crawl]]
+endpoint = "crawlora.hashtags"
+params = {{ industry_id = [{INDUSTRIES}], period = [7, 30, 120] }}
+max_pages = 1
+"""
+
+
+def test_after_a_429_the_account_goes_on_at_half_its_pace_and_recovers_step_by_step(tmp_path: Path) -> None:
+    slowed = night(tmp_path, LONG, between(60, 61.9, status(429, **{"retry-after": "20"})))
+    assert slowed.result.status is RunStatus.COMPLETE
+    refused_at = next(at_s for at_s, _ in slowed.sent if at_s >= 60)
+    resumed_at = next(at_s for at_s, _ in slowed.sent if at_s > refused_at + 5)
+    assert 20 <= resumed_at - refused_at <= 22
+    by_minute = [starts_a_minute(slowed.sent, resumed_at + 60 * minute) for minute in range(6)]
+    assert 9 <= by_minute[0] <= 11
+    assert by_minute == sorted(by_minute)
+    assert by_minute[5] >= 19
+
+
+def test_one_volley_of_refusals_slows_an_account_down_once(tmp_path: Path) -> None:
+    job = LONG.replace("requests_per_minute = 20", "requests_per_minute = 600")
+    slowed = night(tmp_path, job, between(5, 5.5, status(429, **{"retry-after": "10"})))
+    refused = [at_s for at_s, _ in slowed.sent if 5 <= at_s < 5.5]
+    assert len(refused) > 3
+    assert slowed.result.status is RunStatus.COMPLETE
+    after = [at_s for at_s, _ in slowed.sent if 16 <= at_s < 26]
+    assert 45 <= len(after) <= 51  # half of 600 a minute, and no quarter
+
+
+def test_a_vendor_that_refuses_for_ever_is_asked_less_and_less_and_ends_the_run_for_now(tmp_path: Path) -> None:
+    refused = night(tmp_path, LONG, lambda *_: status(429))
+    assert refused.result.status is RunStatus.QUOTA
+    assert refused.result.next_at is not None
+    assert len(refused.sent) <= 6
+    assert refused.result.charged == 0
+    assert refused.took_s <= 16 * 60
+
+
+def test_a_wait_longer_than_max_wait_ends_the_run_as_quota_and_it_is_gone_on_with(tmp_path: Path) -> None:
+    job = LONG.replace("budget = 1_000_000", 'budget = 1_000_000\nmax_wait = "30s"')
+    stopped = night(tmp_path, job, between(20, 1e9, status(429, **{"retry-after": "31"})))
+    assert stopped.result.status is RunStatus.QUOTA
+    assert "it asks to wait 31 s" in stopped.result.message
+    patient = night(tmp_path, job, between(3620, 3621.9, status(429, **{"retry-after": "29"})), begins_s=3600)
+    assert (patient.result.status, patient.result.run_id) == (RunStatus.COMPLETE, stopped.result.run_id)
