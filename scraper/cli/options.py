@@ -93,7 +93,7 @@ def vendor_url_option(function: F) -> F:
         multiple=True,
         metavar="VENDOR=URL",
         callback=_vendor_urls,
-        help="Another base URL for a vendor (a proxy, a test server); plain http only to loopback.",
+        help="Another base URL for a vendor (a proxy, a test server); plain http only to loopback, or with allow_http.",
     )(function)
 
 

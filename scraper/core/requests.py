@@ -114,7 +114,9 @@ class Request:
         """The route, with the parameters that stand in it filled in and quoted."""
         path = self.endpoint.path
         for name, value in self.params:
-            path = path.replace(f"{{{name}}}", quote(value, safe=""))
+            quoted = quote(value, safe="")
+            # "." and ".." would lead to another route.
+            path = path.replace(f"{{{name}}}", quoted if quoted.strip(".") else quoted.replace(".", "%2E"))
         return path
 
     @property

@@ -17,6 +17,7 @@ from typing import Any, Final
 
 import aiohttp
 from aiohttp.connector import Connection
+from yarl import URL
 
 from scraper.core.catalogue import Vendor
 from scraper.core.masking import Mask
@@ -114,8 +115,8 @@ class HttpTransport:
         try:
             async with asyncio.timeout(patience_s):
                 response = await self._session.get(
-                    access.base_url + path,
-                    params=dict(params),
+                    # Encoded: the path is quoted already, and is not to be tidied up into another one.
+                    URL(access.base_url + path, encoded=True).with_query(dict(params)),
                     headers=access.headers(),
                     allow_redirects=False,
                     trace_request_ctx=told,
@@ -135,37 +136,45 @@ class HttpTransport:
 
     async def _read(self, response: aiohttp.ClientResponse, ends_at: float) -> tuple[bytes, str | None]:
         """The body, and why it is not whole where it is not: with a status in hand the answer is no longer lost."""
-        loop, limits = asyncio.get_running_loop(), self._limits
-        body, travelled_bytes = bytearray(), 0
+        body = bytearray()
+        try:
+            cut_short = await self._fill(body, response, ends_at)
+        except TimeoutError:
+            late = asyncio.get_running_loop().time() >= ends_at
+            cut_short = (
+                f"not whole after {self._limits.whole_s:g} s"
+                if late
+                else f"nothing came for {self._limits.between_bytes_s:g} s"
+            )
+        except zlib.error as failure:
+            cut_short = f"it cannot be unpacked: {_reason(failure)}"
+        except (aiohttp.ClientError, OSError) as failure:
+            cut_short = _reason(failure)
+        return bytes(body), cut_short
+
+    async def _fill(self, body: bytearray, response: aiohttp.ClientResponse, ends_at: float) -> str | None:
+        """Reads into the body, unpacked; why it is not whole, as far as the bytes themselves tell."""
+        loop, limits, travelled_bytes = asyncio.get_running_loop(), self._limits, 0
         packings = _packings(response.headers.getall("Content-Encoding", ()))
         unpacking = _Unpacking(packings[0]) if len(packings) == 1 and packings[0] in _WINDOW_BITS else None
-        try:
-            while True:
-                async with asyncio.timeout_at(min(loop.time() + limits.between_bytes_s, ends_at)):
-                    chunk = await response.content.readany()
-                if not chunk:
-                    break
-                travelled_bytes += len(chunk)
-                if unpacking is None:
-                    body += chunk
-                else:
-                    unpacking.unpack(chunk, body, limits.body_bytes + 1)
-                if max(len(body), travelled_bytes) > limits.body_bytes:
-                    del body[limits.body_bytes :]
-                    return bytes(body), f"it is larger than {limits.body_bytes:,} bytes"
-        except TimeoutError:
-            late = loop.time() >= ends_at
-            why = f"not whole after {limits.whole_s:g} s" if late else f"nothing came for {limits.between_bytes_s:g} s"
-            return bytes(body), why
-        except zlib.error as failure:
-            return bytes(body), f"its {packings[0]} cannot be unpacked ({_reason(failure)})"
-        except (aiohttp.ClientError, OSError) as failure:
-            return bytes(body), _reason(failure)
+        while True:
+            async with asyncio.timeout_at(min(loop.time() + limits.between_bytes_s, ends_at)):
+                chunk = await response.content.readany()
+            if not chunk:
+                break
+            travelled_bytes += len(chunk)
+            if unpacking is None:
+                body += chunk
+            else:
+                unpacking.unpack(chunk, body, limits.body_bytes + 1)
+            if max(len(body), travelled_bytes) > limits.body_bytes:
+                del body[limits.body_bytes :]
+                return f"it is larger than {limits.body_bytes:,} bytes"
         if packings and unpacking is None:
-            return bytes(body), _reason(ValueError(f"it is packed as {', '.join(packings)}, which was not asked for"))
+            return _line(f"it is packed as {', '.join(packings)}, which was not asked for")
         if unpacking is not None and travelled_bytes and not unpacking.ended:
-            return bytes(body), f"its {packings[0]} ends too early"
-        return bytes(body), None
+            return f"its {packings[0]} ends too early"
+        return None
 
     def _masked(self, reply: Reply) -> Reply:
         """What a vendor echoes of a key ends here: nobody else sees an answer before."""
@@ -267,7 +276,11 @@ def _sound(text: str) -> str:
 
 def _reason(failure: BaseException) -> str:
     """A network's complaint in one line, without the request's headers."""
-    line = " ".join("".join(c if c.isprintable() else " " for c in _sound(_complaint(failure))).split())
+    return _line(_complaint(failure))
+
+
+def _line(text: str) -> str:
+    line = " ".join("".join(c if c.isprintable() else " " for c in _sound(text)).split())
     return line if len(line) <= LONGEST_REASON else line[: LONGEST_REASON - 1] + "…"
 
 

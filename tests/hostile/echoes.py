@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from queue import Queue
+from threading import Thread
 from typing import Any
 
 from aiohttp import web
 
-from tests.runs.harness import ACCOUNTS, ROUTES
+from scraper import wiring
+from scraper.cli.main import main
+from tests.runs.harness import ACCOUNTS, ROUTES, Fault, bench
 
 JOB = f"""
 name = "{{name}}"
@@ -101,18 +105,33 @@ def record_of(place: int, text: str) -> dict[str, Any]:
     return {**ids, "rank": place, "video_views": 7, "publish_cnt": 1, "duration": 3, **texts, "author": author}
 
 
-async def scraper(place: Path, *words: str, keys: dict[str, str]) -> tuple[int, bytes]:
-    """Runs the program in a process of its own; its exit code and all that it wrote."""
-    root = Path(__file__).parents[2]
-    environment = {**os.environ, **keys, "PYTHONPATH": str(root), "PYTHONFAULTHANDLER": "1", "PYTHONDEVMODE": "0"}
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "scraper", *words),
-        cwd=place,
-        env=environment,
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT,
-    )
-    written, _ = await process.communicate()
-    assert process.returncode is not None
-    return process.returncode, written
+@contextmanager
+def selling(place: Path, fault: Fault) -> Iterator[list[str]]:
+    """This vendor in a thread of its own; the options of ``scraper run`` that lead to it."""
+    ready, loop, over = Queue[str](), asyncio.new_event_loop(), asyncio.Event()
+
+    async def serve() -> None:
+        async with bench(place, fault=fault) as made:
+            ready.put(made.url)
+            await over.wait()
+
+    thread = Thread(target=lambda: loop.run_until_complete(serve()))
+    thread.start()
+    try:
+        yield [f"--vendor-url={vendor}={url}" for vendor, url in wiring.sandbox_urls(ready.get(timeout=30)).items()]
+    finally:
+        loop.call_soon_threadsafe(over.set)
+        thread.join()
+        loop.close()
+
+
+def scraper(*words: str) -> object:
+    """The program, in this process: its exit code."""
+    before = sys.argv
+    sys.argv = ["scraper", *words]
+    try:
+        main()
+    except SystemExit as ended:
+        return ended.code
+    finally:
+        sys.argv = before

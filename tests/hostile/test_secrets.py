@@ -26,9 +26,9 @@ from aiohttp import web
 
 from scraper import wiring
 from scraper.cli.log import LogListener
-from scraper.cli.main import _tell_bug, cli, main
+from scraper.cli.main import _tell_bug, cli
 from scraper.core.events import Event
-from tests.hostile.echoes import JOB, Echoing, scraper
+from tests.hostile.echoes import JOB, Echoing, scraper, selling
 from tests.runs.harness import Bench, Fault, Heard, bench
 
 KEYS = {"crawlora": "crw_4f/1dA9zQm7+Kp2LxT8vB6n", "keyapi": "sk_live_4f1dA9zQm7Kp2LxT8v"}
@@ -100,13 +100,6 @@ def place(tmp_path: Path) -> Path:
     return tmp_path
 
 
-async def run_against(place: Path, echoing: Fault, *words: str) -> tuple[int, bytes]:
-    """``scraper run`` against this vendor."""
-    async with bench(place, fault=echoing) as made:
-        urls = [f"--vendor-url={vendor}={url}" for vendor, url in wiring.sandbox_urls(made.url).items()]
-        return await scraper(place, "run", "configs/night.toml", *urls, *words, keys=VARIABLES)
-
-
 COMMANDS: dict[str, list[list[str]]] = {
     "plan": [["configs/night.toml"], ["configs/night.toml", "--format", "table"]],
     "run": [["configs/none.toml"], ["configs/night.toml", "--vendor-url", "crawlora=https://a@b.test"]],
@@ -135,27 +128,19 @@ COMMANDS: dict[str, list[list[str]]] = {
 def test_no_command_leaves_a_key_anywhere(
     place: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    echoing = Echoing(spellings)
-    written = [asyncio.run(run_against(place, echoing, "-v"))]
-    written.append(asyncio.run(run_against(place, echoing, "--probe", "--log-format", "json", "-o", "probe.json")))
-    assert [code for code, _ in written] == [0, 6]
-
     monkeypatch.chdir(place)
     for name, key in VARIABLES.items():
         monkeypatch.setenv(name, key)
-    tried = [(name, words) for name in cli.commands for words in COMMANDS[name]]
-    codes = {}
-    for name, words in tried:
-        monkeypatch.setattr(sys, "argv", ["scraper", name, *words])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        codes[name, *words] = ended.value.code
-        captured = capfd.readouterr()
-        written.append((0, (captured.out + captured.err).encode()))
+    with selling(place, Echoing(spellings)) as urls:
+        assert scraper("run", "configs/night.toml", "-v", *urls) == 0
+        probe = ("--probe", "--log-format", "json", "-o", "probe.json")
+        assert scraper("run", "configs/night.toml", *probe, *urls) == 6
+    codes = {(name, *words): scraper(name, *words) for name in cli.commands for words in COMMANDS[name]}
     assert not [words for words, code in codes.items() if code not in {0, 2, 6}]
     assert {codes["sql", *words] for words in COMMANDS["sql"][:3]} == {0}
 
-    kept = assert_no_key(place, *(text for _, text in written))
+    captured = capfd.readouterr()
+    kept = assert_no_key(place, captured.out.encode(), captured.err.encode())
     assert kept.count(b"redacted") > 100
     (table,) = pq.read_table(place / "data" / "archive" / "hashtags").select(["hashtag_name"]).to_pydict().values()
     assert table[0] == "bad key redacted"

@@ -11,6 +11,7 @@ import zlib
 from pathlib import Path
 
 import pytest
+from aiohttp import web
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
@@ -19,6 +20,7 @@ from scraper.core.outcomes import Answer, NoAnswer, Reply
 from scraper.io.http_transport import HttpTransport, Limits
 from tests.core.builders import C_HASHTAGS, outcome_of
 from tests.io.raw_server import KEY, REQUEST, Serve, Server, listening, raw, sent, transport
+from tests.runs.harness import Bench, Heard, on_bench
 
 HASTY = Limits(headers_s=2.0, between_bytes_s=1.0, whole_s=2.0)
 MIB = 2**20
@@ -375,3 +377,44 @@ def test_a_transport_shows_no_key() -> None:
             return f"{opened!r} {vars(opened)!r} {reply!r}"
 
     assert KEY not in asyncio.run(script())
+
+
+# --- in a run ---------------------------------------------------------------------------------------------------------
+
+
+def test_what_came_of_a_charged_body_is_kept_with_its_charge_and_its_reason(tmp_path: Path) -> None:
+    """Broken off, a bomb, and packed as nobody asked for: each is paid, in the ledger, and in the archive."""
+    answers = iter(
+        [
+            raw(b'{"code":200,"data":', length=999),
+            raw(gzip.compress(bytes(17 * MIB)), "Content-Encoding: gzip"),
+            raw(b"\x0b\x01\x80{}\x03", "Content-Encoding: br"),
+        ]
+    )
+
+    async def fault(request: web.Request) -> web.StreamResponse:
+        assert isinstance(request.transport, asyncio.Transport)
+        request.transport.write(next(answers))
+        request.transport.close()
+        return web.Response()
+
+    async def use(made: Bench) -> None:
+        job = made.write_job(
+            '[[crawl]]\nendpoint = "crawlora.hashtags"\nparams = { country_code = "US" }\nmax_pages = 1'
+        )
+        heard = Heard()
+        result = await made.run(job, heard=heard)
+        assert (result.charged, result.status.exit_code) == (24, 6)
+        assert [event.detail.partition(": ")[2][:24] for event in heard.settled] == [
+            "Response payload is not ",
+            "it is larger than 16,777",
+            "it is packed as br, whic",
+        ]
+        kept = made.rows("SELECT outcome, octet_length(body), body[1:5] FROM pages ORDER BY observed_at")
+        assert kept == [
+            ("malformed", 19, b'{"cod'),
+            ("malformed", 16 * MIB, bytes(5)),
+            ("malformed", 6, b"\x0b\x01\x80{}"),
+        ]
+
+    on_bench(tmp_path, use, fault=fault)

@@ -5,26 +5,49 @@ Both stand in the package; those of ``configs/tables/`` come beside or in place 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import resources
 from pathlib import Path
 
+from scraper.core.accounting import COVERAGE_TABLE, REQUESTS_TABLE
 from scraper.core.errors import ConfigurationError, Fault
-from scraper.core.tables import TableSelect, table_select
+from scraper.core.tables import PAGES_TABLE, TableSelect, table_select
 from scraper.core.views import View, read_views
 
 VIEWS_FILE = "views.sql"
 """The one file of the directory that is no table."""
 
+TABLE_NAME = re.compile("[a-z][a-z0-9_]{0,62}")
+"""Of tables: it is a directory of the archive, and a name in SQL."""
+OWN_TABLES = frozenset({PAGES_TABLE, COVERAGE_TABLE, REQUESTS_TABLE})
+"""What the archive holds besides the tables of files."""
+
 
 def read_tables(configs: Path | None = None) -> tuple[TableSelect, ...]:
-    """The packaged tables, with those of ``<configs>/tables/`` beside or in place of them."""
+    """The packaged tables, with those of ``<configs>/tables/`` beside or in place of them.
+
+    ConfigurationError: all faults at once.
+    """
     texts: dict[str, str] = {}
+    faults = []
     with _directories(configs) as directories:
         for path in (path for directory in directories for path in sorted(directory.glob("*.sql"))):
-            if path.name != VIEWS_FILE:
+            if path.name == VIEWS_FILE:
+                continue
+            if not TABLE_NAME.fullmatch(path.stem):
+                faults.append(Fault(str(path), f"{path.stem!r} is no name of a table: a-z, 0-9, _, a letter first"))
+                continue
+            if path.stem in OWN_TABLES:
+                faults.append(Fault(str(path), f"{path.stem} is the name of a table of the archive's own"))
+                continue
+            try:
                 texts[path.stem] = _text(path)
+            except ConfigurationError as failure:
+                faults += failure.faults
+    if faults:
+        raise ConfigurationError(faults)
     return tuple(table_select(name, text) for name, text in texts.items())
 
 
