@@ -117,6 +117,15 @@ def test_what_a_vendor_writes_into_errors_commands_no_terminal(place: Path) -> N
             assert "gone" in written
 
 
+def test_the_panel_of_a_run_and_its_summary_show_no_key(place: Path) -> None:
+    """The key stands in ids and cursors: those name the requests that the panel and the log tell of."""
+    with selling(place, Echoing(lambda key: [f"{key}/1", f"2{key}"])) as urls:
+        code, written = shown("run", "configs/night.toml", "-v", *urls)
+    assert code == 0
+    assert "redacted/1" in written
+    assert not [key for key in KEYS.values() if key in written]
+
+
 def test_data_in_a_pipe_is_exact(place: Path, capfd: pytest.CaptureFixture[str]) -> None:
     with selling(place, Echoing(texts, headers=header)) as urls:
         assert scraper("run", "configs/night.toml", *urls) == 0
