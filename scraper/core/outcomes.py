@@ -150,6 +150,8 @@ def _charge(rule: ChargeRule, kind: OutcomeKind, status: int, failed_requests: C
     if kind is OutcomeKind.EMPTY:
         return rule.empty
     charge = rule.failed_2xx if _is_2xx(status) else rule.refused
+    if kind is OutcomeKind.MALFORMED and failed_requests is Charge.FREE:
+        return charge  # a success that was cut off or spoilt on its way looks the same, and the vendor charged that
     return failed_requests if charge is Charge.PRESUMED and failed_requests is not None else charge
 
 

@@ -192,6 +192,14 @@ def test_a_200_that_is_not_what_it_seems_is_told_apart(full_name: str, body: Any
     assert outcome.detail
 
 
+def test_what_may_be_a_success_spoilt_on_its_way_stays_presumed_though_failures_are_said_to_be_free() -> None:
+    page = orjson.dumps({"code": 0, "message": "success", "data": {"list": [{"hashtag_id": "1"}]}})
+    cut = Answer(200, {}, page[:40], cut_short="the connection closed")
+    for reply in (cut, answer(page[:40]), answer(b"<html>busy</html>"), answer(b"")):
+        charges = [outcome_of(K_HASHTAGS, reply, stated).charge for stated in (None, FREE, CHARGED)]
+        assert charges == [PRESUMED, PRESUMED, CHARGED]
+
+
 def test_a_code_counts_the_same_as_a_number_and_as_text() -> None:
     for code in (200, "200", 200.0):
         body = {**board([TAG], has_more=False), "code": code}

@@ -80,7 +80,7 @@ def _other_page(target: Target, asked: Asked) -> Sent:
 
 def _total(sign: int) -> Callable[[Page, Asked], None]:
     def change(page: Page, asked: Asked) -> None:
-        further = 7 * (_number(asked) - 1)
+        further = 40 * (_number(asked) - 1)
         page.pagination[page.total_name] = max(1, page.pagination[page.total_name] + sign * further)
 
     return change

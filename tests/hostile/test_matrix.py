@@ -1,0 +1,284 @@
+"""Vendor × endpoint × fault, through the real client: outcome, charge, coverage, exit code, rows.
+
+Every kind of fault stands in one of the tables below; the last test holds them against the registry. Where faults keep
+to themselves, many share a run: each meets walks of its own.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from scraper.core.catalogue import OutcomeKind as Met
+from scraper.core.events import RunStatus as Ended
+from scraper.core.pagination import WalkState as Walk
+from scraper.sandbox import KINDS, FailedRequests
+from tests.hostile.night import (
+    COUNTRIES,
+    COUNTRY,
+    FEEDS,
+    accounts,
+    coverage,
+    crawl,
+    hold_credits,
+    in_a_night,
+    outcomes,
+)
+from tests.runs.harness import Bench
+from tests.runs.test_crawl import archived_ids, served_ids
+
+POSTS: Final = "crawlora.hashtag_posts"
+EXIT_CODES: Final = {Ended.COMPLETE: 0, Ended.QUOTA: 3, Ended.REFUSED: 4, Ended.FAILED: 6}
+
+
+def values(endpoint: str) -> Sequence[str]:
+    """Parameters of as many walks as are wanted."""
+    return FEEDS if endpoint == POSTS else COUNTRIES
+
+
+def one_page(endpoint: str, walks: int = 1) -> str:
+    return crawl(endpoint, values(endpoint)[:walks], "max_items = 30" if endpoint == POSTS else "max_pages = 1")
+
+
+def planned(fault: str, endpoint: str, value: str, *when: str) -> str:
+    """The fault, for the requests of one walk."""
+    kind, _, options = fault.partition(":")
+    keys = [*filter(None, [options]), *when, f"endpoint={endpoint}", f"with={COUNTRY[endpoint]}={value}"]
+    return f"{kind}:{','.join(keys)}"
+
+
+def hold_rows(bench: Bench) -> None:
+    """What was served is in the archive, as often as it was served; nothing else is."""
+    assert archived_ids(bench) == served_ids(bench)
+
+
+# --- answers that bring nothing: asked for again, and given up when they never heal -----------------------------------
+
+TOO_DEEP: Final = "deep:levels=3000"
+"""No reader of ours reads its rows: the page is kept."""
+BROKEN: Final[dict[str, Met | dict[str, Met]]] = {
+    "http_500": Met.UPSTREAM_ERROR,
+    "http_502": Met.UPSTREAM_ERROR,
+    "http_503": Met.UPSTREAM_ERROR,
+    "http_504": Met.UPSTREAM_ERROR,
+    "echo_key:as=error": Met.UPSTREAM_ERROR,
+    "in_band_40101": Met.IN_BAND_ERROR,
+    "captcha": Met.IN_BAND_ERROR,
+    # TikTok's own refusal: known as one in the feed's envelope; bare, on a board, it is a body of no known shape.
+    "in_band_10201": {POSTS: Met.IN_BAND_ERROR, "": Met.MALFORMED},
+    "in_band_4": {POSTS: Met.IN_BAND_ERROR, "": Met.MALFORMED},
+    "html": Met.MALFORMED,
+    "not_an_object": Met.MALFORMED,
+    "zero_bytes": Met.MALFORMED,
+    "no_content": Met.MALFORMED,
+    "half_json": Met.MALFORMED,
+    "list_is_object": Met.MALFORMED,
+    TOO_DEEP: Met.MALFORMED,
+    "truncated": Met.MALFORMED,
+    "lost": Met.LOST,
+    "reset": Met.LOST,
+}
+
+
+@pytest.mark.parametrize(
+    ("fault", "failed_requests"), list(zip(BROKEN, itertools.cycle(("free", "charged")), strict=False))
+)
+def test_an_answer_that_brings_nothing_is_bought_again_and_given_up_by_name_when_it_never_heals(
+    fault: str, failed_requests: FailedRequests, tmp_path: Path
+) -> None:
+    """Of each endpoint one walk meets the fault once, the other whenever it asks."""
+    faults = []
+    for endpoint in COUNTRY:
+        heals, never, *_ = values(endpoint)
+        faults += [planned(fault, endpoint, heals, "nth=1"), planned(fault, endpoint, never)]
+
+    async def use(bench: Bench) -> None:
+        job = "".join(one_page(endpoint, walks=2) for endpoint in COUNTRY)
+        result = await bench.run(bench.write_job(job, accounts=accounts(failed_requests)))
+        met, covered, kind = outcomes(bench), coverage(bench), BROKEN[fault]
+        for endpoint in COUNTRY:
+            wanted = kind if isinstance(kind, Met) else kind.get(endpoint, kind[""])
+            heals, never = ((endpoint, value) for value in values(endpoint)[:2])
+            assert met[heals] == [wanted, Met.OK]
+            assert covered[heals] == (Walk.COMPLETE, "")
+            assert set(met[never]) == {wanted}
+            assert 2 <= len(met[never]) <= 5
+            assert covered[never] == (Walk.FAILED, "")
+            assert endpoint in result.message, "what was given up is named"
+        assert (result.status, result.status.exit_code) == (Ended.FAILED, 6)
+        hold_credits(bench)
+        if fault != TOO_DEEP:
+            hold_rows(bench)
+
+    in_a_night(tmp_path, use, faults, failed_requests)
+
+
+# --- refusals: how far each reaches -----------------------------------------------------------------------------------
+
+REFUSALS: Final[dict[str, tuple[Met, Ended, Walk]]] = {
+    "bad_request": (Met.BAD_REQUEST, Ended.FAILED, Walk.FAILED),
+    "bad_request:status=400": (Met.BAD_REQUEST, Ended.FAILED, Walk.FAILED),
+    "gone": (Met.GONE, Ended.FAILED, Walk.FAILED),
+    "gone:status=410": (Met.GONE, Ended.FAILED, Walk.FAILED),
+    "redirect": (Met.GONE, Ended.FAILED, Walk.FAILED),
+    "denied": (Met.ENDPOINT_DENIED, Ended.REFUSED, Walk.FAILED),
+    "denied:status=403": (Met.ENDPOINT_DENIED, Ended.REFUSED, Walk.FAILED),
+    "auth": (Met.AUTH_REJECTED, Ended.REFUSED, Walk.FAILED),
+    "quota": (Met.QUOTA_EXHAUSTED, Ended.QUOTA, Walk.NOT_ATTEMPTED),
+    "quota:reason=monthly": (Met.QUOTA_EXHAUSTED, Ended.QUOTA, Walk.NOT_ATTEMPTED),
+    "quota:status=403": (Met.QUOTA_EXHAUSTED, Ended.QUOTA, Walk.NOT_ATTEMPTED),
+    "rate_limit:wait_s=7200": (Met.RATE_LIMITED, Ended.QUOTA, Walk.NOT_ATTEMPTED),
+}
+CLOSES_THE_ACCOUNT: Final = {Ended.QUOTA, Met.AUTH_REJECTED}
+PAIRS: Final = (("crawlora.hashtags", "keyapi.hashtags"), ("crawlora.creators", "keyapi.videos"), (POSTS,))
+"""At most an endpoint of each vendor: their accounts close apart from each other."""
+
+
+@pytest.mark.parametrize(
+    ("fault", "endpoints"),
+    [
+        (fault, endpoints)
+        for fault, (met, ended, _) in REFUSALS.items()
+        for endpoints in (PAIRS if CLOSES_THE_ACCOUNT & {met, ended} else (tuple(COUNTRY),))
+    ],
+)
+def test_a_refusal_is_met_once_costs_what_the_rule_says_and_reaches_as_far_as_it_must(
+    fault: str, endpoints: Sequence[str], tmp_path: Path
+) -> None:
+    wanted, ended, state = REFUSALS[fault]
+
+    async def use(bench: Bench) -> None:
+        job = "".join(one_page(endpoint) for endpoint in endpoints)
+        result = await bench.run(bench.write_job(job, accounts=accounts("free")))
+        met, covered = outcomes(bench), coverage(bench)
+        for endpoint in endpoints:
+            walk = (endpoint, values(endpoint)[0])
+            assert met[walk] == [wanted]
+            assert covered[walk] == (state, "")
+        assert (result.status, result.status.exit_code) == (ended, EXIT_CODES[ended])
+        assert bench.charged() == 0
+        assert archived_ids(bench) == {}
+        hold_credits(bench)
+
+    in_a_night(tmp_path, use, [fault])
+
+
+def test_a_rate_limit_is_waited_for_however_it_is_said_and_costs_nothing(tmp_path: Path) -> None:
+    ways = ("seconds", "date", "body", "nothing")
+    told = [
+        planned(f"rate_limit:as={way},wait_s=2", endpoint, values(endpoint)[walk], "nth=1")
+        for walk, way in enumerate(ways)
+        for endpoint in COUNTRY
+    ]
+
+    async def use(bench: Bench) -> None:
+        job = "".join(one_page(endpoint, walks=len(ways)) for endpoint in COUNTRY)
+        result = await bench.run(bench.write_job(job, accounts=accounts("free")))
+        assert (result.status, result.status.exit_code) == (Ended.COMPLETE, 0)
+        assert set(map(tuple, outcomes(bench).values())) == {(Met.RATE_LIMITED, Met.OK)}
+        hold_credits(bench)
+        hold_rows(bench)
+
+    in_a_night(tmp_path, use, told)
+
+
+# --- successes that are not as documented: each page is bought once, and every row is kept ----------------------------
+
+SOUND: Final = (
+    *("drift", "bom", "lone_surrogate", "broken_utf8", "control_characters", "nan", "huge_int", "deep", "large"),
+    *("escapes", "echo_key", "echo_key:as=header", "null_records", "slow", "drip"),
+)
+
+
+def test_a_page_that_is_odd_is_bought_once_and_gives_all_its_rows(tmp_path: Path) -> None:
+    faults = [planned(fault, each, values(each)[walk]) for walk, fault in enumerate(SOUND) for each in COUNTRY]
+
+    async def use(bench: Bench) -> None:
+        job = "".join(one_page(endpoint, walks=len(SOUND)) for endpoint in COUNTRY)
+        result = await bench.run(bench.write_job(job, accounts=accounts("free")))
+        assert (result.status, result.status.exit_code) == (Ended.COMPLETE, 0)
+        assert bench.sandbox.faults_met() == dict(Counter(f.partition(":")[0] for f in faults))
+        walks = [(endpoint, value) for endpoint in COUNTRY for value in values(endpoint)[: len(SOUND)]]
+        assert outcomes(bench) == {walk: [Met.OK] for walk in walks}
+        assert coverage(bench) == dict.fromkeys(walks, (Walk.COMPLETE, ""))
+        hold_credits(bench)
+        hold_rows(bench)
+
+    in_a_night(tmp_path, use, faults)
+
+
+# --- pages that lie about their walk: bounded, every served row kept, and no part called a whole ----------------------
+
+WHOLE: Final = {"crawlora.creators": 5, "keyapi.hashtags": 5, "keyapi.videos": 25, POSTS: 3}
+"""Pages of a whole walk. A hashtag board of Crawlora is one page: nothing can be said of a second one."""
+
+LIES: Final[Mapping[str, tuple[tuple[Walk, str] | None, tuple[Walk, str] | None]]] = {
+    # how walks of boards end, and those of feeds; None: it cannot happen there
+    "more_for_ever": ((Walk.COMPLETE, ""), (Walk.TRUNCATED, "cursor_seen")),
+    "early_end": ((Walk.TRUNCATED, "total_not_reached"), (Walk.COMPLETE, "")),
+    "empty_page:with=page=2": ((Walk.COMPLETE, "empty_page"), None),
+    "empty_page:with=cursor=31": (None, (Walk.COMPLETE, "empty_page")),
+    "null_list": ((Walk.TRUNCATED, "total_not_reached"), (Walk.EMPTY, "")),
+    "no_list": ((Walk.TRUNCATED, "total_not_reached"), (Walk.EMPTY, "")),
+    "repeated_page": ((Walk.TRUNCATED, "page_repeated"), (Walk.TRUNCATED, "page_repeated")),
+    "wrong_page": ((Walk.TRUNCATED, "page_repeated"), None),
+    "total_grows": ((Walk.TRUNCATED, "total_grew,total_not_reached"), None),
+    "total_shrinks": ((Walk.COMPLETE, "total_shrank"), None),
+    "duplicates": ((Walk.COMPLETE, ""), None),
+    "cursor_form": (None, (Walk.COMPLETE, "")),
+    "cursor_form:as=zero": (None, (Walk.TRUNCATED, "cursor_seen")),
+    "cursor_form:as=minus_one": (None, (Walk.TRUNCATED, "cursor_back")),
+    "cursor_form:as=null": (None, (Walk.TRUNCATED, "cursor_missing")),
+    "cursor_form:as=empty": (None, (Walk.TRUNCATED, "cursor_missing")),
+    "cursor_form:as=object": (None, (Walk.TRUNCATED, "cursor_missing")),
+    "cursor_form:as=missing": (None, (Walk.TRUNCATED, "cursor_missing")),
+    "cursor_loop": (None, (Walk.TRUNCATED, "cursor_seen")),
+    "cursor_back": (None, (Walk.TRUNCATED, "cursor_back")),
+    "cursor_refused": (None, (Walk.FAILED, "")),
+}
+
+
+@pytest.mark.parametrize(
+    ("states", "ended"),
+    [({Walk.COMPLETE, Walk.EMPTY}, Ended.COMPLETE), ({Walk.TRUNCATED}, Ended.FAILED), ({Walk.FAILED}, Ended.FAILED)],
+)
+def test_a_walk_whose_pages_lie_ends_soon_keeps_each_row_and_does_not_call_a_part_complete(
+    states: set[Walk], ended: Ended, tmp_path: Path
+) -> None:
+    wanted: dict[tuple[str, str], tuple[Walk, str]] = {}
+    faults, walks = [], defaultdict[str, list[str]](list)
+    for fault, (of_boards, of_feeds) in LIES.items():
+        for endpoint in WHOLE:
+            ends = of_feeds if endpoint == POSTS else of_boards
+            if ends is not None and ends[0] in states:
+                value = values(endpoint)[len(walks[endpoint])]
+                walks[endpoint].append(value)
+                wanted[endpoint, value] = ends
+                faults.append(planned(fault, endpoint, value))
+
+    async def use(bench: Bench) -> None:
+        job = "".join(crawl(endpoint, of_it) for endpoint, of_it in walks.items() if of_it)
+        result = await bench.run(bench.write_job(job, accounts=accounts("free")))
+        assert coverage(bench) == wanted
+        assert (result.status, result.status.exit_code) == (ended, EXIT_CODES[ended])
+        for (endpoint, value), attempts in outcomes(bench).items():
+            assert len(attempts) <= WHOLE[endpoint] + 1, (endpoint, value)
+        hold_credits(bench)
+        hold_rows(bench)
+
+    in_a_night(tmp_path, use, faults)
+
+
+# --- and that is all of them ------------------------------------------------------------------------------------------
+
+NOT_HERE: Final = {"hang": "ends with the client's own time limit: tests/hostile/test_transport.py"}
+
+
+def test_the_matrix_holds_every_kind_of_fault() -> None:
+    held = {fault.partition(":")[0] for fault in (*BROKEN, *REFUSALS, *SOUND, *LIES, *NOT_HERE)}
+    assert held == {kind.name for kind in KINDS}
