@@ -96,7 +96,7 @@ def body_of(request: Request, told: Told) -> bytes:
     asked, pagination = request.endpoint, request.endpoint.pagination
     by_cursor = isinstance(pagination, CursorPagination)
     listed = range(request.page * 20, request.page * 20 + 20)
-    honest = (listed, True, str(request.page * 31) if by_cursor else request.page, 20, 10_000)
+    honest: Told = (listed, True, str(request.page * 31) if by_cursor else request.page, 20, 10_000)
     ids, more, where, size, total = (
         truth if value is ... else value for value, truth in zip(told, honest, strict=True)
     )
