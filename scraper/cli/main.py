@@ -15,6 +15,8 @@ import click
 import scraper
 from scraper.cli.commands.compact import compact
 from scraper.cli.commands.drift import drift
+from scraper.cli.commands.duckdb import duckdb
+from scraper.cli.commands.export import export
 from scraper.cli.commands.plan import plan
 from scraper.cli.commands.reconcile import reconcile
 from scraper.cli.commands.run import run
@@ -51,12 +53,14 @@ for command in (
     run,
     status,
     sql,
+    duckdb,
+    export,
     tables,
     vendors,
     sandbox,
     drift,
-    reconcile,
     compact,
+    reconcile,
 ):
     cli.add_command(command)
 

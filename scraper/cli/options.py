@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO, TypeVar
 
@@ -148,12 +148,20 @@ def opened(output: Path | None) -> Iterator[TextIO]:
     if output is None:
         yield sys.stdout
         return
-    beside = output.with_name(f".{output.name}.part")
+    with beside(output) as path, path.open("w", encoding="utf-8", newline="") as stream:
+        yield stream
+
+
+@contextmanager
+def beside(output: Path) -> Iterator[Path]:
+    """A path in the same directory that takes the file's place when all is written, and is gone where that fails."""
+    path = output.with_name(f".{output.name}.part")
     try:
-        with beside.open("w", encoding="utf-8", newline="") as stream:
-            yield stream
-        beside.replace(output)
+        path.unlink(missing_ok=True)
+        yield path
+        path.replace(output)
     except OSError as failure:
         raise UsageError(f"{output} cannot be written: {failure.strerror}.") from failure
     finally:
-        beside.unlink(missing_ok=True)
+        with suppress(OSError):
+            path.unlink(missing_ok=True)

@@ -2,7 +2,16 @@
 
 from scraper.wiring.access import access_of, key_warning
 from scraper.wiring.files import load_catalogue, load_job, load_tables, load_views
-from scraper.wiring.looking import connected, drift_of, queried, status_of, table_columns, table_list
+from scraper.wiring.looking import (
+    connected,
+    drift_of,
+    exported,
+    queried,
+    status_of,
+    table_columns,
+    table_list,
+    write_views,
+)
 from scraper.wiring.planning import plan_job
 from scraper.wiring.reconciling import reconcile_job
 from scraper.wiring.running import RunOrder, opened_state, probe_job, run_job
@@ -25,6 +34,7 @@ __all__ = [
     "connected",
     "data_is_there",
     "drift_of",
+    "exported",
     "key_warning",
     "load_catalogue",
     "load_job",
@@ -42,4 +52,5 @@ __all__ = [
     "table_columns",
     "table_list",
     "tonight",
+    "write_views",
 ]

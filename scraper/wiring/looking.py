@@ -68,6 +68,26 @@ def connected(path: Path, configs: Path | None) -> duckdb.DuckDBPyConnection:
     return open_unlocked(path, load_tables(configs), load_views(configs))
 
 
+def exported(settings: Settings, configs: Path | None, relation: str, format: str, path: Path) -> int:
+    """A table or a view as one file; see `io.query.export`."""
+    from scraper.io.query import export, open_unlocked
+
+    data_is_there(settings)
+    tables, views = load_tables(configs), load_views(configs)
+    return export(lambda: open_unlocked(settings.data_directory, tables, views), relation, format, path)
+
+
+def write_views(settings: Settings, configs: Path | None, database: Path, script: Path | None) -> None:
+    """The views for DuckDB alone: a database of them, which must not be there yet, and their SQL."""
+    from scraper.io.query import Described, views_script, write_database
+
+    data_is_there(settings)
+    described = Described(load_tables(configs), load_views(configs))
+    write_database(database, settings.data_directory, described)
+    if script is not None:
+        script.write_text(views_script(settings.data_directory, described), encoding="utf-8")
+
+
 def table_list(settings: Settings, configs: Path | None) -> list[dict[str, object]]:
     """Every table with its rows, files, bytes and description; behind them every view with what a row of it is."""
     from scraper.core.accounting import ACCOUNT_DESCRIPTIONS

@@ -1,7 +1,20 @@
 """SQL over the archive, for people who have nothing but SQL."""
 
 from scraper.io.query.answers import answered, query
+from scraper.io.query.export import export
 from scraper.io.query.facts import TableFacts, table_facts
-from scraper.io.query.relations import open_archive, open_unlocked
+from scraper.io.query.relations import Described, open_archive, open_unlocked
+from scraper.io.query.shell import views_script, write_database
 
-__all__ = ["TableFacts", "answered", "open_archive", "open_unlocked", "query", "table_facts"]
+__all__ = [
+    "Described",
+    "TableFacts",
+    "answered",
+    "export",
+    "open_archive",
+    "open_unlocked",
+    "query",
+    "table_facts",
+    "views_script",
+    "write_database",
+]

@@ -16,7 +16,7 @@ import re
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from itertools import chain
-from typing import Final
+from typing import Final, TypeVar
 
 import duckdb
 import pyarrow as pa
@@ -24,6 +24,8 @@ import pyarrow as pa
 from scraper.core.errors import ArchiveError, QueryError
 from scraper.core.tables import bare_sql
 from scraper.io.query.relations import shortened
+
+T = TypeVar("T")
 
 _SELECT_NODES: Final = frozenset({"SELECT_NODE", "SET_OPERATION_NODE", "RECURSIVE_CTE_NODE", "CTE_NODE"})
 """Nodes of DuckDB's serialised syntax tree that only read; others end in _NODE as well (COPY_QUERY_NODE, DELETE_…)."""
@@ -67,27 +69,31 @@ def answered(
     An answer of more than `held_bytes` is handed out while it is read. What goes wrong from there on cannot be undone:
     the reader raises QueryError.
     """
-    connection, reader, held = _begun(opened, sql, held_bytes)
+    connection, reader, held = asked_again(lambda: _begun(opened(), sql, held_bytes))
     with closing(connection):
         yield pa.RecordBatchReader.from_batches(reader.schema, chain(held, reader))
 
 
+def asked_again(ask: Callable[[], T]) -> T:
+    """What `ask` gives; it is called again where a file of the archive went away meanwhile."""
+    for _ in range(1, _ATTEMPTS):
+        try:
+            return ask()
+        except (ArchiveError, QueryError) as fault:
+            if not _is_gone(fault.__cause__):
+                raise
+    return ask()
+
+
 def _begun(
-    opened: Callable[[], duckdb.DuckDBPyConnection], sql: str, held_bytes: int
+    connection: duckdb.DuckDBPyConnection, sql: str, held_bytes: int
 ) -> tuple[duckdb.DuckDBPyConnection, pa.RecordBatchReader, list[pa.RecordBatch]]:
-    for attempt in range(1, _ATTEMPTS + 1):
-        with ExitStack() as stack:
-            try:
-                connection = stack.enter_context(closing(opened()))
-                reader = query(connection, sql)
-                held = _held(reader, held_bytes)
-            except (ArchiveError, QueryError) as fault:
-                if attempt == _ATTEMPTS or not _is_gone(fault.__cause__):
-                    raise
-            else:
-                stack.pop_all()
-                return connection, reader, held
-    raise AssertionError("the last attempt returns or raises")
+    with ExitStack() as stack:
+        stack.enter_context(closing(connection))
+        reader = query(connection, sql)
+        held = _held(reader, held_bytes)
+        stack.pop_all()
+    return connection, reader, held
 
 
 def _held(reader: pa.RecordBatchReader, most_bytes: int) -> list[pa.RecordBatch]:
@@ -115,7 +121,7 @@ def query(connection: duckdb.DuckDBPyConnection, sql: str) -> pa.RecordBatchRead
         statement = _only_reading(connection, sql)
         reader = _relation(connection, statement).to_arrow_reader(_BATCH_ROWS)
     except duckdb.Error as fault:
-        raise _refusal(fault) from fault
+        raise refusal(fault) from fault
     return pa.RecordBatchReader.from_batches(reader.schema, _batches(reader))
 
 
@@ -173,9 +179,10 @@ def _batches(reader: pa.RecordBatchReader) -> Iterator[pa.RecordBatch]:
     try:
         yield from reader
     except (duckdb.Error, pa.ArrowException, OSError) as fault:
-        raise _refusal(fault) from fault
+        raise refusal(fault) from fault
 
 
-def _refusal(fault: Exception) -> QueryError:
+def refusal(fault: Exception) -> QueryError:
+    """DuckDB's complaint in one sentence."""
     gone = " It went away while the query ran, as in a compaction: ask again." if _is_gone(fault) else ""
     return QueryError(f"{shortened(fault)}{gone}")

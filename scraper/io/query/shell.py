@@ -1,0 +1,54 @@
+"""The same tables and views for DuckDB without this program: a database file of views, and their SQL for any place."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import duckdb
+
+from scraper.core.errors import ArchiveError
+from scraper.io.query.relations import (
+    PARTS,
+    UTC,
+    Described,
+    archive_root,
+    create_relations,
+    damaged,
+    pattern,
+    quoted,
+    table_statements,
+)
+
+_STORAGE = "v1.2.0"
+"""A file that older shells open too; the views' own SQL needs DuckDB 1.3."""
+
+_HEAD = """\
+-- Tables and views of an archive, for DuckDB 1.3 or later: duckdb -init views.sql
+-- The archive has moved? Name its directory of tables in the next line; it may be relative to where DuckDB is started.
+-- A table without files when this was written is empty for good: write it again with `scraper duckdb -o`.
+"""
+
+
+def write_database(path: Path, data: Path, described: Described) -> None:
+    """A DuckDB database that holds no row, only views over absolute paths. `path` must not be there yet."""
+    try:
+        with duckdb.connect(str(path), config={"storage_compatibility_version": _STORAGE}) as connection:
+            create_relations(connection, archive_root(data), described)
+    except duckdb.Error as fault:
+        raise ArchiveError(damaged(data, fault)) from fault
+
+
+def views_script(data: Path, described: Described) -> str:
+    """The same views as SQL whose paths begin with a variable."""
+    root = archive_root(data)
+    lines = [f"SET VARIABLE archive = {quoted(pattern(root))};", f"{UTC};"]
+    lines += table_statements(
+        root, described.tables, lambda name: f"getvariable('archive') || {quoted(f'/{name}/{PARTS}')}"
+    )
+    return _HEAD + "\n".join(_ended([*lines, *(view.sql for view in described.views)])) + "\n"
+
+
+def _ended(statements: Sequence[str]) -> Iterator[str]:
+    for statement in statements:
+        yield statement if statement.endswith(";") else f"{statement};"
