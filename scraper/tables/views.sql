@@ -1,5 +1,6 @@
--- Views over the archive's tables. The comment above a statement says what a row is; "AS name, -- meaning" what a column
--- is. A column without a meaning means what it means in the table that it is read from.
+-- Views over the archive's tables. A filter on date reads those days alone, but for first_seen_at and last_seen_at.
+-- The comment above a statement says what a row is; "AS name, -- meaning" what a column is. A column without a meaning
+-- means what it means in the table that it is read from.
 
 -- Of each board, the walk that was the newest complete one at an instant, in UTC: boards_as_of('2026-11-21 06:00').
 CREATE MACRO boards_as_of(ts) AS TABLE
@@ -70,7 +71,7 @@ SELECT
   max(snapshot_at) OVER seen AS last_seen_at, -- UTC, the last one
 FROM hashtags
 WINDOW seen AS (PARTITION BY walk_id, hashtag_id)
-QUALIFY row_number() OVER (PARTITION BY walk_id, hashtag_id, run_id ORDER BY page, position) = 1;
+QUALIFY row_number() OVER (PARTITION BY date, run_id, walk_id, hashtag_id ORDER BY page, position) = 1;
 
 -- A point of the trend that a board showed for a hashtag.
 CREATE VIEW hashtag_trend AS
@@ -81,7 +82,7 @@ SELECT
 FROM (
   SELECT *, unnest(trend) AS point FROM (
     SELECT * FROM hashtags
-    QUALIFY row_number() OVER (PARTITION BY run_id, walk_id, hashtag_id ORDER BY page, position) = 1
+    QUALIFY row_number() OVER (PARTITION BY date, run_id, walk_id, hashtag_id ORDER BY page, position) = 1
   )
 )
 WHERE point."time" IS NOT NULL;
@@ -96,7 +97,7 @@ SELECT
 FROM (
   SELECT *, unnest(creators) AS creator, generate_subscripts(creators, 1) AS place FROM (
     SELECT * FROM hashtags
-    QUALIFY row_number() OVER (PARTITION BY run_id, walk_id, hashtag_id ORDER BY page, position) = 1
+    QUALIFY row_number() OVER (PARTITION BY date, run_id, walk_id, hashtag_id ORDER BY page, position) = 1
   )
 )
 WHERE creator IS NOT NULL;
@@ -115,16 +116,16 @@ SELECT
 FROM (
   SELECT *, unnest(items) AS item, generate_subscripts(items, 1) AS place FROM (
     SELECT * FROM creators
-    QUALIFY row_number() OVER (PARTITION BY run_id, walk_id, user_id ORDER BY page, position) = 1
+    QUALIFY row_number() OVER (PARTITION BY date, run_id, walk_id, user_id ORDER BY page, position) = 1
   )
 )
 WHERE item.item_id <> '';
 
--- A hashtag of a post: the one that it was listed for, and those that stand in it.
+-- A hashtag of a post: the one that it was listed for, and those that stand in it. A post may be listed many times.
 CREATE VIEW post_hashtags AS
 SELECT
   vendor, date, endpoint, run_id, walk_id, snapshot_at, post_id, created_at,
-  asked AS asked_hashtag_id, -- the hashtag that the post was listed for: a post may be listed for several
+  asked AS asked_hashtag_id, -- the hashtag that the post was listed for
   tag.id AS hashtag_id, -- a hashtag of the post, once a listing
   tag.name AS hashtag_name, -- its name; null where only its id is known
 FROM (
@@ -133,7 +134,7 @@ FROM (
     ELSE list_append(named, {'id': asked, 'name': NULL::VARCHAR}) END) AS tag
   FROM (
     SELECT
-      vendor, date, endpoint, run_id, walk_id, snapshot_at, post_id, created_at, hashtag_id AS asked,
+      vendor, date, endpoint, run_id, walk_id, snapshot_at, post_id, created_at, page, position, hashtag_id AS asked,
       list_distinct(list_concat(
         list_transform(challenges, lambda tag: {'id': tag.id, 'name': tag.title}),
         list_transform(
@@ -143,8 +144,8 @@ FROM (
         )
       )) AS named
     FROM posts
-    QUALIFY row_number() OVER (PARTITION BY run_id, walk_id, post_id ORDER BY page, position) = 1
   )
+  QUALIFY row_number() OVER (PARTITION BY date, run_id, walk_id, post_id ORDER BY page, position) = 1
 )
 WHERE tag.id <> '';
 
