@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 
 from scraper.core.errors import ConfigurationError
-from scraper.core.views import meanings, read_views
+from scraper.core.views import View, meanings, read_views
 from scraper.io.config_files import read_tables, read_view_files
 from scraper.io.query import open_archive, query
 from tests.io.archive_fixtures import TABLES, hashtag
@@ -32,35 +34,38 @@ def names(data: Path, relation: str) -> list[tuple[Any, ...]]:
 # --- every view -------------------------------------------------------------------------------------------------------
 
 
+@pytest.fixture(scope="module")
+def opened(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, duckdb.DuckDBPyConnection]]:
+    """An archive before its first run, and one with a board."""
+    history = History()
+    history.walk("night-1", night(1), [[hashtag(1)]])
+    place = tmp_path_factory.mktemp("opened")
+    history.write(place / "full")
+    with (
+        open_archive(place / "empty", TABLES, VIEWS) as empty,
+        open_archive(place / "full", TABLES, VIEWS) as full,
+    ):
+        yield {"empty": empty, "full": full}
+
+
 @pytest.mark.parametrize("view", VIEWS, ids=lambda view: view.name)
-def test_before_the_first_run_every_view_is_empty_and_every_column_has_a_meaning(view: Any, tmp_path: Path) -> None:
+def test_a_view_is_empty_before_the_first_run_and_every_column_has_a_meaning(
+    view: View, opened: dict[str, duckdb.DuckDBPyConnection]
+) -> None:
     relation = f"{view.name}(now())" if view.arguments else view.name
-    with open_archive(tmp_path, TABLES, VIEWS) as connection:
-        found = query(connection, f"FROM {relation}").read_all()
+    empty, full = (query(opened[name], f"FROM {relation}").read_all() for name in ("empty", "full"))
+    assert empty.num_rows == 0
+    assert empty.schema == full.schema
     known = meanings(TABLES, VIEWS)[view.name]
-    assert found.num_rows == 0
-    assert [column for column in found.schema.names if not known.get(column)] == []
+    assert [column for column in empty.schema.names if not known.get(column)] == []
     assert view.description
 
 
-@pytest.mark.parametrize("view", VIEWS, ids=lambda view: view.name)
-def test_a_view_has_the_same_columns_empty_or_not(view: Any, tmp_path: Path) -> None:
-    history = History()
-    history.walk("night-1", night(1), [[hashtag(1)]])
-    history.write(tmp_path / "full")
-    relation = f"{view.name}(now())" if view.arguments else view.name
-    schemas = []
-    for data in (tmp_path / "full", tmp_path / "empty"):
-        with open_archive(data, TABLES, VIEWS) as connection:
-            schemas.append(query(connection, f"FROM {relation}").schema)
-    assert schemas[0] == schemas[1]
-
-
-def test_latest_has_the_columns_of_its_table(tmp_path: Path) -> None:
-    with open_archive(tmp_path, TABLES, VIEWS) as connection:
-        for table in ("hashtags", "creators", "posts", "videos"):
-            latest = query(connection, f"FROM {table}_latest").schema
-            assert latest == query(connection, f"FROM {table}").schema
+@pytest.mark.parametrize("table", ["hashtags", "creators", "posts", "videos"])
+def test_latest_has_the_columns_of_its_table(table: str, opened: dict[str, duckdb.DuckDBPyConnection]) -> None:
+    for connection in opened.values():
+        latest, plain = (query(connection, f"FROM {name}").read_all() for name in (f"{table}_latest", table))
+        assert latest.schema == plain.schema
 
 
 def test_views_are_no_table_and_a_users_views_come_behind_or_in_place(tmp_path: Path) -> None:

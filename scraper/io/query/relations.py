@@ -139,7 +139,8 @@ def table_statements(root: Path, tables: Sequence[TableSelect], files: Files) ->
 
 
 def _others(root: Path, declared: dict[str, str]) -> set[str]:
-    return {part.parents[2].name for part in root.glob(f"*/{PARTS}")} - declared.keys() if root.is_dir() else set()
+    there = (child.name for child in root.iterdir() if any(child.glob(PARTS))) if root.is_dir() else ()
+    return set(there) - declared.keys()
 
 
 def _over_files(files: str) -> str:

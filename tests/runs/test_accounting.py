@@ -1,0 +1,199 @@
+"""The archive explains itself: its coverage and its requests are the ledger's, however a run ended."""
+
+from __future__ import annotations
+
+import errno
+import shutil
+from contextlib import closing
+from pathlib import Path
+from sqlite3 import connect
+from typing import IO, Any
+
+import scraper
+from scraper import wiring
+from scraper.core.accounting import ACCOUNT_COLUMNS
+from scraper.core.catalogue import Charge
+from scraper.core.events import RequestSettled, RunStatus
+from scraper.io.archive import Disk, ParquetArchive
+from scraper.runs.crawl import Crawl
+from scraper.runs.opening import Opening
+from tests.runs.harness import ALL_FIVE, KEYS, Bench, Heard, on_bench
+from tests.runs.test_faults import BOARDS
+from tests.runs.test_reconcile import on_the, reconciled
+
+WALKS = "run_id, walk_id, endpoint, country, period_days, state, why, pages, rows, reused_from"
+ATTEMPTS = (
+    "attempt_id, run_id, walk_id, request_key, account, endpoint, page, attempt, outcome, ending, charge, credits, "
+    "rows, http_status, vendor_request_id, detail, reconciled_by"
+)
+
+
+def told(bench: Bench) -> None:
+    """Asserts that the archive alone tells what the state database holds."""
+    with closing(connect(bench.data / "state.db")) as state:
+        walks = state.execute(f"SELECT {WALKS} FROM walks ORDER BY run_id, walk_id").fetchall()
+        settled = f"SELECT {ATTEMPTS} FROM requests WHERE charge <> 'reserved' ORDER BY attempt_id"
+        attempts = state.execute(settled).fetchall()
+        runs = state.execute("SELECT run_id, job, status, budget FROM runs ORDER BY run_id").fetchall()
+        days = state.execute("SELECT attempt_id, day FROM requests ORDER BY attempt_id").fetchall()
+    assert bench.rows(f"SELECT {WALKS} FROM coverage ORDER BY run_id, walk_id") == walks
+    assert bench.rows(f"SELECT {ATTEMPTS} FROM requests ORDER BY attempt_id") == attempts
+    known = bench.rows("SELECT DISTINCT run_id, job, run_status, run_budget FROM coverage ORDER BY run_id")
+    assert known == runs
+    assert bench.rows("SELECT attempt_id, day::VARCHAR FROM requests ORDER BY attempt_id") == days
+    spent = bench.rows("SELECT coalesce(sum(charged), 0), coalesce(sum(credits), 0) FROM spend")[0]
+    assert spent[0] == bench.charged() <= spent[1]
+
+
+def accounts(data: Path) -> dict[str, int]:
+    """Path → instant of last change of every file of coverage and requests."""
+    return {
+        str(path.relative_to(data)): path.stat().st_mtime_ns
+        for table in ACCOUNT_COLUMNS
+        for path in (data / "archive" / table).rglob("*.parquet")
+    }
+
+
+def test_a_copy_of_the_archive_tells_what_the_ledger_holds(tmp_path: Path) -> None:
+    async def use(bench: Bench) -> None:
+        result = await bench.run(bench.write_job(ALL_FIVE))
+        assert result.status is RunStatus.COMPLETE
+        told(bench)
+        shutil.move(bench.data / "archive", tmp_path / "copy")
+        with scraper.connect(tmp_path / "copy") as connection:
+            found = connection.execute("SELECT state, count(*) FROM coverage GROUP BY ALL").fetchall()
+            assert dict(found) == {state: count for state, count in result.walks.items() if count}
+            latest = "SELECT count(*), count(DISTINCT walk_id) FROM hashtags_latest"
+            assert connection.execute(latest).fetchall() == [(result.rows["hashtags"], 3)]
+
+    on_bench(tmp_path, use)
+
+
+def test_no_key_stands_in_it(tmp_path: Path) -> None:
+    async def use(bench: Bench) -> None:
+        await bench.run(bench.write_job(ALL_FIVE))
+        for table in ACCOUNT_COLUMNS:
+            assert not [row for row in bench.rows(f"FROM {table}") for key in KEYS.values() if key in repr(row)]
+
+    on_bench(tmp_path, use)
+
+
+def test_runs_that_end_short_are_told_of_and_those_that_go_on_are_told_of_again(tmp_path: Path) -> None:
+    async def use(bench: Bench) -> None:
+        job = bench.write_job(ALL_FIVE, budget=30)
+        assert (await bench.run(job)).status is RunStatus.BUDGET
+        told(bench)
+        assert bench.rows("SELECT count(*) > 0 FROM coverage WHERE why = 'budget'") == [(True,)]
+        crawls: list[Crawl] = []
+
+        def stop(event: object) -> None:
+            if isinstance(event, RequestSettled):
+                crawls[0].stop()
+
+        order: dict[str, Any] = {"opening": Opening.RESUME, "ceiling": 10_000}
+        stopped = await bench.run(job, heard=Heard(stop), begun=crawls.append, **order)
+        assert stopped.status is RunStatus.INTERRUPTED
+        told(bench)
+        first = set(accounts(bench.data))
+        ended = await bench.run(job, **order)
+        assert ended.status is RunStatus.COMPLETE
+        told(bench)
+        assert set(accounts(bench.data)) >= first
+        assert bench.rows("SELECT count(DISTINCT run_id) FROM coverage") == [(1,)], "one file a run, replaced"
+
+    on_bench(tmp_path, use)
+
+
+def test_a_run_whose_ledger_is_reconciled_is_told_of_again_by_the_next_one_and_others_are_left(tmp_path: Path) -> None:
+    async def use(bench: Bench) -> None:
+        job = bench.write_job(BOARDS)
+        first = await bench.run(job)
+        assert first.unknown == 8
+        await bench.run(job)
+        before = accounts(bench.data)
+        await reconciled(bench, job, assume=Charge.FREE)
+        assert bench.rows("SELECT count(*) FROM requests WHERE charge = 'unknown'") == [(1,)]
+        await bench.run(job)
+        told(bench)
+        assert bench.rows("SELECT reconciled_by FROM requests WHERE charge = 'free'") == [("assumed free by the user",)]
+        after = accounts(bench.data)
+        changed = {path for path, at in before.items() if after[path] != at}
+        assert {Path(path).stem for path in changed} == {f"part-{first.run_id}"}
+
+    on_bench(tmp_path, use, fault=on_the(1))
+
+
+def test_data_from_before_there_were_such_files_gets_them_at_the_next_run(tmp_path: Path) -> None:
+    async def use(bench: Bench) -> None:
+        job = bench.write_job(BOARDS)
+        await bench.run(job)
+        for table in ACCOUNT_COLUMNS:
+            shutil.rmtree(bench.data / "archive" / table)
+        with closing(connect(bench.data / "state.db")) as state, state:
+            state.execute("UPDATE runs SET accounted = false")
+            state.execute("DELETE FROM parts WHERE table_name IN ('coverage', 'requests')")
+        assert bench.rows("SELECT count(*) FROM hashtags_latest") == [(0,)], "nothing says that a board is whole"
+        await bench.run(job)
+        told(bench)
+
+    on_bench(tmp_path, use)
+
+
+def test_a_reused_walk_is_told_of_with_the_run_that_bought_it(tmp_path: Path) -> None:
+    async def use(bench: Bench) -> None:
+        job = bench.write_job('max_age = "20h"\n' + BOARDS)
+        first = await bench.run(job)
+        second = await bench.run(job)
+        assert (second.sent, second.reused) == (0, first.sent)
+        told(bench)
+        reused = bench.rows(f"SELECT reused_from, snapshot_at FROM coverage WHERE run_id = '{second.run_id}'")
+        bought = bench.rows(f"SELECT run_id, snapshot_at FROM coverage WHERE run_id = '{first.run_id}'")
+        assert sorted(reused) == sorted(bought)
+        assert bench.rows("SELECT DISTINCT run_id FROM hashtags_latest") == [(first.run_id,)]
+
+    on_bench(tmp_path, use)
+
+
+class FullFor(Disk):
+    """A disk that has no room for files whose names end in one of these."""
+
+    def __init__(self, *endings: str) -> None:
+        self._endings = endings
+
+    def create(self, path: Path) -> IO[bytes]:
+        if path.name.endswith(self._endings):
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return super().create(path)
+
+
+def archive_on(bench: Bench, job: Path, disk: Disk) -> ParquetArchive:
+    _, catalogue = wiring.load_job(job)
+    endpoints = {endpoint.full_name: endpoint for endpoint in catalogue.endpoints}
+    return ParquetArchive(bench.data, wiring.load_tables(None), endpoints, disk)
+
+
+def test_a_disk_that_fills_there_fails_no_run_that_has_bought_its_pages(tmp_path: Path) -> None:
+    async def use(bench: Bench) -> None:
+        job = bench.write_job(BOARDS)
+        result = await bench.run(job, archive=archive_on(bench, job, FullFor(".coverage", ".requests")))
+        assert result.status is RunStatus.COMPLETE
+        (warning,) = result.warnings
+        assert f"coverage and ledger of {result.run_id} cannot be archived: No space left on device" in warning
+        assert warning.endswith("The next run writes them.")
+        assert accounts(bench.data) == {}
+        await bench.run(job)
+        told(bench)
+
+    on_bench(tmp_path, use)
+
+
+def test_a_walk_whose_rows_wait_in_the_spool_is_not_called_complete_by_the_archive(tmp_path: Path) -> None:
+    async def use(bench: Bench) -> None:
+        job = bench.write_job(BOARDS)
+        result = await bench.run(job, archive=archive_on(bench, job, FullFor(".pages")))
+        assert result.status is RunStatus.ERROR
+        assert accounts(bench.data) == {}
+        assert (await bench.run(job)).status is RunStatus.COMPLETE
+        told(bench)
+
+    on_bench(tmp_path, use)
