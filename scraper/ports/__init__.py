@@ -1,6 +1,6 @@
 """What the use cases need of the world. `io` implements these; `wiring` chooses."""
 
-from scraper.ports.accounts import AccountRow, RunAccount
+from scraper.ports.accounts import AccountRow, AccountRows, RunAccount
 from scraper.ports.archive import Archive, Compaction, Compactor, Part, Partition, SpooledPage, Written, drain_order
 from scraper.ports.state import (
     AccountBalance,
@@ -22,6 +22,7 @@ __all__ = [
     "AccountBalance",
     "AccountClosed",
     "AccountRow",
+    "AccountRows",
     "Archive",
     "Books",
     "Clock",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeAlias
@@ -10,13 +10,16 @@ from typing import Any, TypeAlias
 AccountRow: TypeAlias = Mapping[str, Any]
 """Column → value, of `core.accounting.ACCOUNT_COLUMNS`; instants are aware, in UTC."""
 
+AccountRows: TypeAlias = Mapping[str, Iterable[AccountRow]]
+"""Table (`coverage`, `requests`) → rows in the order of their ``endpoint``, which names their vendor; read once."""
+
 
 @dataclass(frozen=True, slots=True)
 class RunAccount:
-    """Every walk and every settled attempt of a run, as the state has them now."""
+    """A run whose coverage and ledger the archive is to be told."""
 
     run_id: str
     started_at: datetime
     """Aware, UTC; its day is the partition's date."""
-    rows: Mapping[str, Sequence[AccountRow]]
-    """Table (`coverage`, `requests`) → its rows, each with an ``endpoint`` that names its vendor."""
+    version: str
+    """Of its rows: it differs where any of them has changed."""

@@ -11,7 +11,7 @@ from typing import Protocol
 from scraper.core.catalogue import OutcomeKind
 from scraper.core.compaction import Merge
 from scraper.core.drift import Looked
-from scraper.ports.accounts import RunAccount
+from scraper.ports.accounts import AccountRows, RunAccount
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +176,7 @@ class Archive(Protocol):
     def rebuild(self, table: str) -> Written:
         """Makes every part of one table anew from the pages, each exchanged in one step."""
 
-    def write_account(self, account: RunAccount) -> tuple[Part, ...]:
+    def write_account(self, account: RunAccount, rows: AccountRows) -> tuple[Part, ...]:
         """Writes a run's coverage and ledger, a file a table and vendor, in place of what stood there.
 
         With the lock held. Raises ArchiveError; what stood there then still does.

@@ -22,7 +22,7 @@ from scraper.core.requests import Request, Walk
 from scraper.core.retries import Failure
 from scraper.core.subscriptions import Subscription
 from scraper.core.units import Credits
-from scraper.ports.accounts import RunAccount
+from scraper.ports.accounts import AccountRows, RunAccount
 from scraper.ports.archive import Compaction, Part, SpooledPage, Written
 
 
@@ -328,7 +328,10 @@ class State(Protocol):
         """
 
     async def run_account(self, run_id: str) -> RunAccount:
-        """A run's coverage and ledger."""
+        """How a run's coverage and ledger stand now."""
+
+    def account_rows(self, run_id: str) -> AccountRows:
+        """Its coverage and its ledger, read as they are asked for. Blocks: call it in a thread."""
 
     async def note_account(self, account: RunAccount, parts: Sequence[Part]) -> None:
         """These files of the archive hold it. It is done with unless it has changed since, or the run is still open."""

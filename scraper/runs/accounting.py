@@ -18,13 +18,13 @@ async def account(state: State, archive: Archive) -> tuple[str, ...]:
     try:
         for run_id in await state.unaccounted_runs():
             found = await state.run_account(run_id)
-            await state.note_account(found, await asyncio.to_thread(_written, archive, found))
+            await state.note_account(found, await asyncio.to_thread(_written, state, archive, found))
     except StorageError as failure:
         return (f"{failure} The next run writes them.",)
     return ()
 
 
-def _written(archive: Archive, found: RunAccount) -> Sequence[Part]:
+def _written(state: State, archive: Archive, found: RunAccount) -> Sequence[Part]:
     """In one thread, so that who cancels the wait does not let go of the lock."""
     with archive.lock():
-        return archive.write_account(found)
+        return archive.write_account(found, state.account_rows(found.run_id))

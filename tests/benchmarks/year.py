@@ -15,12 +15,11 @@ import json
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import duckdb
 import pyarrow as pa
@@ -34,7 +33,7 @@ from scraper.io.archive import Disk, ParquetArchive
 from scraper.io.archive.files import stored_hash
 from scraper.io.archive.staging import Staging
 from scraper.io.query import open_archive, query
-from scraper.ports import RunAccount
+from scraper.ports import AccountRow, RunAccount
 from scraper.sandbox import Sandbox, serve
 from tests.docs.markdown import Fence, fences, readme
 from tests.runs.harness import FAST, KEYS, Heard, HurriedClock
@@ -127,7 +126,7 @@ def derive_nights(data: Path, nights: int) -> None:
                     rows = connection.sql(sql, params={"days": days, "run_id": run_id})
                     staging.add(table, rows.to_arrow_table().cast(schemas[table]))
                 staging.publish()
-            archive.write_account(_account_of_another_night(connection, root, source, days, run_id))
+            archive.write_account(*_account_of_another_night(connection, root, source, days, run_id))
 
 
 def _of_another_night(root: Path, table: str, source: date, schema: pa.Schema) -> str:
@@ -142,9 +141,9 @@ def _of_another_night(root: Path, table: str, source: date, schema: pa.Schema) -
 
 def _account_of_another_night(
     connection: duckdb.DuckDBPyConnection, root: Path, source: date, days: int, run_id: str
-) -> RunAccount:
+) -> tuple[RunAccount, Mapping[str, Sequence[AccountRow]]]:
     ago = timedelta(days=days)
-    rows: dict[str, list[dict[str, Any]]] = {}
+    rows: dict[str, list[AccountRow]] = {}
     for table in ACCOUNT_COLUMNS:
         files = f"{root / table}/*/date={source}/*.parquet"
         found = connection.sql(f"FROM read_parquet('{files}', hive_partitioning = false)").to_arrow_table()
@@ -156,7 +155,7 @@ def _account_of_another_night(
             for row in found.to_pylist()
         ]
     began: datetime = rows["coverage"][0]["run_started_at"]
-    return RunAccount(run_id, began.replace(tzinfo=UTC), rows)
+    return RunAccount(run_id, began.replace(tzinfo=UTC), "derived"), rows
 
 
 # --- timing -----------------------------------------------------------------------------------------------------------

@@ -80,4 +80,6 @@ class History:
         archive.write(1, sorted(self.pages, key=drain_order))
         for run_id, began in self.began.items():
             rows = {COVERAGE_TABLE: self.coverage[run_id], REQUESTS_TABLE: self.requests[run_id]}
-            archive.write_account(RunAccount(run_id, began, rows))
+            for each in rows.values():
+                each.sort(key=lambda row: str(row["endpoint"]))
+            archive.write_account(RunAccount(run_id, began, "1"), rows)

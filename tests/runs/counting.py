@@ -11,7 +11,7 @@ import orjson
 
 from scraper.core.outcomes import Answer, Reply
 from scraper.core.requests import Request
-from scraper.ports import Clock, Compactor, Part, RunAccount, SpooledPage, Written
+from scraper.ports import AccountRows, Clock, Compactor, Part, RunAccount, SpooledPage, Written
 from scraper.sandbox.metering import RateRule
 
 NETWORK_S = 0.1
@@ -56,5 +56,5 @@ class NoArchive:
     def rebuild(self, table: str) -> Written:
         raise AssertionError(f"{table} has no parts")
 
-    def write_account(self, account: RunAccount) -> tuple[Part, ...]:
-        raise AssertionError(f"{account.run_id} has pages in the spool")
+    def write_account(self, account: RunAccount, rows: AccountRows) -> tuple[Part, ...]:
+        raise AssertionError(f"{account.run_id} has pages in the spool, and no {rows}")

@@ -69,6 +69,15 @@ def test_a_copy_of_the_archive_tells_what_the_ledger_holds(tmp_path: Path) -> No
     on_bench(tmp_path, use)
 
 
+def test_a_job_may_be_called_as_a_drain_is_numbered(tmp_path: Path) -> None:
+    async def use(bench: Bench) -> None:
+        for name in ("1", "2", "3"):
+            await bench.run(bench.write_job(BOARDS, name=name))
+        told(bench)
+
+    on_bench(tmp_path, use)
+
+
 def test_no_key_stands_in_it(tmp_path: Path) -> None:
     async def use(bench: Bench) -> None:
         await bench.run(bench.write_job(ALL_FIVE))
@@ -118,7 +127,7 @@ def test_a_run_whose_ledger_is_reconciled_is_told_of_again_by_the_next_one_and_o
         assert bench.rows("SELECT reconciled_by FROM requests WHERE charge = 'free'") == [("assumed free by the user",)]
         after = accounts(bench.data)
         changed = {path for path, at in before.items() if after[path] != at}
-        assert {Path(path).stem for path in changed} == {f"part-{first.run_id}"}
+        assert {Path(path).stem for path in changed} == {f"run-{first.run_id}"}
 
     on_bench(tmp_path, use, fault=on_the(1))
 

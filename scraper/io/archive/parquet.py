@@ -21,7 +21,7 @@ from scraper.io.archive.files import Disk, make_directories, remove_files, store
 from scraper.io.archive.reading import ReadPage, batches, read, stored_endpoints, stored_pages
 from scraper.io.archive.selecting import Selects, note_failures, note_without_key, pages_table
 from scraper.io.archive.staging import Staging
-from scraper.ports import Part, RunAccount, SpooledPage, Written
+from scraper.ports import AccountRows, Part, RunAccount, SpooledPage, Written
 
 
 class ParquetArchive:
@@ -96,11 +96,11 @@ class ParquetArchive:
             remove_files(self._disk, stale)
         return Written(tuple(parts), tally.unreadable, tally.rows_without_key)
 
-    def write_account(self, account: RunAccount) -> tuple[Part, ...]:
+    def write_account(self, account: RunAccount, rows: AccountRows) -> tuple[Part, ...]:
         """See `Archive.write_account`."""
         what = f"coverage and ledger of {account.run_id} cannot be archived"
         with explained(what, safe="They are kept in the state database, and every page is in its place."):
-            return write_account(self._disk, self._data, account)
+            return write_account(self._disk, self._data, account, rows)
 
     def _rebuild_part(self, table: str, source: Path, selects: Selects, tally: _Tally) -> tuple[Part, ...]:
         feeding = frozenset(name for name, endpoint in self._endpoints.items() if endpoint.table == table)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import date
+from typing import Any
 
-from sqlalchemy import Connection, and_, exists, func, not_, select, update
+from sqlalchemy import Connection, Select, and_, exists, func, not_, select, update
 
 from scraper.core.accounting import COVERAGE_COLUMNS, COVERAGE_TABLE, REQUESTS_COLUMNS, REQUESTS_TABLE
 from scraper.core.events import RunStatus
@@ -13,6 +14,8 @@ from scraper.io.state.ledger import RESERVED
 from scraper.io.state.parts import note
 from scraper.io.state.schema import pages, requests, runs, walks
 from scraper.ports import AccountRow, Part, RunAccount
+
+ROWS_AT_ONCE = 1_000
 
 
 def unaccounted_runs(connection: Connection) -> list[str]:
@@ -23,26 +26,43 @@ def unaccounted_runs(connection: Connection) -> list[str]:
 
 
 def run_account(connection: Connection, run_id: str) -> RunAccount:
-    """What the run has come to."""
+    """How the run stands: what can change once its walks are covered is how it ended and what its attempts cost."""
     run = connection.execute(select(runs).where(runs.c.run_id == run_id)).one()
-    rows = {COVERAGE_TABLE: _coverage(connection, run_id), REQUESTS_TABLE: _requests(connection, run_id)}
-    return RunAccount(run_id, run.started_at, rows)
+    settled = select(
+        func.count(), func.sum(requests.c.credits), func.max(requests.c.settled_at), func.max(requests.c.reconciled_at)
+    ).where(requests.c.run_id == run_id, requests.c.charge != RESERVED)
+    ledger = connection.execute(settled).one()
+    return RunAccount(run_id, run.started_at, f"{run.status} {run.budget} {run.ended_at} {tuple(ledger)}")
 
 
 def note_account(connection: Connection, account: RunAccount, written: Sequence[Part]) -> None:
-    """The archive holds what it was given; whether that is still what the run has come to is looked up here."""
+    """The archive holds what it was given; whether the run still stands so is looked up here."""
     note(connection, written)
     here = and_(runs.c.run_id == account.run_id, runs.c.status != RunStatus.OPEN.value)
     if run_account(connection, account.run_id) == account:
         connection.execute(update(runs).where(here).values(accounted=True))
 
 
-def _coverage(connection: Connection, run_id: str) -> list[AccountRow]:
+def account_queries(run_id: str) -> dict[str, Select[Any]]:
+    """Table → the query for its rows."""
+    return {COVERAGE_TABLE: _coverage(run_id), REQUESTS_TABLE: _requests(run_id)}
+
+
+def account_rows(connection: Connection, query: Select[Any]) -> Iterator[AccountRow]:
+    """The rows of such a query, some at a time: a ledger may have a million."""
+    for found in connection.execute(query, execution_options={"yield_per": ROWS_AT_ONCE}).mappings():
+        row: dict[str, Any] = dict(found)
+        if "day" in row:
+            row["day"] = date.fromisoformat(row["day"])
+        yield row
+
+
+def _coverage(run_id: str) -> Select[Any]:
     bought = walks.alias("bought")
     reused = and_(bought.c.run_id == walks.c.reused_from, bought.c.walk_id == walks.c.walk_id)
     snapshot_at = func.coalesce(walks.c.snapshot_at, bought.c.snapshot_at, type_=walks.c.snapshot_at.type)
     own = [walks.c[name] for name in (column.name for column in COVERAGE_COLUMNS) if name in walks.c]
-    query = (
+    return (
         select(
             *(column for column in own if column is not walks.c.snapshot_at),
             walks.c.params.label("parameters"),
@@ -59,12 +79,11 @@ def _coverage(connection: Connection, run_id: str) -> list[AccountRow]:
         .where(walks.c.run_id == run_id)
         .order_by(walks.c.endpoint, walks.c.country, walks.c.period_days, walks.c.walk_id)
     )
-    return [dict(row) for row in connection.execute(query).mappings()]
 
 
-def _requests(connection: Connection, run_id: str) -> list[AccountRow]:
+def _requests(run_id: str) -> Select[Any]:
     """Whatever is settled: what is only reserved may yet cost nothing."""
-    query = (
+    return (
         select(
             *(requests.c[column.name] for column in REQUESTS_COLUMNS if column.name in requests.c),
             requests.c.params.label("parameters"),
@@ -78,5 +97,3 @@ def _requests(connection: Connection, run_id: str) -> list[AccountRow]:
         .where(requests.c.run_id == run_id, requests.c.charge != RESERVED)
         .order_by(requests.c.endpoint, requests.c.attempt_id)
     )
-    found = connection.execute(query).mappings()
-    return [{**row, "day": date.fromisoformat(row["day"])} for row in found]

@@ -10,9 +10,9 @@ from contextlib import AbstractContextManager, contextmanager, suppress
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from sqlalchemy import Connection, event, insert, select, update
+from sqlalchemy import Connection, Select, event, insert, select, update
 from sqlalchemy.exc import SQLAlchemyError
 
 from scraper.core.allowance import Allowance, Standing
@@ -37,6 +37,8 @@ from scraper.io.state.schema import runs
 from scraper.io.state.writer import Writer, database_error
 from scraper.ports import (
     AccountBalance,
+    AccountRow,
+    AccountRows,
     Compaction,
     Drain,
     DriftRecord,
@@ -342,8 +344,19 @@ class SqlState:
         return await self._writer.do(accounting.unaccounted_runs)
 
     async def run_account(self, run_id: str) -> RunAccount:
-        """A run's coverage and ledger."""
+        """How a run's coverage and ledger stand now."""
         return await self._writer.do(lambda connection: accounting.run_account(connection, run_id))
+
+    def account_rows(self, run_id: str) -> AccountRows:
+        """Its coverage and its ledger, read as they are asked for. Blocks: call it in a thread."""
+        return {table: self._account_rows(query) for table, query in accounting.account_queries(run_id).items()}
+
+    def _account_rows(self, query: Select[Any]) -> Iterator[AccountRow]:
+        try:
+            with self._reading.connect() as connection:
+                yield from accounting.account_rows(connection, query)
+        except SQLAlchemyError as failure:
+            raise database_error(failure, str(self._path)) from failure
 
     async def note_account(self, account: RunAccount, parts: Sequence[Part]) -> None:
         """These files of the archive hold it. It is done with unless it has changed since, or the run is still open."""
