@@ -18,6 +18,7 @@ from scraper.cli.commands.drift import drift
 from scraper.cli.commands.duckdb import duckdb
 from scraper.cli.commands.export import export
 from scraper.cli.commands.plan import plan
+from scraper.cli.commands.rebuild import rebuild
 from scraper.cli.commands.reconcile import reconcile
 from scraper.cli.commands.run import run
 from scraper.cli.commands.sandbox import sandbox
@@ -60,6 +61,7 @@ for command in (
     sandbox,
     drift,
     compact,
+    rebuild,
     reconcile,
 ):
     cli.add_command(command)

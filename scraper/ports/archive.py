@@ -76,6 +76,8 @@ class Written:
     """Table → records that lack a key column: kept in `pages` only."""
     looked: tuple[Looked, ...] = ()
     """What a drain saw of each endpoint: drift. A rebuild tells nothing: its pages were looked at when drained."""
+    gone: tuple[str, ...] = ()
+    """Paths at which there is no part any more, as `Part.path`."""
 
     def rows(self) -> dict[str, int]:
         """Rows written, by table."""
@@ -173,8 +175,17 @@ class Archive(Protocol):
         Raises ArchiveError (disk full, not writable …); files already renamed in are replaced by the next try.
         """
 
-    def rebuild(self, table: str) -> Written:
-        """Makes every part of one table anew from the pages, each exchanged in one step."""
+    def sources(self) -> Sequence[str]:
+        """The parts that hold pages: ``vendor=crawlora/date=2026-11-21/part-17-0.parquet``."""
+
+    def outdated(self, table: str) -> Sequence[str]:
+        """Those of which the table has no part that its present SELECT has made."""
+
+    def rebuild(self, table: str, sources: Sequence[str]) -> Written:
+        """Makes the table's parts of these pages anew, whatever stands there, each exchanged in one step.
+
+        Parts of the table whose pages are gone are taken out of the tree.
+        """
 
     def write_account(self, account: RunAccount, rows: AccountRows) -> tuple[Part, ...]:
         """Writes a run's coverage and ledger, a file a table and vendor, in place of what stood there.

@@ -317,8 +317,20 @@ class State(Protocol):
     async def select_hashes(self) -> Mapping[str, frozenset[str]]:
         """Table → hashes of the SELECTs that its parts were made with."""
 
-    async def note_rebuilt(self, table: str, select_hash: str, parts: Sequence[Part]) -> None:
-        """Every part of the table is now made with this SELECT; these have been made anew."""
+    async def begin_rebuild(self, sources: Mapping[str, Sequence[str]], opened_at: datetime) -> None:
+        """Table → pages parts from which its parts are to be made anew."""
+
+    async def open_rebuild(self) -> Mapping[str, Sequence[str]]:
+        """What of that is left to do."""
+
+    async def note_rebuilt(self, table: str, sources: Sequence[str], written: Written) -> None:
+        """The table's parts of these pages have been made anew."""
+
+    async def drop_rebuild(self, table: str) -> None:
+        """What is left to do of it will not be done."""
+
+    async def note_select(self, table: str, select_hash: str) -> None:
+        """Every part of the table is now made with this SELECT, or is not ours to make."""
 
     async def unaccounted_runs(self) -> Sequence[str]:
         """Runs whose coverage and ledger the archive does not hold as they are, oldest first.

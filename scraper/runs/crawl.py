@@ -17,7 +17,6 @@ from scraper.core.planning import may_outrun
 from scraper.core.reconciliation import LONGEST_ANSWER
 from scraper.core.requests import Request
 from scraper.runs.course import Course
-from scraper.runs.drain import drain
 from scraper.runs.endings import Ends
 from scraper.runs.opening import OpenedRun
 from scraper.runs.purchase import Buyer
@@ -144,7 +143,7 @@ class Crawl:
 
     async def _drain_meanwhile(self) -> None:
         try:
-            await drain(self._world.state, self._world.archive, self._world.clock, self._world.listener)
+            await self._world.drain()
         except StorageError as failure:
             self._course.fail(failure)
         finally:
@@ -153,7 +152,7 @@ class Crawl:
     async def _drain(self) -> None:
         if self._draining is not None:
             await self._draining
-        await drain(self._world.state, self._world.archive, self._world.clock, self._world.listener)
+        self.ends.noted += await self._world.drain()
 
 
 def _most_in_flight(account: Account) -> int:

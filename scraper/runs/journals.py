@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import ExitStack, asynccontextmanager
 from typing import ParamSpec, TypeVar
 
-from scraper.ports import Archive, Clock, Compaction, State
+from scraper.core.errors import ArchiveError
+from scraper.ports import Archive, Clock, Compaction, State, Written
 
 P = ParamSpec("P")
 T = TypeVar("T")
+
+PARTS_AT_A_TIME = 16
+"""Between two notes in the journal of a rebuild: so much is done again after a stop."""
 
 
 @asynccontextmanager
@@ -25,6 +29,9 @@ async def locked(state: State, archive: Archive, clock: Clock) -> AsyncIterator[
         if (compaction := await state.open_compaction()) is not None:
             settle = undo if compaction.built is None else finish
             await settle(compaction, state, archive, clock)
+        for table, sources in (await state.open_rebuild()).items():
+            if table in archive.select_hashes:  # else a table of another job directory: its own commands go on with it
+                await rebuild_table(table, sources, state, archive)
         yield
 
 
@@ -32,6 +39,24 @@ async def finish(compaction: Compaction, state: State, archive: Archive, clock: 
     """Exchanges the directories of a compaction that is built, as often as it takes."""
     await in_a_thread(archive.compactor.exchange, compaction, clock.now())
     await state.finish_compaction(compaction, clock.now())
+
+
+async def rebuild_table(table: str, sources: Sequence[str], state: State, archive: Archive) -> list[Written]:
+    """Carries out a rebuild that stands in the journal, some parts at a time; what it met of each.
+
+    Where a page or the disk does not allow it, the rest is given up and every part left as it is: what one file does
+    must not keep all other commands from the archive.
+    """
+    done = []
+    try:
+        for start in range(0, max(len(sources), 1), PARTS_AT_A_TIME):
+            some = sources[start : start + PARTS_AT_A_TIME]
+            done.append(await in_a_thread(archive.rebuild, table, some))
+            await state.note_rebuilt(table, some, done[-1])
+    except ArchiveError:
+        await state.drop_rebuild(table)
+        raise
+    return done
 
 
 async def undo(compaction: Compaction, state: State, archive: Archive, clock: Clock) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from scraper.ports import Archive, Clock, Listener, Pacer, State, Transport
+from scraper.runs.drain import drain
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,3 +22,9 @@ class World:
     listener: Listener
     jitter: Callable[[], float]
     """A random number in 0..1."""
+    rebuild: bool = True
+    """Tables whose SELECT has changed are made anew before new pages join; else pages wait in the spool."""
+
+    async def drain(self) -> tuple[str, ...]:
+        """Empties the spool into the archive; see `runs.drain`."""
+        return await drain(self.state, self.archive, self.clock, self.listener, rebuild=self.rebuild)

@@ -18,7 +18,7 @@ from scraper.wiring.running import RunOrder, opened_state, probe_job, run_job
 from scraper.wiring.sandboxes import Served, begin_sandbox, sandbox_server, sandbox_urls
 from scraper.wiring.settings import DATA, SANDBOX_DATA, SANDBOX_KEY, SANDBOX_VENDORS, Settings, data_is_there
 from scraper.wiring.tonight import tonight
-from scraper.wiring.upkeep import compact_archive
+from scraper.wiring.upkeep import compact_archive, rebuild_tables
 
 __all__ = [
     "DATA",
@@ -44,6 +44,7 @@ __all__ = [
     "plan_job",
     "probe_job",
     "queried",
+    "rebuild_tables",
     "reconcile_job",
     "run_job",
     "sandbox_server",

@@ -42,6 +42,8 @@ class RunOrder:
     command: str = "scraper run JOB"
     archive: Archive | None = None
     """Default: Parquet in the data directory."""
+    rebuild: bool = True
+    """Tables whose SELECT has changed are made anew before new pages join; else pages wait in the spool."""
 
 
 async def run_job(order: RunOrder, settings: Settings, listener: Listener, begun: Callable[[Crawl], None]) -> RunResult:
@@ -102,6 +104,7 @@ async def _world(
             clock=settings.clock,
             listener=listener,
             jitter=random.random,
+            rebuild=order.rebuild,
         )
 
 

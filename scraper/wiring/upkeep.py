@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from scraper.core.errors import UsageError
+from scraper.core.jobs import nearest
 from scraper.wiring.files import load_catalogue, load_tables
 from scraper.wiring.running import opened_state
 from scraper.wiring.settings import Settings, data_is_there
@@ -15,22 +18,41 @@ if TYPE_CHECKING:
     from scraper.io.archive import ParquetArchive
     from scraper.io.state import SqlState
     from scraper.runs.compact import Compacted
+    from scraper.runs.rebuild import Rebuilt
 
 
 async def compact_archive(
-    settings: Settings, *, today_too: bool, offline: bool, dry_run: bool
+    settings: Settings, configs: Path, *, today_too: bool, offline: bool, dry_run: bool
 ) -> AsyncIterator[Compacted]:
     """Each partition as it is done; see `runs.compact`."""
     from scraper.runs.compact import compact
 
-    async with _archive_of(settings, None) as (state, archive):
+    async with _archive_of(settings, configs) as (state, archive):
         clock = settings.clock
         async for done in compact(state, archive, clock, today_too=today_too, offline=offline, dry_run=dry_run):
             yield done
 
 
+async def rebuild_tables(
+    settings: Settings, configs: Path, table: str | None, where: str | None
+) -> AsyncIterator[Rebuilt]:
+    """Each table as it is done; see `runs.rebuild`. UsageError where there is no such table."""
+    from scraper.io.archive import partitions_where
+    from scraper.runs.rebuild import rebuild
+
+    async with _archive_of(settings, configs) as (state, archive):
+        known = list(archive.select_hashes)
+        if table is not None and table not in known:
+            raise UsageError(
+                f"no table {table}{nearest(table, known)} is made from pages; there are {', '.join(known)}"
+            )
+        chosen = None if where is None else partial(partitions_where, where)
+        async for done in rebuild(state, archive, settings.clock, known if table is None else [table], chosen):
+            yield done
+
+
 @asynccontextmanager
-async def _archive_of(settings: Settings, configs: Path | None) -> AsyncIterator[tuple[SqlState, ParquetArchive]]:
+async def _archive_of(settings: Settings, configs: Path) -> AsyncIterator[tuple[SqlState, ParquetArchive]]:
     """State and archive of a data directory that is there, with the tables and vendors of `configs`."""
     from scraper.io.archive import ParquetArchive
     from scraper.io.state import FILE_NAME

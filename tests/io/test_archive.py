@@ -26,7 +26,7 @@ from scraper.core.catalogue import OutcomeKind
 from scraper.core.errors import ArchiveError, UsageError
 from scraper.core.tables import PATH_COLUMNS, table_select
 from scraper.io.archive import Disk, ParquetArchive
-from scraper.ports import SpooledPage, drain_order
+from scraper.ports import SpooledPage, Written, drain_order
 from tests.io.archive_fixtures import ENDPOINTS, SNAPSHOT, TABLES, board, hashtag, page
 
 pandas = pytest.importorskip("pandas")
@@ -58,6 +58,11 @@ def archive(data: Path, disk: Disk | None = None) -> ParquetArchive:
 
 def hashtags_alone(data: Path, disk: Disk) -> ParquetArchive:
     return ParquetArchive(data, TABLES[:1], ENDPOINTS, disk)
+
+
+def rebuilt(made: ParquetArchive, table: str = "hashtags") -> Written:
+    """What a changed SELECT, or lost files, make necessary."""
+    return made.rebuild(table, made.outdated(table))
 
 
 def files(data: Path) -> list[str]:
@@ -263,10 +268,10 @@ def test_a_rebuild_killed_after_any_step_and_done_again_makes_the_same_table(tmp
     while True:
         wider = table_select("hashtags", TABLES[0].sql.replace("FROM places", f"{steps} AS extra FROM places"))
         try:
-            ParquetArchive(tmp_path, [wider], ENDPOINTS, Dies(after=steps)).rebuild("hashtags")
+            rebuilt(ParquetArchive(tmp_path, [wider], ENDPOINTS, Dies(after=steps)))
             break
         except Killed:
-            ParquetArchive(tmp_path, [wider], ENDPOINTS).rebuild("hashtags")
+            rebuilt(ParquetArchive(tmp_path, [wider], ENDPOINTS))
         assert rows(tmp_path, "hashtags") == [row | {"extra": steps} for row in before]
         assert list((tmp_path / "tmp").iterdir()) == []
         steps += 1
@@ -312,7 +317,7 @@ def test_a_damaged_pages_part_stops_a_rebuild_with_an_archive_error(tmp_path: Pa
     for part in (tmp_path / "archive").rglob("*.parquet"):
         part.write_bytes(b"PAR1 cut short")
     with pytest.raises(ArchiveError, match="restored from a backup"):
-        archive(tmp_path).rebuild("hashtags")
+        rebuilt(archive(tmp_path))
 
 
 # --- the lock ---------------------------------------------------------------------------------------------------------
@@ -354,7 +359,7 @@ def test_a_rebuild_makes_the_same_rows_again_without_touching_the_pages(tmp_path
     for table in made.select_hashes:
         for part in (tmp_path / "archive" / table).rglob("*.parquet"):
             part.unlink()
-        made.rebuild(table)
+        rebuilt(made, table)
     assert everything(tmp_path) == before
     assert files(tmp_path) == names
     assert {path: path.stat().st_mtime_ns for path in pages} == pages
@@ -364,9 +369,9 @@ def test_a_rebuild_leaves_parts_alone_that_the_present_select_has_made(tmp_path:
     archive(tmp_path).write(1, spool())
     [gone, *_] = sorted((tmp_path / "archive/hashtags").rglob("*.parquet"))
     gone.unlink()
-    again = archive(tmp_path).rebuild("hashtags")
+    again = rebuilt(archive(tmp_path))
     assert [part.path for part in again.parts] == [str(gone.relative_to(tmp_path / "archive"))]
-    assert archive(tmp_path).rebuild("hashtags").parts == ()
+    assert rebuilt(archive(tmp_path)).parts == ()
 
 
 def test_a_new_column_comes_from_the_pages_that_are_there(tmp_path: Path) -> None:
@@ -375,7 +380,7 @@ def test_a_new_column_comes_from_the_pages_that_are_there(tmp_path: Path) -> Non
         "hashtags", TABLES[0].sql.replace("FROM places", "upper(record.hashtag_name) AS loud FROM places")
     )
     changed = ParquetArchive(tmp_path, [wider], ENDPOINTS)
-    assert changed.rebuild("hashtags").rows() == {"hashtags": 6}
+    assert rebuilt(changed).rows() == {"hashtags": 6}
     assert [row["loud"] for row in rows(tmp_path, "hashtags")] == [
         row["hashtag_name"].upper() for row in rows(tmp_path, "hashtags")
     ]
@@ -386,16 +391,18 @@ def test_a_rebuild_leaves_rows_alone_of_an_endpoint_that_only_another_directory_
     before = rows(tmp_path, "hashtags")
     ours = {name: known for name, known in ENDPOINTS.items() if known.vendor == "keyapi"}
     wider = [replace(table, sql=table.sql + " ", hash="changed") for table in TABLES]
-    ParquetArchive(tmp_path, wider, ours).rebuild("hashtags")
+    rebuilt(ParquetArchive(tmp_path, wider, ours))
     assert rows(tmp_path, "hashtags") == before
 
 
-def test_a_rebuild_removes_parts_whose_pages_are_gone(tmp_path: Path) -> None:
+def test_a_rebuild_takes_parts_out_of_the_tree_whose_pages_are_gone_and_keeps_them(tmp_path: Path) -> None:
     archive(tmp_path).write(1, spool())
-    for part in (tmp_path / "archive/pages/vendor=keyapi").rglob("*.parquet"):
-        part.unlink()
-    archive(tmp_path).rebuild("hashtags")
+    [gone] = (tmp_path / "archive/pages/vendor=keyapi").rglob("*.parquet")
+    gone.unlink()
+    path = gone.relative_to(tmp_path / "archive/pages")
+    assert rebuilt(archive(tmp_path)).gone == (f"hashtags/{path}",)
     assert {row["vendor"] for row in rows(tmp_path, "hashtags")} == {"crawlora"}
+    assert pq.ParquetFile(tmp_path / "trash/without-pages/hashtags" / path).metadata.num_rows == 2
 
 
 def test_a_rebuild_reports_what_the_drain_reported(tmp_path: Path) -> None:
@@ -404,14 +411,14 @@ def test_a_rebuild_reports_what_the_drain_reported(tmp_path: Path) -> None:
     drained = archive(tmp_path).write(1, pages)
     [part] = (tmp_path / "archive/hashtags").rglob("*.parquet")
     part.unlink()
-    rebuilt = archive(tmp_path).rebuild("hashtags")
-    assert list(rebuilt.unreadable.values()) == list(drained.unreadable.values())
-    assert rebuilt.rows_without_key == drained.rows_without_key == {"hashtags": 1}
+    again = rebuilt(archive(tmp_path))
+    assert list(again.unreadable.values()) == list(drained.unreadable.values())
+    assert again.rows_without_key == drained.rows_without_key == {"hashtags": 1}
 
 
 def test_pages_are_not_made_from_pages(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="creators, hashtags, posts, videos"):
-        archive(tmp_path).rebuild("pages")
+        archive(tmp_path).rebuild("pages", ())
 
 
 def test_the_snapshot_is_kept_to_the_microsecond(tmp_path: Path) -> None:

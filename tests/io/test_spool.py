@@ -156,7 +156,10 @@ def test_a_rebuilt_table_is_made_with_one_select(tmp_path: Path) -> None:
         parts = (Part("hashtags", "p", 1, 9, "old"), Part("hashtags", "q", 1, 9, "older"))
         await state.finish_drain(drain, Written(parts, {}, {}), clock.now())
         before = await state.select_hashes()
-        await state.note_rebuilt("hashtags", "new", [Part("hashtags", "p", 2, 9, "new")])
+        await state.begin_rebuild({"hashtags": ["of p"]}, clock.now())
+        await state.note_rebuilt("hashtags", ["of p"], Written((Part("hashtags", "p", 2, 9, "new"),), {}, {}))
+        await state.note_select("hashtags", "new")
+        assert await state.open_rebuild() == {}
         return [before, await state.select_hashes()]
 
     assert carried_out(tmp_path, script) == [

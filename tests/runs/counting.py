@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 
 import orjson
@@ -53,8 +53,14 @@ class NoArchive:
     def write(self, drain_id: int, pages: Iterable[SpooledPage]) -> Written:
         raise AssertionError(f"drain {drain_id} of {pages}: the run is stopped before")
 
-    def rebuild(self, table: str) -> Written:
+    def sources(self) -> tuple[str, ...]:
+        return ()
+
+    def outdated(self, table: str) -> tuple[str, ...]:
         raise AssertionError(f"{table} has no parts")
 
     def write_account(self, account: RunAccount, rows: AccountRows) -> tuple[Part, ...]:
         raise AssertionError(f"{account.run_id} has pages in the spool, and no {rows}")
+
+    def rebuild(self, table: str, sources: Sequence[str]) -> Written:
+        raise AssertionError(f"{table} has no parts to be made from {sources}")

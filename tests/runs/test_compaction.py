@@ -68,7 +68,7 @@ def test_tables_and_pages_bear_the_same_names_afterwards_and_a_rebuild_makes_the
 
     async def rebuild(_: SqlState, archive: ParquetArchive) -> None:
         for table in ("hashtags", "posts"):
-            archive.rebuild(table)
+            archive.rebuild(table, archive.outdated(table))
 
     for table in ("hashtags", "posts"):
         assert {path.relative_to(place.root / table) for path in place.parts(table)} <= pages
@@ -220,8 +220,7 @@ def few_rows(data: Path, days: int) -> Place:
                 for number in range(days)
                 for day in [timedelta(days=number)]
             ] + ([page("crawlora.creators", creator, page_id=days)] if drain_id == 2 else [])
-            for part in archive.write(drain_id, sorted(pages, key=drain_order)).parts:
-                await state.note_rebuilt(part.table, part.select_hash, [part])
+            await state.note_rebuilt("any", (), archive.write(drain_id, sorted(pages, key=drain_order)))
 
     place.use(write)
     return place

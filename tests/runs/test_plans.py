@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,7 +19,7 @@ from scraper import wiring
 from scraper.core.catalogue import Basis
 from scraper.core.events import RunStatus
 from scraper.core.planning import Plan
-from scraper.ports import Compactor, Part, RunAccount, SpooledPage, Written
+from scraper.ports import AccountRows, Compactor, Part, RunAccount, SpooledPage, Written
 from tests.runs.harness import Bench, bench
 from tests.runs.mortal import ledger
 
@@ -61,10 +61,16 @@ class Unkept:
     def write(self, drain_id: int, pages: Iterable[SpooledPage]) -> Written:  # noqa: ARG002
         return Written((), {}, {})
 
-    def rebuild(self, table: str) -> Written:
-        raise AssertionError(table)
+    def sources(self) -> Sequence[str]:
+        return ()
 
-    def write_account(self, account: RunAccount) -> tuple[Part, ...]:  # noqa: ARG002
+    def outdated(self, table: str) -> Sequence[str]:  # noqa: ARG002
+        return ()
+
+    def rebuild(self, table: str, sources: Sequence[str]) -> Written:
+        raise AssertionError(table, sources)
+
+    def write_account(self, account: RunAccount, rows: AccountRows) -> tuple[Part, ...]:  # noqa: ARG002
         return ()
 
     @property

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import shutil
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 import duckdb
 
 from scraper import wiring
+from scraper.core.tables import TableSelect
 from scraper.io.archive import Disk, ParquetArchive
 from scraper.io.archive.files import stored_hash
 from scraper.io.query import open_archive
@@ -69,6 +70,7 @@ class Place:
 
     data: Path
     clock: HurriedClock = field(default_factory=noon_clock)
+    tables: Sequence[TableSelect] = TABLES
 
     @property
     def root(self) -> Path:
@@ -87,7 +89,7 @@ class Place:
                 setattr(state, name, life.watch(getattr(state, name), name))
             LIVES[str(self.data / "state.db")] = life
         try:
-            yield state, ParquetArchive(self.data, TABLES, ENDPOINTS, disk)
+            yield state, ParquetArchive(self.data, self.tables, ENDPOINTS, disk)
         finally:
             await state.close()
             LIVES.pop(str(self.data / "state.db"), None)
@@ -167,6 +169,7 @@ def strange_files(place: Place) -> list[str]:
         if path.is_file()
     }
     opened = ledger(place.data, "SELECT compaction_id FROM compactions WHERE finished_at IS NULL")
+    opened += ledger(place.data, "SELECT table_name, source FROM rebuilds")
     left = [str(path) for path in (place.data / "tmp").rglob("*")]
     return [*sorted(map(str, known.items() ^ there.items())), *map(str, opened), *left]
 

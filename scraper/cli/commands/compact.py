@@ -6,7 +6,15 @@ from pathlib import Path
 
 import click
 
-from scraper.cli.options import FORMATS, data_option, format_option, opened, output_option, settings_of
+from scraper.cli.options import (
+    FORMATS,
+    configs_option,
+    data_option,
+    format_option,
+    opened,
+    output_option,
+    settings_of,
+)
 
 
 @click.command()
@@ -15,6 +23,7 @@ from scraper.cli.options import FORMATS, data_option, format_option, opened, out
 @click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
 @click.option("--sandbox", is_flag=True, help="Of the sandbox's data directory.")
 @data_option
+@configs_option
 @format_option(*FORMATS)
 @output_option
 def compact(
@@ -24,6 +33,7 @@ def compact(
     dry_run: bool,
     sandbox: bool,
     data: Path | None,
+    configs: Path,
     format_name: str | None,
     output: Path | None,
 ) -> None:
@@ -43,7 +53,7 @@ def compact(
 
     async def done() -> list[dict[str, object]]:
         settings = settings_of(data, sandbox=sandbox)
-        found = wiring.compact_archive(settings, today_too=today_too, offline=offline, dry_run=dry_run)
+        found = wiring.compact_archive(settings, configs, today_too=today_too, offline=offline, dry_run=dry_run)
         return [each.to_json() async for each in found]
 
     rows = asyncio.run(done())

@@ -53,6 +53,7 @@ SAME_REQUEST_S = 1.0
 @click.option("--new", is_flag=True, help="Begin a new run, whatever is open.")
 @click.option("-y", "--yes", is_flag=True, help="Do not ask before a run that costs more than confirm_above.")
 @click.option("--probe", is_flag=True, help="One request for each endpoint, held against the vendor file.")
+@click.option("--no-rebuild", is_flag=True, help="Where a table's SELECT has changed, let pages wait in the spool.")
 @sandbox_option
 @fault_option
 @data_option
@@ -71,6 +72,7 @@ def run(  # noqa: PLR0913 - one for each option
     new: bool,
     yes: bool,
     probe: bool,
+    no_rebuild: bool,
     sandbox: bool,
     seed: int,
     faults: Sequence[str],
@@ -102,6 +104,7 @@ def run(  # noqa: PLR0913 - one for each option
         opening=Opening.RESUME if resume else Opening.NEW if new else Opening.GO_ON,
         ceiling=budget,
         command=_command(context, job, data, settings),
+        rebuild=not no_rebuild,
     )
     warn(wiring.key_warning(job.parent, settings))
     findings: Sequence[Finding] | None = None

@@ -3,13 +3,15 @@
 ::
 
     <data>/archive/<table>/vendor=…/date=YYYY-MM-DD/part-<drain>-<n>.parquet
+    …/part-c<compaction>-<n>.parquet    what a compaction has merged
     <data>/tmp/        files not yet whole, outside the tables' tree: a reader's `**` never meets them
     <data>/archive.lock
 
 A table's part bears the name of the pages part that it was made from, so that it can be made anew alone.
 """
 
+from scraper.io.archive.choosing import partitions_where
 from scraper.io.archive.files import Disk
 from scraper.io.archive.parquet import ParquetArchive
 
-__all__ = ["Disk", "ParquetArchive"]
+__all__ = ["Disk", "ParquetArchive", "partitions_where"]

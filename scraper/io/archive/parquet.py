@@ -73,28 +73,37 @@ class ParquetArchive:
             remove_files(self._disk, set(self._parts("*", f"part-{drain_id}-*.parquet")) - ours)
         return Written(parts, tally.unreadable, tally.rows_without_key, tally.watch.looked())
 
-    def rebuild(self, table: str) -> Written:
-        """See `Archive.rebuild`. Parts that the present SELECT has made already are left as they are.
+    def sources(self) -> tuple[str, ...]:
+        """See `Archive.sources`."""
+        with explained("the archive cannot be read", safe=_SAFE):
+            return tuple(sorted(self._source(path) for path in self._parts(PAGES_TABLE)))
 
-        So are parts that hold rows of an endpoint that no vendor file of this process describes: another job directory
-        may know it, and its rows are not ours to drop.
+    def outdated(self, table: str) -> tuple[str, ...]:
+        """See `Archive.outdated`."""
+        now = self._hashes[table]
+        return tuple(source for source in self.sources() if stored_hash(self._root / table / source) != now)
+
+    def rebuild(self, table: str, sources: Sequence[str]) -> Written:
+        """See `Archive.rebuild`.
+
+        Parts are left as they are that hold rows of an endpoint that no vendor file of this process describes: another
+        job directory may know it, and its rows are not ours to drop.
         Pages in the archive bear no page id: `unreadable` numbers them -1, -2, … in the order read.
         """
         if table not in self._tables:
             raise UsageError(f"no table {table} is made from pages: there are {', '.join(sorted(self._tables))}.")
         tally = _Tally(Watch(self._tables.values()))  # drift was counted when the pages were drained
         parts: list[Part] = []
-        with explained(f"{table} cannot be rebuilt", safe="No page was touched, and every part is whole."):
-            sources = sorted(self._parts(PAGES_TABLE))
-            with Selects(self._tables) as selects:
-                for source in sources:
-                    target = self._derived(table, source)
-                    known = stored_endpoints(source) <= self._endpoints.keys()
-                    if known and stored_hash(target) != self._hashes[table]:
-                        parts += self._rebuild_part(table, source, selects, tally)
-            stale = set(self._parts(table)) - {self._derived(table, source) for source in sources}
-            remove_files(self._disk, stale)
-        return Written(tuple(parts), tally.unreadable, tally.rows_without_key)
+        gone: list[str] = []
+        with explained(f"{table} cannot be rebuilt", safe=_SAFE), Selects(self._tables) as selects:
+            for source in sources:
+                answered = stored_endpoints(self._root / PAGES_TABLE / source)
+                if answered <= self._endpoints.keys():
+                    made = self._rebuild_part(table, source, answered, selects, tally)
+                    parts += made
+                    gone += [] if made else [f"{table}/{source}"]
+            gone += self._without_pages(table)
+        return Written(tuple(parts), tally.unreadable, tally.rows_without_key, gone=tuple(gone))
 
     def write_account(self, account: RunAccount, rows: AccountRows) -> tuple[Part, ...]:
         """See `Archive.write_account`."""
@@ -102,19 +111,34 @@ class ParquetArchive:
         with explained(what, safe="They are kept in the state database, and every page is in its place."):
             return write_account(self._disk, self._data, account, rows)
 
-    def _rebuild_part(self, table: str, source: Path, selects: Selects, tally: _Tally) -> tuple[Part, ...]:
+    def _rebuild_part(
+        self, table: str, source: str, answered: frozenset[str], selects: Selects, tally: _Tally
+    ) -> tuple[Part, ...]:
         feeding = frozenset(name for name, endpoint in self._endpoints.items() if endpoint.table == table)
         parts: tuple[Part, ...] = ()
-        if not feeding.isdisjoint(stored_endpoints(source)):
+        if not feeding.isdisjoint(answered):
             with self._staging(selects) as staging:
-                staging.turn_to(str(source.parent.relative_to(self._root / PAGES_TABLE)), source.stem)
-                pages = stored_pages(source, feeding, tally.stored_ids)
+                path = self._root / PAGES_TABLE / source
+                staging.turn_to(source.rpartition("/")[0], path.stem)
+                pages = stored_pages(path, feeding, tally.stored_ids)
                 for batch in batches(read(page, self._endpoints, self._tables, tally.watch) for page in pages):
                     tally.derive(batch, selects, staging)
                 parts = staging.publish()
         if not parts:
-            remove_files(self._disk, {self._derived(table, source)} & set(self._parts(table)))
+            remove_files(self._disk, {self._root / table / source} & set(self._parts(table)))
         return parts
+
+    def _without_pages(self, table: str) -> list[str]:
+        """Takes parts whose pages are gone out of the tree, where they would stay as an old SELECT made them; kept."""
+        there = sorted(self._source(path) for path in self._parts(table))
+        stale = [source for source in there if not (self._root / PAGES_TABLE / source).exists()]
+        for source in stale:
+            target = self._data / "trash" / "without-pages" / table / source
+            make_directories(self._disk, target.parent)
+            self._disk.replace(self._root / table / source, target)
+            self._disk.sync(target.parent)
+            self._disk.sync((self._root / table / source).parent)
+        return [f"{table}/{source}" for source in stale]
 
     def _staging(self, selects: Selects) -> Staging:
         return Staging(self._disk, self._data, selects.schemas, {PAGES_TABLE: PAGES_HASH, **self._hashes})
@@ -122,8 +146,11 @@ class ParquetArchive:
     def _parts(self, table: str, name: str = "*.parquet") -> Iterable[Path]:
         return self._root.glob(f"{table}/vendor=*/date=*/{name}")
 
-    def _derived(self, table: str, source: Path) -> Path:
-        return self._root / table / source.relative_to(self._root / PAGES_TABLE)
+    def _source(self, part: Path) -> str:
+        return "/".join(part.parts[-3:])
+
+
+_SAFE = "No page was touched, and every part is whole."
 
 
 @dataclass(slots=True)

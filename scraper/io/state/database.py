@@ -32,7 +32,6 @@ from scraper.io.state.headroom import Headroom
 from scraper.io.state.history import SqlHistory
 from scraper.io.state.locks import held
 from scraper.io.state.opening import begin, engine, make_file, prepare
-from scraper.io.state.schema import parts as parts_table
 from scraper.io.state.schema import runs
 from scraper.io.state.writer import Writer, database_error
 from scraper.ports import (
@@ -329,15 +328,25 @@ class SqlState:
         """Table → hashes of the SELECTs that its parts were made with."""
         return await self._writer.do(records.select_hashes)
 
-    async def note_rebuilt(self, table: str, select_hash: str, made_anew: Sequence[Part]) -> None:
-        """Every part of the table is now made with this SELECT; these have been made anew."""
+    async def begin_rebuild(self, sources: Mapping[str, Sequence[str]], opened_at: datetime) -> None:
+        """Table → pages parts from which its parts are to be made anew."""
+        await self._writer.do(lambda connection: archive_parts.begin_rebuild(connection, sources, opened_at))
 
-        def work(connection: Connection) -> None:
-            of_table = update(parts_table).where(parts_table.c.table_name == table)
-            connection.execute(of_table.values(select_hash=select_hash))
-            archive_parts.note(connection, made_anew)
+    async def open_rebuild(self) -> Mapping[str, Sequence[str]]:
+        """What of that is left to do."""
+        return await self._writer.do(archive_parts.open_rebuild)
 
-        await self._writer.do(work)
+    async def note_rebuilt(self, table: str, sources: Sequence[str], written: Written) -> None:
+        """The table's parts of these pages have been made anew."""
+        await self._writer.do(lambda connection: archive_parts.note_rebuilt(connection, table, sources, written))
+
+    async def drop_rebuild(self, table: str) -> None:
+        """What is left to do of it will not be done."""
+        await self._writer.do(lambda connection: archive_parts.drop_rebuild(connection, table))
+
+    async def note_select(self, table: str, select_hash: str) -> None:
+        """Every part of the table is now made with this SELECT, or is not ours to make."""
+        await self._writer.do(lambda connection: archive_parts.note_select(connection, table, select_hash))
 
     async def unaccounted_runs(self) -> Sequence[str]:
         """Runs whose coverage and ledger the archive does not hold as they are, oldest first."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from datetime import datetime
 from typing import Any
@@ -11,8 +11,8 @@ import orjson
 from sqlalchemy import Connection, Row, delete, insert, select, update
 
 from scraper.core.compaction import Merge, merges
-from scraper.io.state.schema import compactions, parts
-from scraper.ports import Compaction, Part
+from scraper.io.state.schema import compactions, parts, rebuilds
+from scraper.ports import Compaction, Part, Written
 
 
 def noted(connection: Connection, partition: str | None = None) -> list[Part]:
@@ -44,6 +44,46 @@ def forget(connection: Connection, paths: Sequence[str]) -> None:
     """Files that are in the archive no more."""
     for start in range(0, len(paths), 500):  # SQLite binds at most 32,766 values in a statement
         connection.execute(delete(parts).where(parts.c.path.in_(paths[start : start + 500])))
+
+
+# --- rebuilds ---------------------------------------------------------------------------------------------------------
+
+
+def begin_rebuild(connection: Connection, sources: Mapping[str, Sequence[str]], opened_at: datetime) -> None:
+    """A row for each part that is to be made anew."""
+    for table, paths in sources.items():
+        drop_rebuild(connection, table)
+        rows = [{"table_name": table, "source": path, "opened_at": opened_at} for path in paths]
+        if rows:
+            connection.execute(insert(rebuilds), rows)
+
+
+def open_rebuild(connection: Connection) -> dict[str, list[str]]:
+    """Table → pages parts whose turn has not come."""
+    left: dict[str, list[str]] = {}
+    query = select(rebuilds.c.table_name, rebuilds.c.source).order_by(rebuilds.c.table_name, rebuilds.c.source)
+    for table, source in connection.execute(query):
+        left.setdefault(table, []).append(source)
+    return left
+
+
+def note_rebuilt(connection: Connection, table: str, sources: Sequence[str], written: Written) -> None:
+    """These are made anew, and not to be done again."""
+    forget(connection, written.gone)
+    note(connection, written.parts)
+    for start in range(0, len(sources), 500):
+        some = rebuilds.c.source.in_(sources[start : start + 500])
+        connection.execute(delete(rebuilds).where(rebuilds.c.table_name == table, some))
+
+
+def drop_rebuild(connection: Connection, table: str) -> None:
+    """What is left to do of it will not be done."""
+    connection.execute(delete(rebuilds).where(rebuilds.c.table_name == table))
+
+
+def note_select(connection: Connection, table: str, select_hash: str) -> None:
+    """No part of the table is behind any more."""
+    connection.execute(update(parts).where(parts.c.table_name == table).values(select_hash=select_hash))
 
 
 # --- compactions ------------------------------------------------------------------------------------------------------

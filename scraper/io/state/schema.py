@@ -258,3 +258,13 @@ compactions = Table(
     Column("built", Text),  # parts of the new directories, once these are whole; null: undone, where it is finished
     Column("finished_at", Instant),
 )
+
+# What is left of a rebuild: a row for each part that is still to be made anew.
+rebuilds = Table(
+    "rebuilds",
+    metadata,
+    Column("table_name", String, nullable=False),
+    Column("source", String, nullable=False),  # the pages part: vendor=…/date=…/part-….parquet
+    Column("opened_at", Instant, nullable=False),
+    PrimaryKeyConstraint("table_name", "source"),
+)
