@@ -13,6 +13,7 @@ from typing import NoReturn
 import click
 
 import scraper
+from scraper.cli.commands.check import check
 from scraper.cli.commands.compact import compact
 from scraper.cli.commands.drift import drift
 from scraper.cli.commands.duckdb import duckdb
@@ -60,6 +61,7 @@ for command in (
     vendors,
     sandbox,
     drift,
+    check,
     compact,
     rebuild,
     reconcile,

@@ -1,10 +1,23 @@
 """What the use cases need of the world. `io` implements these; `wiring` chooses."""
 
 from scraper.ports.accounts import AccountRow, AccountRows, RunAccount
-from scraper.ports.archive import Archive, Compaction, Compactor, Part, Partition, SpooledPage, Written, drain_order
+from scraper.ports.archive import (
+    Archive,
+    Compaction,
+    Compactor,
+    FoundPart,
+    InspectedArchive,
+    Part,
+    Partition,
+    SpooledPage,
+    Survey,
+    Written,
+    drain_order,
+)
 from scraper.ports.state import (
     AccountBalance,
     AccountClosed,
+    Audit,
     Drain,
     DriftRecord,
     NoCredits,
@@ -24,12 +37,15 @@ __all__ = [
     "AccountRow",
     "AccountRows",
     "Archive",
+    "Audit",
     "Books",
     "Clock",
     "Compaction",
     "Compactor",
     "Drain",
     "DriftRecord",
+    "FoundPart",
+    "InspectedArchive",
     "Listener",
     "NoCredits",
     "Pacer",
@@ -43,6 +59,7 @@ __all__ = [
     "Slot",
     "SpooledPage",
     "State",
+    "Survey",
     "Transport",
     "WalkRecord",
     "Written",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
@@ -53,6 +53,8 @@ class Part:
     size_bytes: int
     select_hash: str
     """Of the SELECT that made it; of the pages' own schema for `pages`."""
+    checksum: str | None = None
+    """SHA-256 of the file's bytes; ``None`` where nobody took it when it was written."""
 
     @property
     def partition(self) -> str:
@@ -154,6 +156,29 @@ class Compactor(Protocol):
         """Removes what compactions put into the trash longer ago than the grace, and what trying the exchange left."""
 
 
+@dataclass(frozen=True, slots=True)
+class FoundPart:
+    """A file of the tree that stands where a part stands."""
+
+    part: Part
+    """As the file itself says; nothing known of it, zeros, where it cannot be read."""
+    fault: str | None = None
+    """Why it cannot be read, in the reader's words."""
+    pages: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    """(run_id, request_key) → answers, of a part that holds pages."""
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """What lies in a data directory, read file by file."""
+
+    parts: Sequence[FoundPart]
+    strays: Sequence[str]
+    """Files of the tree that are no parts, relative to the data directory."""
+    leftovers: Sequence[str]
+    """What lies in ``tmp`` and belongs to no query under way."""
+
+
 class Archive(Protocol):
     """The Parquet archive. Every method but the properties blocks: call them in a thread."""
 
@@ -192,6 +217,23 @@ class Archive(Protocol):
 
         With the lock held. Raises ArchiveError; what stood there then still does.
         """
+
+
+class InspectedArchive(Archive, Protocol):
+    """An archive that can be held against what the state says."""
+
+    def rebuildable(self, table: str, source: str) -> bool:
+        """The pages part is whole, and all of its endpoints are described: a part of this table can be made of it."""
+
+    def differing(self, table: str, sources: Sequence[str]) -> Sequence[str]:
+        """Those of these pages parts whose part of the table holds other rows than its SELECT gives now."""
+
+    def survey(self, known: Mapping[str, Part], quick: bool) -> Survey:
+        """Reads every file of the archive: all bytes, against the checksums of those known by path, or quickly:
+        footers and pages' keys."""
+
+    def set_aside(self, paths: Sequence[str], now: datetime) -> None:
+        """Moves files of the data directory into its trash, where no command of ours removes them."""
 
 
 def drain_order(page: SpooledPage) -> tuple[str, str, str, str, int, str, int]:

@@ -172,6 +172,23 @@ class DriftRecord:
     """The run that met this kind at this path first."""
 
 
+@dataclass(frozen=True, slots=True)
+class Audit:
+    """What the state says must be there."""
+
+    parts: Sequence[Part]
+    stored: Mapping[tuple[str, str], int]
+    """(run_id, request_key) → answers that the archive holds."""
+    spooled: int
+    """Answers that wait to be archived."""
+    spool_faults: Sequence[str]
+    """Of those, each whose body is not what was paid for, and why."""
+    unkept: Mapping[str, int]
+    """Run → attempts that were paid and answered, and of which no page was kept."""
+    opened: Sequence[str]
+    """What was begun and neither finished nor undone: ``drain 17``."""
+
+
 class State(Protocol):
     """One database that holds ledger, runs and spool. What a method returns from is committed and durable.
 
@@ -296,6 +313,12 @@ class State(Protocol):
 
     async def parts(self, partition: str | None = None) -> Sequence[Part]:
         """Every file of the archive, or of one partition of all tables, as noted."""
+
+    async def note_parts(self, parts: Sequence[Part]) -> None:
+        """Files that are in the archive, and were not known."""
+
+    async def audit(self) -> Audit:
+        """Ledger, spool and notes, to hold the archive against."""
 
     async def open_compaction(self) -> Compaction | None:
         """A compaction that was neither finished nor undone."""

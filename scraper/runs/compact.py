@@ -122,7 +122,8 @@ async def _compact(
             await undo(begun, state, archive, clock)
         raise
     await finish(await state.note_built(begun, parts), state, archive, clock)
-    return replace(planned, bytes_after=sum(part.size_bytes for part in await state.parts(partition.path)))
+    after = [part for part in await state.parts(partition.path) if part.table in partition.parts]
+    return replace(planned, bytes_after=sum(part.size_bytes for part in after))
 
 
 async def _looked_at(path: str, state: State, archive: Archive) -> Partition:

@@ -23,8 +23,7 @@ async def locked(state: State, archive: Archive, clock: Clock) -> AsyncIterator[
 
     Raises ArchiveError or StateError where something open cannot be finished now.
     """
-    with ExitStack() as held:
-        await asyncio.to_thread(held.enter_context, archive.lock())
+    async with untouched(archive):
         await in_a_thread(archive.compactor.sweep, clock.now())
         if (compaction := await state.open_compaction()) is not None:
             settle = undo if compaction.built is None else finish
@@ -32,6 +31,14 @@ async def locked(state: State, archive: Archive, clock: Clock) -> AsyncIterator[
         for table, sources in (await state.open_rebuild()).items():
             if table in archive.select_hashes:  # else a table of another job directory: its own commands go on with it
                 await rebuild_table(table, sources, state, archive)
+        yield
+
+
+@asynccontextmanager
+async def untouched(archive: Archive) -> AsyncIterator[None]:
+    """Holds the archive's lock, to look at what is there."""
+    with ExitStack() as held:
+        await asyncio.to_thread(held.enter_context, archive.lock())
         yield
 
 

@@ -18,7 +18,7 @@ from scraper.wiring.running import RunOrder, opened_state, probe_job, run_job
 from scraper.wiring.sandboxes import Served, begin_sandbox, sandbox_server, sandbox_urls
 from scraper.wiring.settings import DATA, SANDBOX_DATA, SANDBOX_KEY, SANDBOX_VENDORS, Settings, data_is_there
 from scraper.wiring.tonight import tonight
-from scraper.wiring.upkeep import compact_archive, rebuild_tables
+from scraper.wiring.upkeep import check_archive, compact_archive, rebuild_tables
 
 __all__ = [
     "DATA",
@@ -30,6 +30,7 @@ __all__ = [
     "Settings",
     "access_of",
     "begin_sandbox",
+    "check_archive",
     "compact_archive",
     "connected",
     "data_is_there",

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import scraper
 from scraper.core.catalogue import Catalogue
+from scraper.core.errors import ConfigurationError
 from scraper.core.events import RunResult
 from scraper.core.jobs import Job
 from scraper.core.units import Credits
@@ -26,6 +27,7 @@ from scraper.wiring.sandboxes import Served, begin_sandbox
 from scraper.wiring.settings import Settings
 
 if TYPE_CHECKING:
+    from scraper.io.archive import ParquetArchive
     from scraper.io.state import SqlState
     from scraper.runs.probe import Finding
 
@@ -86,7 +88,6 @@ async def probe_job(
 async def _world(
     order: RunOrder, settings: Settings, listener: Listener, sandbox: Served | None
 ) -> AsyncIterator[World]:
-    from scraper.io.archive import ParquetArchive
     from scraper.io.http_transport import HttpTransport
     from scraper.io.pacing import SmoothPacer
 
@@ -95,10 +96,9 @@ async def _world(
         access = access_of(order.job, order.catalogue, order.configs, settings, sandbox)
         state = await opened.enter_async_context(opened_state(settings, settings.kind))
         transport = HttpTransport(access, f"scraper/{scraper.__version__}")
-        endpoints = {endpoint.full_name: endpoint for endpoint in order.catalogue.endpoints}
         yield World(
             state=state,
-            archive=order.archive or ParquetArchive(settings.data_directory, load_tables(order.configs), endpoints),
+            archive=order.archive or archive_in(settings, order.configs, order.catalogue),
             transport=await opened.enter_async_context(transport),
             pacers={vendor: SmoothPacer(job.accounts[vendor].subscription) for vendor in job.vendors},
             clock=settings.clock,
@@ -106,6 +106,17 @@ async def _world(
             jitter=random.random,
             rebuild=order.rebuild,
         )
+
+
+def archive_in(settings: Settings, configs: Path, catalogue: Catalogue) -> ParquetArchive:
+    """The archive of a data directory; ConfigurationError with every fault of the tables' SELECTs."""
+    from scraper.io.archive import ParquetArchive, table_faults
+
+    tables = load_tables(configs)
+    if faults := list(table_faults(tables)):
+        raise ConfigurationError(faults)
+    endpoints = {endpoint.full_name: endpoint for endpoint in catalogue.endpoints}
+    return ParquetArchive(settings.data_directory, tables, endpoints)
 
 
 @asynccontextmanager

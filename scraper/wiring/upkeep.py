@@ -10,13 +10,15 @@ from typing import TYPE_CHECKING
 
 from scraper.core.errors import UsageError
 from scraper.core.jobs import nearest
-from scraper.wiring.files import load_catalogue, load_tables
-from scraper.wiring.running import opened_state
+from scraper.wiring.files import load_catalogue
+from scraper.wiring.running import archive_in, opened_state
 from scraper.wiring.settings import Settings, data_is_there
 
 if TYPE_CHECKING:
+    from scraper.core.events import Event
     from scraper.io.archive import ParquetArchive
     from scraper.io.state import SqlState
+    from scraper.runs.check import Checked
     from scraper.runs.compact import Compacted
     from scraper.runs.rebuild import Rebuilt
 
@@ -51,13 +53,27 @@ async def rebuild_tables(
             yield done
 
 
+async def check_archive(settings: Settings, configs: Path, *, repair: bool, quick: bool, deep: bool) -> Checked:
+    """The ledger held against the archive; see `runs.check`."""
+    from scraper.runs.check import check
+
+    async with _archive_of(settings, configs) as (state, archive):
+        return await check(state, archive, settings.clock, _Deaf(), repair=repair, quick=quick, deep=deep)
+
+
+class _Deaf:
+    """Hears nothing: what a repair drains is in its own answer."""
+
+    def hear(self, event: Event) -> None:
+        pass
+
+
 @asynccontextmanager
 async def _archive_of(settings: Settings, configs: Path) -> AsyncIterator[tuple[SqlState, ParquetArchive]]:
     """State and archive of a data directory that is there, with the tables and vendors of `configs`."""
-    from scraper.io.archive import ParquetArchive
     from scraper.io.state import FILE_NAME
 
     data_is_there(settings, FILE_NAME)
-    endpoints = {endpoint.full_name: endpoint for endpoint in load_catalogue(configs).endpoints}
+    archive = archive_in(settings, configs, load_catalogue(configs))
     async with opened_state(settings, None) as state:
-        yield state, ParquetArchive(settings.data_directory, load_tables(configs), endpoints)
+        yield state, archive

@@ -185,7 +185,7 @@ def test_a_rebuild_makes_the_same_rows_of_hostile_records(tmp_path: Path) -> Non
     before = rows(tmp_path, "hashtags")
     for part in (tmp_path / "archive/hashtags").rglob("*.parquet"):
         part.unlink()
-    assert archive(tmp_path).rebuild("hashtags").looked == (, archive.sources())
+    assert archive(tmp_path).rebuild("hashtags", archive(tmp_path).sources()).looked == ()
     assert rows(tmp_path, "hashtags") == before
 
 

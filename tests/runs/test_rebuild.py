@@ -12,7 +12,7 @@ import pytest
 
 from scraper import wiring
 from scraper.core.catalogue import Records
-from scraper.core.errors import ArchiveError, UsageError
+from scraper.core.errors import ArchiveError, ConfigurationError, UsageError
 from scraper.core.events import RunResult, RunStatus
 from scraper.io.archive import ParquetArchive, partitions_where
 from scraper.io.state import SqlState
@@ -148,7 +148,7 @@ def test_a_rebuild_stopped_at_any_step_is_finished_by_the_next_command(place: Pl
     assert not copied(whole, tmp_path / "counted").die_in(hashtags, life)
     assert {"begin_rebuild", "note_rebuilt", "create", "replace"} <= set(life.steps)
     for step, times in life.steps.items():
-        for number in {1, (times + 1) // 2, times}:
+        for number in {1, times}:
             dying = copied(whole, tmp_path / f"{step}-{number}")
             times_before = made_at(dying)
             assert dying.die_in(hashtags, Life(Instant(step, number, after=step == "begin_rebuild")))
@@ -254,5 +254,23 @@ def test_with_no_rebuild_pages_wait_in_the_spool_where_a_select_has_changed(tmp_
         await remade(bench, job, "hashtags")
         assert (await ran(bench, job, rebuild=False)).warnings == ()
         assert counted(bench, "hashtags") == 60
+
+    on_bench(tmp_path, use)
+
+
+def test_a_table_file_that_duckdb_refuses_is_told_of_before_anything_is_sent(tmp_path: Path) -> None:
+    async def use(bench: Bench) -> None:
+        job = bench.write_job(BOARD)
+        (job.parent / "tables").mkdir()
+        (job.parent / "tables" / "loud.sql").write_text("SELECT nothing FROM pages")
+        (job.parent / "tables" / "pages.sql").write_text("SELECT 1 AS one FROM pages")
+        (job.parent / "tables" / "dated.sql").write_text("SELECT vendor, page FROM pages")
+        with pytest.raises(ConfigurationError) as met:
+            await ran(bench, job)
+        told = {fault.where: fault.message for fault in met.value.faults}
+        assert sorted(told) == ["tables/dated.sql", "tables/loud.sql", "tables/pages.sql"]
+        assert "nothing" in told["tables/loud.sql"]
+        assert told["tables/dated.sql"] == "vendor stands in the path: leave the column out"
+        assert not bench.hits
 
     on_bench(tmp_path, use)

@@ -26,7 +26,7 @@ from scraper.core.errors import ArchiveError, UsageError
 from scraper.core.tables import PAGES_TABLE
 from scraper.io.archive.exchanging import CannotExchangeError
 from scraper.io.archive.explaining import explained
-from scraper.io.archive.files import HASH_KEY, Disk, make_directories, stored_hash
+from scraper.io.archive.files import HASH_KEY, Disk, checksum, make_directories, stored_hash
 from scraper.io.archive.merging import PageOrder, fingerprint, merge, page_order
 from scraper.ports import Compaction, Part, Partition
 
@@ -50,15 +50,18 @@ class PartitionCompactor:
 
     def partition(self, path: str, known: Sequence[Part]) -> Partition:
         """See `Compactor.partition`."""
+        pages = {part.name for part in known if part.table == PAGES_TABLE}
         tables: dict[str, list[str]] = {}
         for part in known:
-            tables.setdefault(part.table, []).append(part.name)
+            if part.name in pages:  # the others, as a run's ledger, are not made from pages and stay where they are
+                tables.setdefault(part.table, []).append(part.name)
         with explained(f"{path} cannot be read", safe=_SAFE):
             grouped: tuple[tuple[str, ...], ...] = ()
             if (fault := self._fault(path, tables)) is None:
-                pages = self._root / PAGES_TABLE / path
-                grouped = groups({name: _body_bytes(pages / name) for name in tables[PAGES_TABLE]})
-        return Partition(path, tables, grouped, sum(part.size_bytes for part in known), fault)
+                directory = self._root / PAGES_TABLE / path
+                grouped = groups({name: _body_bytes(directory / name) for name in pages})
+        size_bytes = sum(part.size_bytes for part in known if part.table in tables)
+        return Partition(path, tables, grouped, size_bytes, fault)
 
     def refuse_unless_exchangeable(self) -> None:
         """See `Compactor.refuse_unless_exchangeable`: tried on two empty directories."""
@@ -172,7 +175,7 @@ class PartitionCompactor:
                     )
             path = f"{table}/{compaction.partition}/{each.target}"
             rows, size_bytes = pq.read_metadata(target).num_rows, target.stat().st_size
-            built.append(Part(table, path, rows, size_bytes, stored_hash(target) or ""))
+            built.append(Part(table, path, rows, size_bytes, stored_hash(target) or "", checksum(target)))
         return built
 
     def _exchange_directory(self, new: Path, live: Path, *, offline: bool) -> None:

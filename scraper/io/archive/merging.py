@@ -68,6 +68,8 @@ def fingerprint(parts: Sequence[Path]) -> tuple[int, int]:
 
     DuckDB reads what pyarrow wrote, so that one library's fault does not vouch for itself.
     """
+    if not parts:
+        return 0, 0
     with duckdb.connect(config={"threads": 2, "memory_limit": "1GB", "temp_directory": ""}) as connection:
         sums = "SELECT count(*), sum(hash(part)::HUGEINT) FROM read_parquet(?, hive_partitioning = false) AS part"
         [(rows, hashes)] = connection.execute(sums, [[str(path) for path in parts]]).fetchall()

@@ -7,21 +7,26 @@ import fcntl
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
+
+import pyarrow as pa
 
 from scraper.core.catalogue import Endpoint
 from scraper.core.errors import UsageError
 from scraper.core.tables import PAGES_HASH, PAGES_TABLE, TableSelect
 from scraper.core.watching import Watch
 from scraper.io.archive.accounting import write_account
+from scraper.io.archive.checking import survey
 from scraper.io.archive.compacting import PartitionCompactor
 from scraper.io.archive.explaining import explained
 from scraper.io.archive.files import Disk, make_directories, remove_files, stored_hash
+from scraper.io.archive.merging import fingerprint
 from scraper.io.archive.reading import ReadPage, batches, read, stored_endpoints, stored_pages
 from scraper.io.archive.selecting import Selects, note_failures, note_without_key, pages_table
 from scraper.io.archive.staging import Staging
-from scraper.ports import AccountRows, Part, RunAccount, SpooledPage, Written
+from scraper.ports import AccountRows, Part, RunAccount, SpooledPage, Survey, Written
 
 
 class ParquetArchive:
@@ -111,22 +116,68 @@ class ParquetArchive:
         with explained(what, safe="They are kept in the state database, and every page is in its place."):
             return write_account(self._disk, self._data, account, rows)
 
+    def rebuildable(self, table: str, source: str) -> bool:
+        """See `InspectedArchive.rebuildable`."""
+        try:
+            answered = stored_endpoints(self._root / PAGES_TABLE / source)
+        except (OSError, pa.ArrowException):
+            return False
+        return table in self._tables and answered <= self._endpoints.keys()
+
+    def differing(self, table: str, sources: Sequence[str]) -> tuple[str, ...]:
+        """See `InspectedArchive.differing`."""
+        with explained(f"{table} cannot be compared", safe=_SAFE), Selects(self._tables) as selects:
+            return tuple(source for source in sources if self._differs(table, source, selects))
+
+    def _differs(self, table: str, source: str, selects: Selects) -> bool:
+        answered = stored_endpoints(self._root / PAGES_TABLE / source)
+        with self._staging(selects) as staging:
+            self._derive(table, source, answered, selects, _Tally(Watch(self._tables.values())), staging)
+            live = self._root / table / source
+            same = fingerprint(staging.staged()) == fingerprint([live] if live.exists() else [])
+            staging.discard()
+        return not same
+
+    def survey(self, known: Mapping[str, Part], quick: bool) -> Survey:
+        """See `InspectedArchive.survey`."""
+        with explained("the archive cannot be read", safe="Nothing was changed."):
+            return survey(self._data, known, quick)
+
+    def set_aside(self, paths: Sequence[str], now: datetime) -> None:
+        """See `InspectedArchive.set_aside`."""
+        place = self._data / "trash" / f"{now.astimezone(UTC):%Y%m%dT%H%M%SZ}-check"
+        with explained("files cannot be moved to the trash", safe="Each is where it was or in the trash."):
+            for path in paths:
+                if not (self._data / path).exists():
+                    continue
+                target = place / path
+                make_directories(self._disk, target.parent)
+                self._disk.replace(self._data / path, target)
+                self._disk.sync(target.parent)
+                self._disk.sync((self._data / path).parent)
+
     def _rebuild_part(
         self, table: str, source: str, answered: frozenset[str], selects: Selects, tally: _Tally
     ) -> tuple[Part, ...]:
-        feeding = frozenset(name for name, endpoint in self._endpoints.items() if endpoint.table == table)
-        parts: tuple[Part, ...] = ()
-        if not feeding.isdisjoint(answered):
-            with self._staging(selects) as staging:
-                path = self._root / PAGES_TABLE / source
-                staging.turn_to(source.rpartition("/")[0], path.stem)
-                pages = stored_pages(path, feeding, tally.stored_ids)
-                for batch in batches(read(page, self._endpoints, self._tables, tally.watch) for page in pages):
-                    tally.derive(batch, selects, staging)
-                parts = staging.publish()
+        with self._staging(selects) as staging:
+            self._derive(table, source, answered, selects, tally, staging)
+            parts = staging.publish()
         if not parts:
             remove_files(self._disk, {self._root / table / source} & set(self._parts(table)))
         return parts
+
+    def _derive(
+        self, table: str, source: str, answered: frozenset[str], selects: Selects, tally: _Tally, staging: Staging
+    ) -> None:
+        """Adds the rows of one table that its SELECT gives for a part of the raw table."""
+        feeding = frozenset(name for name, endpoint in self._endpoints.items() if endpoint.table == table)
+        if feeding.isdisjoint(answered):
+            return
+        path = self._root / PAGES_TABLE / source
+        staging.turn_to(source.rpartition("/")[0], path.stem)
+        pages = stored_pages(path, feeding, tally.stored_ids)
+        for batch in batches(read(page, self._endpoints, self._tables, tally.watch) for page in pages):
+            tally.derive(batch, selects, staging)
 
     def _without_pages(self, table: str) -> list[str]:
         """Takes parts whose pages are gone out of the tree, where they would stay as an old SELECT made them; kept."""

@@ -11,7 +11,7 @@ from typing import Self
 
 import pyarrow as pa
 
-from scraper.io.archive.files import Disk, PartWriter, make_directories, remove_files
+from scraper.io.archive.files import Disk, PartWriter, checksum, make_directories, remove_files
 from scraper.ports import Part
 
 
@@ -71,6 +71,16 @@ class Staging:
             self._disk.sync(directory)
         return tuple(staged.part for staged in self._staged)
 
+    def staged(self) -> tuple[Path, ...]:
+        """The files so far, whole and durable, which no reader sees yet."""
+        self._end_parts()
+        return tuple(staged.file for staged in self._staged)
+
+    def discard(self) -> None:
+        """Removes them: they were made to be looked at."""
+        self._staged = []
+        self._sweep()
+
     def __enter__(self) -> Self:
         return self
 
@@ -92,7 +102,8 @@ class Staging:
         for table, writer in self._writers.items():
             size_bytes = writer.close()
             path = f"{table}/{self.partition}/{self._name}.parquet"
-            self._staged.append(Staged(writer.path, Part(table, path, writer.rows, size_bytes, self._hashes[table])))
+            part = Part(table, path, writer.rows, size_bytes, self._hashes[table], checksum(writer.path))
+            self._staged.append(Staged(writer.path, part))
         self._writers = {}
 
     def _sweep(self) -> None:

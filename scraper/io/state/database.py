@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Select, event, insert, select, update
 from sqlalchemy.exc import SQLAlchemyError
+from zstandard import ZstdError
 
 from scraper.core.allowance import Allowance, Standing
 from scraper.core.catalogue import Charge
@@ -25,7 +26,7 @@ from scraper.core.reconciliation import UnknownAttempt
 from scraper.core.requests import Request, Walk
 from scraper.core.retries import Failure
 from scraper.core.units import Credits
-from scraper.io.state import accounting, allowances, failures, ledger, reconciling, records
+from scraper.io.state import accounting, allowances, auditing, failures, ledger, reconciling, records
 from scraper.io.state import drift as drifting
 from scraper.io.state import parts as archive_parts
 from scraper.io.state.headroom import Headroom
@@ -38,6 +39,7 @@ from scraper.ports import (
     AccountBalance,
     AccountRow,
     AccountRows,
+    Audit,
     Compaction,
     Drain,
     DriftRecord,
@@ -287,6 +289,11 @@ class SqlState:
                 yield from records.members(connection, drain)
         except SQLAlchemyError as failure:
             raise database_error(failure, str(self._path)) from failure
+        except ZstdError as failure:
+            raise StateError(
+                f"a body in the spool of {self._path} is damaged ({failure}). Nothing was archived of its drain, and "
+                "nothing is lost beside it: scraper check names the page; restore the file from a backup."
+            ) from failure
 
     async def finish_drain(self, drain: Drain, written: Written, finished_at: datetime) -> None:
         """Marks the members stored, frees their bodies, notes the parts and the drift."""
@@ -299,6 +306,14 @@ class SqlState:
     async def parts(self, partition: str | None = None) -> Sequence[Part]:
         """Every file of the archive, or of one partition of all tables, as noted."""
         return await self._writer.do(lambda connection: archive_parts.noted(connection, partition))
+
+    async def note_parts(self, parts: Sequence[Part]) -> None:
+        """Files that are in the archive, and were not known."""
+        await self._writer.do(lambda connection: archive_parts.note(connection, parts))
+
+    async def audit(self) -> Audit:
+        """Ledger, spool and notes, to hold the archive against."""
+        return await self._writer.do(auditing.audit)
 
     async def open_compaction(self) -> Compaction | None:
         """A compaction that was neither finished nor undone."""

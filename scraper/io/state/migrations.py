@@ -31,6 +31,7 @@ def _to_3(connection: Connection) -> None:
         "runs ADD COLUMN weight BIGINT NOT NULL DEFAULT 1",
         "runs ADD COLUMN shares TEXT NOT NULL DEFAULT '{}'",
         "runs ADD COLUMN accounted BOOLEAN NOT NULL DEFAULT false",
+        "parts ADD COLUMN checksum VARCHAR",
     ):
         connection.exec_driver_sql(f"ALTER TABLE {column}")
     connection.exec_driver_sql("CREATE INDEX IF NOT EXISTS walks_by_time ON walks (snapshot_at)")

@@ -21,7 +21,8 @@ def noted(connection: Connection, partition: str | None = None) -> list[Part]:
     if partition is not None:
         query = query.where(parts.c.path.contains(f"/{partition}/", autoescape=True))
     return [
-        Part(row.table_name, row.path, row.rows, row.size_bytes, row.select_hash) for row in connection.execute(query)
+        Part(row.table_name, row.path, row.rows, row.size_bytes, row.select_hash, row.checksum)
+        for row in connection.execute(query)
     ]
 
 
@@ -36,6 +37,7 @@ def note(connection: Connection, found: Sequence[Part]) -> None:
                 rows=part.rows,
                 size_bytes=part.size_bytes,
                 select_hash=part.select_hash,
+                checksum=part.checksum,
             )
         )
 

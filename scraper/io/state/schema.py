@@ -244,6 +244,7 @@ parts = Table(
     Column("rows", BigInteger, nullable=False),
     Column("size_bytes", BigInteger, nullable=False),
     Column("select_hash", String, nullable=False),
+    Column("checksum", String),  # of the file's bytes
     Index("parts_by_table", "table_name", "select_hash"),
 )
 

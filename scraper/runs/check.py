@@ -1,0 +1,263 @@
+"""The ledger held against the archive: what is missing, damaged, unknown or strange, and what of that can be mended.
+
+Pages are what was paid for: a file of pages is never removed and never made anew, only named. Everything else is made
+from pages, and can be made again.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from scraper.core.errors import ArchiveError, StorageError
+from scraper.core.tables import PAGES_TABLE
+from scraper.ports import Audit, Clock, FoundPart, InspectedArchive, Listener, Part, State, Survey
+from scraper.runs.drain import drain
+from scraper.runs.journals import in_a_thread, locked, rebuild_table, untouched
+
+_STRANGE = frozenset({"stray", "leftover", "doubled"})
+"""Kinds that `--repair` moves to the trash."""
+_FROM_BACKUP = "restore it from a backup: nothing else holds these answers"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that is not as it should be."""
+
+    kind: str
+    """open · missing · damaged · changed · outdated · differs · unknown · doubled · stray · leftover · lost · unpaid ·
+    undecodable · unkept · refused"""
+    path: str
+    """Relative to the data directory; empty where it is no file."""
+    text: str
+    repairable: bool
+    """`--repair` does what is needed."""
+
+    def to_json(self) -> dict[str, Any]:
+        """A row of the command's answer."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What was found, and what was done."""
+
+    findings: Sequence[Finding]
+    """After the repair, where there was one."""
+    repaired: Sequence[Finding]
+    files: int
+    rows: int
+    answers: int
+    """In the archive."""
+    spooled: int
+    """Answers that wait in the spool: no fault, the next run archives them."""
+
+    def to_json(self) -> dict[str, Any]:
+        """The command's answer."""
+        return {**asdict(self), "sound": not self.findings}
+
+
+async def check(
+    state: State,
+    archive: InspectedArchive,
+    clock: Clock,
+    listener: Listener,
+    *,
+    repair: bool = False,
+    quick: bool = False,
+    deep: bool = False,
+) -> Checked:
+    """Looks at everything; `quick`: without the columns' bytes; `deep`: rows against what the SELECTs give as well."""
+    async with untouched(archive):
+        checked, survey = await _look(state, archive, quick, deep)
+    if not repair or not (checked.findings or checked.spooled):
+        return checked
+    refused = await _repair(checked.findings, survey, state, archive, clock, listener)
+    async with untouched(archive):
+        after, _ = await _look(state, archive, quick, deep)
+    left = {(finding.kind, finding.path) for finding in after.findings}
+    repaired = [finding for finding in checked.findings if (finding.kind, finding.path) not in left]
+    return Checked([*after.findings, *refused], repaired, after.files, after.rows, after.answers, after.spooled)
+
+
+async def _look(state: State, archive: InspectedArchive, quick: bool, deep: bool) -> tuple[Checked, Survey]:
+    audit = await state.audit()
+    survey = await in_a_thread(archive.survey, {part.path: part for part in audit.parts}, quick)
+    found = list(findings(audit, survey, archive.select_hashes, archive.rebuildable))
+    if deep:
+        found += await in_a_thread(_deep, survey, archive, {finding.path for finding in found})
+    whole = [each for each in survey.parts if each.fault is None]
+    answers = sum(each.part.rows for each in whole if each.part.table == PAGES_TABLE)
+    rows = sum(each.part.rows for each in whole)
+    return Checked(found, (), len(whole), rows, answers, audit.spooled), survey
+
+
+# --- finding ----------------------------------------------------------------------------------------------------------
+
+
+def findings(
+    audit: Audit, survey: Survey, select_hashes: Mapping[str, str], rebuildable: Callable[[str, str], bool]
+) -> Iterator[Finding]:
+    """Everything that the state's word and the files do not agree on."""
+    for opened in audit.opened:
+        yield Finding("open", "", f"{opened} was begun and not finished: the next command goes on with it", True)
+    known = {part.path: part for part in audit.parts}
+    there = {each.part.path: each for each in survey.parts}
+
+    def mendable(part: Part) -> bool:
+        return part.table in select_hashes and rebuildable(part.table, _source(part))
+
+    for path, part in sorted(known.items()):
+        yield from _of_known(part, there.get(path), select_hashes, mendable)
+    in_known = Counter[tuple[str, str]]()
+    for path, each in there.items():
+        if path in known:
+            in_known.update(each.pages)
+    for path in sorted(there.keys() - known.keys()):
+        yield from _of_unknown(there[path], known, in_known, audit.stored, mendable)
+    for path in survey.strays:
+        yield Finding("stray", path, "this is no part of the archive, and a reader's glob may meet it", True)
+    for path in survey.leftovers:
+        yield Finding("leftover", path, "a command that was stopped has left this behind", True)
+    yield from _of_answers(audit, there.values())
+
+
+def _of_known(
+    part: Part, met: FoundPart | None, select_hashes: Mapping[str, str], mendable: Callable[[Part], bool]
+) -> Iterator[Finding]:
+    path, pages = f"archive/{part.path}", part.table == PAGES_TABLE
+    advice = _FROM_BACKUP if pages else "scraper rebuild makes it anew from its pages"
+    if not pages and part.table not in select_hashes:
+        advice = "no table file here says how to make it anew"
+    if met is None:
+        yield Finding("missing", path, f"{part.rows} rows are not where they were put; {advice}", mendable(part))
+    elif met.fault is not None:
+        yield Finding("damaged", path, f"it is damaged ({met.fault}); {advice}", mendable(part))
+    elif (met.part.rows, met.part.size_bytes) != (part.rows, part.size_bytes):
+        was, now = f"{part.rows} rows in {part.size_bytes} bytes", f"{met.part.rows} in {met.part.size_bytes}"
+        yield Finding("changed", path, f"{was} were written, and there are {now}; {advice}", mendable(part))
+    elif met.part.select_hash != select_hashes.get(part.table, part.select_hash):
+        made = "it was made by another SELECT than the table has now"
+        if mendable(part):
+            yield Finding("outdated", path, f"{made}; the next run, or scraper rebuild, makes it anew", True)
+        else:
+            yield Finding("outdated", path, f"{made}, and no vendor file here describes all of its endpoints", False)
+    elif pages and met.part.select_hash != part.select_hash:
+        yield Finding("outdated", path, "its schema is not the one that was noted: a plain glob may fail on it", False)
+
+
+def _of_unknown(
+    met: FoundPart,
+    known: Mapping[str, Part],
+    in_known: Counter[tuple[str, str]],
+    stored: Mapping[tuple[str, str], int],
+    mendable: Callable[[Part], bool],
+) -> Iterator[Finding]:
+    part, path = met.part, f"archive/{met.part.path}"
+    if met.fault is not None:
+        text = f"the state does not know this part, and it is damaged ({met.fault})"
+        yield Finding("damaged", path, text, part.table != PAGES_TABLE)
+    elif part.table == PAGES_TABLE:
+        pages = Counter(met.pages)
+        if twice := (pages & in_known).total():
+            text = f"{twice} of its {part.rows} answers lie in other parts as well: every query has their rows twice"
+            yield Finding("doubled", path, text, pages <= in_known)
+        else:
+            paid = sum(count for key, count in met.pages.items() if key in stored)
+            text = f"the state does not know this part; {paid} of its {part.rows} answers are in the ledger"
+            yield Finding("unknown", path, text, True)
+    else:
+        beside = f"{PAGES_TABLE}/{_source(part)}" in known
+        text = "the state does not know this part" + ("" if beside else ", and there are no pages that it is made from")
+        yield Finding("unknown", path, text, mendable(part) or not beside)
+
+
+def _of_answers(audit: Audit, there: Iterable[FoundPart]) -> Iterator[Finding]:
+    """Law 2 and law 3: what was paid for is there, once."""
+    archived = Counter[tuple[str, str]]()
+    for each in there:
+        archived.update(each.pages)
+    for run_id, count in sorted(audit.unkept.items()):
+        yield Finding(
+            "unkept", "", f"{count} paid answers of run {run_id} were not kept: the ledger has no page", False
+        )
+    for text in audit.spool_faults:
+        yield Finding("undecodable", "state.db", f"{text}; restore state.db from a backup", False)
+    lost = Counter(run_id for (run_id, key), count in audit.stored.items() if archived[run_id, key] < count)
+    for run_id, count in sorted(lost.items()):
+        yield Finding("lost", "", f"{count} paid answers of run {run_id} are in no file of the archive", False)
+    unpaid = Counter(run_id for run_id, key in archived if (run_id, key) not in audit.stored)
+    for run_id, count in sorted(unpaid.items()):
+        text = f"{count} answers of run {run_id} are in the archive and not in the ledger: is state.db an old one?"
+        yield Finding("unpaid", "", text, False)
+
+
+def _deep(survey: Survey, archive: InspectedArchive, faulty: set[str]) -> list[Finding]:
+    sources = [_source(each.part) for each in survey.parts if each.part.table == PAGES_TABLE and each.fault is None]
+    text = "it holds other rows than the SELECT gives for its pages now; scraper rebuild makes it anew"
+    return [
+        Finding("differs", f"archive/{table}/{source}", text, True)
+        for table in archive.select_hashes
+        for source in archive.differing(
+            table,
+            [
+                source
+                for source in sources
+                if f"archive/{table}/{source}" not in faulty and archive.rebuildable(table, source)
+            ],
+        )
+    ]
+
+
+def _source(part: Part) -> str:
+    return f"{part.partition}/{part.name}"
+
+
+# --- repairing --------------------------------------------------------------------------------------------------------
+
+
+async def _repair(
+    found: Sequence[Finding], survey: Survey, state: State, archive: InspectedArchive, clock: Clock, listener: Listener
+) -> list[Finding]:
+    """Does what is safe; what could not be done, in words. Nothing is deleted: what is moved lies in the trash."""
+    todo = [finding for finding in found if finding.repairable]
+    try:
+        async with locked(state, archive, clock):
+            strange = [finding.path for finding in todo if finding.kind in _STRANGE]
+            await in_a_thread(archive.set_aside, strange, clock.now())
+            refused = await _mend([finding for finding in todo if finding.path], survey, state, archive, clock)
+        await drain(state, archive, clock, listener)
+    except StorageError as fault:
+        return [Finding("refused", "", str(fault), False)]
+    return refused
+
+
+async def _mend(
+    todo: Sequence[Finding], survey: Survey, state: State, archive: InspectedArchive, clock: Clock
+) -> list[Finding]:
+    """Notes pages that were not known, and makes parts of tables anew; those that have no pages are set aside."""
+    whole = {each.part.path: each.part for each in survey.parts}
+    anew: dict[str, set[str]] = {}
+    for finding in todo:
+        if finding.kind in _STRANGE:
+            continue
+        path = finding.path.removeprefix("archive/")
+        table, _, source = path.partition("/")
+        if table == PAGES_TABLE:
+            await state.note_parts([whole[path]])
+            for each in archive.select_hashes:
+                anew.setdefault(each, set()).add(source)
+        elif archive.rebuildable(table, source):
+            anew.setdefault(table, set()).add(source)
+        else:
+            await in_a_thread(archive.set_aside, [finding.path], clock.now())
+    refused = []
+    for table, sources in anew.items():
+        try:
+            await state.begin_rebuild({table: sorted(sources)}, clock.now())
+            await rebuild_table(table, sorted(sources), state, archive)
+        except ArchiveError as fault:
+            refused.append(Finding("refused", "", str(fault), False))
+    return refused

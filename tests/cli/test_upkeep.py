@@ -1,0 +1,68 @@
+"""`scraper compact`, `rebuild` and `check` as somebody types them."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from scraper.cli.main import cli
+from tests.runs.upkeep import Place, copied, found_by_glob, make_archive
+
+
+@pytest.fixture(scope="module")
+def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return asyncio.run(make_archive(tmp_path_factory.mktemp("two-runs"), runs=2))
+
+
+@pytest.fixture
+def place(archive: Path, tmp_path: Path) -> Place:
+    return copied(archive, tmp_path / "data")
+
+
+def said(place: Place, *words: str) -> tuple[int, str, str]:
+    told = CliRunner().invoke(cli, [*words, "--data", str(place.data)], standalone_mode=False)
+    assert told.exception is None, told.exception
+    code = told.return_value if isinstance(told.return_value, int) else 0
+    return code, told.stdout, told.stderr
+
+
+def test_compact_shows_what_it_would_do_and_what_it_did(place: Place) -> None:
+    before = found_by_glob(place.data)
+    _, planned, _ = said(place, "compact", "--all", "--dry-run", "--format", "csv")
+    assert [line.split(",")[:4] for line in planned.splitlines()[1:]] == [
+        ["crawlora", "2026-11-21", "6", "3"],
+        ["keyapi", "2026-11-21", "4", "2"],
+    ]
+    _, done, _ = said(place, "compact", "--all", "--format", "json")
+    assert [(row["files_before"], row["files_after"]) for row in json.loads(done)] == [(6, 3), (4, 2)]
+    assert all(0 < row["bytes_after"] < row["bytes_before"] for row in json.loads(done))
+    assert said(place, "compact", "--all", "--format", "table") == (
+        0,
+        "",
+        "nothing to compact: every past day is in as few files as it can be\n",
+    )
+    assert found_by_glob(place.data) == before
+
+
+def test_rebuild_shows_each_table(place: Place) -> None:
+    _, told, _ = said(place, "rebuild", "hashtags", "--where", "vendor = 'keyapi'", "--format", "json")
+    [row] = json.loads(told)
+    assert (row["table"], row["files"], row["rows"]) == ("hashtags", 2, 40)
+
+
+def test_check_exits_with_5_where_something_is_wrong_and_0_once_it_is_mended(place: Place) -> None:
+    assert said(place, "check", "--format", "table")[0] == 0
+    place.parts("posts")[0].unlink()
+    code, told, _ = said(place, "check", "--format", "table")
+    assert code == 5
+    assert told.startswith("missing    archive/posts/vendor=crawlora/date=2026-11-21/part-1-0.parquet: ")
+    assert "--repair mends 1 of 1" in told
+    code, told, _ = said(place, "check", "--repair", "--format", "table")
+    assert code == 0
+    assert told.startswith("repaired   archive/posts/")
+    assert "everything that was paid for is there, once" in told
+    assert json.loads(said(place, "check", "--format", "json")[1])["sound"] is True

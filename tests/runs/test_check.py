@@ -1,0 +1,257 @@
+"""The ledger held against the archive: each damage is named, what can be mended is, and no page is ever touched."""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+import zstandard
+
+from scraper.core.catalogue import Records
+from scraper.io.archive import ParquetArchive
+from scraper.io.state import SqlState
+from scraper.runs.check import Checked, check
+from scraper.runs.compact import compact
+from scraper.runs.rebuild import rebuild
+from tests.runs.harness import Heard
+from tests.runs.mortal import Instant, Life
+from tests.runs.upkeep import ENDPOINTS, TABLES, Place, found_by_glob, found_by_views, strange_files
+
+
+def checked(place: Place, *, repair: bool = False, quick: bool = False, deep: bool = False) -> Checked:
+    async def whole(state: SqlState, archive: ParquetArchive) -> Checked:
+        return await check(state, archive, place.clock, Heard(), repair=repair, quick=quick, deep=deep)
+
+    return place.use(whole)
+
+
+def named(found: Checked) -> list[tuple[str, str]]:
+    """Kind, and the table or directory that the path begins with."""
+    return [(each.kind, each.path.removeprefix("archive/").split("/")[0]) for each in found.findings]
+
+
+def changed(data: Path, sql: str, *values: object) -> None:
+    with closing(sqlite3.connect(data / "state.db")) as connection:
+        connection.execute(sql, values)
+        connection.commit()
+
+
+def no_footer(part: Path) -> None:
+    part.write_bytes(part.read_bytes()[:-20])
+
+
+def no_bytes(part: Path) -> None:
+    part.write_bytes(b"")
+
+
+def a_flipped_bit(part: Path) -> None:
+    """Anywhere in the middle: footer, size and number of rows are as they were."""
+    written = bytearray(part.read_bytes())
+    written[len(written) // 2] ^= 1
+    part.write_bytes(written)
+
+
+def gone(part: Path) -> None:
+    part.unlink()
+
+
+def another_file(part: Path) -> None:
+    """Parquet, with other rows than were written."""
+    table = pq.ParquetFile(part).read()
+    pq.write_table(table.slice(1), part)
+
+
+DAMAGES = [
+    (no_footer, "damaged"),
+    (no_bytes, "damaged"),
+    (a_flipped_bit, "damaged"),
+    (gone, "missing"),
+    (another_file, "changed"),
+]
+
+# --- what is sound ----------------------------------------------------------------------------------------------------
+
+
+def test_an_archive_that_nobody_touched_is_sound(place: Place) -> None:
+    found = checked(place, deep=True)
+    rows = {table: count for table, (count, _) in found_by_glob(place.data).items()}
+    assert found == Checked([], (), len(place.parts()), sum(rows.values()), rows["pages"], 0)
+
+
+def test_pages_that_wait_in_the_spool_are_no_fault_and_a_repair_archives_them(place: Place) -> None:
+    before = found_by_glob(place.data)
+    [last] = [path for path in place.parts("pages", "keyapi") if path.name.startswith("part-3-")]
+    body = pq.ParquetFile(last).read(columns=["body", "request_key"]).to_pylist()[0]
+    for part in place.parts(vendor="keyapi"):
+        if part.name == last.name:
+            part.unlink()
+    changed(place.data, "DELETE FROM parts WHERE path LIKE '%keyapi%' AND path LIKE ?", f"%{last.name}")
+    changed(
+        place.data,
+        "UPDATE pages SET stored = 0, drain_id = NULL, body = ? WHERE drain_id = 3 AND request_key = ?",
+        zstandard.compress(body["body"]),
+        body["request_key"],
+    )
+    found = checked(place)
+    assert (found.findings, found.spooled) == ([], 1)
+    assert checked(place, repair=True).spooled == 0
+    assert found_by_glob(place.data) == before
+
+
+# --- files ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("damage", "kind"), DAMAGES)
+@pytest.mark.parametrize("table", ["hashtags", "posts"])
+def test_a_tables_damaged_part_is_named_and_made_anew(
+    place: Place, damage: Callable[[Path], None], kind: str, table: str
+) -> None:
+    before = found_by_glob(place.data)
+    part = place.parts(table)[1]
+    damage(part)
+    [finding] = checked(place).findings
+    assert (finding.kind, finding.path, finding.repairable) == (kind, f"archive/{part.relative_to(place.root)}", True)
+    mended = checked(place, repair=True)
+    assert (mended.findings, [each.kind for each in mended.repaired]) == ([], [kind])
+    assert found_by_glob(place.data) == found_by_views(place.data) == before
+    assert strange_files(place) == []
+
+
+@pytest.mark.parametrize(("damage", "kind"), DAMAGES)
+def test_a_damaged_part_of_pages_is_named_and_never_touched(
+    place: Place, damage: Callable[[Path], None], kind: str
+) -> None:
+    tables = {name: found for name, found in found_by_glob(place.data).items() if name != "pages"}
+    part = place.parts("pages", "crawlora")[1]
+    damage(part)
+    damaged = part.read_bytes() if part.exists() else None
+    mended = checked(place, repair=True)
+    of_file = next(finding for finding in mended.findings if finding.path)
+    assert (of_file.kind, of_file.path, of_file.repairable) == (kind, f"archive/{part.relative_to(place.root)}", False)
+    assert "restore it from a backup" in of_file.text
+    if damage is not a_flipped_bit:  # which of its answers that one has hit, nobody can tell
+        assert [finding.kind for finding in mended.findings] == [kind, "lost"]
+        assert "paid answers of run night-" in mended.findings[-1].text
+    assert (part.read_bytes() if part.exists() else None) == damaged
+    shutil.rmtree(place.root / "pages")
+    assert found_by_glob(place.data) == tables
+
+
+def test_a_quick_check_sees_sizes_and_footers_but_no_flipped_bit(place: Place) -> None:
+    a_flipped_bit(place.parts("hashtags")[0])
+    no_footer(place.parts("hashtags")[1])
+    assert named(checked(place, quick=True)) == [("damaged", "hashtags")]
+    assert named(checked(place)) == [("damaged", "hashtags")] * 2
+
+
+def test_strange_files_and_leftovers_go_to_the_trash_and_stay_there(place: Place) -> None:
+    partition = place.parts("hashtags")[0].parent
+    mine = [place.root / "notes.txt", place.root / "hashtags" / "mine.parquet", partition / "mine.parquet"]
+    for path in mine:
+        path.write_text("mine")
+    (place.data / "tmp" / "compaction-99").mkdir()
+    (place.data / "tmp" / "sql-1").mkdir()  # of a process that is there
+    found = checked(place)
+    assert sorted(each.path for each in found.findings if each.kind == "stray") == sorted(
+        str(path.relative_to(place.data)) for path in mine
+    )
+    assert [each.path for each in found.findings if each.kind == "leftover"] == ["tmp/compaction-99"]
+    assert checked(place, repair=True).findings == []
+    kept = [path for path in (place.data / "trash").rglob("*") if path.is_file()]
+    assert sorted(path.name for path in kept) == ["mine.parquet", "mine.parquet", "notes.txt"]
+    assert (place.data / "tmp" / "sql-1").is_dir()
+
+
+def test_parts_that_the_state_has_forgotten_are_noted_again(place: Place) -> None:
+    before = found_by_glob(place.data)
+    changed(place.data, "DELETE FROM parts WHERE path LIKE '%vendor=keyapi%'")
+    assert set(named(checked(place))) == {("unknown", "pages"), ("unknown", "hashtags")}
+    assert checked(place, repair=True).findings == []
+    assert found_by_glob(place.data) == before
+    assert strange_files(place) == []
+
+
+def test_a_part_that_was_copied_has_its_rows_twice_and_the_copy_goes(place: Place) -> None:
+    before = found_by_glob(place.data)
+    for table in ("pages", "hashtags"):
+        part = place.parts(table, "keyapi")[0]
+        shutil.copy(part, part.with_name("part-77-0.parquet"))
+    assert sorted(named(checked(place))) == [("doubled", "pages"), ("unknown", "hashtags")]
+    assert checked(place, repair=True).findings == []
+    assert found_by_glob(place.data) == before
+    assert strange_files(place) == []
+
+
+def test_a_part_of_an_older_select_is_named_and_made_anew(place: Place) -> None:
+    before = found_by_glob(place.data)
+    old = [replace(table, sql=table.sql.replace("FROM places", "1 AS one FROM places"), hash="old") for table in TABLES]
+
+    async def as_it_was(state: SqlState, _: ParquetArchive) -> None:
+        archive = ParquetArchive(place.data, [table for table in old if table.name == "hashtags"], ENDPOINTS)
+        async for _done in rebuild(state, archive, place.clock, ["hashtags"]):
+            pass
+
+    place.use(as_it_was)
+    assert named(checked(place)) == [("outdated", "hashtags")] * 6
+    assert checked(place, repair=True).findings == []
+    assert found_by_glob(place.data) == before
+
+
+def test_deep_finds_rows_that_the_select_gives_no_more(place: Place) -> None:
+    before = found_by_glob(place.data)
+    known = ENDPOINTS["keyapi.hashtags"]
+    wrong = {**ENDPOINTS, "keyapi.hashtags": replace(known, records=Records("data.list.0.creators", "hashtag_id"))}
+
+    async def misled(state: SqlState, _: ParquetArchive) -> None:
+        async for _done in rebuild(state, ParquetArchive(place.data, TABLES, wrong), place.clock, ["hashtags"]):
+            pass
+
+    place.use(misled)
+    assert checked(place).findings == []
+    mended = checked(place, repair=True, deep=True)
+    assert (mended.findings, [each.kind for each in mended.repaired]) == ([], ["differs"] * 3)
+    assert found_by_glob(place.data) == before
+
+
+# --- the state --------------------------------------------------------------------------------------------------------
+
+
+def test_an_open_drain_is_named_and_finished(place: Place) -> None:
+    before = found_by_glob(place.data)
+    changed(place.data, "UPDATE drains SET finished_at = NULL WHERE drain_id = 3")
+    assert [each.kind for each in checked(place).findings] == ["open"]
+    assert found_by_glob(place.data) == before
+
+
+def test_a_stopped_compaction_is_named_and_finished(place: Place) -> None:
+    async def compacted(state: SqlState, archive: ParquetArchive) -> None:
+        async for _ in compact(state, archive, place.clock, today_too=True):
+            pass
+
+    before = found_by_glob(place.data)
+    assert place.die_in(compacted, Life(Instant("exchange", 3, after=True)))
+    assert "open" in {each.kind for each in checked(place).findings}
+    assert checked(place, repair=True).findings == []
+    assert found_by_glob(place.data) == before
+    assert strange_files(place) == []
+
+
+def test_a_body_in_the_spool_that_cannot_be_read_is_named_and_stops_nothing_but_its_drain(place: Place) -> None:
+    changed(place.data, "UPDATE pages SET stored = 0, drain_id = NULL, body = x'00' WHERE page_id = 1")
+    found = checked(place, repair=True)
+    assert {each.kind for each in found.findings} >= {"undecodable", "refused"}
+    assert any("page 1 of night-" in each.text and "cannot be decompressed" in each.text for each in found.findings)
+
+
+def test_answers_that_only_one_of_ledger_and_archive_knows_are_counted_by_run(place: Place) -> None:
+    changed(place.data, "DELETE FROM pages WHERE page_id IN (1, 2)")
+    told = {each.kind: each.text for each in checked(place, repair=True).findings}
+    assert set(told) == {"unkept", "unpaid"}
+    assert told["unkept"].startswith("2 paid answers of run night-")
+    assert "is state.db an old one?" in told["unpaid"]
