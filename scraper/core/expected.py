@@ -71,8 +71,8 @@ class Expected:
             case DriftKind.NEW:
                 return path in read or self.is_not_kept(path, parent)
             case DriftKind.TYPE | DriftKind.COERCED | DriftKind.UNFIT:
-                known = finding.kind is DriftKind.TYPE and self.comes_as(path, parent, met)
-                return known or read.get(path) != was_for
+                whole = finding.kind is DriftKind.TYPE or was_for in {"an object", "a list"}
+                return read.get(path) != was_for or (whole and self.comes_as(path, parent, met))
             case DriftKind.MISSING:
                 return path not in read
             case DriftKind.WITHOUT_KEY | DriftKind.REPAIRED | DriftKind.UNREADABLE:

@@ -99,10 +99,15 @@ class _Place:
         return shape
 
     def _new(self, value: Mapping[str, Json]) -> Iterator[Finding]:
-        for key in value.keys() - self.fields.keys():
-            path = joined(self.path, key)
-            if not self._expected.is_not_kept(path, self.path):
-                yield Finding(DriftKind.NEW, path, json_type(value[key]))
+        told = 0
+        for key, each in value.items():
+            if key in self.fields or self._expected.is_not_kept(path := joined(self.path, key), self.path):
+                continue
+            told += 1
+            if told > MOST_FINDINGS:
+                yield _others(DriftKind.NEW)
+                return
+            yield Finding(DriftKind.NEW, path, json_type(each))
 
     def of_type(self, value: Json) -> Finding | None:
         """What differs in every value of this JSON type, that is not null."""
@@ -238,7 +243,7 @@ class _Watched:
         """Counts a finding: so many of a page, or once for the record that is looked at."""
         page = page or self.page
         if finding not in self._found and len(self._found) >= MOST_FINDINGS:
-            finding = Finding(finding.kind, OTHERS, f"more than {MOST_FINDINGS}: not told apart")
+            finding = _others(finding.kind)
         known = self._found.get(finding)
         if known is None:
             self._found[finding] = _Count(count or 1, page, page.at, page.at, self.records)
@@ -295,3 +300,7 @@ class Watch:
     def looked(self) -> tuple[Looked, ...]:
         """What was seen."""
         return tuple(watched.looked() for watched in self._endpoints.values())
+
+
+def _others(kind: DriftKind) -> Finding:
+    return Finding(kind, OTHERS, f"more than {MOST_FINDINGS}: not told apart")

@@ -19,7 +19,7 @@ NOW = datetime(2026, 11, 21, 2, 15, tzinfo=UTC)
 SQL = """
 -- A table of a test.
 -- known, not kept: ignored, seller.phone, odd.*
--- known as string: seller.rating, stats.*
+-- known as string: seller.rating, stats, stats.*
 SELECT list FROM (SELECT from_json(records, '[{
   "id": "VARCHAR", "price": "BIGINT", "new": "BOOLEAN", "weight": "DOUBLE", "note": "JSON",
   "seller": {"name": "VARCHAR", "rating": "BIGINT"}, "stats": {"sold": "BIGINT"}, "odd": {"a": "BIGINT"},
@@ -105,6 +105,12 @@ def test_keys_that_are_ids_are_told_apart_to_a_limit_and_counted_beyond() -> Non
     assert others.count == 1_000 - watching.MOST_FINDINGS
 
 
+def test_a_record_of_many_keys_is_counted_in_bounded_memory() -> None:
+    told = findings({f"id{number}": 1 for number in range(50_000)})
+    assert len(told) == watching.MOST_FINDINGS + 1
+    assert told["new", watching.OTHERS, f"more than {watching.MOST_FINDINGS}: not told apart"] == 1
+
+
 def test_presence_is_exact_though_shapes_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(watching, "MOST_SHAPES", 2)
     records = [{"id": "1", **{key: 1 for bit, key in enumerate("abcd") if number >> bit & 1}} for number in range(16)]
@@ -175,6 +181,7 @@ def test_a_select_that_reads_in_another_way_has_no_drift_to_tell(sql: str) -> No
         (Finding(DriftKind.TYPE, "price", "string for BIGINT"), False),
         (Finding(DriftKind.UNFIT, "price", "string for INTEGER"), True),
         (Finding(DriftKind.UNFIT, "seller", "string for an object"), False),
+        (Finding(DriftKind.UNFIT, "stats", "string for an object"), True),
         (Finding(DriftKind.MISSING, "price", "was in 9 of 9"), False),
         (Finding(DriftKind.MISSING, "gone", "was in 9 of 9"), True),
         (Finding(DriftKind.UNREADABLE, "", "not JSON"), False),

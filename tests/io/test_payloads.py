@@ -44,6 +44,10 @@ def test_a_saved_answer_becomes_the_saved_rows(case: Path, tmp_path: Path) -> No
     meta = tomllib.loads((case / "meta.toml").read_text("utf-8"))
     assert rows == orjson.loads((case / "rows.json").read_bytes())
     assert sum(written.rows_without_key.values()) == meta.get("rows_without_key", 0)
+    drift = {
+        f"{found.finding.kind} {found.finding.path}".strip() for looked in written.looked for found in looked.found
+    }
+    assert drift == set(meta.get("drift", ()))
 
 
 def main() -> None:

@@ -50,8 +50,8 @@ def drift(
             "what": record.finding.detail,
             "times": record.count,
             "of": record.of,
-            "first_seen": record.first_at,
-            "last_seen": record.last_at,
+            "first_seen": record.first_at.replace(microsecond=0),
+            "last_seen": record.last_at.replace(microsecond=0),
             "request_key": record.request_key,
             "page": _PAGE.format(run_id=record.run_id, request_key=record.request_key),
         }

@@ -346,14 +346,12 @@ def _spooled(row: Row[Any]) -> SpooledPage:
 def finish_drain(connection: Connection, drain: Drain, written: Written, finished_at: datetime) -> None:
     """Members stored, their bodies freed, the parts noted."""
     rows = {table: count for table, count in written.rows().items() if table != "pages"}
-    connection.execute(
-        update(drains)
-        .where(drains.c.drain_id == drain.drain_id)
-        .values(finished_at=finished_at, rows=orjson.dumps(rows).decode())
-    )
+    here = drains.c.drain_id == drain.drain_id
+    if connection.execute(select(drains.c.finished_at).where(here)).scalar_one() is None:
+        note_drift(connection, drain, written.looked)
+    connection.execute(update(drains).where(here).values(finished_at=finished_at, rows=orjson.dumps(rows).decode()))
     connection.execute(update(pages).where(pages.c.drain_id == drain.drain_id).values(stored=True, body=None))
     note(connection, written.parts)
-    note_drift(connection, drain, written.looked)
 
 
 def select_hashes(connection: Connection) -> Mapping[str, frozenset[str]]:
