@@ -14,6 +14,7 @@ from scraper.cli.summaries import (
     credit_words,
     print_fields,
     request_words,
+    retried_fields,
     sheet,
 )
 from scraper.cli.wording import count, counted, dollars, duration, harmless, instant, percent
@@ -72,6 +73,7 @@ def _print_run(run: RunRecord, totals: RunTotals, console: Console) -> None:
     fields = [
         ("began", instant(run.started_at) + (f", took {duration(run.elapsed_s)}" if run.elapsed_s else "")),
         ("credits", credit_words(_kinds(totals.balance), run.budget)),
+        *retried_fields(totals.retried),
         ("requests", request_words(totals.endings, totals.reused)),
         ("walks", _counts({state.value: totals.walks.get(state, 0) for state in WalkState})),
         ("rows", " · ".join(f"{harmless(table)} {count(rows)}" for table, rows in totals.rows.items()) or "none"),

@@ -26,7 +26,7 @@ STATUS_WORDS: Final[Mapping[RunStatus, str]] = {
     RunStatus.QUOTA: "stopped at a limit of the account",
     RunStatus.REFUSED: "refused by the vendor",
     RunStatus.FAILED: "finished with failures",
-    RunStatus.UNREACHABLE: "a vendor could not be reached",
+    RunStatus.UNREACHABLE: "a vendor could not be reached, or gave no page",
     RunStatus.ERROR: "stopped by a fault of archive or state",
     RunStatus.INTERRUPTED: "interrupted",
 }
@@ -83,11 +83,16 @@ def _print_message(console: Console, message: str) -> None:
         console.print(Text(command[0]), soft_wrap=True)
 
 
+def retried_fields(retried: Credits) -> Iterable[tuple[str, str]]:
+    """What of a run's credits bought nothing, where any did."""
+    if retried:
+        yield "", f"{count(retried)} of them bought nothing and were spent once more"
+
+
 def _result_fields(result: RunResult, data: str) -> Iterable[tuple[str, str]]:
     kinds = {"charged": result.charged, "presumed": result.presumed, "unknown": result.unknown}
     yield "credits", credit_words(kinds, result.budget)
-    if result.retried:
-        yield "", f"{count(result.retried)} of them bought nothing and were spent once more"
+    yield from retried_fields(result.retried)
     yield "requests", request_words(result.requests, result.reused)
     yield "walks", _listed(result.walks) or "none"
     yield "rows", " · ".join(f"{harmless(table)} {count(rows)}" for table, rows in result.rows.items()) or "none"

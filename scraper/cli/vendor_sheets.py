@@ -2,28 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 from rich.console import Console
 from rich.text import Text
 
+from scraper.cli.outcome_sheets import outcome_rows, print_error_rules, rule_json
+from scraper.cli.sources import Sources, heading, source_json
 from scraper.cli.summaries import limit_words, print_fields, sheet
 from scraper.cli.wording import count, counted, dollars, harmless
 from scraper.core.catalogue import (
     Catalogue,
     Charge,
     ChargeRule,
-    Condition,
     Counts,
     CursorPagination,
     Endpoint,
-    ErrorRule,
     PagePagination,
     Pagination,
     Parameter,
-    QuotaScope,
-    Source,
     Vendor,
 )
 from scraper.core.subscriptions import Subscription
@@ -51,44 +49,22 @@ def print_vendors(catalogue: Catalogue, console: Console) -> None:
 
 def print_vendor(vendor: Vendor, console: Console) -> None:
     """All that is known of a vendor; numbers in brackets stand for the sources at the end."""
-    sources = _Sources()
+    sources = Sources()
     console.print(Text(f"{harmless(vendor.title)}{sources.mark(vendor.source)}", style="bold"))
     key = f"{vendor.key_env} → {vendor.auth_header}: {vendor.auth_format}"
     print_fields(console, [("name", harmless(vendor.name)), ("url", harmless(vendor.base_url)), ("key", harmless(key))])
     _print_plans(vendor, console, sources)
-    _heading(console, f"Charged{sources.mark(vendor.charge.source)}")
+    heading(console, f"Charged{sources.mark(vendor.charge.source)}")
     print_fields(console, _charge_fields(vendor.charge))
     for endpoint in vendor.endpoints:
         _print_endpoint(endpoint, console, sources)
-    _print_error_rules(vendor.error_rules, console, sources)
-    _heading(console, "Sources")
+    print_error_rules(vendor.error_rules, console, sources)
+    heading(console, "Sources")
     print_fields(console, sources.fields(), indent=5)
 
 
-class _Sources:
-    """Numbers the sources in the order in which they are met."""
-
-    def __init__(self) -> None:
-        self._met: dict[Source, int] = {}
-
-    def mark(self, source: Source | None) -> str:
-        """`` [2]``; nothing where no source is named."""
-        if source is None:
-            return ""
-        return f" [{self._met.setdefault(source, len(self._met) + 1)}]"
-
-    def fields(self) -> Iterator[tuple[str, str]]:
-        for source, number in self._met.items():
-            yield f"[{number}]", f"{harmless(source.document)}, read {source.read_on.isoformat()}"
-
-
-def _heading(console: Console, words: str) -> None:
-    console.print()
-    console.print(Text(harmless(words), style="bold"))
-
-
-def _print_plans(vendor: Vendor, console: Console, sources: _Sources) -> None:
-    _heading(console, f"Plans, the first is the default{sources.mark(vendor.source)}")
+def _print_plans(vendor: Vendor, console: Console, sources: Sources) -> None:
+    heading(console, f"Plans, the first is the default{sources.mark(vendor.source)}")
     fields = [(harmless(plan.name), ", ".join([*_price(plan), *limit_words(plan)])) for plan in vendor.plans]
     print_fields(console, fields)
 
@@ -116,8 +92,8 @@ def _charge_words(charge: Charge) -> str:
     return charge.value
 
 
-def _print_endpoint(endpoint: Endpoint, console: Console, sources: _Sources) -> None:
-    _heading(console, f"{endpoint.full_name}{sources.mark(endpoint.source)}")
+def _print_endpoint(endpoint: Endpoint, console: Console, sources: Sources) -> None:
+    heading(console, f"{endpoint.full_name}{sources.mark(endpoint.source)}")
     console.print(Text(harmless(endpoint.summary)))
     fields = [
         ("path", harmless(endpoint.path)),
@@ -174,35 +150,6 @@ def _parameter_words(parameter: Parameter) -> Iterator[str]:
         yield f"filled by each, from {parameter.parent_id}"
 
 
-def _print_error_rules(rules: Iterable[ErrorRule], console: Console, sources: _Sources) -> None:
-    _heading(console, "Errors, the first rule that matches decides")
-    table = sheet()
-    table.add_column("", justify="right", no_wrap=True)
-    table.add_column("when", overflow="fold")
-    table.add_column("outcome", overflow="fold")
-    for number, rule in enumerate(rules, 1):
-        outcome = Text(rule.outcome.value.replace("_", " "))
-        if rule.scope is not QuotaScope.UNSTATED:
-            outcome.append(f" of the {rule.scope.value}")
-        outcome.append(sources.mark(rule.source), style="dim")
-        when = Text(harmless(_when(rule)))
-        if rule.note:
-            when.append(f"\n{harmless(rule.note)}", style="dim")
-        table.add_row(str(number), when, outcome)
-    console.print(table)
-
-
-def _when(rule: ErrorRule) -> str:
-    status = f"HTTP {' or '.join(map(str, rule.statuses))}" if rule.statuses else ""
-    return " and ".join(part for part in [status, *map(_condition_words, rule.conditions)] if part) or "anything"
-
-
-def _condition_words(condition: Condition) -> str:
-    if condition.contains is not None:
-        return f"{condition.field} holds “{condition.contains}”"
-    return f"{condition.field} = {' or '.join(condition.values)}"
-
-
 # --- for programs -----------------------------------------------------------------------------------------------------
 
 
@@ -233,22 +180,19 @@ def vendor_json(vendor: Vendor) -> dict[str, Any]:
         "key_env": vendor.key_env,
         "auth_header": vendor.auth_header,
         "auth_format": vendor.auth_format,
-        "source": _source_json(vendor.source),
+        "source": source_json(vendor.source),
         "plans": [_plan_json(plan) for plan in vendor.plans],
         "charge": {
             "ok": charge.ok.value,
             "empty": charge.empty.value,
             "failed_2xx": charge.failed_2xx.value,
             "refused": charge.refused.value,
-            "source": _source_json(charge.source),
+            "source": source_json(charge.source),
         },
         "endpoints": [_endpoint_json(endpoint) for endpoint in vendor.endpoints],
-        "error_rules": [_rule_json(rule) for rule in vendor.error_rules],
+        "outcomes": outcome_rows(vendor),
+        "error_rules": [rule_json(rule) for rule in vendor.error_rules],
     }
-
-
-def _source_json(source: Source | None) -> dict[str, str] | None:
-    return None if source is None else {"document": source.document, "read_on": source.read_on.isoformat()}
 
 
 def _plan_json(plan: Subscription) -> dict[str, Any]:
@@ -278,7 +222,7 @@ def _endpoint_json(endpoint: Endpoint) -> dict[str, Any]:
         "typical_total": endpoint.typical_total,
         "note": endpoint.note,
         "parameters": [_parameter_json(parameter) for parameter in endpoint.parameters],
-        "source": _source_json(endpoint.source),
+        "source": source_json(endpoint.source),
     }
 
 
@@ -308,18 +252,4 @@ def _parameter_json(parameter: Parameter) -> dict[str, Any]:
         "ignored": parameter.ignored,
         "role": None if parameter.role is None else parameter.role.value,
         "parent_id": parameter.parent_id,
-    }
-
-
-def _rule_json(rule: ErrorRule) -> dict[str, Any]:
-    return {
-        "outcome": rule.outcome.value,
-        "statuses": list(rule.statuses),
-        "conditions": [
-            {"field": condition.field, "values": list(condition.values), "contains": condition.contains}
-            for condition in rule.conditions
-        ],
-        "scope": rule.scope.value,
-        "note": rule.note,
-        "source": _source_json(rule.source),
     }

@@ -96,10 +96,11 @@ class Breakers:
     def __init__(self) -> None:
         self._streaks: dict[str, Streak] = {}
 
-    def succeed(self, request: Request) -> None:
-        """A page has landed: its endpoint and its vendor are alive."""
-        self._streaks.pop(request.endpoint.full_name, None)
-        self._streaks.pop(request.endpoint.vendor, None)
+    def succeed(self, request: Request) -> bool:
+        """A page has landed: its endpoint and its vendor are alive. Whether one of them was on trial."""
+        names = (request.endpoint.full_name, request.endpoint.vendor)
+        ended = [streak for name in names if (streak := self._streaks.pop(name, None)) is not None]
+        return any(streak.on_trial for streak in ended)
 
     def fail(self, request: Request, outcome: Outcome, now: datetime, trial_of: Streak | None) -> None:
         """An attempt failed; `trial_of`: it was let through to try."""

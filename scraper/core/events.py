@@ -22,7 +22,7 @@ class RunStatus(StrEnum):
     REFUSED = "refused"
     FAILED = "failed"
     UNREACHABLE = "unreachable"
-    """No connection to a vendor: stays open, since nothing is known to be wrong with what was asked."""
+    """A vendor gave no page for a minute: stays open, since nothing is known to be wrong with what was asked."""
     ERROR = "error"
     INTERRUPTED = "interrupted"
 

@@ -66,7 +66,7 @@ class Buyer:
         self._breakers = Breakers()
         self._trials: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._paused_until: dict[str, datetime] = {}
-        self._closing = asyncio.Event()
+        self._news = asyncio.Event()
 
     async def buy(self, request: Request, account: Account) -> None:
         """Attempts at one request until it has landed, is given up, or may not be sent."""
@@ -88,7 +88,8 @@ class Buyer:
                 return False
             now = self._world.clock.now()
             wait_s = 0.0 if trial.try_at is None else (trial.try_at - now).total_seconds()
-            if await self._wait(request, account, wait_s, f"{trial.name} fails again and again"):
+            self._world.listener.hear(Waiting(account.vendor, wait_s, f"{trial.name} fails again and again"))
+            if await self._wait(request, account, wait_s, lambda: self._breakers.trial(request) is trial):
                 return await self._attempt(request, account, trial)
             self._frontier.give_back(request)
             return True
@@ -219,8 +220,9 @@ class Buyer:
         return GiveUp(Reach.ACCOUNT if dead.is_vendors else Reach.ENDPOINT)
 
     def _landed(self, request: Request, facts: PageFacts, size_bytes: int) -> None:
+        if self._breakers.succeed(request) or request.endpoint.vendor not in self.proven:
+            self._tell_news()
         self.proven.add(request.endpoint.vendor)
-        self._breakers.succeed(request)
         self.retries.succeed(request)
         self._frontier.learn(request, facts)
         self._tell_landed(size_bytes)
@@ -238,30 +240,49 @@ class Buyer:
             case Retry() if self._breakers.trial(request) is not None:
                 return False  # the trial waits, for all of them
             case Retry(wait_s):
-                if account.vendor not in self.proven and self._frontier.has_ready(account.vendor):
-                    # Nothing has landed yet: whether it is the request or the vendor, two others tell sooner.
-                    took_s = (settlement.settled_at - (settlement.sent_at or settlement.settled_at)).total_seconds()
-                    wait_s = max(wait_s, DIFFERENT_REQUESTS * took_s)
-                if not await self._wait(request, account, wait_s, outcome.detail or outcome.kind.value):
-                    self._frontier.give_back(request)
-                    return True
-                return False
+                self._world.listener.hear(Waiting(account.vendor, wait_s, outcome.detail or outcome.kind.value))
+                if await self._back_off(request, account, settlement, wait_s):
+                    return False
+                self._frontier.give_back(request)
+                return True
             case GiveUp(reach):
                 self._give_up(request, account, settlement, reach)
                 return True
             case None:
                 raise AssertionError("an attempt that has not landed has a decision")
 
-    async def _wait(self, request: Request, account: Account, wait_s: float, reason: str) -> bool:
-        """Keeps a request back, no longer than it may still be sent; False where the run was stopped meanwhile."""
+    async def _back_off(self, request: Request, account: Account, settlement: Settlement, wait_s: float) -> bool:
+        """Waits before another attempt; False where the run was stopped.
+
+        While nothing has landed yet, two other requests go first: they tell whether it is the vendor that fails.
+        """
+
+        def unproven() -> bool:
+            return account.vendor not in self.proven and self._frontier.has_ready(account.vendor)
+
+        if not await self._wait(request, account, wait_s):
+            return False
+        took_s = (settlement.settled_at - (settlement.sent_at or settlement.settled_at)).total_seconds()
+        return await self._wait(request, account, DIFFERENT_REQUESTS * took_s - wait_s, unproven)
+
+    async def _wait(
+        self, request: Request, account: Account, wait_s: float, still: Callable[[], bool] = lambda: True
+    ) -> bool:
+        """Keeps a request back while it is `still` to wait and may be sent at all; False where the run was stopped."""
         clock = self._world.clock
-        self._world.listener.hear(Waiting(account.vendor, wait_s, reason))
         ends = clock.monotonic() + wait_s
-        while (left_s := ends - clock.monotonic()) > 0 and self._frontier.closed_because(request) is None:
-            waiting = self._course.unless_stopped(clock.sleep(left_s), self._closing.wait())
+        while (left_s := ends - clock.monotonic()) > 0 and still():
+            if self._frontier.closed_because(request) is not None:
+                break
+            waiting = self._course.unless_stopped(clock.sleep(left_s), self._news.wait())
             if not await self._stand_back(account, waiting):
                 return False
-        return True
+        return not self._course.stopping
+
+    def _tell_news(self) -> None:
+        """Lets those that wait look again whether they have to."""
+        self._news.set()
+        self._news = asyncio.Event()
 
     async def _stand_back(self, account: Account, waiting: Awaitable[T]) -> T:
         """Waits, and lets dispatch know that this one is not on its way meanwhile."""
@@ -316,8 +337,7 @@ class Buyer:
         self._leave(request)
 
     def _close(self, endpoint_or_vendor: str, why: Why) -> bool:
-        self._closing.set()
-        self._closing = asyncio.Event()
+        self._tell_news()
         return self._frontier.close(endpoint_or_vendor, why)
 
     def _close_refused(self, endpoint_or_vendor: str, reason: str) -> None:

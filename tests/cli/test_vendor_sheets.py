@@ -119,6 +119,8 @@ def test_programs_get_every_term_of_a_vendor_with_its_source() -> None:
             {"field": "text", "values": [], "contains": "[/b] spent"},
         ],
         "scope": "day",
+        "retries": None,
+        "basis": "known",
         "note": "Recorded.",
         "source": {"document": "Acme error page", "read_on": "2026-11-19"},
     }

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scraper.core.catalogue import Charge, OutcomeKind, QuotaScope
-from scraper.core.outcomes import LONGEST_MESSAGE, LONGEST_WAIT_S, Answer, NoAnswer, Outcome
+from scraper.core.outcomes import LONGEST_MESSAGE, LONGEST_WAIT_S, Answer, NoAnswer, Outcome, charges_of
 from scraper.core.pagination import PageFacts, Record
 from tests.core.builders import (
     C_CREATORS,
@@ -26,6 +26,7 @@ from tests.core.builders import (
     board,
     endpoint,
     outcome_of,
+    vendor_of,
 )
 from tests.core.test_bodies import JSON_VALUES
 
@@ -143,6 +144,11 @@ def test_a_quota_says_when_it_is_renewed() -> None:
         (200, 402, "apiKey quota is not enough", OutcomeKind.QUOTA_EXHAUSTED),
         (200, 429, "qps limit exceeded", OutcomeKind.RATE_LIMITED),
         (200, 500, "Internal server error", OutcomeKind.UPSTREAM_ERROR),
+        (200, 403, "quota", OutcomeKind.QUOTA_EXHAUSTED),
+        (200, 404, "not found", OutcomeKind.GONE),
+        (404, 404, "not found", OutcomeKind.GONE),
+        (502, 0, "success", OutcomeKind.UPSTREAM_ERROR),
+        (422, 422, "unprocessable", OutcomeKind.BAD_REQUEST),
         (200, 7, "something else", OutcomeKind.IN_BAND_ERROR),
     ],
 )
@@ -153,6 +159,42 @@ def test_a_keyapi_error_is_one_whatever_its_status_and_its_charge_is_presumed_or
     charges = [outcome_of(K_HASHTAGS, reply, stated) for stated in (None, CHARGED, FREE)]
     met = [(outcome.kind, outcome.charge, outcome.credits) for outcome in charges]
     assert met == [(kind, PRESUMED, 2), (kind, CHARGED, 2), (kind, FREE, 0)]
+
+
+@pytest.mark.parametrize(
+    ("full_name", "status", "retries"),
+    [
+        (C_HASHTAGS, 502, 1),
+        (C_HASHTAGS, 500, None),
+        (C_HASHTAGS, 503, None),
+        (K_HASHTAGS, 500, 1),
+        (K_HASHTAGS, 503, None),
+    ],
+)
+def test_how_often_a_vendor_lets_a_failure_be_asked_again_stands_in_its_file(
+    full_name: str, status: int, retries: int | None
+) -> None:
+    outcome = outcome_of(full_name, answer(b"", status))
+    assert (outcome.kind, outcome.retries) == (OutcomeKind.UPSTREAM_ERROR, retries)
+
+
+@pytest.mark.parametrize("full_name", [each.full_name for each in CATALOGUE.endpoints])
+@pytest.mark.parametrize("kind", OutcomeKind)
+def test_the_charge_that_is_told_of_an_outcome_is_the_charge_that_is_booked(full_name: str, kind: OutcomeKind) -> None:
+    told = set(charges_of(vendor_of(full_name), kind))
+    for rule in vendor_of(full_name).error_rules:
+        if rule.outcome is kind:
+            fields: dict[str, Any] = {}
+            for condition in rule.conditions:
+                *path, last = condition.field.split(".")
+                here = fields
+                for step in path:
+                    here = here.setdefault(step, {})
+                here[last] = condition.contains or condition.values[0]
+            for status in rule.statuses or (200, 418):
+                outcome = outcome_of(full_name, answer(fields, status))
+                assert outcome.kind is kind
+                assert outcome.charge in told
 
 
 def test_what_the_owner_states_changes_no_rule_that_the_vendor_documents() -> None:

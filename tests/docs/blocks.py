@@ -12,11 +12,13 @@ from typing import Any
 
 from scraper import wiring
 from scraper.cli.main import cli
+from scraper.cli.outcome_sheets import charge_words, outcome_rows, when_words
 from scraper.cli.summaries import STATUS_WORDS
 from scraper.core.accounting import ACCOUNT_DESCRIPTIONS
-from scraper.core.catalogue import Catalogue, Charge, CursorPagination, Endpoint, PagePagination, Vendor
+from scraper.core.catalogue import Basis, Catalogue, Charge, CursorPagination, Endpoint, PagePagination, Vendor
 from scraper.core.errors import ScraperError
 from scraper.core.events import Ending, RunResult, RunStatus
+from scraper.core.pagination import Guard
 from scraper.core.planning import Known, plan
 from scraper.core.subscriptions import Subscription
 from scraper.core.tables import COMMON_COLUMNS, PAGES_COLUMNS, PAGES_DESCRIPTION, PAGES_TABLE, PATH_COLUMNS
@@ -131,9 +133,9 @@ def _assumed_of(vendor: Vendor) -> Iterable[str]:
     if vendor.billing_events is not None and vendor.billing_events.note:
         yield f"**{vendor.name}**, billing events (`scraper reconcile`): {vendor.billing_events.note}"
     for rule in vendor.error_rules:
-        if rule.note:
-            met = " or ".join(str(status) for status in rule.statuses) or "any status"
-            yield f"**{vendor.name}**, HTTP {met} → {rule.outcome.value.replace('_', ' ')}: {rule.note}"
+        if rule.basis is not Basis.KNOWN:
+            taken_for = f"{when_words(rule)} → {rule.outcome.value.replace('_', ' ')}"
+            yield f"**{vendor.name}**, {taken_for} ({rule.basis.value}): {rule.note}"
 
 
 def _assumed_of_endpoints(vendor: Vendor) -> Iterable[str]:
@@ -144,6 +146,27 @@ def _assumed_of_endpoints(vendor: Vendor) -> Iterable[str]:
             yield f"`{endpoint.full_name}`: {endpoint.typical_total} rows on a board, from recorded or example answers."
         if endpoint.note:
             yield f"`{endpoint.full_name}`: {endpoint.note}"
+
+
+def outcomes() -> str:
+    """Every outcome with what follows it, for all vendors side by side."""
+    vendors = _catalogue().vendors
+    rows = {name: outcome_rows(vendor) for name, vendor in vendors.items()}
+    shown = []
+    for place, row in enumerate(next(iter(rows.values()))):
+        by_vendor = {name: of_vendor[place] for name, of_vendor in rows.items()}
+        again = {name: each["asked_again"] for name, each in by_vendor.items()}
+        same = len(set(again.values())) == 1
+        words = str(row["asked_again"]) if same else "; ".join(f"{name}: {said}" for name, said in again.items())
+        name = f"*{str(row['outcome']).replace('_', ' ')}*: {row['meaning']}"
+        shown.append([name, *(charge_words(each) for each in by_vendor.values()), words, row["reach"]])
+    return table(["outcome", *(f"charge, {name}" for name in vendors), "asked again", "reach"], shown)
+
+
+def guards() -> str:
+    """What a walk may meet that its vendor's own word contradicts."""
+    rows = [[f"`{guard.value}`", guard.meaning, "ends" if guard.ends else "goes on"] for guard in Guard]
+    return table(["note", "met", "the walk"], rows)
 
 
 # --- job files --------------------------------------------------------------------------------------------------------
@@ -384,6 +407,8 @@ BLOCKS = {
     "prices": prices,
     "plans": plans,
     "assumed": assumed,
+    "outcomes": outcomes,
+    "guards": guards,
     "settings": settings,
     "help": help_texts,
     "exit codes": exit_codes,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import stat
+from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -20,6 +21,7 @@ from scraper.core.pagination import WalkState
 from scraper.core.requests import Request
 from scraper.io.state import SqlState
 from scraper.ports import (
+    AccountBalance,
     AccountClosed,
     NoCredits,
     RunTotals,
@@ -224,3 +226,37 @@ def test_a_fault_of_one_statement_is_its_own_and_not_its_neighbours(tmp_path: Pa
     nothing = type(None)
     assert carried_out(tmp_path, script) == [nothing, StateError, nothing, nothing, nothing, nothing]
     assert len(drained(tmp_path)) == 5
+
+
+# --- after a 429 ------------------------------------------------------------------------------------------------------
+
+
+def test_an_account_that_was_turned_away_is_slowed_once_a_volley_for_every_process_and_recovers(tmp_path: Path) -> None:
+    limits = account(requests_per_minute=60)
+    refused = outcome(Charge.FREE, OutcomeKind.RATE_LIMITED)
+
+    async def script(state: SqlState, _: HandClock) -> None:
+        taken = [slot(await state.reserve("one", limits, board(country), 1)) for country in ("US", "GB", "JP")]
+        for each in taken:  # all three were in flight when the first one was turned away
+            met = settlement(each.attempt_id, refused, NOON + timedelta(seconds=1), sent_at=each.starts_at)
+            await state.settle(replace(met, pause_account_until=NOON + timedelta(seconds=11)))
+
+    async def next_slots(state: SqlState, clock: HandClock) -> list[float]:
+        found = [slot(await state.reserve("one", limits, board("DE", page), 1)) for page in range(1, 4)]
+        return [(each.starts_at - clock.now()).total_seconds() for each in found]
+
+    carried_out(tmp_path, script)
+    gap_s = 60.25 / 60
+    slowed = HandClock(NOON + timedelta(seconds=1))
+    assert carried_out(tmp_path, next_slots, slowed) == pytest.approx([10, 10 + 2 * gap_s, 10 + 4 * gap_s])
+    recovering = HandClock(NOON + timedelta(seconds=11 + 60 * 2))
+    gaps = carried_out(tmp_path, next_slots, recovering)
+    assert gaps[2] - gaps[1] == pytest.approx(gap_s / 0.7)
+    assert [balance.pace_percent for balance in carried_out(tmp_path, accounts_of, recovering)] == [70]
+    whole = HandClock(NOON + timedelta(minutes=6))
+    assert carried_out(tmp_path, next_slots, whole) == [0, 0, 0]
+
+
+async def accounts_of(state: SqlState, clock: HandClock) -> Sequence[AccountBalance]:
+    await state.note_accounts([account(requests_per_minute=60)])
+    return await state.account_balances(clock.now())

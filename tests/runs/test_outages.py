@@ -1,142 +1,18 @@
-"""What fails again and again is closed, what passes is waited for, and what turns away is asked more slowly.
-
-Whole runs on a moved clock against a vendor that fails by its own timetable: minutes of an outage pass in a moment.
-"""
+"""What fails again and again is closed, what passes is waited for, and what turns away is asked more slowly."""
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable, Iterable
-from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
-import orjson
 import pytest
 
-from scraper import wiring
-from scraper.core.catalogue import PagePagination
-from scraper.core.events import Ending, RunResult, RunStatus
-from scraper.core.outcomes import Answer, NoAnswer, Reply
+from scraper.core.events import Ending, RunStatus
+from scraper.core.outcomes import Answer, Reply
 from scraper.core.pagination import WalkState, Why
 from scraper.core.requests import Request
-from scraper.io.pacing import SmoothPacer
-from scraper.io.state import SqlState
-from scraper.ports import SpooledPage, WalkRecord, Written
-from scraper.runs.execute import execute
+from scraper.runs.crawl import Crawl
 from scraper.runs.opening import Opening
-from scraper.runs.world import World
-from tests.runs.counting import NoArchive
-from tests.runs.harness import Heard
-from tests.runs.moved_time import MovedClock, MovedTimeLoop, on_moved_time
-
-LATENCY_S = 0.8
-ROWS = 60
-"""Of every board: three pages of KeyAPI, one of Crawlora."""
-
-TIMED_OUT = NoAnswer(sent=True, reason="no answer within 60 s")
-REFUSED = NoAnswer(sent=False, reason="connection refused")
-
-
-def status(code: int, **headers: str) -> Answer:
-    return Answer(code, headers, orjson.dumps({"code": code, "message": "not now", "msg": "not now"}))
-
-
-Timetable = Callable[[Request, float], Reply | None]
-"""What is answered to a request at a second of the run; ``None``: the page."""
-
-
-class Inline(ThreadPoolExecutor):
-    """Work for a thread is done at once: a loop whose time is moved can wait for no thread."""
-
-    def submit(self, work: Callable[..., Any], /, *args: Any, **named: Any) -> Future[Any]:
-        done: Future[Any] = Future()
-        try:
-            done.set_result(work(*args, **named))
-        except BaseException as failure:
-            done.set_exception(failure)
-        return done
-
-
-class Swallowing(NoArchive):
-    """An archive that takes every page and writes none."""
-
-    def write(self, drain_id: int, pages: Iterable[SpooledPage]) -> Written:  # noqa: ARG002 - as the port has it
-        list(pages)
-        return Written((), {}, {})
-
-
-def page(request: Request) -> Answer:
-    """The page of a board of so many rows, in the vendor's envelope."""
-    pagination = request.endpoint.pagination
-    assert isinstance(pagination, PagePagination)
-    size = pagination.max_size
-    listed = range((request.page - 1) * size, min(request.page * size, ROWS))
-    rows = [{request.endpoint.records.id: f"{request.walk.walk_id}-{row}"} for row in listed]
-    told = {"page": request.page, "size": size, "limit": size, "total": ROWS, "total_count": ROWS}
-    told["has_more"] = request.page * size < ROWS
-    of_list = {request.endpoint.records.path.rpartition(".")[2]: rows, "pagination": told}
-    if request.endpoint.vendor == "keyapi":
-        return Answer(200, {}, orjson.dumps({"code": 0, "message": "success", "data": of_list}))
-    return Answer(200, {}, orjson.dumps({"code": 200, "msg": "OK", "data": {"code": 0, "msg": "OK", "data": of_list}}))
-
-
-@dataclass(slots=True)
-class Outage:
-    """A transport that answers by a timetable, and remembers when it was asked for what."""
-
-    clock: MovedClock
-    timetable: Timetable
-    sent: list[tuple[float, Request]] = field(default_factory=list)
-
-    async def send(self, request: Request) -> Reply:
-        began = self.clock.monotonic()
-        self.sent.append((began, request))
-        reply = self.timetable(request, began)
-        await asyncio.sleep(60.0 if reply is TIMED_OUT else LATENCY_S)
-        return page(request) if reply is None else reply
-
-
-@dataclass(slots=True)
-class Night:
-    """A run that has ended."""
-
-    result: RunResult
-    sent: list[tuple[float, Request]]
-    walks: list[WalkRecord]
-    took_s: float
-
-    def stood(self) -> set[tuple[str, WalkState, Why | None]]:
-        return {(walk.endpoint, walk.state, walk.why) for walk in self.walks}
-
-
-def night(
-    directory: Path, job_text: str, timetable: Timetable, opening: Opening = Opening.GO_ON, begins_s: float = 0.0
-) -> Night:
-    """One process of a run of the job in this directory; seconds count from noon for all of them."""
-    path = directory / "night.toml"
-    path.write_text(f'name = "night"\n{job_text}')
-    job, catalogue = wiring.load_job(path)
-
-    async def whole(loop: MovedTimeLoop) -> Night:
-        loop.set_default_executor(Inline())
-        loop.moving.moved_s = begins_s
-        clock = MovedClock(loop)
-        transport = Outage(clock, timetable)
-        state = SqlState(directory / "data", clock.now, kind="real", threaded=False)
-        pacers = {vendor: SmoothPacer(job.accounts[vendor].subscription) for vendor in job.vendors}
-        world = World(state, Swallowing(), transport, pacers, clock, Heard(), lambda: 0.5)
-        result = await execute(
-            job, catalogue.vendors, world, opening=opening, ceiling=None, suffix="0000", command="scraper run night",
-            begun=lambda _: None,
-        )  # fmt: skip
-        walks = list(await state.coverage(result.run_id))
-        await state.close()
-        return Night(result, transport.sent, walks, clock.monotonic() - begins_s)
-
-    return on_moved_time(whole)
-
+from tests.runs.nights import REFUSED, TIMED_OUT, Timetable, night, status
 
 REGIONS = '["US", "GB", "JP", "DE", "FR", "BR", "IT", "ES", "MX", "ID", "TH", "VN"]'
 VIDEOS = f"""
@@ -294,6 +170,27 @@ def test_an_answer_that_was_paid_for_nothing_is_bought_again_three_times_over_al
     again = night(tmp_path, job, japan, Opening.RESUME, begins_s=3600)
     assert again.result.run_id == first.result.run_id
     assert again.result.retried == first.result.retried
+
+
+def test_a_restart_between_gives_no_request_more_retries(tmp_path: Path) -> None:
+    job = BOARDS.replace("[7, 30, 120]", "7")
+    crawls = list[Crawl]()
+    met = list[Request]()
+
+    def japan(request: Request, _: float) -> Reply | None:
+        if request.walk.country != "JP":
+            return None
+        met.append(request)
+        if len(met) == 2:
+            crawls[-1].stop()
+        return MALFORMED
+
+    assert night(tmp_path, job, japan, begun=crawls.append).result.status is RunStatus.INTERRUPTED
+    again = night(tmp_path, job, japan, begins_s=3600, begun=crawls.append)
+    assert again.result.status is RunStatus.FAILED
+    assert len(met) == 1 + 3
+    assert again.result.retried == 3 * 8
+    assert "malformed: HTTP 200 with 6 bytes that are no JSON object, at the last of 4 attempts" in again.result.message
 
 
 # --- 429 in spite of pacing -------------------------------------------------------------------------------------------

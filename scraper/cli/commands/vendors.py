@@ -12,34 +12,40 @@ from scraper.core.errors import UsageError
 
 @click.command()
 @click.argument("name", required=False)
+@click.option("--errors", is_flag=True, help="What each answer is taken for, costs and leads to.")
 @configs_option
 @format_option(*FORMATS)
 @output_option
-def vendors(name: str | None, configs: Path, format_name: str | None, output: Path | None) -> None:
+def vendors(name: str | None, errors: bool, configs: Path, format_name: str | None, output: Path | None) -> None:
     """List endpoints, prices, plans and rules.
 
-    With a NAME: every parameter, plan and error rule of that vendor, each with its source.
+    With a NAME: every parameter, plan and error rule of that vendor, each with its source. With --errors: every
+    outcome that an answer can have, whether it is charged, how often it is asked again and how far it reaches.
     """
     from scraper import wiring
+    from scraper.cli.outcome_sheets import outcome_rows, outcomes_json, print_outcomes
     from scraper.cli.output import Format, console_on, default_format, rows_of_objects, write_object, write_rows
     from scraper.cli.vendor_sheets import print_vendor, print_vendors, vendor_json, vendors_json
+    from scraper.core.catalogue import Catalogue
     from scraper.core.jobs import nearest
 
     known = wiring.load_catalogue(configs)
     if name is not None and name not in known.vendors:
         raise UsageError(f"no vendor {name}{nearest(name, known.vendors)}; known are {', '.join(known.vendors)}")
+    shown = known if name is None else Catalogue({name: known.vendors[name]})
     with opened(output) as stream:
         format = Format(format_name or default_format(stream))
-        if format in {Format.CSV, Format.NDJSON}:  # a row for each endpoint
-            of_name = [row for row in vendors_json(known) if name is None or row["endpoint"].startswith(f"{name}.")]
-            write_rows(rows_of_objects(of_name), format, stream)
+        if format in {Format.CSV, Format.NDJSON}:  # a row for each endpoint, or for each outcome
+            of_outcomes = [row for vendor in shown.vendors.values() for row in outcome_rows(vendor)]
+            write_rows(rows_of_objects(of_outcomes if errors else vendors_json(shown)), format, stream)
             return
         if format is Format.JSON:
-            shown = [vendor_json(vendor) for vendor in known.vendors.values()]
-            write_object(shown if name is None else vendor_json(known.vendors[name]), stream)
+            as_json = outcomes_json if errors else vendor_json
+            told = [as_json(vendor) for vendor in shown.vendors.values()]
+            write_object(told if name is None else told[0], stream)
             return
         with console_on(stream) as console:
-            if name is None:
+            if name is None and not errors:
                 print_vendors(known, console)
-            else:
-                print_vendor(known.vendors[name], console)
+            for vendor in shown.vendors.values() if errors or name is not None else ():
+                (print_outcomes if errors else print_vendor)(vendor, console)

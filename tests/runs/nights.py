@@ -1,0 +1,150 @@
+"""Whole runs on a moved clock, against a vendor that answers by a timetable: minutes pass in a moment.
+
+The wiring is the program's own, but for the transport and for an archive that swallows its pages.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from scraper import wiring
+from scraper.core.catalogue import CursorPagination, PagePagination
+from scraper.core.events import RunResult
+from scraper.core.outcomes import Answer, NoAnswer, Reply
+from scraper.core.pagination import WalkState, Why
+from scraper.core.requests import Request
+from scraper.io.pacing import SmoothPacer
+from scraper.io.state import SqlState
+from scraper.ports import SpooledPage, WalkRecord, Written
+from scraper.runs.crawl import Crawl
+from scraper.runs.execute import execute
+from scraper.runs.opening import Opening
+from scraper.runs.world import World
+from tests.runs.counting import NoArchive
+from tests.runs.harness import Heard
+from tests.runs.moved_time import MovedClock, MovedTimeLoop, on_moved_time
+
+LATENCY_S = 0.8
+ROWS = 60
+"""Of every board: three pages of KeyAPI, one of Crawlora; two of posts."""
+
+TIMED_OUT = NoAnswer(sent=True, reason="no answer within 60 s")
+REFUSED = NoAnswer(sent=False, reason="connection refused")
+
+
+def status(code: int, **headers: str) -> Answer:
+    return Answer(code, headers, orjson.dumps({"code": code, "message": "not now", "msg": "not now"}))
+
+
+Timetable = Callable[[Request, float], Reply | None]
+"""What is answered to a request at a second of the run; ``None``: the page."""
+
+
+class Inline(ThreadPoolExecutor):
+    """Work for a thread is done at once: a loop whose time is moved can wait for no thread."""
+
+    def submit(self, work: Callable[..., Any], /, *args: Any, **named: Any) -> Future[Any]:
+        done: Future[Any] = Future()
+        try:
+            done.set_result(work(*args, **named))
+        except BaseException as failure:
+            done.set_exception(failure)
+        return done
+
+
+class Swallowing(NoArchive):
+    """An archive that takes every page and writes none."""
+
+    def write(self, drain_id: int, pages: Iterable[SpooledPage]) -> Written:  # noqa: ARG002 - as the port has it
+        list(pages)
+        return Written((), {}, {})
+
+
+def page(request: Request) -> Answer:
+    """The page of a board, or of a hashtag's posts, of so many rows, in the vendor's envelope."""
+    pagination = request.endpoint.pagination
+    size = pagination.rows_per_page
+    listed = range((request.page - 1) * size, min(request.page * size, ROWS))
+    rows = [{request.endpoint.records.id: f"{request.walk.walk_id}-{row}"} for row in listed]
+    if isinstance(pagination, CursorPagination):
+        posts = {"statusCode": 0, "itemList": rows, "cursor": str(request.page * size), "hasMore": request.page < 2}
+        return Answer(200, {}, orjson.dumps({"code": 200, "msg": "OK", "data": posts}))
+    assert isinstance(pagination, PagePagination)
+    told = {"page": request.page, "size": size, "limit": size, "total": ROWS, "total_count": ROWS}
+    told["has_more"] = request.page * size < ROWS
+    of_list = {request.endpoint.records.path.rpartition(".")[2]: rows, "pagination": told}
+    if request.endpoint.vendor == "keyapi":
+        return Answer(200, {}, orjson.dumps({"code": 0, "message": "success", "data": of_list}))
+    return Answer(200, {}, orjson.dumps({"code": 200, "msg": "OK", "data": {"code": 0, "msg": "OK", "data": of_list}}))
+
+
+@dataclass(slots=True)
+class Outage:
+    """A transport that answers by a timetable, and remembers when it was asked for what."""
+
+    clock: MovedClock
+    timetable: Timetable
+    sent: list[tuple[float, Request]] = field(default_factory=list)
+
+    async def send(self, request: Request) -> Reply:
+        began = self.clock.monotonic()
+        self.sent.append((began, request))
+        reply = self.timetable(request, began)
+        await asyncio.sleep(60.0 if reply is TIMED_OUT else LATENCY_S)
+        return page(request) if reply is None else reply
+
+
+@dataclass(slots=True)
+class Night:
+    """A run that has ended."""
+
+    result: RunResult
+    sent: list[tuple[float, Request]]
+    walks: list[WalkRecord]
+    took_s: float
+
+    def asked(self, **params: str) -> list[int]:
+        """Pages of the walks with these parameters, in the order in which they were asked for."""
+        return [r.page for _, r in self.sent if params.items() <= dict(r.params).items()]
+
+    def stood(self) -> set[tuple[str, WalkState, Why | None]]:
+        return {(walk.endpoint, walk.state, walk.why) for walk in self.walks}
+
+
+def night(
+    directory: Path,
+    job_text: str,
+    timetable: Timetable,
+    opening: Opening = Opening.GO_ON,
+    begins_s: float = 0.0,
+    begun: Callable[[Crawl], None] = lambda _: None,
+) -> Night:
+    """One process of a run of the job in this directory; seconds count from noon for all of them."""
+    path = directory / "night.toml"
+    path.write_text(f'name = "night"\n{job_text}')
+    job, catalogue = wiring.load_job(path)
+
+    async def whole(loop: MovedTimeLoop) -> Night:
+        loop.set_default_executor(Inline())
+        loop.moving.moved_s = begins_s
+        clock = MovedClock(loop)
+        transport = Outage(clock, timetable)
+        state = SqlState(directory / "data", clock.now, kind="real", threaded=False)
+        pacers = {vendor: SmoothPacer(job.accounts[vendor].subscription) for vendor in job.vendors}
+        world = World(state, Swallowing(), transport, pacers, clock, Heard(), lambda: 0.5)
+        result = await execute(
+            job, catalogue.vendors, world, opening=opening, ceiling=None, suffix="0000", command="scraper run night",
+            begun=begun,
+        )  # fmt: skip
+        walks = list(await state.coverage(result.run_id))
+        await state.close()
+        return Night(result, transport.sent, walks, clock.monotonic() - begins_s)
+
+    return on_moved_time(whole)
