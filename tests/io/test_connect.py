@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 import scraper
-from scraper.core.errors import ArchiveError, ConfigurationError, UsageError
+from scraper.core.errors import ArchiveError, UsageError
 from tests.io.archive_fixtures import hashtag
 from tests.io.history import History, night
 
@@ -73,16 +73,12 @@ def test_an_empty_data_directory_has_empty_tables_and_one_that_is_not_there_is_t
         scraper.connect(tmp_path / "dta")
 
 
-def test_a_damaged_file_and_a_view_that_cannot_be_made_are_named(data: Path, tmp_path: Path) -> None:
+def test_a_damaged_file_is_named(data: Path, tmp_path: Path) -> None:
     shutil.copytree(data / "archive", tmp_path / "archive")
     for part in (tmp_path / "archive" / "coverage").rglob("*.parquet"):
         part.write_bytes(b"no parquet at all")
     with pytest.raises(ArchiveError, match="restore the file that it names from a backup"):
         scraper.connect(tmp_path)
-    (tmp_path / "tables").mkdir()
-    (tmp_path / "tables" / "views.sql").write_text("CREATE VIEW mine AS SELECT rankk FROM hashtags;")
-    with pytest.raises(ConfigurationError, match="view mine"):
-        scraper.connect(data, configs=tmp_path)
 
 
 def test_importing_scraper_imports_nothing_heavy() -> None:

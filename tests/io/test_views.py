@@ -11,7 +11,7 @@ from typing import Any
 import duckdb
 import pytest
 
-from scraper.core.errors import ConfigurationError
+from scraper.core.errors import ConfigurationError, QueryError
 from scraper.core.views import View, meanings, read_views
 from scraper.io.config_files import read_tables, read_view_files
 from scraper.io.query import open_archive, query
@@ -84,10 +84,17 @@ def test_views_are_no_table_and_a_users_views_come_behind_or_in_place(tmp_path: 
         assert query(connection, "FROM spend").read_all().to_pylist() == [{"nothing": 1}]
 
 
-def test_a_view_that_cannot_be_made_is_named(tmp_path: Path) -> None:
-    views = read_views("CREATE VIEW mine AS SELECT rankk FROM hashtags;")
-    with pytest.raises(ConfigurationError, match=r"view mine: cannot be made: .*rankk"):
-        open_archive(tmp_path, TABLES, views)
+def test_a_view_that_cannot_be_made_says_so_when_it_is_asked_and_is_in_nobodys_way(tmp_path: Path) -> None:
+    views = read_views(
+        "CREATE VIEW mine AS SELECT rankk FROM hashtags;\n"
+        "CREATE VIEW of_mine AS SELECT rankk FROM mine;\n"
+        "CREATE VIEW sound AS SELECT 1 AS one;\n"
+    )
+    with open_archive(tmp_path, TABLES, views) as connection:
+        assert query(connection, "FROM sound").read_all().to_pylist() == [{"one": 1}]
+        for sql in ("FROM mine", "SELECT rankk FROM mine", "FROM of_mine"):
+            with pytest.raises(QueryError, match=r'mine cannot be made over this archive: .*"rankk"'):
+                query(connection, sql).read_all()
 
 
 def test_a_file_of_views_that_does_anything_else_is_refused(tmp_path: Path) -> None:

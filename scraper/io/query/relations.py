@@ -16,7 +16,7 @@ from typing import Final, TypeAlias
 import duckdb
 
 from scraper.core.accounting import ACCOUNT_COLUMNS
-from scraper.core.errors import ArchiveError, ConfigurationError, Fault, UsageError
+from scraper.core.errors import ArchiveError, UsageError
 from scraper.core.tables import (
     PAGES_COLUMNS,
     PAGES_TABLE,
@@ -78,9 +78,6 @@ def open_archive(data: Path, tables: Sequence[TableSelect], views: Sequence[View
     except duckdb.Error as fault:
         connection.close()
         raise ArchiveError(damaged(data, fault)) from fault
-    except BaseException:
-        connection.close()
-        raise
     return connection
 
 
@@ -97,14 +94,15 @@ def open_unlocked(data: Path, tables: Sequence[TableSelect], views: Sequence[Vie
     except duckdb.Error as fault:
         connection.close()
         raise ArchiveError(damaged(data, fault)) from fault
-    except BaseException:
-        connection.close()
-        raise
     return connection
 
 
 def create_relations(connection: duckdb.DuckDBPyConnection, root: Path, described: Described) -> None:
-    """Makes every view in the connection. ConfigurationError names a view of the user's own that cannot be made."""
+    """Makes every view in the connection.
+
+    One that cannot be made (misspelt, or over files that an older version wrote) says so when it is asked, and is in
+    nobody's way.
+    """
     connection.execute(UTC)
     for statement in table_statements(root, described.tables, lambda name: quoted(f"{pattern(root / name)}/{PARTS}")):
         connection.execute(statement)
@@ -114,7 +112,10 @@ def create_relations(connection: duckdb.DuckDBPyConnection, root: Path, describe
         except (duckdb.IOException, duckdb.InvalidInputException):
             raise  # of the files, not of the view
         except duckdb.Error as fault:
-            raise ConfigurationError([Fault(f"view {view.name}", f"cannot be made: {shortened(fault)}")]) from fault
+            why = f"{view.name} cannot be made over this archive: {shortened(fault)}"
+            connection.execute(
+                f"CREATE VIEW {identifier(view.name)} AS SELECT error({quoted(why)}) AS {identifier(why)}"
+            )
 
 
 def lock_statements(root: Path) -> tuple[str, ...]:
