@@ -103,8 +103,8 @@ class Share:
         """For people: the share, and each figure that it comes from."""
         even = self.remainder // self.nights
         reserve = f" beside the reserve of {self.reserve:,}" if self.reserve else ""
-        nights = f"{self.nights} nights" if self.nights > 1 else "the last night"
-        told = [f"{self.remainder:,} credits left this month{reserve}, for {nights}: {even:,} a night"]
+        nights = f"for {self.nights} nights: {even:,} a night" if self.nights > 1 else "and this is its last night"
+        told = [f"{self.remainder:,} credits left this month{reserve}, {nights}"]
         if self.pot < even:
             told.append(f"the day's cap leaves {self.pot:,} of them")
         if self.others:
