@@ -114,7 +114,9 @@ def body_of(request: Request, told: Told) -> bytes:
     return json.dumps(document).encode()
 
 
-def _put(document: dict[str, Any], path: str, value: Any) -> None:
+def _put(document: dict[str, Any], path: str | None, value: Any) -> None:
+    if path is None:  # a vendor that tells nothing of the kind
+        return
     *above, last = path.split(".")
     for name in above:
         document = document.setdefault(name, {})
