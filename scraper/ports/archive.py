@@ -200,6 +200,9 @@ class Archive(Protocol):
         Raises ArchiveError (disk full, not writable …); files already renamed in are replaced by the next try.
         """
 
+    def last_drain(self) -> int:
+        """The highest number of a drain that parts of the archive bear: no new drain may take it, whoever gave it."""
+
     def sources(self) -> Sequence[str]:
         """The parts that hold pages: ``vendor=crawlora/date=2026-11-21/part-17-0.parquet``."""
 

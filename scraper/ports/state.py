@@ -299,8 +299,11 @@ class State(Protocol):
     def history(self) -> History:
         """What earlier runs have shown, as of now. Its methods block."""
 
-    async def open_drain(self, opened_at: datetime, most_bytes: int) -> Drain | None:
-        """An unfinished drain, else a new one of pages of one run; ``None`` where the spool is empty."""
+    async def open_drain(self, opened_at: datetime, most_bytes: int, after: int = 0) -> Drain | None:
+        """An unfinished drain, else a new one of pages of one run; ``None`` where the spool is empty.
+
+        A new one's number is above `after`: files bear it, also those that an older state has never heard of.
+        """
 
     def drain_pages(self, drain: Drain) -> Iterator[SpooledPage]:
         """The members of a drain in `drain_order`. Blocks: call it in a thread."""

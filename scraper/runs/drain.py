@@ -28,7 +28,8 @@ async def drain(
             )
         for table in changed:
             await _rebuild_outdated(table, state, archive, clock)
-        while (open_drain := await state.open_drain(clock.now(), MOST_BYTES_A_DRAIN)) is not None:
+        last = await in_a_thread(archive.last_drain)  # a state restored from a backup gives no number a second time
+        while (open_drain := await state.open_drain(clock.now(), MOST_BYTES_A_DRAIN, last)) is not None:
             pages = state.drain_pages(open_drain)
             written = await in_a_thread(archive.write, open_drain.drain_id, pages)
             await state.finish_drain(open_drain, written, clock.now())

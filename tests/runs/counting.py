@@ -53,6 +53,9 @@ class NoArchive:
     def write(self, drain_id: int, pages: Iterable[SpooledPage]) -> Written:
         raise AssertionError(f"drain {drain_id} of {pages}: the run is stopped before")
 
+    def last_drain(self) -> int:
+        return 0
+
     def sources(self) -> tuple[str, ...]:
         return ()
 

@@ -13,15 +13,17 @@ import pyarrow.parquet as pq
 import pytest
 import zstandard
 
+from scraper import wiring
 from scraper.core.catalogue import Records
 from scraper.io.archive import ParquetArchive
 from scraper.io.state import SqlState
 from scraper.runs.check import Checked, check
 from scraper.runs.compact import compact
+from scraper.runs.opening import Opening
 from scraper.runs.rebuild import rebuild
-from tests.runs.harness import Heard
+from tests.runs.harness import Bench, Heard, on_bench
 from tests.runs.mortal import Instant, Life
-from tests.runs.upkeep import ENDPOINTS, TABLES, Place, found_by_glob, found_by_views, strange_files
+from tests.runs.upkeep import ENDPOINTS, JOB, TABLES, Place, found_by_glob, found_by_views, strange_files
 
 
 def checked(place: Place, *, repair: bool = False, quick: bool = False, deep: bool = False) -> Checked:
@@ -255,3 +257,20 @@ def test_answers_that_only_one_of_ledger_and_archive_knows_are_counted_by_run(pl
     assert set(told) == {"unkept", "unpaid"}
     assert told["unkept"].startswith("2 paid answers of run night-")
     assert "is state.db an old one?" in told["unpaid"]
+
+
+def test_a_state_restored_from_an_older_backup_costs_no_file_that_the_archive_has(tmp_path: Path) -> None:
+    async def use(bench: Bench) -> None:
+        job = bench.write_job(JOB)
+        await bench.run(job, opening=Opening.NEW)
+        backup = (bench.data / "state.db").read_bytes()
+        await bench.run(job, opening=Opening.NEW)
+        kept = {path: path.read_bytes() for path in bench.data.rglob("*.parquet")}
+        (bench.data / "state.db").write_bytes(backup)
+        await bench.run(job, opening=Opening.NEW)
+        assert {path: path.read_bytes() for path in bench.data.rglob("*.parquet") if path in kept} == kept
+        checked = await wiring.check_archive(bench.settings, job.parent, repair=True, quick=False, deep=False)
+        assert [finding.kind for finding in checked.findings] == ["unpaid"]
+        assert {finding.kind for finding in checked.repaired} == {"unknown"}
+
+    on_bench(tmp_path, use)

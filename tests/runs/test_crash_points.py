@@ -18,6 +18,7 @@ from scraper.io.state import SqlState
 from scraper.runs.accounting import account
 from tests.runs.harness import Bench, bench
 from tests.runs.mortal import LEDGER_STEPS, TABLES, Instant, Life, committed, ledger, live, rows_of, stray_files
+from tests.runs.upkeep import found_by_glob, found_by_views
 
 NOON = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 """The sandbox's time: its links expire by the hour, and rows are compared."""
@@ -134,6 +135,7 @@ async def told(made: Bench) -> None:
 
 def check(made: Bench, whole: Whole, in_flight: int) -> None:
     assert rows_of(made.data) == whole.rows
+    assert found_by_glob(made.data) == found_by_views(made.data)
     assert set(ledger(made.data, "SELECT count(*) FROM pages GROUP BY request_key")) == {(1,)}
     assert ledger(made.data, "SELECT count(*) FROM pages WHERE NOT stored OR body IS NOT NULL") == [(0,)]
     assert committed(made.data) >= made.charged() >= whole.charged

@@ -17,7 +17,7 @@ def explained(what: str, *, safe: str) -> Iterator[None]:
     """Says what was met, what stays true and what to do, for every fault of the disk or of a file."""
     try:
         yield
-    except (OSError, pa.ArrowInvalid, duckdb.IOException) as fault:
+    except (OSError, pa.ArrowException, duckdb.Error) as fault:
         raise ArchiveError(f"{what}: {_met(fault)}. {safe} {_advice(fault)}") from fault
 
 

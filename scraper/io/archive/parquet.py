@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -75,8 +76,17 @@ class ParquetArchive:
                     staging.add(PAGES_TABLE, pages_table(batch, failures, selects.schemas[PAGES_TABLE]))
                 parts = staging.publish()
             ours = {self._root / part.path for part in parts}
-            remove_files(self._disk, set(self._parts("*", f"part-{drain_id}-*.parquet")) - ours)
+            of_drain = {
+                path for path in self._parts("*", f"part-{drain_id}-*.parquet") if _DRAINED.fullmatch(path.name)
+            }
+            remove_files(self._disk, of_drain - ours)
         return Written(parts, tally.unreadable, tally.rows_without_key, tally.watch.looked())
+
+    def last_drain(self) -> int:
+        """See `Archive.last_drain`."""
+        with explained("the archive cannot be read", safe=_SAFE):
+            drained = (_DRAINED.fullmatch(path.name) for path in self._parts("*", "part-*-*.parquet"))
+            return max((int(met[1]) for met in drained if met), default=0)
 
     def sources(self) -> tuple[str, ...]:
         """See `Archive.sources`."""
@@ -201,6 +211,7 @@ class ParquetArchive:
         return "/".join(part.parts[-3:])
 
 
+_DRAINED = re.compile(r"part-(\d+)-\d+\.parquet")
 _SAFE = "No page was touched, and every part is whole."
 
 

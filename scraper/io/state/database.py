@@ -278,9 +278,9 @@ class SqlState:
 
     # --- spool and archive --------------------------------------------------------------------------------------------
 
-    async def open_drain(self, opened_at: datetime, most_bytes: int) -> Drain | None:
+    async def open_drain(self, opened_at: datetime, most_bytes: int, after: int = 0) -> Drain | None:
         """An unfinished drain, else a new one of pages of one run; ``None`` where the spool is empty."""
-        return await self._writer.do(lambda connection: records.begin_drain(connection, opened_at, most_bytes))
+        return await self._writer.do(lambda connection: records.begin_drain(connection, opened_at, most_bytes, after))
 
     def drain_pages(self, drain: Drain) -> Iterator[SpooledPage]:
         """The members of a drain in `drain_order`. Blocks: call it in a thread."""

@@ -275,7 +275,7 @@ def account_balances(connection: Connection, now: datetime) -> list[AccountBalan
 # --- drains -----------------------------------------------------------------------------------------------------------
 
 
-def begin_drain(connection: Connection, opened_at: datetime, most_bytes: int) -> Drain | None:
+def begin_drain(connection: Connection, opened_at: datetime, most_bytes: int, after: int) -> Drain | None:
     """The drain that was left unfinished, else a new one over pages of the run that waits longest."""
     unfinished = connection.execute(
         select(drains).where(drains.c.finished_at.is_(None)).order_by(drains.c.drain_id).limit(1)
@@ -298,8 +298,9 @@ def begin_drain(connection: Connection, opened_at: datetime, most_bytes: int) ->
                 break
     if run_id is None:
         return None
-    new = insert(drains).values(run_id=run_id, opened_at=opened_at).returning(drains.c.drain_id)
-    drain_id = connection.execute(new).scalar_one()
+    last = connection.execute(select(func.coalesce(func.max(drains.c.drain_id), 0))).scalar_one()
+    drain_id = max(last, after) + 1
+    connection.execute(insert(drains).values(drain_id=drain_id, run_id=run_id, opened_at=opened_at))
     for start in range(0, len(chosen), 500):  # SQLite binds at most 32,766 values in a statement
         some = pages.c.page_id.in_(chosen[start : start + 500])
         connection.execute(update(pages).where(some).values(drain_id=drain_id))
