@@ -62,6 +62,7 @@ class Guard(StrEnum):
     PAGE_OTHER = "page_other", True, "the answer says that it is another page than the one asked for"
     SIZE_OTHER = "size_other", True, "pages by offset come smaller than asked for: the next would leave records out"
     EMPTY_PAGES = "empty_pages", True, "two pages in a row list nothing, and more is promised"
+    NOTHING_NEW = "nothing_new", True, "two pages in a row list only what earlier pages listed, and more is promised"
     TOTAL_NOT_REACHED = "total_not_reached", True, "has_more is false, and the total promises at least one page more"
     EMPTY_PAGE = "empty_page", False, "one page lists nothing, and more is promised: it is passed over"
     TOTAL_GREW = "total_grew", False, "the total grew in mid-walk: the pages that it adds are asked for"

@@ -18,8 +18,9 @@ from scraper.core.fingerprints import Fingerprints
 from scraper.core.pagination import Guard, PageFacts, Progress, WalkState, Why
 from scraper.core.requests import Request, Walk
 
-EMPTY_PAGES_IN_A_ROW = 2
-"""One empty page in the middle happens (vendor facts, section 6); two that promise more are a loop that bills."""
+BARREN_PAGES_IN_A_ROW = 2
+"""One empty page in the middle happens (vendor facts, section 6), and a board that moves may repeat a page's worth of
+rows; two in a row that bring nothing and promise more are a loop that bills."""
 
 MOST_PAGES_AHEAD = 1_000
 """Pages of one walk asked for beyond those that have come: a total that lies costs no memory."""
@@ -52,12 +53,17 @@ class _Walked:
     _ids: Fingerprints = field(default_factory=Fingerprints)
     _lists: Fingerprints = field(default_factory=Fingerprints)
     """Of every page: all its ids, whatever their order."""
+    _barren_in_a_row: int = 0
+    """Pages that landed one after the other and listed nothing, or nothing new."""
 
     def _count(self, facts: PageFacts) -> None:
         self.pages += 1
         self.rows += facts.records
         ids = {record.id for record in facts.ids}
-        self.overlaps += sum(not self._ids.add(identity) for identity in ids)
+        new = sum(self._ids.add(identity) for identity in ids)
+        self.overlaps += len(ids) - new
+        barren = not facts.records or (bool(ids) and not new)
+        self._barren_in_a_row = self._barren_in_a_row + 1 if barren else 0
         if ids and not self._lists.add("\n".join(sorted(ids))):
             self._stop_at(Guard.PAGE_REPEATED)
 
@@ -171,6 +177,9 @@ class PageWalk(_Walked):
             self._empty.add(page)
             if page - 1 in self._empty or page + 1 in self._empty:
                 self._stop_at(Guard.EMPTY_PAGES)
+        in_order = self._promised is None  # else pages land as they come, and the total bounds them
+        if in_order and facts.has_more is not False and self._barren_in_a_row >= BARREN_PAGES_IN_A_ROW:
+            self._stop_at(Guard.NOTHING_NEW)
 
     def _hear_total(self, page: int, facts: PageFacts) -> None:
         total = facts.total
@@ -309,8 +318,9 @@ class CursorWalk(_Walked):
             self._guard = None  # a last page that repeats an earlier one promises nothing
             self._end(Why.END)
             return []
-        if self._empty_in_a_row >= EMPTY_PAGES_IN_A_ROW:
-            self._stop_at(Guard.EMPTY_PAGES)
+        if self._barren_in_a_row >= BARREN_PAGES_IN_A_ROW:
+            only_empty = self._empty_in_a_row >= BARREN_PAGES_IN_A_ROW
+            self._stop_at(Guard.EMPTY_PAGES if only_empty else Guard.NOTHING_NEW)
         if self._guard is not None:
             self._end(Why.GUARD)
             return []

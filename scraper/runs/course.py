@@ -16,6 +16,7 @@ class Course:
         """The first that a task met: the run ends with it."""
         self._stopping = asyncio.Event()
         self._changed = asyncio.Event()
+        self._news = asyncio.Event()
 
     @property
     def stopping(self) -> bool:
@@ -40,6 +41,15 @@ class Course:
     async def change(self) -> None:
         """Returns at the next change."""
         await self._changed.wait()
+
+    def tell_news(self) -> None:
+        """Lets every request that waits to be tried again look whether it still has to."""
+        self._news.set()
+        self._news = asyncio.Event()
+
+    async def news(self) -> None:
+        """Returns at the next such news: a vendor has answered, or is closed."""
+        await self._news.wait()
 
     async def unless_stopped(self, *waiting: Awaitable[object]) -> bool:
         """Waits for the first of them; False where the run was stopped meanwhile."""

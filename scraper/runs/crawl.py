@@ -46,7 +46,7 @@ class Crawl:
     @property
     def ends(self) -> Ends:
         """Why dispatch has stopped where it has."""
-        return self._buyer.ends
+        return self._buyer.closings.ends
 
     def stop(self) -> None:
         """Sends nothing more; what is in flight lands. May be called at any time from the event loop."""
@@ -92,7 +92,7 @@ class Crawl:
         account = self._job.accounts[vendor]
         while not self._course.stopping:
             await self._take_up_new_walks()
-            starved = vendor in self._buyer.starved and self.frontier.in_flight > 0
+            starved = vendor in self._buyer.closings.starved and self.frontier.in_flight > 0
             # The first request goes alone: a wrong key, or a vendor that is not there, is met once and not by a volley.
             alone = vendor not in self._buyer.proven and self._running[vendor] > self._buyer.waiting[vendor]
             room = self._running[vendor] < _most_in_flight(account) and not alone

@@ -11,17 +11,18 @@ from typing import TypeVar, assert_never
 from scraper.core.breakers import DIFFERENT_REQUESTS, Breakers, Streak
 from scraper.core.catalogue import Charge, OutcomeKind, Vendor
 from scraper.core.errors import StorageError
-from scraper.core.events import Ending, RequestSettled, Stopped, Waiting
+from scraper.core.events import Ending, RequestSettled, Waiting
 from scraper.core.frontier import Frontier
 from scraper.core.jobs import Account, Job
 from scraper.core.outcomes import Answer, Outcome, Reply, classify
-from scraper.core.pagination import PageFacts, Why
+from scraper.core.pagination import PageFacts
 from scraper.core.requests import Request
-from scraper.core.retries import RATE_LIMIT_WAIT_S, Decision, GiveUp, Reach, Retry, breaks
-from scraper.core.units import Credits, iso_utc
+from scraper.core.retries import Decision, GiveUp, Reach, Retry, breaks
+from scraper.core.units import Credits
 from scraper.ports import AccountClosed, NoCredits, Settlement, Slot
+from scraper.runs.closing import Closings
 from scraper.runs.course import Course
-from scraper.runs.endings import Ends, ending_of, limit_met, pause_until, quota_ends_at, refusal_sentence
+from scraper.runs.endings import ending_of, pause_until, quota_ends_at
 from scraper.runs.opening import OpenedRun
 from scraper.runs.retrying import Retries
 from scraper.runs.world import World
@@ -54,9 +55,6 @@ class Buyer:
         self._tell_landed = landed
         self._longest_wait_s = job.max_wait.total_seconds()
         self.retries = Retries(job.retry_credits(run.budget), world.jitter)
-        self.ends = Ends()
-        self.starved: set[str] = set()
-        """Vendors whose next request waits for credits that what is in flight may release."""
         self.proven: set[str] = set()
         """Vendors of whom a page has landed in this process."""
         self.spent: Credits = 0
@@ -64,9 +62,9 @@ class Buyer:
         self.waiting: Counter[str] = Counter()
         """By vendor: requests that were begun and wait to be tried again."""
         self._breakers = Breakers()
+        self.closings = Closings(run, frontier, course, self.retries, self._breakers, world.listener)
         self._trials: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._paused_until: dict[str, datetime] = {}
-        self._news = asyncio.Event()
 
     async def buy(self, request: Request, account: Account) -> None:
         """Attempts at one request until it has landed, is given up, or may not be sent."""
@@ -99,18 +97,18 @@ class Buyer:
     async def _attempt(self, request: Request, account: Account, trial: Streak | None) -> bool:
         """One attempt; whether the request is dealt with."""
         if self._frontier.closed_because(request) is not None:
-            self._leave(request)
+            self.closings.leave(request)
             return True
         attempt = self.retries.attempt_of(request)
         reserved = await self._world.state.reserve(self._run.run_id, account, request, attempt)
         match reserved:
             case NoCredits():
                 self._frontier.give_back(request)
-                self._no_credits(request, account, reserved)
+                self.closings.no_credits(request, account, reserved)
                 return True
             case AccountClosed(until, reason):
                 self._frontier.give_back(request)
-                self._close_for_quota(account, until, reason)
+                self.closings.for_quota(account, until, reason)
                 return True
             case Slot():
                 pass
@@ -121,7 +119,7 @@ class Buyer:
             await self._release(reserved.attempt_id)
             self._frontier.give_back(request)
             if isinstance(comes, NoCredits):
-                self._no_credits(request, account, comes)
+                self.closings.no_credits(request, account, comes)
             return True
         sent_at, began = self._world.clock.now(), self._world.clock.monotonic()
         reply = await self._world.transport.send(request)
@@ -156,7 +154,7 @@ class Buyer:
         until = await self._world.state.paused_until(account)
         if until is None or (until - now).total_seconds() <= self._longest_wait_s:
             return False
-        self._close_for_quota(account, until, f"it asks to wait {(until - now).total_seconds():.0f} s")
+        self.closings.for_quota(account, until, f"it asks to wait {(until - now).total_seconds():.0f} s")
         return True
 
     async def _release(self, attempt_id: int) -> None:
@@ -165,7 +163,7 @@ class Buyer:
         await self._world.state.settle(
             Settlement(attempt_id, outcome, Ending.NOT_SENT, sent_at=None, settled_at=self._world.clock.now())
         )
-        self.starved.clear()
+        self.closings.starved.clear()
 
     async def _settle(
         self,
@@ -196,7 +194,7 @@ class Buyer:
         await self._world.state.settle(settlement)
         self.spent += outcome.credits
         if outcome.credits < request.endpoint.cost:  # else nothing was released for those that wait
-            self.starved.clear()
+            self.closings.starved.clear()
         self._heard(request, settlement, attempt, self._world.clock.monotonic() - began)
         if outcome.landed and outcome.facts is not None:
             self._landed(request, outcome.facts, len(body or b""))
@@ -221,7 +219,7 @@ class Buyer:
 
     def _landed(self, request: Request, facts: PageFacts, size_bytes: int) -> None:
         if self._breakers.succeed(request) or request.endpoint.vendor not in self.proven:
-            self._tell_news()
+            self._course.tell_news()
         self.proven.add(request.endpoint.vendor)
         self.retries.succeed(request)
         self._frontier.learn(request, facts)
@@ -235,7 +233,7 @@ class Buyer:
             case Retry(wait_s) if wait_s > self._longest_wait_s:
                 self._frontier.give_back(request)
                 until = settlement.settled_at + timedelta(seconds=wait_s)
-                self._close_for_quota(account, until, f"it asks to wait {wait_s:.0f} s ({outcome.detail})")
+                self.closings.for_quota(account, until, f"it asks to wait {wait_s:.0f} s ({outcome.detail})")
                 return True
             case Retry() if self._breakers.trial(request) is not None:
                 return False  # the trial waits, for all of them
@@ -246,7 +244,7 @@ class Buyer:
                 self._frontier.give_back(request)
                 return True
             case GiveUp(reach):
-                self._give_up(request, account, settlement, reach)
+                self.closings.give_up(request, account, settlement, reach)
                 return True
             case None:
                 raise AssertionError("an attempt that has not landed has a decision")
@@ -274,15 +272,10 @@ class Buyer:
         while (left_s := ends - clock.monotonic()) > 0 and still():
             if self._frontier.closed_because(request) is not None:
                 break
-            waiting = self._course.unless_stopped(clock.sleep(left_s), self._news.wait())
+            waiting = self._course.unless_stopped(clock.sleep(left_s), self._course.news())
             if not await self._stand_back(account, waiting):
                 return False
         return not self._course.stopping
-
-    def _tell_news(self) -> None:
-        """Lets those that wait look again whether they have to."""
-        self._news.set()
-        self._news = asyncio.Event()
 
     async def _stand_back(self, account: Account, waiting: Awaitable[T]) -> T:
         """Waits, and lets dispatch know that this one is not on its way meanwhile."""
@@ -292,84 +285,6 @@ class Buyer:
             return await waiting
         finally:
             self.waiting[account.vendor] -= 1
-
-    def _leave(self, request: Request) -> None:
-        """It is not sent (again) in this process: a request that was tried at a dead endpoint has failed."""
-        if self._frontier.closed_because(request) is Why.UNREACHABLE and self.retries.has_failed(request):
-            self._frontier.fail(request, Why.UNREACHABLE)
-        else:
-            self._frontier.give_back(request)
-
-    def _give_up(self, request: Request, account: Account, settlement: Settlement, reach: Reach) -> None:
-        outcome, endpoint = settlement.outcome, request.endpoint
-        if settlement.close_account_until is not None:
-            self._frontier.give_back(request)
-            self._close_for_quota(account, settlement.close_account_until, outcome.detail)
-            return
-        match reach:
-            case Reach.REQUEST | Reach.WALK:
-                self._frontier.fail(request, Why.REQUEST_FAILED, whole_walk=reach is Reach.WALK)
-                self.ends.failures.append(f"{request.label}: {self.retries.words(request, outcome)}")
-            case Reach.ENDPOINT | Reach.ACCOUNT if breaks(outcome):
-                self._close_dead(request, settlement.settled_at)
-            case Reach.ENDPOINT:
-                self._frontier.fail(request, Why.REFUSED)
-                sentence = refusal_sentence(endpoint, account, outcome)
-                if outcome.kind is not OutcomeKind.GONE:
-                    self._close_refused(endpoint.full_name, sentence)
-                elif self._close_for_now(endpoint.full_name, sentence, Why.REFUSED):
-                    self.ends.failures.append(sentence)
-            case Reach.ACCOUNT if outcome.kind is OutcomeKind.RATE_LIMITED:
-                self._frontier.give_back(request)
-                until = settlement.settled_at + timedelta(seconds=outcome.wait_s or RATE_LIMIT_WAIT_S)
-                self._close_for_quota(account, until, f"it turns away what was paid for ({outcome.detail})")
-            case Reach.ACCOUNT:
-                self._frontier.fail(request, Why.REFUSED)
-                self._close_refused(account.vendor, refusal_sentence(endpoint, account, outcome))
-
-    def _close_dead(self, request: Request, now: datetime) -> None:
-        """An endpoint ends the run as failed, a vendor as unreachable; both leave their walks to the next run."""
-        streak = self._breakers.dead(request, now)
-        if streak is not None:
-            sentence = f"{streak.sentence(now)}; its walks are left over"
-            if self._close_for_now(streak.name, sentence, Why.UNREACHABLE):
-                (self.ends.unreachable if streak.is_vendors else self.ends.failures).append(sentence)
-        self._leave(request)
-
-    def _close(self, endpoint_or_vendor: str, why: Why) -> bool:
-        self._tell_news()
-        return self._frontier.close(endpoint_or_vendor, why)
-
-    def _close_refused(self, endpoint_or_vendor: str, reason: str) -> None:
-        self._close(endpoint_or_vendor, Why.REFUSED)
-        if reason not in self.ends.refused:
-            self.ends.refused.append(reason)
-            self._world.listener.hear(Stopped(endpoint_or_vendor.partition(".")[0], reason))
-
-    # --- limits -------------------------------------------------------------------------------------------------------
-
-    def _no_credits(self, request: Request, account: Account, refusal: NoCredits) -> None:
-        """Waits for reservations of this run that may be released; else the account, or the run, is done for now."""
-        if refusal.outstanding and self._frontier.in_flight:
-            self.starved.add(account.vendor)
-            return
-        sentence, until = limit_met(refusal, self._run.allowance, account, request.endpoint.cost)
-        if until is not None:
-            self._close_for_quota(account, until, sentence)
-        elif self._close_for_now(account.vendor, sentence):
-            self.ends.budgets.append(sentence)
-
-    def _close_for_quota(self, account: Account, until: datetime, reason: str) -> None:
-        sentence = f"{account.vendor}: {reason}; it can go on at {iso_utc(until.replace(microsecond=0))}"
-        if self._close_for_now(account.vendor, sentence):
-            self.ends.quotas.append((sentence, until))
-
-    def _close_for_now(self, vendor: str, sentence: str, why: Why = Why.BUDGET) -> bool:
-        """Sends nothing more there; False where that was so already, as for all but the first of what is in flight."""
-        if not self._close(vendor, why):
-            return False
-        self._world.listener.hear(Stopped(vendor.partition(".")[0], sentence))
-        return True
 
     # --- telling ------------------------------------------------------------------------------------------------------
 

@@ -94,6 +94,15 @@ def test_every_cursor_that_a_vendor_can_tell_is_followed_or_ends_the_walk_by_nam
     assert by_cursor(*told) == ends
 
 
+def test_a_chain_that_serves_what_it_served_before_under_new_cursors_is_left_after_two_pages() -> None:
+    told = [full_page(n, 30, has_more=True, cursor=f"{n * 30}") for n in (1, 2)]
+    again = [replace(page, cursor=f"{90 + n}") for n, page in enumerate(some_of_both(3, 4))]
+    assert standing(walk_of(C_POSTS), *told, *again) == guarded(Guard.NOTHING_NEW)
+    nothing = facts(has_more=True, cursor="91")
+    between = [*told, again[0], nothing, full_page(9, 30, has_more=False)]
+    assert standing(walk_of(C_POSTS), *between) == guarded(Guard.NOTHING_NEW)
+
+
 def test_cursors_that_are_no_numbers_have_no_direction() -> None:
     opaque = replace(
         endpoint(C_POSTS), parameters=tuple(replace(p, type="string") for p in endpoint(C_POSTS).parameters)
@@ -107,6 +116,11 @@ def full(page: int, **told: Any) -> PageFacts:
     return full_page(page, 20, size=20, **told)
 
 
+def some_of_both(*numbers: int) -> list[PageFacts]:
+    """Pages that list nothing but what pages 1 and 2 listed, each its own choice of it."""
+    return [facts(*(f"{1 + row % 2}-{row + n}" for row in range(15)), has_more=True, cursor=f"{n}") for n in numbers]
+
+
 @pytest.mark.parametrize(
     ("answers", "ends"),
     [
@@ -116,6 +130,14 @@ def full(page: int, **told: Any) -> PageFacts:
             guarded(Guard.PAGE_REPEATED),
         ),
         ([full(1, has_more=True), full(2, has_more=True, reported_page=1)], guarded(Guard.PAGE_OTHER)),
+        (
+            [full(1, has_more=True), full(2, has_more=True), *some_of_both(3, 4)],
+            guarded(Guard.NOTHING_NEW),
+        ),
+        (
+            [full(1, has_more=True), full(2, has_more=True), *some_of_both(3), full(4, has_more=False)],
+            COMPLETE,
+        ),
         ([full(1, has_more=True), facts(has_more=True), facts(has_more=True)], guarded(Guard.EMPTY_PAGES)),
         ([full(1, total=10**6), *[facts(size=20, total=10**6)] * 2], guarded(Guard.EMPTY_PAGES)),
         (
