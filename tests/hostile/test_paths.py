@@ -28,7 +28,7 @@ WAYS_OUT = ["..", "../../x", "/etc/passwd", "a/b", "a\\b", "a\x00b", ".", "", "v
             "*", "[x]", "a'b", 'a"b', "x" * 300, "con", "-rf", "a\n", "\u202e", "é", "\ud800",
             "date=2026-01-01"]  # fmt: skip
 ODD = st.sampled_from(WAYS_OUT) | st.text(max_size=20)
-PART = re.compile(r"[a-z]+/vendor=[a-z][a-z0-9_]*/date=\d{4}-\d{2}-\d{2}/part-[A-Za-z0-9_-]+\.parquet")
+PART = re.compile(r"[a-z]+/vendor=[a-z][a-z0-9_]*/date=\d{4}-\d{2}-\d{2}/(?:part|run)-[A-Za-z0-9_-]+\.parquet")
 
 
 def toml(text: str) -> str:
