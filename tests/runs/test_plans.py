@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Awaitable, Callable, Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from types import MappingProxyType
 from typing import Any
 
 from hypothesis import HealthCheck, given, settings
@@ -19,7 +17,8 @@ from scraper import wiring
 from scraper.core.catalogue import Basis
 from scraper.core.events import RunStatus
 from scraper.core.planning import Plan
-from scraper.ports import AccountRows, Compactor, Part, RunAccount, SpooledPage, Written
+from scraper.ports import AccountRows, Part, RunAccount, SpooledPage, Written
+from tests.runs.counting import NoArchive
 from tests.runs.harness import Bench, bench
 from tests.runs.mortal import ledger
 
@@ -50,32 +49,14 @@ def crawls(draw: st.DrawFn) -> str:
     return "".join(f"[[crawl]]\n{text}" for text in found)
 
 
-class Unkept:
+class Unkept(NoArchive):
     """An archive that keeps nothing: these tests look at the ledger alone."""
-
-    select_hashes: Mapping[str, str] = MappingProxyType({})
-
-    def lock(self) -> AbstractContextManager[None]:
-        return nullcontext()
 
     def write(self, drain_id: int, pages: Iterable[SpooledPage]) -> Written:  # noqa: ARG002
         return Written((), {}, {})
 
-    def sources(self) -> Sequence[str]:
-        return ()
-
-    def outdated(self, table: str) -> Sequence[str]:  # noqa: ARG002
-        return ()
-
-    def rebuild(self, table: str, sources: Sequence[str]) -> Written:
-        raise AssertionError(table, sources)
-
     def write_account(self, account: RunAccount, rows: AccountRows) -> tuple[Part, ...]:  # noqa: ARG002
         return ()
-
-    @property
-    def compactor(self) -> Compactor:
-        raise AssertionError
 
 
 async def planned(made: Bench, job: Path) -> Plan:
