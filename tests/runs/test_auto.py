@@ -178,15 +178,25 @@ def test_a_run_that_died_before_its_share_was_granted_is_given_it_when_it_goes_o
 
 
 def test_jobs_that_begin_at_the_same_time_are_given_nothing_twice(tmp_path: Path) -> None:
+    async def granted(bench: Bench, name: str, day: int) -> int:
+        job, _ = wiring.load_job(auto_job(bench, name=name))
+        async with wiring.opened_state(bench.settings, "real") as state:
+            run_id, now = f"{name}-{day}", bench.clock.now()
+            await state.create_run(RunRecord(run_id, name, RunStatus.OPEN, 0, now, None, 0.0, None, "", auto=True))
+            share = (await state.grant(run_id, job)).credits
+            assert (await state.run(run_id)).budget == share
+            return share
+
     async def use(bench: Bench) -> None:
-        jobs = [auto_job(bench, name=name) for name in ("one", "two", "three")]
-        for day in range(3):
+        for day in range(2):
             bench.clock.go_to(FIRST + timedelta(days=day))
-            left = 1_200 - bench.charged()
-            results = await asyncio.gather(*(bought(bench, job) for job in jobs))
-            assert sum(result.charged for result in results) > 0
-            if day:
-                assert sum(result.budget for result in results) == left // (30 - day)
+            shares = await asyncio.gather(*(granted(bench, name, day) for name in ("one", "two", "three")))
+            if day:  # they know of each other since the first night
+                assert sum(shares) == 1_200 // 29
+                assert min(shares) >= 1_200 // 29 // 3
+            async with wiring.opened_state(bench.settings, "real") as state:
+                for run in await state.runs(3):
+                    await state.end_run(run.run_id, RunStatus.BUDGET, bench.clock.now(), 0.0, None, "")
 
     nights(tmp_path, use)
 

@@ -56,9 +56,12 @@ def standings(connection: Connection, job: str, accounts: Sequence[Account], now
 
 
 def _recent_runs(connection: Connection, day_began: datetime) -> dict[str, Row[Any]]:
-    """Job → its last run with auto, of those that began in the last days or are under way; by the job's name."""
+    """Job → its last run with auto, of those that began in the last days or are under way; by the job's name.
+
+    One that has not been granted its shares yet does not hide the one before it.
+    """
     since = runs.c.started_at >= day_began - WINDOW
-    query = select(runs).where(runs.c.auto, or_(since, runs.c.status == RunStatus.OPEN.value))
+    query = select(runs).where(runs.c.auto, runs.c.shares != "{}", or_(since, runs.c.status == RunStatus.OPEN.value))
     return {run.job: run for run in connection.execute(query.order_by(runs.c.job, runs.c.started_at))}
 
 
