@@ -11,9 +11,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from scraper.core.accounting import ACCOUNT_COLUMNS
 from scraper.core.errors import ArchiveError, StorageError
 from scraper.core.tables import PAGES_TABLE
 from scraper.ports import Audit, Clock, FoundPart, InspectedArchive, Listener, Part, State, Survey
+from scraper.runs.accounting import account
 from scraper.runs.drain import drain
 from scraper.runs.journals import in_a_thread, locked, rebuild_table, untouched
 
@@ -107,6 +109,8 @@ def findings(
     there = {each.part.path: each for each in survey.parts}
 
     def mendable(part: Part) -> bool:
+        if part.table in ACCOUNT_COLUMNS:  # a run's coverage and ledger: the state has them
+            return True
         return part.table in select_hashes and rebuildable(part.table, _source(part))
 
     for path, part in sorted(known.items()):
@@ -129,7 +133,9 @@ def _of_known(
 ) -> Iterator[Finding]:
     path, pages = f"archive/{part.path}", part.table == PAGES_TABLE
     advice = _FROM_BACKUP if pages else "scraper rebuild makes it anew from its pages"
-    if not pages and part.table not in select_hashes:
+    if part.table in ACCOUNT_COLUMNS:
+        advice = "scraper check --repair writes it anew from the ledger"
+    elif not pages and part.table not in select_hashes:
         advice = "no table file here says how to make it anew"
     if met is None:
         yield Finding("missing", path, f"{part.rows} rows are not where they were put; {advice}", mendable(part))
@@ -168,6 +174,8 @@ def _of_unknown(
             paid = sum(count for key, count in met.pages.items() if key in stored)
             text = f"the state does not know this part; {paid} of its {part.rows} answers are in the ledger"
             yield Finding("unknown", path, text, True)
+    elif part.table in ACCOUNT_COLUMNS:
+        yield Finding("unknown", path, "the state does not know this account of a run", True)
     else:
         beside = f"{PAGES_TABLE}/{_source(part)}" in known
         text = "the state does not know this part" + ("" if beside else ", and there are no pages that it is made from")
@@ -229,6 +237,7 @@ async def _repair(
             await in_a_thread(archive.set_aside, strange, clock.now())
             refused = await _mend([finding for finding in todo if finding.path], survey, state, archive, clock)
         await drain(state, archive, clock, listener)
+        refused += [Finding("refused", "", text, False) for text in await account(state, archive)]
     except StorageError as fault:
         return [Finding("refused", "", str(fault), False)]
     return refused
@@ -249,6 +258,9 @@ async def _mend(
             await state.note_parts([whole[path]])
             for each in archive.select_hashes:
                 anew.setdefault(each, set()).add(source)
+        elif table in ACCOUNT_COLUMNS:
+            await in_a_thread(archive.set_aside, [finding.path], clock.now())
+            await state.recount(source.rpartition("/")[2].removeprefix("run-").removesuffix(".parquet"))
         elif archive.rebuildable(table, source):
             anew.setdefault(table, set()).add(source)
         else:

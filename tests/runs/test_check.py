@@ -110,12 +110,12 @@ def test_pages_that_wait_in_the_spool_are_no_fault_and_a_repair_archives_them(pl
 
 
 @pytest.mark.parametrize(("damage", "kind"), DAMAGES)
-@pytest.mark.parametrize("table", ["hashtags", "posts"])
+@pytest.mark.parametrize("table", ["hashtags", "posts", "coverage", "requests"])
 def test_a_tables_damaged_part_is_named_and_made_anew(
     place: Place, damage: Callable[[Path], None], kind: str, table: str
 ) -> None:
     before = found_by_glob(place.data)
-    part = place.parts(table)[1]
+    part = place.parts(table)[-1]
     damage(part)
     [finding] = checked(place).findings
     assert (finding.kind, finding.path, finding.repairable) == (kind, f"archive/{part.relative_to(place.root)}", True)
@@ -173,7 +173,7 @@ def test_strange_files_and_leftovers_go_to_the_trash_and_stay_there(place: Place
 def test_parts_that_the_state_has_forgotten_are_noted_again(place: Place) -> None:
     before = found_by_glob(place.data)
     changed(place.data, "DELETE FROM parts WHERE path LIKE '%vendor=keyapi%'")
-    assert set(named(checked(place))) == {("unknown", "pages"), ("unknown", "hashtags")}
+    assert set(named(checked(place))) == {("unknown", table) for table in ("pages", "hashtags", "coverage", "requests")}
     assert checked(place, repair=True).findings == []
     assert found_by_glob(place.data) == before
     assert strange_files(place) == []

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 
 from scraper.core.accounting import ACCOUNT_COLUMNS
 from scraper.core.tables import Column, empty_relation
-from scraper.io.archive.files import HASH_KEY, ROW_GROUP_ROWS, Disk, make_directories
+from scraper.io.archive.files import HASH_KEY, ROW_GROUP_ROWS, Disk, checksum, make_directories
 from scraper.ports import AccountRow, AccountRows, Part, RunAccount
 
 _TYPES: Final[Mapping[str, pa.DataType]] = {
@@ -39,11 +39,11 @@ def write_account(disk: Disk, data: Path, account: RunAccount, rows: AccountRows
             path = f"{table}/vendor={vendor}/date={day}/run-{account.run_id}.parquet"
             beside, target = data / "tmp" / f".part-{account.run_id}.{vendor}.{table}", data / "archive" / path
             count = _write(disk, beside, some, columns, digest)
-            size_bytes = beside.stat().st_size
+            size_bytes, written = beside.stat().st_size, checksum(beside)
             make_directories(disk, target.parent)
             disk.replace(beside, target)
             disk.sync(target.parent)
-            parts.append(Part(table, path, count, size_bytes, digest))
+            parts.append(Part(table, path, count, size_bytes, digest, written))
     return tuple(parts)
 
 

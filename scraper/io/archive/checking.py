@@ -16,7 +16,7 @@ from scraper.core.tables import PAGES_TABLE
 from scraper.io.archive.files import HASH_KEY, checksum
 from scraper.ports import FoundPart, Part, Survey
 
-_PLACE: Final = re.compile(r"[^/]+/vendor=[^/]+/date=\d{4}-\d\d-\d\d/part-[^/]+\.parquet")
+_PLACE: Final = re.compile(r"[^/]+/vendor=[^/]+/date=\d{4}-\d\d-\d\d/(?:part|run)-[^/]+\.parquet")
 _QUERY: Final = re.compile(r"sql-(\d+)")
 _KEY: Final = ("run_id", "request_key")
 _BATCH_ROWS: Final = 64
