@@ -17,6 +17,7 @@ import pytest
 from scraper.core.catalogue import OutcomeKind as Met
 from scraper.core.events import RunStatus as Ended
 from scraper.core.pagination import WalkState as Walk
+from scraper.core.retries import FREE_RETRIES, PAID_RETRIES
 from scraper.sandbox import KINDS, FailedRequests
 from tests.hostile.night import (
     COUNTRIES,
@@ -59,6 +60,8 @@ def hold_rows(bench: Bench) -> None:
 
 # --- answers that bring nothing: asked for again, and given up when they never heal -----------------------------------
 
+MOST_ATTEMPTS: Final = 1 + FREE_RETRIES + PAID_RETRIES
+"""Of one request that is to blame itself: those that cost nothing and those that cost are counted apart."""
 BROKEN: Final[dict[str, Met | dict[str, Met]]] = {
     "http_500": Met.UPSTREAM_ERROR,
     "http_502": Met.UPSTREAM_ERROR,
@@ -82,36 +85,62 @@ BROKEN: Final[dict[str, Met | dict[str, Met]]] = {
 }
 
 
-IN_TWOS: Final = list(zip(list(BROKEN)[::2], list(BROKEN)[1::2], itertools.cycle(("free", "charged")), strict=False))
+_HALF: Final = len(BROKEN) // 2
+IN_TWOS: Final = list(
+    zip(list(BROKEN)[:_HALF], list(BROKEN)[_HALF:], itertools.cycle(("free", "charged")), strict=False)
+)
+"""Two of different kinds: a vendor's rule may allow fewer retries of the same in a row."""
+PAIRS: Final = (("crawlora.hashtags", "keyapi.hashtags"), ("crawlora.creators", "keyapi.videos"), (POSTS,))
+"""At most an endpoint of each vendor: their accounts, and what breaks them, stand apart."""
 
 
 @pytest.mark.parametrize(("one", "other", "failed_requests"), IN_TWOS)
-def test_an_answer_that_brings_nothing_is_bought_again_and_given_up_by_name_when_it_never_heals(
+def test_an_answer_that_brings_nothing_is_bought_again_until_it_heals(
     one: str, other: str, failed_requests: FailedRequests, tmp_path: Path
 ) -> None:
-    """Of each endpoint a walk meets one fault, then the other, and heals; another meets them in turn for ever."""
+    """A walk of each endpoint meets one fault, then the other, then its page."""
     faults = []
-    for endpoint in COUNTRY:
-        heals, never, *_ = values(endpoint)
-        faults += [planned(one, endpoint, heals, "nth=1"), planned(other, endpoint, heals, "nth=2")]
-        faults += [planned(one, endpoint, never, "nth=1,3,5"), planned(other, endpoint, never)]
+    for each in COUNTRY:
+        faults += [planned(one, each, values(each)[0], "nth=1"), planned(other, each, values(each)[0], "nth=2")]
 
     async def use(bench: Bench) -> None:
-        job = "".join(one_page(endpoint, walks=2) for endpoint in COUNTRY)
+        job = "".join(one_page(endpoint) for endpoint in COUNTRY)
+        result = await bench.run(bench.write_job(job, accounts=accounts(failed_requests)))
+        assert (result.status, result.status.exit_code) == (Ended.COMPLETE, 0)
+        walks = {endpoint: (endpoint, values(endpoint)[0]) for endpoint in COUNTRY}
+        assert outcomes(bench) == {
+            walk: [_met(one, endpoint), _met(other, endpoint), Met.OK] for endpoint, walk in walks.items()
+        }
+        assert coverage(bench) == dict.fromkeys(walks.values(), (Walk.COMPLETE, ""))
+        hold_credits(bench)
+        hold_rows(bench)
+
+    in_a_night(tmp_path, use, faults, failed_requests)
+
+
+@pytest.mark.parametrize("endpoints", PAIRS, ids=lambda pair: pair[0])
+@pytest.mark.parametrize(("one", "other", "failed_requests"), IN_TWOS)
+def test_an_answer_that_never_heals_is_given_up_by_name_after_a_few_attempts(
+    one: str, other: str, failed_requests: FailedRequests, endpoints: Sequence[str], tmp_path: Path
+) -> None:
+    odd = ",".join(map(str, range(1, 20, 2)))
+    faults = []
+    for each in endpoints:
+        faults += [planned(one, each, values(each)[0], f"nth={odd}"), planned(other, each, values(each)[0])]
+
+    async def use(bench: Bench) -> None:
+        job = "".join(one_page(endpoint) for endpoint in endpoints)
         result = await bench.run(bench.write_job(job, accounts=accounts(failed_requests)))
         met, covered = outcomes(bench), coverage(bench)
-        for endpoint in COUNTRY:
-            first, second = (_met(fault, endpoint) for fault in (one, other))
-            heals, never = ((endpoint, value) for value in values(endpoint)[:2])
-            assert met[heals] == [first, second, Met.OK]
-            assert covered[heals] == (Walk.COMPLETE, "")
-            assert 2 <= len(met[never]) <= 5
-            assert met[never] == [first, second, first, second, first][: len(met[never])]
-            assert covered[never] == (Walk.FAILED, "")
+        for endpoint in endpoints:
+            walk, in_turn = (endpoint, values(endpoint)[0]), [_met(one, endpoint), _met(other, endpoint)]
+            assert 2 <= len(met[walk]) <= MOST_ATTEMPTS
+            assert met[walk] == (in_turn * MOST_ATTEMPTS)[: len(met[walk])]
+            assert covered[walk] == (Walk.FAILED, "")
             assert endpoint in result.message, "what was given up is named"
         assert (result.status, result.status.exit_code) == (Ended.FAILED, 6)
         hold_credits(bench)
-        hold_rows(bench)
+        assert archived_ids(bench) == {}
 
     in_a_night(tmp_path, use, faults, failed_requests)
 
@@ -138,8 +167,6 @@ REFUSALS: Final[dict[str, tuple[Met, Ended, Walk]]] = {
     "rate_limit:wait_s=7200": (Met.RATE_LIMITED, Ended.QUOTA, Walk.NOT_ATTEMPTED),
 }
 CLOSES_THE_ACCOUNT: Final = {Ended.QUOTA, Met.AUTH_REJECTED}
-PAIRS: Final = (("crawlora.hashtags", "keyapi.hashtags"), ("crawlora.creators", "keyapi.videos"), (POSTS,))
-"""At most an endpoint of each vendor: their accounts close apart from each other."""
 
 
 @pytest.mark.parametrize(
@@ -171,23 +198,17 @@ def test_a_refusal_is_met_once_costs_what_the_rule_says_and_reaches_as_far_as_it
     in_a_night(tmp_path, use, [fault])
 
 
-def test_a_rate_limit_is_waited_for_however_it_is_said_and_costs_nothing(tmp_path: Path) -> None:
-    ways = ("seconds", "date", "body", "nothing")
-    told = [
-        planned(f"rate_limit:as={way},wait_s=2", endpoint, values(endpoint)[walk], "nth=1")
-        for walk, way in enumerate(ways)
-        for endpoint in COUNTRY
-    ]
-
+@pytest.mark.parametrize("way", ["seconds", "date", "body", "nothing"])
+def test_a_rate_limit_is_waited_for_however_it_is_said_and_costs_nothing(way: str, tmp_path: Path) -> None:
     async def use(bench: Bench) -> None:
-        job = "".join(one_page(endpoint, walks=len(ways)) for endpoint in COUNTRY)
+        job = "".join(one_page(endpoint) for endpoint in COUNTRY)
         result = await bench.run(bench.write_job(job, accounts=accounts("free")))
         assert (result.status, result.status.exit_code) == (Ended.COMPLETE, 0)
         assert set(map(tuple, outcomes(bench).values())) == {(Met.RATE_LIMITED, Met.OK)}
         hold_credits(bench)
         hold_rows(bench)
 
-    in_a_night(tmp_path, use, told)
+    in_a_night(tmp_path, use, [f"rate_limit:as={way},wait_s=2,nth=1"])
 
 
 # --- successes that are not as documented: each page is bought once, and every row is kept ----------------------------
