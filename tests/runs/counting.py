@@ -6,12 +6,13 @@ import asyncio
 import random
 from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from datetime import datetime
 
 import orjson
 
 from scraper.core.outcomes import Answer, Reply
 from scraper.core.requests import Request
-from scraper.ports import AccountRows, Clock, Compactor, Part, RunAccount, SpooledPage, Written
+from scraper.ports import AccountRows, Clock, Compaction, Compactor, Part, Partition, RunAccount, SpooledPage, Written
 from scraper.sandbox.metering import RateRule
 
 NETWORK_S = 0.1
@@ -38,6 +39,28 @@ class CountingVendor:
         return Answer(200, {}, orjson.dumps({"code": 0, "data": {"videos": records, "pagination": pagination}}))
 
 
+class NothingToCompact:
+    """The compactor of an archive without files."""
+
+    def partition(self, path: str, known: Sequence[Part]) -> Partition:
+        raise AssertionError(f"{path} holds none of {known}")
+
+    def refuse_unless_exchangeable(self) -> None:
+        """Nothing is exchanged."""
+
+    def build(self, compaction: Compaction) -> tuple[Part, ...]:
+        raise AssertionError(compaction)
+
+    def exchange(self, compaction: Compaction, now: datetime) -> None:
+        raise AssertionError(compaction, now)
+
+    def discard(self, compaction: Compaction) -> None:
+        raise AssertionError(compaction)
+
+    def sweep(self, now: datetime) -> None:
+        """Nothing lies in the trash."""
+
+
 class NoArchive:
     """Nothing is drained here."""
 
@@ -45,7 +68,7 @@ class NoArchive:
 
     @property
     def compactor(self) -> Compactor:
-        raise AssertionError("nothing is archived")
+        return NothingToCompact()
 
     def lock(self) -> AbstractContextManager[None]:
         return nullcontext()
