@@ -175,7 +175,8 @@ class Timed:
 
 def recipes() -> tuple[Fence, ...]:
     """The README's SQL that names tables and views."""
-    return tuple(fence for fence in fences(readme(), "sql") if "read_parquet(" not in fence.body)
+    shown = (fence for fence in fences(readme(), "sql") if not fence.body.startswith("-- configs/"))
+    return tuple(fence for fence in shown if "read_parquet(" not in fence.body)
 
 
 def timed_recipes(data: Path) -> Iterator[Timed]:

@@ -142,7 +142,7 @@ def test_the_program_shows_a_vendor_and_a_table_of_ones_own_as_its_own(place: Pa
 def test_a_wrong_key_at_ones_own_vendor_is_refused_by_its_own_rule(
     forum: Forum, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("FORUM_API_KEY", "another")
+    monkeypatch.setenv("FORUM_API_KEY", "another-key")
     ended = said(["run", "configs/forum.toml", "--vendor-url", f"forum={forum.url}", "--format", "json"])
     assert (ended.exit_code, json.loads(ended.stdout)["credits"]["charged"]) == (4, 0)
     assert "forum refuses the key in FORUM_API_KEY" in ended.stdout

@@ -51,7 +51,8 @@ def test_every_partition_becomes_one_part_of_the_same_rows(place: Place) -> None
     before = {table: rows_by_glob(place.data, table) for table in names(place.data)}
     assert [(done.files_before, done.files_after) for done in compacted(place)] == [(9, 3), (6, 2)]
     assert {table: rows_by_glob(place.data, table) for table in names(place.data)} == before
-    assert all(len(list(part.parent.iterdir())) == 1 for part in place.parts())
+    made = [part for part in place.parts() if part.name.startswith("part-")]
+    assert all(len(list(part.parent.iterdir())) == 1 for part in made)
     assert strange_files(place) == []
 
 
@@ -172,7 +173,7 @@ def test_where_directories_cannot_be_exchanged_it_is_refused_unless_offline(plac
 
 
 def test_the_old_directories_stay_in_the_trash_for_the_grace(place: Place) -> None:
-    before = {path.name for path in place.parts()}
+    before = {path.name for path in place.parts() if path.name.startswith("part-")}
     compacted(place)
     mine = place.data / "trash" / "mine"
     mine.mkdir()

@@ -158,7 +158,7 @@ def test_without_max_age_a_later_run_buys_everything_anew(tmp_path: Path) -> Non
 
 def test_a_wrong_key_is_refused_in_one_sentence_and_costs_crawlora_nothing(tmp_path: Path) -> None:
     async def use(bench: Bench) -> None:
-        bench.keys = {"crawlora": "wrong", "keyapi": "wrong"}
+        bench.keys = {"crawlora": "wrong-key", "keyapi": "wrong-key"}
         result = await bench.run(bench.write_job(ALL_FIVE))
         assert result.status is RunStatus.REFUSED
         assert result.status.exit_code == 4
@@ -166,7 +166,7 @@ def test_a_wrong_key_is_refused_in_one_sentence_and_costs_crawlora_nothing(tmp_p
         assert result.charged == 0
         assert result.presumed == 2, "KeyAPI documents no rule for a refused request: it counts as charged"
         assert "crawlora refuses the key in CRAWLORA_API_KEY" in result.message
-        assert "wrong" not in repr(result)
+        assert "wrong-key" not in repr(result)
         assert sum(bench.hits.values()) == 2, "one request for each vendor is enough to know"
 
     on_bench(tmp_path, use)
