@@ -111,7 +111,7 @@ def test_the_readmes_vendor_and_table_are_crawled_without_a_line_of_code(forum: 
     at_forum = ("--vendor-url", f"forum={forum.url}")
     result = answered("run", "configs/forum.toml", *at_forum)
     assert (result["status"], result["warnings"]) == ("complete", [])
-    assert result["credits"] == {"budget": 60, "charged": 12, "presumed": 0, "unknown": 0, "left": 48}
+    assert result["credits"] == {"budget": 60, "charged": 12, "presumed": 0, "unknown": 0, "left": 48, "retried": 0}
     assert result["walks"] == {"complete": 2, "truncated": 0, "empty": 0, "failed": 0, "not_attempted": 0}
     assert result["rows"] == {"threads": 135}
     assert forum.asked == {("cats", skip, "reads"): 1 for skip in ("0", "40", "80")} | {("boats", "0", "reads"): 1}

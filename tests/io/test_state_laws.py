@@ -215,7 +215,7 @@ def test_a_pause_is_kept_by_every_process_and_over_restarts(tmp_path: Path) -> N
         return [other.starts_at, late.starts_at, elsewhere.starts_at]
 
     pause_ends = NOON + timedelta(seconds=60)
-    assert asyncio.run(script()) == [pause_ends, pause_ends + 2 * MINUTE_WINDOW / 600, NOON]  # at half the pace
+    assert asyncio.run(script()) == [pause_ends, pause_ends + 2 * (MINUTE_WINDOW / 600), NOON]  # at half the pace
 
 
 def test_a_slot_that_was_never_used_holds_no_one_up(tmp_path: Path) -> None:
