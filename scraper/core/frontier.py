@@ -56,6 +56,8 @@ class Frontier:
         self._closed: dict[str, Why] = {}
         self._pushes = itertools.count()
         self._ended: set[str] = set()
+        self._landing: Mapping[str, int] = {}
+        self._landed: list[tuple[int, Request]] = []
         self._records: dict[str, list[Record]] = defaultdict(list)
         self._picked_from = {crawl.each for crawl in crawls if crawl.top is not None or crawl.top_per_board is not None}
         self._open_parents: Counter[str] = Counter()
@@ -163,13 +165,19 @@ class Frontier:
         self._settle(progress)
 
     def replay(self, stored: Mapping[str, PageFacts]) -> None:
-        """Takes in pages that are stored already, by request key: of this run before a stop, or of walks reused."""
-        while landed := [request for key, request in self._ready.items() if key in stored]:
-            for request in landed:  # all were under way together, and none of them is withdrawn
-                del self._ready[request.key]
-                self._fly(request)
-            for request in sorted(landed, key=self._value):
-                self.learn(request, stored[request.key])
+        """Takes in pages that are stored already, by request key: of this run before a stop, or of walks reused.
+
+        `stored` is in the order in which they landed. What is in it was sent, so that none of it is withdrawn.
+        """
+        landed = [request for key, request in self._ready.items() if key in stored]
+        self._landing = {key: place for place, key in enumerate(stored)} if landed else {}
+        for request in landed:
+            del self._ready[request.key]
+            self._push(request)
+        while self._landed:
+            request = heapq.heappop(self._landed)[1]
+            self.learn(request, stored[request.key])
+        self._landing = {}
 
     def close(self, endpoint_or_vendor: str, why: Why) -> bool:
         """Nothing more is sent there in this run; False where it was closed already.
@@ -247,6 +255,10 @@ class Frontier:
             self._busy[request.walk.walk_id] -= 1
 
     def _push(self, request: Request) -> None:
+        if (place := self._landing.get(request.key)) is not None:
+            self._fly(request)
+            heapq.heappush(self._landed, (place, request))
+            return
         self._ready[request.key] = request
         heapq.heappush(self._heaps[request.endpoint.vendor], (self._value(request), next(self._pushes), request))
 

@@ -47,8 +47,8 @@ class _Walked:
     rows: int = 0
     pages: int = 0
     overlaps: int = 0
-    _guard: Guard | None = None
-    """The first that ends the walk."""
+    _guards: set[Guard] = field(default_factory=set)
+    """All met that end a walk: pages that were in flight when the first was met land as well."""
     _failed: Why | None = None
     _ids: Fingerprints = field(default_factory=Fingerprints)
     _lists: Fingerprints = field(default_factory=Fingerprints)
@@ -65,10 +65,7 @@ class _Walked:
         barren = not facts.records or (bool(ids) and not new)
         self._barren_in_a_row = self._barren_in_a_row + 1 if barren else 0
         if ids and not self._lists.add("\n".join(sorted(ids))):
-            self._stop_at(Guard.PAGE_REPEATED)
-
-    def _stop_at(self, guard: Guard) -> None:
-        self._guard = self._guard or guard
+            self._guards.add(Guard.PAGE_REPEATED)
 
     def _end(self, why: Why) -> None:
         """Closes the walk: the state follows from why it ended and from what it holds."""
@@ -144,24 +141,20 @@ class PageWalk(_Walked):
     @property
     def notes(self) -> Sequence[Guard]:
         """What the walk met that its vendor's own word contradicts."""
-        met = set(self._totals_differ)
-        if self._guard is not None:
-            met.add(self._guard)
-        if self._empty and self._guard is not Guard.EMPTY_PAGES:
-            met.add(Guard.EMPTY_PAGE)
-        return sorted(met)
+        lone = {Guard.EMPTY_PAGE} if self._empty and Guard.EMPTY_PAGES not in self._guards else set[Guard]()
+        return sorted(self._totals_differ | self._guards | lone)
 
     def learn(self, request: Request, facts: PageFacts) -> Sequence[Request]:
         """Takes a page in; all the pages that it proves to be there."""
         self._answered.add(request.page)
         self._highest_answered = max(self._highest_answered, request.page)
         self._count(facts)
-        if facts.reported_page not in {None, request.page}:
-            self._stop_at(Guard.PAGE_OTHER)
         if _skips(request.page, facts, self.pagination):
-            self._stop_at(Guard.SIZE_OTHER)
-        if self._guard is None:
+            self._guards.add(Guard.SIZE_OTHER)
+        if facts.reported_page in {None, request.page}:
             self._look_ahead(request.page, facts)
+        else:
+            self._guards.add(Guard.PAGE_OTHER)
         return self._advance()
 
     def _look_ahead(self, page: int, facts: PageFacts) -> None:
@@ -176,10 +169,11 @@ class PageWalk(_Walked):
         if facts.records == 0 and promised:
             self._empty.add(page)
             if page - 1 in self._empty or page + 1 in self._empty:
-                self._stop_at(Guard.EMPTY_PAGES)
-        in_order = self._promised is None  # else pages land as they come, and the total bounds them
-        if in_order and facts.has_more is not False and self._barren_in_a_row >= BARREN_PAGES_IN_A_ROW:
-            self._stop_at(Guard.NOTHING_NEW)
+                self._guards.add(Guard.EMPTY_PAGES)
+        barren = facts.records and self._barren_in_a_row >= BARREN_PAGES_IN_A_ROW
+        # Where a total is known the pages land as they come, and it bounds them.
+        if barren and facts.has_more is not False and self._promised is None:
+            self._guards.add(Guard.NOTHING_NEW)
 
     def _hear_total(self, page: int, facts: PageFacts) -> None:
         total = facts.total
@@ -202,7 +196,7 @@ class PageWalk(_Walked):
         limit, _ = self._limit
         reach = min(self._horizon[0], len(self._answered) + MOST_PAGES_AHEAD)
         reach = reach if limit is None else min(reach, limit)
-        if self._guard or self._stopped or self._failed is Why.REFUSED:
+        if self._guards or self._stopped or self._failed is Why.REFUSED:
             reach = 0
         again = sorted(page for page in self._withdrawn if page <= reach)
         wanted = [*again, *range(self._highest_asked + 1, reach + 1)]
@@ -219,8 +213,8 @@ class PageWalk(_Walked):
         horizon, end_known = self._horizon
         board_ends = max(horizon, self._promised or 0)
         if self._last is not None and self._last < board_ends and (limit is None or self._last < limit):
-            self._stop_at(Guard.TOTAL_NOT_REACHED)
-        if self._guard is not None:
+            self._guards.add(Guard.TOTAL_NOT_REACHED)
+        if self._guards:
             why = Why.GUARD
         elif end_known and (limit is None or board_ends <= limit):
             why = Why.END
@@ -240,7 +234,7 @@ class PageWalk(_Walked):
 
     def unwanted(self) -> Sequence[Request]:
         """Those of them that lie past an end that another page has told, or in a walk that is not gone on with."""
-        last = 0 if self._guard or self._stopped else self._horizon[0]
+        last = 0 if self._guards or self._stopped else self._horizon[0]
         return [] if last >= self._highest_asked else [r for r in self.outstanding() if r.page > last]
 
     def withdraw(self, request: Request) -> None:
@@ -303,8 +297,8 @@ class CursorWalk(_Walked):
     @property
     def notes(self) -> Sequence[Guard]:
         """What the walk met that its vendor's own word contradicts."""
-        met = [Guard.EMPTY_PAGE] if self._passed_over else []
-        return sorted([*met, self._guard]) if self._guard is not None else met
+        lone = {Guard.EMPTY_PAGE} if self._passed_over else set[Guard]()
+        return sorted(self._guards | lone)
 
     def learn(self, request: Request, facts: PageFacts) -> Sequence[Request]:
         """Takes a page in; the next one, unless this was the last or the cursor leads nowhere."""
@@ -315,13 +309,13 @@ class CursorWalk(_Walked):
         self._fault = self._fault_of(facts.cursor, request.cursor)
         self._next = None if self._fault else self.walk.request(request.page + 1, facts.cursor)
         if facts.has_more is False or (facts.has_more is None and not full):
-            self._guard = None  # a last page that repeats an earlier one promises nothing
+            self._guards.clear()  # a last page that repeats an earlier one promises nothing
             self._end(Why.END)
             return []
         if self._barren_in_a_row >= BARREN_PAGES_IN_A_ROW:
             only_empty = self._empty_in_a_row >= BARREN_PAGES_IN_A_ROW
-            self._stop_at(Guard.EMPTY_PAGES if only_empty else Guard.NOTHING_NEW)
-        if self._guard is not None:
+            self._guards.add(Guard.EMPTY_PAGES if only_empty else Guard.NOTHING_NEW)
+        if self._guards:
             self._end(Why.GUARD)
             return []
         if self.walk.max_pages is not None and self.pages >= self.walk.max_pages:
@@ -344,7 +338,7 @@ class CursorWalk(_Walked):
         if self._next is not None:
             return [self._next]
         if self._fault is not None:  # more is promised, and no new cursor leads there
-            self._stop_at(self._fault)
+            self._guards.add(self._fault)
             self._end(Why.GUARD)
         return []
 

@@ -17,7 +17,6 @@ from scraper.core.budget import Balance, Scope, ScopeKind
 from scraper.core.catalogue import Charge, OutcomeKind
 from scraper.core.jobs import Account
 from scraper.io.state import SqlState
-from scraper.io.state.ledger import MINUTE_WINDOW
 from scraper.ports import NoCredits, Settlement, Slot
 from tests.core.builders import NOON, account
 from tests.io.state_bench import (
@@ -215,7 +214,8 @@ def test_a_pause_is_kept_by_every_process_and_over_restarts(tmp_path: Path) -> N
         return [other.starts_at, late.starts_at, elsewhere.starts_at]
 
     pause_ends = NOON + timedelta(seconds=60)
-    assert asyncio.run(script()) == [pause_ends, pause_ends + 2 * (MINUTE_WINDOW / 600), NOON]  # at half the pace
+    gap = timedelta(seconds=60.25) / 600 * 2  # at half its pace
+    assert asyncio.run(script()) == [pause_ends, pause_ends + gap, NOON]
 
 
 def test_a_slot_that_was_never_used_holds_no_one_up(tmp_path: Path) -> None:

@@ -123,6 +123,7 @@ def landed_pages(connection: Connection, run_id: str, walk_id: str | None = None
     query = select(pages.c.request_key, pages.c.facts).where(pages.c.run_id == run_id, pages.c.facts.is_not(None))
     if walk_id is not None:
         query = query.where(pages.c.walk_id == walk_id)
+    query = query.order_by(pages.c.page_id)  # as they landed
     return {key: PageFacts.from_json(orjson.loads(facts)) for key, facts in connection.execute(query)}
 
 
