@@ -6,16 +6,15 @@ suite has a month with a fifth of the credits, since each request costs time.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from scraper.core.events import RunResult
-from scraper.ports import SpooledPage, Written
 from tests.core.builders import CATALOGUE
-from tests.runs.counting import NoArchive
+from tests.runs.counting import Discarded
 from tests.runs.harness import FAST, Bench, HurriedClock, on_bench
 
 STARTER = next(plan for plan in CATALOGUE.vendors["crawlora"].plans if plan.name == "starter")
@@ -26,13 +25,6 @@ COUNTRIES = "AT BE BG CH CL CN CZ DK EE FI GR HR HU IE IN IS KE LT LU LV MA NG N
 NO_BOARDS = COUNTRIES.split()
 """The vendor has no boards of these countries, and charges for saying so as for anything else. An empty answer takes no
 time to make up, and a month of nights is about credits."""
-
-
-class Discarded(NoArchive):
-    """An archive that keeps nothing."""
-
-    def write(self, drain_id: int, pages: Iterable[SpooledPage]) -> Written:  # noqa: ARG002
-        return Written((), {}, {})
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ The wiring is the program's own, but for the transport and for an archive that s
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,12 +22,12 @@ from scraper.core.pagination import WalkState, Why
 from scraper.core.requests import Request
 from scraper.io.pacing import SmoothPacer
 from scraper.io.state import SqlState
-from scraper.ports import SpooledPage, WalkRecord, Written
+from scraper.ports import WalkRecord
 from scraper.runs.crawl import Crawl
 from scraper.runs.execute import execute
 from scraper.runs.opening import Opening
 from scraper.runs.world import World
-from tests.runs.counting import NoArchive
+from tests.runs.counting import Discarded
 from tests.runs.harness import Heard
 from tests.runs.moved_time import MovedClock, MovedTimeLoop, on_moved_time
 
@@ -57,14 +57,6 @@ class Inline(ThreadPoolExecutor):
         except BaseException as failure:
             done.set_exception(failure)
         return done
-
-
-class Swallowing(NoArchive):
-    """An archive that takes every page and writes none."""
-
-    def write(self, drain_id: int, pages: Iterable[SpooledPage]) -> Written:  # noqa: ARG002 - as the port has it
-        list(pages)
-        return Written((), {}, {})
 
 
 def page(request: Request) -> Answer:
@@ -138,7 +130,7 @@ def night(
         transport = Outage(clock, timetable)
         state = SqlState(directory / "data", clock.now, kind="real", threaded=False)
         pacers = {vendor: SmoothPacer(job.accounts[vendor].subscription) for vendor in job.vendors}
-        world = World(state, Swallowing(), transport, pacers, clock, Heard(), lambda: 0.5)
+        world = World(state, Discarded(), transport, pacers, clock, Heard(), lambda: 0.5)
         result = await execute(
             job, catalogue.vendors, world, opening=opening, ceiling=None, suffix="0000", command="scraper run night",
             begun=begun,

@@ -14,8 +14,8 @@ from scraper.core.events import Event, RequestSettled, RunResult, RunStarted, Ru
 from scraper.ports import RunRecord
 from scraper.runs.crawl import Crawl
 from scraper.runs.opening import Opening
+from tests.runs.counting import Discarded
 from tests.runs.harness import FAST, Bench, Heard, HurriedClock, on_bench
-from tests.runs.month import Discarded
 
 FIRST = datetime(2026, 11, 1, 1, 15, tzinfo=UTC)
 LIMITS = {"credits_per_month": 1_200, "credits_per_day": 300}

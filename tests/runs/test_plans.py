@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -17,8 +17,7 @@ from scraper import wiring
 from scraper.core.catalogue import Basis
 from scraper.core.events import RunStatus
 from scraper.core.planning import Plan
-from scraper.ports import AccountRows, Part, RunAccount, SpooledPage, Written
-from tests.runs.counting import NoArchive
+from tests.runs.counting import Discarded
 from tests.runs.harness import Bench, bench
 from tests.runs.mortal import ledger
 
@@ -49,16 +48,6 @@ def crawls(draw: st.DrawFn) -> str:
     return "".join(f"[[crawl]]\n{text}" for text in found)
 
 
-class Unkept(NoArchive):
-    """An archive that keeps nothing: these tests look at the ledger alone."""
-
-    def write(self, drain_id: int, pages: Iterable[SpooledPage]) -> Written:  # noqa: ARG002
-        return Written((), {}, {})
-
-    def write_account(self, account: RunAccount, rows: AccountRows) -> tuple[Part, ...]:  # noqa: ARG002
-        return ()
-
-
 async def planned(made: Bench, job: Path) -> Plan:
     found, _ = wiring.load_job(job)
     return await wiring.plan_job(found, made.settings)
@@ -78,7 +67,7 @@ def test_a_run_costs_what_was_planned_and_the_second_plan_is_closer(text: str, b
     async def use(made: Bench) -> None:
         job = made.write_job(text, budget=budget)
         first = await planned(made, job)
-        result = await made.run(job, archive=Unkept())
+        result = await made.run(job, archive=Discarded())
         charged = made.charged()
         assert result.charged == charged <= budget
         assert first.credits.low <= charged <= first.credits.high
@@ -87,7 +76,7 @@ def test_a_run_costs_what_was_planned_and_the_second_plan_is_closer(text: str, b
 
         second = await planned(made, job)
         assert all(crawl.basis is not Basis.ASSUMED for crawl in second.crawls) or result.status is RunStatus.BUDGET
-        await made.run(job, archive=Unkept())
+        await made.run(job, archive=Discarded())
         again = made.charged() - charged
         assert second.credits.low <= again <= second.credits.high
         assert second.credits.low >= 0.8 * again
@@ -134,6 +123,6 @@ def test_half_the_budget_keeps_every_board_and_drops_the_deepest_pages_of_the_lo
 
 async def bought(made: Bench, job: Path) -> list[tuple[str, str, int]]:
     """Endpoint, hashtag and page of what a run bought, in the order in which it was asked for."""
-    result = await made.run(job, archive=Unkept())
+    result = await made.run(job, archive=Discarded())
     asked = f"SELECT endpoint, params, page FROM requests WHERE run_id = '{result.run_id}' ORDER BY attempt_id"
     return [(endpoint, json.loads(params).get("id", ""), page) for endpoint, params, page in ledger(made.data, asked)]
