@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from math import ceil
 
@@ -153,9 +153,11 @@ class _Estimator:
 
     def _pages(self, crawl: Crawl, walk: Walk, seen: Sequence[WalkSeen]) -> Pages:
         unseen = self._unseen(crawl, walk.country)
-        if not seen or unseen.basis is Basis.KNOWN:
+        if not seen:
             return unseen
         most, latest = hard_limit(crawl), seen[0]
+        if unseen.basis is Basis.KNOWN:  # one page, and what it held when it was last there
+            return replace(unseen, rows=latest.rows // max(1, latest.pages))
         if latest.ended:
             ended = [_capped(one.pages, most) for one in seen if one.ended]
             likely = ended[0]
