@@ -250,7 +250,7 @@ LIES: Final[Mapping[str, tuple[tuple[Walk, str] | None, tuple[Walk, str] | None]
     "null_list": ((Walk.TRUNCATED, "total_not_reached"), (Walk.EMPTY, "")),
     "no_list": ((Walk.TRUNCATED, "total_not_reached"), (Walk.EMPTY, "")),
     "repeated_page": ((Walk.TRUNCATED, "page_repeated"), (Walk.TRUNCATED, "page_repeated")),
-    "wrong_page": ((Walk.TRUNCATED, "page_repeated"), None),
+    "wrong_page": ((Walk.TRUNCATED, "page_other,page_repeated"), None),
     "total_grows": ((Walk.TRUNCATED, "total_grew,total_not_reached"), None),
     "total_shrinks": ((Walk.COMPLETE, "total_shrank"), None),
     "duplicates": ((Walk.COMPLETE, ""), None),
