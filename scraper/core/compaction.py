@@ -81,6 +81,12 @@ def merges(
     return planned
 
 
+def compacted_by(name: str) -> int:
+    """The compaction that made a part of this name; 0: a drain made it."""
+    met = re.match(r"part-c(\d+)-", name)
+    return int(met[1]) if met else 0
+
+
 def _age(name: str) -> tuple[bool, list[int]]:
     """Compacted parts first, then drains by number."""
     return not name.startswith("part-c"), [int(number) for number in re.findall(r"\d+", name)]

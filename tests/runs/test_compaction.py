@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 import threading
 from collections import Counter
+from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 
@@ -61,6 +63,18 @@ def test_a_second_compaction_changes_nothing(place: Place) -> None:
     once = {path: path.stat().st_mtime_ns for path in place.data.rglob("*.parquet")}
     assert compacted(place) == []
     assert {path: path.stat().st_mtime_ns for path in place.data.rglob("*.parquet")} == once
+
+
+def test_a_state_that_counts_anew_gives_no_number_that_a_compacted_part_bears(place: Place) -> None:
+    """As after a state.db was lost, and its parts were noted again."""
+    before = {table: rows_by_glob(place.data, table) for table in names(place.data)}
+    for part in place.root.rglob("part-1-*.parquet"):
+        part.rename(part.with_name(part.name.replace("part-1-", "part-c1-")))
+    with closing(sqlite3.connect(place.data / "state.db")) as state, state:
+        state.execute("UPDATE parts SET path = replace(path, 'part-1-', 'part-c1-')")
+    assert [(done.files_before, done.files_after) for done in compacted(place)] == [(9, 3), (6, 2)]
+    assert {table: rows_by_glob(place.data, table) for table in names(place.data)} == before
+    assert strange_files(place) == []
 
 
 def test_tables_and_pages_bear_the_same_names_afterwards_and_a_rebuild_makes_the_same_file(place: Place) -> None:

@@ -8,9 +8,9 @@ from datetime import datetime
 from typing import Any
 
 import orjson
-from sqlalchemy import Connection, Row, delete, insert, select, update
+from sqlalchemy import Connection, Row, delete, func, insert, select, update
 
-from scraper.core.compaction import Merge, merges
+from scraper.core.compaction import Merge, compacted_by, merges
 from scraper.io.state.schema import compactions, parts, rebuilds
 from scraper.ports import Compaction, Part, Written
 
@@ -100,12 +100,20 @@ def open_compaction(connection: Connection) -> Compaction | None:
 def begin_compaction(
     connection: Connection, partition: str, groups: Sequence[Sequence[str]], offline: bool, opened_at: datetime
 ) -> Compaction:
-    """Writes down what will be merged, under an id that no other compaction ever had."""
-    new = insert(compactions).values(partition=partition, merges="", offline=offline, opened_at=opened_at)
-    compaction_id = connection.execute(new.returning(compactions.c.compaction_id)).scalar_one()
+    """Writes down what will be merged, under an id that no other compaction ever had.
+
+    Nor that a part of the partition bears: a state that was lost or restored counts anew.
+    """
     tables: dict[str, list[str]] = {}
     for part in noted(connection, partition):
         tables.setdefault(part.table, []).append(part.name)
+    last = connection.execute(select(func.coalesce(func.max(compactions.c.compaction_id), 0))).scalar_one()
+    compaction_id = 1 + max([last, *(compacted_by(name) for names in tables.values() for name in names)])
+    connection.execute(
+        insert(compactions).values(
+            compaction_id=compaction_id, partition=partition, merges="", offline=offline, opened_at=opened_at
+        )
+    )
     planned = merges(compaction_id, groups, tables)
     text = orjson.dumps({table: [asdict(merge) for merge in each] for table, each in planned.items()}).decode()
     connection.execute(_of(compaction_id).values(merges=text))
