@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scraper.core.catalogue import Basis
+from scraper.core.frontier import Frontier
 from scraper.core.jobs import Job
 from scraper.core.pagination import Record, WalkState, Why
 from scraper.core.planning import Known, NothingSeen, Range, WalkSeen, Yield, plan
@@ -143,6 +144,31 @@ def test_left_over_walks_come_first_in_what_a_short_budget_drops() -> None:
     assert [each.split(":")[0] for each in plan(made, Known(NOON)).dropped] == ["first", "second"]
     known = Known(NOON, leftovers=walks_of(made, 1))
     assert plan(made, known).dropped == ("first: pages 1–2: 2 of 2 requests",)
+
+
+def test_boards_come_before_what_is_wanted_of_them_whatever_their_own_priority() -> None:
+    boards = crawl(C_HASHTAGS, params={"country_code": "US"}, max_pages=1, priority=1)
+    posts = crawl(C_POSTS, "posts", each=C_HASHTAGS, max_pages=1, top=2, priority=3)
+    other = crawl(C_CREATORS, "other", {"creator_country": "US"}, max_pages=1, priority=2)
+    made = job(boards, posts, other, budget=16)
+    first = Frontier(made.crawls, strict=True).take("crawlora")
+    assert first is not None
+    assert first.walk.endpoint.full_name == C_HASHTAGS
+    assert plan(made, Known(NOON)).dropped == (
+        "posts: page 1 of the last 1 walk: 1 of 2 requests",
+        "other: page 1: 1 of 1 requests",
+    )
+
+
+def test_boards_come_before_children_that_were_left_over() -> None:
+    boards = crawl(C_HASHTAGS, params={"country_code": "US"}, max_pages=1)
+    made = job(boards, crawl(C_POSTS, "posts", each=C_HASHTAGS, max_pages=1, top=2), budget=16)
+    (board,) = walks_of(made)
+    children = [Walk(made.crawls[1].endpoint, params).walk_id for one in "ab" for params in made.crawls[1].sweep(one)]
+    seen = Seen({board: [whole(1)]}, {board: [Record("a", 1), Record("b", 2)]})
+    assert plan(made, Known(NOON, seen, leftovers=children)).dropped == (
+        "posts: page 1 of the last 1 walk: 1 of 2 requests",
+    )
 
 
 PRICED = st.lists(st.tuples(st.sampled_from([1, 2, 3, 8]), st.integers(0, 6)), min_size=1, max_size=3)

@@ -1,7 +1,8 @@
 """What a budget does not reach: the plan's walks taken in the order in which a run buys them.
 
 That order is the frontier's: walks left over, then priority, then breadth before depth, the boards that parents are
-picked from before all else of a depth, then the job's own order, and parents by rank.
+picked from before all else of a depth, then the job's own order, and parents by rank. A board is worth as much as what
+is wanted of it, and comes before children that were left over.
 """
 
 from __future__ import annotations
@@ -42,16 +43,16 @@ def dropped(job: Job, found: Sequence[CrawlEstimate], budget: Credits) -> tuple[
 
 
 def _layers(job: Job, found: Sequence[CrawlEstimate]) -> Iterator[_Layer]:
-    feeding = {crawl.each for crawl in job.crawls}
+    boards_first = any(estimate.leftover_depths for estimate in found if estimate.crawl.each is not None)
     for index, estimate in enumerate(found):
         crawl = estimate.crawl
-        feeds = crawl.name in feeding
-        for later, depths in ((False, estimate.leftover_depths), (True, estimate.depths)):
+        wanted_for = [child.priority for child in job.crawls if child.each == crawl.name]
+        priority, feeds = max([crawl.priority, *wanted_for]), bool(wanted_for)
+        for left_over, depths in ((True, estimate.leftover_depths), (False, estimate.depths)):
+            later = not left_over and not (feeds and boards_first)
             for page, requests in _by_page(depths):
-                depth = 1 if feeds else page
-                yield _Layer(
-                    later, -crawl.priority, depth, 0 if feeds else 1, page, index, requests, crawl.endpoint.cost
-                )
+                depth = page if not feeds else 1 if later else 0
+                yield _Layer(later, -priority, depth, 0 if feeds else 1, page, index, requests, crawl.endpoint.cost)
 
 
 def _by_page(depths: dict[int, int]) -> Iterator[tuple[int, int]]:
