@@ -358,8 +358,8 @@ class State(Protocol):
     async def note_select(self, table: str, select_hash: str) -> None:
         """Every part of the table is now made with this SELECT, or is not ours to make."""
 
-    async def recount(self, run_id: str) -> None:
-        """The archive's coverage and ledger of the run are gone, or not to be believed: the next run writes them."""
+    async def recount(self, run_id: str) -> bool:
+        """The archive's coverage and ledger of the run are to be written anew, by the next run; False: no such run."""
 
     async def unaccounted_runs(self) -> Sequence[str]:
         """Runs whose coverage and ledger the archive does not hold as they are, oldest first.

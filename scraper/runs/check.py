@@ -259,8 +259,11 @@ async def _mend(
             for each in archive.select_hashes:
                 anew.setdefault(each, set()).add(source)
         elif table in ACCOUNT_COLUMNS:
-            await in_a_thread(archive.set_aside, [finding.path], clock.now())
-            await state.recount(source.rpartition("/")[2].removeprefix("run-").removesuffix(".parquet"))
+            run_id = source.rpartition("/")[2].removeprefix("run-").removesuffix(".parquet")
+            if await state.recount(run_id) or finding.kind != "unknown":
+                await in_a_thread(archive.set_aside, [finding.path], clock.now())
+            else:  # of a run that the state has lost: nothing else tells of it
+                await state.note_parts([whole[path]])
         elif archive.rebuildable(table, source):
             anew.setdefault(table, set()).add(source)
         else:

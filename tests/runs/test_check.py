@@ -272,5 +272,7 @@ def test_a_state_restored_from_an_older_backup_costs_no_file_that_the_archive_ha
         checked = await wiring.check_archive(bench.settings, job.parent, repair=True, quick=False, deep=False)
         assert [finding.kind for finding in checked.findings] == ["unpaid"]
         assert {finding.kind for finding in checked.repaired} == {"unknown"}
+        of_runs = {path: kept[path] for path in kept if path.name.startswith("run-")}
+        assert {path: path.read_bytes() for path in of_runs if path.exists()} == of_runs
 
     on_bench(tmp_path, use)

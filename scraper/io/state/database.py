@@ -363,9 +363,9 @@ class SqlState:
         """Every part of the table is now made with this SELECT, or is not ours to make."""
         await self._writer.do(lambda connection: archive_parts.note_select(connection, table, select_hash))
 
-    async def recount(self, run_id: str) -> None:
-        """The archive's coverage and ledger of the run are gone, or not to be believed: the next run writes them."""
-        await self._writer.do(lambda connection: ledger.account_changed(connection, run_id))
+    async def recount(self, run_id: str) -> bool:
+        """The archive's coverage and ledger of the run are to be written anew, by the next run; False: no such run."""
+        return await self._writer.do(lambda connection: ledger.account_changed(connection, run_id))
 
     async def unaccounted_runs(self) -> Sequence[str]:
         """Runs whose coverage and ledger the archive does not hold as they are, oldest first."""

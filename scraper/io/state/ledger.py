@@ -358,9 +358,9 @@ def expire(connection: Connection, run_id: str, now: datetime) -> int:
     return len(stale)
 
 
-def account_changed(connection: Connection, run_id: str) -> None:
-    """What the archive was told of the run is no longer all of it."""
-    connection.execute(update(runs).where(runs.c.run_id == run_id).values(accounted=False))
+def account_changed(connection: Connection, run_id: str) -> bool:
+    """What the archive was told of the run is no longer all of it; False: there is no such run."""
+    return connection.execute(update(runs).where(runs.c.run_id == run_id).values(accounted=False)).rowcount > 0
 
 
 def reserving_runs(connection: Connection) -> list[tuple[str, str]]:
