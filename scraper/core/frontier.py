@@ -51,7 +51,7 @@ class Frontier:
         self._heaps: dict[str, list[tuple[_Value, int, Request]]] = defaultdict(list)
         self._ready: dict[str, Request] = {}
         self._in_flight: dict[str, Request] = {}
-        self._credits_in_flight: Credits = 0
+        self._credits_in_flight: Counter[str] = Counter()
         self._busy: Counter[str] = Counter()
         self._closed: dict[str, Why] = {}
         self._pushes = itertools.count()
@@ -94,18 +94,21 @@ class Frontier:
                 del self._ready[request.key]
         return False
 
-    def may_take(self, vendor: str, left: Credits) -> bool:
+    def may_take(self, vendor: str, left: Credits, of_share: Credits | None = None) -> bool:
         """Whether what `take` gives is next: the budget holds it beside all that is in flight, and, in strict order,
         nothing better may yet come up.
 
-        `left`: credits of the budget that no settled request has used. A request keeps its price until it is dealt
-        with, between two attempts as well, so that what is less worth does not take it away meanwhile. Where nothing is
-        in flight, the ledger has the last word.
+        `left`: credits of the budget that no settled request has used; `of_share`: the same of the vendor's share of
+        it, if it has one. A request keeps its price until it is dealt with, between two attempts as well, so that what
+        is less worth does not take it away meanwhile. Where nothing is in flight, the ledger has the last word.
         """
         if not self.has_ready(vendor):
             return False
         value, _, best = self._heaps[vendor][0]
-        if self._in_flight and self._credits_in_flight + best.endpoint.cost > left:
+        held, held_here = self._credits_in_flight.total(), self._credits_in_flight[vendor]
+        if held and held + best.endpoint.cost > left:
+            return False
+        if of_share is not None and held_here and held_here + best.endpoint.cost > of_share:
             return False
         if not self._strict:
             return True
@@ -240,7 +243,7 @@ class Frontier:
 
     def _fly(self, request: Request) -> None:
         self._in_flight[request.key] = request
-        self._credits_in_flight += request.endpoint.cost
+        self._credits_in_flight[request.endpoint.vendor] += request.endpoint.cost
         self._busy[request.walk.walk_id] += 1
 
     def _withdraw(self, progress: Progress) -> None:
@@ -251,7 +254,7 @@ class Frontier:
 
     def _release(self, request: Request) -> None:
         if self._in_flight.pop(request.key, None) is not None:
-            self._credits_in_flight -= request.endpoint.cost
+            self._credits_in_flight[request.endpoint.vendor] -= request.endpoint.cost
             self._busy[request.walk.walk_id] -= 1
 
     def _push(self, request: Request) -> None:

@@ -33,7 +33,10 @@ class Crawl:
         self._job = job
         self._run = run
         self._world = world
-        self.frontier = Frontier(job.crawls, run.leftovers, strict=may_outrun(job.crawls, run.budget))
+        granted = run.allowance
+        self._shares = {} if granted is None else {v: granted.of(job.accounts[v].id).credits for v in job.vendors}
+        strict = may_outrun(job.crawls, run.budget, self._shares)
+        self.frontier = Frontier(job.crawls, run.leftovers, strict=strict)
         self.reused_from: dict[str, str] = {}
         self._stored: dict[str, PageFacts] = {}
         self._course = Course()
@@ -110,7 +113,9 @@ class Crawl:
                 await self._course.change()
 
     def _may_send(self, vendor: str) -> bool:
-        return self.frontier.may_take(vendor, self._run.budget - self._buyer.spent)
+        share = self._shares.get(vendor)
+        of_share = None if share is None else share - self._buyer.spent_at[vendor]
+        return self.frontier.may_take(vendor, self._run.budget - self._buyer.spent, of_share)
 
     async def _buy(self, request: Request, account: Account) -> None:
         try:

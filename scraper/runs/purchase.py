@@ -59,6 +59,8 @@ class Buyer:
         """Vendors of whom a page has landed in this process."""
         self.spent: Credits = 0
         """What stands against the run's budget, but for what is in flight."""
+        self.spent_at: Counter[str] = Counter()
+        """By vendor: the same, of this process alone."""
         self.waiting: Counter[str] = Counter()
         """By vendor: requests that were begun and wait to be tried again."""
         self._breakers = Breakers()
@@ -193,6 +195,7 @@ class Buyer:
         )
         await self._world.state.settle(settlement)
         self.spent += outcome.credits
+        self.spent_at[account.vendor] += outcome.credits
         if outcome.credits < request.endpoint.cost:  # else nothing was released for those that wait
             self.closings.starved.clear()
         self._heard(request, settlement, attempt, self._world.clock.monotonic() - began)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from typing import Any
 
 from hypothesis import given, settings
@@ -116,21 +117,24 @@ def truthful(request: Request) -> PageFacts:
     return PageFacts(len(records), records, reported_page=request.page, size=2, total=5, has_more=request.page < 3)
 
 
-def bought(crawls: list[Crawl], leftovers: list[str], budget: int, choose: Any) -> list[str]:
+def bought(crawls: list[Crawl], leftovers: list[str], budget: int, shares: dict[str, int], choose: Any) -> list[str]:
     """What a budget buys where `choose(n)` says which vendor is asked next and which answer lands next."""
-    frontier = Frontier(crawls, leftovers, strict=may_outrun(crawls, budget))
+    frontier = Frontier(crawls, leftovers, strict=may_outrun(crawls, budget, shares))
     left, flying, keys = budget, list[Request](), list[str]()
+    of_share = dict(shares)
     while True:
-        able = [vendor for vendor in VENDORS if frontier.may_take(vendor, left)]
+        able = [vendor for vendor in VENDORS if frontier.may_take(vendor, left, of_share.get(vendor))]
         place = choose(len(able) + len(flying))
         if place is None:
             return sorted(keys)
         if place >= len(able):
             request = flying.pop(place - len(able))
             left -= request.endpoint.cost
+            if of_share:
+                of_share[request.endpoint.vendor] -= request.endpoint.cost
             keys.append(request.key)
             frontier.learn(request, truthful(request))
-        elif (request := found(frontier, able[place])).endpoint.cost > left:
+        elif (request := found(frontier, able[place])).endpoint.cost > min(left, of_share.get(able[place], left)):
             frontier.give_back(request)
             frontier.close(able[place], Why.BUDGET)
         else:
@@ -144,16 +148,42 @@ def found(frontier: Frontier, vendor: str) -> Request:
 
 
 @settings(max_examples=150, deadline=None)
-@given(jobs(), st.integers(2, 200), st.booleans(), st.randoms(use_true_random=False))
+@given(jobs(), st.integers(2, 200), st.none() | st.integers(0, 100), st.booleans(), st.randoms(use_true_random=False))
 def test_what_a_budget_buys_is_the_same_however_fast_the_answers_come(
-    crawls: list[Crawl], budget: int, again: bool, chance: Any
+    crawls: list[Crawl], budget: int, percent: int | None, again: bool, chance: Any
 ) -> None:
+    """`percent`: of the budget, for the first vendor; the rest of it is for the other."""
+    first = budget * (percent or 0) // 100
+    shares = {} if percent is None else dict(zip(VENDORS, (first, budget - first), strict=True))
     leftovers: list[str] = []
     if again:  # the run after one that was cut short, in any order
         whole = Frontier(crawls)
         while request := next((r for vendor in VENDORS if (r := whole.take(vendor)) is not None), None):
             whole.learn(request, truthful(request))
         leftovers = chance.sample(sorted(whole.walks), k=min(3, len(whole.walks)))
-    one_by_one = bought(crawls, leftovers, budget, lambda n: n - 1 if n else None)
-    at_random = bought(crawls, leftovers, budget, lambda n: chance.randrange(n) if n else None)
+    one_by_one = bought(crawls, leftovers, budget, shares, lambda n: n - 1 if n else None)
+    at_random = bought(crawls, leftovers, budget, shares, lambda n: chance.randrange(n) if n else None)
     assert at_random == one_by_one
+
+
+def test_a_share_that_is_used_up_buys_the_same_where_the_budget_would_reach() -> None:
+    crawls = [
+        crawl(C_HASHTAGS, params={"country_code": ["US", "GB"]}, max_pages=2),
+        crawl(K_HASHTAGS, params={"region": "US"}, max_pages=1),
+    ]
+    shares = {"crawlora": 24, "keyapi": 100}
+    one_by_one = bought(crawls, [], 124, shares, lambda n: n - 1 if n else None)
+    assert len(one_by_one) == 4
+    for seed in range(20):
+        chance = random.Random(seed)  # noqa: S311 - an order of answers
+        assert bought(crawls, [], 124, shares, lambda n, c=chance: c.randrange(n) if n else None) == one_by_one
+
+
+def test_a_share_holds_the_price_of_what_is_in_flight() -> None:
+    frontier = Frontier([crawl(C_HASHTAGS, params={"country_code": ["US", "GB"]}, max_pages=1)])
+    assert frontier.may_take("crawlora", 100, 8)
+    first = found(frontier, "crawlora")
+    assert not frontier.may_take("crawlora", 100, 8)
+    assert frontier.may_take("crawlora", 100, 16)
+    frontier.give_back(first)
+    assert frontier.may_take("crawlora", 100, 8)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -140,8 +141,12 @@ def plan(job: Job, known: Known) -> Plan:
     )
 
 
-def may_outrun(crawls: Sequence[Crawl], budget: Credits) -> bool:
-    """Whether the documented clamps and the job's own limits leave it open that the budget ends the run."""
+def may_outrun(crawls: Sequence[Crawl], budget: Credits, shares: Mapping[str, Credits] | None = None) -> bool:
+    """Whether the documented clamps and the job's own limits leave it open that the budget ends the run.
+
+    `shares`: vendor → what of the budget is for that one alone.
+    """
+    credits: Counter[str] = Counter()
     most: dict[str, int] = {}
     walks: dict[str, int] = {}
     for crawl in sorted(crawls, key=lambda crawl: crawl.each is not None):
@@ -155,9 +160,9 @@ def may_outrun(crawls: Sequence[Crawl], budget: Credits) -> bool:
         if pages is None:
             return True
         walks[crawl.name] = parents * crawl.combinations
-        budget -= walks[crawl.name] * pages * crawl.endpoint.cost
+        credits[crawl.endpoint.vendor] += walks[crawl.name] * pages * crawl.endpoint.cost
         most[crawl.name] = walks[crawl.name] * pages * size
-    return budget < 0
+    return credits.total() > budget or any(credits[vendor] > share for vendor, share in (shares or {}).items())
 
 
 def _crawl_plan(estimate: CrawlEstimate, budget: Credits) -> CrawlPlan:
