@@ -158,6 +158,10 @@ class Allowance:
         """The share of one account."""
         return next(share for share in self.shares if share.account == account)
 
+    def by_vendor(self, job: Job) -> dict[str, Credits]:
+        """Vendor → credits of its share."""
+        return {vendor: self.of(job.accounts[vendor].id).credits for vendor in job.vendors}
+
     def words(self) -> str:
         """The shares in words; and that the month was taken as unused, where nothing is known of it."""
         said = "; ".join(share.words() for share in self.shares)

@@ -33,8 +33,7 @@ class Crawl:
         self._job = job
         self._run = run
         self._world = world
-        granted = run.allowance
-        self._shares = {} if granted is None else {v: granted.of(job.accounts[v].id).credits for v in job.vendors}
+        self._shares = {} if run.allowance is None else run.allowance.by_vendor(job)
         strict = may_outrun(job.crawls, run.budget, self._shares)
         self.frontier = Frontier(job.crawls, run.leftovers, strict=strict)
         self.reused_from: dict[str, str] = {}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from datetime import datetime
 
+from scraper.core.allowance import Allowance
 from scraper.core.jobs import Job
 from scraper.core.planning import Known, Plan, Standing
 from scraper.core.planning import plan as plan_of
@@ -12,13 +13,16 @@ from scraper.ports import State
 from scraper.runs.opening import is_gone_on_with
 
 
-async def plan(job: Job, state: State | None, now: datetime) -> Plan:
+async def plan(job: Job, state: State | None, now: datetime, allowance: Allowance | None = None) -> Plan:
     """What a run of the job that begins now will do. Writes nothing; without a state nothing has been seen yet.
+
+    `allowance`: what the budget comes from, with auto.
 
     Raises StateError where the database cannot be read.
     """
+    shares = {} if allowance is None else allowance.by_vendor(job)
     if state is None:
-        return plan_of(job, Known(now))
+        return plan_of(job, Known(now, shares=shares))
     balances = {balance.account: balance for balance in await state.account_balances(now)}
     standings = {
         vendor: Standing(found.day_balance, found.month_balance, found.closed_until)
@@ -31,4 +35,4 @@ async def plan(job: Job, state: State | None, now: datetime) -> Plan:
         totals = await state.totals(last.run_id)
         spent = f"{totals.balance.committed} of {last.budget} credits spent"
         open_run = f"{last.run_id} is open ({spent}): scraper run goes on with it; this is the plan of a new run"
-    return await asyncio.to_thread(plan_of, job, Known(now, state.history(), standings, leftovers, open_run))
+    return await asyncio.to_thread(plan_of, job, Known(now, state.history(), standings, leftovers, shares, open_run))

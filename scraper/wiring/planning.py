@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+from scraper.core.allowance import Allowance
 from scraper.core.jobs import Job
 from scraper.core.planning import Plan
 from scraper.wiring.running import opened_state
 from scraper.wiring.settings import Settings
 
 
-async def plan_job(job: Job, settings: Settings) -> Plan:
-    """The job's plan; looks into the data directory where there is one, and creates none."""
+async def plan_job(job: Job, settings: Settings, allowance: Allowance | None = None) -> Plan:
+    """The job's plan; looks into the data directory where there is one, and creates none. See `tonight`."""
     from scraper.io.state import FILE_NAME
     from scraper.runs.plan import plan
 
     if not (settings.data_directory / FILE_NAME).exists():
-        return await plan(job, None, settings.clock.now())
+        return await plan(job, None, settings.clock.now(), allowance)
     async with opened_state(settings, settings.kind) as state:
-        return await plan(job, state, settings.clock.now())
+        return await plan(job, state, settings.clock.now(), allowance)

@@ -175,7 +175,7 @@ def test_a_share_that_is_used_up_buys_the_same_where_the_budget_would_reach() ->
     one_by_one = bought(crawls, [], 124, shares, lambda n: n - 1 if n else None)
     assert len(one_by_one) == 4
     for seed in range(20):
-        chance = random.Random(seed)  # noqa: S311 - an order of answers
+        chance = random.Random(seed)
         assert bought(crawls, [], 124, shares, lambda n, c=chance: c.randrange(n) if n else None) == one_by_one
 
 

@@ -17,7 +17,7 @@ from scraper.core.pagination import Record, WalkState, Why
 from scraper.core.planning import Known, NothingSeen, Range, WalkSeen, Yield, plan
 from scraper.core.planning.ranges import least_within, most_within
 from scraper.core.requests import Walk
-from tests.core.builders import C_CREATORS, C_HASHTAGS, C_POSTS, NOON, crawl, job
+from tests.core.builders import C_CREATORS, C_HASHTAGS, C_POSTS, K_VIDEOS, NOON, account, crawl, job
 
 YESTERDAY = NOON - timedelta(days=1)
 COUNTRIES = {"country_code": ["US", "GB"]}
@@ -169,6 +169,17 @@ def test_boards_come_before_children_that_were_left_over() -> None:
     assert plan(made, Known(NOON, seen, leftovers=children)).dropped == (
         "posts: page 1 of the last 1 walk: 1 of 2 requests",
     )
+
+
+def test_what_one_accounts_share_does_not_reach_is_dropped_though_the_sum_of_all_would() -> None:
+    creators = crawl(C_CREATORS, params={"creator_country": ["US", "GB"]}, max_pages=4)
+    videos = crawl(K_VIDEOS, params={"region": "US"}, max_pages=1)
+    made = job(creators, videos, budget=80, accounts=[account("crawlora"), account("keyapi")])
+    assert plan(made, Known(NOON)).fits
+    short = plan(made, Known(NOON, shares={"crawlora": 40, "keyapi": 40}))
+    assert (short.fits, short.credits.high) == (False, 42)
+    assert short.dropped == (f"{C_CREATORS}: page 3 of the last 1 walk, page 4: 3 of 8 requests",)
+    assert "crawlora: likely 64 credits, tonight's share is 40: the most valuable pages come first" in short.warnings
 
 
 PRICED = st.lists(st.tuples(st.sampled_from([1, 2, 3, 8]), st.integers(0, 6)), min_size=1, max_size=3)

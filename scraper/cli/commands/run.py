@@ -126,8 +126,8 @@ def run(  # noqa: PLR0913 - one for each option
 async def _planned(job: Job, settings: Settings) -> Plan:
     from scraper import wiring
 
-    resolved, _ = await wiring.tonight(job, settings)
-    return await wiring.plan_job(resolved, settings)
+    resolved, allowance = await wiring.tonight(job, settings)
+    return await wiring.plan_job(resolved, settings, allowance)
 
 
 def _confirmed(job: Job, planned: Plan) -> bool:

@@ -127,5 +127,7 @@ class Known:
     """By vendor; one that is not there has not been used."""
     leftovers: Sequence[str] = ()
     """Walks that the job's last run left over."""
+    shares: Mapping[str, Credits] = field(default_factory=dict)
+    """Vendor → what of the budget is for that one alone."""
     open_run: str = ""
     """In words: the run that `scraper run` would go on with."""

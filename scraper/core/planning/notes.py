@@ -24,7 +24,10 @@ def warnings(job: Job, found: Sequence[CrawlEstimate], credits: Range, budget: C
     for vendor in job.vendors:
         likely = sum(each.requests.likely * each.crawl.endpoint.cost for each in found if _vendor(each) == vendor)
         standing = known.standings.get(vendor, Standing())
-        yield from _account_warnings(job.accounts[vendor], standing, min(likely, budget), known)
+        share = known.shares.get(vendor, budget)
+        yield from _account_warnings(job.accounts[vendor], standing, min(likely, share), known)
+        if likely > share < budget:
+            yield f"{vendor}: likely {likely} credits, tonight's share is {share}: the most valuable pages come first"
     if credits.likely > budget:
         yield f"likely {credits.likely} credits, the budget is {budget}: the most valuable pages come first"
     elif credits.high > budget:

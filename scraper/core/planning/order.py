@@ -7,7 +7,7 @@ is wanted of it, and comes before children that were left over.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from scraper.core.jobs import Job
@@ -30,13 +30,17 @@ class _Layer:
     cost: Credits
 
 
-def dropped(job: Job, found: Sequence[CrawlEstimate], budget: Credits) -> tuple[str, ...]:
-    """What is not likely to be bought, a sentence for each crawl."""
-    left = budget
+def dropped(
+    job: Job, found: Sequence[CrawlEstimate], budget: Credits, shares: Mapping[str, Credits]
+) -> tuple[str, ...]:
+    """What is not likely to be bought, a sentence for each crawl. `shares`: the most of the budget by vendor."""
+    left, of_share = budget, dict(shares)
     missing: dict[int, list[tuple[int, int, int]]] = {}
     for layer in sorted(_layers(job, found)):
-        bought = min(layer.requests, left // layer.cost)
+        vendor = found[layer.crawl].crawl.endpoint.vendor
+        bought = min(layer.requests, min(left, of_share[vendor]) // layer.cost)
         left -= bought * layer.cost
+        of_share[vendor] -= bought * layer.cost
         if bought < layer.requests:
             missing.setdefault(layer.crawl, []).append((layer.page, layer.requests - bought, layer.requests))
     return tuple(_words(found[crawl], layers) for crawl, layers in sorted(missing.items()))

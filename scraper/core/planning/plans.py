@@ -115,12 +115,15 @@ def plan(job: Job, known: Known) -> Plan:
     """The plan of a run that starts now, within the job's budget."""
     found = estimates(job, known)
     budget = job.budget
-    crawls = tuple(_crawl_plan(estimate, budget) for estimate in found)
+    shares = {vendor: min(budget, known.shares.get(vendor, budget)) for vendor in job.vendors}
+    crawls = tuple(_crawl_plan(estimate, shares[estimate.crawl.endpoint.vendor]) for estimate in found)
     credits = total(crawl.credits for crawl in crawls)
-    fits = credits.likely <= budget
+    ours = {vendor: [crawl for crawl in crawls if crawl.vendor == vendor] for vendor in job.vendors}
+    beyond = [vendor for vendor in ours if total(one.credits for one in ours[vendor]).likely > shares[vendor]]
+    fits = credits.likely <= budget and not beyond
     tables = dict.fromkeys(crawl.table for crawl in crawls)
     rows = {table: total(crawl.rows for crawl in crawls if crawl.table == table) for table in tables}
-    bought = _within(crawls, budget)
+    bought = {vendor: _within(ours[vendor], shares[vendor]) for vendor in ours}
     schedules = _schedules(job, crawls, bought, known)
     all_in_all = merged([one.likely for one in schedules.values()])
     return Plan(
@@ -129,14 +132,14 @@ def plan(job: Job, known: Known) -> Plan:
         fits=fits,
         crawls=crawls,
         requests=total(bought.values()).at_most(budget // min((crawl.cost for crawl in crawls), default=1)),
-        credits=_credits(crawls, budget),
+        credits=total(_credits(ours[one], shares[one]) for one in ours) if known.shares else _credits(crawls, budget),
         rows=rows,
         duration_s=Range(*(max((one.seconds[n] for one in schedules.values()), default=0) for n in range(3))),
         calendar=all_in_all.days,
         done_at=all_in_all.done_at,
         overage_usd=sum((one.overage_usd for one in schedules.values()), Decimal(0)),
         size_bytes=_size_bytes(rows, total(bought.values()), known),
-        dropped=() if fits else dropped(job, found, budget),
+        dropped=() if fits else dropped(job, found, budget, shares),
         warnings=tuple(warnings(job, found, credits, budget, known)),
     )
 
@@ -207,15 +210,9 @@ def _credits(crawls: Sequence[CrawlPlan], budget: Credits) -> Range:
     return Range(min(least, middle), middle, max(middle, most))
 
 
-def _within(crawls: Sequence[CrawlPlan], budget: Credits) -> Mapping[str, Range]:
-    """Requests of each vendor, no more than the whole budget pays for."""
-    vendors = dict.fromkeys(crawl.vendor for crawl in crawls)
-    found = {}
-    for vendor in vendors:
-        ours = [crawl for crawl in crawls if crawl.vendor == vendor]
-        cheapest = min((crawl.cost for crawl in ours), default=1)
-        found[vendor] = total(crawl.requests for crawl in ours).at_most(budget // cheapest)
-    return found
+def _within(crawls: Sequence[CrawlPlan], budget: Credits) -> Range:
+    """Requests of one vendor, no more than the budget, or its share of it, pays for."""
+    return total(crawl.requests for crawl in crawls).at_most(budget // min((crawl.cost for crawl in crawls), default=1))
 
 
 @dataclass(frozen=True, slots=True)
