@@ -123,6 +123,21 @@ def test_what_does_not_fit_is_told_and_dropped_from_the_lowest_priority_up() -> 
     assert made.requests == Range(3, 15, 15)
 
 
+def test_rows_requests_and_days_of_a_job_that_does_not_fit_are_those_of_what_is_bought() -> None:
+    boards = crawl(C_HASHTAGS, params={"country_code": ["US", "GB", "JP"]}, max_pages=1)
+    posts = crawl(C_POSTS, "posts", each=C_HASHTAGS, top=5, max_items=60)
+    videos = crawl(K_VIDEOS, params={"region": ["US", "GB"]}, max_pages=3)
+    made = plan(job(boards, posts, videos, budget=60))
+    assert made.dropped == (
+        "posts: page 1 of the last 1 walk, page 2: 6 of 10 requests",
+        "keyapi.videos: pages 2–3: 4 of 6 requests",
+    )
+    assert (made.requests.likely, made.credits.likely) == (3 + 4 + 2, 3 * 8 + 4 * 8 + 2 * 2)
+    assert {table: rows.likely for table, rows in made.rows.items()} == {"hashtags": 300, "posts": 120, "videos": 40}
+    assert [(day.credits, day.requests) for day in made.calendar] == [(60, 9)]
+    assert made.crawls[1].requests.likely == 10, "by crawl, what does not fit shows by how much"
+
+
 def test_high_is_never_above_the_budget_and_the_plan_says_that_it_was() -> None:
     made = plan(job(crawl(C_CREATORS), budget=50))
     assert (made.fits, made.credits, made.crawls[0].credits) == (True, Range(8, 40, 48), Range(8, 40, 48))
@@ -218,6 +233,12 @@ def test_every_range_is_ordered_and_none_of_the_whole_job_goes_past_the_budget(g
     assert made.fits is (sum(p.credits.likely for p in made.crawls) <= given_job.budget)
     assert made.fits is (made.dropped == ())
     assert made.days >= 1
+    bought = [(day.credits, day.requests) for day in made.calendar]
+    if made.done_at is not None:
+        assert [sum(counts) for counts in zip(*bought, strict=True)] in (
+            [made.credits.likely, made.requests.likely],
+            [],
+        )
     for one in made.crawls:
         assert one.credits.high <= max(given_job.budget, one.credits.likely)
         assert one.requests.exact or one.basis is not Basis.KNOWN

@@ -30,10 +30,20 @@ class _Layer:
     cost: Credits
 
 
+@dataclass(frozen=True, slots=True)
+class Dropped:
+    """What of one crawl is not likely to be bought."""
+
+    crawl: int
+    """Its place in the job."""
+    requests: int
+    words: str
+
+
 def dropped(
     job: Job, found: Sequence[CrawlEstimate], budget: Credits, shares: Mapping[str, Credits]
-) -> tuple[str, ...]:
-    """What is not likely to be bought, a sentence for each crawl. `shares`: the most of the budget by vendor."""
+) -> tuple[Dropped, ...]:
+    """What is not likely to be bought, by crawl. `shares`: the most of the budget by vendor."""
     left, of_share = budget, dict(shares)
     missing: dict[int, list[tuple[int, int, int]]] = {}
     for layer in sorted(_layers(job, found)):
@@ -43,7 +53,10 @@ def dropped(
         of_share[vendor] -= bought * layer.cost
         if bought < layer.requests:
             missing.setdefault(layer.crawl, []).append((layer.page, layer.requests - bought, layer.requests))
-    return tuple(_words(found[crawl], layers) for crawl, layers in sorted(missing.items()))
+    return tuple(
+        Dropped(crawl, sum(count for _, count, _ in layers), _words(found[crawl], layers))
+        for crawl, layers in sorted(missing.items())
+    )
 
 
 def _layers(job: Job, found: Sequence[CrawlEstimate]) -> Iterator[_Layer]:

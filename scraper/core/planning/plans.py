@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -14,7 +14,7 @@ from scraper.core.jobs import Crawl, Job
 from scraper.core.planning.calendar import LATENCY_S, Day, Schedule, merged, overage_usd, schedule, seconds_of
 from scraper.core.planning.history import Known, Standing
 from scraper.core.planning.notes import warnings
-from scraper.core.planning.order import dropped
+from scraper.core.planning.order import Dropped, dropped
 from scraper.core.planning.ranges import Range, least_within, most_within, total
 from scraper.core.planning.walks import CrawlEstimate, estimates, hard_limit
 from scraper.core.units import Credits, iso_utc
@@ -121,10 +121,12 @@ def plan(job: Job, known: Known) -> Plan:
     ours = {vendor: [crawl for crawl in crawls if crawl.vendor == vendor] for vendor in job.vendors}
     beyond = [vendor for vendor in ours if total(one.credits for one in ours[vendor]).likely > shares[vendor]]
     fits = credits.likely <= budget and not beyond
+    missing = () if fits else dropped(job, found, budget, shares)
+    kept = _kept(crawls, missing)
     tables = dict.fromkeys(crawl.table for crawl in crawls)
-    rows = {table: total(crawl.rows for crawl in crawls if crawl.table == table) for table in tables}
-    bought = {vendor: _within(ours[vendor], shares[vendor]) for vendor in ours}
-    schedules = _schedules(job, crawls, bought, known)
+    rows = {table: total(crawl.rows for crawl in kept if crawl.table == table) for table in tables}
+    bought = {vendor: _within([one for one in kept if one.vendor == vendor], shares[vendor]) for vendor in ours}
+    schedules = _schedules(job, kept, bought, known)
     all_in_all = merged([one.likely for one in schedules.values()])
     return Plan(
         job=job.name,
@@ -139,7 +141,7 @@ def plan(job: Job, known: Known) -> Plan:
         done_at=all_in_all.done_at,
         overage_usd=sum((one.overage_usd for one in schedules.values()), Decimal(0)),
         size_bytes=_size_bytes(rows, total(bought.values()), known),
-        dropped=() if fits else dropped(job, found, budget, shares),
+        dropped=tuple(one.words for one in missing),
         warnings=tuple(warnings(job, found, credits, budget, known)),
     )
 
@@ -196,6 +198,25 @@ def _crawl_plan(estimate: CrawlEstimate, budget: Credits) -> CrawlPlan:
 
 
 # --- what the budget leaves -------------------------------------------------------------------------------------------
+
+
+def _kept(crawls: Sequence[CrawlPlan], missing: Sequence[Dropped]) -> tuple[CrawlPlan, ...]:
+    """The crawls without the requests that the budget does not reach; their rows are as many fewer."""
+    fewer = {one.crawl: one.requests for one in missing}
+    return tuple(_without(crawl, fewer.get(index, 0)) for index, crawl in enumerate(crawls))
+
+
+def _without(crawl: CrawlPlan, missing: int) -> CrawlPlan:
+    if not missing:
+        return crawl
+    requests, rows = crawl.requests, crawl.rows
+    likely = requests.likely - missing
+    rows_likely = rows.likely * likely // requests.likely
+    return replace(
+        crawl,
+        requests=Range(min(requests.low, likely), likely, requests.high),
+        rows=Range(min(rows.low, rows_likely), rows_likely, rows.high),
+    )
 
 
 def _credits(crawls: Sequence[CrawlPlan], budget: Credits) -> Range:
