@@ -135,6 +135,7 @@ def test_rows_requests_and_days_of_a_job_that_does_not_fit_are_those_of_what_is_
     assert (made.requests.likely, made.credits.likely) == (3 + 4 + 2, 3 * 8 + 4 * 8 + 2 * 2)
     assert {table: rows.likely for table, rows in made.rows.items()} == {"hashtags": 300, "posts": 120, "videos": 40}
     assert [(day.credits, day.requests) for day in made.calendar] == [(60, 9)]
+    assert made.rows["posts"].high == 7 * 30, "60 credits buy seven pages at the most"
     assert made.crawls[1].requests.likely == 10, "by crawl, what does not fit shows by how much"
 
 

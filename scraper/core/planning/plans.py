@@ -122,7 +122,7 @@ def plan(job: Job, known: Known) -> Plan:
     beyond = [vendor for vendor in ours if total(one.credits for one in ours[vendor]).likely > shares[vendor]]
     fits = credits.likely <= budget and not beyond
     missing = () if fits else dropped(job, found, budget, shares)
-    kept = _kept(crawls, missing)
+    kept = _kept(crawls, missing, job)
     tables = dict.fromkeys(crawl.table for crawl in crawls)
     rows = {table: total(crawl.rows for crawl in kept if crawl.table == table) for table in tables}
     bought = {vendor: _within([one for one in kept if one.vendor == vendor], shares[vendor]) for vendor in ours}
@@ -200,23 +200,22 @@ def _crawl_plan(estimate: CrawlEstimate, budget: Credits) -> CrawlPlan:
 # --- what the budget leaves -------------------------------------------------------------------------------------------
 
 
-def _kept(crawls: Sequence[CrawlPlan], missing: Sequence[Dropped]) -> tuple[CrawlPlan, ...]:
+def _kept(crawls: Sequence[CrawlPlan], missing: Sequence[Dropped], job: Job) -> tuple[CrawlPlan, ...]:
     """The crawls without the requests that the budget does not reach; their rows are as many fewer."""
-    fewer = {one.crawl: one.requests for one in missing}
-    return tuple(_without(crawl, fewer.get(index, 0)) for index, crawl in enumerate(crawls))
-
-
-def _without(crawl: CrawlPlan, missing: int) -> CrawlPlan:
-    if not missing:
-        return crawl
-    requests, rows = crawl.requests, crawl.rows
-    likely = requests.likely - missing
-    rows_likely = rows.likely * likely // requests.likely
-    return replace(
-        crawl,
-        requests=Range(min(requests.low, likely), likely, requests.high),
-        rows=Range(min(rows.low, rows_likely), rows_likely, rows.high),
-    )
+    kept = list(crawls)
+    for one in missing:
+        crawl, endpoint = crawls[one.crawl], job.crawls[one.crawl].endpoint
+        requests, rows = crawl.requests, crawl.rows
+        likely = requests.likely - one.requests
+        most = max(likely, min(requests.high, job.budget // endpoint.cost))
+        rows_likely = rows.likely * likely // requests.likely
+        rows_most = max(rows_likely, min(rows.high, most * endpoint.pagination.rows_per_page))
+        kept[one.crawl] = replace(
+            crawl,
+            requests=Range(min(requests.low, likely), likely, most),
+            rows=Range(min(rows.low, rows_likely), rows_likely, rows_most),
+        )
+    return tuple(kept)
 
 
 def _credits(crawls: Sequence[CrawlPlan], budget: Credits) -> Range:
