@@ -73,8 +73,8 @@ def main() -> NoReturn:
     """Runs the command line and exits."""
     try:
         code = cli.main(standalone_mode=False)
-    except click.exceptions.Abort:
-        sys.exit(INTERRUPTED)
+    except (click.exceptions.Abort, KeyboardInterrupt):  # click makes the one of the other
+        _tell_interrupted()
     except click.ClickException as fault:
         page = io.StringIO()
         fault.show(page)
@@ -83,13 +83,22 @@ def main() -> NoReturn:
     except ScraperError as fault:
         _tell(fault)
         sys.exit(fault.exit_code)
-    except KeyboardInterrupt:
-        click.echo("interrupted", err=True)
-        sys.exit(INTERRUPTED)
-    except Exception:
+    except Exception as fault:
+        if _is_interrupted_query(fault):
+            _tell_interrupted()
         _tell_bug(traceback.format_exc(), os.environ)
         sys.exit(1)
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _is_interrupted_query(fault: Exception) -> bool:
+    """DuckDB tells of a Ctrl-C in mid-query as of this, and as of no exception of its own."""
+    return isinstance(fault, RuntimeError) and str(fault) == "Query interrupted"
+
+
+def _tell_interrupted() -> NoReturn:
+    click.echo("interrupted: what was settled is safe", err=True)
+    sys.exit(INTERRUPTED)
 
 
 def _tell(fault: ScraperError) -> None:

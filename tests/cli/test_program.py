@@ -155,3 +155,31 @@ def test_a_run_in_a_pipe_ends_with_one_object_and_a_closed_pipe_is_no_fault(plac
         check=False,
     )
     assert (piped.returncode, piped.stdout, piped.stderr) == (0, '{"range":0}\n', "")
+
+
+@pytest.mark.parametrize(
+    "query",
+    ["SELECT count(*) FROM range(100_000_000_000) a, range(1_000_000) b", "SELECT * FROM range(1_000_000_000_000)"],
+)
+def test_ctrl_c_in_mid_query_is_no_bug(place: Path, query: str) -> None:
+    (place / "data" / "archive" / "pages").mkdir(parents=True)
+    # Whatever the signal meets, the query or what comes before it, is told in the same way.
+    script = (
+        "import signal, sys\n"
+        "from scraper.cli.main import main\n"
+        "signal.signal(signal.SIGALRM, signal.default_int_handler)\n"
+        "signal.setitimer(signal.ITIMER_REAL, 1)\n"
+        "main()\n"
+    )
+    root = Path(__file__).parents[2]
+    ended = subprocess.run(
+        [sys.executable, "-c", script, "sql", "--format", "ndjson", query],
+        cwd=place,
+        env={**os.environ, "PYTHONPATH": str(root)},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (ended.returncode, ended.stderr.strip()) == (130, "interrupted: what was settled is safe")
