@@ -199,3 +199,15 @@ def test_the_most_that_a_budget_buys_is_exact_and_the_least_a_true_bound(
         for _ in range(count):
             spent += cost if spent + cost <= budget else 0
     assert least_within(budget, priced) <= spent
+
+
+def test_top_over_all_boards_picks_by_rank_and_views_as_the_run_does() -> None:
+    made = job(
+        crawl(C_HASHTAGS, params=COUNTRIES, max_pages=1),
+        crawl(C_POSTS, "of all", each=C_HASHTAGS, max_pages=1, top=1),
+        crawl(C_POSTS, "of one", params={"id": "b"}, max_pages=1),
+    )
+    us, gb = walks_of(made)
+    seen = {one: [whole(1)] for one in (us, gb)}
+    listed = {us: [Record("a", 1, 5)], gb: [Record("b", 1, 9)]}
+    assert [each.requests.likely for each in plan(made, Known(NOON, Seen(seen, listed))).crawls] == [2, 0, 1]

@@ -134,7 +134,7 @@ def plan(job: Job, known: Known) -> Plan:
         fits=fits,
         crawls=crawls,
         requests=total(bought.values()).at_most(budget // min((crawl.cost for crawl in crawls), default=1)),
-        credits=total(_credits(ours[one], shares[one]) for one in ours) if known.shares else _credits(crawls, budget),
+        credits=_credits(crawls, kept, shares if known.shares else {}, budget),
         rows=rows,
         duration_s=Range(*(max((one.seconds[n] for one in schedules.values()), default=0) for n in range(3))),
         calendar=all_in_all.days,
@@ -218,16 +218,19 @@ def _kept(crawls: Sequence[CrawlPlan], missing: Sequence[Dropped], job: Job) -> 
     return tuple(kept)
 
 
-def _credits(crawls: Sequence[CrawlPlan], budget: Credits) -> Range:
-    """What the run spends: whole requests only, and never more than the budget."""
-    low, likely, high = (
-        [(crawl.cost, count) for crawl, count in ((crawl, getattr(crawl.requests, end)) for crawl in crawls)]
-        for end in ("low", "likely", "high")
-    )
-    most = most_within(budget, high)
-    middle = most_within(budget, likely)
-    least = least_within(budget, low)
-    return Range(min(least, middle), middle, max(middle, most))
+def _credits(
+    crawls: Sequence[CrawlPlan], kept: Sequence[CrawlPlan], shares: Mapping[str, Credits], budget: Credits
+) -> Range:
+    """What the run spends: whole requests only, and never more than the budget, or than each account's share of it."""
+    apart: list[tuple[Sequence[CrawlPlan], Credits]] = [
+        ([one for one in crawls if one.vendor == vendor], share) for vendor, share in shares.items()
+    ]
+    least = most = 0
+    for together, ceiling in apart or [(crawls, budget)]:
+        least += least_within(ceiling, [(one.cost, one.requests.low) for one in together])
+        most += most_within(ceiling, [(one.cost, one.requests.high) for one in together])
+    likely = sum(one.cost * one.requests.likely for one in kept)
+    return Range(min(least, likely), likely, max(likely, most))
 
 
 def _within(crawls: Sequence[CrawlPlan], budget: Credits) -> Range:

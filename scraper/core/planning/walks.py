@@ -14,6 +14,7 @@ from math import ceil
 
 from scraper.core.catalogue import Basis, PagePagination
 from scraper.core.jobs import Crawl, Job
+from scraper.core.pagination import Record
 from scraper.core.parents import best
 from scraper.core.planning.history import History, Known, WalkSeen, Yield
 from scraper.core.planning.ranges import NOTHING, Range, exactly
@@ -82,7 +83,7 @@ class _Estimator:
         self._since: datetime | None = None if job.max_age is None else known.now - job.max_age
         self._picked_from = {crawl.each for crawl in job.crawls}
         self._claimed: dict[str, Pages] = {}
-        self._records: dict[str, list[str]] = {}
+        self._records: dict[str, list[Record]] = {}
         self._yields: dict[tuple[str, str | None], Yield] = {}
         for met in known.history.yields():
             if met.country is not None:
@@ -193,15 +194,12 @@ class _Estimator:
     def _remember_records(self, made: CrawlEstimate) -> None:
         if made.crawl.name in self._picked_from and made.boards:
             found = self._history.records([walk.walk_id for walk in made.boards])
-            self._records.update({walk_id: [one.id for one in best(records)] for walk_id, records in found.items()})
+            self._records.update({walk_id: best(records) for walk_id, records in found.items()})
 
     def _parents(self, crawl: Crawl, parent: CrawlEstimate) -> tuple[Range, list[str]]:
         """Distinct parents, and the ids of those that were seen: boards overlap, change, or come up empty."""
         boards = [self._records[walk.walk_id] for walk in parent.boards or () if walk.walk_id in self._records]
-        picked = [ids[: crawl.top_per_board] for ids in boards]
-        # Round by round over the boards, so that the first of each come first: ranks of boards are alike.
-        rounds = max((len(ids) for ids in picked), default=0)
-        ids = list(dict.fromkeys(ids[place] for place in range(rounds) for ids in picked if place < len(ids)))
+        ids = [record.id for record in best(record for records in boards for record in records[: crawl.top_per_board])]
         others = max(0, parent.walks.likely - len(boards))
         unseen = self._unseen(parent.crawl, None)
         most_rows = unseen.pages.high * parent.crawl.endpoint.pagination.rows_per_page
