@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -116,6 +117,7 @@ def table_list(settings: Settings, configs: Path | None) -> list[dict[str, objec
 def table_columns(settings: Settings, configs: Path | None, name: str) -> list[dict[str, object]]:
     """The columns of a table, a view or a macro: name, type, meaning. UsageError where there is none of that name."""
     from scraper.core.views import meanings
+    from scraper.io.query import answered, open_archive
 
     tables, views = load_tables(configs), load_views(configs)
     known = meanings(tables, views)
@@ -124,7 +126,8 @@ def table_columns(settings: Settings, configs: Path | None, name: str) -> list[d
     arguments = next((view.arguments for view in views if view.name == name), "")
     nothing = ", ".join("NULL" for _ in arguments.split(",")) if arguments else ""
     relation = f"{name}({nothing})" if arguments else f'"{name}"'
-    with queried(settings, configs, f"DESCRIBE FROM {relation}") as reader:
+    opened = partial(open_archive, settings.data_directory, tables, views)
+    with answered(opened, f"DESCRIBE FROM {relation}") as reader:  # of a table without files too, before any run
         described = [(row["column_name"], row["column_type"]) for batch in reader for row in batch.to_pylist()]
     return [
         {"column": column, "type": type_name, "meaning": known[name].get(column, "")} for column, type_name in described

@@ -87,6 +87,15 @@ def test_what_cannot_be_done_is_one_sentence(place: Path, words: tuple[str, ...]
     assert not (place / "data").exists()
 
 
+def test_the_columns_of_a_table_are_told_before_any_run(place: Path) -> None:
+    (place / "configs" / "tables").mkdir()
+    select = "-- A thread.\nSELECT walk_id, 'x' AS title -- its title\nFROM pages\n"
+    (place / "configs" / "tables" / "threads.sql").write_text(select)
+    ended = scraper(place, "tables", "threads", "--format", "csv")
+    assert "title,VARCHAR,its title" in ended.stdout.splitlines(), ended.stderr
+    assert not (place / "data").exists()
+
+
 def test_a_wrong_key_is_refused_with_exit_code_4_and_stands_nowhere(place: Path) -> None:
     script = place / "play.py"
     script.write_text(
