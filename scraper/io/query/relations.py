@@ -175,7 +175,10 @@ def identifier(name: str) -> str:
 
 def damaged(place: Path, fault: Exception) -> str:
     """A file that cannot be read, as a sentence."""
-    advice = "Nothing was changed; restore the file that it names from a backup."
+    advice = (
+        "Nothing was changed; restore the file that it names from a backup; "
+        "any but one of pages, scraper check --repair makes anew."
+    )
     return f"{place} cannot be read: {shortened(fault)}. {advice}"
 
 
