@@ -79,7 +79,9 @@ class Written:
     looked: tuple[Looked, ...] = ()
     """What a drain saw of each endpoint: drift. A rebuild tells nothing: its pages were looked at when drained."""
     gone: tuple[str, ...] = ()
-    """Paths at which there is no part any more, as `Part.path`."""
+    """Paths at which there is no part (any more), as `Part.path`."""
+    taken_out: int = 0
+    """Parts that a rebuild found there and took away."""
 
     def rows(self) -> dict[str, int]:
         """Rows written, by table."""

@@ -68,7 +68,7 @@ async def rebuild(
                 rows=rows,
                 unreadable_pages=sum(len(each.unreadable) for each in written),
                 rows_without_key=sum(sum(each.rows_without_key.values()) for each in written),
-                taken_out=sum(len(each.gone) for each in written),
+                taken_out=sum(each.taken_out for each in written),
             )
 
 

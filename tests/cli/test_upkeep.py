@@ -54,6 +54,23 @@ def test_rebuild_shows_each_table(place: Place) -> None:
     assert (row["table"], row["files"], row["rows"]) == ("hashtags", 2, 40)
 
 
+def test_rebuild_tells_of_the_files_that_it_took_out_and_of_no_others(place: Place) -> None:
+    _, told, said_beside = said(place, "rebuild", "--format", "json")
+    assert ([row["taken_out"] for row in json.loads(told)], said_beside) == ([0, 0, 0, 0], "")
+    lost = place.parts("pages")[0]
+    lost.unlink()
+    taken = [
+        name
+        for name in ("creators", "hashtags", "posts", "videos")
+        for part in place.parts(name)
+        if part.parts[-3:] == lost.parts[-3:]
+    ]
+    _, told, said_beside = said(place, "rebuild", "--format", "json")
+    assert [row["table"] for row in json.loads(told) for _ in range(row["taken_out"])] == taken
+    assert f"{len(taken)} files of tables taken out" in said_beside
+    assert len(list((place.data / "trash/without-pages").rglob("*.parquet"))) == len(taken)
+
+
 def test_check_exits_with_5_where_something_is_wrong_and_0_once_it_is_mended(place: Place) -> None:
     assert said(place, "check", "--format", "table")[0] == 0
     place.parts("posts")[0].unlink()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -14,7 +15,12 @@ from scraper.cli.options import (
     opened,
     output_option,
     settings_of,
+    warn,
 )
+from scraper.cli.wording import counted
+
+if TYPE_CHECKING:
+    from scraper.runs.rebuild import Rebuilt
 
 
 @click.command()
@@ -48,10 +54,18 @@ def rebuild(
     from scraper import wiring
     from scraper.cli.output import Format, default_format, rows_of_objects, write_rows
 
-    async def done() -> list[dict[str, object]]:
-        found = wiring.rebuild_tables(settings_of(data, sandbox=sandbox), configs, table, where)
-        return [each.to_json() async for each in found]
+    settings = settings_of(data, sandbox=sandbox)
 
-    rows = asyncio.run(done())
+    async def done() -> list[Rebuilt]:
+        found = wiring.rebuild_tables(settings, configs, table, where)
+        return [each async for each in found]
+
+    tables = asyncio.run(done())
     with opened(output) as stream:
-        write_rows(rows_of_objects(rows), Format(format_name or default_format(stream)), stream)
+        write_rows(
+            rows_of_objects([each.to_json() for each in tables]), Format(format_name or default_format(stream)), stream
+        )
+    if taken_out := sum(each.taken_out for each in tables):
+        kept = settings.data_directory / "trash" / "without-pages"
+        counted_files = counted(taken_out, "file")
+        warn(f"{counted_files} of tables taken out: without a row now, or without pages; these are in {kept}")

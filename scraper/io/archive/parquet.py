@@ -111,6 +111,7 @@ class ParquetArchive:
         parts: list[Part] = []
         gone: list[str] = []
         with explained(f"{table} cannot be rebuilt", safe=_SAFE), Selects(self._tables) as selects:
+            before = {self._source(path) for path in self._parts(table)}
             for source in sources:
                 answered = stored_endpoints(self._root / PAGES_TABLE / source)
                 if answered <= self._endpoints.keys():
@@ -118,7 +119,8 @@ class ParquetArchive:
                     parts += made
                     gone += [] if made else [f"{table}/{source}"]
             gone += self._without_pages(table)
-        return Written(tuple(parts), tally.unreadable, tally.rows_without_key, gone=tuple(gone))
+            taken_out = len(before - {self._source(path) for path in self._parts(table)})
+        return Written(tuple(parts), tally.unreadable, tally.rows_without_key, gone=tuple(gone), taken_out=taken_out)
 
     def write_account(self, account: RunAccount, rows: AccountRows) -> tuple[Part, ...]:
         """See `Archive.write_account`."""
