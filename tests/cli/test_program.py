@@ -96,6 +96,14 @@ def test_the_columns_of_a_table_are_told_before_any_run(place: Path) -> None:
     assert not (place / "data").exists()
 
 
+def test_a_table_of_the_archives_own_is_no_name_for_a_table_file(place: Path) -> None:
+    (place / "configs" / "tables").mkdir()
+    (place / "configs" / "tables" / "pages.sql").write_text("SELECT 1 AS one FROM pages")
+    ended = scraper(place, "run", "configs/night.toml", "--sandbox")
+    assert ended.returncode == 2
+    assert "pages is the name of a table of the archive's own" in ended.stderr
+
+
 def test_a_wrong_key_is_refused_with_exit_code_4_and_stands_nowhere(place: Path) -> None:
     script = place / "play.py"
     script.write_text(
