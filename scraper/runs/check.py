@@ -7,8 +7,9 @@ from pages, and can be made again.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import Any
 
 from scraper.core.accounting import ACCOUNT_COLUMNS
@@ -76,7 +77,9 @@ async def check(
         checked, survey = await _look(state, archive, quick, deep)
     if not repair or not (checked.findings or checked.spooled):
         return checked
-    refused = await _repair(checked.findings, survey, state, archive, clock, listener)
+    refused = await _repair(
+        partial(_look, state, archive, quick, deep), checked, survey, state, archive, clock, listener
+    )
     async with untouched(archive):
         after, _ = await _look(state, archive, quick, deep)
     left = {(finding.kind, finding.path) for finding in after.findings}
@@ -227,12 +230,20 @@ def _source(part: Part) -> str:
 
 
 async def _repair(
-    found: Sequence[Finding], survey: Survey, state: State, archive: InspectedArchive, clock: Clock, listener: Listener
+    look: Callable[[], Awaitable[tuple[Checked, Survey]]],
+    checked: Checked,
+    survey: Survey,
+    state: State,
+    archive: InspectedArchive,
+    clock: Clock,
+    listener: Listener,
 ) -> list[Finding]:
     """Does what is safe; what could not be done, in words. Nothing is deleted: what is moved lies in the trash."""
-    todo = [finding for finding in found if finding.repairable]
     try:
         async with locked(state, archive, clock):
+            if any(finding.kind == "open" for finding in checked.findings):  # it is finished now, and files have moved
+                checked, survey = await look()
+            todo = [finding for finding in checked.findings if finding.repairable]
             strange = [finding.path for finding in todo if finding.kind in _STRANGE]
             await in_a_thread(archive.set_aside, strange, clock.now())
             refused = await _mend([finding for finding in todo if finding.path], survey, state, archive, clock)

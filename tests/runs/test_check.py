@@ -244,6 +244,25 @@ def test_a_stopped_compaction_is_named_and_finished(place: Place) -> None:
     assert strange_files(place) == []
 
 
+@pytest.mark.parametrize("exchanged", [2, 3, 4])
+def test_a_compaction_that_a_repair_finishes_loses_no_row_that_only_another_job_directory_knows(
+    place: Place, exchanged: int
+) -> None:
+    async def compacted(state: SqlState, archive: ParquetArchive) -> None:
+        async for _ in compact(state, archive, place.clock, today_too=True):
+            pass
+
+    async def repaired(state: SqlState, _: ParquetArchive) -> Checked:
+        of_keyapi = {name: endpoint for name, endpoint in ENDPOINTS.items() if endpoint.vendor == "keyapi"}
+        archive = ParquetArchive(place.data, TABLES, of_keyapi)
+        return await check(state, archive, place.clock, Heard(), repair=True)
+
+    before = found_by_glob(place.data)
+    assert place.die_in(compacted, Life(Instant("exchange", exchanged, after=True)))
+    assert place.use(repaired).findings == []
+    assert found_by_glob(place.data) == before
+
+
 def test_a_body_in_the_spool_that_cannot_be_read_is_named_and_stops_nothing_but_its_drain(place: Place) -> None:
     changed(place.data, "UPDATE pages SET stored = 0, drain_id = NULL, body = x'00' WHERE page_id = 1")
     found = checked(place, repair=True)
