@@ -28,6 +28,8 @@ from tests.io.archive_fixtures import TABLES as FEW_TABLES
 from tests.runs.harness import Heard
 from tests.runs.mortal import Instant, Life
 from tests.runs.upkeep import (
+    ENDPOINTS,
+    TABLES,
     Place,
     copied,
     found_by_glob,
@@ -74,6 +76,23 @@ def test_a_state_that_counts_anew_gives_no_number_that_a_compacted_part_bears(pl
         state.execute("UPDATE parts SET path = replace(path, 'part-1-', 'part-c1-')")
     assert [(done.files_before, done.files_after) for done in compacted(place)] == [(9, 3), (6, 2)]
     assert {table: rows_by_glob(place.data, table) for table in names(place.data)} == before
+    assert strange_files(place) == []
+
+
+def test_a_rebuild_that_another_job_directory_left_open_goes_on_with_the_merged_parts(place: Place) -> None:
+    before = found_by_glob(place.data)
+
+    async def stopped(state: SqlState, archive: ParquetArchive) -> None:
+        await state.begin_rebuild({"posts": archive.sources()}, place.clock.now())
+
+    async def compacted_elsewhere(state: SqlState, _: ParquetArchive) -> None:
+        archive = ParquetArchive(place.data, [table for table in TABLES if table.name != "posts"], ENDPOINTS)
+        assert len([each async for each in compact(state, archive, place.clock, today_too=True)]) == 2
+
+    place.use(stopped)
+    place.use(compacted_elsewhere)
+    assert compacted(place) == []
+    assert found_by_glob(place.data) == before
     assert strange_files(place) == []
 
 

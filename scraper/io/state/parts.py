@@ -11,6 +11,7 @@ import orjson
 from sqlalchemy import Connection, Row, delete, func, insert, select, update
 
 from scraper.core.compaction import Merge, compacted_by, merges
+from scraper.core.tables import PAGES_TABLE
 from scraper.io.state.schema import compactions, parts, rebuilds
 from scraper.ports import Compaction, Part, Written
 
@@ -133,7 +134,19 @@ def finish_compaction(connection: Connection, compaction: Compaction, finished_a
         gone = [f"{table}/{compaction.partition}/{source}" for merge in each for source in merge.sources]
         forget(connection, gone)
     note(connection, compaction.built or ())
+    for merge in compaction.merges.get(PAGES_TABLE, ()):
+        _rename_in_rebuilds(connection, compaction.partition, merge)
     connection.execute(_of(compaction.compaction_id).values(finished_at=finished_at))
+
+
+def _rename_in_rebuilds(connection: Connection, partition: str, merge: Merge) -> None:
+    """A rebuild that another job directory has left open goes on with the part that its parts were merged into."""
+    here = rebuilds.c.source.in_([f"{partition}/{source}" for source in merge.sources])
+    opened = select(rebuilds.c.table_name, func.min(rebuilds.c.opened_at).label("opened_at")).where(here)
+    rows = connection.execute(opened.group_by(rebuilds.c.table_name)).mappings().all()
+    connection.execute(delete(rebuilds).where(here))
+    for row in rows:
+        connection.execute(insert(rebuilds).values(**row, source=f"{partition}/{merge.target}"))
 
 
 def undo_compaction(connection: Connection, compaction: Compaction, finished_at: datetime) -> None:
