@@ -105,6 +105,8 @@ class Closings:
         if until is not None:
             self.for_quota(account, until, sentence)
         elif self._close_for_now(account.vendor, sentence):
+            cost = request.endpoint.cost
+            self.ends.refused_cost = min(self.ends.refused_cost or cost, cost)
             self.ends.budgets.append(sentence)
 
     def for_quota(self, account: Account, until: datetime, reason: str) -> None:

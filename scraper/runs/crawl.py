@@ -34,7 +34,9 @@ class Crawl:
         self._run = run
         self._world = world
         self._shares = {} if run.allowance is None else run.allowance.by_vendor(job)
-        strict = may_outrun(job.crawls, run.budget, self._shares)
+        for_retries = job.retry_credits(run.budget)  # what they take is not there for pages
+        shares = {vendor: share - for_retries for vendor, share in self._shares.items()}
+        strict = may_outrun(job.crawls, run.budget - for_retries, shares)
         self.frontier = Frontier(job.crawls, run.leftovers, strict=strict)
         self.reused_from: dict[str, str] = {}
         self._stored: dict[str, PageFacts] = {}

@@ -46,6 +46,8 @@ class Ends:
     quotas: list[tuple[str, datetime]] = field(default_factory=list)
     budgets: list[str] = field(default_factory=list)
     """One for each account that has been closed because the run's budget, or its share there, is spent."""
+    refused_cost: Credits = 0
+    """Of the cheapest request that the budget did not hold."""
     unreachable: list[str] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
     """Requests that were given up, named."""
@@ -170,7 +172,7 @@ def _message(status: RunStatus, job: Job, run: OpenedRun, ends: Ends, totals: Ru
     go_on = f"Go on: {command}"
     match status:
         case RunStatus.BUDGET:
-            return _budget_message(job, run, ends, kept, command)
+            return _budget_message(job, run, ends, totals, kept, command)
         case RunStatus.QUOTA:
             return f"{'; '.join(sentence for sentence, _ in ends.quotas)}. {kept}. {go_on}"
         case RunStatus.REFUSED:
@@ -192,11 +194,13 @@ def _walks(count: int) -> str:
     return f"{count} walk{'s' if count != 1 else ''}"
 
 
-def _budget_message(job: Job, run: OpenedRun, ends: Ends, kept: str, command: str) -> str:
+def _budget_message(job: Job, run: OpenedRun, ends: Ends, totals: RunTotals, kept: str, command: str) -> str:
     likely = sum(crawl.credits.likely for crawl in plan(job, Known(run.started_at)).crawls)
     beyond = f"{command} --resume --budget {max(likely, run.budget + run.budget // 2)}"
     if run.allowance is None:
-        return f"{ends.budgets[0]}. {kept}. Go on: {beyond}"
+        # Told anew: what was in flight, or cheaper, has landed since the first refusal.
+        spent = f"{totals.balance.committed} of {run.budget} credits spent, the next page costs {ends.refused_cost}"
+        return f"budget reached: {spent}. {kept}. Go on: {beyond}"
     return f"{'; '.join(ends.budgets)}. {kept}. Go on then: {command}; or now, past the share: {beyond}"
 
 
