@@ -54,6 +54,8 @@ class Rows:
 
     columns: tuple[str, ...]
     tuples: Tuples
+    prose: str | None = None
+    """The last column, where it holds sentences: on a terminal they are broken, not cut."""
 
 
 def rows_of_reader(reader: Reader) -> Rows:
@@ -61,10 +63,12 @@ def rows_of_reader(reader: Reader) -> Rows:
     return Rows(_unique(reader.schema.names), _tuples(reader))
 
 
-def rows_of_objects(objects: Sequence[Mapping[str, Any]], columns: Sequence[str] | None = None) -> Rows:
+def rows_of_objects(
+    objects: Sequence[Mapping[str, Any]], columns: Sequence[str] | None = None, prose: str | None = None
+) -> Rows:
     """A list of our own: columns as stated, else the keys in the order in which they first come up."""
     names = tuple(columns or dict.fromkeys(key for row in objects for key in row))
-    return Rows(names, ([row.get(name) for name in names] for row in objects))
+    return Rows(names, ([row.get(name) for name in names] for row in objects), prose)
 
 
 def default_format(stream: TextIO) -> Format:

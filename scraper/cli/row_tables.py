@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from rich import box
 from rich.cells import cell_len
-from rich.console import Console, JustifyMethod
+from rich.console import Console, JustifyMethod, OverflowMethod
 from rich.table import Table
 from rich.text import Text
 
@@ -22,6 +22,9 @@ from scraper.cli.wording import count, counted, harmless
 
 MOST_ROWS: Final = 1_000
 """More than anybody reads on a terminal; a query for more is meant for a file."""
+
+MOST_PROSE: Final = 2_000
+"""Characters of a sentence that is broken over lines."""
 
 _GAP: Final = 2
 _LEAST_TEXT: Final = 12
@@ -59,15 +62,20 @@ def print_rows(rows: Rows, console: Console) -> None:
     tuples = list(itertools.islice(rows.tuples, MOST_ROWS + 1))
     more = len(tuples) > MOST_ROWS
     shown = tuples[:MOST_ROWS]
-    columns = [_column(name, [row[place] for row in shown], width) for place, name in enumerate(rows.columns)]
+    columns = [
+        _column(name, [row[place] for row in shown], MOST_PROSE if name == rows.prose else width)
+        for place, name in enumerate(rows.columns)
+    ]
     widths = _widths(columns, width)
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold")
     for column, column_width in zip(columns, widths, strict=False):
         justify: JustifyMethod = "right" if column.numbers else "left"
         title = Text(column.name, no_wrap=True, overflow="ellipsis")
-        table.add_column(title, width=column_width, no_wrap=True, overflow="ellipsis", justify=justify)
+        broken = column.name == rows.prose
+        overflow: OverflowMethod = "fold" if broken else "ellipsis"
+        table.add_column(title, width=column_width, no_wrap=not broken, overflow=overflow, justify=justify)
     for row in zip(*(column.cells for column in columns[: len(widths)]), strict=True):
-        table.add_row(*(_cell(cell) for cell in row))
+        table.add_row(*(_cell(cell, broken=name == rows.prose) for name, cell in zip(rows.columns, row, strict=False)))
     console.print(table)
     for note in _notes(rows, len(shown), more, len(widths)):
         console.print(Text(note, style="dim"))
@@ -91,8 +99,9 @@ def _shown(value: Any, separated: bool, width: int) -> str:  # noqa: ANN401
     return harmless(text[: width + 1])
 
 
-def _cell(text: str) -> Text:
-    return Text(text, style="dim" if text == "NULL" else "", no_wrap=True, overflow="ellipsis")
+def _cell(text: str, *, broken: bool) -> Text:
+    style = "dim" if text == "NULL" else ""
+    return Text(text, style=style) if broken else Text(text, style=style, no_wrap=True, overflow="ellipsis")
 
 
 def _widths(columns: Sequence[_Column], width: int) -> list[int]:

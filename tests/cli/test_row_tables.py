@@ -36,6 +36,16 @@ def test_columns_without_room_are_named_below() -> None:
     )
 
 
+def test_sentences_of_the_last_column_are_broken_over_lines_and_not_cut() -> None:
+    stream = io.StringIO()
+    told = Rows(("column", "meaning"), [["rank", "place on the board, 1 is best"]], prose="meaning")
+    write_rows(told, Format.TABLE, stream, 26)
+    assert [line.rstrip() for line in stream.getvalue().splitlines()[2:]] == [
+        "rank    place on the",
+        "        board, 1 is best",
+    ]
+
+
 def test_figures_below_five_digits_have_no_separators() -> None:
     assert table("year sum", [2026, Decimal(12345)], [1999, Decimal("-1234.5")]) == (
         "year       sum\n──────────────\n2026    12,345\n1999  -1,234.5"

@@ -180,7 +180,8 @@ class Campaign:
         lost = self.program.attempts(run_id, "unknown")
         more = {what: times for what, times in again.items() if times > lost[what]}
         self._hold(not more, f"bought again though it was not in flight when it was lost: {more}")
-        strays = stray_files(self.program.data)
+        # Coverage and ledger of a run that was killed past its end are written again, and noted, by the next run.
+        strays = [name for name in stray_files(self.program.data) if "/run-" not in name]
         self._hold(not strays, f"stray files: {strays}")
         self.bought_again += sum(again.values())
         charged = self.sandbox.charged() - self._charged_before

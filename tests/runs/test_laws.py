@@ -333,5 +333,5 @@ class LedgerAndFrontier(RuleBasedStateMachine):
 
 TestInAnyOrderOfAnswersCrashesAndResumes = LedgerAndFrontier.TestCase
 TestInAnyOrderOfAnswersCrashesAndResumes.settings = settings(
-    max_examples=30, stateful_step_count=30, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+    max_examples=20, stateful_step_count=30, deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )

@@ -39,10 +39,10 @@ def tables(
     with opened(output) as stream:
         shown = Format(format_name or default_format(stream))
         if name is not None or shown is not Format.TABLE:
-            write_rows(rows_of_objects(found), shown, stream)
+            write_rows(rows_of_objects(found, prose="meaning"), shown, stream)
             return
         tables = [row for row in found if "files" in row]
-        write_rows(rows_of_objects(tables), shown, stream)
+        write_rows(rows_of_objects(tables, prose="one row is"), shown, stream)
         stream.write("\n")
         views = [{"view": row["table"], "one row is": row["one row is"]} for row in found if "files" not in row]
-        write_rows(rows_of_objects(views), shown, stream)
+        write_rows(rows_of_objects(views, prose="one row is"), shown, stream)

@@ -14,6 +14,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager
 from itertools import chain
 from typing import Final, TypeVar
@@ -119,10 +120,11 @@ def query(connection: duckdb.DuckDBPyConnection, sql: str) -> pa.RecordBatchRead
     """
     try:
         statement = _only_reading(connection, sql)
-        reader = _relation(connection, statement).to_arrow_reader(_BATCH_ROWS)
+        with _interruptible(connection) as run:
+            reader = run(lambda: _relation(connection, statement).to_arrow_reader(_BATCH_ROWS))
     except duckdb.Error as fault:
         raise refusal(fault) from fault
-    return pa.RecordBatchReader.from_batches(reader.schema, _batches(reader))
+    return pa.RecordBatchReader.from_batches(reader.schema, _batches(connection, reader))
 
 
 def _relation(connection: duckdb.DuckDBPyConnection, statement: str) -> duckdb.DuckDBPyRelation:
@@ -175,9 +177,28 @@ def _refused(tree: object) -> Iterator[str]:
                 waiting.extend(nodes)
 
 
-def _batches(reader: pa.RecordBatchReader) -> Iterator[pa.RecordBatch]:
+@contextmanager
+def _interruptible(connection: duckdb.DuckDBPyConnection) -> Iterator[Callable[[Callable[[], T]], T]]:
+    """Calls work in a thread: while DuckDB is busy it hears no signal, and a Ctrl-C is to end the query."""
+
+    def run(work: Callable[[], T]) -> T:
+        working = thread.submit(work)
+        try:
+            return working.result()
+        except KeyboardInterrupt:
+            connection.interrupt()
+            raise
+
+    with ThreadPoolExecutor(1) as thread:
+        yield run
+
+
+def _batches(connection: duckdb.DuckDBPyConnection, reader: pa.RecordBatchReader) -> Iterator[pa.RecordBatch]:
+    batches = iter(reader)
     try:
-        yield from reader
+        with _interruptible(connection) as run:
+            while (batch := run(lambda: next(batches, None))) is not None:
+                yield batch
     except (duckdb.Error, pa.ArrowException, OSError) as fault:
         raise refusal(fault) from fault
 
