@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import collections
 import random
+import re
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -55,6 +56,10 @@ max_pages = 3
 LATENCY_MS = 150.0
 
 AFTER_THE_RUN = "after the run"
+
+
+_ACCOUNT = re.compile(r"/run-|[.](coverage|requests)$")
+"""A run's coverage and ledger in the archive, or in the making."""
 
 
 class BrokenLawError(AssertionError):
@@ -181,7 +186,7 @@ class Campaign:
         more = {what: times for what, times in again.items() if times > lost[what]}
         self._hold(not more, f"bought again though it was not in flight when it was lost: {more}")
         # Coverage and ledger of a run that was killed past its end are written again, and noted, by the next run.
-        strays = [name for name in stray_files(self.program.data) if "/run-" not in name]
+        strays = [name for name in stray_files(self.program.data) if not _ACCOUNT.search(name)]
         self._hold(not strays, f"stray files: {strays}")
         self.bought_again += sum(again.values())
         charged = self.sandbox.charged() - self._charged_before
