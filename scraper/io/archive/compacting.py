@@ -1,10 +1,10 @@
 """`PartitionCompactor`: a partition's directories are built anew beside the tree, then exchanged in one step each.
 
-::
+In the data directory::
 
-    <data>/tmp/compaction-<id>/<table>/          the new directory of one table, whole before anything is exchanged;
-                                                 afterwards the old one
-    <data>/trash/<stamp>-compaction-<id>/…       what has been exchanged, for the grace
+    tmp/compaction-<id>/<table>/            the new directory of one table, whole before anything is exchanged;
+                                            afterwards the old one
+    trash/<stamp>-compaction-<id>/…         what has been exchanged, for the grace
 
 Tried with readers looping over a plain glob: every other scheme (new files beside the old, the old removed first, a
 manifest) gave doubled or missing rows; this one a wrong answer never, and a missing file now and then (measured).
