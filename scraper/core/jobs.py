@@ -112,7 +112,7 @@ class Job:
     confirm_above: Credits = 1_000
     """On a terminal, a run that is likely to spend more asks first."""
     auto: bool = False
-    """Its budget is tonight's share of the accounts' months: `core.allowance`."""
+    """Its budget is tonight's share of the accounts' months: `core.auto_budget`."""
     weight: int = 1
     """Its part where several jobs share a night."""
 

@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from scraper.core.accounting import ACCOUNT_COLUMNS, account_meanings
+from scraper.core.coverage import ACCOUNT_COLUMNS, account_meanings
 from scraper.core.tables import (
     COMMON_MEANINGS,
     PAGES_COLUMNS,

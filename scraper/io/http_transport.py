@@ -22,7 +22,7 @@ from yarl import URL
 from scraper.core.catalogue import Vendor
 from scraper.core.masking import Mask
 from scraper.core.outcomes import Answer, NoAnswer, Reply
-from scraper.core.reconciliation import LONGEST_ANSWER
+from scraper.core.reconcile import LONGEST_ANSWER
 from scraper.core.requests import Params, Request
 from scraper.core.units import iso_utc
 

@@ -1,6 +1,5 @@
 """What the use cases need of the world. `io` implements these; `wiring` chooses."""
 
-from scraper.ports.accounts import AccountRow, AccountRows, RunAccount
 from scraper.ports.archive import (
     Archive,
     Compaction,
@@ -14,6 +13,9 @@ from scraper.ports.archive import (
     Written,
     drain_order,
 )
+from scraper.ports.clock import Clock
+from scraper.ports.coverage import AccountRow, AccountRows, RunAccount
+from scraper.ports.listener import Listener
 from scraper.ports.state import (
     AccountBalance,
     AccountClosed,
@@ -29,7 +31,7 @@ from scraper.ports.state import (
     State,
     WalkRecord,
 )
-from scraper.ports.world import Books, Clock, Listener, Pacer, Transport
+from scraper.ports.transport import BillingSource, Pacer, Transport
 
 __all__ = [
     "AccountBalance",
@@ -38,7 +40,7 @@ __all__ = [
     "AccountRows",
     "Archive",
     "Audit",
-    "Books",
+    "BillingSource",
     "Clock",
     "Compaction",
     "Compactor",

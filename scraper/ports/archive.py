@@ -9,9 +9,9 @@ from datetime import datetime
 from typing import Protocol
 
 from scraper.core.catalogue import OutcomeKind
-from scraper.core.compaction import Merge
-from scraper.core.drift import Looked
-from scraper.ports.accounts import AccountRows, RunAccount
+from scraper.core.compact import Merge
+from scraper.core.drift.findings import Looked
+from scraper.ports.coverage import AccountRows, RunAccount
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,22 +8,22 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol, TypeAlias
 
-from scraper.core.allowance import Allowance, Standing
+from scraper.core.auto_budget import Allowance, Standing
 from scraper.core.budget import Balance, Scope
 from scraper.core.catalogue import Charge
-from scraper.core.drift import Finding
+from scraper.core.drift.findings import Finding
 from scraper.core.events import Ending, RunStatus
 from scraper.core.jobs import Account, Job
 from scraper.core.outcomes import Outcome
 from scraper.core.pagination import Guard, PageFacts, Progress, WalkState, Why
 from scraper.core.planning import History
-from scraper.core.reconciliation import UnknownAttempt
+from scraper.core.reconcile import UnknownAttempt
 from scraper.core.requests import Request, Walk
 from scraper.core.retries import Failure
 from scraper.core.subscriptions import Subscription
 from scraper.core.units import Credits
-from scraper.ports.accounts import AccountRows, RunAccount
 from scraper.ports.archive import Compaction, Part, SpooledPage, Written
+from scraper.ports.coverage import AccountRows, RunAccount
 
 
 @dataclass(frozen=True, slots=True)
@@ -329,7 +329,7 @@ class State(Protocol):
     async def begin_compaction(
         self, partition: str, groups: Sequence[Sequence[str]], offline: bool, opened_at: datetime
     ) -> Compaction:
-        """A new compaction of a partition's noted parts; `groups` as `core.compaction.groups` gives them."""
+        """A new compaction of a partition's noted parts; `groups` as `core.compact.groups` gives them."""
 
     async def note_built(self, compaction: Compaction, parts: Sequence[Part]) -> Compaction:
         """Its new directories are whole, durable and verified: they will be exchanged, whatever happens."""

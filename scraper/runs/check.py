@@ -12,11 +12,11 @@ from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Any
 
-from scraper.core.accounting import ACCOUNT_COLUMNS
+from scraper.core.coverage import ACCOUNT_COLUMNS
 from scraper.core.errors import ArchiveError, StorageError
 from scraper.core.tables import PAGES_TABLE
 from scraper.ports import Audit, Clock, FoundPart, InspectedArchive, Listener, Part, State, Survey
-from scraper.runs.accounting import account
+from scraper.runs.coverage import account
 from scraper.runs.drain import drain
 from scraper.runs.journals import in_a_thread, locked, rebuild_table, untouched
 

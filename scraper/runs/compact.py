@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from scraper.core.compaction import merges
+from scraper.core.compact import merges
 from scraper.core.errors import StorageError, UsageError
 from scraper.core.tables import PAGES_TABLE
 from scraper.ports import Archive, Clock, Part, Partition, State

@@ -14,13 +14,13 @@ from scraper.core.frontier import Frontier
 from scraper.core.jobs import Account, Job
 from scraper.core.pagination import PageFacts, Why
 from scraper.core.planning import may_outrun
-from scraper.core.reconciliation import LONGEST_ANSWER
+from scraper.core.reconcile import LONGEST_ANSWER
 from scraper.core.requests import Request
-from scraper.runs.course import Course
-from scraper.runs.endings import Ends
-from scraper.runs.opening import OpenedRun
+from scraper.runs.context import World
 from scraper.runs.purchase import Buyer
-from scraper.runs.world import World
+from scraper.runs.results import Ends
+from scraper.runs.resume import OpenedRun
+from scraper.runs.signals import Course
 
 DRAIN_AT_BYTES = 32 * 2**20
 """Bodies that landed since the last drain, in a run that goes on: bounds the spool, keeps the archive fresh."""

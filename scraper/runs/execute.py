@@ -10,13 +10,13 @@ from scraper.core.errors import StorageError
 from scraper.core.events import RunEnded, RunResult
 from scraper.core.jobs import Job
 from scraper.core.units import Credits
-from scraper.runs.accounting import account
 from scraper.runs.compact import compact_after_run
+from scraper.runs.context import World
+from scraper.runs.coverage import account
 from scraper.runs.crawl import Crawl
-from scraper.runs.drifting import drift_warnings
-from scraper.runs.endings import run_result
-from scraper.runs.opening import Opening, open_run
-from scraper.runs.world import World
+from scraper.runs.drift import drift_warnings
+from scraper.runs.results import run_result
+from scraper.runs.resume import Opening, open_run
 
 
 async def execute(

@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 from datetime import datetime
 
-from scraper.core.allowance import Allowance
+from scraper.core.auto_budget import Allowance
 from scraper.core.jobs import Job
 from scraper.core.planning import Known, Plan, Standing
 from scraper.core.planning import plan as plan_of
 from scraper.ports import State
-from scraper.runs.opening import is_gone_on_with
+from scraper.runs.resume import is_gone_on_with
 
 
 async def plan(job: Job, state: State | None, now: datetime, allowance: Allowance | None = None) -> Plan:

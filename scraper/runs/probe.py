@@ -17,10 +17,10 @@ from scraper.core.outcomes import Answer, NoAnswer, Reply, classify
 from scraper.core.pagination import PageFacts
 from scraper.core.requests import Request
 from scraper.ports import Transport
+from scraper.runs.context import World
 from scraper.runs.crawl import Crawl
 from scraper.runs.execute import execute
-from scraper.runs.opening import Opening
-from scraper.runs.world import World
+from scraper.runs.resume import Opening
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,12 +20,12 @@ from scraper.core.requests import Request
 from scraper.core.retries import Decision, GiveUp, Reach, Retry, breaks
 from scraper.core.units import Credits
 from scraper.ports import AccountClosed, NoCredits, Settlement, Slot
-from scraper.runs.closing import Closings
-from scraper.runs.course import Course
-from scraper.runs.endings import ending_of, pause_until, quota_ends_at
-from scraper.runs.opening import OpenedRun
-from scraper.runs.retrying import Retries
-from scraper.runs.world import World
+from scraper.runs.context import World
+from scraper.runs.results import ending_of, pause_until, quota_ends_at
+from scraper.runs.resume import OpenedRun
+from scraper.runs.retries import Retries
+from scraper.runs.signals import Course
+from scraper.runs.stops import Closings
 
 T = TypeVar("T")
 

@@ -11,9 +11,9 @@ from scraper.core.bodies import Decoded, decode
 from scraper.core.catalogue import Charge, Vendor
 from scraper.core.jobs import Account
 from scraper.core.outcomes import Answer, NoAnswer, Reply
-from scraper.core.reconciliation import SLACK, UnknownAttempt, read_events, settle_unknown
+from scraper.core.reconcile import SLACK, UnknownAttempt, read_events, settle_unknown
 from scraper.core.units import Credits
-from scraper.ports import Books, State
+from scraper.ports import BillingSource, State
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class Reconciled:
 
 
 async def reconcile(
-    account: Account, vendor: Vendor, state: State, books: Books | None, assume: Charge | None, now: datetime
+    account: Account, vendor: Vendor, state: State, books: BillingSource | None, assume: Charge | None, now: datetime
 ) -> Reconciled:
     """Settles an account's unknown attempts: all as `assume` says, else as the vendor's events show.
 
@@ -80,7 +80,7 @@ async def _from_books(
     account: Account,
     vendor: Vendor,
     state: State,
-    books: Books | None,
+    books: BillingSource | None,
     unknown: Sequence[UnknownAttempt],
     now: datetime,
 ) -> tuple[dict[int, Charge], str]:

@@ -1,8 +1,9 @@
 """Settings → objects behind the ports: the only place that chooses."""
 
 from scraper.wiring.access import access_of, key_warning
+from scraper.wiring.auto_budget import budgeted_job
 from scraper.wiring.files import load_catalogue, load_job, load_tables, load_views
-from scraper.wiring.looking import (
+from scraper.wiring.inspect import (
     connected,
     drift_of,
     exported,
@@ -12,12 +13,11 @@ from scraper.wiring.looking import (
     table_list,
     write_views,
 )
-from scraper.wiring.planning import plan_job
-from scraper.wiring.reconciling import reconcile_job
-from scraper.wiring.running import RunOrder, opened_state, probe_job, run_job
+from scraper.wiring.plan import plan_job
+from scraper.wiring.reconcile import reconcile_job
+from scraper.wiring.run import RunOrder, opened_state, probe_job, run_job
 from scraper.wiring.sandboxes import Served, begin_sandbox, sandbox_server, sandbox_urls
 from scraper.wiring.settings import DATA, SANDBOX_DATA, SANDBOX_KEY, SANDBOX_VENDORS, Settings, data_is_there
-from scraper.wiring.tonight import tonight
 from scraper.wiring.upkeep import check_archive, compact_archive, rebuild_tables
 
 __all__ = [
@@ -30,6 +30,7 @@ __all__ = [
     "Settings",
     "access_of",
     "begin_sandbox",
+    "budgeted_job",
     "check_archive",
     "compact_archive",
     "connected",
@@ -53,6 +54,5 @@ __all__ = [
     "status_of",
     "table_columns",
     "table_list",
-    "tonight",
     "write_views",
 ]

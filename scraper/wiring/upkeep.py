@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from scraper.core.errors import UsageError
 from scraper.core.jobs import nearest
 from scraper.wiring.files import load_catalogue
-from scraper.wiring.running import archive_in, opened_state
+from scraper.wiring.run import archive_in, opened_state
 from scraper.wiring.settings import Settings, data_is_there
 
 if TYPE_CHECKING:

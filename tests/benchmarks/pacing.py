@@ -15,9 +15,9 @@ from scraper import wiring
 from scraper.io.clock import SystemClock
 from scraper.io.pacing import SmoothPacer
 from scraper.io.state import SqlState
+from scraper.runs.context import World
 from scraper.runs.crawl import Crawl
-from scraper.runs.opening import Opening, open_run
-from scraper.runs.world import World
+from scraper.runs.resume import Opening, open_run
 from scraper.sandbox.metering import RateWindow, minute_rule
 from tests.runs.counting import CountingVendor, NoArchive
 from tests.runs.harness import Heard

@@ -26,12 +26,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from scraper import wiring
-from scraper.core.accounting import ACCOUNT_COLUMNS
+from scraper.core.coverage import ACCOUNT_COLUMNS
 from scraper.core.events import RunStatus
 from scraper.core.subscriptions import Subscription
 from scraper.io.archive import Disk, ParquetArchive
 from scraper.io.archive.files import stored_hash
-from scraper.io.archive.staging import Staging
+from scraper.io.archive.staged_files import Staging
 from scraper.io.query import open_archive, query
 from scraper.ports import AccountRow, RunAccount
 from scraper.sandbox import Sandbox, serve

@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from scraper.core import watching
-from scraper.core.drift import DriftKind, Finding, Found, Looked, Presence
-from scraper.core.expected import expected_of
+from scraper.core.drift import observe
+from scraper.core.drift.expected import expected_of
+from scraper.core.drift.findings import DriftKind, Finding, Found, Looked, Presence
+from scraper.core.drift.observe import PageMark, Watch
 from scraper.core.tables import table_select
-from scraper.core.watching import PageMark, Watch
 
 NOW = datetime(2026, 11, 21, 2, 15, tzinfo=UTC)
 SQL = """
@@ -100,19 +100,19 @@ def test_a_finding_names_its_first_page_and_when_it_was_met() -> None:
 
 def test_keys_that_are_ids_are_told_apart_to_a_limit_and_counted_beyond() -> None:
     looked = watched([{f"id{number}": 1} for number in range(1_000)])
-    assert len(looked.found) == watching.MOST_FINDINGS + 1
-    [others] = [found for found in looked.found if found.finding.path == watching.OTHERS]
-    assert others.count == 1_000 - watching.MOST_FINDINGS
+    assert len(looked.found) == observe.MOST_FINDINGS + 1
+    [others] = [found for found in looked.found if found.finding.path == observe.OTHERS]
+    assert others.count == 1_000 - observe.MOST_FINDINGS
 
 
 def test_a_record_of_many_keys_is_counted_in_bounded_memory() -> None:
     told = findings({f"id{number}": 1 for number in range(50_000)})
-    assert len(told) == watching.MOST_FINDINGS + 1
-    assert told["new", watching.OTHERS, f"more than {watching.MOST_FINDINGS}: not told apart"] == 1
+    assert len(told) == observe.MOST_FINDINGS + 1
+    assert told["new", observe.OTHERS, f"more than {observe.MOST_FINDINGS}: not told apart"] == 1
 
 
 def test_presence_is_exact_though_shapes_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(watching, "MOST_SHAPES", 2)
+    monkeypatch.setattr(observe, "MOST_SHAPES", 2)
     records = [{"id": "1", **{key: 1 for bit, key in enumerate("abcd") if number >> bit & 1}} for number in range(16)]
     presence = watched([*records, {"id": None, "offers": [{"at": 1}, {}]}]).presence
     assert presence["id"] == Presence(17, 16)

@@ -14,8 +14,8 @@ from scraper import wiring
 from scraper.cli.main import cli
 from scraper.cli.outcome_sheets import charge_words, outcome_rows, when_words
 from scraper.cli.summaries import STATUS_WORDS
-from scraper.core.accounting import ACCOUNT_DESCRIPTIONS
 from scraper.core.catalogue import Basis, Catalogue, Charge, CursorPagination, Endpoint, PagePagination, Vendor
+from scraper.core.coverage import ACCOUNT_DESCRIPTIONS
 from scraper.core.errors import ScraperError
 from scraper.core.events import Ending, RunResult, RunStatus
 from scraper.core.pagination import Guard

@@ -25,7 +25,7 @@ from typing import TypeAlias
 from scraper.core.catalogue import OutcomeKind
 from scraper.core.events import RunResult, RunStatus
 from scraper.core.units import Credits
-from scraper.runs.endings import MOST_NAMED
+from scraper.runs.results import MOST_NAMED
 from scraper.sandbox.records.hashtags import HashtagBoards
 from tests.hostile.night import COUNTRIES, accounts, crawl, hold_credits, ledger, night, query
 from tests.runs.harness import KEYS, Bench, Heard

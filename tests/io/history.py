@@ -12,7 +12,7 @@ from typing import Any
 
 import orjson
 
-from scraper.core.accounting import COVERAGE_COLUMNS, COVERAGE_TABLE, REQUESTS_COLUMNS, REQUESTS_TABLE
+from scraper.core.coverage import COVERAGE_COLUMNS, COVERAGE_TABLE, REQUESTS_COLUMNS, REQUESTS_TABLE
 from scraper.io.archive import ParquetArchive
 from scraper.ports import AccountRow, RunAccount, SpooledPage, drain_order
 from tests.io.archive_fixtures import ENDPOINTS, TABLES, page

@@ -11,8 +11,8 @@ import orjson
 import pyarrow as pa
 import pytest
 
-from scraper.core.expected import Elements, Fields, Leaf, expected_of
-from scraper.io.archive.selecting import Selects
+from scraper.core.drift.expected import Elements, Fields, Leaf, expected_of
+from scraper.io.archive.table_select import Selects
 from tests.io.archive_fixtures import ENDPOINTS, TABLES, board, hashtag, page
 from tests.io.test_archive import archive, rows
 

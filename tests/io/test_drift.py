@@ -15,9 +15,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scraper.core.catalogue import Records
-from scraper.core.drift import DriftKind
+from scraper.core.drift.casts import Verdict, verdict
+from scraper.core.drift.findings import DriftKind
 from scraper.core.tables import table_select
-from scraper.core.verdicts import Verdict, verdict
 from scraper.io.archive import ParquetArchive
 from scraper.ports import Written, drain_order
 from tests.io.archive_fixtures import ENDPOINTS, TABLES, board, endpoint, hashtag, page

@@ -20,7 +20,7 @@ from scraper.core.subscriptions import Subscription
 from scraper.io.query import open_archive
 from scraper.ports import Archive
 from scraper.runs.crawl import Crawl
-from scraper.runs.opening import Opening
+from scraper.runs.resume import Opening
 from scraper.sandbox import Sandbox
 from scraper.sandbox.server import utc_now
 

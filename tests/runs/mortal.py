@@ -26,9 +26,9 @@ from scraper.io.pacing import SmoothPacer
 from scraper.io.query import open_archive
 from scraper.io.state import SqlState
 from scraper.ports import Transport
+from scraper.runs.context import World
 from scraper.runs.execute import execute
-from scraper.runs.opening import Opening
-from scraper.runs.world import World
+from scraper.runs.resume import Opening
 from tests.runs.harness import Bench, Heard
 
 LEDGER_STEPS = (

@@ -23,10 +23,10 @@ from scraper.core.requests import Request
 from scraper.io.pacing import SmoothPacer
 from scraper.io.state import SqlState
 from scraper.ports import WalkRecord
+from scraper.runs.context import World
 from scraper.runs.crawl import Crawl
 from scraper.runs.execute import execute
-from scraper.runs.opening import Opening
-from scraper.runs.world import World
+from scraper.runs.resume import Opening
 from tests.runs.counting import Discarded
 from tests.runs.harness import Heard
 from tests.runs.moved_time import MovedClock, MovedTimeLoop, on_moved_time

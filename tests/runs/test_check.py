@@ -19,8 +19,8 @@ from scraper.io.archive import ParquetArchive
 from scraper.io.state import SqlState
 from scraper.runs.check import Checked, check
 from scraper.runs.compact import compact
-from scraper.runs.opening import Opening
 from scraper.runs.rebuild import rebuild
+from scraper.runs.resume import Opening
 from tests.runs.harness import Bench, Heard, on_bench
 from tests.runs.mortal import Instant, Life
 from tests.runs.upkeep import ENDPOINTS, JOB, TABLES, Place, found_by_glob, found_by_views, strange_files

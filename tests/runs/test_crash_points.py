@@ -15,7 +15,7 @@ from scraper.core.events import RunStatus
 from scraper.io.archive import ParquetArchive
 from scraper.io.query import open_archive
 from scraper.io.state import SqlState
-from scraper.runs.accounting import account
+from scraper.runs.coverage import account
 from tests.runs.harness import Bench, bench
 from tests.runs.mortal import LEDGER_STEPS, TABLES, Instant, Life, committed, ledger, live, rows_of, stray_files
 from tests.runs.upkeep import found_by_glob, found_by_views

@@ -14,7 +14,7 @@ from scraper.core.errors import ConfigurationError, UsageError
 from scraper.core.events import Ending, RunStatus
 from scraper.core.planning import Known, plan
 from scraper.runs.crawl import Crawl
-from scraper.runs.opening import Opening
+from scraper.runs.resume import Opening
 from tests.runs.harness import ALL_FIVE, ROUTES, Bench, Heard, on_bench
 
 

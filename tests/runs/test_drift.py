@@ -16,7 +16,7 @@ from scraper.core.errors import ArchiveError
 from scraper.core.events import RunResult, RunStatus
 from scraper.io.archive import ParquetArchive
 from scraper.ports import SpooledPage, Written
-from scraper.runs.opening import Opening
+from scraper.runs.resume import Opening
 from scraper.wiring import load_catalogue, load_tables
 from tests.runs.harness import ALL_FIVE, Bench, on_bench
 

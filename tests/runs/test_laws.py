@@ -27,8 +27,8 @@ from scraper.core.requests import Request
 from scraper.core.retries import GiveUp, Reach, Retry, Tries, decide
 from scraper.io.state import SqlState
 from scraper.ports import AccountClosed, NoCredits, Settlement, Slot
-from scraper.runs.endings import ending_of, quota_ends_at
-from scraper.runs.opening import OpenedRun, Opening, open_run
+from scraper.runs.results import ending_of, quota_ends_at
+from scraper.runs.resume import OpenedRun, Opening, open_run
 from tests.core.builders import C_HASHTAGS, C_POSTS, K_HASHTAGS, NOON, account, answer, board, crawl, job, vendor_of
 from tests.io.state_bench import kept_balances, ledger_sums
 

@@ -11,7 +11,7 @@ from scraper.core.outcomes import Answer, Reply
 from scraper.core.pagination import WalkState, Why
 from scraper.core.requests import Request
 from scraper.runs.crawl import Crawl
-from scraper.runs.opening import Opening
+from scraper.runs.resume import Opening
 from tests.runs.nights import REFUSED, TIMED_OUT, Timetable, night, status
 
 REGIONS = '["US", "GB", "JP", "DE", "FR", "BR", "IT", "ES", "MX", "ID", "TH", "VN"]'

@@ -12,9 +12,9 @@ from scraper import wiring
 from scraper.core.subscriptions import Subscription
 from scraper.io.pacing import SmoothPacer
 from scraper.io.state import SqlState
+from scraper.runs.context import World
 from scraper.runs.crawl import Crawl
-from scraper.runs.opening import Opening, open_run
-from scraper.runs.world import World
+from scraper.runs.resume import Opening, open_run
 from scraper.sandbox.metering import RateWindow, minute_rule
 from tests.runs.counting import LATENCY_S, NETWORK_S, CountingVendor, NoArchive
 from tests.runs.harness import Heard

@@ -18,8 +18,8 @@ from scraper.io.archive import ParquetArchive, partitions_where
 from scraper.io.state import SqlState
 from scraper.runs.compact import compact
 from scraper.runs.drain import drain
-from scraper.runs.opening import Opening
 from scraper.runs.rebuild import Rebuilt, rebuild
+from scraper.runs.resume import Opening
 from tests.runs.harness import Bench, Heard, on_bench
 from tests.runs.mortal import Instant, Life, ledger
 from tests.runs.upkeep import (

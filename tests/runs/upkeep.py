@@ -20,7 +20,7 @@ from scraper.io.archive import Disk, ParquetArchive
 from scraper.io.archive.files import stored_hash
 from scraper.io.query import open_archive
 from scraper.io.state import SqlState
-from scraper.runs.opening import Opening
+from scraper.runs.resume import Opening
 from tests.runs.harness import HurriedClock, bench
 from tests.runs.mortal import LEDGER_STEPS, LIVES, Death, Life, MortalDisk, ledger
 

@@ -48,7 +48,7 @@ def plan(
 
     found, _ = wiring.load_job(job, budget)
     settings = settings_of(data, sandbox=sandbox, seed=seed)
-    found, allowance = asyncio.run(wiring.tonight(found, settings))
+    found, allowance = asyncio.run(wiring.budgeted_job(found, settings))
     planned = asyncio.run(wiring.plan_job(found, settings, allowance))
     if allowance is not None:
         click.echo(allowance.words(), err=True)

@@ -89,7 +89,7 @@ def run(  # noqa: PLR0913 - one for each option
     stored is bought again.
     """
     from scraper import wiring
-    from scraper.runs.opening import Opening
+    from scraper.runs.resume import Opening
 
     if resume and new:
         raise UsageError("--resume goes on with the last run, --new begins another: give one of the two.")
@@ -126,7 +126,7 @@ def run(  # noqa: PLR0913 - one for each option
 async def _planned(job: Job, settings: Settings) -> Plan:
     from scraper import wiring
 
-    resolved, allowance = await wiring.tonight(job, settings)
+    resolved, allowance = await wiring.budgeted_job(job, settings)
     return await wiring.plan_job(resolved, settings, allowance)
 
 

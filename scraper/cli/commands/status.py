@@ -27,7 +27,7 @@ def status(
 
     from scraper import wiring
     from scraper.cli.output import Format, console_on, default_format, write_object
-    from scraper.cli.statuses import coverage_json, print_coverage, print_status, status_json
+    from scraper.cli.status_sheets import coverage_json, print_coverage, print_status, status_json
 
     settings = settings_of(data, sandbox=sandbox)
     runs, accounts, coverage = asyncio.run(wiring.status_of(settings, run, limit))

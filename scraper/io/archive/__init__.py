@@ -10,9 +10,9 @@
 A table's part bears the name of the pages part that it was made from, so that it can be made anew alone.
 """
 
-from scraper.io.archive.choosing import partitions_where
 from scraper.io.archive.files import Disk
 from scraper.io.archive.parquet import ParquetArchive
-from scraper.io.archive.validating import table_faults
+from scraper.io.archive.partition_filter import partitions_where
+from scraper.io.archive.select_check import table_faults
 
 __all__ = ["Disk", "ParquetArchive", "partitions_where", "table_faults"]

@@ -15,7 +15,7 @@ from typing import IO, Final
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from scraper.io.archive.exchanging import exchange
+from scraper.io.archive.exchange import exchange
 
 HASH_KEY: Final = b"scraper.select_hash"
 """Parquet key-value metadata of each part: what `Part.select_hash` says."""

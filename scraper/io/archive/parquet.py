@@ -15,18 +15,18 @@ from pathlib import Path
 import pyarrow as pa
 
 from scraper.core.catalogue import Endpoint
+from scraper.core.drift.observe import Watch
 from scraper.core.errors import UsageError
 from scraper.core.tables import PAGES_HASH, PAGES_TABLE, TableSelect
-from scraper.core.watching import Watch
-from scraper.io.archive.accounting import write_account
-from scraper.io.archive.checking import survey
-from scraper.io.archive.compacting import PartitionCompactor
-from scraper.io.archive.explaining import explained
+from scraper.io.archive.check import survey
+from scraper.io.archive.compact import PartitionCompactor
+from scraper.io.archive.coverage import write_account
+from scraper.io.archive.errors import explained
 from scraper.io.archive.files import Disk, make_directories, remove_files, stored_hash
-from scraper.io.archive.merging import fingerprint
-from scraper.io.archive.reading import ReadPage, batches, read, stored_endpoints, stored_pages
-from scraper.io.archive.selecting import Selects, note_failures, note_without_key, pages_table
-from scraper.io.archive.staging import Staging
+from scraper.io.archive.merge import fingerprint
+from scraper.io.archive.staged_files import Staging
+from scraper.io.archive.survey import ReadPage, batches, read, stored_endpoints, stored_pages
+from scraper.io.archive.table_select import Selects, note_failures, note_without_key, pages_table
 from scraper.ports import AccountRows, Part, RunAccount, SpooledPage, Survey, Written
 
 

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from importlib import resources
 from pathlib import Path
 
-from scraper.core.accounting import COVERAGE_TABLE, REQUESTS_TABLE
+from scraper.core.coverage import COVERAGE_TABLE, REQUESTS_TABLE
 from scraper.core.errors import ConfigurationError, Fault
 from scraper.core.tables import PAGES_TABLE, TableSelect, table_select
 from scraper.core.views import View, read_views

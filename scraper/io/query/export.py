@@ -11,7 +11,7 @@ import duckdb
 
 from scraper.core.errors import UsageError
 from scraper.core.jobs import nearest
-from scraper.io.query.answers import asked_again, refusal
+from scraper.io.query.read_only import asked_again, refusal
 from scraper.io.query.relations import identifier, quoted
 
 OPTIONS: Final[Mapping[str, str]] = {

@@ -15,7 +15,7 @@ from typing import Final, TypeAlias
 
 import duckdb
 
-from scraper.core.accounting import ACCOUNT_COLUMNS
+from scraper.core.coverage import ACCOUNT_COLUMNS
 from scraper.core.errors import ArchiveError, UsageError
 from scraper.core.tables import (
     PAGES_COLUMNS,

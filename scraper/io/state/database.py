@@ -16,24 +16,26 @@ from sqlalchemy import Connection, Select, event, insert, select, update
 from sqlalchemy.exc import SQLAlchemyError
 from zstandard import ZstdError
 
-from scraper.core.allowance import Allowance, Standing
+from scraper.core.auto_budget import Allowance, Standing
 from scraper.core.catalogue import Charge
 from scraper.core.errors import StateError, UsageError
 from scraper.core.events import RunStatus
 from scraper.core.jobs import Account, Job
 from scraper.core.pagination import PageFacts, Progress
-from scraper.core.reconciliation import UnknownAttempt
+from scraper.core.reconcile import UnknownAttempt
 from scraper.core.requests import Request, Walk
 from scraper.core.retries import Failure
 from scraper.core.units import Credits
-from scraper.io.state import accounting, allowances, auditing, failures, ledger, reconciling, records
+from scraper.io.state import auto_budget, coverage, failures, ledger, records
+from scraper.io.state import check as audits
 from scraper.io.state import drift as drifting
 from scraper.io.state import parts as archive_parts
+from scraper.io.state import reconcile as reconciliation
 from scraper.io.state.headroom import Headroom
 from scraper.io.state.history import SqlHistory
 from scraper.io.state.locks import held
-from scraper.io.state.opening import begin, engine, make_file, prepare
 from scraper.io.state.schema import runs
+from scraper.io.state.sqlite import begin, engine, make_file, prepare
 from scraper.io.state.writer import Writer, database_error
 from scraper.ports import (
     AccountBalance,
@@ -133,11 +135,11 @@ class SqlState:
 
     async def standings(self, job: str, accounts: Sequence[Account]) -> Mapping[str, Standing]:
         """Account id → how it stands tonight for a job with auto."""
-        return await self._writer.do(lambda connection: allowances.standings(connection, job, accounts, self._now()))
+        return await self._writer.do(lambda connection: auto_budget.standings(connection, job, accounts, self._now()))
 
     async def grant(self, run_id: str, job: Job) -> Allowance:
         """Tonight's shares become what the run may spend from now on, besides what it has spent already."""
-        return await self._writer.do(lambda connection: allowances.grant(connection, run_id, job, self._now()))
+        return await self._writer.do(lambda connection: auto_budget.grant(connection, run_id, job, self._now()))
 
     async def end_run(
         self,
@@ -229,19 +231,21 @@ class SqlState:
 
     async def unknown_attempts(self, account: Account) -> Sequence[UnknownAttempt]:
         """Attempts that were sent, or may have been, and never answered."""
-        return await self._writer.do(lambda connection: reconciling.unknown_attempts(connection, account.id))
+        return await self._writer.do(lambda connection: reconciliation.unknown_attempts(connection, account.id))
 
     async def answered_ids(self, account: Account, since: datetime) -> frozenset[str]:
         """The vendor's own ids of the account's answered attempts since then."""
-        return await self._writer.do(lambda connection: reconciling.answered_ids(connection, account.id, since))
+        return await self._writer.do(lambda connection: reconciliation.answered_ids(connection, account.id, since))
 
     async def reconcile(self, charges: Mapping[int, Charge], how: str) -> None:
         """Unknown attempts become charged or free; `how` says on whose word."""
-        await self._writer.do(lambda connection: reconciling.reconcile(connection, charges, how, self._now()))
+        await self._writer.do(lambda connection: reconciliation.reconcile(connection, charges, how, self._now()))
 
     async def tell_used(self, account: Account, used: Credits) -> Credits:
         """The vendor's console says what the month has used; gives how far the ledger was from it."""
-        return await self._writer.do(lambda connection: reconciling.tell_used(connection, account, used, self._now()))
+        return await self._writer.do(
+            lambda connection: reconciliation.tell_used(connection, account, used, self._now())
+        )
 
     # --- pages and coverage -------------------------------------------------------------------------------------------
 
@@ -313,7 +317,7 @@ class SqlState:
 
     async def audit(self) -> Audit:
         """Ledger, spool and notes, to hold the archive against."""
-        return await self._writer.do(auditing.audit)
+        return await self._writer.do(audits.audit)
 
     async def open_compaction(self) -> Compaction | None:
         """A compaction that was neither finished nor undone."""
@@ -369,26 +373,26 @@ class SqlState:
 
     async def unaccounted_runs(self) -> Sequence[str]:
         """Runs whose coverage and ledger the archive does not hold as they are, oldest first."""
-        return await self._writer.do(accounting.unaccounted_runs)
+        return await self._writer.do(coverage.unaccounted_runs)
 
     async def run_account(self, run_id: str) -> RunAccount:
         """How a run's coverage and ledger stand now."""
-        return await self._writer.do(lambda connection: accounting.run_account(connection, run_id))
+        return await self._writer.do(lambda connection: coverage.run_account(connection, run_id))
 
     def account_rows(self, run_id: str) -> AccountRows:
         """Its coverage and its ledger, read as they are asked for. Blocks: call it in a thread."""
-        return {table: self._account_rows(query) for table, query in accounting.account_queries(run_id).items()}
+        return {table: self._account_rows(query) for table, query in coverage.account_queries(run_id).items()}
 
     def _account_rows(self, query: Select[Any]) -> Iterator[AccountRow]:
         try:
             with self._reading.connect() as connection:
-                yield from accounting.account_rows(connection, query)
+                yield from coverage.account_rows(connection, query)
         except SQLAlchemyError as failure:
             raise database_error(failure, str(self._path)) from failure
 
     async def note_account(self, account: RunAccount, parts: Sequence[Part]) -> None:
         """These files of the archive hold it. It is done with unless it has changed since, or the run is still open."""
-        await self._writer.do(lambda connection: accounting.note_account(connection, account, parts))
+        await self._writer.do(lambda connection: coverage.note_account(connection, account, parts))
 
     async def close(self) -> None:
         """Lets go of the database."""

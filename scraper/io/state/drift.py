@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from sqlalchemy import Connection, and_, func, insert, select, update
 
-from scraper.core.drift import DriftKind, Finding, Found, Looked, Presence
+from scraper.core.drift.findings import DriftKind, Finding, Found, Looked, Presence
 from scraper.io.state.schema import drains, drift, drift_endpoints, drift_paths
 from scraper.ports import Drain, DriftRecord
 

@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 from sqlalchemy import Connection, Row, delete, func, insert, select, update
 
-from scraper.core.compaction import Merge, compacted_by, merges
+from scraper.core.compact import Merge, compacted_by, merges
 from scraper.core.tables import PAGES_TABLE
 from scraper.io.state.schema import compactions, parts, rebuilds
 from scraper.ports import Compaction, Part, Written

@@ -14,10 +14,10 @@ from datetime import datetime
 from typing import Any, Final
 
 from scraper.core.bodies import Json
-from scraper.core.drift import DriftKind, Finding, Found, Looked, Presence
-from scraper.core.expected import Elements, Expected, Fields, Leaf, Structure, expected_of, joined, wanted
+from scraper.core.drift.casts import Verdict, json_type, value_decides, verdict
+from scraper.core.drift.expected import Elements, Expected, Fields, Leaf, Structure, expected_of, joined, wanted
+from scraper.core.drift.findings import DriftKind, Finding, Found, Looked, Presence
 from scraper.core.tables import TableSelect
-from scraper.core.verdicts import Verdict, json_type, value_decides, verdict
 
 MOST_FINDINGS: Final = 200
 """Findings of one endpoint in one drain that are told apart; further ones are counted together, as path ``…``."""

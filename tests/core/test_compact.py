@@ -7,7 +7,7 @@ import math
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scraper.core.compaction import NEARLY, Merge, groups, merges
+from scraper.core.compact import NEARLY, Merge, groups, merges
 
 LARGE = 1_000
 sizes_of_parts = st.dictionaries(

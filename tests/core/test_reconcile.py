@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from scraper.core.bodies import Json
 from scraper.core.catalogue import BillingEvents, Charge
-from scraper.core.reconciliation import (
+from scraper.core.reconcile import (
     LONGEST_ANSWER,
     SLACK,
     BillingEvent,

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, insert, select, update
 from scraper.core.budget import ScopeKind
 from scraper.core.catalogue import Charge
 from scraper.core.jobs import Account
-from scraper.core.reconciliation import LONGEST_ANSWER, UnknownAttempt
+from scraper.core.reconcile import LONGEST_ANSWER, UnknownAttempt
 from scraper.core.subscriptions import day_of, month_of
 from scraper.core.units import Credits
 from scraper.io.state.ledger import account_changed, add_to_balances, balance_of, move_credits, scope_names

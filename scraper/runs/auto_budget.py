@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from scraper.core.allowance import Allowance, allowance
+from scraper.core.auto_budget import Allowance, allowance
 from scraper.core.jobs import Job
 from scraper.ports import State
 

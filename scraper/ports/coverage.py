@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any, TypeAlias
 
 AccountRow: TypeAlias = Mapping[str, Any]
-"""Column → value, of `core.accounting.ACCOUNT_COLUMNS`; instants are aware, in UTC."""
+"""Column → value, of `core.coverage.ACCOUNT_COLUMNS`; instants are aware, in UTC."""
 
 AccountRows: TypeAlias = Mapping[str, Iterable[AccountRow]]
 """Table (`coverage`, `requests`) → rows in the order of their ``endpoint``, which names their vendor; read once."""

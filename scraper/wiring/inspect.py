@@ -12,7 +12,7 @@ from scraper.core.errors import UsageError
 from scraper.core.jobs import nearest
 from scraper.ports import AccountBalance, DriftRecord, RunRecord, RunTotals, WalkRecord
 from scraper.wiring.files import load_catalogue, load_tables, load_views
-from scraper.wiring.running import opened_state
+from scraper.wiring.run import opened_state
 from scraper.wiring.settings import Settings, data_is_there
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ async def status_of(
 
 async def drift_of(settings: Settings, configs: Path | None, *, settled: bool) -> list[DriftRecord]:
     """What has drifted; what the present SELECTs have settled only if it is asked for."""
-    from scraper.core.expected import expected_of
+    from scraper.core.drift.expected import expected_of
     from scraper.io.state import FILE_NAME
 
     data_is_there(settings, FILE_NAME)
@@ -91,7 +91,7 @@ def write_views(settings: Settings, configs: Path | None, database: Path, script
 
 def table_list(settings: Settings, configs: Path | None) -> list[dict[str, object]]:
     """Every table with its rows, files, bytes and description; behind them every view with what a row of it is."""
-    from scraper.core.accounting import ACCOUNT_DESCRIPTIONS
+    from scraper.core.coverage import ACCOUNT_DESCRIPTIONS
     from scraper.core.tables import PAGES_DESCRIPTION, PAGES_TABLE
     from scraper.io.query import table_facts
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import groupby
 
-from scraper.core.drift import DriftKind
+from scraper.core.drift.findings import DriftKind
 from scraper.ports import DriftRecord
 
 MOST_PATHS = 5

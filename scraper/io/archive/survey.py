@@ -17,9 +17,9 @@ import pyarrow.parquet as pq
 
 from scraper.core.bodies import Decoded, Json, Undecodable, at, decode, decode_exactly
 from scraper.core.catalogue import Endpoint, OutcomeKind
-from scraper.core.drift import DriftKind
+from scraper.core.drift.findings import DriftKind
+from scraper.core.drift.observe import PageMark, Watch
 from scraper.core.tables import PAGES_TABLE
-from scraper.core.watching import PageMark, Watch
 from scraper.ports import SpooledPage
 
 STATEMENT_BYTES: Final = 2 * 2**20

@@ -17,7 +17,7 @@ import pytest
 
 from scraper.core.errors import ArchiveError, UsageError
 from scraper.io.archive import Disk, ParquetArchive
-from scraper.io.archive.exchanging import CannotExchangeError
+from scraper.io.archive.exchange import CannotExchangeError
 from scraper.io.state import SqlState
 from scraper.ports import drain_order
 from scraper.runs.compact import Compacted, compact, compact_after_run
@@ -146,7 +146,7 @@ def test_more_parts_than_are_open_at_once_are_merged_in_several_turns(
     place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = found_by_glob(place.data)
-    monkeypatch.setattr("scraper.io.archive.merging.OPEN_AT_ONCE", 2)
+    monkeypatch.setattr("scraper.io.archive.merge.OPEN_AT_ONCE", 2)
     compacted(place)
     assert found_by_glob(place.data) == before
     assert strange_files(place) == []
@@ -178,7 +178,7 @@ def test_a_partition_with_a_missing_or_a_damaged_part_is_left_as_it_is(place: Pl
 
 def test_merged_rows_that_are_not_the_same_are_never_exchanged(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     before = found_by_glob(place.data)
-    monkeypatch.setattr("scraper.io.archive.merging._merged", lambda sources, _: iter([pq.read_table(sources[0])]))
+    monkeypatch.setattr("scraper.io.archive.merge._merged", lambda sources, _: iter([pq.read_table(sources[0])]))
     with pytest.raises(ArchiveError, match="Nothing was exchanged"):
         compacted(place)
     assert found_by_glob(place.data) == before

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum, auto
 
-from scraper.core.allowance import Allowance
+from scraper.core.auto_budget import Allowance
 from scraper.core.errors import UsageError
 from scraper.core.events import RunStatus
 from scraper.core.jobs import Job

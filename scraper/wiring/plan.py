@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from scraper.core.allowance import Allowance
+from scraper.core.auto_budget import Allowance
 from scraper.core.jobs import Job
 from scraper.core.planning import Plan
-from scraper.wiring.running import opened_state
+from scraper.wiring.run import opened_state
 from scraper.wiring.settings import Settings
 
 
 async def plan_job(job: Job, settings: Settings, allowance: Allowance | None = None) -> Plan:
-    """The job's plan; looks into the data directory where there is one, and creates none. See `tonight`."""
+    """The job's plan; looks into the data directory where there is one, and creates none. See `budgeted_job`."""
     from scraper.io.state import FILE_NAME
     from scraper.runs.plan import plan
 

@@ -11,7 +11,7 @@ from scraper.core.catalogue import Charge
 from scraper.core.errors import UsageError
 from scraper.core.units import Credits
 from scraper.wiring.access import access_of
-from scraper.wiring.running import RunOrder, opened_state
+from scraper.wiring.run import RunOrder, opened_state
 from scraper.wiring.settings import Settings, data_is_there
 
 if TYPE_CHECKING:

@@ -6,15 +6,15 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from scraper.core.jobs import Job
-from scraper.runs.allowance import tonights_allowance
-from scraper.wiring.running import opened_state
+from scraper.runs.auto_budget import tonights_allowance
+from scraper.wiring.run import opened_state
 from scraper.wiring.settings import Settings
 
 if TYPE_CHECKING:
-    from scraper.core.allowance import Allowance
+    from scraper.core.auto_budget import Allowance
 
 
-async def tonight(job: Job, settings: Settings) -> tuple[Job, Allowance | None]:
+async def budgeted_job(job: Job, settings: Settings) -> tuple[Job, Allowance | None]:
     """The job with the budget that a run beginning now would have, and how that comes about.
 
     ``None``: the job has a budget of its own. Creates nothing: without a ledger the month is taken as unused.

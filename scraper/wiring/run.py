@@ -17,10 +17,10 @@ from scraper.core.events import RunResult
 from scraper.core.jobs import Job
 from scraper.core.units import Credits
 from scraper.ports import Archive, Listener
+from scraper.runs.context import World
 from scraper.runs.crawl import Crawl
 from scraper.runs.execute import execute
-from scraper.runs.opening import Opening
-from scraper.runs.world import World
+from scraper.runs.resume import Opening
 from scraper.wiring.access import access_of
 from scraper.wiring.files import load_tables
 from scraper.wiring.sandboxes import Served, begin_sandbox

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scraper.core.allowance import WINDOW, Allowance, OtherJob, Share, Standing, allowance
+from scraper.core.auto_budget import WINDOW, Allowance, OtherJob, Share, Standing, allowance
 from scraper.core.jobs import Account, Job
 from scraper.core.subscriptions import Subscription, month_ends_at
 from tests.core.builders import C_HASHTAGS, K_HASHTAGS, account, crawl, job

@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, and_, exists, func, not_, select, update
 
-from scraper.core.accounting import COVERAGE_COLUMNS, COVERAGE_TABLE, REQUESTS_COLUMNS, REQUESTS_TABLE
+from scraper.core.coverage import COVERAGE_COLUMNS, COVERAGE_TABLE, REQUESTS_COLUMNS, REQUESTS_TABLE
 from scraper.core.events import RunStatus
 from scraper.io.state.ledger import RESERVED
 from scraper.io.state.parts import note

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
 from scraper.core.bodies import Json
-from scraper.core.drift import DriftKind, Finding
+from scraper.core.drift.findings import DriftKind, Finding
 from scraper.core.tables import TableSelect, bare_sql
 
 PATH_LENGTH: Final = 120

@@ -13,7 +13,7 @@ from scraper import wiring
 from scraper.core.events import Event, RequestSettled, RunResult, RunStarted, RunStatus
 from scraper.ports import RunRecord
 from scraper.runs.crawl import Crawl
-from scraper.runs.opening import Opening
+from scraper.runs.resume import Opening
 from tests.runs.counting import Discarded
 from tests.runs.harness import FAST, Bench, Heard, HurriedClock, on_bench
 
@@ -217,11 +217,11 @@ def test_a_plan_without_a_ledger_takes_the_month_as_unused_and_makes_nothing(tmp
     async def use(bench: Bench) -> None:
         path = auto_job(bench)
         job, _ = wiring.load_job(path)
-        before, allowance = await wiring.tonight(job, bench.settings)
+        before, allowance = await wiring.budgeted_job(job, bench.settings)
         assert allowance is not None
         assert (before.budget, allowance.from_ledger, bench.data.exists()) == (40, False, False)
         await bought(bench, path)
-        after, allowance = await wiring.tonight(job, bench.settings)
+        after, allowance = await wiring.budgeted_job(job, bench.settings)
         assert allowance is not None
         assert (after.budget, allowance.from_ledger) == (0, True)
 

@@ -1,6 +1,6 @@
 """Drift: where a vendor's records differ from what a table's SELECT reads of them, as counted values.
 
-`core.expected` says what is read, `core.watching` looks.
+`core.drift.expected` says what is read, `core.drift.observe` looks.
 """
 
 from __future__ import annotations

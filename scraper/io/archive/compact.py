@@ -21,13 +21,13 @@ from typing import Final
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from scraper.core.compaction import groups
+from scraper.core.compact import groups
 from scraper.core.errors import ArchiveError, UsageError
 from scraper.core.tables import PAGES_TABLE
-from scraper.io.archive.exchanging import CannotExchangeError
-from scraper.io.archive.explaining import explained
+from scraper.io.archive.errors import explained
+from scraper.io.archive.exchange import CannotExchangeError
 from scraper.io.archive.files import HASH_KEY, Disk, checksum, make_directories, stored_hash
-from scraper.io.archive.merging import PageOrder, fingerprint, merge, page_order
+from scraper.io.archive.merge import PageOrder, fingerprint, merge, page_order
 from scraper.ports import Compaction, Part, Partition
 
 GRACE: Final = timedelta(minutes=15)

@@ -11,12 +11,12 @@ from typing import IO, Any
 
 import scraper
 from scraper import wiring
-from scraper.core.accounting import ACCOUNT_COLUMNS
 from scraper.core.catalogue import Charge
+from scraper.core.coverage import ACCOUNT_COLUMNS
 from scraper.core.events import RequestSettled, RunStatus
 from scraper.io.archive import Disk, ParquetArchive
 from scraper.runs.crawl import Crawl
-from scraper.runs.opening import Opening
+from scraper.runs.resume import Opening
 from tests.runs.harness import ALL_FIVE, KEYS, Bench, Heard, on_bench
 from tests.runs.test_faults import BOARDS
 from tests.runs.test_reconcile import on_the, reconciled

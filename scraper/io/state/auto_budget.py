@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 from sqlalchemy import Connection, Row, case, func, or_, select, update
 
-from scraper.core.allowance import WINDOW, Allowance, OtherJob, Standing, allowance
+from scraper.core.auto_budget import WINDOW, Allowance, OtherJob, Standing, allowance
 from scraper.core.budget import ScopeKind
 from scraper.core.events import RunStatus
 from scraper.core.jobs import Account, Job

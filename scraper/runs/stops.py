@@ -14,10 +14,10 @@ from scraper.core.requests import Request
 from scraper.core.retries import RATE_LIMIT_WAIT_S, Reach, breaks
 from scraper.core.units import iso_utc
 from scraper.ports import Listener, NoCredits, Settlement
-from scraper.runs.course import Course
-from scraper.runs.endings import Ends, limit_met, refusal_sentence
-from scraper.runs.opening import OpenedRun
-from scraper.runs.retrying import Retries
+from scraper.runs.results import Ends, limit_met, refusal_sentence
+from scraper.runs.resume import OpenedRun
+from scraper.runs.retries import Retries
+from scraper.runs.signals import Course
 
 
 class Closings:

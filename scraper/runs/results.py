@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from scraper.core.allowance import Allowance
+from scraper.core.auto_budget import Allowance
 from scraper.core.catalogue import Endpoint, OutcomeKind, QuotaScope
 from scraper.core.events import Ending, RunResult, RunStatus
 from scraper.core.frontier import Frontier
@@ -19,7 +19,7 @@ from scraper.core.retries import Decision, Retry
 from scraper.core.subscriptions import day_ends_at, month_ends_at
 from scraper.core.units import Credits
 from scraper.ports import NoCredits, RunTotals
-from scraper.runs.opening import OpenedRun
+from scraper.runs.resume import OpenedRun
 
 MOST_NAMED = 5
 """Failures named in a result; the others are counted, and all stand in the ledger."""

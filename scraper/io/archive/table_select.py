@@ -10,7 +10,8 @@ from typing import Final, Self
 import duckdb
 import pyarrow as pa
 
-from scraper.core.drift import DriftKind
+from scraper.core.drift.findings import DriftKind
+from scraper.core.drift.observe import Watch
 from scraper.core.tables import (
     PAGES_COLUMNS,
     PAGES_TABLE,
@@ -20,8 +21,7 @@ from scraper.core.tables import (
     empty_relation,
     over_no_pages,
 )
-from scraper.core.watching import Watch
-from scraper.io.archive.reading import ReadPage, mark
+from scraper.io.archive.survey import ReadPage, mark
 
 _SETTINGS: Final[dict[str, str | bool | int | float | list[str]]] = {
     "threads": 2,

@@ -12,7 +12,7 @@ from typing import Final
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from scraper.core.accounting import ACCOUNT_COLUMNS
+from scraper.core.coverage import ACCOUNT_COLUMNS
 from scraper.core.tables import Column, empty_relation
 from scraper.io.archive.files import HASH_KEY, ROW_GROUP_ROWS, Disk, checksum, make_directories
 from scraper.ports import AccountRow, AccountRows, Part, RunAccount

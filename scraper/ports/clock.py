@@ -1,0 +1,19 @@
+"""Time."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Protocol
+
+
+class Clock(Protocol):
+    """Time, and waiting for it."""
+
+    def now(self) -> datetime:
+        """The current instant, aware, in UTC."""
+
+    def monotonic(self) -> float:
+        """Seconds, for durations."""
+
+    async def sleep(self, seconds: float) -> None:
+        """Waits."""
