@@ -10,10 +10,12 @@ from __future__ import annotations
 import asyncio
 import zlib
 from collections.abc import Mapping, Sequence
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import datetime
 from types import SimpleNamespace, TracebackType
 from typing import Any, Final
+from weakref import WeakSet
 
 import aiohttp
 from aiohttp.connector import Connection
@@ -35,7 +37,7 @@ STEP_BYTES: Final = 2**18
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What an answer may take. Headers are bounded by aiohttp: 128 of them, 8 KiB each."""
+    """The most time and bytes that an answer may take."""
 
     connect_s: float = 10.0
     """For the connection and its TLS handshake."""
@@ -47,6 +49,11 @@ class Limits:
     """For the whole request. Past this an answer counts as lost, and its credits as unknown."""
     body_bytes: int = 16 * 2**20
     """Of a body, as it travels and unpacked: twenty times the largest page seen (0.7 MB)."""
+    header_bytes: int = 64 * 2**10
+    """Of one header line. An answer over it cannot be read and is paid for all the same, so there is ample room:
+    aiohttp's own limit is 8 KiB, which a content security policy or a set of cookies can pass."""
+    headers: int = 1_000
+    """aiohttp's own limit is 128."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,15 +79,19 @@ class HttpTransport:
         self._limits = limits or Limits()
         self._mask = Mask(each.key for each in access.values())
         self._session: aiohttp.ClientSession | None = None
+        self._lost: set[str] = set()
+        """Keys of requests whose last answer never came."""
 
     async def __aenter__(self) -> HttpTransport:
         self._session = aiohttp.ClientSession(
-            # How many are in flight is the ledger's to say: a queue here would stand between a slot and its start.
-            connector=_CleanConnector(limit=0, ttl_dns_cache=300),
+            connector=_CleanConnector(),
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=self._limits.connect_s),
             headers={"User-Agent": self._user_agent, "Accept": "application/json", "Accept-Encoding": "gzip, deflate"},
             cookie_jar=aiohttp.DummyCookieJar(),
             auto_decompress=False,
+            max_line_size=self._limits.header_bytes,
+            max_field_size=self._limits.header_bytes,
+            max_headers=self._limits.headers,
             trust_env=False,
             trace_configs=[_telling_whether_sent()],
         )
@@ -96,8 +107,17 @@ class HttpTransport:
             await self._session.close()
 
     async def send(self, request: Request) -> Reply:
-        """What came back, or that nothing did. Raises nothing that a network or a vendor can do."""
-        return self._masked(await self._get(self._access[request.endpoint.vendor], request.path, request.query))
+        """The answer, or the fact that none came. Raises nothing that a network or a vendor can cause.
+
+        A request whose last answer was lost goes over a new connection: what lost it may be the kept-alive one.
+        """
+        _needs_new_connection.set(request.key in self._lost)
+        reply = self._masked(await self._get(self._access[request.endpoint.vendor], request.path, request.query))
+        if isinstance(reply, NoAnswer) and reply.sent:
+            self._lost.add(request.key)
+        else:
+            self._lost.discard(request.key)
+        return reply
 
     async def billing_events(self, vendor: Vendor, since: datetime, until: datetime) -> Reply:
         """The vendor's answer about what it billed in this time; only for a vendor that describes where."""
@@ -191,8 +211,17 @@ class HttpTransport:
 # --- connections ------------------------------------------------------------------------------------------------------
 
 
+_needs_new_connection: Final[ContextVar[bool]] = ContextVar("needs_new_connection", default=False)
+"""Of the request that this task sends."""
+
+
 class _CleanConnector(aiohttp.TCPConnector):
     """Gives out no kept-alive connection on which something came unasked: it would pass for the next answer."""
+
+    def __init__(self) -> None:
+        # How many are in flight is the ledger's to say: a queue here would stand between a slot and its start.
+        super().__init__(limit=0, ttl_dns_cache=300)
+        self._used: WeakSet[object] = WeakSet()
 
     async def connect(
         self,
@@ -202,7 +231,11 @@ class _CleanConnector(aiohttp.TCPConnector):
     ) -> Connection:
         while True:
             connection = await super().connect(req, traces, timeout)
-            if connection.protocol is None or not connection.protocol.should_close:
+            protocol = connection.protocol
+            unwanted = protocol in self._used and _needs_new_connection.get()
+            if protocol is None or not (protocol.should_close or unwanted):
+                if protocol is not None:
+                    self._used.add(protocol)
                 return connection
             connection.close()
 

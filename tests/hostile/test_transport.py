@@ -125,8 +125,8 @@ GARBAGE = {
     "more than its length": raw(b"{}[]", length=2),
     "a header without a colon": b"HTTP/1.1 200 OK\r\nno colon here\r\n\r\n",
     "a NUL in a header": b"HTTP/1.1 200 OK\r\nX: a\x00b\r\nContent-Length: 2\r\n\r\n{}",
-    "a header of 9 KB": raw(b"{}", "X: " + "a" * 9_000),
-    "two hundred headers": raw(b"{}", *(f"X-{n}: 1" for n in range(200))),
+    "a header of 90 KB": raw(b"{}", "X: " + "a" * 90_000),
+    "two thousand headers": raw(b"{}", *(f"X-{n}: 1" for n in range(2_000))),
     "the key for a status line": f"HTTP/1.1 {KEY}\r\n\r\n".encode(),
 }
 

@@ -12,7 +12,7 @@ from aiohttp import web
 from scraper.core.outcomes import Answer, NoAnswer, Reply
 from scraper.io.http_transport import Access
 from tests.core.builders import C_HASHTAGS, C_POSTS, K_HASHTAGS, vendor_of, walk_of
-from tests.io.raw_server import KEY, REQUEST, Server, raw, sent, transport
+from tests.io.raw_server import KEY, REQUEST, Server, listening, raw, sent, transport
 
 CLOSED = "the connection was closed before an answer"
 
@@ -199,3 +199,38 @@ async def served(serve: Callable[[web.Request], Awaitable[web.Response]]) -> web
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     return runner
+
+
+@pytest.mark.parametrize("headers", [["X-Policy: " + "p" * 60_000], [f"X-{n}: v" for n in range(900)]])
+def test_a_good_answer_with_large_or_many_headers_is_read(headers: list[str]) -> None:
+    (reply,) = sent(Server(lambda _: raw(b"{}", *headers)), REQUEST)
+    assert isinstance(reply, Answer)
+    assert reply.body == b"{}"
+
+
+def test_an_answer_lost_on_a_kept_connection_is_asked_for_again_over_a_new_one() -> None:
+    async def script() -> tuple[list[Reply], list[int]]:
+        connections = [0]
+        asked: list[int] = []
+
+        async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            """Each connection answers twice, and hangs up on its third request."""
+            connections[0] += 1
+            mine = connections[0]
+            for _ in range(2):
+                await reader.readuntil(b"\r\n\r\n")
+                asked.append(mine)
+                writer.write(raw(b"{}"))
+                await writer.drain()
+            await reader.readuntil(b"\r\n\r\n")
+            asked.append(mine)
+
+        async with listening(serve) as port, transport(f"http://127.0.0.1:{port}") as opened:
+            first = await asyncio.gather(*(opened.send(REQUEST) for _ in range(2)))  # two kept connections
+            return [*first, *[await opened.send(REQUEST) for _ in range(4)]], asked
+
+    replies, asked = asyncio.run(script())
+    lost = [isinstance(reply, NoAnswer) for reply in replies].index(True)
+    assert len(set(asked[: lost + 1])) == 2
+    assert asked[lost + 1] == 3, "not the other kept connection"
+    assert isinstance(replies[lost + 1], Answer)
