@@ -88,3 +88,28 @@ def test_importing_scraper_imports_nothing_heavy() -> None:
     environment = {**os.environ, "PYTHONPATH": str(Path(scraper.__file__).parents[1])}
     found = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
     assert found.stdout == "[]\n"
+
+
+@pytest.mark.parametrize("above", ["backup/date=2020-01-01", "lake/vendor=tiktok", "env=prod", "odd 'name' [1]/date=x"])
+def test_columns_of_the_path_come_from_below_the_archive_wherever_it_lies(
+    above: str, data: Path, tmp_path: Path
+) -> None:
+    with scraper.connect(data) as connection:
+        expected = connection.sql("SELECT * FROM hashtags ORDER BY rank").fetchall()
+        columns = connection.sql("FROM hashtags").columns
+    shutil.copytree(data, tmp_path / above / "data")
+    with scraper.connect(tmp_path / above / "data") as connection:
+        assert connection.sql("SELECT * FROM hashtags ORDER BY rank").fetchall() == expected
+        assert connection.sql("FROM hashtags").columns == columns
+        assert expected[0][columns.index("vendor")] == "crawlora"
+
+
+def test_a_filter_on_the_day_opens_that_days_files_alone(tmp_path: Path) -> None:
+    history = History()
+    for day in (1, 2, 3):
+        history.walk(f"night-{day}", night(day), [[hashtag(1)]])
+    history.write(tmp_path)
+    with scraper.connect(tmp_path) as connection:
+        day = connection.sql("SELECT max(date) FROM hashtags").fetchall()[0][0]
+        plan = connection.sql(f"EXPLAIN ANALYZE SELECT rank FROM hashtags WHERE date = '{day}'").fetchall()[0][1]
+    assert "Scanning Files: 1/3" in plan

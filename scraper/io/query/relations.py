@@ -145,12 +145,18 @@ def _others(root: Path, declared: dict[str, str]) -> set[str]:
 
 
 def _over_files(files: str) -> str:
-    path_columns = ", ".join(column.name for column in PATH_COLUMNS)
-    types = ", ".join(f"'{column.name}': {column.type}" for column in PATH_COLUMNS)
-    return (
-        f"SELECT {path_columns}, * EXCLUDE ({path_columns}) "  # noqa: S608 - of declared names and a quoted path
-        f"FROM read_parquet({files}, hive_partitioning = true, hive_types = {{{types}}})"
-    )
+    """Vendor and date come from the end of a file's path, never from a directory above the archive: DuckDB's own hive
+    partitioning reads every `key=value` of the whole path. A filter on either still opens only the files it allows.
+    """
+    columns = ", ".join(f"{_path_value(column.name)}::{column.type} AS {column.name}" for column in PATH_COLUMNS)
+    read = f"read_parquet({files}, hive_partitioning = false, filename = true)"
+    return f"SELECT {columns}, * EXCLUDE (filename) FROM {read}"  # noqa: S608 - of declared names and a quoted path
+
+
+def _path_value(column: str) -> str:
+    names = [each.name for each in PATH_COLUMNS]
+    below = "".join(f"{name}=[^/\\\\]*[/\\\\]" for name in names[names.index(column) + 1 :])
+    return f"regexp_extract(filename, '{column}=([^/\\\\]*)[/\\\\]{below}[^/\\\\]*$', 1)"
 
 
 def _over_nothing(empty: str) -> str:
