@@ -1,4 +1,4 @@
-"""What the two played vendors have in common: a request as asked, an answer as given, and who can give one."""
+"""Shared by both played vendors: the request as received, the answer, and the interface of a vendor."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from scraper.sandbox.records import Record
 
 
 class InvalidParameterError(Exception):
-    """A parameter that the vendor answers with a 400."""
+    """A parameter for which the vendor answers with a 400."""
 
     def __init__(self, parameter: str, met: str | None) -> None:
         super().__init__(parameter, met)
@@ -48,18 +48,18 @@ class Asked:
         return met
 
     def optional(self, name: str) -> str | None:
-        """A free text, or ``None`` where it was not asked for."""
+        """A free text, or ``None`` where the parameter was left out."""
         return self.text(name, "") if name in self.parameters else None
 
     def required(self, name: str) -> str:
-        """A text without which there is no answer."""
+        """A required text."""
         met = self.optional(name)
         if met is None:
             raise InvalidParameterError(name, None)
         return met
 
     def instant(self, name: str) -> datetime | None:
-        """An ISO 8601 instant with its offset or a Z, or ``None`` where it was not asked for."""
+        """An ISO 8601 instant with its offset or a Z, or ``None`` where the parameter was left out."""
         met = self.optional(name)
         if met is None:
             return None
@@ -88,35 +88,35 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """An answer before it is written out; `records` is the list it carries, for whoever compares."""
+    """An answer before it is serialised; `records` is the list that it carries, for tests to compare."""
 
     status: int
     body: Mapping[str, object]
     records: Sequence[Record] = ()
     headers: Mapping[str, str] = field(default_factory=dict)
     failed: bool = False
-    """A 2xx, and yet no success."""
+    """A 2xx status whose body is an error."""
 
     @property
     def succeeded(self) -> bool:
-        """What the vendor sells."""
+        """A successful answer."""
         return 200 <= self.status < 300 and not self.failed
 
 
 FailedRequests: TypeAlias = Literal["free", "charged"]
-"""What a vendor that documents no rule takes for an answer that is no success."""
+"""The charge for a failed answer where the vendor documents no rule."""
 
 Paging: TypeAlias = Literal["page", "cursor"]
 
 
 @dataclass(frozen=True, slots=True)
 class Sold:
-    """One route, as this project calls it."""
+    """One route that the vendor sells."""
 
     endpoint: str
     """`crawlora.hashtags`"""
     paging: Paging
-    """How its pages are asked for."""
+    """The kind of pagination."""
 
 
 Route: TypeAlias = Callable[[Asked], Answer]
@@ -124,21 +124,21 @@ AccountRoute: TypeAlias = Callable[[Asked, Account, EventLog], Answer]
 
 
 class Vendor(Protocol):
-    """A vendor as played: its routes, and its own words for every refusal."""
+    """A played vendor: its routes, and its own body for every refusal."""
 
     name: str
     prefix: str
-    """What its routes begin with; every other path under it is this vendor's 404."""
+    """The prefix of its routes; every other path under it is answered with this vendor's 404."""
     credit_cost: Credits
-    """What a successful request costs; both vendors charge the same on each of their endpoints here."""
+    """The price of a successful request; both vendors charge the same for each of their endpoints here."""
     routes: Mapping[str, Route]
     sold: Mapping[str, Sold]
-    """What each route is called here."""
+    """Route → endpoint."""
     account_routes: Mapping[str, AccountRoute]
-    """Where the holder of a key asks about the account: free, unmetered, and no request of the account's own page."""
+    """Routes about the account itself: free, unmetered, and not counted."""
 
     def charges(self, answer: Answer) -> bool:
-        """Whether it takes its price for an answer."""
+        """Return whether the vendor charges for this answer."""
 
     def key_in(self, headers: Mapping[str, str]) -> str | None:
         """The API key that a request carries."""
@@ -147,13 +147,13 @@ class Vendor(Protocol):
         """Without a key, or with a wrong one."""
 
     def rejected(self, rejected: Rejected) -> Answer:
-        """Over one of the account's limits."""
+        """A request over one of the account's limits."""
 
     def invalid(self, fault: InvalidParameterError) -> Answer:
-        """A parameter that is refused."""
+        """A request with an invalid parameter."""
 
     def failed(self, status: int) -> Answer:
-        """A documented failure that says nothing more: 404, 405, 500 …"""
+        """A documented failure without further detail: 404, 405, 500 …"""
 
     def headers(self, request_id: str, starts_left: int | None) -> Mapping[str, str]:
-        """What stands on every answer; `starts_left`: requests that may still start in this second, if limited."""
+        """Headers of every answer; `starts_left`: requests that may still start in this second, if limited."""

@@ -1,4 +1,4 @@
-"""What a played vendor remembers of each billable request: one event, reserved at first and settled with its answer."""
+"""A played vendor's billing events: one for each billable request, reserved at first and settled with its answer."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from typing import Literal, TypeAlias
 from scraper.core.units import Credits
 
 KEPT_FOR = timedelta(days=32)
-"""Our choice: a billing month and a day to ask about it."""
+"""Chosen here: a billing month, and a day to ask about it."""
 KEPT_EVENTS = 200_000
-"""Our choice: about 80 MB (measured) in a sandbox that is left running."""
+"""Chosen here: about 80 MB (measured) in a sandbox that is left running."""
 
 EventStatus: TypeAlias = Literal["reserved", "charged", "non_billable", "failed"]
 
@@ -28,7 +28,7 @@ class Event:
     event_status: EventStatus
     """Reserved until it is answered; then charged (2xx), failed (5xx) or non_billable (all else)."""
     credit_cost: Credits
-    """The price asked, also where nothing was taken in the end: only `event_status` says whether it was."""
+    """The price, whether or not it was charged in the end: only `event_status` says that."""
     credits_remaining_before: Credits | None
     """Of the month, when the request was settled; ``None`` where the plan has no end."""
     credits_remaining_after: Credits | None
@@ -51,14 +51,14 @@ class EventLog:
     def reserve(
         self, request_id: str, endpoint: str, at: datetime, *, credit_cost: Credits, credits_left: Credits | None
     ) -> None:
-        """A request has arrived; nothing is taken for it yet."""
+        """Record that a request has arrived; nothing is charged for it yet."""
         event = Event(request_id, endpoint, "reserved", credit_cost, credits_left, credits_left, None, at)
         self._events[request_id] = event
         while len(self._events) > self._kept_events or self._oldest().created_at < at - self._kept_for:
             self._events.popitem(last=False)
 
     def settle(self, request_id: str, status: int, *, charged: bool, credits_left: Credits | None) -> None:
-        """It was answered with this status; `credits_left` is what remains now. Nothing where it is no longer kept."""
+        """Record the answer's status; `credits_left` is what remains now. Events no longer kept are ignored."""
         event = self._events.get(request_id)
         if event is None:
             return

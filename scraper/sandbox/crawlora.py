@@ -38,19 +38,19 @@ example: 93), so a client that works it out instead of handing it back goes wron
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """Which part of a board a request is answered with, clamped."""
+    """The part of a board that answers a request, after clamping."""
 
     page: int
     size: int
 
     @property
     def start(self) -> int:
-        """Place of its first record, from 0."""
+        """Index of its first record, from 0."""
         return (self.page - 1) * self.size
 
 
 class Crawlora:
-    """The three routes that Crawlora sells, and the two on which it tells what was spent."""
+    """The three routes that Crawlora sells, and the two that report spending."""
 
     name = "crawlora"
     prefix = "/api/v1"
@@ -75,7 +75,7 @@ class Crawlora:
         self.account_routes = {f"{self.prefix}/billing/me": _billing, f"{self.prefix}/billing/me/events": _events}
 
     def charges(self, answer: Answer) -> bool:
-        """Documented: "Successful 2xx responses", whatever stands in them."""
+        """Documented: "Successful 2xx responses", whatever they contain."""
         return 200 <= answer.status < 300
 
     def key_in(self, headers: Mapping[str, str]) -> str | None:
@@ -83,7 +83,7 @@ class Crawlora:
         return headers.get("x-api-key")
 
     def headers(self, request_id: str, starts_left: int | None) -> Mapping[str, str]:
-        """The two headers that its pages and SDKs name."""
+        """The two headers named in its pages and SDKs."""
         stated = {} if starts_left is None else {"X-RateLimit-Per-Second-Remaining": str(starts_left)}
         return {"x-request-id": request_id, **stated}
 
@@ -140,7 +140,7 @@ class Crawlora:
         return _board(asked, "list", records, window, len(board))
 
     def _trending_creators(self, asked: Asked) -> Answer:
-        """`audience_count` is accepted and ignored, as documented: it is not even looked at."""
+        """`audience_count` is accepted and ignored, as documented."""
         window = _window(asked)
         country = asked.optional("creator_country")
         sort_by = asked.choice("sort_by", SORT_ORDERS, "follower")

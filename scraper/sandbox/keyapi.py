@@ -47,7 +47,7 @@ class KeyApi:
         }
 
     def charges(self, answer: Answer) -> bool:
-        """Documented is only the price of a request."""
+        """Only the price of a request is documented."""
         return answer.succeeded or self._failed_requests == "charged"
 
     def key_in(self, headers: Mapping[str, str]) -> str | None:
@@ -97,7 +97,7 @@ class KeyApi:
         return _success(asked, {"list": records, "pagination": pagination}, records)
 
     def _trending_videos(self, asked: Asked) -> Answer:
-        """Its pagination block names its fields otherwise than every other board: `limit` and `total_count`."""
+        """Its pagination block has other field names than every other board: `limit` and `total_count`."""
         page, limit = _window(asked)
         period_days = int(asked.choice("period", ("7", "30"), "7"))
         region = asked.text("region", "US")

@@ -1,4 +1,4 @@
-"""The account that a played vendor keeps of one key: pure arithmetic, the instant is always passed in.
+"""The metered account behind one key of a played vendor: pure arithmetic, the instant is always passed in.
 
 Documented (vendors' pages, read 2026-11-21): a price per request, charged on 2xx only; credits a month, a daily cap in
 UTC days, requests a minute. Not documented: how the minute is counted, so it may be chosen among three ways, sliding
@@ -28,7 +28,7 @@ there are as many as requests are allowed, refilled evenly over 60 seconds."""
 
 
 class Limit(Enum):
-    """Which limit turned a request away."""
+    """The limit that a request was rejected by."""
 
     SECOND = "second"
     MINUTE = "minute"
@@ -37,22 +37,22 @@ class Limit(Enum):
 
 
 class RateRule(Protocol):
-    """One way to count requests; the instants that come in never go back."""
+    """One way to count requests; instants never go back."""
 
     def take(self, at: datetime) -> datetime | None:
-        """A request has arrived: ``None`` where it may go on, else from when the next one may."""
+        """Count a request; return ``None`` if it may start, else the instant from which the next one may."""
 
     def left(self, at: datetime) -> int:
-        """Requests that may still start at this instant."""
+        """Return how many requests may still start at this instant."""
 
 
 class Sliding:
-    """At most `allowed` in the time after the instant one window ago; what was turned away counts as well."""
+    """At most `allowed` in the last window; rejected requests count as well."""
 
     def __init__(self, allowed: int, window: timedelta) -> None:
         self._allowed, self._window = allowed, window
         self._arrivals: deque[datetime] = deque(maxlen=allowed + 1)
-        """Earlier ones decide nothing."""
+        """Earlier arrivals no longer matter."""
 
     def take(self, at: datetime) -> datetime | None:
         self._forget(at)
@@ -122,7 +122,7 @@ class TokenBucket:
 
 
 def minute_rule(kind: RateWindow, allowed: int) -> RateRule:
-    """The way of this name to count the requests of a minute."""
+    """Return the rate rule of this name."""
     match kind:
         case "sliding":
             return Sliding(allowed, MINUTE)
@@ -136,7 +136,7 @@ def minute_rule(kind: RateWindow, allowed: int) -> RateRule:
 
 @dataclass(frozen=True, slots=True)
 class Rejected:
-    """Turned away: by which limit, until when, and how the account stood."""
+    """A rejection: by which limit, until when, and the account's usage."""
 
     limit: Limit
     resets_at: datetime
@@ -150,7 +150,7 @@ class Rejected:
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """Credits set aside for a request that was let in, booked on the day and month of its arrival."""
+    """Credits held for an admitted request, booked on the day and month of its arrival."""
 
     credits: Credits
     day: str
@@ -159,7 +159,7 @@ class Hold:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """What is used and left of a plan. Credits that are held count as left; ``None`` is *without an end*."""
+    """Used and remaining credits of a plan. Held credits count as remaining; ``None`` means unlimited."""
 
     subscription: Subscription
     used_this_month: Credits
@@ -174,7 +174,7 @@ class Standing:
 
 
 class AccountPage(TypedDict):
-    """What an account shows of itself, as `GET /_sandbox/account` writes it."""
+    """An account's usage, as `GET /_sandbox/account` returns it."""
 
     vendor: str
     plan: str
@@ -182,11 +182,11 @@ class AccountPage(TypedDict):
     credits_today: Credits
     credits_this_month: Credits
     requests: int
-    """Everything that arrived for the vendor, wrong keys and unknown paths included; its account routes are not."""
+    """All requests for the vendor, including wrong keys and unknown paths, but not its account routes."""
     requests_by_status: dict[str, int]
     charged_requests: int
     most_starts_in_a_minute: int
-    """Most requests with the right key that arrived in any 60 seconds, those turned away included."""
+    """Most requests with the right key that arrived in any 60 seconds, including rejected ones."""
 
 
 class Account:
@@ -205,7 +205,7 @@ class Account:
         self._subscription = subscription
         self._credit_cost = credit_cost
         self._rates: list[tuple[Limit, RateRule]] = []
-        """The widest first, so that the wait it states is enough."""
+        """The widest window first, so that the wait it states is enough."""
         if subscription.requests_per_minute is not None:
             self._rates.append((Limit.MINUTE, minute_rule(rate_window, subscription.requests_per_minute)))
         if subscription.requests_per_second is not None:
@@ -220,7 +220,7 @@ class Account:
         self._statuses: Counter[int] = Counter()
 
     def arrive(self, at: datetime) -> Rejected | None:
-        """A request with the right key has arrived: it counts against the rates, and may be over one of them."""
+        """Count a request with the right key against the rates; return the rejection if it is over one of them."""
         while self._arrivals and self._arrivals[0] <= at - MINUTE:
             self._arrivals.popleft()
         self._arrivals.append(at)
@@ -229,7 +229,7 @@ class Account:
         return next((self._rejected(limit, at, free_at) for limit, free_at in met if free_at is not None), None)
 
     def admit(self, at: datetime) -> Hold | Rejected:
-        """A request that would be charged has arrived: let in with its credits set aside, or turned away."""
+        """Admit a billable request and hold its credits, or reject it."""
         turned_away = self.arrive(at) or self._too_dear(at)
         if turned_away is not None:
             return turned_away
@@ -239,7 +239,7 @@ class Account:
         return hold
 
     def settle(self, hold: Hold, *, charged: bool) -> None:
-        """The request was answered: what was set aside is charged, or free again."""
+        """Charge or release the credits held for a request that was answered."""
         self._held_by_day[hold.day] -= hold.credits
         self._held_by_month[hold.month] -= hold.credits
         if charged:
@@ -248,19 +248,19 @@ class Account:
             self._charged_by_month[hold.month] += hold.credits
 
     def answered(self, status: int) -> None:
-        """Any answer that left, for the statistics."""
+        """Count an answer for the statistics."""
         self._statuses[status] += 1
 
     def starts_left(self, at: datetime) -> int | None:
-        """Requests that may still start in this second, or in this minute where the plan states no second."""
+        """Return how many requests may still start in this second, or in this minute without a limit a second."""
         return self._rates[-1][1].left(at) if self._rates else None
 
     def credits_left(self, at: datetime) -> Credits | None:
-        """Of the month that holds this instant, overage included; what is held counts as left."""
+        """Return the credits left of the current month, including overage; held credits count as left."""
         return _left(self._subscription.month_limit, self._charged_by_month[self._month(at)])
 
     def standing(self, at: datetime) -> Standing:
-        """How the account stands at this instant, in the terms of its plan."""
+        """Return used and remaining credits at this instant, in the terms of the plan."""
         used_this_month, used_today = self._charged_by_month[self._month(at)], self._charged_by_day[day_of(at)]
         return Standing(
             subscription=self._subscription,
@@ -274,7 +274,7 @@ class Account:
         )
 
     def page(self, at: datetime) -> AccountPage:
-        """How the account stands at this instant."""
+        """Return the account's usage at this instant."""
         return {
             "vendor": self._vendor,
             "plan": self._subscription.name,

@@ -34,31 +34,31 @@ from scraper.sandbox.records.videos import VideoBoards
 _log = logging.getLogger(__name__)
 
 ASKED = web.RequestKey("asked", Asked)
-"""On each request for a vendor, once it is let in."""
+"""Key of a request for a vendor, once it is admitted."""
 ANSWER = web.ResponseKey("answer", Answer)
-"""On each response: the answer it was written from."""
+"""Key of a response: the answer that it was made from."""
 HIT = web.RequestKey("hit", tuple[FaultKind, Target])
-"""On a request that a fault hits: its kind, and what it works with."""
+"""Key of a request that a fault hits: the kind and its target."""
 SHUTDOWN_S = 0.5
-"""How long a stopping server waits for answers under way; they take milliseconds."""
+"""How long a stopping server waits for answers in progress; they take milliseconds."""
 
 
 @dataclass(frozen=True, slots=True)
 class Served:
-    """One record list that was answered with a 2xx. The records may be shared with later answers: only to be read."""
+    """One list of records that was sent with a 2xx. Do not change the records: later answers may share them."""
 
     vendor: str
     endpoint: str
     """The route: `/api/v1/tiktok/hashtags`."""
     params: Mapping[str, str]
-    """As received; of a repeated one the first."""
+    """As received; the first value of a repeated parameter."""
     records: Sequence[Record]
     moment: datetime
 
 
 @dataclass(frozen=True, slots=True)
 class Played:
-    """A vendor with the one account that it keeps here."""
+    """A played vendor and its account."""
 
     vendor: Vendor
     key: str
@@ -67,7 +67,7 @@ class Played:
     request_numbers: count[int]
 
     def is_account_route(self, request: web.Request) -> bool:
-        """Whether the holder of the key asks about the account, which is no business of the meter."""
+        """Return whether the request is about the account itself, which is not metered."""
         return request.method == "GET" and request.path in self.vendor.account_routes
 
 
@@ -131,7 +131,7 @@ class Sandbox:
         """In the order of the answers; stays empty unless `remember_served`."""
 
     def account(self, vendor: str) -> AccountPage:
-        """How the account stands with a vendor that is played; KeyError for another one."""
+        """Return the account's usage at a played vendor; KeyError for another one."""
         return self._played[vendor].account.page(self._clock())
 
     def events(self, vendor: str) -> Sequence[Event]:
@@ -143,11 +143,11 @@ class Sandbox:
 
     @property
     def met(self) -> Sequence[Met]:
-        """The requests that a fault hit, in the order of arrival."""
+        """Return the requests that a fault hit, in the order of arrival."""
         return self._plan.met
 
     def faults_met(self) -> Mapping[str, int]:
-        """How many requests each kind of fault hit."""
+        """Return the number of requests that each kind of fault hit."""
         return dict(Counter(met.kind for met in self._plan.met).most_common())
 
     def application(self) -> web.Application:
@@ -176,7 +176,7 @@ class Sandbox:
 
     @web.middleware
     async def _connected(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        """Decides whether a fault hits the request; those of the connection happen here."""
+        """Decide whether a fault hits the request; faults of the connection happen here."""
         played = self._vendor_at(request.path)
         sold = None if played is None else played.vendor.sold.get(request.path)
         if played is None or sold is None or played.vendor.key_in(request.headers) != played.key:
@@ -235,7 +235,7 @@ class Sandbox:
         return await self._billed(played, asked, request, handler)
 
     async def _billed(self, played: Played, asked: Asked, request: web.Request, handler: Handler) -> web.StreamResponse:
-        """Whatever becomes of the request, and whether or not its answer arrives: its event is there and settled."""
+        """Settle the request's event whatever happens to the request or its answer."""
         vendor, account, events = played.vendor, played.account, played.events
         left, endpoint = account.credits_left(asked.at), request.path.removeprefix(vendor.prefix)
         events.reserve(asked.request_id, endpoint, asked.at, credit_cost=vendor.credit_cost, credits_left=left)
@@ -297,7 +297,7 @@ class Sandbox:
         return self._failed(request, 404)
 
     def _failed(self, request: web.Request, status: int) -> web.Response:
-        """Under the id that the request has, where it got as far as to be given one."""
+        """Answer under the request's id, if it got one."""
         played = self._vendor_at(request.path)
         if played is None:
             routes = [route for each in self._played.values() for route in each.vendor.routes]

@@ -1,4 +1,4 @@
-"""Faults on purpose: every answer of a bad night, by name, seeded, and the same for every client.
+"""Injected faults: every answer of a bad night, by name, seeded, and the same for every client.
 
 A plan is a list of injections (`plans`), each of a kind (`registry`). A kind either takes the place of the vendor's
 answer inside the metering, so that the vendor's own rule says what it costs, or stands between the vendor and the

@@ -11,7 +11,7 @@ from scraper.sandbox.faults.shapes import Charged, FaultKind, Option, Page, Repl
 from scraper.sandbox.records import Record
 
 MARK = "a-value-that-stands-for-bytes"
-"""Stands in the JSON where bytes come that no JSON writer would write."""
+"""Placeholder for bytes that no JSON writer would produce."""
 
 
 def _records(change: Callable[[Record], None]) -> Replaced:
@@ -27,7 +27,7 @@ def _records(change: Callable[[Record], None]) -> Replaced:
 
 
 def _raw(value: bytes) -> Replaced:
-    """Each record has a field `odd` with these bytes as its JSON value."""
+    """Give each record a field `odd` with these bytes as its JSON value."""
 
     def sent(target: Target, asked: Asked) -> Sent:
         page = target.successful(asked)
@@ -39,7 +39,7 @@ def _raw(value: bytes) -> Replaced:
 
 
 def _in_texts(added: bytes) -> Replaced:
-    """Each record's texts, ids and addresses aside, end with these bytes."""
+    """End each record's texts, except ids and addresses, with these bytes."""
 
     def sent(target: Target, asked: Asked) -> Sent:
         page = target.successful(asked)
@@ -53,11 +53,11 @@ def _in_texts(added: bytes) -> Replaced:
 
 
 TEXTS = frozenset({"hashtag_name", "nick_name", "title", "desc"})
-"""What people wrote."""
+"""Fields whose text people wrote."""
 
 
 def _drifted(record: Record) -> None:
-    """Counts come as text, fields come that no page documents, one that may be missing is."""
+    """Send counts as text, add undocumented fields, and leave out an optional one."""
     for name, value in list(record.items()):
         if isinstance(value, int) and not isinstance(value, bool):
             record[name] = str(value)
@@ -83,7 +83,7 @@ def _large(target: Target, asked: Asked) -> Sent:
 
 
 def _echoed(target: Target, asked: Asked) -> Sent:
-    """The key comes back: in an error, in a header, or in a record."""
+    """Echo the key in an error, in a header or in a record."""
     where = target.options["as"]
     if where == "error":
         body = {"code": 500, "msg": f"upstream refused {target.key}", "message": f"upstream refused {target.key}"}

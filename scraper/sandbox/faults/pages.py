@@ -1,4 +1,4 @@
-"""Successful pages that lie: about what follows, about which page they are, about how much there is."""
+"""Successful pages with wrong pagination: about what follows, which page this is, or how much there is."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def _null_records(page: Page, asked: Asked) -> None:  # noqa: ARG001 the same fo
 
 
 def _repeated(target: Target, asked: Asked) -> Sent:
-    """The first page's records again, under the number that was asked for and with another page to come."""
+    """The first page's records again, under the number that was asked for, promising another page."""
     page = target.successful(asked)
     first = target.successful(asked, page="1") if "page" in asked.parameters else target.successful(asked, cursor=None)
     page.records = first.records
@@ -74,7 +74,7 @@ def _repeated(target: Target, asked: Asked) -> Sent:
 
 
 def _other_page(target: Target, asked: Asked) -> Sent:
-    """The first page, and it says so."""
+    """The first page, which says that it is the first."""
     return target.successful(asked, page="1").sent()
 
 
@@ -87,7 +87,7 @@ def _total(sign: int) -> Callable[[Page, Asked], None]:
 
 
 def _duplicates(target: Target, asked: Asked) -> Sent:
-    """What stood last on the page before stands first on this one, as where a board shifts between two requests."""
+    """Repeat the end of the page before at the start of this one, as when a board shifts between two requests."""
     page = target.successful(asked)
     if _number(asked) > 1:
         page.records = [*target.successful(asked, page=str(_number(asked) - 1)).records[-2:], *page.records]

@@ -1,4 +1,4 @@
-"""What befalls a request on its way, or its answer on the way back: the connection, not the vendor."""
+"""Faults of the connection: a request or its answer is lost or damaged on the way."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _Way = Callable[[], Awaitable[web.StreamResponse]]
 _Wait = Callable[[float], Awaitable[None]]
 
 HANGS_S = 3_600.0
-"""A client that waits longer has no limit at all."""
+"""A client that waits longer than this has no time limit."""
 DRIPPED_PIECES = 64
 
 
@@ -64,7 +64,7 @@ async def _hang(target: Target, request: web.Request, on: _Way, wait: _Wait) -> 
 
 
 def _hung_up(request: web.Request) -> web.Response:
-    """The connection is gone before a byte of an answer."""
+    """Close the connection before the first byte of an answer."""
     if request.transport is not None:
         request.transport.abort()
     return web.Response()

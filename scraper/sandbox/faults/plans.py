@@ -1,4 +1,4 @@
-"""Which requests meet a fault: `KIND[:key=value,…]`, seeded, whatever the order in which they arrive.
+"""Selection of the requests that meet a fault: `KIND[:key=value,…]`, seeded, independent of the order of arrival.
 
 Whether the k-th request for the same thing is hit depends on the seed, on what is asked for and on k: another client,
 or the same one with its requests in another order, meets the same. Only `after` counts arrivals.
@@ -19,46 +19,46 @@ from scraper.sandbox.faults.shapes import FaultKind
 from scraper.sandbox.records.draws import draw
 
 WHEN = ("share", "nth", "endpoint", "with", "after")
-"""Keys of every kind."""
+"""Keys that every kind accepts."""
 
 
 @dataclass(frozen=True, slots=True)
 class Injection:
-    """A kind of fault, and which requests it hits: all, but for what is said here."""
+    """A kind of fault, and conditions on the requests that it hits."""
 
     kind: FaultKind
     text: str
-    """As it was written."""
+    """The text of `--fault`."""
     share: float | None = None
-    """Of the requests that it may hit, 0 to 1; None: all of them."""
+    """Share of the eligible requests, 0 to 1; None: all of them."""
     nth: frozenset[int] = frozenset()
-    """Only when the same is asked for the n-th time, from 1; empty: whenever."""
+    """Hits only the n-th request for the same thing, from 1; empty: every one."""
     endpoints: frozenset[str] = frozenset()
     parameters: Mapping[str, str] = field(default_factory=dict)
-    """Only requests that carry these."""
+    """Hits only requests with these parameters."""
     after: int = 0
-    """So many requests that it could have hit come through first: the one thing that goes by the order of arrival."""
+    """Eligible requests that pass first: the one condition that depends on the order of arrival."""
     options: Mapping[str, str] = field(default_factory=dict)
 
     def may_hit(self, endpoint: str, parameters: Mapping[str, str]) -> bool:
-        """Whether it is meant for such a request at all."""
+        """Return whether the request is eligible."""
         carries = all(parameters.get(name) == value for name, value in self.parameters.items())
         return endpoint in self.endpoints and carries
 
 
 @dataclass(frozen=True, slots=True)
 class Met:
-    """A request that was hit."""
+    """A request that a fault hit."""
 
     kind: str
     endpoint: str
     params: Mapping[str, str]
     nth: int
-    """The how-manyth time it was that the same was asked for."""
+    """How many times the same had been asked for, this one included."""
 
 
 class FaultPlan:
-    """Decides for each request; remembers how often each thing was asked for."""
+    """Decides for each request; counts how often each thing was asked for."""
 
     def __init__(self, injections: Sequence[Injection], seed: int) -> None:
         self._injections, self._seed = injections, seed
@@ -69,11 +69,11 @@ class FaultPlan:
 
     @property
     def texts(self) -> Sequence[str]:
-        """The plan as it was written."""
+        """The texts of the plan."""
         return [injection.text for injection in self._injections]
 
     def hit(self, endpoint: str, parameters: Mapping[str, str]) -> Injection | None:
-        """The injection that hits a request which has just arrived, if any: of several the first."""
+        """Return the first injection that hits a request which has just arrived, if any."""
         if not self._injections:
             return None
         what = tuple(sorted(parameters.items()))
@@ -108,14 +108,14 @@ def read_injections(texts: Iterable[str], endpoints: Mapping[str, Paging]) -> tu
 
 
 class _Reading:
-    """Reads one plan, and gathers what is wrong with it."""
+    """Reads one plan and collects its faults."""
 
     def __init__(self, endpoints: Mapping[str, Paging]) -> None:
         self._endpoints = endpoints
         self.faults: list[Fault] = []
 
     def injection(self, text: str) -> Injection | None:
-        """None where something is wrong with it."""
+        """Return the injection, or None if the text is faulty."""
         before = len(self.faults)
         name, _, rest = text.partition(":")
         kind = KINDS_BY_NAME.get(name)
@@ -137,7 +137,7 @@ class _Reading:
         return found if len(self.faults) == before else None
 
     def hold_shares(self, endpoint: str, injections: Sequence[Injection]) -> None:
-        """Shares of faults for the same requests add up, to no more than all of them."""
+        """Record a fault if shares for the same requests add up to more than 1."""
         sharing = [each for each in injections if endpoint in each.endpoints and each.share is not None]
         met = math.fsum(each.share or 0.0 for each in sharing)
         if met > 1 and not any(each.parameters or each.nth for each in sharing):
@@ -191,7 +191,7 @@ class _Reading:
         return int(values[-1])
 
     def _wanted(self, text: str, kind: FaultKind, names: Sequence[str] | None) -> frozenset[str]:
-        """The endpoints that it may hit; a vendor's name stands for all of its."""
+        """The endpoints that it may hit; a vendor's name stands for all its endpoints."""
         possible = {name for name, paging in self._endpoints.items() if kind.paging in {None, paging}}
         wanted = set[str]()
         for name in names or ():

@@ -1,4 +1,4 @@
-"""Answers that refuse: by their status, in the vendor's own words, or inside a 200."""
+"""Refusals: by HTTP status, in the vendor's own words, or inside a 200."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def _bad_request(target: Target, asked: Asked) -> Sent:
 
 
 def _cursor_refused(target: Target, asked: Asked) -> Sent:
-    """The first page has no cursor yet: it comes."""
+    """Refuse every page but the first, which has no cursor yet."""
     if "cursor" not in asked.parameters:
         return target.successful(asked).sent()
     return refused(target.vendor.invalid(InvalidParameterError("cursor", asked.parameters["cursor"])))
@@ -45,7 +45,7 @@ def _denied(target: Target, asked: Asked) -> Sent:  # noqa: ARG001 the same what
 
 
 def _redirect(target: Target, asked: Asked) -> Sent:  # noqa: ARG001 the same whatever is asked
-    """To a host that cannot exist (`.example`), as a proxy sends a client to its login."""
+    """A redirect to a host that cannot exist (`.example`), as from a proxy that wants a login."""
     headers = {"Location": f"https://login.example{target.path}"}
     return Sent(int(target.options["status"]), b"", headers=headers, content_type="text/html")
 
@@ -76,7 +76,7 @@ def _rejected(target: Target, asked: Asked, limit: Limit) -> Rejected:
 
 
 def _rate_limit(target: Target, asked: Asked) -> Sent:
-    """The vendor's own body; where it says how long to wait is an option."""
+    """The vendor's own body; an option chooses where the wait is stated."""
     rejected = _rejected(target, asked, Limit.MINUTE)
     answer = target.vendor.rejected(rejected)
     body = {**answer.body}
@@ -93,7 +93,7 @@ def _rate_limit(target: Target, asked: Asked) -> Sent:
 
 
 def _in_band(body: Mapping[str, object]) -> Replaced:
-    """TikTok's own bodies come through as they are, but for the feed, whose envelope holds TikTok's body."""
+    """TikTok's own error bodies, unchanged except for the feed, whose envelope holds TikTok's body."""
 
     def sent(target: Target, asked: Asked) -> Sent:  # noqa: ARG001 the same whatever is asked
         wraps = target.vendor.sold[target.path].paging == "cursor" and "code" not in body

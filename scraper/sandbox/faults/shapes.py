@@ -1,4 +1,4 @@
-"""What a kind of fault is, and what it works with: the request that it hits, the page that the vendor would send."""
+"""Types of faults: a kind, the request that it hits, and the page that the vendor would have sent."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from scraper.sandbox.records import Record
 
 
 class Charged(StrEnum):
-    """What the played vendor takes for such an answer, in the words of the list of kinds."""
+    """The played vendor's charge for such an answer, as printed by `scraper sandbox --faults`."""
 
     YES = "yes"
     """The vendor sent a success."""
     FAILED_2XX = "2xx"
-    """A 2xx that is no success: Crawlora documents that each 2xx is charged, KeyAPI documents nothing."""
+    """A 2xx that is not a success: Crawlora documents that each 2xx is charged, KeyAPI documents nothing."""
     FAILED = "no"
-    """No 2xx: free at Crawlora, undocumented at KeyAPI."""
+    """Not a 2xx: free at Crawlora, undocumented at KeyAPI."""
     UNSEEN = "never"
-    """The vendor has not seen the request."""
+    """The request did not reach the vendor."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ class Option:
     """Empty: a number of 0 or more."""
 
     def refuses(self, value: str) -> str | None:
-        """What is wrong with a value, in words."""
+        """Return what is wrong with a value, or None."""
         if self.allowed:
             return None if value in self.allowed else f"is one of {', '.join(self.allowed)}, not {value!r}"
         return None if value.isascii() and value.isdecimal() and len(value) < 10 else f"is a number, not {value!r}"
@@ -51,7 +51,7 @@ class Target:
     vendor: Vendor
     path: str
     key: str
-    """The right key; the request carried it."""
+    """The account's key, which the request carried."""
     subscription: Subscription
     options: Mapping[str, str]
 
@@ -66,7 +66,7 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """What leaves in place of the vendor's answer, byte for byte."""
+    """The answer that is sent instead of the vendor's, byte for byte."""
 
     status: int
     body: bytes
@@ -74,11 +74,11 @@ class Sent:
     headers: Mapping[str, str] = field(default_factory=dict)
     content_type: str = "application/json"
     success: bool = False
-    """The vendor takes it for a success of its own."""
+    """The vendor counts it as a success."""
 
     @property
     def answer(self) -> Answer:
-        """What it is to the vendor's books."""
+        """The answer as the vendor books it."""
         return Answer(self.status, {}, self.records, failed=not self.success)
 
 
@@ -88,7 +88,7 @@ def refused(answer: Answer, **headers: str) -> Sent:
 
 
 class Page:
-    """A vendor's successful page, opened to be changed."""
+    """A vendor's successful page, decoded so that it can be changed."""
 
     def __init__(self, answer: Answer) -> None:
         self.document: dict[str, Any] = orjson.loads(orjson.dumps(answer.body))
@@ -96,7 +96,7 @@ class Page:
         self.inner: dict[str, Any] = outer["data"] if isinstance(outer.get("data"), dict) else outer
         """The object that holds the list and the pagination."""
         self.list_name = next((name for name, value in self.inner.items() if isinstance(value, list)), None)
-        """None where the vendor sends no list."""
+        """None if the vendor sends no list."""
 
     @property
     def records(self) -> list[Any]:
@@ -110,47 +110,47 @@ class Page:
 
     @property
     def pagination(self) -> dict[str, Any]:
-        """Where a board says which page it is; of a cursor feed the object that holds the cursor."""
+        """The object with the page number of a board, or with the cursor of a feed."""
         found: dict[str, Any] = self.inner.get("pagination", self.inner)
         return found
 
     def promise(self, more: object) -> None:
-        """Says whether more is to come."""
+        """Set the flag that says whether more pages follow."""
         self.pagination["has_more" if "has_more" in self.pagination else "hasMore"] = more
 
     @property
     def total_name(self) -> str:
-        """How this board calls its total."""
+        """The name of this board's total."""
         return "total_count" if "total_count" in self.pagination else "total"
 
     def sent(self, body: bytes | None = None, **headers: str) -> Sent:
-        """A success; `body` where it is not the document as JSON."""
+        """A successful answer; `body` replaces the document as JSON."""
         records = [record for record in self.records if isinstance(record, dict)]
         return Sent(200, orjson.dumps(self.document) if body is None else body, records, headers, success=True)
 
 
 Replaced: TypeAlias = Callable[[Target, Asked], Sent]
-"""What is sent in the vendor's place, inside the metering."""
+"""Replaces the vendor's answer, inside the metering."""
 
 Passage: TypeAlias = Callable[
     [Target, web.Request, Callable[[], Awaitable[web.StreamResponse]], Callable[[float], Awaitable[None]]],
     Awaitable[web.StreamResponse],
 ]
-"""What becomes of a request on its way to the vendor and back: given the way on, and how to wait."""
+"""Acts on the connection, outside the metering; takes the next handler and a way to wait."""
 
 
 @dataclass(frozen=True, slots=True)
 class FaultKind:
-    """One thing that can go wrong."""
+    """A kind of fault."""
 
     name: str
     meaning: str
-    """One line, for people."""
+    """One line for the list of kinds."""
     charged: Charged
     replaced: Replaced | None = None
     passage: Passage | None = None
     options: tuple[Option, ...] = ()
     paging: Paging | None = None
-    """Only where pages are asked for so; None: everywhere."""
+    """Only for this kind of pagination; None: for all."""
     arrives: bool = True
-    """False: the vendor's answer does not arrive, or not whole."""
+    """False: the vendor's answer does not arrive, or arrives incomplete."""

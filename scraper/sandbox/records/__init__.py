@@ -1,4 +1,4 @@
-"""What the played vendors have to sell: records made up from a seed, in the shapes of the vendors' payloads.
+"""Records for the played vendors to sell: made from a seed, in the shapes of the vendors' payloads.
 
 Shapes and rates: the vendors' pages and counted payloads, read 2026-11-21. Every value is our own.
 All of it is a function of (seed, what was asked, UTC day); signed URLs alone also depend on the hour.

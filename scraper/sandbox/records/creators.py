@@ -18,14 +18,14 @@ SORT_ORDERS = {
     "avg_views": attrgetter("average_views"),
 }
 TYPICAL_TOTAL = 459
-"""`pagination.total` of the documented example; real totals differ by country, by how much is our guess."""
+"""`pagination.total` of the documented example; real totals differ by country, the spread is a guess."""
 LISTED_SHARE = 0.8
-"""Which part of a country's creators is on the board on one day."""
+"""The share of a country's creators that is on the board on one day."""
 
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """The numbers that decide a creator's place; the rest of the record is drawn when it is shown."""
+    """The numbers that decide a creator's rank; the rest of the record is drawn when it is shown."""
 
     country: str
     index: int
@@ -35,7 +35,7 @@ class Standing:
 
 
 class CreatorBoards:
-    """Every creator board there is."""
+    """All creator boards."""
 
     def __init__(self, seed: int) -> None:
         self._seed = seed
@@ -61,7 +61,7 @@ class CreatorBoards:
         return tuple(sorted(standings, key=SORT_ORDERS[sort_by], reverse=True)[: self.total(country)])
 
     def _draw_listed(self, country: str, day: date) -> tuple[Standing, ...]:
-        """Who is on the board that day, in no order."""
+        """Draw the creators on the board that day, unordered."""
         total = self.total(country)
         rng = draw(self._seed, "creators", country, "numbers")
         growth = 1 + 0.001 * days_grown(day)

@@ -8,7 +8,7 @@ from random import Random
 from scraper.sandbox.records.words import EMOJI, FAMILY, GIVEN, INVISIBLE, PHRASES
 
 GROWS_FROM = date(2026, 1, 1)
-"""Counts of lasting things (followers, plays) grow by the day from here on; before, they stand still."""
+"""Cumulative counts (followers, plays) grow daily from this day on; before, they are constant."""
 
 
 def draw(seed: int, *what: object) -> Random:
@@ -17,7 +17,7 @@ def draw(seed: int, *what: object) -> Random:
 
 
 def days_grown(day: date) -> int:
-    """For how many days counts have grown."""
+    """Return the number of days for which counts have grown."""
     return max(0, (day - GROWS_FROM).days)
 
 
@@ -27,12 +27,12 @@ def midnight_s(day: date) -> int:
 
 
 def urls_expire_s(moment: datetime) -> int:
-    """When URLs signed now die: six hours after the full hour, in seconds since 1970 (they live 4 to 6 hours)."""
+    """Return when URLs signed now expire: six hours after the full hour, in seconds since 1970."""
     return int(moment.timestamp()) // 3600 * 3600 + 6 * 3600
 
 
 def signed_url(rng: Random, bucket: str, form: str, expires_s: int) -> str:
-    """A signed address on a host that cannot exist (`.example`)."""
+    """Return a signed URL on a host that cannot exist (`.example`)."""
     token = rng.getrandbits(280)
     return (
         f"https://p16-sign-va.cdn.example/{bucket}/{token & (1 << 128) - 1:032x}~{form}"
@@ -47,13 +47,13 @@ def long_id(rng: Random) -> str:
 
 
 def handle(rng: Random) -> str:
-    """What stands behind the @: ASCII, a dot or digits now and then."""
+    """Return a user name: ASCII, sometimes with a dot or digits."""
     word = "".join(rng.choice(("ba", "ki", "lo", "mer", "nu", "sa", "ti", "vor", "we", "yo")) for _ in range(3))
     return f"{word}{rng.choice(('', '_', '.'))}{rng.choice(('', 'x', '77', '2k', 'makes'))}{rng.randrange(1000)}"
 
 
 def person(rng: Random) -> str:
-    """A displayed name."""
+    """Return a display name."""
     name = f"{rng.choice(GIVEN)} {rng.choice(FAMILY)}"
     return f"{name} {rng.choice(EMOJI)}" if rng.random() < 0.25 else name
 

@@ -1,4 +1,4 @@
-"""Hashtag boards: one pool of hashtags, and who of them stands where on which country's board on which day."""
+"""Hashtag boards: one pool of hashtags, ranked by country and day."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ BOARD_SIZE = 100
 """`pagination.total` of a hashtag board seen from both vendors (vendors' pages, read 2026-11-21)."""
 
 CHURN = {7: 0.92, 30: 0.5, 120: 0.3}
-"""How much of a place is decided anew each day, by period: at 7 days about half of a board was not there yesterday."""
+"""Share of a score that is drawn anew each day, by period: at 7 days about half of a board is new."""
 TREND_STEP_DAYS = {7: 1, 30: 5, 120: 20}
 """Seven points whatever the period; that they span the period is our assumption."""
 
 
 @dataclass(frozen=True, slots=True)
 class Hashtag:
-    """A hashtag as it is everywhere: its id and name never change between boards."""
+    """A hashtag; its id and name are the same on every board."""
 
     index: int
     hashtag_id: str
@@ -35,7 +35,7 @@ class Hashtag:
     promoted: bool
     trending_type: int | None
     faces: tuple[str, ...]
-    """Names of the creators that boards show beside it; none for a third of them."""
+    """Names of the creators shown beside it; a third of the hashtags have none."""
 
 
 def _name(rng: Random, home: str) -> str:
@@ -80,7 +80,7 @@ def _pool(seed: int) -> tuple[Hashtag, ...]:
 
 
 class HashtagBoards:
-    """Every hashtag board there is; both vendors show the same ones."""
+    """All hashtag boards; both vendors show the same ones."""
 
     def __init__(self, seed: int) -> None:
         self._seed = seed
@@ -103,7 +103,7 @@ class HashtagBoards:
         return tuple(record for record in board if record["rank_diff_type"] == 4) if only_new else board
 
     def _draw_taste(self, country: str | None, period_days: int) -> tuple[float, ...]:
-        """How much one country's board likes each hashtag of the pool, before the day's news."""
+        """Draw each hashtag's lasting score on one country's board."""
         lasting, passing = draw(self._seed, "taste", country), draw(self._seed, "taste", country, period_days)
         return tuple(
             hashtag.fame + 0.8 * lasting.random() + 0.3 * passing.random() + 0.35 * (hashtag.home == country)

@@ -1,4 +1,4 @@
-"""Who posts and what is heard: authors and music that many posts share."""
+"""Authors and music, shared by many posts."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SOUNDS = 3_000
 
 @dataclass(frozen=True, slots=True)
 class Author:
-    """Who posts; signed avatars are added when a post is shown."""
+    """An author of posts; signed avatars are added when a post is shown."""
 
     user_id: str
     handle: str
@@ -45,7 +45,7 @@ class Sound:
 
 
 class People:
-    """Authors and sounds by number."""
+    """Authors and music by number."""
 
     def __init__(self, seed: int) -> None:
         self._seed = seed

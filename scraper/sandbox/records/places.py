@@ -62,7 +62,7 @@ SCRIPTS = {
     "CO": "spanish",
     "BR": "portuguese",
 }
-"""Which vocabulary a country writes with; English where none stands here."""
+"""The vocabulary of a country; English for all others."""
 
 INDUSTRIES = {
     10_000_000_000: "Education",

@@ -1,4 +1,4 @@
-"""The posts of a hashtag: which there are, in which order, and one item of TikTok's web schema for each.
+"""The posts of a hashtag, in feed order, each an item of TikTok's web schema.
 
 Shapes and rates: 553 counted item objects (2021 to 2025). A post is the same wherever it is listed.
 """
@@ -34,7 +34,7 @@ class Feed:
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """What a post has gathered by now, exactly."""
+    """Exact counts of a post on one day."""
 
     plays: int
     likes: int
@@ -54,7 +54,7 @@ class PostFeeds:
         self._feed = lru_cache(maxsize=512)(self._draw_feed)
 
     def feed(self, hashtag_id: str) -> Feed | None:
-        """The feed of a hashtag; ``None`` where nobody knows the id."""
+        """Return the feed of a hashtag, or ``None`` for an unknown id."""
         hashtag = self._by_id.get(hashtag_id)
         return None if hashtag is None else self._feed(hashtag.index)
 
@@ -254,7 +254,7 @@ def _photos(rng: Random, desc: str, expires_s: int) -> Record:
 
 
 def _make_new(item: Record, counts: Counts, rng: Random) -> None:
-    """What only newer items carry: exact counts as strings among it."""
+    """Add the fields of newer items, such as exact counts as strings."""
     exact = {
         "playCount": counts.plays,
         "diggCount": counts.likes,
@@ -280,7 +280,7 @@ def _make_new(item: Record, counts: Counts, rng: Random) -> None:
 
 
 def _make_old(item: Record, handle: str, rng: Random) -> None:
-    """An older dump's style: the time a string, the author a bare handle or missing."""
+    """Give an item the style of older dumps: the time as a string, the author a bare handle or missing."""
     item["createTime"] = str(item["createTime"])
     del item["authorStats"]
     if rng.random() < 0.7:

@@ -16,14 +16,14 @@ BOARD_SIZE = 500
 
 
 class VideoBoards:
-    """Every video board there is. One pool serves all countries, so that boards overlap."""
+    """All video boards. One pool serves all countries, so that boards overlap."""
 
     def __init__(self, seed: int) -> None:
         self._seed = seed
         self._board = lru_cache(maxsize=64)(self._draw_board)
 
     def total(self, country: str) -> int:
-        """How many videos the board holds; 0 for a country without one."""
+        """Return how many videos the board holds; 0 for a country without one."""
         return BOARD_SIZE if country in VIDEO_COUNTRIES else 0
 
     def page(self, country: str, period_days: int, order_by: str, at: datetime, start: int, count: int) -> list[Record]:
@@ -45,7 +45,7 @@ class VideoBoards:
         return tuple(sorted(range(POOL_SIZE), key=score.__getitem__, reverse=True)[:BOARD_SIZE])
 
     def _record(self, index: int, country: str, at: datetime) -> Record:
-        """No counts: the documented record has none, whatever the page's prose promises."""
+        """The record has no counts: the documented example has none, although the page's prose promises them."""
         rng = draw(self._seed, "video", index)
         item_id = long_id(rng)
         script = SCRIPTS.get(rng.choice(VIDEO_COUNTRIES), "english")

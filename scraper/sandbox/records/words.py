@@ -40,7 +40,7 @@ SECOND = {
     "vietnamese": _words("bánhmì mèo xeđạp cây càphê đanlen tàuhỏa diều bún"),
 }
 TAILS = ("", "", "", "tok", "2026", "club", "day", "szn", "101", "diy")
-"""What hashtags in Latin letters end on."""
+"""Suffixes of hashtags in Latin script."""
 
 PHRASES = {
     "english": (
@@ -77,7 +77,7 @@ EMOJI = ("🫖", "🐈‍⬛", "👩🏽‍🍳", "✨", "🧶", "🚲", "🥖",
 """Several are sequences held together by zero-width joiners and variation selectors."""
 
 INVISIBLE = ("\u200b", "\u2060", "\u200e", "\ufeff", "\u00ad")
-"""Zero-width and other unseen characters that people's captions carry along."""
+"""Zero-width and other invisible characters found in captions."""
 
 GIVEN = _words(
     "Ottilie Bram Noor Wanjiru Kaito Ximena Tolga Signe Lerato Duc Halina Ravi Maeve Anouk Joaquim Yara Piotr Somchai "
