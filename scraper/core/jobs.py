@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import itertools
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -11,6 +10,7 @@ from datetime import timedelta
 
 from scraper.core.catalogue import Catalogue, Charge, Counts, Endpoint, PagePagination, Parameter, Role
 from scraper.core.errors import Fault
+from scraper.core.nearest import nearest
 from scraper.core.requests import Params, canonical
 from scraper.core.subscriptions import Subscription
 from scraper.core.units import Credits
@@ -129,12 +129,6 @@ class Job:
     def vendors(self) -> tuple[str, ...]:
         """In the order in which the crawls name them."""
         return tuple(dict.fromkeys(crawl.endpoint.vendor for crawl in self.crawls))
-
-
-def nearest(name: str, known: Iterable[str]) -> str:
-    """``; did you mean "hashtags"?`` where a known name is near, else nothing."""
-    found = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
-    return f"; did you mean {found[0]!r}?" if found else ""
 
 
 def crawl_faults(where: str, crawl: Crawl, catalogue: Catalogue, parents: Mapping[str, Crawl]) -> list[Fault]:

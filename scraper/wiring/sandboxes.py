@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 from scraper.core.catalogue import Charge
 from scraper.core.errors import UsageError
-from scraper.core.jobs import Job, nearest
+from scraper.core.jobs import Job
+from scraper.core.nearest import nearest
 from scraper.core.subscriptions import Subscription
 from scraper.wiring.files import load_catalogue
 from scraper.wiring.settings import SANDBOX_KEY, SANDBOX_VENDORS, Settings

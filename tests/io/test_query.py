@@ -12,7 +12,8 @@ import pytest
 
 from scraper.core.errors import ArchiveError, QueryError
 from scraper.core.tables import COMMON_COLUMNS
-from scraper.io.query import TableFacts, answered, open_archive, query, table_facts
+from scraper.io.query import answered, open_archive, query
+from scraper.io.query.table_stats import TableFacts, table_facts
 from tests.io.archive_fixtures import TABLES, board, hashtag, page
 from tests.io.test_archive import archive, files, rows, spool
 

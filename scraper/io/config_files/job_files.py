@@ -13,7 +13,8 @@ from pydantic import Field, PlainValidator, ValidationError, field_validator
 
 from scraper.core.catalogue import Catalogue, Charge, Vendor
 from scraper.core.errors import ConfigurationError, Fault
-from scraper.core.jobs import NAME, Account, Crawl, Job, Share, crawl_faults, nearest
+from scraper.core.jobs import NAME, Account, Crawl, Job, Share, crawl_faults
+from scraper.core.nearest import nearest
 from scraper.core.subscriptions import Subscription
 from scraper.io.config_files.validation import FileModel, dollars_of, read_toml, validate_what_can_be
 
