@@ -138,6 +138,10 @@ def _relation(connection: duckdb.DuckDBPyConnection, statement: str) -> duckdb.D
 
 def _only_reading(connection: duckdb.DuckDBPyConnection, sql: str) -> str:
     """The statement to run, once it is known that it only reads."""
+    try:
+        sql.encode()
+    except UnicodeEncodeError as fault:
+        raise QueryError(f"the query is not UTF-8 text at character {fault.start + 1}: write it again.") from fault
     if explain := _EXPLAIN.match(bare := bare_sql(sql)):
         return explain.group() + _only_reading(connection, bare[explain.end() :])
     statements = connection.extract_statements(sql)

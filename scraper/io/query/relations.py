@@ -142,7 +142,10 @@ def lock_statements(root: Path) -> tuple[str, ...]:
 def _read_by(connection: duckdb.DuckDBPyConnection, query: str, texts: Mapping[str, str]) -> set[str]:
     """The relations that a query reads, and those that they may read, in lower case; `texts`: their SQL, by name."""
     known = {name.lower(): text.lower() for name, text in texts.items()}
-    waiting = set(relations_named(syntax_tree(connection, query), frozenset(known)))
+    try:
+        waiting = set(relations_named(syntax_tree(connection, query), frozenset(known)))
+    except duckdb.Error:  # whoever runs the query says so
+        return set(known)
     read: set[str] = set()
     while waiting:
         read.add(name := waiting.pop())
