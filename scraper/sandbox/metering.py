@@ -158,7 +158,7 @@ class Hold:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class PlanUsage:
     """What is used and left of a plan. Credits that are held count as left; ``None`` is *without an end*."""
 
     subscription: Subscription
@@ -189,7 +189,7 @@ class AccountPage(TypedDict):
     """Most requests with the right key that arrived in any 60 seconds, those turned away included."""
 
 
-class Account:
+class Meter:
     """What one key has used, and whether it may go on.
 
     A window holds the arrivals *after* the instant 60 (or 1) seconds ago; the clock is taken never to run backwards.
@@ -259,10 +259,10 @@ class Account:
         """Of the month that holds this instant, overage included; what is held counts as left."""
         return _left(self._subscription.month_limit, self._charged_by_month[self._month(at)])
 
-    def standing(self, at: datetime) -> Standing:
+    def standing(self, at: datetime) -> PlanUsage:
         """How the account stands at this instant, in the terms of its plan."""
         used_this_month, used_today = self._charged_by_month[self._month(at)], self._charged_by_day[day_of(at)]
-        return Standing(
+        return PlanUsage(
             subscription=self._subscription,
             used_this_month=used_this_month,
             left_this_month=_left(self._subscription.month_limit, used_this_month),
