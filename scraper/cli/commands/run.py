@@ -35,7 +35,8 @@ if TYPE_CHECKING:
     from scraper.ports import Listener
     from scraper.runs.crawl import Crawl
     from scraper.runs.probe import Finding
-    from scraper.wiring import Settings
+    from scraper.runs.resume import Opening
+    from scraper.wiring import RunOrder, Settings
 
 T = TypeVar("T")
 
@@ -89,10 +90,8 @@ def run(  # noqa: PLR0913 - one for each option
     stored is bought again.
     """
     from scraper import wiring
-    from scraper.runs.resume import Opening
 
-    if resume and new:
-        raise UsageError("--resume goes on with the last run, --new begins another: give one of the two.")
+    opening = _opening(resume=resume, new=new)
     if faults and not sandbox:
         raise UsageError("--fault is for the sandbox, where nothing is spent: give --sandbox as well.")
     found, catalogue = wiring.load_job(job, budget)
@@ -101,26 +100,39 @@ def run(  # noqa: PLR0913 - one for each option
         job=found,
         catalogue=catalogue,
         configs=job.parent,
-        opening=Opening.RESUME if resume else Opening.NEW if new else Opening.GO_ON,
+        opening=opening,
         ceiling=budget,
         command=_command(context, job, data, settings),
         rebuild=not no_rebuild,
     )
     warn(wiring.key_warning(job.parent, settings))
-    findings: Sequence[Finding] | None = None
     planned = None if probe else asyncio.run(_planned(found, settings))
     if planned is not None and not (yes or sandbox) and not _confirmed(found, planned):
         return INTERRUPTED
     with _listening(log_format, verbose, planned.requests.likely if planned else None) as listener:
-        if probe:
-            result, findings = _to_its_end(lambda begun: wiring.probe_job(order, settings, listener, begun))
-        else:
-            result = _to_its_end(lambda begun: wiring.run_job(order, settings, listener, begun))
+        result, findings = _bought(order, settings, listener, probe=probe)
     _show(result, findings, format_name, output, settings)
-    exit_code = result.status.exit_code
-    if findings is not None and exit_code == 0 and not all(finding.as_described for finding in findings):
-        return 6
-    return exit_code
+    as_described = findings is None or all(finding.as_described for finding in findings)
+    return result.status.exit_code or (0 if as_described else 6)
+
+
+def _opening(*, resume: bool, new: bool) -> Opening:
+    from scraper.runs.resume import Opening
+
+    if resume and new:
+        raise UsageError("--resume goes on with the last run, --new begins another: give one of the two.")
+    return Opening.RESUME if resume else Opening.NEW if new else Opening.GO_ON
+
+
+def _bought(
+    order: RunOrder, settings: Settings, listener: Listener, *, probe: bool
+) -> tuple[RunResult, Sequence[Finding] | None]:
+    """The run's result; with it what its answers show, where it is a probe."""
+    from scraper import wiring
+
+    if probe:
+        return _to_its_end(lambda begun: wiring.probe_job(order, settings, listener, begun))
+    return _to_its_end(lambda begun: wiring.run_job(order, settings, listener, begun)), None
 
 
 async def _planned(job: Job, settings: Settings) -> Plan:

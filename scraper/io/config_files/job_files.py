@@ -146,16 +146,7 @@ def read_job(path: Path, catalogue: Catalogue, budget: int | None = None) -> Job
     file, faults = validate_what_can_be(JobFile, read_toml(path), str(path), {"name": "job", "budget": 1})
     if file is None:
         raise ConfigurationError(faults)
-    tables = dict(file.accounts)
-    wheres = dict.fromkeys(tables, path)
-    accounts_path = path.parent / ACCOUNTS_FILE
-    if accounts_path.exists() and accounts_path.resolve() != path.resolve():
-        shared, shared_faults = _shared_accounts(accounts_path)
-        faults += shared_faults
-        for vendor, table in shared.items():
-            tables.setdefault(vendor, table)
-            wheres.setdefault(vendor, accounts_path)
-    faults += _conflicts(path, tables, wheres)
+    tables, wheres = _account_tables(path, file, faults)
     accounts: dict[str, Account] = {}
     for vendor, table in tables.items():
         at = f"{wheres[vendor]}: accounts.{vendor}"
@@ -193,6 +184,21 @@ def read_job(path: Path, catalogue: Catalogue, budget: int | None = None) -> Job
         auto=auto,
         weight=file.weight,
     )
+
+
+def _account_tables(path: Path, file: JobFile, faults: list[Fault]) -> tuple[dict[str, AccountTable], dict[str, Path]]:
+    """The accounts of a job and of ``accounts.toml`` beside it, by vendor, and the file that states each."""
+    tables = dict(file.accounts)
+    wheres = dict.fromkeys(tables, path)
+    accounts_path = path.parent / ACCOUNTS_FILE
+    if accounts_path.exists() and accounts_path.resolve() != path.resolve():
+        shared, shared_faults = _shared_accounts(accounts_path)
+        faults += shared_faults
+        for vendor, table in shared.items():
+            tables.setdefault(vendor, table)
+            wheres.setdefault(vendor, accounts_path)
+    faults += _conflicts(path, tables, wheres)
+    return tables, wheres
 
 
 def _undivided(where: str, account: Account) -> Fault | None:

@@ -57,7 +57,6 @@ from scraper.ports import (
 )
 
 T = TypeVar("T")
-
 FILE_NAME = "state.db"
 WALKS_IN_A_COMMIT = 500
 """Coverage of a large run is written in pieces: other processes wait for the write lock."""
