@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from scraper.wiring.query import connected, exported, queried, table_columns, table_list, write_views
     from scraper.wiring.reconcile import reconcile_job
     from scraper.wiring.run import RunOrder, opened_state, probe_job, run_job
-    from scraper.wiring.sandboxes import Served, begin_sandbox, sandbox_server, sandbox_urls
+    from scraper.wiring.sandboxes import RunningSandbox, begin_sandbox, sandbox_server, sandbox_urls
     from scraper.wiring.settings import DATA, SANDBOX_DATA, SANDBOX_KEY, SANDBOX_VENDORS, Settings, data_is_there
     from scraper.wiring.upkeep import check_archive, compact_archive, rebuild_tables
 
@@ -27,7 +27,7 @@ __all__ = [
     "SANDBOX_KEY",
     "SANDBOX_VENDORS",
     "RunOrder",
-    "Served",
+    "RunningSandbox",
     "Settings",
     "access_of",
     "begin_sandbox",
@@ -69,7 +69,7 @@ _HOMES = {
         "query": "connected exported queried table_columns table_list write_views",
         "reconcile": "reconcile_job",
         "run": "RunOrder opened_state probe_job run_job",
-        "sandboxes": "Served begin_sandbox sandbox_server sandbox_urls",
+        "sandboxes": "RunningSandbox begin_sandbox sandbox_server sandbox_urls",
         "settings": "DATA SANDBOX_DATA SANDBOX_KEY SANDBOX_VENDORS Settings data_is_there",
         "upkeep": "check_archive compact_archive rebuild_tables",
     }.items()

@@ -33,8 +33,8 @@ if TYPE_CHECKING:
     from scraper.core.jobs import Job
     from scraper.core.planning import Plan
     from scraper.ports import Listener
-    from scraper.runs.crawl import Crawl
-    from scraper.runs.probe import Finding
+    from scraper.runs.crawl import CrawlProcess
+    from scraper.runs.probe import ProbeFinding
     from scraper.runs.resume import Opening
     from scraper.wiring import RunOrder, Settings
 
@@ -126,7 +126,7 @@ def _opening(*, resume: bool, new: bool) -> Opening:
 
 def _bought(
     order: RunOrder, settings: Settings, listener: Listener, *, probe: bool
-) -> tuple[RunResult, Sequence[Finding] | None]:
+) -> tuple[RunResult, Sequence[ProbeFinding] | None]:
     """The run's result; with it what its answers show, where it is a probe."""
     from scraper import wiring
 
@@ -210,7 +210,7 @@ def _listening(log_format: str, verbose: bool, likely_requests: int | None) -> I
 # --- signals ----------------------------------------------------------------------------------------------------------
 
 
-def _to_its_end(begin: Callable[[Callable[[Crawl], None]], Coroutine[Any, Any, T]]) -> T:
+def _to_its_end(begin: Callable[[Callable[[CrawlProcess], None]], Coroutine[Any, Any, T]]) -> T:
     """Runs it on an event loop. SIGINT or SIGTERM stops it in order, a second one at once; the ledger holds."""
     import asyncio
 
@@ -243,7 +243,7 @@ def _to_its_end(begin: Callable[[Callable[[Crawl], None]], Coroutine[Any, Any, T
 
 def _show(
     result: RunResult,
-    findings: Sequence[Finding] | None,
+    findings: Sequence[ProbeFinding] | None,
     format_name: str | None,
     output: Path | None,
     settings: Settings,
@@ -270,7 +270,7 @@ def _show(
         click.echo(harmless(result.message), err=True)
 
 
-def _print_findings(findings: Sequence[Finding], console: Any) -> None:  # noqa: ANN401 - rich is imported late
+def _print_findings(findings: Sequence[ProbeFinding], console: Any) -> None:  # noqa: ANN401 - rich is imported late
     from rich.text import Text
 
     from scraper.cli.wording import harmless
