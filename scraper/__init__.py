@@ -38,6 +38,6 @@ def connect(
     """
     from pathlib import Path
 
-    from scraper import wiring
+    from scraper.wiring.query import connected
 
-    return wiring.connected(Path(path), Path(configs))
+    return connected(Path(path), Path(configs))

@@ -4,38 +4,26 @@ from __future__ import annotations
 
 import io
 import os
-import re
 import sys
-import traceback
 from collections.abc import Mapping
 from typing import NoReturn
 
 import click
 
 import scraper
-from scraper.cli.commands.check import check
-from scraper.cli.commands.compact import compact
-from scraper.cli.commands.drift import drift
-from scraper.cli.commands.duckdb import duckdb
-from scraper.cli.commands.export import export
-from scraper.cli.commands.plan import plan
-from scraper.cli.commands.rebuild import rebuild
-from scraper.cli.commands.reconcile import reconcile
-from scraper.cli.commands.run import run
-from scraper.cli.commands.sandbox import sandbox
-from scraper.cli.commands.sql import sql
-from scraper.cli.commands.status import status
-from scraper.cli.commands.tables import tables
-from scraper.cli.commands.vendors import vendors
+from scraper.cli.commands import Commands, listed
 from scraper.cli.wording import harmless
 from scraper.core.errors import ConfigurationError, ScraperError
-from scraper.core.masking import Mask, key_fault
 
 INTERRUPTED = 130
-_NAMED_AS_A_KEY = re.compile(r"KEY|TOKEN|SECRET|PASS", re.IGNORECASE)
+_NAMED_AS_A_KEY = ("KEY", "TOKEN", "SECRET", "PASS")
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group(
+    cls=Commands,
+    commands=listed(),
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
 @click.version_option(scraper.__version__, prog_name="scraper")
 def cli() -> None:
     """Buys pages from metered APIs inside a budget, and keeps them as Parquet.
@@ -48,25 +36,6 @@ def cli() -> None:
     Exit codes: 0 complete · 2 usage or configuration · 3 budget or quota reached, resumable · 4 vendor refused ·
     5 archive or state fault · 6 finished with failures · 130 interrupted · 1 a bug of ours.
     """
-
-
-for command in (
-    plan,
-    run,
-    status,
-    sql,
-    duckdb,
-    export,
-    tables,
-    vendors,
-    sandbox,
-    drift,
-    check,
-    compact,
-    rebuild,
-    reconcile,
-):
-    cli.add_command(command)
 
 
 def main() -> NoReturn:
@@ -86,6 +55,8 @@ def main() -> NoReturn:
     except Exception as fault:
         if _is_interrupted_query(fault):
             _tell_interrupted()
+        import traceback
+
         _tell_bug(traceback.format_exc(), os.environ)
         sys.exit(1)
     sys.exit(code if isinstance(code, int) else 0)
@@ -121,6 +92,9 @@ def _tell_bug(trace: str, environment: Mapping[str, str]) -> None:
 
     A key gets into no exception of ours (`io.http_transport`); this is for those that nobody thought of.
     """
-    keys = [value for name, value in environment.items() if _NAMED_AS_A_KEY.search(name) and key_fault(value) is None]
+    from scraper.core.masking import Mask, key_fault
+
+    secret = (value for name, value in environment.items() if any(word in name.upper() for word in _NAMED_AS_A_KEY))
+    keys = [value for value in secret if key_fault(value) is None]
     _show(Mask(keys).text(trace))
     click.echo("error: this is a bug of ours; what was settled is safe. Please report the lines above.", err=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import itertools
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -11,6 +10,7 @@ from datetime import timedelta
 
 from scraper.core.catalogue import Catalogue, Charge, Counts, Endpoint, PagePagination, Parameter, Role
 from scraper.core.errors import Fault
+from scraper.core.nearest import nearest
 from scraper.core.requests import Params, canonical
 from scraper.core.subscriptions import Subscription
 from scraper.core.units import Credits
@@ -87,7 +87,7 @@ class Crawl:
 
 
 @dataclass(frozen=True, slots=True)
-class Share:
+class BudgetPercent:
     """A part of a run's budget."""
 
     percent: int
@@ -104,7 +104,7 @@ class Job:
     accounts: Mapping[str, Account]
     """By vendor: one for each vendor that a crawl uses."""
     max_age: timedelta | None = None
-    retry_budget: Credits | Share = Share(15)
+    retry_budget: Credits | BudgetPercent = BudgetPercent(15)
     """For buying again what was charged, or may have been, and gave nothing."""
     max_wait: timedelta = timedelta(minutes=15)
     """A vendor that asks for a longer pause ends the run for now: it can be gone on with."""
@@ -119,7 +119,7 @@ class Job:
     def retry_credits(self, budget: Credits) -> Credits:
         """Credits of a run with this budget that may go into retries; a share holds one request at the least."""
         match self.retry_budget:
-            case Share(percent):
+            case BudgetPercent(percent):
                 dearest = max(crawl.endpoint.cost for crawl in self.crawls)
                 return max(budget * percent // 100, dearest if percent else 0)
             case credits:
@@ -129,12 +129,6 @@ class Job:
     def vendors(self) -> tuple[str, ...]:
         """In the order in which the crawls name them."""
         return tuple(dict.fromkeys(crawl.endpoint.vendor for crawl in self.crawls))
-
-
-def nearest(name: str, known: Iterable[str]) -> str:
-    """``; did you mean "hashtags"?`` where a known name is near, else nothing."""
-    found = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
-    return f"; did you mean {found[0]!r}?" if found else ""
 
 
 def crawl_faults(where: str, crawl: Crawl, catalogue: Catalogue, parents: Mapping[str, Crawl]) -> list[Fault]:

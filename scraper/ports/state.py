@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol, TypeAlias
 
-from scraper.core.auto_budget import Allowance, Standing
+from scraper.core.auto_budget import Allowance, Spending
 from scraper.core.budget import Balance, Scope
 from scraper.core.catalogue import Charge
 from scraper.core.drift.findings import Finding
@@ -213,7 +213,7 @@ class State(Protocol):
         `ceiling`: a total in place of its budget and shares; ``None``: they stay.
         """
 
-    async def standings(self, job: str, accounts: Sequence[Account]) -> Mapping[str, Standing]:
+    async def standings(self, job: str, accounts: Sequence[Account]) -> Mapping[str, Spending]:
         """Account id → how it stands tonight for a job with auto."""
 
     async def grant(self, run_id: str, job: Job) -> Allowance:

@@ -11,20 +11,19 @@ from dataclasses import dataclass, replace
 from scraper.core.bodies import Decoded, Json, at, decode
 from scraper.core.catalogue import CursorPagination, Endpoint, PagePagination, Vendor
 from scraper.core.events import RunResult
-from scraper.core.jobs import Crawl as CrawlOrder
-from scraper.core.jobs import Job
+from scraper.core.jobs import Crawl, Job
 from scraper.core.outcomes import Answer, NoAnswer, Reply, classify
 from scraper.core.pagination import PageFacts
 from scraper.core.requests import Request
 from scraper.ports import Transport
 from scraper.runs.context import World
-from scraper.runs.crawl import Crawl
+from scraper.runs.crawl import CrawlProcess
 from scraper.runs.execute import execute
 from scraper.runs.resume import Opening
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class ProbeFinding:
     """One thing that an answer shows of an endpoint."""
 
     endpoint: str
@@ -48,7 +47,7 @@ class _Listening:
 
 def probe_job_of(job: Job) -> Job:
     """The job cut down to one request for each of its endpoints, and to what those cost."""
-    kept: dict[str, CrawlOrder] = {}
+    kept: dict[str, Crawl] = {}
     for crawl in job.crawls:
         kept.setdefault(crawl.endpoint.full_name, crawl)
     endpoint_of = {crawl.name: crawl.endpoint.full_name for crawl in job.crawls}
@@ -72,8 +71,8 @@ async def probe(
     *,
     suffix: str,
     command: str,
-    begun: Callable[[Crawl], None],
-) -> tuple[RunResult, tuple[Finding, ...]]:
+    begun: Callable[[CrawlProcess], None],
+) -> tuple[RunResult, tuple[ProbeFinding, ...]]:
     """Sends the requests and says what they show. Raises what `execute` raises."""
     short = probe_job_of(job)
     listening = _Listening(world.transport, {})
@@ -87,13 +86,13 @@ async def probe(
         command=f"{command} --probe",
         begun=begun,
     )
-    findings: list[Finding] = []
+    findings: list[ProbeFinding] = []
     for crawl in short.crawls:
         endpoint = crawl.endpoint
         seen = listening.replies.get(endpoint.full_name)
         if seen is None:
             why = "its parents found no ids" if crawl.each else "the run ended before it"
-            findings.append(Finding(endpoint.full_name, as_described=False, text=f"not asked: {why}"))
+            findings.append(ProbeFinding(endpoint.full_name, as_described=False, text=f"not asked: {why}"))
             continue
         account = job.accounts[endpoint.vendor]
         request, reply = seen
@@ -102,11 +101,12 @@ async def probe(
         described = outcome.landed
         answered = f"{outcome.kind.value.replace('_', ' ')} ({charged})"
         findings.append(
-            Finding(endpoint.full_name, described, f"{answered}{': ' if outcome.detail else ''}{outcome.detail}")
+            ProbeFinding(endpoint.full_name, described, f"{answered}{': ' if outcome.detail else ''}{outcome.detail}")
         )
         if outcome.facts is not None:
             findings += [
-                Finding(endpoint.full_name, good, text) for good, text in _differences(request, reply, outcome.facts)
+                ProbeFinding(endpoint.full_name, good, text)
+                for good, text in _differences(request, reply, outcome.facts)
             ]
     return result, tuple(findings)
 

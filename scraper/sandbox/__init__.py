@@ -9,7 +9,7 @@ from scraper.sandbox.billing_events import Event
 from scraper.sandbox.faults import KINDS, Charged, FaultKind, Injection, Met, read_injections
 from scraper.sandbox.metering import AccountPage, RateWindow
 from scraper.sandbox.records import Record
-from scraper.sandbox.server import Sandbox, Served, endpoints_played, serve
+from scraper.sandbox.server import Sandbox, ServedRecords, endpoints_played, serve
 
 __all__ = [
     "KINDS",
@@ -23,7 +23,7 @@ __all__ = [
     "RateWindow",
     "Record",
     "Sandbox",
-    "Served",
+    "ServedRecords",
     "endpoints_played",
     "read_injections",
     "serve",

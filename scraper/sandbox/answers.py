@@ -10,7 +10,7 @@ from typing import Literal, Protocol, TypeAlias
 
 from scraper.core.units import Credits
 from scraper.sandbox.billing_events import EventLog
-from scraper.sandbox.metering import Account, Rejected
+from scraper.sandbox.metering import Meter, Rejected
 from scraper.sandbox.records import Record
 
 
@@ -87,7 +87,7 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class PlayedAnswer:
     """An answer before it is serialised; `records` is the list that it carries, for tests to compare."""
 
     status: int
@@ -119,11 +119,11 @@ class Sold:
     """The kind of pagination."""
 
 
-Route: TypeAlias = Callable[[Asked], Answer]
-AccountRoute: TypeAlias = Callable[[Asked, Account, EventLog], Answer]
+Route: TypeAlias = Callable[[Asked], PlayedAnswer]
+AccountRoute: TypeAlias = Callable[[Asked, Meter, EventLog], PlayedAnswer]
 
 
-class Vendor(Protocol):
+class PlayedVendor(Protocol):
     """A played vendor: its routes, and its own body for every refusal."""
 
     name: str
@@ -137,22 +137,22 @@ class Vendor(Protocol):
     account_routes: Mapping[str, AccountRoute]
     """Routes about the account itself: free, unmetered, and not counted."""
 
-    def charges(self, answer: Answer) -> bool:
+    def charges(self, answer: PlayedAnswer) -> bool:
         """Return whether the vendor charges for this answer."""
 
     def key_in(self, headers: Mapping[str, str]) -> str | None:
         """The API key that a request carries."""
 
-    def unauthorized(self, key: str | None) -> Answer:
+    def unauthorized(self, key: str | None) -> PlayedAnswer:
         """Without a key, or with a wrong one."""
 
-    def rejected(self, rejected: Rejected) -> Answer:
+    def rejected(self, rejected: Rejected) -> PlayedAnswer:
         """A request over one of the account's limits."""
 
-    def invalid(self, fault: InvalidParameterError) -> Answer:
+    def invalid(self, fault: InvalidParameterError) -> PlayedAnswer:
         """A request with an invalid parameter."""
 
-    def failed(self, status: int) -> Answer:
+    def failed(self, status: int) -> PlayedAnswer:
         """A documented failure without further detail: 404, 405, 500 …"""
 
     def headers(self, request_id: str, starts_left: int | None) -> Mapping[str, str]:

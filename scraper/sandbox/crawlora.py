@@ -18,9 +18,9 @@ from http import HTTPStatus
 from types import MappingProxyType
 
 from scraper.core.units import Credits, iso_utc
-from scraper.sandbox.answers import AccountRoute, Answer, Asked, InvalidParameterError, Route, Sold
+from scraper.sandbox.answers import AccountRoute, Asked, InvalidParameterError, PlayedAnswer, Route, Sold
 from scraper.sandbox.billing_events import Event, EventLog
-from scraper.sandbox.metering import Account, Limit, Rejected
+from scraper.sandbox.metering import Limit, Meter, Rejected
 from scraper.sandbox.records import Record
 from scraper.sandbox.records.creators import SORT_ORDERS, CreatorBoards
 from scraper.sandbox.records.hashtags import HashtagBoards
@@ -74,7 +74,7 @@ class Crawlora:
         }
         self.account_routes = {f"{self.prefix}/billing/me": _billing, f"{self.prefix}/billing/me/events": _events}
 
-    def charges(self, answer: Answer) -> bool:
+    def charges(self, answer: PlayedAnswer) -> bool:
         """Documented: "Successful 2xx responses", whatever they contain."""
         return 200 <= answer.status < 300
 
@@ -87,19 +87,19 @@ class Crawlora:
         stated = {} if starts_left is None else {"X-RateLimit-Per-Second-Remaining": str(starts_left)}
         return {"x-request-id": request_id, **stated}
 
-    def unauthorized(self, key: str | None) -> Answer:
+    def unauthorized(self, key: str | None) -> PlayedAnswer:
         """A 401."""
         return _refusal(401, "API key required" if key is None else "Invalid API key")
 
-    def invalid(self, fault: InvalidParameterError) -> Answer:
+    def invalid(self, fault: InvalidParameterError) -> PlayedAnswer:
         """A 400 with the documented words."""
         return _refusal(400, f"Invalid input: {fault.parameter}")
 
-    def failed(self, status: int) -> Answer:
+    def failed(self, status: int) -> PlayedAnswer:
         """Documented for 500: "Internal server error"; the others in the same style."""
         return _refusal(status, HTTPStatus(status).phrase.capitalize())
 
-    def rejected(self, rejected: Rejected) -> Answer:
+    def rejected(self, rejected: Rejected) -> PlayedAnswer:
         """The documented rejection body.
 
         The HTTP status of each reason is not documented. Assumed: 402 for the month's credits, 429 for the day's and
@@ -123,9 +123,9 @@ class Crawlora:
             "rate_limit_per_minute": plan.requests_per_minute,
         }
         headers = {"Retry-After": str(rejected.wait_s)} if status == 429 else {}
-        return Answer(status, {"code": status, "msg": message, "data": data}, headers=headers)
+        return PlayedAnswer(status, {"code": status, "msg": message, "data": data}, headers=headers)
 
-    def _trending_hashtags(self, asked: Asked) -> Answer:
+    def _trending_hashtags(self, asked: Asked) -> PlayedAnswer:
         window = _window(asked)
         period_days = int(asked.choice("period", ("7", "30", "120"), "7"))
         industry = asked.integer("industry_id") if "industry_id" in asked.parameters else None
@@ -139,7 +139,7 @@ class Crawlora:
         records = [{"rank_diff": 0, **record} for record in board[window.start : window.start + window.size]]
         return _board(asked, "list", records, window, len(board))
 
-    def _trending_creators(self, asked: Asked) -> Answer:
+    def _trending_creators(self, asked: Asked) -> PlayedAnswer:
         """`audience_count` is accepted and ignored, as documented."""
         window = _window(asked)
         country = asked.optional("creator_country")
@@ -147,7 +147,7 @@ class Crawlora:
         records = self._creators.page(country, sort_by, asked.at, window.start, window.size)
         return _board(asked, "creators", records, window, self._creators.total(country))
 
-    def _hashtag_posts(self, asked: Asked) -> Answer:
+    def _hashtag_posts(self, asked: Asked) -> PlayedAnswer:
         hashtag_id = asked.required("id")
         cursor = asked.integer("cursor", 0)
         if cursor < 0:
@@ -177,8 +177,8 @@ def _left(limit: Credits | None, used: Credits) -> Credits | None:
     return None if limit is None else max(0, limit - used)
 
 
-def _refusal(status: int, message: str) -> Answer:
-    return Answer(status, {"code": status, "msg": message, "data": None})
+def _refusal(status: int, message: str) -> PlayedAnswer:
+    return PlayedAnswer(status, {"code": status, "msg": message, "data": None})
 
 
 def _window(asked: Asked) -> Window:
@@ -186,7 +186,7 @@ def _window(asked: Asked) -> Window:
     return Window(min(max(page, 1), LAST_PAGE), min(limit, LARGEST_LIMIT) if limit >= 1 else DEFAULT_LIMIT)
 
 
-def _board(asked: Asked, where: str, records: Sequence[Record], window: Window, total: int) -> Answer:
+def _board(asked: Asked, where: str, records: Sequence[Record], window: Window, total: int) -> PlayedAnswer:
     """A board's page: two envelopes, the outer code an HTTP status and the inner one 0.
 
     `has_more` speaks of the whole board, so it is true on page 10 of a longer one, which is the last that can be had.
@@ -198,10 +198,10 @@ def _board(asked: Asked, where: str, records: Sequence[Record], window: Window, 
         "has_more": window.start + window.size < total,
     }
     inner = {"code": 0, "msg": "OK", "request_id": asked.request_id, "data": {where: records, "pagination": pagination}}
-    return Answer(200, {"code": 200, "msg": "OK", "data": inner}, records)
+    return PlayedAnswer(200, {"code": 200, "msg": "OK", "data": inner}, records)
 
 
-def _tiktok(asked: Asked, page: Mapping[str, object], records: Sequence[Record] = ()) -> Answer:
+def _tiktok(asked: Asked, page: Mapping[str, object], records: Sequence[Record] = ()) -> PlayedAnswer:
     """One envelope around TikTok's own body, which says its status twice."""
     log_id = f"{asked.at:%Y%m%d%H%M%S}{asked.request_id.replace('-', '')[:20].upper()}"
     body = {
@@ -212,10 +212,10 @@ def _tiktok(asked: Asked, page: Mapping[str, object], records: Sequence[Record] 
         "status_code": 0,
         "status_msg": "",
     }
-    return Answer(200, {"code": 200, "msg": "OK", "data": body}, records)
+    return PlayedAnswer(200, {"code": 200, "msg": "OK", "data": body}, records)
 
 
-def _billing(asked: Asked, account: Account, _: EventLog) -> Answer:
+def _billing(asked: Asked, account: Meter, _: EventLog) -> PlayedAnswer:
     """Assumed: overage that was allowed counts as remaining, and beyond `included_credits` as overage used; keys are
     the UTC day and the billing month's first; the period ends where the next begins; `hard_limit` is a yes or no."""
     standing = account.standing(asked.at)
@@ -237,10 +237,10 @@ def _billing(asked: Asked, account: Account, _: EventLog) -> Answer:
         "hard_limit": plan.month_limit is not None,
         "overage_credits": 0 if included is None else max(0, standing.used_this_month - included),
     }
-    return Answer(200, {"code": 200, "msg": "OK", "data": data})
+    return PlayedAnswer(200, {"code": 200, "msg": "OK", "data": data})
 
 
-def _events(asked: Asked, _: Account, log: EventLog) -> Answer:
+def _events(asked: Asked, _: Meter, log: EventLog) -> PlayedAnswer:
     """Assumed: a request under way shows as reserved; `endpoint` is compared letter by letter."""
     events = log.matching(
         start=asked.instant("from"),
@@ -248,7 +248,7 @@ def _events(asked: Asked, _: Account, log: EventLog) -> Answer:
         endpoint=asked.optional("endpoint"),
         request_id=asked.optional("request_id"),
     )
-    return Answer(200, {"code": 200, "msg": "OK", "data": {"events": [_written(event) for event in events]}})
+    return PlayedAnswer(200, {"code": 200, "msg": "OK", "data": {"events": [_written(event) for event in events]}})
 
 
 def _written(event: Event) -> Mapping[str, object]:

@@ -11,7 +11,15 @@ from http import HTTPStatus
 from types import MappingProxyType
 
 from scraper.core.units import Credits
-from scraper.sandbox.answers import AccountRoute, Answer, Asked, FailedRequests, InvalidParameterError, Route, Sold
+from scraper.sandbox.answers import (
+    AccountRoute,
+    Asked,
+    FailedRequests,
+    InvalidParameterError,
+    PlayedAnswer,
+    Route,
+    Sold,
+)
 from scraper.sandbox.metering import Limit, Rejected
 from scraper.sandbox.records import Record
 from scraper.sandbox.records.hashtags import HashtagBoards
@@ -46,7 +54,7 @@ class KeyApi:
             f"{self.prefix}/tiktok/trending/videos": self._trending_videos,
         }
 
-    def charges(self, answer: Answer) -> bool:
+    def charges(self, answer: PlayedAnswer) -> bool:
         """Only the price of a request is documented."""
         return answer.succeeded or self._failed_requests == "charged"
 
@@ -59,26 +67,26 @@ class KeyApi:
         """None."""
         return {}
 
-    def unauthorized(self, key: str | None) -> Answer:  # noqa: ARG002 no other words are documented for a wrong key
+    def unauthorized(self, key: str | None) -> PlayedAnswer:  # noqa: ARG002 no other words are documented for a wrong key
         """The documented 401."""
         return _refusal(401, "apiKey is null")
 
-    def invalid(self, fault: InvalidParameterError) -> Answer:
+    def invalid(self, fault: InvalidParameterError) -> PlayedAnswer:
         """A 400; only the words for a missing parameter are documented."""
         what = "Missing required parameter" if fault.met is None else "Invalid parameter"
         return _refusal(400, f"{what}: {fault.parameter}")
 
-    def failed(self, status: int) -> Answer:
+    def failed(self, status: int) -> PlayedAnswer:
         """Documented for 500: "Internal server error"; the others in the same style."""
         return _refusal(status, HTTPStatus(status).phrase.capitalize())
 
-    def rejected(self, rejected: Rejected) -> Answer:
+    def rejected(self, rejected: Rejected) -> PlayedAnswer:
         """The documented 402 and 429."""
         if rejected.limit in {Limit.MONTH, Limit.DAY}:
             return _refusal(402, "apiKey quota is not enough")
         return _refusal(429, "qps limit exceeded", {"Retry-After": str(rejected.wait_s)})
 
-    def _trending_hashtags(self, asked: Asked) -> Answer:
+    def _trending_hashtags(self, asked: Asked) -> PlayedAnswer:
         page, limit = _window(asked)
         period_days = int(asked.choice("period", ("7", "30", "120"), "7"))
         region = asked.text("region", "all_regions")
@@ -96,7 +104,7 @@ class KeyApi:
         pagination = {"page": page, "size": limit, "total": len(board), "has_more": start + limit < len(board)}
         return _success(asked, {"list": records, "pagination": pagination}, records)
 
-    def _trending_videos(self, asked: Asked) -> Answer:
+    def _trending_videos(self, asked: Asked) -> PlayedAnswer:
         """Its pagination block has other field names than every other board: `limit` and `total_count`."""
         page, limit = _window(asked)
         period_days = int(asked.choice("period", ("7", "30"), "7"))
@@ -117,9 +125,9 @@ def _window(asked: Asked) -> tuple[int, int]:
     return page, min(limit, LARGEST_LIMIT)
 
 
-def _success(asked: Asked, data: Mapping[str, object], records: Sequence[Record]) -> Answer:
-    return Answer(200, {"code": 0, "message": "success", "data": data, "requestId": asked.request_id}, records)
+def _success(asked: Asked, data: Mapping[str, object], records: Sequence[Record]) -> PlayedAnswer:
+    return PlayedAnswer(200, {"code": 0, "message": "success", "data": data, "requestId": asked.request_id}, records)
 
 
-def _refusal(status: int, message: str, headers: Mapping[str, str] | None = None) -> Answer:
-    return Answer(status, {"code": status, "data": None, "message": message}, headers=headers or {})
+def _refusal(status: int, message: str, headers: Mapping[str, str] | None = None) -> PlayedAnswer:
+    return PlayedAnswer(status, {"code": status, "data": None, "message": message}, headers=headers or {})

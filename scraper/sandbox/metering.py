@@ -158,7 +158,7 @@ class Hold:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class PlanUsage:
     """Used and remaining credits of a plan. Held credits count as remaining; ``None`` means unlimited."""
 
     subscription: Subscription
@@ -189,7 +189,7 @@ class AccountPage(TypedDict):
     """Most requests with the right key that arrived in any 60 seconds, including rejected ones."""
 
 
-class Account:
+class Meter:
     """What one key has used, and whether it may go on.
 
     A window holds the arrivals *after* the instant 60 (or 1) seconds ago; the clock is taken never to run backwards.
@@ -259,10 +259,10 @@ class Account:
         """Return the credits left of the current month, including overage; held credits count as left."""
         return _left(self._subscription.month_limit, self._charged_by_month[self._month(at)])
 
-    def standing(self, at: datetime) -> Standing:
+    def standing(self, at: datetime) -> PlanUsage:
         """Return used and remaining credits at this instant, in the terms of the plan."""
         used_this_month, used_today = self._charged_by_month[self._month(at)], self._charged_by_day[day_of(at)]
-        return Standing(
+        return PlanUsage(
             subscription=self._subscription,
             used_this_month=used_this_month,
             left_this_month=_left(self._subscription.month_limit, used_this_month),

@@ -18,12 +18,12 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from scraper.core.subscriptions import Subscription
-from scraper.sandbox.answers import Answer, Asked, FailedRequests, InvalidParameterError, Paging, Vendor
+from scraper.sandbox.answers import Asked, FailedRequests, InvalidParameterError, Paging, PlayedAnswer, PlayedVendor
 from scraper.sandbox.billing_events import Event, EventLog
 from scraper.sandbox.crawlora import Crawlora
 from scraper.sandbox.faults import FaultKind, FaultPlan, Injection, Met, Sent, Target
 from scraper.sandbox.keyapi import KeyApi
-from scraper.sandbox.metering import Account, AccountPage, RateWindow, Rejected
+from scraper.sandbox.metering import AccountPage, Meter, RateWindow, Rejected
 from scraper.sandbox.records import Record
 from scraper.sandbox.records.creators import CreatorBoards
 from scraper.sandbox.records.draws import draw
@@ -35,7 +35,7 @@ _log = logging.getLogger(__name__)
 
 ASKED = web.RequestKey("asked", Asked)
 """Key of a request for a vendor, once it is admitted."""
-ANSWER = web.ResponseKey("answer", Answer)
+ANSWER = web.ResponseKey("answer", PlayedAnswer)
 """Key of a response: the answer that it was made from."""
 HIT = web.RequestKey("hit", tuple[FaultKind, Target])
 """Key of a request that a fault hits: the kind and its target."""
@@ -44,7 +44,7 @@ SHUTDOWN_S = 0.5
 
 
 @dataclass(frozen=True, slots=True)
-class Served:
+class ServedRecords:
     """One list of records that was sent with a 2xx. Do not change the records: later answers may share them."""
 
     vendor: str
@@ -60,9 +60,9 @@ class Served:
 class Played:
     """A played vendor and its account."""
 
-    vendor: Vendor
+    vendor: PlayedVendor
     key: str
-    account: Account
+    account: Meter
     events: EventLog
     request_numbers: count[int]
 
@@ -99,7 +99,7 @@ class Sandbox:
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         hashtags = HashtagBoards(seed)
-        vendors: tuple[Vendor, ...] = (
+        vendors: tuple[PlayedVendor, ...] = (
             Crawlora(hashtags, CreatorBoards(seed), PostFeeds(seed, hashtags.pool, hashtags.by_id)),
             KeyApi(hashtags, VideoBoards(seed), failed_requests),
         )
@@ -120,14 +120,14 @@ class Sandbox:
             vendor.name: Played(
                 vendor,
                 keys[vendor.name],
-                Account(vendor.name, subscriptions[vendor.name], vendor.credit_cost, rate_window),
+                Meter(vendor.name, subscriptions[vendor.name], vendor.credit_cost, rate_window),
                 EventLog(),
                 count(),
             )
             for vendor in vendors
             if vendor.name in subscriptions
         }
-        self.served: list[Served] = []
+        self.served: list[ServedRecords] = []
         """In the order of the answers; stays empty unless `remember_served`."""
 
     def account(self, vendor: str) -> AccountPage:
@@ -259,7 +259,7 @@ class Sandbox:
         arrives = HIT not in request or request[HIT][0].arrives
         if arrives and self._remember_served and answered[ANSWER].succeeded:
             records = answered[ANSWER].records
-            self.served.append(Served(vendor.name, request.path, asked.parameters, records, asked.at))
+            self.served.append(ServedRecords(vendor.name, request.path, asked.parameters, records, asked.at))
         return answered
 
     async def _records_page(self, request: web.Request) -> web.StreamResponse:
@@ -287,11 +287,13 @@ class Sandbox:
     async def _account_page(self, request: web.Request) -> web.StreamResponse:
         vendor = request.query.get("vendor", "")
         if vendor not in self._played:
-            return _written(Answer(404, {"error": f"no account with {vendor!r}", "vendors": sorted(self._played)}))
-        return _written(Answer(200, {**self.account(vendor)}))
+            return _written(
+                PlayedAnswer(404, {"error": f"no account with {vendor!r}", "vendors": sorted(self._played)})
+            )
+        return _written(PlayedAnswer(200, {**self.account(vendor)}))
 
     async def _faults_page(self, request: web.Request) -> web.StreamResponse:  # noqa: ARG002 there is one
-        return _written(Answer(200, {"faults": list(self._plan.texts), "met": self.faults_met()}))
+        return _written(PlayedAnswer(200, {"faults": list(self._plan.texts), "met": self.faults_met()}))
 
     async def _nothing_here(self, request: web.Request) -> web.StreamResponse:
         return self._failed(request, 404)
@@ -301,7 +303,7 @@ class Sandbox:
         played = self._vendor_at(request.path)
         if played is None:
             routes = [route for each in self._played.values() for route in each.vendor.routes]
-            return _written(Answer(status, {"error": "not a page of the sandbox", "routes": routes}))
+            return _written(PlayedAnswer(status, {"error": "not a page of the sandbox", "routes": routes}))
         response = _written(played.vendor.failed(status))
         request_id = request[ASKED].request_id if ASKED in request else self._request_id(played)
         response.headers.update(played.vendor.headers(request_id, None))
@@ -312,7 +314,7 @@ class Sandbox:
         return str(uuid.UUID(int=drawn.getrandbits(128), version=4))
 
 
-def _written(answer: Answer) -> web.Response:
+def _written(answer: PlayedAnswer) -> web.Response:
     response = web.Response(
         status=answer.status,
         body=orjson.dumps(answer.body),
@@ -333,7 +335,7 @@ def _sent(sent: Sent) -> web.Response:
 
 def endpoints_played(vendors: Collection[str]) -> Mapping[str, Paging]:
     """What these vendors sell here, by name, and how its pages are asked for."""
-    kinds: tuple[type[Vendor], ...] = (Crawlora, KeyApi)
+    kinds: tuple[type[PlayedVendor], ...] = (Crawlora, KeyApi)
     sold = [each for kind in kinds if kind.name in vendors for each in kind.sold.values()]
     return {each.endpoint: each.paging for each in sold}
 

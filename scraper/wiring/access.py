@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 from scraper.core.catalogue import Catalogue, Vendor
 from scraper.core.errors import ConfigurationError, Fault
-from scraper.core.jobs import Job, nearest
+from scraper.core.jobs import Job
 from scraper.core.masking import key_fault
-from scraper.wiring.sandboxes import Served, sandbox_urls
+from scraper.core.nearest import nearest
+from scraper.wiring.sandboxes import RunningSandbox, sandbox_urls
 from scraper.wiring.settings import SANDBOX_KEY, Settings
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def access_of(
-    job: Job, catalogue: Catalogue, configs: Path, settings: Settings, sandbox: Served | None
+    job: Job, catalogue: Catalogue, configs: Path, settings: Settings, sandbox: RunningSandbox | None
 ) -> dict[str, Access]:
     """By vendor; ConfigurationError with every fault of addresses and keys. `configs`: where the job file stands."""
     from scraper.io.http_transport import Access
@@ -36,13 +37,13 @@ def access_of(
 
 def key_warning(configs: Path, settings: Settings) -> str | None:
     """What the user should know of how the keys are kept."""
-    from scraper.io.config_files import dotenv_warning
+    from scraper.io.config_files.dotenv import dotenv_warning
 
     return None if settings.sandbox else dotenv_warning(configs)
 
 
 def _url_faults(job: Job, catalogue: Catalogue, urls: Mapping[str, str], settings: Settings) -> list[Fault]:
-    from scraper.io.config_files import url_fault
+    from scraper.io.config_files.vendor_files import url_fault
 
     faults = []
     for name, url in urls.items():
@@ -58,7 +59,7 @@ def _keys(
     job: Job, vendors: Mapping[str, Vendor], configs: Path, settings: Settings
 ) -> tuple[dict[str, str], list[Fault]]:
     """By vendor, from the environment, else from ``.env`` beside the job."""
-    from scraper.io.config_files import DOTENV_FILE, read_dotenv
+    from scraper.io.config_files.dotenv import DOTENV_FILE, read_dotenv
 
     if settings.sandbox:
         return dict.fromkeys(vendors, SANDBOX_KEY), []

@@ -18,18 +18,18 @@ from scraper.core.jobs import Job
 from scraper.core.units import Credits
 from scraper.ports import Archive, Listener
 from scraper.runs.context import World
-from scraper.runs.crawl import Crawl
+from scraper.runs.crawl import CrawlProcess
 from scraper.runs.execute import execute
 from scraper.runs.resume import Opening
 from scraper.wiring.access import access_of
 from scraper.wiring.files import load_tables
-from scraper.wiring.sandboxes import Served, begin_sandbox
+from scraper.wiring.sandboxes import RunningSandbox, begin_sandbox
 from scraper.wiring.settings import Settings
 
 if TYPE_CHECKING:
     from scraper.io.archive import ParquetArchive
     from scraper.io.state import SqlState
-    from scraper.runs.probe import Finding
+    from scraper.runs.probe import ProbeFinding
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,9 @@ class RunOrder:
     """Tables whose SELECT has changed are made anew before new pages join; else pages wait in the spool."""
 
 
-async def run_job(order: RunOrder, settings: Settings, listener: Listener, begun: Callable[[Crawl], None]) -> RunResult:
+async def run_job(
+    order: RunOrder, settings: Settings, listener: Listener, begun: Callable[[CrawlProcess], None]
+) -> RunResult:
     """Runs a job; see `runs.execute.execute`. `begun` is handed the crawl, so that a signal can stop it."""
     async with AsyncExitStack() as opened:
         sandbox = await begin_sandbox(order.job, settings, opened) if settings.sandbox else None
@@ -71,8 +73,8 @@ async def run_job(order: RunOrder, settings: Settings, listener: Listener, begun
 
 
 async def probe_job(
-    order: RunOrder, settings: Settings, listener: Listener, begun: Callable[[Crawl], None]
-) -> tuple[RunResult, tuple[Finding, ...]]:
+    order: RunOrder, settings: Settings, listener: Listener, begun: Callable[[CrawlProcess], None]
+) -> tuple[RunResult, tuple[ProbeFinding, ...]]:
     """One request for each endpoint of the job, held against the vendor files; see `runs.probe`."""
     from scraper.runs.probe import probe
 
@@ -86,7 +88,7 @@ async def probe_job(
 
 @asynccontextmanager
 async def _world(
-    order: RunOrder, settings: Settings, listener: Listener, sandbox: Served | None
+    order: RunOrder, settings: Settings, listener: Listener, sandbox: RunningSandbox | None
 ) -> AsyncIterator[World]:
     from scraper.io.http_transport import HttpTransport
     from scraper.io.pacing import SmoothPacer

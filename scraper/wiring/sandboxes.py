@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 from scraper.core.catalogue import Charge
 from scraper.core.errors import UsageError
-from scraper.core.jobs import Job, nearest
+from scraper.core.jobs import Job
+from scraper.core.nearest import nearest
 from scraper.core.subscriptions import Subscription
 from scraper.wiring.files import load_catalogue
 from scraper.wiring.settings import SANDBOX_KEY, SANDBOX_VENDORS, Settings
@@ -19,14 +20,14 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Served:
+class RunningSandbox:
     """A sandbox under way in this process."""
 
     accounts: Sandbox
     url: str
 
 
-async def begin_sandbox(job: Job, settings: Settings, opened: AsyncExitStack) -> Served:
+async def begin_sandbox(job: Job, settings: Settings, opened: AsyncExitStack) -> RunningSandbox:
     from scraper.sandbox import Sandbox, endpoints_played, read_injections, serve
 
     if unknown := [vendor for vendor in job.vendors if vendor not in SANDBOX_VENDORS]:
@@ -39,7 +40,7 @@ async def begin_sandbox(job: Job, settings: Settings, opened: AsyncExitStack) ->
         faults=read_injections(settings.faults, endpoints_played(subscriptions)),
         failed_requests=_failed_requests(job),
     )
-    return Served(sandbox, await opened.enter_async_context(serve(sandbox)))
+    return RunningSandbox(sandbox, await opened.enter_async_context(serve(sandbox)))
 
 
 def _failed_requests(job: Job) -> FailedRequests:

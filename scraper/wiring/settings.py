@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING
 
 from scraper.core.errors import UsageError
 from scraper.io.clock import SystemClock
-from scraper.ports import Clock
 
 if TYPE_CHECKING:
-    pass
+    from scraper.ports import Clock
 
 DATA = Path("data")
 SANDBOX_DATA = Path("data/sandbox")

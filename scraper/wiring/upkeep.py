@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from scraper.core.errors import UsageError
-from scraper.core.jobs import nearest
+from scraper.core.nearest import nearest
 from scraper.wiring.files import load_catalogue
 from scraper.wiring.run import archive_in, opened_state
 from scraper.wiring.settings import Settings, data_is_there

@@ -16,7 +16,7 @@ from scraper.io.clock import SystemClock
 from scraper.io.pacing import SmoothPacer
 from scraper.io.state import SqlState
 from scraper.runs.context import World
-from scraper.runs.crawl import Crawl
+from scraper.runs.crawl import CrawlProcess
 from scraper.runs.resume import Opening, open_run
 from scraper.sandbox.metering import RateWindow, minute_rule
 from tests.runs.counting import CountingVendor, NoArchive
@@ -39,7 +39,7 @@ async def measured(directory: Path, kind: RateWindow, per_minute: int) -> tuple[
     world = World(state, NoArchive(), vendor, pacers, clock, Heard(), lambda: 0.5)
     await state.note_accounts(list(job.accounts.values()))
     run = await open_run(job, Opening.NEW, None, state, clock, "0000")
-    crawl = asyncio.ensure_future(Crawl(job, catalogue.vendors, run, world).run())
+    crawl = asyncio.ensure_future(CrawlProcess(job, catalogue.vendors, run, world).run())
     began = clock.monotonic()
     await asyncio.sleep(SECONDS)
     crawl.cancel()

@@ -14,7 +14,7 @@ from scraper.core.outcomes import Answer, Outcome, Reply, classify
 from scraper.core.pagination import PageFacts, Record
 from scraper.core.requests import Walk, canonical
 from scraper.core.subscriptions import Subscription
-from scraper.io.config_files import read_catalogue
+from scraper.io.config_files.vendor_files import read_catalogue
 
 CATALOGUE: Final[Catalogue] = read_catalogue()
 NOON: Final = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)

@@ -13,7 +13,7 @@ from scraper.core.catalogue import Charge
 from scraper.core.errors import ConfigurationError
 from scraper.core.jobs import Job
 from scraper.core.subscriptions import Subscription
-from scraper.io.config_files import read_job
+from scraper.io.config_files.job_files import read_job
 from tests.core.builders import C_HASHTAGS, C_POSTS, CATALOGUE
 
 Read = Callable[..., Job]

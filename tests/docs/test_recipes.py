@@ -12,7 +12,7 @@ import click
 import duckdb
 import pytest
 
-from scraper.cli.main import cli
+from scraper.cli.commands import imported
 from scraper.cli.output import Format, rows_of_reader, write_rows
 from tests.docs.markdown import README, ROOT, Fence, blocks, fences, readme
 from tests.docs.place import Place, said
@@ -85,7 +85,7 @@ def test_a_library_reads_a_table_with_no_options(
 @pytest.mark.parametrize("command", COMMANDS)
 def test_a_command_has_only_options_that_the_program_knows(command: str) -> None:
     name, *arguments = shlex.split(command, comments=True)[1:]
-    found = cli.commands[name]
+    found = imported(name)
     with contextlib.suppress(click.exceptions.Exit):  # of --help
         found.make_context(name, arguments)
 

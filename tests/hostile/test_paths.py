@@ -17,7 +17,9 @@ from scraper.core.errors import ConfigurationError
 from scraper.core.jobs import NAME
 from scraper.core.tables import PAGES_TABLE
 from scraper.io.archive import ParquetArchive
-from scraper.io.config_files import read_catalogue, read_job, read_tables
+from scraper.io.config_files.job_files import read_job
+from scraper.io.config_files.table_files import read_tables
+from scraper.io.config_files.vendor_files import read_catalogue
 from scraper.ports import SpooledPage
 from tests.core.builders import C_POSTS, CATALOGUE, NOON, walk_of
 from tests.hostile.echoes import JOB, Echoing

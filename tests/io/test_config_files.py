@@ -9,7 +9,7 @@ import pytest
 from scraper.core.catalogue import Catalogue, Charge, CursorPagination, OutcomeKind, Records
 from scraper.core.errors import ConfigurationError
 from scraper.core.outcomes import Answer, classify
-from scraper.io.config_files import read_catalogue, url_fault
+from scraper.io.config_files.vendor_files import read_catalogue, url_fault
 from tests.core.builders import NOON
 
 VIDEO_DETAIL = """

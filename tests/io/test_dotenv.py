@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from scraper.core.errors import ConfigurationError
-from scraper.io.config_files import dotenv_warning, read_dotenv
+from scraper.io.config_files.dotenv import dotenv_warning, read_dotenv
 
 
 @pytest.mark.parametrize(

@@ -12,11 +12,23 @@ import pytest
 
 from scraper.core.errors import ArchiveError, QueryError
 from scraper.core.tables import COMMON_COLUMNS
-from scraper.io.query import TableFacts, answered, open_archive, query, table_facts
+from scraper.core.views import read_views
+from scraper.io.query import answered, open_archive, query
+from scraper.io.query.table_stats import TableFacts, table_facts
 from tests.io.archive_fixtures import TABLES, board, hashtag, page
 from tests.io.test_archive import archive, files, rows, spool
 
 NAMES = ("pages", "hashtags", "creators", "videos", "posts")
+
+OWN_VIEWS = read_views(
+    "CREATE VIEW loudest AS SELECT h.* FROM posts, Hashtags h;\n"
+    "CREATE MACRO louder(n) AS TABLE SELECT * FROM loudest LIMIT n;\n"
+    "CREATE VIEW apart AS FROM creators;\n"
+)
+MADE = """
+    SELECT view_name AS name FROM duckdb_views() WHERE NOT internal
+    UNION SELECT function_name FROM duckdb_functions() WHERE function_type = 'table_macro' AND NOT internal ORDER BY ALL
+"""
 
 
 @pytest.fixture(scope="module")
@@ -84,6 +96,55 @@ def test_a_data_directory_behind_a_symbolic_link_is_read(data: Path, tmp_path_fa
     link.symlink_to(data)
     with open_archive(link, TABLES) as opened:
         assert query(opened, "SELECT count(*) n FROM hashtags").read_all().to_pylist() == [{"n": 6}]
+
+
+@pytest.mark.parametrize(
+    ("sql", "made"),
+    [
+        ("SELECT 1", []),
+        ("FROM hashtags", ["hashtags"]),
+        ('SELECT count(*) FROM "Hashtags" h JOIN Posts USING (hashtag_id), range(3)', ["hashtags", "posts"]),
+        ("WITH few AS (FROM videos LIMIT 1) SELECT (SELECT count(*) FROM posts) FROM few", ["posts", "videos"]),
+        ("FROM loudest", ["hashtags", "loudest", "posts"]),
+        ("FROM louder(3)", ["hashtags", "louder", "loudest", "posts"]),
+        ("DESCRIBE creators", ["creators"]),
+    ],
+)
+def test_only_the_relations_that_a_query_reads_are_made_for_it(data: Path, sql: str, made: list[str]) -> None:
+    with open_archive(data, TABLES, OWN_VIEWS, sql) as opened:
+        assert query(opened, sql).read_all().num_rows >= 0
+        assert query(opened, MADE).read_all()["name"].to_pylist() == made
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SHOW TABLES",
+        "DESCRIBE",
+        "SHOW ALL TABLES",
+        "FROM duckdb_views()",
+        "FROM information_schema.tables",
+        "SELECT * FROM query_table('hashtags')",
+        "EXPLAIN FROM hashtags",
+        "PIVOT hashtags ON country USING count(*)",
+        "FROM hashtag",
+        "FROM (",
+        "SELECT '\udcff'",
+    ],
+)
+def test_every_relation_is_made_where_a_query_may_look_at_any(data: Path, sql: str) -> None:
+    with open_archive(data, TABLES, OWN_VIEWS, sql) as opened, open_archive(data, TABLES, OWN_VIEWS) as whole:
+        assert query(opened, MADE).read_all() == query(whole, MADE).read_all()
+
+
+def test_a_damaged_file_is_in_the_way_of_the_queries_that_read_it_alone(tmp_path: Path) -> None:
+    archive(tmp_path).write(1, spool())
+    for part in (tmp_path / "archive/videos").rglob("*.parquet"):
+        part.write_bytes(b"no parquet at all")
+    with open_archive(tmp_path, TABLES, query="FROM hashtags") as opened:
+        assert query(opened, "FROM hashtags").read_all().num_rows == 6
+    with pytest.raises(ArchiveError, match="restore the file that it names from a backup"):
+        open_archive(tmp_path, TABLES, query="FROM videos")
 
 
 def test_a_damaged_file_is_an_archive_error(tmp_path: Path) -> None:
@@ -260,6 +321,7 @@ def test_a_variable_of_the_program_is_no_table(connection: duckdb.DuckDBPyConnec
         ("SELECT error('no luck')", ["no luck"]),
         ("SELECT CASE WHEN range > 90_000 THEN error('late') END FROM range(100_000)", ["late"]),
         ("SELECT 1; SELECT 2", ["read-only", "2 statements"]),
+        ("SELECT '\udcff'", ["not UTF-8 text at character 9"]),
         ("DROP VIEW hashtags", ["read-only", "DROP"]),
         ("WITH x AS (COPY (SELECT 1) TO 'x') FROM x", ["read-only", "COPY"]),
     ],

@@ -13,7 +13,7 @@ import pytest
 
 from scraper.core.errors import ConfigurationError, QueryError
 from scraper.core.views import View, meanings, read_views
-from scraper.io.config_files import read_tables, read_view_files
+from scraper.io.config_files.table_files import read_tables, read_view_files
 from scraper.io.query import open_archive, query
 from tests.io.archive_fixtures import TABLES, hashtag
 from tests.io.history import History, night

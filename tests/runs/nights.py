@@ -24,7 +24,7 @@ from scraper.io.pacing import SmoothPacer
 from scraper.io.state import SqlState
 from scraper.ports import WalkRecord
 from scraper.runs.context import World
-from scraper.runs.crawl import Crawl
+from scraper.runs.crawl import CrawlProcess
 from scraper.runs.execute import execute
 from scraper.runs.resume import Opening
 from tests.runs.counting import Discarded
@@ -116,7 +116,7 @@ def night(
     timetable: Timetable,
     opening: Opening = Opening.GO_ON,
     begins_s: float = 0.0,
-    begun: Callable[[Crawl], None] = lambda _: None,
+    begun: Callable[[CrawlProcess], None] = lambda _: None,
 ) -> Night:
     """One process of a run of the job in this directory; seconds count from noon for all of them."""
     path = directory / "night.toml"

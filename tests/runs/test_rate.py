@@ -13,7 +13,7 @@ from scraper.core.subscriptions import Subscription
 from scraper.io.pacing import SmoothPacer
 from scraper.io.state import SqlState
 from scraper.runs.context import World
-from scraper.runs.crawl import Crawl
+from scraper.runs.crawl import CrawlProcess
 from scraper.runs.resume import Opening, open_run
 from scraper.sandbox.metering import RateWindow, minute_rule
 from tests.runs.counting import LATENCY_S, NETWORK_S, CountingVendor, NoArchive
@@ -44,7 +44,7 @@ params = {{ region = ["US", "GB", "JP", "DE", "FR", "BR", "IT", "ES"], order_by 
     world = World(state, NoArchive(), vendor, {"keyapi": SmoothPacer(subscription)}, clock, Heard(), lambda: 0.5)
     await state.note_accounts(list(job.accounts.values()))
     run = await open_run(job, Opening.NEW, None, state, clock, "0000")
-    crawl = asyncio.ensure_future(Crawl(job, catalogue.vendors, run, world).run())
+    crawl = asyncio.ensure_future(CrawlProcess(job, catalogue.vendors, run, world).run())
     await asyncio.sleep(MINUTES * 60)
     crawl.cancel()
     await asyncio.wait({crawl})
@@ -80,7 +80,7 @@ def test_five_restarts_within_a_minute_still_keep_the_rate(tmp_path: Path) -> No
             world = World(state, NoArchive(), vendor, pacers, clock, Heard(), lambda: 0.5)
             await state.note_accounts(list(job.accounts.values()))
             run = await open_run(job, Opening.GO_ON, None, state, clock, "0000")
-            crawl = asyncio.ensure_future(Crawl(job, catalogue.vendors, run, world).run())
+            crawl = asyncio.ensure_future(CrawlProcess(job, catalogue.vendors, run, world).run())
             await asyncio.sleep(11)
             crawl.cancel()
             await asyncio.wait({crawl})
@@ -106,7 +106,7 @@ def test_a_subscription_of_two_a_second_is_kept_by_the_second(tmp_path: Path) ->
             "unpublished", requests_per_second=2, assumed=("credits_per_month",)
         )
         run = await open_run(job, Opening.NEW, None, state, clock, "0000")
-        crawl = Crawl(
+        crawl = CrawlProcess(
             job,
             {},
             run,

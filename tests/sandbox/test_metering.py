@@ -10,15 +10,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scraper.core.subscriptions import Subscription, day_of, month_of
-from scraper.sandbox.metering import Account, Hold, Limit, Rejected
+from scraper.sandbox.metering import Hold, Limit, Meter, Rejected
 from tests.sandbox.visits import NOON
 
 
-def account(cost: int = 8, **limits: object) -> Account:
-    return Account("crawlora", Subscription("test", **limits), cost)  # type: ignore[arg-type]
+def account(cost: int = 8, **limits: object) -> Meter:
+    return Meter("crawlora", Subscription("test", **limits), cost)  # type: ignore[arg-type]
 
 
-def buy(one: Account, at: datetime) -> Limit | None:
+def buy(one: Meter, at: datetime) -> Limit | None:
     """A request that succeeds if it is let in; else the limit that turned it away."""
     hold = one.admit(at)
     if isinstance(hold, Rejected):
@@ -27,7 +27,7 @@ def buy(one: Account, at: datetime) -> Limit | None:
     return None
 
 
-def turned_away(one: Account, at: datetime) -> Rejected:
+def turned_away(one: Meter, at: datetime) -> Rejected:
     met = one.admit(at)
     assert isinstance(met, Rejected)
     return met
@@ -144,7 +144,7 @@ def test_no_limit_is_ever_passed(
     subscription = Subscription(
         "any", credits_per_month=month, credits_per_day=day, requests_per_minute=minute, month_starts_on=20
     )
-    one, at = Account("crawlora", subscription, 8), NOON
+    one, at = Meter("crawlora", subscription, 8), NOON
     open_holds: list[Hold] = []
     let_in: list[datetime] = []
     days: dict[str, int] = {}

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from scraper.core.subscriptions import Subscription
 from scraper.sandbox import RateWindow
-from scraper.sandbox.metering import Account, Hold, Limit, Rejected, minute_rule
+from scraper.sandbox.metering import Hold, Limit, Meter, Rejected, minute_rule
 from tests.sandbox.visits import C_HASHTAGS, K_VIDEOS, NOON, Reply, Visitor, opened
 
 MINUTE, MICROSECOND = timedelta(minutes=1), timedelta(microseconds=1)
@@ -86,7 +86,7 @@ def test_who_keeps_the_rate_in_every_sixty_seconds_is_turned_away_by_none(allowe
 @example(arrivals=instants((0, 60_000_000)))
 @example(arrivals=instants((0, 59_999_999)))
 def test_most_starts_in_a_minute_is_the_fullest_sixty_seconds_there_were(arrivals: list[datetime]) -> None:
-    one = Account("crawlora", Subscription("test", requests_per_minute=2), 8)
+    one = Meter("crawlora", Subscription("test", requests_per_minute=2), 8)
     for at in arrivals:
         one.admit(at)
     fullest = max((sum(last - MINUTE < each <= last for each in arrivals) for last in arrivals), default=0)
@@ -98,7 +98,7 @@ def test_most_starts_counts_what_was_turned_away_too_however_the_minute_is_count
     allowed: int, arrivals: list[datetime], kind: RateWindow
 ) -> None:
     limited, open_end = (
-        Account("crawlora", Subscription("test", requests_per_minute=each), 8, kind) for each in (allowed, None)
+        Meter("crawlora", Subscription("test", requests_per_minute=each), 8, kind) for each in (allowed, None)
     )
     for at in arrivals:
         limited.admit(at)
@@ -116,7 +116,7 @@ def test_after_the_wait_that_was_stated_a_request_is_let_in_and_just_before_it_i
     allowed: int, gaps: list[int], limit: str, kind: RateWindow
 ) -> None:
     subscription = Subscription("test", **{limit: allowed})  # type: ignore[arg-type]
-    one, at = Account("crawlora", subscription, 8, kind), NOON
+    one, at = Meter("crawlora", subscription, 8, kind), NOON
     for gap_us in gaps:
         at += gap_us * MICROSECOND
         met = one.admit(at)
@@ -130,7 +130,7 @@ def test_after_the_wait_that_was_stated_a_request_is_let_in_and_just_before_it_i
 def test_starts_left_is_how_many_are_let_in_at_that_instant(
     allowed: int, arrivals: list[datetime], kind: RateWindow
 ) -> None:
-    one = Account("crawlora", Subscription("test", requests_per_minute=allowed), 8, kind)
+    one = Meter("crawlora", Subscription("test", requests_per_minute=allowed), 8, kind)
     for at in arrivals:
         one.admit(at)
     last = arrivals[-1] if arrivals else NOON
@@ -140,14 +140,14 @@ def test_starts_left_is_how_many_are_let_in_at_that_instant(
 
 
 def test_around_a_full_minute_fixed_lets_twice_as_many_through() -> None:
-    one = Account("crawlora", Subscription("test", requests_per_minute=3), 8, "fixed")
+    one = Meter("crawlora", Subscription("test", requests_per_minute=3), 8, "fixed")
     edge = [NOON + timedelta(seconds=s) for s in (59, 59, 59, 59.5, 60, 60, 60, 61)]
     assert [isinstance(one.admit(at), Hold) for at in edge] == [True] * 3 + [False] + [True] * 3 + [False]
     assert one.page(NOON)["most_starts_in_a_minute"] == 8
 
 
 def test_a_bucket_gives_one_token_back_after_its_share_of_the_minute() -> None:
-    one = Account("crawlora", Subscription("test", requests_per_minute=3), 8, "token_bucket")
+    one = Meter("crawlora", Subscription("test", requests_per_minute=3), 8, "token_bucket")
     met = [one.admit(NOON + timedelta(seconds=s)) for s in (0, 0, 0, 19, 20, 20, 40)]
     assert [isinstance(each, Hold) for each in met] == [True, True, True, False, True, False, True]
     refused = met[3]

@@ -8,7 +8,7 @@ import aiohttp
 import pytest
 
 from scraper.core.subscriptions import Subscription
-from scraper.sandbox import Sandbox, Served, serve
+from scraper.sandbox import Sandbox, ServedRecords, serve
 from tests.sandbox.visits import C_HASHTAGS, C_POSTS, K_HASHTAGS, K_VIDEOS, KEYS, NOON, Reply, Visitor, opened
 
 OPEN = Subscription("open")
@@ -78,11 +78,11 @@ def test_served_records_are_remembered_in_order() -> None:
 
     hashtags, _, _, videos = sandbox.visit(script)
     assert sandbox.sandbox.served == [
-        Served(
+        ServedRecords(
             "crawlora", C_HASHTAGS, {"limit": "2", "country_code": "US"}, hashtags.body["data"]["data"]["list"], NOON
         ),
-        Served("crawlora", C_POSTS, {"id": "nobody"}, (), NOON),
-        Served("keyapi", K_VIDEOS, {"limit": "3"}, videos.body["data"]["videos"], NOON),
+        ServedRecords("crawlora", C_POSTS, {"id": "nobody"}, (), NOON),
+        ServedRecords("keyapi", K_VIDEOS, {"limit": "3"}, videos.body["data"]["videos"], NOON),
     ]
 
 

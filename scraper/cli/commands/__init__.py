@@ -1,1 +1,50 @@
-"""One module for each command: options in, a use case called, its result shown."""
+"""The program's commands, one a module: a module is imported when its command runs, not when the command is listed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib import import_module
+from typing import Final
+
+import click
+
+SHORT_HELPS: Final[Mapping[str, str]] = {
+    "plan": "Say what a job will cost; spends nothing.",
+    "run": "Run a job inside its budget.",
+    "status": "Show runs, accounts, and what is unknown.",
+    "sql": "Ask the archive, in read-only SQL.",
+    "duckdb": "Open DuckDB's own shell on the archive, or write what opens it.",
+    "export": "Write a table or a view to a file.",
+    "tables": "List the archive's tables, views and columns.",
+    "vendors": "List endpoints, prices, plans and rules.",
+    "sandbox": "Play both vendors on a local port.",
+    "drift": "Show where answers differ from what the tables read.",
+    "check": "Hold the ledger against the archive.",
+    "compact": "Merge many small files into few large ones.",
+    "rebuild": "Make tables anew from the pages, for 0 credits.",
+    "reconcile": "Settle what is unknown in the ledger.",
+}
+"""Command → the first sentence of its help: what `scraper --help` and shell completion say of it."""
+
+
+def listed() -> dict[str, click.Command]:
+    """Every command as it is listed: its name and its short help, and nothing that could run."""
+    return {name: click.Command(name, short_help=said) for name, said in SHORT_HELPS.items()}
+
+
+def imported(name: str) -> click.Command:
+    """The command itself: the object of its module that bears its name."""
+    found = getattr(import_module(f"{__name__}.{name}"), name)
+    if not isinstance(found, click.Command):
+        raise TypeError(f"{found!r} is no command")
+    return found
+
+
+class Commands(click.Group):
+    """A group of commands that are only listed; the one that is called is imported."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        name, known, rest = super().resolve_command(ctx, args)
+        return name, imported(name) if name and known else None, rest

@@ -33,9 +33,10 @@ if TYPE_CHECKING:
     from scraper.core.jobs import Job
     from scraper.core.planning import Plan
     from scraper.ports import Listener
-    from scraper.runs.crawl import Crawl
-    from scraper.runs.probe import Finding
-    from scraper.wiring import Settings
+    from scraper.runs.crawl import CrawlProcess
+    from scraper.runs.probe import ProbeFinding
+    from scraper.runs.resume import Opening
+    from scraper.wiring import RunOrder, Settings
 
 T = TypeVar("T")
 
@@ -89,10 +90,8 @@ def run(  # noqa: PLR0913 - one for each option
     stored is bought again.
     """
     from scraper import wiring
-    from scraper.runs.resume import Opening
 
-    if resume and new:
-        raise UsageError("--resume goes on with the last run, --new begins another: give one of the two.")
+    opening = _opening(resume=resume, new=new)
     if faults and not sandbox:
         raise UsageError("--fault is for the sandbox, where nothing is spent: give --sandbox as well.")
     found, catalogue = wiring.load_job(job, budget)
@@ -101,26 +100,39 @@ def run(  # noqa: PLR0913 - one for each option
         job=found,
         catalogue=catalogue,
         configs=job.parent,
-        opening=Opening.RESUME if resume else Opening.NEW if new else Opening.GO_ON,
+        opening=opening,
         ceiling=budget,
         command=_command(context, job, data, settings),
         rebuild=not no_rebuild,
     )
     warn(wiring.key_warning(job.parent, settings))
-    findings: Sequence[Finding] | None = None
     planned = None if probe else asyncio.run(_planned(found, settings))
     if planned is not None and not (yes or sandbox) and not _confirmed(found, planned):
         return INTERRUPTED
     with _listening(log_format, verbose, planned.requests.likely if planned else None) as listener:
-        if probe:
-            result, findings = _to_its_end(lambda begun: wiring.probe_job(order, settings, listener, begun))
-        else:
-            result = _to_its_end(lambda begun: wiring.run_job(order, settings, listener, begun))
+        result, findings = _bought(order, settings, listener, probe=probe)
     _show(result, findings, format_name, output, settings)
-    exit_code = result.status.exit_code
-    if findings is not None and exit_code == 0 and not all(finding.as_described for finding in findings):
-        return 6
-    return exit_code
+    as_described = findings is None or all(finding.as_described for finding in findings)
+    return result.status.exit_code or (0 if as_described else 6)
+
+
+def _opening(*, resume: bool, new: bool) -> Opening:
+    from scraper.runs.resume import Opening
+
+    if resume and new:
+        raise UsageError("--resume goes on with the last run, --new begins another: give one of the two.")
+    return Opening.RESUME if resume else Opening.NEW if new else Opening.GO_ON
+
+
+def _bought(
+    order: RunOrder, settings: Settings, listener: Listener, *, probe: bool
+) -> tuple[RunResult, Sequence[ProbeFinding] | None]:
+    """The run's result; with it what its answers show, where it is a probe."""
+    from scraper import wiring
+
+    if probe:
+        return _to_its_end(lambda begun: wiring.probe_job(order, settings, listener, begun))
+    return _to_its_end(lambda begun: wiring.run_job(order, settings, listener, begun)), None
 
 
 async def _planned(job: Job, settings: Settings) -> Plan:
@@ -198,7 +210,7 @@ def _listening(log_format: str, verbose: bool, likely_requests: int | None) -> I
 # --- signals ----------------------------------------------------------------------------------------------------------
 
 
-def _to_its_end(begin: Callable[[Callable[[Crawl], None]], Coroutine[Any, Any, T]]) -> T:
+def _to_its_end(begin: Callable[[Callable[[CrawlProcess], None]], Coroutine[Any, Any, T]]) -> T:
     """Runs it on an event loop. SIGINT or SIGTERM stops it in order, a second one at once; the ledger holds."""
     import asyncio
 
@@ -231,7 +243,7 @@ def _to_its_end(begin: Callable[[Callable[[Crawl], None]], Coroutine[Any, Any, T
 
 def _show(
     result: RunResult,
-    findings: Sequence[Finding] | None,
+    findings: Sequence[ProbeFinding] | None,
     format_name: str | None,
     output: Path | None,
     settings: Settings,
@@ -258,7 +270,7 @@ def _show(
         click.echo(harmless(result.message), err=True)
 
 
-def _print_findings(findings: Sequence[Finding], console: Any) -> None:  # noqa: ANN401 - rich is imported late
+def _print_findings(findings: Sequence[ProbeFinding], console: Any) -> None:  # noqa: ANN401 - rich is imported late
     from rich.text import Text
 
     from scraper.cli.wording import harmless

@@ -27,7 +27,7 @@ def vendors(name: str | None, errors: bool, configs: Path, format_name: str | No
     from scraper.cli.output import Format, console_on, default_format, rows_of_objects, write_object, write_rows
     from scraper.cli.vendor_sheets import print_vendor, print_vendors, vendor_json, vendors_json
     from scraper.core.catalogue import Catalogue
-    from scraper.core.jobs import nearest
+    from scraper.core.nearest import nearest
 
     known = wiring.load_catalogue(configs)
     if name is not None and name not in known.vendors:

@@ -13,7 +13,8 @@ from pydantic import Field, PlainValidator, ValidationError, field_validator
 
 from scraper.core.catalogue import Catalogue, Charge, Vendor
 from scraper.core.errors import ConfigurationError, Fault
-from scraper.core.jobs import NAME, Account, Crawl, Job, Share, crawl_faults, nearest
+from scraper.core.jobs import NAME, Account, BudgetPercent, Crawl, Job, crawl_faults
+from scraper.core.nearest import nearest
 from scraper.core.subscriptions import Subscription
 from scraper.io.config_files.validation import FileModel, dollars_of, read_toml, validate_what_can_be
 
@@ -145,16 +146,7 @@ def read_job(path: Path, catalogue: Catalogue, budget: int | None = None) -> Job
     file, faults = validate_what_can_be(JobFile, read_toml(path), str(path), {"name": "job", "budget": 1})
     if file is None:
         raise ConfigurationError(faults)
-    tables = dict(file.accounts)
-    wheres = dict.fromkeys(tables, path)
-    accounts_path = path.parent / ACCOUNTS_FILE
-    if accounts_path.exists() and accounts_path.resolve() != path.resolve():
-        shared, shared_faults = _shared_accounts(accounts_path)
-        faults += shared_faults
-        for vendor, table in shared.items():
-            tables.setdefault(vendor, table)
-            wheres.setdefault(vendor, accounts_path)
-    faults += _conflicts(path, tables, wheres)
+    tables, wheres = _account_tables(path, file, faults)
     accounts: dict[str, Account] = {}
     for vendor, table in tables.items():
         at = f"{wheres[vendor]}: accounts.{vendor}"
@@ -192,6 +184,21 @@ def read_job(path: Path, catalogue: Catalogue, budget: int | None = None) -> Job
         auto=auto,
         weight=file.weight,
     )
+
+
+def _account_tables(path: Path, file: JobFile, faults: list[Fault]) -> tuple[dict[str, AccountTable], dict[str, Path]]:
+    """The accounts of a job and of ``accounts.toml`` beside it, by vendor, and the file that states each."""
+    tables = dict(file.accounts)
+    wheres = dict.fromkeys(tables, path)
+    accounts_path = path.parent / ACCOUNTS_FILE
+    if accounts_path.exists() and accounts_path.resolve() != path.resolve():
+        shared, shared_faults = _shared_accounts(accounts_path)
+        faults += shared_faults
+        for vendor, table in shared.items():
+            tables.setdefault(vendor, table)
+            wheres.setdefault(vendor, accounts_path)
+    faults += _conflicts(path, tables, wheres)
+    return tables, wheres
 
 
 def _undivided(where: str, account: Account) -> Fault | None:
@@ -263,14 +270,14 @@ def _duration(text: str | None, where: str, faults: list[Fault]) -> timedelta | 
     return timedelta(seconds=int(found[1]) * _UNITS_S[found[2]])
 
 
-def _retry_budget(stated: int | str, where: str, faults: list[Fault]) -> int | Share:
+def _retry_budget(stated: int | str, where: str, faults: list[Fault]) -> int | BudgetPercent:
     if isinstance(stated, int):
         return stated
     found = _SHARE.fullmatch(stated.strip())
     if found is None:
         faults.append(Fault(where, f'{stated!r} is neither a number of credits nor a share like "15%"'))
         return 0
-    return Share(int(found[1]))
+    return BudgetPercent(int(found[1]))
 
 
 def _account(vendor: Vendor, table: AccountTable, where: str) -> tuple[Account, list[Fault]]:

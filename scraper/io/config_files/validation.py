@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from scraper.core.errors import ConfigurationError, Fault
-from scraper.core.jobs import nearest
+from scraper.core.nearest import nearest
 
 
 class FileModel(BaseModel):

@@ -10,7 +10,7 @@ from typing import Final
 import duckdb
 
 from scraper.core.errors import UsageError
-from scraper.core.jobs import nearest
+from scraper.core.nearest import nearest
 from scraper.io.query.read_only import asked_again, refusal
 from scraper.io.query.relations import identifier, quoted
 

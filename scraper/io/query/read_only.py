@@ -11,7 +11,6 @@ is gone. It is asked again, from the opening of the archive on, as long as none 
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -25,6 +24,7 @@ import pyarrow as pa
 from scraper.core.errors import ArchiveError, QueryError
 from scraper.core.tables import bare_sql
 from scraper.io.query.relations import shortened
+from scraper.io.query.syntax_tree import nodes_of, syntax_tree
 
 T = TypeVar("T")
 
@@ -138,15 +138,18 @@ def _relation(connection: duckdb.DuckDBPyConnection, statement: str) -> duckdb.D
 
 def _only_reading(connection: duckdb.DuckDBPyConnection, sql: str) -> str:
     """The statement to run, once it is known that it only reads."""
+    try:
+        sql.encode()
+    except UnicodeEncodeError as fault:
+        raise QueryError(f"the query is not UTF-8 text at character {fault.start + 1}: write it again.") from fault
     if explain := _EXPLAIN.match(bare := bare_sql(sql)):
         return explain.group() + _only_reading(connection, bare[explain.end() :])
-    statements = duckdb.extract_statements(sql)
+    statements = connection.extract_statements(sql)
     if len(statements) != 1:
         raise QueryError(f"{_READ_ONLY}, and this text holds {len(statements)} statements.")
     if (kind := _kind(statements[0])) != "SELECT":
         raise QueryError(f"{_READ_ONLY}, and this is {kind}.")
-    serialised = connection.execute("SELECT json_serialize_sql(?)", [sql]).fetchall()[0][0]
-    tree = json.loads(serialised)
+    tree = syntax_tree(connection, sql)
     if tree["error"]:
         raise QueryError(f"{_READ_ONLY}: {tree['error_message']}")
     for met in _refused(tree):
@@ -163,18 +166,12 @@ def _kind(statement: duckdb.Statement) -> str:
 
 def _refused(tree: object) -> Iterator[str]:
     """What in a serialised syntax tree does more than read."""
-    waiting: list[object] = [tree]
-    while waiting:
-        match waiting.pop():
-            case dict() as node:
-                kind, function = node.get("type"), node.get("function_name")
-                if isinstance(kind, str) and kind.endswith("_NODE") and kind not in _SELECT_NODES:
-                    yield kind.removesuffix("_NODE").removesuffix("_QUERY")
-                if isinstance(function, str) and function.lower() in _REFUSED_FUNCTIONS:
-                    yield f"{function}()"
-                waiting.extend(node.values())
-            case list() as nodes:
-                waiting.extend(nodes)
+    for node in nodes_of(tree):
+        kind, function = node.get("type"), node.get("function_name")
+        if isinstance(kind, str) and kind.endswith("_NODE") and kind not in _SELECT_NODES:
+            yield kind.removesuffix("_NODE").removesuffix("_QUERY")
+        if isinstance(function, str) and function.lower() in _REFUSED_FUNCTIONS:
+            yield f"{function}()"
 
 
 @contextmanager

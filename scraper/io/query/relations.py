@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, TypeAlias
@@ -27,6 +27,7 @@ from scraper.core.tables import (
     over_no_pages,
 )
 from scraper.core.views import View
+from scraper.io.query.syntax_tree import relations_named, syntax_tree
 
 PARTS: Final = "vendor=*/date=*/*.parquet"
 """Where a table's files lie in its directory."""
@@ -56,9 +57,12 @@ def archive_root(data: Path) -> Path:
     return inside.resolve()
 
 
-def open_archive(data: Path, tables: Sequence[TableSelect], views: Sequence[View] = ()) -> duckdb.DuckDBPyConnection:
+def open_archive(
+    data: Path, tables: Sequence[TableSelect], views: Sequence[View] = (), query: str | None = None
+) -> duckdb.DuckDBPyConnection:
     """A connection with a view for each table and each view of the files, that can read the archive and nothing else.
 
+    With a `query` only the views that it reads are made: most of the time that a small archive takes goes into views.
     A table without files is an empty view of the same columns. Files that appear in an empty table later are not seen.
     """
     root = archive_root(data)
@@ -72,7 +76,7 @@ def open_archive(data: Path, tables: Sequence[TableSelect], views: Sequence[View
         }
     )
     try:
-        create_relations(connection, root, Described(tables, views))
+        create_relations(connection, root, Described(tables, views), query)
         for statement in lock_statements(root):
             connection.execute(statement)
     except duckdb.Error as fault:
@@ -97,16 +101,23 @@ def open_unlocked(data: Path, tables: Sequence[TableSelect], views: Sequence[Vie
     return connection
 
 
-def create_relations(connection: duckdb.DuckDBPyConnection, root: Path, described: Described) -> None:
-    """Makes every view in the connection.
+def create_relations(
+    connection: duckdb.DuckDBPyConnection, root: Path, described: Described, query: str | None = None
+) -> None:
+    """Makes every view in the connection, or those that a query reads.
 
     One that cannot be made (misspelt, or over files that an older version wrote) says so when it is asked, and is in
     nobody's way.
     """
     connection.execute(UTC)
-    for statement in table_statements(root, described.tables, lambda name: quoted(f"{pattern(root / name)}/{PARTS}")):
+    selects, views = empty_selects(root, described.tables), described.views
+    if query is not None:
+        read = _read_by(connection, query, {**dict.fromkeys(selects, ""), **{view.name: view.sql for view in views}})
+        selects = {name: select for name, select in selects.items() if name.lower() in read}
+        views = [view for view in views if view.name.lower() in read]
+    for statement in table_statements(root, selects, lambda name: quoted(f"{pattern(root / name)}/{PARTS}")):
         connection.execute(statement)
-    for view in described.views:
+    for view in views:
         try:
             connection.execute(view.sql)
         except (duckdb.IOException, duckdb.InvalidInputException):
@@ -128,15 +139,33 @@ def lock_statements(root: Path) -> tuple[str, ...]:
     )
 
 
-def table_statements(root: Path, tables: Sequence[TableSelect], files: Files) -> Iterator[str]:
-    """A CREATE VIEW for each table: those that are declared, and those that only their files tell of."""
+def _read_by(connection: duckdb.DuckDBPyConnection, query: str, texts: Mapping[str, str]) -> set[str]:
+    """The relations that a query reads, and those that they may read, in lower case; `texts`: their SQL, by name."""
+    known = {name.lower(): text.lower() for name, text in texts.items()}
+    try:
+        waiting = set(relations_named(syntax_tree(connection, query), frozenset(known)))
+    except duckdb.Error:  # whoever runs the query says so
+        return set(known)
+    read: set[str] = set()
+    while waiting:
+        read.add(name := waiting.pop())
+        waiting |= {other for other in known.keys() - read if other in known[name]}
+    return read
+
+
+def empty_selects(root: Path, tables: Sequence[TableSelect]) -> dict[str, str]:
+    """Tables by name: the declared ones with a SELECT of their columns, and those that only their files tell of."""
     declared = {PAGES_TABLE: empty_relation(PAGES_COLUMNS)}
     declared |= {table.name: over_no_pages(table) for table in tables}
     declared |= {name: empty_relation(columns) for name, columns in ACCOUNT_COLUMNS.items()}
-    for name in [*declared, *sorted(_others(root, declared))]:
+    return declared | dict.fromkeys(sorted(_others(root, declared)), "")
+
+
+def table_statements(root: Path, selects: Mapping[str, str], files: Files) -> Iterator[str]:
+    """A CREATE VIEW for each of these `empty_selects`, over its files where it has any."""
+    for name, select in selects.items():
         has_files = any((root / name).glob(PARTS))
-        select = _over_files(files(name)) if has_files else _over_nothing(declared[name])
-        yield f"CREATE VIEW {identifier(name)} AS {select}"
+        yield f"CREATE VIEW {identifier(name)} AS {_over_files(files(name)) if has_files else _over_nothing(select)}"
 
 
 def _others(root: Path, declared: dict[str, str]) -> set[str]:

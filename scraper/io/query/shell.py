@@ -15,6 +15,7 @@ from scraper.io.query.relations import (
     archive_root,
     create_relations,
     damaged,
+    empty_selects,
     pattern,
     quoted,
     table_statements,
@@ -43,9 +44,8 @@ def views_script(data: Path, described: Described) -> str:
     """The same views as SQL whose paths begin with a variable."""
     root = archive_root(data)
     lines = [f"SET VARIABLE archive = {quoted(pattern(root))};", f"{UTC};"]
-    lines += table_statements(
-        root, described.tables, lambda name: f"getvariable('archive') || {quoted(f'/{name}/{PARTS}')}"
-    )
+    selects = empty_selects(root, described.tables)
+    lines += table_statements(root, selects, lambda name: f"getvariable('archive') || {quoted(f'/{name}/{PARTS}')}")
     return _HEAD + "\n".join(_ended([*lines, *(view.sql for view in described.views)])) + "\n"
 
 

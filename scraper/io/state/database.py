@@ -16,7 +16,7 @@ from sqlalchemy import Connection, Select, event, insert, select, update
 from sqlalchemy.exc import SQLAlchemyError
 from zstandard import ZstdError
 
-from scraper.core.auto_budget import Allowance, Standing
+from scraper.core.auto_budget import Allowance, Spending
 from scraper.core.catalogue import Charge
 from scraper.core.errors import StateError, UsageError
 from scraper.core.events import RunStatus
@@ -57,7 +57,6 @@ from scraper.ports import (
 )
 
 T = TypeVar("T")
-
 FILE_NAME = "state.db"
 WALKS_IN_A_COMMIT = 500
 """Coverage of a large run is written in pieces: other processes wait for the write lock."""
@@ -133,7 +132,7 @@ class SqlState:
 
         await self._writer.do(work)
 
-    async def standings(self, job: str, accounts: Sequence[Account]) -> Mapping[str, Standing]:
+    async def standings(self, job: str, accounts: Sequence[Account]) -> Mapping[str, Spending]:
         """Account id → how it stands tonight for a job with auto."""
         return await self._writer.do(lambda connection: auto_budget.standings(connection, job, accounts, self._now()))
 

@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from scraper.core.errors import ConfigurationError, Fault
-from scraper.core.jobs import nearest
+from scraper.core.nearest import nearest
 from scraper.sandbox.answers import Paging
 from scraper.sandbox.faults.registry import KINDS_BY_NAME
 from scraper.sandbox.faults.shapes import FaultKind

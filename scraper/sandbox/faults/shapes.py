@@ -11,7 +11,7 @@ import orjson
 from aiohttp import web
 
 from scraper.core.subscriptions import Subscription
-from scraper.sandbox.answers import Answer, Asked, Paging, Vendor
+from scraper.sandbox.answers import Asked, Paging, PlayedAnswer, PlayedVendor
 from scraper.sandbox.records import Record
 
 
@@ -48,7 +48,7 @@ class Option:
 class Target:
     """A request that a fault hits."""
 
-    vendor: Vendor
+    vendor: PlayedVendor
     path: str
     key: str
     """The account's key, which the request carried."""
@@ -77,12 +77,12 @@ class Sent:
     """The vendor counts it as a success."""
 
     @property
-    def answer(self) -> Answer:
+    def answer(self) -> PlayedAnswer:
         """The answer as the vendor books it."""
-        return Answer(self.status, {}, self.records, failed=not self.success)
+        return PlayedAnswer(self.status, {}, self.records, failed=not self.success)
 
 
-def refused(answer: Answer, **headers: str) -> Sent:
+def refused(answer: PlayedAnswer, **headers: str) -> Sent:
     """A vendor's own refusal."""
     return Sent(answer.status, orjson.dumps(answer.body), headers={**answer.headers, **headers})
 
@@ -90,7 +90,7 @@ def refused(answer: Answer, **headers: str) -> Sent:
 class Page:
     """A vendor's successful page, decoded so that it can be changed."""
 
-    def __init__(self, answer: Answer) -> None:
+    def __init__(self, answer: PlayedAnswer) -> None:
         self.document: dict[str, Any] = orjson.loads(orjson.dumps(answer.body))
         outer = self.document["data"]
         self.inner: dict[str, Any] = outer["data"] if isinstance(outer.get("data"), dict) else outer

@@ -24,7 +24,7 @@ LISTED_SHARE = 0.8
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class CreatorFigures:
     """The numbers that decide a creator's rank; the rest of the record is drawn when it is shown."""
 
     country: str
@@ -53,25 +53,25 @@ class CreatorBoards:
         board = self._board(country, sort_by, at.date())
         return [self._record(standing, at) for standing in board[start : start + count]]
 
-    def _draw_board(self, country: str | None, sort_by: str, day: date) -> tuple[Standing, ...]:
+    def _draw_board(self, country: str | None, sort_by: str, day: date) -> tuple[CreatorFigures, ...]:
         if country is None:
             standings = [s for c in CREATOR_COUNTRIES for s in self._listed(c, day)[: self.total(c) // 12]]
         else:
             standings = list(self._listed(country, day))
         return tuple(sorted(standings, key=SORT_ORDERS[sort_by], reverse=True)[: self.total(country)])
 
-    def _draw_listed(self, country: str, day: date) -> tuple[Standing, ...]:
+    def _draw_listed(self, country: str, day: date) -> tuple[CreatorFigures, ...]:
         """Draw the creators on the board that day, unordered."""
         total = self.total(country)
         rng = draw(self._seed, "creators", country, "numbers")
         growth = 1 + 0.001 * days_grown(day)
         everybody = [
-            Standing(country, index, int(spread(rng, 4.6, 7.6) * growth), rng.random(), spread(rng, 3.5, 7.4))
+            CreatorFigures(country, index, int(spread(rng, 4.6, 7.6) * growth), rng.random(), spread(rng, 3.5, 7.4))
             for index in range(int(total / LISTED_SHARE))
         ]
         return tuple(draw(self._seed, "creators", country, day).sample(everybody, total))
 
-    def _record(self, standing: Standing, at: datetime) -> Record:
+    def _record(self, standing: CreatorFigures, at: datetime) -> Record:
         rng = draw(self._seed, "creator", standing.country, standing.index)
         expires_s = urls_expire_s(at)
         tcm_id = long_id(rng)
@@ -89,7 +89,7 @@ class CreatorBoards:
         }
 
 
-def _item(rng: Random, standing: Standing, expires_s: int) -> Record:
+def _item(rng: Random, standing: CreatorFigures, expires_s: int) -> Record:
     """A video of the creator. Its link says `@author` literally, as documented: the handle is never filled in."""
     item_id = long_id(rng)
     views = int(standing.average_views * rng.uniform(0.4, 1.6))

@@ -33,7 +33,7 @@ class Feed:
 
 
 @dataclass(frozen=True, slots=True)
-class Counts:
+class PostStats:
     """Exact counts of a post on one day."""
 
     plays: int
@@ -143,15 +143,15 @@ FLAGS = {
 """Flags that hardly ever differ; `officalItem` is spelt as upstream spells it."""
 
 
-def _counts(rng: Random, grown_days: int) -> Counts:
+def _counts(rng: Random, grown_days: int) -> PostStats:
     plays = int(spread(rng, 2.2, 8.3) * (1 + 0.002 * grown_days))
     likes = int(plays * rng.uniform(0.01, 0.2))
-    return Counts(
+    return PostStats(
         plays, likes, likes // rng.randint(20, 300), likes // rng.randint(10, 400), likes // rng.randint(5, 60)
     )
 
 
-def _rounded(counts: Counts) -> Record:
+def _rounded(counts: PostStats) -> Record:
     """`stats`: from 10,000 on the upstream shows hundreds, from a million hundred thousands."""
 
     def shown(count: int) -> int:
@@ -253,7 +253,7 @@ def _photos(rng: Random, desc: str, expires_s: int) -> Record:
     return {"images": images, "cover": images[0], "shareCover": images[0], "title": desc[:20]}
 
 
-def _make_new(item: Record, counts: Counts, rng: Random) -> None:
+def _make_new(item: Record, counts: PostStats, rng: Random) -> None:
     """Add the fields of newer items, such as exact counts as strings."""
     exact = {
         "playCount": counts.plays,

@@ -1,0 +1,105 @@
+"""The commands as they are listed and found: known by name, imported when they are called."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from click.shell_completion import ShellComplete
+from click.testing import CliRunner
+
+from scraper import wiring
+from scraper.cli import commands
+from scraper.cli.commands import SHORT_HELPS, imported
+from scraper.cli.main import cli
+
+HEAVY = {
+    "aiohttp",
+    "aiolimiter",
+    "asyncio",
+    "duckdb",
+    "orjson",
+    "pyarrow",
+    "pydantic",
+    "rich",
+    "sqlalchemy",
+    "zstandard",
+}
+
+RECORDED = """
+import sys
+from scraper.cli.main import main
+try:
+    main()
+finally:
+    print(*sorted(sys.modules), file=sys.stderr)
+"""
+
+
+def loaded(directory: Path, *words: str) -> set[str]:
+    """The top-level modules, and ours in full, of a process that ran this command."""
+    ended = subprocess.run(
+        [sys.executable, "-c", RECORDED, *words], cwd=directory, capture_output=True, text=True, timeout=60, check=True
+    )
+    modules = ended.stderr.splitlines()[-1].split()
+    return {name for name in modules if "." not in name or name.startswith("scraper.")}
+
+
+@pytest.mark.parametrize("name", SHORT_HELPS)
+def test_the_list_says_of_a_command_what_its_own_help_begins_with(name: str) -> None:
+    command = imported(name)
+    assert command.name == name
+    assert SHORT_HELPS[name] == (command.help or "").partition("\n")[0]
+
+
+def test_every_module_of_commands_is_listed() -> None:
+    modules = {path.stem for path in Path(commands.__file__).parent.glob("*.py")}
+    assert modules - {"__init__"} == set(SHORT_HELPS)
+
+
+@pytest.mark.parametrize("words", [("--help",), ("--version",)])
+def test_what_needs_no_command_imports_no_command(tmp_path: Path, words: tuple[str, ...]) -> None:
+    modules = loaded(tmp_path, *words)
+    assert not modules & HEAVY
+    assert not {name for name in modules if name.startswith(("scraper.cli.commands.", "scraper.wiring"))}
+
+
+def test_the_help_of_a_command_imports_no_library_but_click(tmp_path: Path) -> None:
+    modules = loaded(tmp_path, "sql", "--help")
+    assert "scraper.cli.commands.sql" in modules
+    assert not modules & HEAVY
+
+
+def test_a_query_imports_duckdb_and_nothing_of_a_run(tmp_path: Path) -> None:
+    (tmp_path / "data" / "archive").mkdir(parents=True)
+    modules = loaded(tmp_path, "sql", "SELECT count(*) FROM hashtags_latest")
+    assert modules & HEAVY == {"duckdb", "orjson", "pyarrow"}
+    assert not {name for name in modules if name.startswith(("scraper.ports", "scraper.runs", "scraper.sandbox"))}
+
+
+def test_a_misspelt_command_is_told_its_nearest_name() -> None:
+    told = CliRunner().invoke(cli, ["staus"])
+    assert told.exit_code == 2
+    assert "No such command 'staus'. Did you mean 'status'?" in told.output
+
+
+@pytest.mark.parametrize(
+    ("typed", "incomplete", "offered"),
+    [
+        ([], "re", [("rebuild", SHORT_HELPS["rebuild"]), ("reconcile", SHORT_HELPS["reconcile"])]),
+        (["sql"], "--f", [("--format", "Of what goes to stdout.  [default: table on a terminal, json in a pipe]")]),
+        (["sql", "--format"], "n", [("ndjson", None)]),
+    ],
+)
+def test_a_shell_completes_commands_and_their_options(
+    typed: list[str], incomplete: str, offered: list[tuple[str, str | None]]
+) -> None:
+    found = ShellComplete(cli, {}, "scraper", "_SCRAPER_COMPLETE").get_completions(typed, incomplete)
+    assert [(item.value, item.help) for item in found] == offered
+
+
+@pytest.mark.parametrize("name", wiring.__all__)
+def test_every_name_of_the_wiring_is_found_where_it_is_said_to_be(name: str) -> None:
+    assert getattr(wiring, name) is not None
