@@ -8,7 +8,7 @@ import re
 import sys
 import traceback
 from collections.abc import Mapping
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 import click
 
@@ -30,6 +30,9 @@ from scraper.cli.commands.vendors import vendors
 from scraper.cli.wording import harmless
 from scraper.core.errors import ConfigurationError, ScraperError
 from scraper.core.masking import Mask, key_fault
+
+if TYPE_CHECKING:
+    from scraper.ports import Clock
 
 INTERRUPTED = 130
 _NAMED_AS_A_KEY = re.compile(r"KEY|TOKEN|SECRET|PASS", re.IGNORECASE)
@@ -69,10 +72,10 @@ for command in (
     cli.add_command(command)
 
 
-def main() -> NoReturn:
-    """Runs the command line and exits."""
+def main(clock: Clock | None = None) -> NoReturn:
+    """Runs the command line and exits. `clock`: the program's own time; ``None``: the machine's."""
     try:
-        code = cli.main(standalone_mode=False)
+        code = cli.main(standalone_mode=False, obj=clock)
     except (click.exceptions.Abort, KeyboardInterrupt):  # click makes the one of the other
         _tell_interrupted()
     except click.ClickException as fault:
