@@ -6,7 +6,7 @@ import io
 import os
 import sys
 from collections.abc import Mapping
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 import click
 
@@ -14,6 +14,9 @@ import scraper
 from scraper.cli.commands import Commands, listed
 from scraper.cli.wording import harmless
 from scraper.core.errors import ConfigurationError, ScraperError
+
+if TYPE_CHECKING:
+    from scraper.ports import Clock
 
 INTERRUPTED = 130
 _NAMED_AS_A_KEY = ("KEY", "TOKEN", "SECRET", "PASS")
@@ -38,10 +41,10 @@ def cli() -> None:
     """
 
 
-def main() -> NoReturn:
-    """Runs the command line and exits."""
+def main(clock: Clock | None = None) -> NoReturn:
+    """Run the command line and exit. `clock`: the program's own time; ``None``: the machine's."""
     try:
-        code = cli.main(standalone_mode=False)
+        code = cli.main(standalone_mode=False, obj=clock)
     except (click.exceptions.Abort, KeyboardInterrupt):  # click makes the one of the other
         _tell_interrupted()
     except click.ClickException as fault:

@@ -6,6 +6,8 @@ import shutil
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import replace
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO, TypeVar
 
@@ -15,6 +17,7 @@ from scraper.cli.wording import harmless
 from scraper.core.errors import UsageError
 
 if TYPE_CHECKING:
+    from scraper.ports import Clock
     from scraper.wiring import Settings
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -34,12 +37,24 @@ def data_option(function: F) -> F:
 
 def sandbox_option(function: F) -> F:
     """Vendors played by this process."""
+    function = day_option(function)
     function = click.option("--seed", default=0, show_default=True, help="Seed of the sandbox's data and faults.")(
         function
     )
     return click.option("--sandbox", is_flag=True, help="Play the vendors inside this process: no key, no cost.")(
         function
     )
+
+
+def day_option(function: F) -> F:
+    """The day of the sandbox's world."""
+    return click.option(
+        "--day",
+        type=click.DateTime(["%Y-%m-%d"]),
+        callback=lambda _context, _option, value: None if value is None else value.date(),
+        metavar="YYYY-MM-DD",
+        help="Day that the sandbox's records are drawn for.  [default: today, and it ages]",
+    )(function)
 
 
 def fault_option(function: F) -> F:
@@ -117,13 +132,16 @@ def settings_of(
     *,
     sandbox: bool = False,
     seed: int = 0,
+    day: date | None = None,
     faults: Sequence[str] = (),
     vendor_urls: Mapping[str, str] | None = None,
 ) -> Settings:
     """The options as wiring takes them."""
     from scraper.wiring import Settings
 
-    return Settings(data=data, sandbox=sandbox, seed=seed, faults=faults, vendor_urls=vendor_urls or {})
+    settings = Settings(data=data, sandbox=sandbox, seed=seed, day=day, faults=faults, vendor_urls=vendor_urls or {})
+    clock: Clock | None = click.get_current_context().find_root().obj  # see `cli.main.main`
+    return settings if clock is None else replace(settings, clock=clock)
 
 
 def warn(warning: str | None) -> None:

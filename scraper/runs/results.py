@@ -210,11 +210,11 @@ def _warnings(ends: Ends, frontier: Frontier, totals: RunTotals) -> tuple[str, .
         warnings.append(f"and {len(ends.failures) - MOST_NAMED} more requests failed: scraper status names the walks")
     walks = frontier.walks.values()
     noted = Counter((progress.walk.endpoint.full_name, note) for progress in walks for note in progress.notes)
-    for (endpoint, note), count in noted.items():
+    for (endpoint, note), count in sorted(noted.items()):
         ended = "stopped by a guard" if note.ends else "not as their vendor said"
         warnings.append(f"{endpoint}: {_walks(count)} {ended}: {note.replace('_', ' ')}: {note.meaning}")
     clamped = Counter(progress.walk.endpoint.full_name for progress in walks if progress.why is Why.CLAMP)
-    for endpoint, count in clamped.items():
+    for endpoint, count in sorted(clamped.items()):
         warnings.append(f"{endpoint}: {_walks(count)} cut at the vendor's documented clamp, not at the end")
     if totals.balance.unknown:
         warnings.append(f"{totals.balance.unknown} credits are unknown: sent, never answered; they count as charged")

@@ -34,11 +34,13 @@ class Asked:
     parameters: Mapping[str, str]
     at: datetime
     request_id: str
+    world_at: datetime
+    """The instant that its records are drawn for: `at`, or the first of the day at which the world stands still."""
 
     @property
     def day(self) -> date:
-        """The UTC day."""
-        return self.at.astimezone(UTC).date()
+        """The UTC day of the records."""
+        return self.world_at.astimezone(UTC).date()
 
     def text(self, name: str, default: str) -> str:
         """A free text."""

@@ -144,7 +144,7 @@ class Crawlora:
         window = _window(asked)
         country = asked.optional("creator_country")
         sort_by = asked.choice("sort_by", SORT_ORDERS, "follower")
-        records = self._creators.page(country, sort_by, asked.at, window.start, window.size)
+        records = self._creators.page(country, sort_by, asked.world_at, window.start, window.size)
         return _board(asked, "creators", records, window, self._creators.total(country))
 
     def _hashtag_posts(self, asked: Asked) -> PlayedAnswer:
@@ -156,7 +156,7 @@ class Crawlora:
         if feed is None:  # recorded from live answers: a success without an itemList, and it is paid for
             return _tiktok(asked, {"cursor": "0", "hasMore": False})
         start = cursor - cursor // HIDDEN_EVERY
-        records = self._posts.items(feed, start, asked.at)
+        records = self._posts.items(feed, start, asked.world_at)
         if not records:
             return _tiktok(asked, {"cursor": str(cursor), "hasMore": False})
         seen = start + len(records)

@@ -111,7 +111,7 @@ class KeyApi:
         region = asked.text("region", "US")
         order_by = asked.choice("order_by", ("vv", "like", "comment", "repost"), "vv")
         start, total = (page - 1) * limit, self._videos.total(region)
-        records = self._videos.page(region, period_days, order_by, asked.at, start, limit)
+        records = self._videos.page(region, period_days, order_by, asked.world_at, start, limit)
         pagination = {"has_more": start + limit < total, "limit": limit, "page": page, "total_count": total}
         return _success(asked, {"pagination": pagination, "videos": records}, records)
 

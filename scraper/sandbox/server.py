@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, time
 from itertools import count
 
 import orjson
@@ -80,9 +80,9 @@ class Sandbox:
     """Both vendors' routes, data and accounts, without a port yet: `serve` gives it one.
 
     `subscriptions` and `keys` name the vendors that are played, "crawlora" and "keyapi" or one of them.
-    What is answered depends on `seed`, the parameters and `clock` only. `rate_window` is how both count the requests of
-    a minute. `faults` go wrong on purpose, `sleep` is how they take time; `failed_requests` is what a vendor takes for
-    a failure where it documents nothing (KeyAPI).
+    Records depend on `seed`, the parameters and `day` only; without a day they age by `clock`. Metering goes by `clock`
+    alone, `rate_window` is how both count the requests of a minute. `faults` go wrong on purpose, `sleep` is how they
+    take time; `failed_requests` is what a vendor takes for a failure where it documents nothing (KeyAPI).
     """
 
     def __init__(  # noqa: PLR0913 - what a test or a user may want otherwise
@@ -91,6 +91,7 @@ class Sandbox:
         subscriptions: Mapping[str, Subscription],
         keys: Mapping[str, str],
         seed: int = 0,
+        day: date | None = None,
         clock: Callable[[], datetime] = utc_now,
         remember_served: bool = False,
         rate_window: RateWindow = "sliding",
@@ -113,6 +114,7 @@ class Sandbox:
             raise ValueError("an empty API key would let requests in that carry none")
         self._seed = seed
         self._clock = clock
+        self._world_at = None if day is None else datetime.combine(day, time(), UTC)
         self._remember_served = remember_served
         self._sleep = sleep
         self._plan = FaultPlan(faults, seed)
@@ -147,8 +149,9 @@ class Sandbox:
         return self._plan.met
 
     def faults_met(self) -> Mapping[str, int]:
-        """Return the number of requests that each kind of fault hit."""
-        return dict(Counter(met.kind for met in self._plan.met).most_common())
+        """Return the number of requests that each kind of fault hit, the most first, equal ones by name."""
+        counted = Counter(met.kind for met in self._plan.met)
+        return dict(sorted(counted.items(), key=lambda each: (-each[1], each[0])))
 
     def application(self) -> web.Application:
         """A fresh aiohttp application over this sandbox's accounts and data.
@@ -211,7 +214,8 @@ class Sandbox:
         if played is None:
             return await handler(request)
         at = self._clock().astimezone(UTC)
-        asked = Asked({name: request.query[name] for name in request.query}, at, self._request_id(played))
+        parameters = {name: request.query[name] for name in request.query}
+        asked = Asked(parameters, at, self._request_id(played), self._world_at or at)
         request[ASKED] = asked
         response = await self._admitted(played, asked, request, handler)
         response.headers.update(played.vendor.headers(asked.request_id, played.account.starts_left(at)))

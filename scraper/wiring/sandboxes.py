@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -37,6 +37,8 @@ async def begin_sandbox(job: Job, settings: Settings, opened: AsyncExitStack) ->
         subscriptions=subscriptions,
         keys=dict.fromkeys(subscriptions, SANDBOX_KEY),
         seed=settings.seed,
+        day=settings.day,
+        clock=settings.clock.now,
         faults=read_injections(settings.faults, endpoints_played(subscriptions)),
         failed_requests=_failed_requests(job),
     )
@@ -58,16 +60,15 @@ def sandbox_urls(base_url: str) -> dict[str, str]:
 async def sandbox_server(
     plans: Mapping[str, str],
     keys: Mapping[str, str],
+    settings: Settings,
     *,
-    seed: int,
     port: int,
-    faults: Sequence[str] = (),
     failed_requests: FailedRequests = "free",
 ) -> AsyncIterator[tuple[str, Mapping[str, Subscription]]]:
     """A sandbox on a port of its own: its URL, and the plans that its accounts are on.
 
     `plans` by vendor; default: the vendor file's first. UsageError for a plan that the vendor does not have,
-    ConfigurationError for `faults` that cannot be read.
+    ConfigurationError for faults that cannot be read.
     """
     from scraper.sandbox import Sandbox, endpoints_played, read_injections, serve
 
@@ -82,8 +83,10 @@ async def sandbox_server(
     sandbox = Sandbox(
         subscriptions=subscriptions,
         keys=accepted,
-        seed=seed,
-        faults=read_injections(faults, endpoints_played(subscriptions)),
+        seed=settings.seed,
+        day=settings.day,
+        clock=settings.clock.now,
+        faults=read_injections(settings.faults, endpoints_played(subscriptions)),
         failed_requests=failed_requests,
     )
     async with serve(sandbox, port=port) as url:

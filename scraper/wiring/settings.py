@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,12 +30,15 @@ class Settings:
     """``None``: `data`, or `data/sandbox` with the sandbox."""
     sandbox: bool = False
     seed: int = 0
+    day: date | None = None
+    """The day that the sandbox's records are drawn for; ``None``: the clock's."""
     faults: Sequence[str] = ()
     """What goes wrong in the sandbox on purpose, as `--fault` has it."""
     vendor_urls: Mapping[str, str] = field(default_factory=dict)
     """Other base URLs, by vendor."""
     environment: Mapping[str, str] = field(default_factory=lambda: os.environ, repr=False)
     clock: Clock = field(default_factory=SystemClock)
+    """The program's own time, and what the sandbox meters by."""
 
     @property
     def data_directory(self) -> Path:

@@ -20,6 +20,8 @@ from tests.docs.place import Said, said
 from tests.io.archive_fixtures import hashtag
 from tests.io.history import History, night
 
+pytestmark = pytest.mark.own_instant
+
 BARE = ["vendor", "hashtag_name", "rank", "trend"]
 
 

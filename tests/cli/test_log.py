@@ -16,6 +16,8 @@ from scraper.core.catalogue import Charge, OutcomeKind
 from scraper.core.events import Drained, Ending, Event, RunEnded, Stopped, Waiting
 from tests.cli.examples import NOW, RESULT, STARTED, UNSAFE, settled
 
+pytestmark = pytest.mark.own_instant
+
 DRAINED = Drained(30, {"hashtags": 1000, "posts": 0}, 1)
 LOST = settled(Ending.LOST, OutcomeKind.LOST, Charge.UNKNOWN, rows=0, detail="no answer for 60 s")
 EVERY_EVENT: list[Event] = [

@@ -36,6 +36,8 @@ from scraper.cli.output import (
 from scraper.io.query import query
 from tests.cli.examples import UNSAFE
 
+pytestmark = pytest.mark.own_instant
+
 
 class Terminal(io.StringIO):
     """A stream that somebody looks at."""

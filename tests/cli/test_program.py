@@ -5,10 +5,15 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
+import orjson
 import pytest
+from click.testing import CliRunner
 
+from scraper.cli.main import cli
+from tests.clock import ShiftedClock
 from tests.runs.harness import ACCOUNTS
 
 JOB = f"""
@@ -23,13 +28,12 @@ max_pages = 1
 
 
 def scraper(directory: Path, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Runs the program in this directory, with these variables and no key but what they name."""
+    """Runs the program in this directory, with these variables."""
     root = Path(__file__).parents[2]
-    known = {name: value for name, value in os.environ.items() if not name.endswith("_API_KEY")}
     return subprocess.run(
-        [sys.executable, "-m", "scraper", *words],
+        [sys.executable, "-m", "tests.program", *words],
         cwd=directory,
-        env={**known, "PYTHONPATH": str(root), **environment},
+        env={**os.environ, "PYTHONPATH": str(root), **environment},
         capture_output=True,
         text=True,
         timeout=60,
@@ -113,7 +117,7 @@ def test_a_wrong_key_is_refused_with_exit_code_4_and_stands_nowhere(place: Path)
         "async def main():\n"
         "    sandbox = Sandbox(subscriptions={'crawlora': Subscription('x')}, keys={'crawlora': 'right'})\n"
         "    async with serve(sandbox) as url:\n"
-        "        words = [sys.executable, '-m', 'scraper', 'run', 'configs/night.toml', '--format', 'table',\n"
+        "        words = [sys.executable, '-m', 'tests.program', 'run', 'configs/night.toml', '--format', 'table',\n"
         "                 '--vendor-url', f'crawlora={url}/api/v1']\n"
         "        process = await asyncio.create_subprocess_exec(*words)\n"
         "        sys.exit(await process.wait())\n"
@@ -161,7 +165,7 @@ def test_a_run_in_a_pipe_ends_with_one_object_and_a_closed_pipe_is_no_fault(plac
     assert '"status":"complete"' in ended.stdout
     assert '"sandbox_charged":{"crawlora":8}' in ended.stdout
     root = Path(__file__).parents[2]
-    query = f"{sys.executable} -m scraper sql --sandbox 'SELECT * FROM range(100000)' --format ndjson | head -1"
+    query = f"{sys.executable} -m tests.program sql --sandbox 'SELECT * FROM range(100000)' --format ndjson | head -1"
     piped = subprocess.run(
         ["bash", "-c", f"set -o pipefail; {query}"],
         cwd=place,
@@ -172,6 +176,22 @@ def test_a_run_in_a_pipe_ends_with_one_object_and_a_closed_pipe_is_no_fault(plac
         check=False,
     )
     assert (piped.returncode, piped.stdout, piped.stderr) == (0, '{"range":0}\n', "")
+
+
+def test_dates_are_of_the_programs_clock_and_the_sandboxs_records_of_its_day(place: Path) -> None:
+    job, data = str(place / "configs" / "night.toml"), str(place / "data")
+    moments = (datetime(2031, 7, 14, 12, tzinfo=UTC), datetime(2032, 2, 29, 12, tzinfo=UTC))
+    for moment in moments:
+        words = ["run", job, "--sandbox", "--day", "2026-11-21", "--new", "--data", data, "--log-format", "json"]
+        ended = CliRunner().invoke(cli, words, standalone_mode=False, obj=ShiftedClock(moment))
+        assert ended.return_value == 0, ended.stderr
+        assert orjson.loads(ended.stdout)["run_id"].startswith(f"night-{moment:%Y%m%d}T")
+        assert {orjson.loads(line)["at"][:10] for line in ended.stderr.splitlines()} == {f"{moment:%Y-%m-%d}"}
+    rows = "SELECT date::VARCHAR AS date, list(hashtag_id ORDER BY rank) AS board FROM hashtags GROUP BY ALL ORDER BY 1"
+    told = CliRunner().invoke(cli, ["sql", "--data", data, "--format", "json", rows])
+    first, second = orjson.loads(told.stdout)
+    assert [first["date"], second["date"]] == [f"{moment:%Y-%m-%d}" for moment in moments]
+    assert first["board"] == second["board"]
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,8 @@ from scraper.core.catalogue import Charge, OutcomeKind
 from scraper.core.events import Drained, Ending, Event, RunEnded, RunStarted, Stopped, Waiting
 from tests.cli.examples import RESULT, STARTED, UNSAFE, settled
 
+pytestmark = pytest.mark.own_instant
+
 EMPTY = settled(Ending.EMPTY, OutcomeKind.EMPTY, Charge.PRESUMED, rows=0)
 LOST = settled(Ending.LOST, OutcomeKind.LOST, Charge.UNKNOWN, rows=0, detail="no answer for 60 s")
 RETRIED = settled(Ending.RETRIED, OutcomeKind.RATE_LIMITED, Charge.FREE, 0, 0, "HTTP 429: slow down")

@@ -6,7 +6,11 @@ import io
 from decimal import Decimal
 from typing import Any
 
+import pytest
+
 from scraper.cli.output import Format, Rows, write_rows
+
+pytestmark = pytest.mark.own_instant
 
 
 def table(columns: str, *rows: list[Any], width: int = 80) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from decimal import Decimal
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.console import Console
@@ -26,6 +27,8 @@ from tests.cli.examples import (
     dedent_page,
     rendered,
 )
+
+pytestmark = pytest.mark.own_instant
 
 WALKS = [
     WalkRecord("a1", "acme.boards", '{"country": "US"}', WalkState.TRUNCATED, Why.CLAMP, 10, 1000, NOW, None),

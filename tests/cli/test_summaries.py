@@ -21,6 +21,8 @@ from scraper.core.jobs import Job
 from scraper.core.planning import Day, Known, Plan
 from tests.cli.examples import ENDLESS_ACCOUNT, JOB, RESULT, UNSAFE, dedent_page, rendered
 
+pytestmark = pytest.mark.own_instant
+
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
 
 

@@ -10,6 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 from scraper.cli.main import cli
+from tests.clock import ShiftedClock
 from tests.runs.upkeep import Place, copied, found_by_glob, make_archive
 
 
@@ -24,7 +25,7 @@ def place(archive: Path, tmp_path: Path) -> Place:
 
 
 def said(place: Place, *words: str) -> tuple[int, str, str]:
-    told = CliRunner().invoke(cli, [*words, "--data", str(place.data)], standalone_mode=False)
+    told = CliRunner().invoke(cli, [*words, "--data", str(place.data)], standalone_mode=False, obj=ShiftedClock())
     assert told.exception is None, told.exception
     code = told.return_value if isinstance(told.return_value, int) else 0
     return code, told.stdout, told.stderr

@@ -7,6 +7,7 @@ import json
 from dataclasses import replace
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -15,6 +16,8 @@ from scraper.cli.vendor_sheets import print_vendor, print_vendors, vendor_json, 
 from scraper.core.catalogue import ErrorRule, OutcomeKind
 from scraper.io.config_files.vendor_files import read_catalogue
 from tests.cli.examples import ACME, BOARDS, CATALOGUE, UNSAFE, dedent_page, rendered
+
+pytestmark = pytest.mark.own_instant
 
 
 def test_all_endpoints_at_80_columns() -> None:

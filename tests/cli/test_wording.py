@@ -13,6 +13,8 @@ from scraper.cli.wording import count, counted, dollars, duration, harmless, ins
 from scraper.core.planning import Range
 from tests.cli.examples import UNSAFE
 
+pytestmark = pytest.mark.own_instant
+
 
 @pytest.mark.parametrize(
     ("seconds", "words"),

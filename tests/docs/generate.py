@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from tests.clock import NOON, ShiftedClock
 from tests.docs.blocks import BLOCKS, fenced
 from tests.docs.example_job import example_job
 from tests.docs.markdown import README, ROOT, Fence, fences, readme, with_blocks
 from tests.docs.picture import PICTURE, picture
 from tests.docs.place import Place, shape
+from tests.environment import scrub, set_zone
 
 EXACT = "console"
 VARYING = "console, figures vary"
@@ -50,12 +53,14 @@ def documents(place: Callable[[], Place]) -> Mapping[Path, str]:
 
 def main() -> None:
     """Rewrites them."""
+    scrub(os.environ)
+    set_zone("UTC")
     with tempfile.TemporaryDirectory() as directory:
         places: list[Place] = []
 
         def place() -> Place:
             if not places:
-                places.append(Place(Path(directory), readme(), hasty=False))
+                places.append(Place(Path(directory), readme(), ShiftedClock(NOON), hasty=False))
             return places[0]
 
         for path, text in documents(place).items():

@@ -14,11 +14,14 @@ from click.testing import CliRunner
 
 from scraper.cli.main import cli
 from scraper.core.errors import ScraperError
+from tests.clock import NOON, ShiftedClock
 from tests.docs.markdown import ROOT, job_files
 
 QUICKSTART = "configs/quickstart.toml"
 TRY = f"scraper run {QUICKSTART} --sandbox"
-_TERMINAL = {"COLUMNS": "80", "LINES": "50", "FORCE_COLOR": None, "NO_COLOR": None, "SCRAPER_DATA": None}
+_TERMINAL = {"COLUMNS": "80", "LINES": "50"}
+DAY = f"{NOON:%Y-%m-%d}"
+"""Of the sandbox's world in the documents, whenever they are made and compared."""
 _HASTY = {
     'plan = "business"': 'plan = "business"\nrequests_per_minute = 60_000',
     "requests_per_second = 2": "requests_per_second = 1_000",
@@ -38,9 +41,9 @@ class Said:
 class Place:
     """A directory like a clone after the README's first command."""
 
-    def __init__(self, directory: Path, text: str, *, hasty: bool) -> None:
+    def __init__(self, directory: Path, text: str, clock: ShiftedClock, *, hasty: bool) -> None:
         """`text`: the README. `hasty`: with rates that nothing waits for; a run's times are then not the real ones."""
-        self.directory = directory
+        self.directory, self._clock = directory, clock
         quickstart = (ROOT / QUICKSTART).read_text(encoding="utf-8")
         files = {QUICKSTART: quickstart, **job_files(text)}
         self._run_file = QUICKSTART
@@ -70,16 +73,17 @@ class Place:
             raise ValueError(f"no command of ours: {line}")
         if arguments[0] == "run":
             arguments = [self._run_file if argument == QUICKSTART else argument for argument in arguments]
+            arguments += ["--day", DAY] if "--sandbox" in arguments else []
         with contextlib.chdir(self.directory):
-            return said(_as_on_a_terminal(arguments))
+            return said(_as_on_a_terminal(arguments), self._clock)
 
 
-def said(arguments: Sequence[str]) -> Said:
+def said(arguments: Sequence[str], clock: ShiftedClock | None = None) -> Said:
     """Runs the command line in this process, in the current directory."""
-    runner, typed = CliRunner(env=_TERMINAL), sys.argv[0]
+    runner, typed, clock = CliRunner(env=_TERMINAL), sys.argv[0], clock or ShiftedClock()
     sys.argv[0] = "scraper"  # what the program calls itself in the commands that it advises
     try:
-        result = runner.invoke(cli, list(arguments), prog_name="scraper", standalone_mode=False)
+        result = runner.invoke(cli, list(arguments), prog_name="scraper", standalone_mode=False, obj=clock)
     finally:
         sys.argv[0] = typed
     fault = result.exception

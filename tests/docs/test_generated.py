@@ -16,6 +16,8 @@ from tests.docs.generate import EXACT, EXAMPLE, VARYING, generated_readme
 from tests.docs.markdown import README, ROOT, blocks, fences, own_files, readme, with_blocks
 from tests.docs.place import Place, shape
 
+pytestmark = pytest.mark.own_instant
+
 
 def _is_up_to_date(path: Path, wanted: str) -> None:
     stands = path.read_text(encoding="utf-8") if path.exists() else ""
@@ -25,8 +27,8 @@ def _is_up_to_date(path: Path, wanted: str) -> None:
         pytest.fail(f"{names[0]} is out of date. Run: python -m tests.docs.generate\n{changes}", pytrace=False)
 
 
-def test_the_readme_says_what_the_program_says(place: Place) -> None:
-    _is_up_to_date(README, generated_readme(readme(), lambda: place))
+def test_the_readme_says_what_the_program_says(place_at_noon: Place) -> None:
+    _is_up_to_date(README, generated_readme(readme(), lambda: place_at_noon))
 
 
 def test_the_example_job_has_every_key_that_the_models_have() -> None:

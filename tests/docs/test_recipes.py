@@ -14,6 +14,7 @@ import pytest
 
 from scraper.cli.commands import imported
 from scraper.cli.output import Format, rows_of_reader, write_rows
+from tests.clock import ShiftedClock
 from tests.docs.markdown import README, ROOT, Fence, blocks, fences, readme
 from tests.docs.place import Place, said
 
@@ -29,6 +30,12 @@ COMMANDS = [
     for command in fence.commands
     if command.startswith("scraper ")
 ]
+
+
+def _today(query: str) -> str:
+    """The query on the day of the tests: DuckDB's own day is the machine's."""
+    now = ShiftedClock().now()
+    return query.replace("current_date", f"DATE '{now:%Y-%m-%d}'").replace("now()", f"TIMESTAMP '{now:%Y-%m-%d %H:%M}'")
 
 
 def _first_line(fence: Fence) -> str:
@@ -61,12 +68,13 @@ def test_a_recipe_without_anything_of_ours_answers(place: Place, fence: Fence) -
 def test_a_recipe_answers_the_same_in_the_program_and_in_plain_duckdb(
     place: Place, plain: duckdb.DuckDBPyConnection, recipe: Fence
 ) -> None:
+    query = _today(recipe.body)
     with contextlib.chdir(place.directory):
-        ours = said(["sql", "--sandbox", "--format", "ndjson", recipe.body])
+        ours = said(["sql", "--sandbox", "--format", "ndjson", query])
     assert (ours.exit_code, ours.stderr) == (0, "")
     with contextlib.chdir(place.analyst):
         theirs = io.StringIO()
-        answer = plain.sql(recipe.body)
+        answer = plain.sql(query)
         assert answer is not None
         write_rows(rows_of_reader(answer.to_arrow_reader()), Format.NDJSON, theirs)
     assert ours.stdout == theirs.getvalue()

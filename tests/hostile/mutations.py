@@ -49,7 +49,7 @@ def corpus() -> Mapping[str, Sequence[bytes]]:
         for path, sold in vendor.sold.items():
             bodies = found.setdefault(sold.endpoint, [])
             bodies += [case.read_bytes() for case in PAYLOADS.glob(f"{sold.endpoint}/*/answer.json")]
-            asked = Asked({"limit": "2", "id": feed, "page": "2"}, NOON, "11111111-2222-4333-8444-555555555555")
+            asked = Asked({"limit": "2", "id": feed, "page": "2"}, NOON, "11111111-2222-4333-8444-555555555555", NOON)
             for kind in KINDS:
                 if kind.replaced is not None and kind.paging in {None, sold.paging}:
                     options = {option.name: "3" if not option.allowed else option.default for option in kind.options}

@@ -8,7 +8,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -22,7 +22,7 @@ from scraper.ports import Archive
 from scraper.runs.crawl import CrawlProcess
 from scraper.runs.resume import Opening
 from scraper.sandbox import Sandbox
-from scraper.sandbox.server import utc_now
+from tests.clock import begins_at as tests_begin_at
 
 T = TypeVar("T")
 
@@ -82,25 +82,25 @@ class Heard:
 
 
 class HurriedClock:
-    """The machine's clock, but for waiting: that moves it on at once."""
+    """A clock at the machine's own speed, but for waiting: that moves it on at once."""
 
     def __init__(self, begins_at: datetime | None = None) -> None:
-        self._ahead = timedelta() if begins_at is None else begins_at - datetime.now(UTC)
+        self.go_to(tests_begin_at() if begins_at is None else begins_at)
 
     def now(self) -> datetime:
-        return datetime.now(UTC) + self._ahead
+        return self._zero + timedelta(seconds=time.monotonic())
 
     def go_to(self, moment: datetime) -> None:
-        self._ahead = moment - datetime.now(UTC)
+        self._zero = moment - timedelta(seconds=time.monotonic())
 
     def set_back(self, **by: float) -> None:
-        self._ahead -= timedelta(**by)
+        self._zero -= timedelta(**by)
 
     def monotonic(self) -> float:
-        return time.monotonic() + self._ahead.total_seconds()
+        return self.now().timestamp()
 
     async def sleep(self, seconds: float) -> None:
-        self._ahead += timedelta(seconds=max(0.0, seconds))
+        self._zero += timedelta(seconds=max(0.0, seconds))
         await asyncio.sleep(0)
 
 
@@ -187,14 +187,13 @@ async def bench(
     """A bench whose sandbox has these limits at both vendors.
 
     `fault` may answer before a vendor has been asked, `after` when the vendor has answered, and charged.
-    `moment`: the sandbox's time stands still there, so that two runs get the same rows. `clock`: the sandbox counts its
-    days and months by it, as the program does.
+    `moment`: the sandbox's time stands still there, so that two runs get the same rows. `clock`: what both go by, the
+    program and the sandbox; of many nights nothing that was served is remembered.
     """
     subscriptions = {vendor: replace(Subscription("test"), **dict[str, Any](limits or {})) for vendor in KEYS}
-    sandbox_now = utc_now if clock is None else clock.now
-    if moment is not None:
-        sandbox_now = lambda: moment  # noqa: E731
-    sandbox = Sandbox(subscriptions=subscriptions, keys=KEYS, clock=sandbox_now, remember_served=clock is None)
+    remembers, clock = clock is None, clock or HurriedClock()
+    sandbox_now = clock.now if moment is None else lambda: moment
+    sandbox = Sandbox(subscriptions=subscriptions, keys=KEYS, clock=sandbox_now, remember_served=remembers)
     application = sandbox.application()
     hits: collections.Counter[str] = collections.Counter()
 
@@ -217,7 +216,7 @@ async def bench(
     await site.start()
     port = runner.addresses[0][1]
     try:
-        yield Bench(directory, sandbox, f"http://127.0.0.1:{port}", hits=hits, clock=clock or HurriedClock())
+        yield Bench(directory, sandbox, f"http://127.0.0.1:{port}", hits=hits, clock=clock)
     finally:
         await runner.cleanup()
 

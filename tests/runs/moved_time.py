@@ -8,11 +8,12 @@ from __future__ import annotations
 import asyncio
 import selectors
 from collections.abc import Callable, Coroutine
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
+from tests.clock import begins_at
+
 T = TypeVar("T")
-START = datetime(2026, 11, 21, 12, tzinfo=UTC)
 
 
 class _NothingToWaitFor(selectors.DefaultSelector):
@@ -47,9 +48,10 @@ class MovedClock:
 
     def __init__(self, loop: MovedTimeLoop) -> None:
         self._loop = loop
+        self._begins_at = begins_at()
 
     def now(self) -> datetime:
-        return START + timedelta(seconds=self._loop.time())
+        return self._begins_at + timedelta(seconds=self._loop.time())
 
     def monotonic(self) -> float:
         return self._loop.time()

@@ -118,7 +118,7 @@ def night(
     begins_s: float = 0.0,
     begun: Callable[[CrawlProcess], None] = lambda _: None,
 ) -> Night:
-    """One process of a run of the job in this directory; seconds count from noon for all of them."""
+    """One process of a run of the job in this directory; seconds count from one instant for all of them."""
     path = directory / "night.toml"
     path.write_text(f'name = "night"\n{job_text}')
     job, catalogue = wiring.load_job(path)

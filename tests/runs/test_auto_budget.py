@@ -17,6 +17,8 @@ from scraper.runs.resume import Opening
 from tests.runs.counting import Discarded
 from tests.runs.harness import FAST, Bench, Heard, HurriedClock, on_bench
 
+pytestmark = pytest.mark.own_instant
+
 FIRST = datetime(2026, 11, 1, 1, 15, tzinfo=UTC)
 LIMITS = {"credits_per_month": 1_200, "credits_per_day": 300}
 """40 credits a night: five pages of Crawlora, or twenty of KeyAPI."""

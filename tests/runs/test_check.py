@@ -25,6 +25,8 @@ from tests.runs.harness import Bench, Heard, on_bench
 from tests.runs.mortal import Instant, Life
 from tests.runs.upkeep import ENDPOINTS, JOB, TABLES, Place, found_by_glob, found_by_views, strange_files
 
+pytestmark = pytest.mark.own_instant
+
 
 def checked(place: Place, *, repair: bool = False, quick: bool = False, deep: bool = False) -> Checked:
     async def whole(state: SqlState, archive: ParquetArchive) -> Checked:

@@ -39,6 +39,8 @@ from tests.runs.upkeep import (
     strange_files,
 )
 
+pytestmark = pytest.mark.own_instant
+
 
 def compacted(place: Place, *, offline: bool = False, disk: Disk | None = None, more_than: int = 1) -> list[Compacted]:
     async def all_of_it(state: SqlState, archive: ParquetArchive) -> list[Compacted]:

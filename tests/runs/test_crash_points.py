@@ -20,6 +20,8 @@ from tests.runs.harness import Bench, bench
 from tests.runs.mortal import LEDGER_STEPS, TABLES, Instant, Life, committed, ledger, live, rows_of, stray_files
 from tests.runs.upkeep import found_by_glob, found_by_views
 
+pytestmark = pytest.mark.own_instant
+
 NOON = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 """The sandbox's time: its links expire by the hour, and rows are compared."""
 

@@ -18,6 +18,7 @@ from scraper.io.archive import ParquetArchive
 from scraper.ports import SpooledPage, Written
 from scraper.runs.resume import Opening
 from scraper.wiring import load_catalogue, load_tables
+from tests.clock import ShiftedClock
 from tests.runs.harness import ALL_FIVE, Bench, on_bench
 
 JOB = """
@@ -55,7 +56,9 @@ def runs_of(place: Path, *boards: list[Any]) -> list[RunResult]:
 
 
 def drift_of(place: Path, *options: str) -> list[dict[str, Any]]:
-    shown = CliRunner().invoke(cli, ["drift", "--data", str(place / "data"), "--format", "json", *options])
+    shown = CliRunner().invoke(
+        cli, ["drift", "--data", str(place / "data"), "--format", "json", *options], obj=ShiftedClock()
+    )
     assert shown.exit_code == 0, shown.output
     found = orjson.loads(shown.stdout)
     return found if isinstance(found, list) else found["rows"]
@@ -88,7 +91,7 @@ def test_the_page_of_a_drift_is_found_by_its_query(tmp_path: Path) -> None:
     runs_of(tmp_path, records(2), records(2, extra="met here"))
     [row] = drift_of(tmp_path)
     asked = ["sql", row["page"].replace("*", "decode(body) AS body"), "--data", str(tmp_path / "data")]
-    shown = CliRunner().invoke(cli, [*asked, "--format", "ndjson"])
+    shown = CliRunner().invoke(cli, [*asked, "--format", "ndjson"], obj=ShiftedClock())
     [page] = shown.stdout.splitlines()
     assert "met here" in page
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, TypeVar
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
@@ -31,6 +32,8 @@ from scraper.runs.results import ending_of, quota_ends_at
 from scraper.runs.resume import OpenedRun, Opening, open_run
 from tests.core.builders import C_HASHTAGS, C_POSTS, K_HASHTAGS, NOON, account, answer, board, crawl, job, vendor_of
 from tests.io.state_bench import kept_balances, ledger_sums
+
+pytestmark = pytest.mark.own_instant
 
 T = TypeVar("T")
 

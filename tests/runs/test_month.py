@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from scraper.core.events import RunStatus
 from tests.runs.month import NIGHTS, PRICE, STARTER, a_month
+
+pytestmark = pytest.mark.own_instant
 
 PART = 5
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -20,6 +21,8 @@ from scraper.core.planning import Plan
 from tests.runs.counting import Discarded
 from tests.runs.harness import Bench, bench
 from tests.runs.mortal import ledger
+
+pytestmark = pytest.mark.own_instant
 
 MOMENT = datetime(2026, 11, 21, 2, tzinfo=UTC)
 """The sandbox's time stands still: two runs meet the same boards."""

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from tests.crash.three_processes import PRICE, together
+
+pytestmark = pytest.mark.own_instant
 
 PAGES = 25
 CAP = PAGES * PRICE + PRICE - 1

@@ -33,6 +33,8 @@ from tests.runs.upkeep import (
     strange_files,
 )
 
+pytestmark = pytest.mark.own_instant
+
 ALL = tuple(table.name for table in TABLES)
 
 

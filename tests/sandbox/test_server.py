@@ -3,13 +3,26 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import date
 
 import aiohttp
 import pytest
 
 from scraper.core.subscriptions import Subscription
 from scraper.sandbox import Sandbox, ServedRecords, serve
-from tests.sandbox.visits import C_HASHTAGS, C_POSTS, K_HASHTAGS, K_VIDEOS, KEYS, NOON, Reply, Visitor, opened
+from tests.sandbox.visits import (
+    C_CREATORS,
+    C_HASHTAGS,
+    C_POSTS,
+    K_HASHTAGS,
+    K_VIDEOS,
+    KEYS,
+    NOON,
+    Reply,
+    Visitor,
+    opened,
+    some_hashtag_id,
+)
 
 OPEN = Subscription("open")
 
@@ -63,6 +76,26 @@ def test_every_request_has_an_id_of_its_own_and_the_same_in_a_second_sandbox() -
     first, second = (opened().bodies(K_HASHTAGS, {}, {}) for _ in range(2))
     assert first == second
     assert first[0]["requestId"] != first[1]["requestId"]
+
+
+def test_records_are_of_the_day_that_it_is_given_and_metering_is_of_the_clock() -> None:
+    sandbox, hashtag_id = opened(day=date(2025, 2, 28)), some_hashtag_id(opened())
+
+    async def script(visitor: Visitor) -> list[list[object]]:
+        days = []
+        for _ in range(2):
+            board, posts = await visitor.get(C_HASHTAGS), await visitor.get(C_POSTS, id=hashtag_id)
+            creators, videos = await visitor.get(C_CREATORS), await visitor.get(K_VIDEOS)
+            days.append([board.body["data"]["data"], posts.body["data"]["itemList"]])
+            days[-1] += [creators.body["data"]["data"], videos.body["data"]]
+            sandbox.clock.move(days=1, hours=7)
+        return days
+
+    first, second = sandbox.visit(script)
+    assert first == second
+    assert sandbox.sandbox.account("crawlora")["credits_charged"] == 48
+    assert sandbox.sandbox.account("crawlora")["credits_today"] == 0
+    assert first[0] != opened().get(C_HASHTAGS).body["data"]["data"]
 
 
 def test_served_records_are_remembered_in_order() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any, TypeVar
 
 import aiohttp
@@ -108,6 +108,7 @@ def opened(
     keyapi: Subscription | None = None,
     *,
     seed: int = 0,
+    day: date | None = None,
     remember: bool = False,
     rate_window: RateWindow = "sliding",
     kind: type[Sandbox] = Sandbox,
@@ -119,6 +120,7 @@ def opened(
         subscriptions=subscriptions,
         keys=KEYS,
         seed=seed,
+        day=day,
         clock=clock,
         remember_served=remember,
         rate_window=rate_window,

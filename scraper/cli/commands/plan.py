@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from pathlib import Path
 
 import click
@@ -25,7 +26,7 @@ from scraper.cli.options import (
 @sandbox_option
 @format_option("table", "json")
 @output_option
-def plan(
+def plan(  # noqa: PLR0913 - one for each option
     job: Path,
     *,
     budget: int | None,
@@ -33,6 +34,7 @@ def plan(
     data: Path | None,
     sandbox: bool,
     seed: int,
+    day: date | None,
     format_name: str | None,
     output: Path | None,
 ) -> None:
@@ -47,7 +49,7 @@ def plan(
     from scraper.cli.output import Format, console_on, default_format, write_object
 
     found, _ = wiring.load_job(job, budget)
-    settings = settings_of(data, sandbox=sandbox, seed=seed)
+    settings = settings_of(data, sandbox=sandbox, seed=seed, day=day)
     found, allowance = asyncio.run(wiring.budgeted_job(found, settings))
     planned = asyncio.run(wiring.plan_job(found, settings, allowance))
     if allowance is not None:

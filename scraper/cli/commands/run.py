@@ -8,6 +8,7 @@ import signal
 import sys
 from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from scraper.core.events import Event, RunResult
     from scraper.core.jobs import Job
     from scraper.core.planning import Plan
-    from scraper.ports import Listener
+    from scraper.ports import Clock, Listener
     from scraper.runs.crawl import CrawlProcess
     from scraper.runs.probe import ProbeFinding
     from scraper.runs.resume import Opening
@@ -76,6 +77,7 @@ def run(  # noqa: PLR0913 - one for each option
     no_rebuild: bool,
     sandbox: bool,
     seed: int,
+    day: date | None,
     faults: Sequence[str],
     data: Path | None,
     vendor_urls: Mapping[str, str],
@@ -95,7 +97,7 @@ def run(  # noqa: PLR0913 - one for each option
     if faults and not sandbox:
         raise UsageError("--fault is for the sandbox, where nothing is spent: give --sandbox as well.")
     found, catalogue = wiring.load_job(job, budget)
-    settings = settings_of(data, sandbox=sandbox, seed=seed, faults=faults, vendor_urls=vendor_urls)
+    settings = settings_of(data, sandbox=sandbox, seed=seed, day=day, faults=faults, vendor_urls=vendor_urls)
     order = wiring.RunOrder(
         job=found,
         catalogue=catalogue,
@@ -109,7 +111,7 @@ def run(  # noqa: PLR0913 - one for each option
     planned = None if probe else asyncio.run(_planned(found, settings))
     if planned is not None and not (yes or sandbox) and not _confirmed(found, planned):
         return INTERRUPTED
-    with _listening(log_format, verbose, planned.requests.likely if planned else None) as listener:
+    with _listening(settings.clock, log_format, verbose, planned.requests.likely if planned else None) as listener:
         result, findings = _bought(order, settings, listener, probe=probe)
     _show(result, findings, format_name, output, settings)
     as_described = findings is None or all(finding.as_described for finding in findings)
@@ -159,6 +161,7 @@ def _command(context: click.Context, job: Path, data: Path | None, settings: Set
     words = [*program(), "run", str(job)]
     words += ["--sandbox"] if settings.sandbox else []
     words += ["--seed", str(settings.seed)] if settings.seed else []
+    words += ["--day", str(settings.day)] if settings.day else []
     for fault in settings.faults:
         words += ["--fault", fault]
     given = context.get_parameter_source("data")
@@ -186,25 +189,19 @@ class _PanelAndLog:
 
 
 @contextmanager
-def _listening(log_format: str, verbose: bool, likely_requests: int | None) -> Iterator[Listener]:
+def _listening(clock: Clock, log_format: str, verbose: bool, likely_requests: int | None) -> Iterator[Listener]:
     """The log, and on a terminal the panel with the log's lines above it."""
-    import time
-    from datetime import UTC, datetime
-
     from scraper.cli.log import LogListener
 
-    def now() -> datetime:
-        return datetime.now(UTC)
-
     if log_format == "json" or not sys.stderr.isatty():
-        yield LogListener(sys.stderr, now, "json" if log_format == "json" else "text", verbose)
+        yield LogListener(sys.stderr, clock.now, "json" if log_format == "json" else "text", verbose)
         return
     from rich.console import Console
 
     from scraper.cli.progress import ProgressListener
 
-    with ProgressListener(Console(stderr=True), time.monotonic, likely_requests) as panel:
-        yield _PanelAndLog(panel, LogListener(panel.lines_above, now, "text", verbose), verbose)
+    with ProgressListener(Console(stderr=True), clock.monotonic, likely_requests) as panel:
+        yield _PanelAndLog(panel, LogListener(panel.lines_above, clock.now, "text", verbose), verbose)
 
 
 # --- signals ----------------------------------------------------------------------------------------------------------

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import date
 from typing import Literal
 
 import click
 
-from scraper.cli.options import fault_option
+from scraper.cli.options import day_option, fault_option, settings_of
 from scraper.core.errors import UsageError
 
 
@@ -24,6 +25,7 @@ def _plans(_context: click.Context, _option: click.Parameter, values: tuple[str,
 @click.command()
 @click.option("--port", default=8800, show_default=True, type=click.IntRange(0, 65535), help="0 takes a free one.")
 @click.option("--seed", default=0, show_default=True, help="Seed of the data, and of the faults.")
+@day_option
 @click.option("--plan", "plans", multiple=True, metavar="VENDOR=PLAN", callback=_plans, help="Plan of an account.")
 @fault_option
 @click.option(
@@ -37,6 +39,7 @@ def _plans(_context: click.Context, _option: click.Parameter, values: tuple[str,
 def sandbox(
     port: int,
     seed: int,
+    day: date | None,
     plans: Mapping[str, str],
     faults: Sequence[str],
     failed_requests: Literal["free", "charged"],
@@ -59,15 +62,14 @@ def sandbox(
 
     from scraper import wiring
 
+    settings = settings_of(None, sandbox=True, seed=seed, day=day, faults=faults)
     keys = {vendor: os.environ.get(f"{vendor.upper()}_API_KEY", "") for vendor in wiring.SANDBOX_VENDORS}
 
     async def serve() -> None:
         stopped = asyncio.Event()
         for number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(number, stopped.set)
-        served = wiring.sandbox_server(
-            plans, keys, seed=seed, port=port, faults=faults, failed_requests=failed_requests
-        )
+        served = wiring.sandbox_server(plans, keys, settings, port=port, failed_requests=failed_requests)
         async with served as (url, subscriptions):
             click.echo(f"the sandbox plays the vendors at {url}; Ctrl-C ends it", err=True)
             for vendor, subscription in subscriptions.items():

@@ -158,7 +158,7 @@ def read_job(path: Path, catalogue: Catalogue, budget: int | None = None) -> Job
         faults += account_faults
     crawls, crawl_problems = _crawls(file, str(path), catalogue)
     faults += crawl_problems
-    for name in {crawl.endpoint.vendor for crawl in crawls} - accounts.keys():
+    for name in sorted({crawl.endpoint.vendor for crawl in crawls} - accounts.keys()):
         accounts[name] = _account(catalogue.vendors[name], AccountTable(), "")[0]
     auto = file.budget == "auto" and budget is None
     if auto:

@@ -49,7 +49,7 @@ class SqlHistory:
         for walk_id, run_id, _ in self._last_walks(walk_ids):
             bought_in.setdefault(walk_id, run_id)
         found: dict[str, list[Record]] = {}
-        for run_id in set(bought_in.values()):
+        for run_id in dict.fromkeys(bought_in.values()):
             ours = [walk_id for walk_id, bought in bought_in.items() if bought == run_id]
             for some in _chunks(ours):
                 listed = and_(pages.c.run_id == run_id, pages.c.walk_id.in_(some), pages.c.facts.is_not(None))

@@ -82,7 +82,7 @@ def run_totals(connection: Connection, run_id: str) -> RunTotals:
         endings={Ending(ending): count for ending, count in endings if ending is not None},
         walks={WalkState(state): count for state, count in states},
         reused=reused,
-        rows=rows,
+        rows=dict(sorted(rows.items())),
     )
 
 

@@ -211,8 +211,8 @@ class _Reading:
 
     def _options(self, text: str, kind: FaultKind, said: Mapping[str, Sequence[str]]) -> Mapping[str, str]:
         own = {option.name: option for option in kind.options}
-        for key in said.keys() - own.keys() - set(WHEN):
-            known: Collection[str] = [*own, *WHEN]
+        known: Collection[str] = [*own, *WHEN]
+        for key in (key for key in said if key not in known):
             self._fault(text, f"{kind.name} has no {key!r}{nearest(key, known)}; it has {', '.join(known)}")
         values = {name: said[name][-1] if name in said else option.default for name, option in own.items()}
         for name, value in values.items():

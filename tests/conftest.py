@@ -1,0 +1,78 @@
+"""The suite's environment and clock, set before anything reads them; and nothing is left behind in the checkout."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from tests.clock import NOON, set_clock
+from tests.environment import scrub, set_zone
+
+scrub(os.environ)
+set_zone("UTC")
+
+ROOT = Path(__file__).parents[1]
+_TOOLS = {".git", ".venv", "__pycache__", ".hypothesis"}
+"""Git's own, the venv, and the caches of the tools that run the tests (`.*_cache` as well)."""
+_BEFORE = pytest.StashKey[Mapping[str, int]]()
+_LEFT = pytest.StashKey[list[str]]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("scraper")
+    group.addoption("--clock", default=NOON.isoformat(), help="instant at which the program's own clock begins")
+    group.addoption("--tz", default="UTC", help="local time zone of the tests")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    set_zone(config.getoption("--tz"))
+    if not _is_worker(config):  # else the workers of pytest-xdist would begin anew, each at its own time
+        set_clock(config.getoption("--clock"))
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    if not _is_worker(session.config):
+        session.config.stash[_BEFORE] = _files()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """A file that the tests have left in the checkout fails the run: they write into temporary directories only."""
+    before = session.config.stash.get(_BEFORE, None)
+    if before is not None:
+        left = [name for name, changed_at in sorted(_files().items()) if _is_news(name, changed_at, before)]
+        session.config.stash[_LEFT] = left
+        if left:
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    left = terminalreporter.config.stash.get(_LEFT, [])
+    if left:
+        terminalreporter.section("written into the checkout", red=True)
+        terminalreporter.line("Tests write into temporary directories only. Written while they ran:")
+        for name in left:
+            terminalreporter.line(f"  {name}")
+
+
+def _is_worker(config: pytest.Config) -> bool:
+    return hasattr(config, "workerinput")
+
+
+def _is_news(name: str, changed_at: int, before: Mapping[str, int]) -> bool:
+    """Outside `data` a developer may edit a file while the tests run."""
+    return name not in before or (Path(name).parts[0] == "data" and before[name] != changed_at)
+
+
+def _files() -> dict[str, int]:
+    """Every file of the checkout, and when it was last changed."""
+    found = {}
+    for directory, names, files in os.walk(ROOT):
+        names[:] = [name for name in names if name not in _TOOLS and not name.endswith("_cache")]
+        for name in files:
+            path = Path(directory) / name
+            found[str(path.relative_to(ROOT))] = path.stat().st_mtime_ns
+    return found
