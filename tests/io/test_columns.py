@@ -78,7 +78,7 @@ FIELDS: Final[Mapping[str, Mapping[str, str]]] = {
 
 @pytest.mark.parametrize("table", FIELDS)
 def test_every_documented_and_recorded_field_is_read_as_its_type(table: str) -> None:
-    expected = expected_of(TABLE[table])
+    expected = expected_of(TABLE[table].sql)
     assert expected is not None
     read = expected.paths()
     assert {path: read.get(path) for path, kind in FIELDS[table].items() if not kind or read.get(path) != kind} == {
@@ -96,7 +96,7 @@ def schemas() -> Iterator[Mapping[str, pa.Schema]]:
 def test_every_field_that_is_read_comes_out_in_a_column(table: str, tmp_path: Path) -> None:
     """A record with another value in every field: each value is in the row, but for sizes of the same picture."""
     endpoint = next(known for known in ENDPOINTS.values() if known.table == table and known.vendor != "reseller")
-    expected = expected_of(TABLE[table])
+    expected = expected_of(TABLE[table].sql)
     assert expected is not None
     values: dict[str, object] = {}
     record = made(expected.record, "", values)
