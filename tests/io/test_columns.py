@@ -54,9 +54,12 @@ FIELDS: Final[Mapping[str, Mapping[str, str]]] = {
         **dict.fromkeys(
             ("createTime", "CategoryType", "adLabelVersion", "aigcLabelType", "authorStats.followerCount",
              "authorStats.followingCount", "authorStats.heart", "authorStats.heartCount", "authorStats.videoCount",
-             "authorStats.diggCount", "authorStats.friendCount", "stats.playCount", "stats.diggCount",
-             "stats.commentCount", "stats.shareCount", "stats.collectCount", "statsV2.playCount", "statsV2.diggCount",
-             "statsV2.commentCount", "statsV2.shareCount", "statsV2.collectCount", "statsV2.repostCount",
+             "authorStats.diggCount", "authorStats.friendCount", "authorStatsV2.followerCount",
+             "authorStatsV2.followingCount", "authorStatsV2.heart", "authorStatsV2.heartCount",
+             "authorStatsV2.videoCount", "authorStatsV2.diggCount", "authorStatsV2.friendCount", "stats.playCount",
+             "stats.diggCount", "stats.commentCount", "stats.shareCount", "stats.collectCount", "statsV2.playCount",
+             "statsV2.diggCount", "statsV2.commentCount", "statsV2.shareCount", "statsV2.collectCount",
+             "statsV2.repostCount",
              "music.duration", "challenges[].stats.videoCount", "challenges[].stats.viewCount", "textExtra[].start",
              "textExtra[].end", "textExtra[].type", "textExtra[].subType", "video.duration", "video.height",
              "video.width", "video.bitrate", "video.size", "author.relation", "author.commentSetting",
@@ -117,6 +120,8 @@ SMALLER = {
         "challenges[].coverThumb", "challenges[].coverMedium", "video.zoomCover.240", "video.zoomCover.480",
         "video.zoomCover.720", *(f"stats.{name}" for name in
         ("playCount", "diggCount", "commentCount", "shareCount", "collectCount", "repostCount")),
+        *(f"authorStats.{name}" for name in
+        ("followerCount", "followingCount", "heart", "heartCount", "videoCount", "diggCount", "friendCount")),
     },
 }  # fmt: skip
 """Read only where the better one is missing: the same id, a smaller picture, rounded counts."""
