@@ -6,14 +6,10 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from scraper.core.errors import UsageError
 from scraper.io.clock import SystemClock
 from scraper.ports import Clock
-
-if TYPE_CHECKING:
-    pass
 
 DATA = Path("data")
 SANDBOX_DATA = Path("data/sandbox")

@@ -47,7 +47,7 @@ class ParquetArchive:
 
     @property
     def select_hashes(self) -> Mapping[str, str]:
-        """Table → hash of the SELECT that it is made with now."""
+        """See `Archive.select_hashes`."""
         return self._hashes
 
     @contextlib.contextmanager
