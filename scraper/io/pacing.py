@@ -26,6 +26,6 @@ class SmoothPacer:
             self._limiter = AsyncLimiter(burst, burst * 60 / requests_per_minute)
 
     async def turn(self) -> None:
-        """Returns when the next request may ask for a slot."""
+        """See `Pacer.turn`."""
         if self._limiter is not None:
             await self._limiter.acquire()

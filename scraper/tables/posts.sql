@@ -2,6 +2,7 @@
 -- Items are objects of TikTok's web schema of several years: what a year did not send is null.
 WITH listed AS (
   -- known as string: author, createTime, stats.*, statsV2.*, video.VQScore, video.size
+  -- known as string: authorStats.*, authorStatsV2.*
   -- known as string: video.bitrateInfo[].PlayAddr.DataSize
   -- known as integer: diversificationId
   -- known, not kept: challenges[].profileThumb, challenges[].profileMedium, challenges[].profileLarger, anchors[].*
@@ -14,6 +15,10 @@ WITH listed AS (
       "stitchSetting": "BIGINT", "avatarThumb": "VARCHAR", "avatarMedium": "VARCHAR", "avatarLarger": "VARCHAR"
     },
     "authorStats": {
+      "followerCount": "BIGINT", "followingCount": "BIGINT", "heart": "BIGINT", "heartCount": "BIGINT",
+      "videoCount": "BIGINT", "diggCount": "BIGINT", "friendCount": "BIGINT"
+    },
+    "authorStatsV2": {
       "followerCount": "BIGINT", "followingCount": "BIGINT", "heart": "BIGINT", "heartCount": "BIGINT",
       "videoCount": "BIGINT", "diggCount": "BIGINT", "friendCount": "BIGINT"
     },
@@ -147,12 +152,15 @@ SELECT
     'comment_setting': author.commentSetting, 'duet_setting': author.duetSetting,
     'stitch_setting': author.stitchSetting, 'avatar_url': avatar_url, 'avatar_url_expires_at': expires_at[1]
   } END AS author, -- who published it; unique_id is the handle; avatar_url is signed; null where none was sent
-  CASE WHEN authorStats IS NOT NULL THEN {
-    'follower_count': authorStats.followerCount, 'following_count': authorStats.followingCount,
-    'heart': authorStats.heart, 'heart_count': authorStats.heartCount,
-    'video_count': authorStats.videoCount, 'digg_count': authorStats.diggCount,
-    'friend_count': authorStats.friendCount
-  } END AS author_stats, -- the author's counts at that time; heart is likes received, digg likes given
+  CASE WHEN authorStats IS NOT NULL OR authorStatsV2 IS NOT NULL THEN {
+    'follower_count': coalesce(authorStatsV2.followerCount, authorStats.followerCount),
+    'following_count': coalesce(authorStatsV2.followingCount, authorStats.followingCount),
+    'heart': coalesce(authorStatsV2.heart, authorStatsV2.heartCount, authorStats.heart),
+    'heart_count': coalesce(authorStatsV2.heartCount, authorStatsV2.heart, authorStats.heartCount),
+    'video_count': coalesce(authorStatsV2.videoCount, authorStats.videoCount),
+    'digg_count': coalesce(authorStatsV2.diggCount, authorStats.diggCount),
+    'friend_count': coalesce(authorStatsV2.friendCount, authorStats.friendCount)
+  } END AS author_stats, -- the author's counts then, exact where TikTok sent them so; heart is likes received, digg given
   CASE WHEN stats IS NOT NULL OR statsV2 IS NOT NULL THEN {
     'play_count': coalesce(statsV2.playCount, stats.playCount),
     'digg_count': coalesce(statsV2.diggCount, stats.diggCount),

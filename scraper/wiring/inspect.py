@@ -31,7 +31,7 @@ async def drift_of(settings: Settings, configs: Path | None, *, settled: bool) -
     from scraper.io.state import FILE_NAME
 
     data_is_there(settings, FILE_NAME)
-    tables = {table.name: expected_of(table) for table in load_tables(configs)}
+    tables = {table.name: expected_of(table.sql) for table in load_tables(configs)}
     read_by = {endpoint.full_name: tables.get(endpoint.table) for endpoint in load_catalogue(configs).endpoints}
     async with opened_state(settings, None) as state:
         found = await state.drift()

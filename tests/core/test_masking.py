@@ -23,16 +23,19 @@ SPELLINGS: dict[str, Callable[[str], str]] = {
     "plain": lambda key: key,
     "in JSON": lambda key: json.dumps(key)[1:-1],
     "in JSON of PHP": lambda key: key.replace("/", r"\/"),
-    "in JSON, all escaped": lambda key: "".join(f"\\u{ord(c):04x}" for c in key),
-    "in JSON within JSON": lambda key: "".join(f"\\\\u{ord(c):04X}" for c in key),
+    "in JSON of PHP within JSON": lambda key: json.dumps(key.replace("/", r"\/"))[1:-1],
+    "in JSON of .NET": lambda key: escaped(key, "\\u{:04X}"),
+    "in JSON of Gson": lambda key: escaped(key, "\\u{:04x}"),
+    "in JSON of .NET within JSON": lambda key: escaped(key, "\\\\u{:04X}"),
     "in a URL": lambda key: quote(key, safe=""),
+    "in a URL, in lower case": lambda key: escaped(key, "%{:02x}"),
+    "in a URL, as a path": quote,
     "in a URL within a URL": lambda key: quote(quote(key, safe=""), safe=""),
-    "in a URL, all escaped": lambda key: "".join(f"%{ord(c):02x}" for c in key),
-    "in HTML": lambda key: key.replace("&", "&amp;"),
-    "in HTML, all escaped": lambda key: "".join(
-        f"&#{ord(c)};" if n % 2 else f"&#x{ord(c):X};" for n, c in enumerate(key)
-    ),
 }
+
+
+def escaped(key: str, form: str) -> str:
+    return "".join(c if c.isalnum() or c in "-_.~" else form.format(ord(c)) for c in key)
 
 
 @pytest.mark.parametrize("spelling", SPELLINGS)

@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-import json
-import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-import duckdb
+import orjson
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scraper.core.catalogue import Records
-from scraper.core.drift.casts import Verdict, verdict
+from scraper.core.drift.casts import Verdict, verdict, verdict_of_type
 from scraper.core.drift.findings import DriftKind
-from scraper.core.tables import table_select
+from scraper.core.drift.observe import as_json
+from scraper.core.tables import TableSelect, table_select
 from scraper.io.archive import ParquetArchive
+from scraper.io.archive.table_select import Selects
 from scraper.ports import Written, drain_order
 from tests.io.archive_fixtures import ENDPOINTS, TABLES, board, endpoint, hashtag, page
 from tests.io.test_archive import archive, rows
@@ -28,26 +29,134 @@ NUMBERS = st.integers() | st.integers(-(2**66), 2**66) | st.floats(allow_nan=Fal
 TEXTS = st.from_regex(r"\A ?[+-]?[0-9]{0,22}(\.[0-9]{0,3})?(e[+-]?[0-9]{1,2})?k? ?\Z") | st.sampled_from(
     ["true", "False", "t", "F", "yes", "NO", "y", "n", "1", "0", "2", "", " ", "on", "off", "tru"]
 )
-CONNECTION = duckdb.connect()
+TYPES = ["BIGINT", "INTEGER", "UTINYINT", "DOUBLE", "BOOLEAN", "VARCHAR", "DATE", "DECIMAL(18,2)"]
 
 
-def column_of(value: Any, type_name: str) -> Any:
-    """What the column holds."""
-    query = "SELECT from_json(?, ?).a"
-    return CONNECTION.execute(query, [json.dumps({"a": value}), json.dumps({"a": type_name})]).fetchall()[0][0]
+@pytest.fixture(scope="module")
+def selects() -> Iterator[Selects]:
+    with Selects({}) as opened:
+        yield opened
 
 
 @settings(max_examples=200, deadline=None)
-@given(NUMBERS | TEXTS | st.booleans(), st.sampled_from(["BIGINT", "INTEGER", "DOUBLE", "BOOLEAN", "VARCHAR"]))
-def test_a_verdict_says_what_becomes_of_a_value(value: Any, type_name: str) -> None:
-    held, said = column_of(value, type_name), verdict(value, type_name)
-    assert (held is None) == (said is Verdict.UNFIT)
-    if said is Verdict.FITS:
-        assert held == value
-    elif said is Verdict.TYPE and type_name in {"BIGINT", "INTEGER"}:
-        assert math.isclose(float(value), held, rel_tol=1e-15)
-    elif said is Verdict.COERCED and type_name != "BOOLEAN":
-        assert type(held) is not type(value) or held != value
+@given(st.lists(NUMBERS | TEXTS | st.booleans(), min_size=1), st.sampled_from(TYPES))
+def test_a_verdict_says_what_a_column_holds_of_a_value(selects: Selects, values: list[Any], type_name: str) -> None:
+    holds = selects.typed(type_name, [as_json(value) for value in values])
+    assert len(holds) == len(values)
+    for value, held in zip(values, holds, strict=True):
+        said = verdict(value, held)
+        assert verdict_of_type(type(value), type_name) in {None, said}
+        assert (said is Verdict.UNFIT) == (held is None)
+        if type(value) is int and type_name == "BIGINT":
+            assert (held == value) == (-(2**63) <= value < 2**63)
+        if isinstance(value, int | float) and not isinstance(value, bool) and isinstance(held, int | float):
+            assert (said is Verdict.COERCED) == (held != value)
+        if said is Verdict.TYPE and isinstance(value, str) and type_name in {"BIGINT", "INTEGER", "UTINYINT"}:
+            assert Decimal(value) == held
+
+
+@pytest.mark.parametrize(
+    ("type_name", "value", "said"),
+    [
+        ("BIGINT", "12", Verdict.TYPE),
+        ("BIGINT", " 12 ", Verdict.TYPE),
+        ("BIGINT", "9007199254740993", Verdict.TYPE),
+        ("BIGINT", "1e3", Verdict.TYPE),
+        ("BIGINT", "5.7", Verdict.COERCED),
+        ("BIGINT", "12k", Verdict.UNFIT),
+        ("BIGINT", {"a": 1}, Verdict.UNFIT),
+        ("UTINYINT", -1, Verdict.UNFIT),
+        ("DOUBLE", "0.1", Verdict.TYPE),
+        ("BOOLEAN", "yes", Verdict.TYPE),
+        ("BOOLEAN", 2, Verdict.COERCED),
+        ("BOOLEAN", "2", Verdict.UNFIT),
+        ("DATE", "2026-01-31", Verdict.FITS),
+        ("DATE", "31st of January", Verdict.UNFIT),
+        ("TIMESTAMPTZ", "2026-01-31T02:15:00Z", Verdict.FITS),
+        ("MAP(VARCHAR, BIGINT)", {"a": 1}, Verdict.FITS),
+    ],
+)
+def test_duckdb_itself_says_what_becomes_of_a_value(
+    selects: Selects, type_name: str, value: Any, said: Verdict
+) -> None:
+    [held] = selects.typed(type_name, [as_json(value)])
+    assert verdict(value, held) is said
+
+
+# --- values that an expression of the SELECT makes null of ------------------------------------------------------------
+
+EVENTS = table_select(
+    "events",
+    """
+SELECT endpoint, request_key, page, position, record.id AS id,
+  CASE WHEN record.at BETWEEN 0 AND 253402300799 THEN make_timestamp(record.at * 1000000) END AS begins_at,
+  TRY_CAST(record.born AS DATE) AS born, TRY_CAST(record.born AS DATE) + 365 AS one_year_old,
+  record.url AS url, TRY_CAST(regexp_extract(record.url, 'expires=([0-9]+)', 1) AS BIGINT) AS url_expires,
+  coalesce(record.exact.views, record.views) AS views, nullif(record.sound, '') AS sound,
+  list_transform(record.days, lambda day: {'on': TRY_CAST(day.on AS DATE), 'views': day.views}) AS days,
+  record.pictures[1].url AS picture
+FROM (
+  SELECT * EXCLUDE (list), unnest(list) AS record, generate_subscripts(list, 1) AS position FROM (
+    SELECT *, from_json(records, '[{
+      "id": "VARCHAR", "at": "BIGINT", "born": "VARCHAR", "url": "VARCHAR", "views": "BIGINT", "sound": "VARCHAR",
+      "exact": {"views": "BIGINT"}, "days": [{"on": "VARCHAR", "views": "BIGINT"}], "pictures": [{"url": "VARCHAR"}]
+    }]') AS list FROM pages
+  )
+)
+WHERE record.id IS NOT NULL
+""",
+)
+SOUND: dict[str, Any] = {
+    "id": "1", "at": 1_700_000_000, "born": "2001-02-28", "url": "https://a.example", "views": 5, "sound": "",
+    "exact": None, "days": [{"on": "2026-01-01", "views": 1}, None, {"on": None}],
+    "pictures": [{"url": "a"}, {"url": "b"}],
+}  # fmt: skip
+
+
+def told(place: Path, *records: dict[str, Any], table: TableSelect = EVENTS) -> dict[tuple[str, str, str], int]:
+    events = endpoint("shop.events", Records("rows", "id"), "events")
+    body = orjson.dumps({"rows": records})
+    written = ParquetArchive(place, [table], {"shop.events": events}).write(1, [page("shop.events", body, page_id=1)])
+    [looked] = written.looked
+    return {(one.finding.kind.value, one.finding.path, one.finding.detail): one.count for one in looked.found}
+
+
+def test_a_record_of_which_everything_is_kept_loses_nothing(tmp_path: Path) -> None:
+    assert told(tmp_path, SOUND, {"id": "2"}, {**SOUND, "at": 0, "born": "", "days": []}) == {}
+
+
+@pytest.mark.parametrize(
+    ("lost", "found"),
+    [
+        ({"at": 1_700_000_000_000}, ("unfit", "at", "integer for column begins_at")),
+        ({"at": -1}, ("unfit", "at", "integer for column begins_at")),
+        ({"born": "28th of February"}, ("unfit", "born", "string for column born")),
+        ({"days": [{"on": "2026-01-01"}, {"on": "tomorrow"}]}, ("unfit", "days[].on", "string for column days")),
+        ({"at": "12k"}, ("unfit", "at", "string for BIGINT")),
+    ],
+)
+def test_a_value_that_an_expression_makes_null_of_is_unfit(
+    lost: dict[str, Any], found: tuple[str, str, str], tmp_path: Path
+) -> None:
+    assert told(tmp_path, SOUND, {**SOUND, **lost}, {**SOUND, **lost}, {"id": "4"}) == {found: 2}
+
+
+def test_a_select_that_refuses_some_values_is_watched_for_others() -> None:
+    unguarded = EVENTS.sql.replace(
+        "CASE WHEN record.at BETWEEN 0 AND 253402300799 THEN make", "CASE WHEN true THEN make"
+    )
+    with Selects({"events": table_select("events", unguarded)}) as opened:
+        assert {one.path for one in opened.fragile("events")} == {"born", "days[].on"}
+
+
+def test_a_time_past_all_calendars_of_python_is_kept_and_not_lost(tmp_path: Path) -> None:
+    unguarded = EVENTS.sql.replace(
+        "CASE WHEN record.at BETWEEN 0 AND 253402300799 THEN", "CASE WHEN record.at > 0 THEN"
+    )
+    late = {**SOUND, "at": 1_700_000_000_000, "born": "?"}
+    assert told(tmp_path, late, table=table_select("events", unguarded)) == {
+        ("unfit", "born", "string for column born"): 1
+    }
 
 
 # --- hostile records --------------------------------------------------------------------------------------------------

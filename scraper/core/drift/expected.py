@@ -19,10 +19,14 @@ from typing import Final, TypeAlias
 
 from scraper.core.bodies import Json
 from scraper.core.drift.findings import DriftKind, Finding
-from scraper.core.tables import TableSelect, bare_sql
+from scraper.core.tables import bare_sql
 
 PATH_LENGTH: Final = 120
 """Of a vendor's keys no more is kept than this."""
+
+
+COLUMN: Final = "column "
+"""Before a column's name: a value that its cast keeps, and the column's own expression does not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +76,8 @@ class Expected:
                 return path in read or self.is_not_kept(path, parent)
             case DriftKind.TYPE | DriftKind.COERCED | DriftKind.UNFIT:
                 whole = finding.kind is DriftKind.TYPE or was_for in {"an object", "a list"}
+                if was_for.startswith(COLUMN):
+                    return path not in read
                 return read.get(path) != was_for or (whole and self.comes_as(path, parent, met))
             case DriftKind.MISSING:
                 return path not in read
@@ -113,9 +119,12 @@ _STRUCTURE = re.compile(r"\bfrom_json\(\s*records\s*,\s*'((?:[^']|'')*)'", re.IG
 _KNOWN = re.compile(r"^[ \t]*--[ \t]*known(?:, (not kept)| as (\w+)):[ \t]*(.*)$", re.MULTILINE)
 
 
-def expected_of(table: TableSelect) -> Expected | None:
-    """``None`` where the SELECT does not read its records by one ``from_json`` with a list's structure."""
-    found = _STRUCTURE.search(bare_sql(table.sql))
+def expected_of(sql: str) -> Expected | None:
+    """The structure and the comments of a table's SQL.
+
+    ``None`` where it does not read its records by one ``from_json`` with a list's structure.
+    """
+    found = _STRUCTURE.search(bare_sql(sql))
     try:
         literal = json.loads(found[1].replace("''", "'")) if found else None
     except ValueError:  # DuckDB will say so in its own words
@@ -124,7 +133,7 @@ def expected_of(table: TableSelect) -> Expected | None:
         return None
     not_kept: set[str] = set()
     known_as: dict[str, set[str]] = {}
-    for line in _KNOWN.finditer(table.sql):
+    for line in _KNOWN.finditer(sql):
         for path in filter(None, (part.strip() for part in line[3].split(","))):
             if line[1]:
                 not_kept.add(path)

@@ -23,6 +23,7 @@ from scraper.io.archive.compact import PartitionCompactor
 from scraper.io.archive.coverage import write_account
 from scraper.io.archive.errors import explained
 from scraper.io.archive.files import Disk, make_directories, remove_files, stored_hash
+from scraper.io.archive.lost_values import note_lost
 from scraper.io.archive.merge import fingerprint
 from scraper.io.archive.staged_files import Staging
 from scraper.io.archive.survey import ReadPage, batches, read, stored_endpoints, stored_pages
@@ -46,7 +47,7 @@ class ParquetArchive:
 
     @property
     def select_hashes(self) -> Mapping[str, str]:
-        """Table → hash of the SELECT that it is made with now."""
+        """See `Archive.select_hashes`."""
         return self._hashes
 
     @contextlib.contextmanager
@@ -233,6 +234,8 @@ class _Tally:
         if table is not None:
             rows, failures = selects.rows(table, batch)
             staging.add(table, rows)
+            self.watch.settle(selects.typed)
+            note_lost(batch, rows, selects.fragile(table), selects.typed, selects.plain, self.watch)
             note_failures(batch, failures, self.watch)
             if missing := note_without_key(batch, failures, rows, self.watch):
                 self.rows_without_key[table] = self.rows_without_key.get(table, 0) + missing

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
 from types import TracebackType
 from typing import Final, Self
 
 import duckdb
 import pyarrow as pa
 
+from scraper.core.bodies import Decoded, Json, decode
+from scraper.core.drift.expected import expected_of
 from scraper.core.drift.findings import DriftKind
-from scraper.core.drift.observe import Watch
+from scraper.core.drift.observe import Watch, as_json
 from scraper.core.tables import (
     PAGES_COLUMNS,
     PAGES_TABLE,
@@ -21,6 +25,7 @@ from scraper.core.tables import (
     empty_relation,
     over_no_pages,
 )
+from scraper.io.archive.lost_values import Fragile, fragile_values
 from scraper.io.archive.survey import ReadPage, mark
 
 _SETTINGS: Final[dict[str, str | bool | int | float | list[str]]] = {
@@ -33,10 +38,14 @@ _SETTINGS: Final[dict[str, str | bool | int | float | list[str]]] = {
 }
 
 
+_ASKED: Final = pa.schema([("list", pa.string())])
+
+
 class Selects:
     """A DuckDB connection that turns pages into typed rows."""
 
     def __init__(self, tables: Mapping[str, TableSelect]) -> None:
+        self._tables = tables
         self._sql = {table.name: bare_sql(table.sql) for table in tables.values()}
         self._connection = _connect()
         self.schemas: Mapping[str, pa.Schema] = {
@@ -45,6 +54,15 @@ class Selects:
         }
         """Table → schema of its files: the columns that the SELECT gives for no pages."""
         self._input = self._schema(empty_relation(SELECT_INPUT))
+
+    def plain(self, rows: pa.Table) -> Iterator[Mapping[str, object]]:
+        """Rows as JSON has them: a time is a text, for Python's own end with the year 9999."""
+        self._connection.register("made", rows)
+        return _plain(self._connection, "FROM made")
+
+    def fragile(self, table: str) -> tuple[Fragile, ...]:
+        """The values of a table's records that its SELECT may make null of."""
+        return _fragile(self._tables[table].sql)
 
     def __enter__(self) -> Self:
         return self
@@ -57,6 +75,13 @@ class Selects:
         failures: dict[int, str] = {}
         found = self._bisected(table, pages, failures)
         return pa.concat_tables(found) if found else self.schemas[table].empty_table(), failures
+
+    def typed(self, type_name: str, values: Sequence[bytes]) -> Sequence[object]:
+        """See `core.drift.casts.Typed`."""
+        self._connection.register("asked", pa.table({"list": [b"[" + b",".join(values) + b"]"]}, _ASKED))
+        structure = json.dumps([type_name]).replace("'", "''")
+        held = self._connection.sql(f"SELECT from_json(list, '{structure}') AS held FROM asked")  # noqa: S608
+        return held.to_arrow_table()["held"][0].as_py()  # type: ignore[no-any-return]
 
     def _bisected(self, table: str, pages: Sequence[ReadPage], failures: dict[int, str]) -> list[pa.Table]:
         """One page that DuckDB refuses fails its whole statement: halves are tried until it stands alone."""
@@ -83,6 +108,42 @@ class Selects:
         """An internal error of DuckDB closes a database for good: the next statement gets a new one."""
         self._connection.close()
         self._connection = _connect()
+
+
+@cache
+def _fragile(sql: str) -> tuple[Fragile, ...]:
+    expected = expected_of(sql)
+    if expected is None:
+        return ()
+    with _connect() as connection:
+        schema = connection.sql(empty_relation(SELECT_INPUT)).to_arrow_table().schema
+        return fragile_values(expected.record, lambda records: _tried(connection, bare_sql(sql), schema, records))
+
+
+def _tried(
+    connection: duckdb.DuckDBPyConnection, sql: str, schema: pa.Schema, records: Sequence[Json]
+) -> list[Mapping[str, object] | None]:
+    """The row that a SELECT makes of each record, alone on its page; ``None`` where it makes none, or fails."""
+    made_up = {"page": 1, "parent_id": "1", "parameters": "{}"}
+    pages = [{**made_up, "request_key": str(n), "records": as_json([each])} for n, each in enumerate(records)]
+    connection.register("pages", pa.Table.from_pylist(pages, schema))
+    try:
+        rows = list(_plain(connection, sql))
+    except duckdb.Error:
+        if len(records) == 1:
+            return [None]
+        return [row for each in records for row in _tried(connection, sql, schema, [each])]
+    by_key = {row.get("request_key"): row for row in rows}
+    return [by_key.get(str(n)) for n in range(len(records))]
+
+
+def _plain(connection: duckdb.DuckDBPyConnection, rows: str) -> Iterator[Mapping[str, object]]:
+    """Each row of a relation as an object."""
+    texts = connection.sql(f"SELECT to_json(made)::VARCHAR AS made FROM ({rows}) AS made").to_arrow_table()  # noqa: S608
+    for text in texts["made"].to_pylist():
+        row = decode(text.encode())
+        if isinstance(row, Decoded) and isinstance(row.value, dict):
+            yield row.value
 
 
 def _connect() -> duckdb.DuckDBPyConnection:
