@@ -9,12 +9,13 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from scraper.core.bodies import Decoded, Json, at, decode
-from scraper.core.catalogue import CursorPagination, Endpoint, PagePagination, Vendor
+from scraper.core.catalogue import Endpoint, Vendor
 from scraper.core.events import RunResult
 from scraper.core.jobs import Crawl as CrawlOrder
 from scraper.core.jobs import Job
 from scraper.core.outcomes import Answer, NoAnswer, Reply, classify
 from scraper.core.pagination import PageFacts
+from scraper.core.pagination.kind import Expected
 from scraper.core.requests import Request
 from scraper.ports import Transport
 from scraper.runs.context import World
@@ -116,25 +117,17 @@ def _differences(request: Request, reply: Reply, facts: PageFacts) -> Iterator[t
     document = decoded.value if isinstance(decoded, Decoded) else None
     endpoint = request.endpoint
     yield from _records(endpoint, document, facts)
-    match endpoint.pagination:
-        case PagePagination() as pages:
-            yield from _value("page", pages.page_field, facts.reported_page, facts.reported_page == request.page)
-            size, asked = facts.size, pages.max_size
-            yield from _value("page size", pages.size_field, size, size == asked, f"{asked}")
-            yield from _value("total", pages.total_field, facts.total, facts.total is not None)
-            yield from _value("has_more", pages.has_more_field, facts.has_more, facts.has_more is not None)
-        case CursorPagination() as cursors:
-            more = facts.has_more is not True or facts.cursor is not None
-            yield from _value("has_more", cursors.has_more_field, facts.has_more, facts.has_more is not None)
-            yield from _value("cursor", cursors.cursor_field, facts.cursor, more)
+    for expected in endpoint.pagination.expected(request.page, facts):
+        yield from _compared(expected)
     if isinstance(reply, Answer) and not reply.headers.get("content-type", "").startswith("application/json"):
         yield False, f"content-type is {reply.headers.get('content-type', 'missing')!r}, not application/json"
 
 
 def _records(endpoint: Endpoint, document: Json, facts: PageFacts) -> Iterator[tuple[bool, str]]:
     records = endpoint.records
-    stands = isinstance(at(document, records.path), list)
-    yield stands, f"records stand at {records.path or 'the root'}: {facts.records if stands else 'no list is there'}"
+    stands = at(document, records.path) is not None
+    met = facts.records if stands else f"no {endpoint.pagination.shape} is there"
+    yield stands, f"records stand at {records.path or 'the root'}: {met}"
     if facts.records:
         yield len(facts.ids) == facts.records, f"{len(facts.ids)} of {facts.records} records carry {records.id}"
     if records.rank and facts.ids:
@@ -142,12 +135,10 @@ def _records(endpoint: Endpoint, document: Json, facts: PageFacts) -> Iterator[t
         yield ranked == len(facts.ids), f"{ranked} of {len(facts.ids)} carry {records.rank}"
 
 
-def _value(
-    what: str, path: str | None, met: object, as_described: bool, wanted: str = ""
-) -> Iterator[tuple[bool, str]]:
+def _compared(fact: Expected) -> Iterator[tuple[bool, str]]:
     """Nothing, where the file says that no answer tells it."""
-    expected = f", {wanted} was asked for" if wanted and not as_described else ""
-    if path is not None and met is None:
-        yield False, f"{what}: nothing stands at {path}"
-    elif path is not None:
-        yield as_described, f"{what} at {path}: {met}{expected}"
+    asked = f", {fact.asked} was asked for" if fact.asked and not fact.as_described else ""
+    if fact.path is not None and fact.met is None:
+        yield False, f"{fact.words}: nothing stands at {fact.path}"
+    elif fact.path is not None:
+        yield fact.as_described, f"{fact.words} at {fact.path}: {fact.met}{asked}"

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 import pytest
 
-from scraper.core.pagination import PageFacts, Progress, WalkState, Why
-from scraper.core.requests import Request, Walk
-from scraper.core.walks import MOST_PAGES_AHEAD, start
+from scraper.core.pagination import PageFacts, WalkState, Why
+from scraper.core.pagination.pages import MOST_PAGES_AHEAD
+from scraper.core.requests import Progress, Request, Walk, start
 from tests.core.builders import C_CREATORS, C_HASHTAGS, C_POSTS, K_VIDEOS, facts, full_page, walk_of
 
 Told = tuple[WalkState, Why | None, int, int]

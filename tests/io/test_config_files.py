@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from scraper.core.catalogue import Catalogue, Charge, CursorPagination, OutcomeKind, Records
+from scraper.core.catalogue import Catalogue, Charge, OutcomeKind, Records
 from scraper.core.errors import ConfigurationError
 from scraper.core.outcomes import Answer, classify
+from scraper.core.pagination import CursorPagination
 from scraper.io.config_files import read_catalogue, url_fault
 from tests.core.builders import NOON
 
