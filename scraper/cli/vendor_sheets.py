@@ -192,7 +192,7 @@ def _endpoint_json(endpoint: Endpoint) -> dict[str, Any]:
         "status": endpoint.status,
         "status_since": endpoint.status_since.isoformat(),
         "pagination": _pagination_json(endpoint.pagination),
-        "records": {"path": endpoint.records.path, "id": endpoint.records.id},
+        "records": {"path": endpoint.records.path, "id": endpoint.records.id, "fields": [*endpoint.records.fields]},
         "table": endpoint.table,
         "typical_total": endpoint.typical_total,
         "note": endpoint.note,

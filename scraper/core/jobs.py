@@ -168,7 +168,7 @@ def _parameter_faults(where: str, crawl: Crawl, name: str, values: tuple[str, ..
         return [Fault(where, f"a value stands twice in {_listed(values)}: the same walk is bought once")]
     match parameter.role:
         case Role.PAGE | Role.PAGE_SIZE | Role.CURSOR:
-            return [Fault(where, endpoint.pagination.refusal(name, values, endpoint))]
+            return [Fault(where, endpoint.pagination.refusal(name, values, endpoint.full_name, endpoint.cost))]
         case _:
             pass
     if parameter.ignored:
@@ -196,8 +196,8 @@ def _value_fault(parameter: Parameter, value: str) -> str | None:
 
 
 def _limit_faults(where: str, crawl: Crawl) -> list[Fault]:
-    pagination = crawl.endpoint.pagination
-    fault = pagination.limit_fault(crawl.page_limit or 0, crawl.endpoint)
+    endpoint, pagination = crawl.endpoint, crawl.endpoint.pagination
+    fault = pagination.limit_fault(crawl.page_limit or 0, endpoint.full_name, endpoint.cost)
     asked = "max_pages" if (crawl.max_pages or 0) > (pagination.max_page or 0) else "max_items"
     return [] if fault is None else [Fault(f"{where}.{asked}", fault)]
 

@@ -15,7 +15,6 @@ from scraper.core.jobs import Crawl as CrawlOrder
 from scraper.core.jobs import Job
 from scraper.core.outcomes import Answer, NoAnswer, Reply, classify
 from scraper.core.pagination import PageFacts
-from scraper.core.pagination.kind import Expected
 from scraper.core.requests import Request
 from scraper.ports import Transport
 from scraper.runs.context import World
@@ -117,8 +116,10 @@ def _differences(request: Request, reply: Reply, facts: PageFacts) -> Iterator[t
     document = decoded.value if isinstance(decoded, Decoded) else None
     endpoint = request.endpoint
     yield from _records(endpoint, document, facts)
-    for expected in endpoint.pagination.expected(request.page, facts):
-        yield from _compared(expected)
+    echoed = endpoint.pagination.echoed(request.page)
+    for fact, path in endpoint.pagination.fields.items():
+        if path is not None:  # else no answer tells it
+            yield _compared(_WORDS.get(fact, fact), path, getattr(facts, fact), echoed.get(fact))
     if isinstance(reply, Answer) and not reply.headers.get("content-type", "").startswith("application/json"):
         yield False, f"content-type is {reply.headers.get('content-type', 'missing')!r}, not application/json"
 
@@ -135,10 +136,11 @@ def _records(endpoint: Endpoint, document: Json, facts: PageFacts) -> Iterator[t
         yield ranked == len(facts.ids), f"{ranked} of {len(facts.ids)} carry {records.rank}"
 
 
-def _compared(fact: Expected) -> Iterator[tuple[bool, str]]:
-    """Nothing, where the file says that no answer tells it."""
-    asked = f", {fact.asked} was asked for" if fact.asked and not fact.as_described else ""
-    if fact.path is not None and fact.met is None:
-        yield False, f"{fact.words}: nothing stands at {fact.path}"
-    elif fact.path is not None:
-        yield fact.as_described, f"{fact.words} at {fact.path}: {fact.met}{asked}"
+_WORDS = {"reported_page": "page", "size": "page size"}
+
+
+def _compared(words: str, path: str, met: object, asked: object) -> tuple[bool, str]:
+    if met is None:
+        return False, f"{words}: nothing stands at {path}"
+    as_described = asked in {None, met}
+    return as_described, f"{words} at {path}: {met}{'' if as_described else f', {asked} was asked for'}"

@@ -4,25 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
 
-from scraper.core.bodies import Json, integer_of
-from scraper.core.pagination.facts import PageFacts, list_at, told
-from scraper.core.pagination.kind import Expected, Priced
+from scraper.core.bodies import integer_of
+from scraper.core.pagination.facts import PageFacts
+from scraper.core.pagination.kind import Pagination
 from scraper.core.pagination.states import Guard, WalkState, Why
 from scraper.core.pagination.walk import BARREN_PAGES_IN_A_ROW, R, W, WalkProgress
 
 
 @dataclass(frozen=True, slots=True)
-class CursorPagination:
+class CursorPagination(Pagination):
     """Pages by a cursor; the first request carries none. Field paths are dotted, from the root of the body."""
 
-    kind: ClassVar[str] = "cursor"
-    max_page: ClassVar[int | None] = None
-    assumed: ClassVar[Sequence[str]] = ("rows_per_page",)
-    open_ended: ClassVar[bool] = True
-    limit_words: ClassVar[str] = ""
-    shape: ClassVar[str] = "list"
+    kind = "cursor"
+    assumed = ("rows_per_page",)
+    open_ended = True
+    max_page = None
 
     cursor_param: str
     cursor_field: str
@@ -41,27 +38,8 @@ class CursorPagination:
         cursor = f"by cursor ({self.cursor_param}, from {self.cursor_field})"
         return f"{cursor}, {self.rows_per_page} rows (assumed, from recorded answers)"
 
-    def elements(self, found: Json) -> list[Json] | None:
-        return list_at(found)
-
     def params(self, page: int, cursor: str | None) -> Mapping[str, str]:  # noqa: ARG002
         return {} if cursor is None else {self.cursor_param: cursor}
-
-    def told(self, document: Json) -> Mapping[str, Any]:
-        return told(document, self.fields)
-
-    def expected(self, page: int, facts: PageFacts) -> Sequence[Expected]:  # noqa: ARG002
-        leads_on = facts.has_more is not True or facts.cursor is not None
-        return (
-            Expected("has_more", self.has_more_field, facts.has_more, facts.has_more is not None),
-            Expected("cursor", self.cursor_field, facts.cursor, leads_on),
-        )
-
-    def refusal(self, parameter: str, values: Sequence[str], endpoint: Priced) -> str:  # noqa: ARG002
-        return "the walk asks for its pages itself; use max_pages or max_items"
-
-    def limit_fault(self, pages: int, endpoint: Priced) -> str | None:  # noqa: ARG002
-        return None
 
     def walk(self, walk: W, ask: Callable[[W, int, str | None], R]) -> WalkProgress[W, R]:
         return CursorWalk(walk, ask, pagination=self)

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
-
-from scraper.core.bodies import Json, at, flag_of, integer_of, text_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,24 +44,3 @@ class PageFacts:
     def from_json(cls, stored: Mapping[str, Any]) -> PageFacts:
         """The facts that `to_json` wrote."""
         return cls(**{**stored, "ids": tuple(Record(*record) for record in stored["ids"])})
-
-
-def list_at(found: Json) -> list[Json] | None:
-    """The list that stands at the path of the records: empty where nothing is there, ``None`` where it is no list."""
-    if found is None:
-        return []
-    return found if isinstance(found, list) else None
-
-
-_READ_AS: Mapping[str, Callable[[Json], Any]] = {
-    "reported_page": integer_of,
-    "size": integer_of,
-    "total": integer_of,
-    "has_more": flag_of,
-    "cursor": text_of,
-}
-
-
-def told(document: Json, fields: Mapping[str, str | None]) -> dict[str, Any]:
-    """Read what a body says of its page: fact → value. `fields`: fact → dotted path, or no path."""
-    return {name: _READ_AS[name](at(document, path)) for name, path in fields.items()}

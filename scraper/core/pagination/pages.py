@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, ClassVar
+from typing import Any
 
 from scraper.core.bodies import Json
-from scraper.core.pagination.facts import PageFacts, list_at, told
-from scraper.core.pagination.kind import Expected, Priced
+from scraper.core.pagination.facts import PageFacts
+from scraper.core.pagination.kind import Pagination
 from scraper.core.pagination.states import Guard, WalkState, Why
 from scraper.core.pagination.walk import BARREN_PAGES_IN_A_ROW, R, W, WalkProgress
 
@@ -26,19 +26,16 @@ class PageCounting(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class PagePagination:
+class PagePagination(Pagination):
     """Pages by number or by offset. Field paths are dotted, from the root of the body; none: no answer says it."""
 
-    kind: ClassVar[str] = "page"
-    assumed: ClassVar[Sequence[str]] = ()
-    open_ended: ClassVar[bool] = False
-    limit_words: ClassVar[str] = "the vendor's documented clamp"
-    shape: ClassVar[str] = "list"
+    kind = "page"
 
     page_param: str
     size_param: str | None
     """``None``: pages have the size that the vendor gives them."""
-    max_size: int
+    rows_per_page: int
+    """The largest page that the vendor serves: every page is asked for at this size."""
     max_page: int | None
     """The last page that the vendor serves; past it, it answers this one again, and charges."""
     page_field: str | None
@@ -48,10 +45,6 @@ class PagePagination:
     counts: PageCounting = PageCounting.PAGES
     first: int = 1
     """The number or offset that asks for the first page."""
-
-    @property
-    def rows_per_page(self) -> int:
-        return self.max_size
 
     @property
     def fields(self) -> Mapping[str, str | None]:
@@ -70,11 +63,11 @@ class PagePagination:
         by = "number" if self.counts is PageCounting.PAGES else "offset"
         size = "" if self.size_param is None else f" ({self.size_param})"
         first = "" if self.first == 1 else f" from {self.first}"
-        return f"by {by} ({self.page_param}{first}), at most {self.max_size} rows{size}, {clamp}"
+        return f"by {by} ({self.page_param}{first}), at most {self.rows_per_page} rows{size}, {clamp}"
 
     @property
     def _step(self) -> int:
-        return self.max_size if self.counts is PageCounting.RECORDS else 1
+        return self.rows_per_page if self.counts is PageCounting.RECORDS else 1
 
     def number_of(self, page: int) -> int:
         """The number or offset that asks for the n-th page."""
@@ -85,48 +78,41 @@ class PagePagination:
         page, between = divmod(number - self.first, self._step)
         return page + 1 if between == 0 else 0
 
-    def elements(self, found: Json) -> list[Json] | None:
-        return list_at(found)
-
     def params(self, page: int, cursor: str | None) -> Mapping[str, str]:  # noqa: ARG002
-        sized = {} if self.size_param is None else {self.size_param: str(self.max_size)}
+        sized = {} if self.size_param is None else {self.size_param: str(self.rows_per_page)}
         return {self.page_param: str(self.number_of(page)), **sized}
 
-    def told(self, document: Json) -> Mapping[str, Any]:
-        facts = told(document, self.fields)
+    def echoed(self, page: int) -> Mapping[str, object]:
+        return {"reported_page": page, "size": self.rows_per_page}
+
+    def told(self, document: Json) -> dict[str, Any]:
+        facts = Pagination.told(self, document)  # a slotted dataclass has no super()
         number = facts["reported_page"]
         return facts if number is None else {**facts, "reported_page": self.page_of(number)}
 
-    def expected(self, page: int, facts: PageFacts) -> Sequence[Expected]:
-        size, asked = facts.size, self.max_size
-        return (
-            Expected("page", self.page_field, facts.reported_page, facts.reported_page == page),
-            Expected("page size", self.size_field, size, size == asked, f"{asked}"),
-            Expected("total", self.total_field, facts.total, facts.total is not None),
-            Expected("has_more", self.has_more_field, facts.has_more, facts.has_more is not None),
-        )
-
-    def refusal(self, parameter: str, values: Sequence[str], endpoint: Priced) -> str:
+    def refusal(self, parameter: str, values: Sequence[str], endpoint: str, cost: int) -> str:
+        vendor = endpoint.partition(".")[0]
         numbers = [int(value) for value in values if value.isdecimal()]
         if parameter == self.size_param:
-            met = f"pages always come at the largest size that {endpoint.full_name} serves, {self.max_size}"
-            if too_large := [number for number in numbers if number > self.max_size]:
-                met = f"{endpoint.vendor} treats {too_large[0]} as {self.max_size}, silently; {met}"
+            met = f"pages always come at the largest size that {endpoint} serves, {self.rows_per_page}"
+            if too_large := [number for number in numbers if number > self.rows_per_page]:
+                met = f"{vendor} treats {too_large[0]} as {self.rows_per_page}, silently; {met}"
             return f"{met}; use max_pages or max_items"
         if parameter != self.page_param or self.max_page is None or self.counts is not PageCounting.PAGES:
-            return "the walk asks for its pages itself; use max_pages or max_items"
+            return Pagination.refusal(self, parameter, values, endpoint, cost)
         if past := [number for number in numbers if number > self.max_page]:
-            charged = f"{len(past) * endpoint.cost} credits are charged"
+            charged = f"{len(past) * cost} credits are charged"
             repeated = f"page {past[0]} answers page {self.max_page} again, and {charged}"
-            return f"{endpoint.vendor} clamps {parameter} to 1-{self.max_page}: {repeated}; use max_pages"
+            return f"{vendor} clamps {parameter} to 1-{self.max_page}: {repeated}; use max_pages"
         return "the walk asks for its pages itself; use max_pages"
 
-    def limit_fault(self, pages: int, endpoint: Priced) -> str | None:
+    def limit_fault(self, pages: int, endpoint: str, cost: int) -> str | None:
         last = self.max_page
         if last is None or pages <= last:
             return None
-        clamp = f"{endpoint.vendor} serves {last} pages of {self.max_size} at the most and answers the last one again"
-        return f"{clamp}: {(pages - last) * endpoint.cost} credits a walk for nothing; ask for {last} pages"
+        vendor = endpoint.partition(".")[0]
+        clamp = f"{vendor} serves {last} pages of {self.rows_per_page} at the most and answers the last one again"
+        return f"{clamp}: {(pages - last) * cost} credits a walk for nothing; ask for {last} pages"
 
     def walk(self, walk: W, ask: Callable[[W, int, str | None], R]) -> WalkProgress[W, R]:
         return PageWalk(walk, ask, pagination=self)
@@ -207,7 +193,7 @@ class PageWalk(WalkProgress[W, R]):
         self._hear_total(page, facts)
         if facts.has_more is False:
             self._last = page if self._last is None else min(self._last, page)
-        elif facts.has_more is True or 0 < (max(0, facts.size or 0) or self.pagination.max_size) <= facts.records:
+        elif facts.has_more is True or 0 < (max(0, facts.size or 0) or self.pagination.rows_per_page) <= facts.records:
             self._hoped = max(self._hoped, page + 1)
         else:
             self._short = page if self._short is None else min(self._short, page)
@@ -295,8 +281,8 @@ class PageWalk(WalkProgress[W, R]):
 
 def _skips(page: int, facts: PageFacts, pages: PagePagination) -> bool:
     """The vendor serves fewer records a page than were asked for: the next offset would leave some out."""
-    more = facts.has_more if facts.has_more is not None else (facts.total or 0) > page * pages.max_size
-    return more and pages.counts is PageCounting.RECORDS and 0 < (facts.size or 0) < pages.max_size
+    more = facts.has_more if facts.has_more is not None else (facts.total or 0) > page * pages.rows_per_page
+    return more and pages.counts is PageCounting.RECORDS and 0 < (facts.size or 0) < pages.rows_per_page
 
 
 def _real_size(facts: PageFacts, pages: PagePagination) -> int:
@@ -305,7 +291,7 @@ def _real_size(facts: PageFacts, pages: PagePagination) -> int:
     Offsets are asked for in steps of the size that was asked for.
     """
     if pages.counts is PageCounting.RECORDS:
-        return pages.max_size
+        return pages.rows_per_page
     if facts.size is None or facts.size < 0 or (facts.has_more is True and 0 < facts.records * 2 <= facts.size):
         return facts.records
     return facts.size

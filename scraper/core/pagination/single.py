@@ -4,49 +4,33 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from types import MappingProxyType
-from typing import Any, ClassVar
 
 from scraper.core.bodies import Json
 from scraper.core.pagination.facts import PageFacts
-from scraper.core.pagination.kind import Expected, Priced
+from scraper.core.pagination.kind import Pagination
 from scraper.core.pagination.states import WalkState, Why
 from scraper.core.pagination.walk import R, W, WalkProgress
 
 
 @dataclass(frozen=True, slots=True)
-class SinglePagination:
+class SinglePagination(Pagination):
     """The answer is one record: an object. An empty one, or null, is no record."""
 
-    kind: ClassVar[str] = "single"
-    rows_per_page: ClassVar[int] = 1
-    max_page: ClassVar[int | None] = 1
-    assumed: ClassVar[Sequence[str]] = ()
-    open_ended: ClassVar[bool] = False
-    fields: ClassVar[Mapping[str, str | None]] = MappingProxyType({})
-    words: ClassVar[str] = "none: an answer is one record"
-    limit_words: ClassVar[str] = "an answer is one record"
-    shape: ClassVar[str] = "object"
-
-    def elements(self, found: Json) -> list[Json] | None:
-        if found is None:
-            return []
-        return None if not isinstance(found, dict) else [found] if found else []
+    kind = "single"
+    shape = "object"
+    limit_words = "an answer is one record"
+    rows_per_page = 1
+    max_page = 1
+    words = "one record, one request"
 
     def params(self, page: int, cursor: str | None) -> Mapping[str, str]:  # noqa: ARG002
         return {}
 
-    def told(self, document: Json) -> Mapping[str, Any]:  # noqa: ARG002
-        return {}
+    def elements(self, found: Json) -> list[Json] | None:
+        return [] if found is None or found == {} else [found] if isinstance(found, dict) else None
 
-    def expected(self, page: int, facts: PageFacts) -> Sequence[Expected]:  # noqa: ARG002
-        return ()
-
-    def refusal(self, parameter: str, values: Sequence[str], endpoint: Priced) -> str:  # noqa: ARG002
-        return f"{endpoint.full_name} answers one record to one request: it has no pages"
-
-    def limit_fault(self, pages: int, endpoint: Priced) -> str | None:
-        return None if pages <= 1 else f"{endpoint.full_name} answers one record to one request; leave it out"
+    def limit_fault(self, pages: int, endpoint: str, cost: int) -> str | None:  # noqa: ARG002
+        return None if pages <= 1 else f"{endpoint} answers one record to one request; leave it out"
 
     def walk(self, walk: W, ask: Callable[[W, int, str | None], R]) -> WalkProgress[W, R]:
         return SingleWalk(walk, ask)

@@ -26,7 +26,8 @@ class PagePaginationTable(FileModel):
     def described(self, cursor_type: str | None) -> Pagination:  # noqa: ARG002
         counts = PageCounting(self.counts)
         first = self.first if self.first is not None else 1 if counts is PageCounting.PAGES else 0
-        return PagePagination(**{**self.model_dump(exclude={"kind"}), "counts": counts, "first": first})
+        stated = self.model_dump(exclude={"kind", "max_size", "counts", "first"})
+        return PagePagination(**stated, rows_per_page=self.max_size, counts=counts, first=first)
 
 
 class CursorPaginationTable(FileModel):
