@@ -95,6 +95,8 @@ def _print_endpoint(endpoint: Endpoint, console: Console, sources: Sources) -> N
     ]
     if endpoint.typical_total is not None:
         fields.append(("usual size", f"{counted(endpoint.typical_total, 'row')} (assumed, from recorded answers)"))
+    if endpoint.records.fields:
+        fields.append(("children", harmless(f"by {' or '.join(endpoint.records.carried)}")))
     if endpoint.note:
         fields.append(("note", harmless(endpoint.note)))
     print_fields(console, fields)

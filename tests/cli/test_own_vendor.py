@@ -55,7 +55,7 @@ class Forum:
         """One thread, by its title; null where there is none of that name any more."""
         title = request.match_info["title"]
         self.asked["thread", title, "&".join(request.query)] += 1
-        found = None if title == "cats 0" else {"no": int(title.split()[1]), "text": f"about {title}"}
+        found = None if title == "boats 0" else {"no": int(title.split()[1]), "text": f"about {title}"}
         return web.json_response({"state": "fine", "found": found})
 
     async def shop(self, request: web.Request) -> web.Response:
@@ -264,7 +264,7 @@ def test_one_record_for_each_of_the_best_parents_by_a_field_of_theirs(forum: For
         ("thread", one, ""): 1 for one in titles
     }
 
-    rows = [{"title": one, "thread_id": int(one[-1]), "text": f"about {one}"} for one in titles if one != "cats 0"]
+    rows = [{"title": one, "thread_id": int(one[-1]), "text": f"about {one}"} for one in titles if one != "boats 0"]
     texts = ("sql", "SELECT title, thread_id, text FROM texts ORDER BY title")
     assert answered(*texts) == rows
     ended = "SELECT state, why, count(*) AS n FROM coverage WHERE endpoint = 'forum.thread' GROUP BY ALL ORDER BY ALL"
@@ -277,3 +277,5 @@ def test_one_record_for_each_of_the_best_parents_by_a_field_of_theirs(forum: For
     assert answered(*texts) == rows
     again = answered("plan", job)
     assert [crawl["requests"]["likely"] for crawl in again["crawls"]] == [2, 5]
+    probed = answered("run", job, "--vendor-url", f"forum={forum.url}", "--probe")
+    assert {"endpoint": "forum.thread", "as_described": True, "text": "records stand at found: 1"} in probed["findings"]
