@@ -12,18 +12,8 @@ from scraper.cli.outcome_sheets import outcome_rows, print_error_rules, rule_jso
 from scraper.cli.sources import Sources, heading, source_json
 from scraper.cli.summaries import limit_words, print_fields, sheet
 from scraper.cli.wording import count, counted, dollars, harmless
-from scraper.core.catalogue import (
-    Catalogue,
-    Charge,
-    ChargeRule,
-    Counts,
-    CursorPagination,
-    Endpoint,
-    PagePagination,
-    Pagination,
-    Parameter,
-    Vendor,
-)
+from scraper.core.catalogue import Catalogue, Charge, ChargeRule, Endpoint, Parameter, Vendor
+from scraper.core.pagination import Pagination
 from scraper.core.subscriptions import Subscription
 
 
@@ -99,12 +89,14 @@ def _print_endpoint(endpoint: Endpoint, console: Console, sources: Sources) -> N
         ("path", harmless(endpoint.path)),
         ("price", f"{counted(endpoint.cost, 'credit')} a request"),
         ("status", f"{harmless(endpoint.status)} since {endpoint.status_since.isoformat()}"),
-        ("pages", harmless(_pagination_words(endpoint.pagination))),
+        ("pages", harmless(endpoint.pagination.words)),
         ("records", harmless(f"{endpoint.records.path}, told apart by {endpoint.records.id}")),
         ("table", harmless(endpoint.table)),
     ]
     if endpoint.typical_total is not None:
         fields.append(("usual size", f"{counted(endpoint.typical_total, 'row')} (assumed, from recorded answers)"))
+    if endpoint.records.fields:
+        fields.append(("children", harmless(f"by {' or '.join(endpoint.records.carried)}")))
     if endpoint.note:
         fields.append(("note", harmless(endpoint.note)))
     print_fields(console, fields)
@@ -115,21 +107,6 @@ def _print_endpoint(endpoint: Endpoint, console: Console, sources: Sources) -> N
 def _parameter_field(parameter: Parameter) -> tuple[str, str]:
     words = harmless(", ".join(_parameter_words(parameter)))
     return f"  {harmless(parameter.name)}", f"{words}\n{harmless(parameter.description)}"
-
-
-def _pagination_words(pagination: Pagination) -> str:
-    match pagination:
-        case PagePagination():
-            clamp = "no last page is documented"
-            if pagination.max_page is not None:
-                clamp = f"clamped to pages 1–{pagination.max_page}: past it the last one is charged again"
-            by = "number" if pagination.counts is Counts.PAGES else "offset"
-            size = "" if pagination.size_param is None else f" ({pagination.size_param})"
-            first = "" if pagination.first == 1 else f" from {pagination.first}"
-            return f"by {by} ({pagination.page_param}{first}), at most {pagination.max_size} rows{size}, {clamp}"
-        case CursorPagination():
-            cursor = f"by cursor ({pagination.cursor_param}, from {pagination.cursor_field})"
-            return f"{cursor}, {pagination.rows_per_page} rows (assumed, from recorded answers)"
 
 
 def _parameter_words(parameter: Parameter) -> Iterator[str]:
@@ -146,8 +123,8 @@ def _parameter_words(parameter: Parameter) -> Iterator[str]:
         yield "ignored by the vendor: a sweep of it is refused"
     if parameter.role is not None:
         yield f"role {parameter.role.value}"
-    if parameter.parent_id is not None:
-        yield f"filled by each, from {parameter.parent_id}"
+    if parameter.from_parent is not None:
+        yield f"filled by each, from {parameter.from_parent}"
 
 
 # --- for programs -----------------------------------------------------------------------------------------------------
@@ -217,7 +194,7 @@ def _endpoint_json(endpoint: Endpoint) -> dict[str, Any]:
         "status": endpoint.status,
         "status_since": endpoint.status_since.isoformat(),
         "pagination": _pagination_json(endpoint.pagination),
-        "records": {"path": endpoint.records.path, "id": endpoint.records.id},
+        "records": {"path": endpoint.records.path, "id": endpoint.records.id, "fields": [*endpoint.records.fields]},
         "table": endpoint.table,
         "typical_total": endpoint.typical_total,
         "note": endpoint.note,
@@ -227,17 +204,12 @@ def _endpoint_json(endpoint: Endpoint) -> dict[str, Any]:
 
 
 def _pagination_json(pagination: Pagination) -> dict[str, Any]:
-    match pagination:
-        case PagePagination():
-            return {
-                "kind": "page",
-                "rows_per_page": pagination.max_size,
-                "max_page": pagination.max_page,
-                "assumed": [],
-            }
-        case CursorPagination():
-            rows = pagination.rows_per_page
-            return {"kind": "cursor", "rows_per_page": rows, "max_page": None, "assumed": ["rows_per_page"]}
+    return {
+        "kind": pagination.kind,
+        "rows_per_page": pagination.rows_per_page,
+        "max_page": pagination.max_page,
+        "assumed": list(pagination.assumed),
+    }
 
 
 def _parameter_json(parameter: Parameter) -> dict[str, Any]:
@@ -251,5 +223,6 @@ def _parameter_json(parameter: Parameter) -> dict[str, Any]:
         "required": parameter.required,
         "ignored": parameter.ignored,
         "role": None if parameter.role is None else parameter.role.value,
-        "parent_id": parameter.parent_id,
+        "from_parent": parameter.from_parent,
+        "parent_id": parameter.from_parent,  # its name before
     }

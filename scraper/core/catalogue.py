@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
-from typing import TypeAlias
 
+from scraper.core.pagination import Pagination
 from scraper.core.subscriptions import Subscription
 from scraper.core.units import Credits
 
@@ -101,66 +101,8 @@ class Parameter:
     ignored: bool = False
     """Accepted by the vendor and without effect: sweeping it buys the same answer again."""
     role: Role | None = None
-    parent_id: str | None = None
-    """A crawl with ``each`` fills this parameter from parents whose records carry an id of this name."""
-
-
-class Counts(StrEnum):
-    """What a page's number counts."""
-
-    PAGES = "pages"
-    RECORDS = "records"
-    """The records before it: an offset."""
-
-
-@dataclass(frozen=True, slots=True)
-class PagePagination:
-    """Pages by number or by offset. Field paths are dotted, from the root of the body; none: no answer says it."""
-
-    page_param: str
-    size_param: str | None
-    """``None``: pages have the size that the vendor gives them."""
-    max_size: int
-    max_page: int | None
-    """The last page that the vendor serves; past it, it answers this one again, and charges."""
-    page_field: str | None
-    size_field: str | None
-    total_field: str | None
-    has_more_field: str | None
-    counts: Counts = Counts.PAGES
-    first: int = 1
-    """What the first page is asked for with."""
-
-    @property
-    def _step(self) -> int:
-        return self.max_size if self.counts is Counts.RECORDS else 1
-
-    def number_of(self, page: int) -> int:
-        """What the n-th page is asked for with: its number, or its offset."""
-        return self.first + (page - 1) * self._step
-
-    def page_of(self, number: int) -> int:
-        """Which page it is that says this of itself; 0 where it is none of ours."""
-        page, between = divmod(number - self.first, self._step)
-        return page + 1 if between == 0 else 0
-
-    @property
-    def rows_per_page(self) -> int:
-        return self.max_size
-
-
-@dataclass(frozen=True, slots=True)
-class CursorPagination:
-    """Pages by a cursor that each answer hands out; the first request carries none."""
-
-    cursor_param: str
-    cursor_field: str
-    has_more_field: str
-    rows_per_page: int
-    """Rows of a full page, concluded from recorded answers: an assumption."""
-
-
-Pagination: TypeAlias = PagePagination | CursorPagination
+    from_parent: str | None = None
+    """A crawl with ``each`` fills this parameter with this field of its parents' records."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,13 +110,20 @@ class Records:
     """Where the records of an answer stand, and which of their fields others need."""
 
     path: str
-    """Dotted path from the root of the body to the list; empty: the body is the list."""
+    """Dotted path from the root of the body to the list, or to the one record; empty: the body is it."""
     id: str
-    """The record's id field: what children are made from and what pages are told apart by."""
+    """The record's id field: what pages are told apart by, and what children are made from unless they say else."""
     nested_in: str | None = None
     """Some resellers wrap each record in one more object of this name."""
     rank: str | None = None
     views: str | None = None
+    fields: tuple[str, ...] = ()
+    """Dotted paths of further fields that can fill a child's parameter."""
+
+    @property
+    def carried(self) -> tuple[str, ...]:
+        """All fields that can fill a child's parameter."""
+        return (self.id, *self.fields)
 
 
 @dataclass(frozen=True, slots=True)
@@ -274,7 +223,7 @@ class Endpoint:
     @property
     def parent_parameter(self) -> Parameter | None:
         """The parameter that a parent crawl can fill."""
-        return next((parameter for parameter in self.parameters if parameter.parent_id is not None), None)
+        return next((parameter for parameter in self.parameters if parameter.from_parent is not None), None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,11 +21,10 @@ from typing import TypeAlias
 
 from scraper.core.catalogue import Endpoint
 from scraper.core.jobs import Crawl
-from scraper.core.pagination import PageFacts, Progress, Record, WalkState, Why
-from scraper.core.parents import best, rank_of
-from scraper.core.requests import Params, Request, Walk
+from scraper.core.pagination import PageFacts, Record, WalkState, Why
+from scraper.core.parents import all_hold, as_parents, best, rank_of
+from scraper.core.requests import Params, Progress, Request, Walk, start
 from scraper.core.units import Credits
-from scraper.core.walks import start
 
 _Value: TypeAlias = tuple[bool, int, int, bool, int, tuple[int, ...], str]
 
@@ -182,6 +181,11 @@ class Frontier:
             self.learn(request, stored[request.key])
         self._landing = {}
 
+    def may_replay(self, walk: Walk, stored: Mapping[str, PageFacts]) -> bool:
+        """Whether these pages of another run hold all that its children are made from."""
+        names = {child.from_parent for name in walk.crawls for _, child in self._children_of(name)}
+        return all(all_hold(facts.ids, walk.endpoint.records, names) for facts in stored.values())
+
     def close(self, endpoint_or_vendor: str, why: Why) -> bool:
         """Nothing more is sent there in this run; False where it was closed already.
 
@@ -307,11 +311,13 @@ class Frontier:
             self._open_parents[name] -= 1
             for index, child in self._children_of(name):
                 if child.top_per_board is not None:
-                    self._begin(index, child, best(self._records[walk.walk_id])[: child.top_per_board])
+                    parents = as_parents(self._records[walk.walk_id], walk.endpoint.records, child.from_parent)
+                    self._begin(index, child, best(parents)[: child.top_per_board])
                 elif child.top is not None and self._open_parents[name] == 0:
                     boards = [p.walk.walk_id for p in self._walks.values() if name in p.walk.crawls]
                     found = [record for walk_id in boards for record in self._records[walk_id]]
-                    self._begin(index, child, best(found)[: child.top])
+                    parents = as_parents(found, walk.endpoint.records, child.from_parent)
+                    self._begin(index, child, best(parents)[: child.top])
 
     def _children_of(self, name: str) -> list[tuple[int, Crawl]]:
         return [(index, crawl) for index, crawl in enumerate(self._crawls) if crawl.each == name]
@@ -323,7 +329,7 @@ class Frontier:
         for name in walk.crawls:
             for index, child in self._children_of(name):
                 if child.top is None and child.top_per_board is None:
-                    self._begin(index, child, found)
+                    self._begin(index, child, as_parents(found, walk.endpoint.records, child.from_parent))
 
     def _begin(self, index: int, child: Crawl, parents: Iterable[Record]) -> None:
         for parent in parents:

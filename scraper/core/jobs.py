@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from scraper.core.catalogue import Catalogue, Charge, Counts, Endpoint, PagePagination, Parameter, Role
+from scraper.core.catalogue import Catalogue, Charge, Endpoint, Parameter, Role
 from scraper.core.errors import Fault
 from scraper.core.nearest import nearest
 from scraper.core.requests import Params, canonical
@@ -61,9 +61,9 @@ class Crawl:
             count *= len(values)
         return count
 
-    def sweep(self, parent_id: str | None = None) -> Iterator[Params]:
-        """Every combination, as canonical parameters; for a child, with its parent's id filled in."""
-        given = {} if parent_id is None else {self._parent_parameter.name: parent_id}
+    def sweep(self, parent: str | None = None) -> Iterator[Params]:
+        """Every combination, as canonical parameters; for a child, with the value of its parent filled in."""
+        given = {} if parent is None else {self._parent_parameter.name: parent}
         names = list(self.params)
         for values in itertools.product(*self.params.values()):
             yield canonical(self.endpoint, {**dict(zip(names, values, strict=True)), **given})
@@ -74,6 +74,11 @@ class Crawl:
         if parameter is None:
             raise ValueError(f"{self.endpoint.full_name} takes no ids from a parent")
         return parameter
+
+    @property
+    def from_parent(self) -> str:
+        """The field of its parents' records that a child is made from."""
+        return self._parent_parameter.from_parent or ""
 
     @property
     def page_limit(self) -> int | None:
@@ -157,7 +162,7 @@ def _parameter_faults(where: str, crawl: Crawl, name: str, values: tuple[str, ..
         return [Fault(where, f"a value stands twice in {_listed(values)}: the same walk is bought once")]
     match parameter.role:
         case Role.PAGE | Role.PAGE_SIZE | Role.CURSOR:
-            return [Fault(where, _paging_refusal(crawl, parameter, values))]
+            return [Fault(where, endpoint.pagination.refusal(name, values, endpoint.full_name, endpoint.cost))]
         case _:
             pass
     if parameter.ignored:
@@ -165,27 +170,6 @@ def _parameter_faults(where: str, crawl: Crawl, name: str, values: tuple[str, ..
         why = f"{endpoint.vendor} accepts {name} and ignores it, so every value buys the same answer"
         return [Fault(where, f"{why}; leave it out (this sweep would cost at least {cost} credits)")]
     return [Fault(where, message) for value in values if (message := _value_fault(parameter, value))]
-
-
-def _paging_refusal(crawl: Crawl, parameter: Parameter, values: tuple[str, ...]) -> str:
-    endpoint = crawl.endpoint
-    match endpoint.pagination, parameter.role:
-        case PagePagination() as pages, Role.PAGE_SIZE:
-            met = f"pages always come at the largest size that {endpoint.full_name} serves, {pages.max_size}"
-            too_large = [value for value in values if value.isdecimal() and int(value) > pages.max_size]
-            if too_large:
-                met = f"{endpoint.vendor} treats {too_large[0]} as {pages.max_size}, silently; {met}"
-            return f"{met}; use max_pages or max_items"
-        case PagePagination(max_page=int(last), counts=Counts.PAGES), Role.PAGE:
-            past = [value for value in values if value.isdecimal() and int(value) > last]
-            if past:
-                repeated = (
-                    f"page {past[0]} answers page {last} again, and {len(past) * endpoint.cost} credits are charged"
-                )
-                return f"{endpoint.vendor} clamps {parameter.name} to 1-{last}: {repeated}; use max_pages"
-            return "the walk asks for its pages itself; use max_pages"
-        case _:
-            return "the walk asks for its pages itself; use max_pages or max_items"
 
 
 def _value_fault(parameter: Parameter, value: str) -> str | None:
@@ -206,18 +190,10 @@ def _value_fault(parameter: Parameter, value: str) -> str | None:
 
 
 def _limit_faults(where: str, crawl: Crawl) -> list[Fault]:
-    faults = []
-    match crawl.endpoint.pagination:
-        case PagePagination(max_page=int(last), max_size=size) if (crawl.page_limit or 0) > last:
-            cost = ((crawl.page_limit or 0) - last) * crawl.endpoint.cost
-            asked = "max_pages" if (crawl.max_pages or 0) > last else "max_items"
-            clamp = f"{crawl.endpoint.vendor} serves {last} pages of {size} at the most and answers the last one again"
-            faults.append(
-                Fault(f"{where}.{asked}", f"{clamp}: {cost} credits a walk for nothing; ask for {last} pages")
-            )
-        case _:
-            pass
-    return faults
+    endpoint, pagination = crawl.endpoint, crawl.endpoint.pagination
+    fault = pagination.limit_fault(crawl.page_limit or 0, endpoint.full_name, endpoint.cost)
+    asked = "max_pages" if (crawl.max_pages or 0) > (pagination.max_page or 0) else "max_items"
+    return [] if fault is None else [Fault(f"{where}.{asked}", fault)]
 
 
 def _parent_faults(where: str, crawl: Crawl, catalogue: Catalogue, parents: Mapping[str, Crawl]) -> list[Fault]:
@@ -239,8 +215,9 @@ def _parent_faults(where: str, crawl: Crawl, catalogue: Catalogue, parents: Mapp
     if parent.each is not None:
         return [Fault(at, f"{crawl.each!r} is a child itself: a parent crawl has no each")]
     faults = []
-    if parent.endpoint.records.id != parameter.parent_id:
-        met = f"its records carry {parent.endpoint.records.id}, and {parameter.name} takes {parameter.parent_id}"
+    carried, taken = parent.endpoint.records.carried, crawl.from_parent
+    if taken not in carried:
+        met = f"its records carry {_listed(carried)}, and {parameter.name} takes {taken}{nearest(taken, carried)}"
         faults.append(Fault(at, f"{parent.endpoint.full_name} can't feed {crawl.endpoint.full_name}: {met}"))
     if parameter.name in crawl.params:
         faults.append(Fault(f"{where}.params.{parameter.name}", "each fills this parameter: state one of the two"))
@@ -257,7 +234,7 @@ def _missing_parameters(where: str, crawl: Crawl) -> list[Fault]:
         Fault(
             f"{where}.params",
             f"{crawl.endpoint.full_name} needs {parameter.name}"
-            + (", or each = a crawl whose records carry " + parameter.parent_id if parameter.parent_id else ""),
+            + (", or each = a crawl whose records carry " + parameter.from_parent if parameter.from_parent else ""),
         )
         for parameter in missing
     ]

@@ -10,7 +10,8 @@ from typing import TypeAlias
 
 from scraper.core.bodies import Decoded, Json, at, decode
 from scraper.core.catalogue import Charge, ChargeRule, Condition, Endpoint, ErrorRule, OutcomeKind, QuotaScope, Vendor
-from scraper.core.pagination import PageFacts, read_page
+from scraper.core.pagination import PageFacts
+from scraper.core.records import read_page
 from scraper.core.units import Credits
 
 LONGEST_MESSAGE = 200
@@ -127,7 +128,7 @@ def _read_success(endpoint: Endpoint, answer: Answer, document: Json) -> _Readin
             return OutcomeKind.IN_BAND_ERROR, f"HTTP {answer.status} with {condition.field} = {met}", None
     facts = read_page(endpoint, document)
     if facts is None:
-        return OutcomeKind.MALFORMED, f"{endpoint.records.path or 'the body'} is no list", None
+        return OutcomeKind.MALFORMED, f"{endpoint.records.path or 'the body'} is no {endpoint.pagination.shape}", None
     if facts.records == 0 and at(document, endpoint.records.path) is None and all(v is None for _, v in stated):
         return OutcomeKind.MALFORMED, f"neither {endpoint.records.path} nor any sign of success is there", None
     return (OutcomeKind.OK if facts.records else OutcomeKind.EMPTY), "", facts

@@ -2,12 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
+from dataclasses import replace
 
+from scraper.core.catalogue import Records
 from scraper.core.pagination import Record
 
 UNRANKED = 1_000_000
 """Place of a parent whose record carries no rank: behind every board's ranks."""
+
+
+def as_parents(found: Iterable[Record], described: Records, name: str) -> Iterable[Record]:
+    """Each record by the value of this field, which fills a child's parameter; records without a value feed none."""
+    if name == described.id:
+        return found
+    return [replace(record, id=value) for record in found if (value := record.fields.get(name)) is not None]
+
+
+def all_hold(found: Iterable[Record], described: Records, names: Set[str]) -> bool:
+    """Whether these fields were kept of all records: pages read before a vendor file named them hold them not."""
+    needed = names - {described.id}
+    return not needed or all(needed <= record.fields.keys() for record in found)
 
 
 def best(found: Iterable[Record]) -> list[Record]:

@@ -10,7 +10,8 @@ from urllib.parse import quote
 
 import orjson
 
-from scraper.core.catalogue import CursorPagination, Endpoint, PagePagination, Role
+from scraper.core.catalogue import Endpoint, Role
+from scraper.core.pagination import WalkProgress
 
 Params: TypeAlias = tuple[tuple[str, str], ...]
 """Canonical parameters: sorted by name, values as they travel, case kept, documented defaults filled in."""
@@ -100,13 +101,7 @@ class Request:
     @property
     def params(self) -> Params:
         """All query parameters, as they travel."""
-        match self.endpoint.pagination:
-            case PagePagination() as pages:
-                paging = {pages.page_param: str(pages.number_of(self.page))}
-                if pages.size_param is not None:
-                    paging[pages.size_param] = str(pages.max_size)
-            case CursorPagination() as cursors:
-                paging = {} if self.cursor is None else {cursors.cursor_param: self.cursor}
+        paging = self.endpoint.pagination.params(self.page, self.cursor)
         return tuple(sorted({**dict(self.walk.params), **paging}.items()))
 
     @property
@@ -129,3 +124,12 @@ class Request:
         """For people: ``crawlora.hashtags country_code=US period=7 page 1``."""
         stated = " ".join(f"{name}={value}" for name, value in self.walk.params)
         return f"{self.endpoint.full_name} {stated} page {self.page}".replace("  ", " ")
+
+
+Progress: TypeAlias = WalkProgress[Walk, Request]
+"""How far a walk has come."""
+
+
+def start(walk: Walk) -> tuple[Progress, Request]:
+    """A walk at its beginning, and its first request."""
+    return walk.endpoint.pagination.walk(walk, Request), walk.request(1)

@@ -15,10 +15,10 @@ from scraper.core.drift.findings import Finding
 from scraper.core.events import Ending, RunStatus
 from scraper.core.jobs import Account, Job
 from scraper.core.outcomes import Outcome
-from scraper.core.pagination import Guard, PageFacts, Progress, WalkState, Why
+from scraper.core.pagination import Guard, PageFacts, WalkState, Why
 from scraper.core.planning import History
 from scraper.core.reconcile import UnknownAttempt
-from scraper.core.requests import Request, Walk
+from scraper.core.requests import Progress, Request, Walk
 from scraper.core.retries import Failure
 from scraper.core.subscriptions import Subscription
 from scraper.core.units import Credits

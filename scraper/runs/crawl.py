@@ -134,9 +134,10 @@ class CrawlProcess:
                         continue
                     since = self._run.started_at - self._job.max_age
                     found = await self._world.state.reusable_pages(walk, since)
-                    if found is not None and found[0] != self._run.run_id:
-                        self.reused_from[walk.walk_id] = found[0]
-                        self._stored.update(found[1])
+                    if found is None or found[0] == self._run.run_id or not self.frontier.may_replay(walk, found[1]):
+                        continue
+                    self.reused_from[walk.walk_id] = found[0]
+                    self._stored.update(found[1])
                 self.frontier.replay(self._stored)
 
     # --- archive ------------------------------------------------------------------------------------------------------

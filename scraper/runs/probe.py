@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from scraper.core.bodies import Decoded, Json, at, decode
-from scraper.core.catalogue import CursorPagination, Endpoint, PagePagination, Vendor
+from scraper.core.catalogue import Endpoint, Vendor
 from scraper.core.events import RunResult
 from scraper.core.jobs import Crawl, Job
 from scraper.core.outcomes import Answer, NoAnswer, Reply, classify
@@ -116,25 +116,19 @@ def _differences(request: Request, reply: Reply, facts: PageFacts) -> Iterator[t
     document = decoded.value if isinstance(decoded, Decoded) else None
     endpoint = request.endpoint
     yield from _records(endpoint, document, facts)
-    match endpoint.pagination:
-        case PagePagination() as pages:
-            yield from _value("page", pages.page_field, facts.reported_page, facts.reported_page == request.page)
-            size, asked = facts.size, pages.max_size
-            yield from _value("page size", pages.size_field, size, size == asked, f"{asked}")
-            yield from _value("total", pages.total_field, facts.total, facts.total is not None)
-            yield from _value("has_more", pages.has_more_field, facts.has_more, facts.has_more is not None)
-        case CursorPagination() as cursors:
-            more = facts.has_more is not True or facts.cursor is not None
-            yield from _value("has_more", cursors.has_more_field, facts.has_more, facts.has_more is not None)
-            yield from _value("cursor", cursors.cursor_field, facts.cursor, more)
+    echoed = endpoint.pagination.echoed(request.page)
+    for fact, path in endpoint.pagination.fields.items():
+        if path is not None:  # else no answer tells it
+            yield _compared(_WORDS.get(fact, fact), path, getattr(facts, fact), echoed.get(fact))
     if isinstance(reply, Answer) and not reply.headers.get("content-type", "").startswith("application/json"):
         yield False, f"content-type is {reply.headers.get('content-type', 'missing')!r}, not application/json"
 
 
 def _records(endpoint: Endpoint, document: Json, facts: PageFacts) -> Iterator[tuple[bool, str]]:
     records = endpoint.records
-    stands = isinstance(at(document, records.path), list)
-    yield stands, f"records stand at {records.path or 'the root'}: {facts.records if stands else 'no list is there'}"
+    stands = at(document, records.path) is not None
+    met = facts.records if stands else f"no {endpoint.pagination.shape} is there"
+    yield stands, f"records stand at {records.path or 'the root'}: {met}"
     if facts.records:
         yield len(facts.ids) == facts.records, f"{len(facts.ids)} of {facts.records} records carry {records.id}"
     if records.rank and facts.ids:
@@ -142,12 +136,11 @@ def _records(endpoint: Endpoint, document: Json, facts: PageFacts) -> Iterator[t
         yield ranked == len(facts.ids), f"{ranked} of {len(facts.ids)} carry {records.rank}"
 
 
-def _value(
-    what: str, path: str | None, met: object, as_described: bool, wanted: str = ""
-) -> Iterator[tuple[bool, str]]:
-    """Nothing, where the file says that no answer tells it."""
-    expected = f", {wanted} was asked for" if wanted and not as_described else ""
-    if path is not None and met is None:
-        yield False, f"{what}: nothing stands at {path}"
-    elif path is not None:
-        yield as_described, f"{what} at {path}: {met}{expected}"
+_WORDS = {"reported_page": "page", "size": "page size"}
+
+
+def _compared(words: str, path: str, met: object, asked: object) -> tuple[bool, str]:
+    if met is None:
+        return False, f"{words}: nothing stands at {path}"
+    as_described = asked in {None, met}
+    return as_described, f"{words} at {path}: {met}{'' if as_described else f', {asked} was asked for'}"

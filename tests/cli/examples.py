@@ -15,11 +15,9 @@ from scraper.core.catalogue import (
     Charge,
     ChargeRule,
     Condition,
-    CursorPagination,
     Endpoint,
     ErrorRule,
     OutcomeKind,
-    PagePagination,
     Parameter,
     QuotaScope,
     Records,
@@ -29,7 +27,7 @@ from scraper.core.catalogue import (
 )
 from scraper.core.events import Ending, RequestSettled, RunResult, RunStarted, RunStatus
 from scraper.core.jobs import Account, Crawl, Job
-from scraper.core.pagination import WalkState
+from scraper.core.pagination import CursorPagination, PagePagination, WalkState
 from scraper.core.subscriptions import Subscription
 from scraper.ports import AccountBalance, RunRecord, RunTotals
 
@@ -75,7 +73,7 @@ POSTS = Endpoint(
     path="/posts",
     summary="Posts of a thing.",
     cost=8,
-    parameters=(Parameter("id", "string", "The thing.", required=True, parent_id="thing_id"),),
+    parameters=(Parameter("id", "string", "The thing.", required=True, from_parent="thing_id"),),
     pagination=CursorPagination("cursor", "data.cursor", "data.more", 30),
     records=Records("data.items", "id"),
     table="posts",

@@ -51,6 +51,13 @@ class Forum:
             {"state": "fine", "found": {"skipped": skip, "of": THREADS[board], "threads": threads}}
         )
 
+    async def thread(self, request: web.Request) -> web.Response:
+        """One thread, by its title; null where there is none of that name any more."""
+        title = request.match_info["title"]
+        self.asked["thread", title, "&".join(request.query)] += 1
+        found = None if title == "boats 0" else {"no": int(title.split()[1]), "text": f"about {title}"}
+        return web.json_response({"state": "fine", "found": found})
+
     async def shop(self, request: web.Request) -> web.Response:
         """Pages from 0, of a size that the vendor chooses; the whole body is the list."""
         page = int(request.query["p"])
@@ -68,6 +75,7 @@ def forum() -> Iterator[Forum]:
         application, stopped, loop = web.Application(), asyncio.Event(), asyncio.get_running_loop()
         application.router.add_get("/v2/boards/{board}/threads", served.threads)
         application.router.add_get("/v2/shop", served.shop)
+        application.router.add_get("/v2/thread/{title}", served.thread)
         runner = web.AppRunner(application, access_log=None, shutdown_timeout=0.2)
         await runner.setup()
         await web.TCPSite(runner, "127.0.0.1", 0).start()
@@ -193,3 +201,81 @@ def test_pages_from_zero_of_a_bare_list_end_with_the_first_that_is_not_full(foru
     result = answered("run", str(job), "--vendor-url", f"forum={forum.url}")
     assert (result["status"], result["rows"], result["credits"]["charged"]) == ("complete", {"wares": 25}, 3)
     assert forum.asked == {("shop", page, "p"): 1 for page in ("0", "1", "2")}
+
+
+THREAD = """
+[endpoints.thread]
+source = "docs"
+path = "/thread/{title}"
+summary = "One thread."
+cost = 2
+table = "texts"
+status = "documented"
+status_since = 2026-11-21
+success = [{ field = "state", is = "fine" }]
+records = { path = "found", id = "no" }
+pagination = { kind = "single" }
+[endpoints.thread.parameters.title]
+type = "string"
+required = true
+from_parent = "title"
+description = "The thread's title."
+"""
+
+TEXTS = """
+-- A thread, as its own page has it.
+SELECT endpoint, run_id, walk_id, parent_id AS title, record.no AS thread_id, record.text AS text
+FROM (SELECT *, unnest(from_json(records, '[{"no": "BIGINT", "text": "VARCHAR"}]')) AS record FROM pages)
+"""
+
+OPENED = """
+name = "opened"
+budget = 60
+[[crawl]]
+endpoint = "forum.threads"
+params = { board = ["cats", "boats"] }
+max_pages = 1
+[[crawl]]
+endpoint = "forum.thread"
+each = "forum.threads"
+top = 5
+"""
+
+
+def test_one_record_for_each_of_the_best_parents_by_a_field_of_theirs(forum: Forum, place: Path) -> None:
+    vendor = place / "configs/vendors/forum.toml"
+    described = vendor.read_text().replace('views = "reads" }', 'views = "reads", fields = ["title"] }')
+    vendor.write_text(described + THREAD)
+    (place / "configs/tables/texts.sql").write_text(TEXTS)
+    (place / "configs/opened.toml").write_text(OPENED)
+    job = "configs/opened.toml"
+
+    planned = answered("plan", job)
+    assert [(crawl["name"], crawl["requests"]["likely"]) for crawl in planned["crawls"]] == [
+        ("forum.threads", 2),
+        ("forum.thread", 5),
+    ]
+    result = answered("run", job, "--vendor-url", f"forum={forum.url}")
+    assert (result["status"], result["warnings"], result["credits"]["charged"]) == ("complete", [], 2 * 3 + 5 * 2)
+    assert result["walks"] == {"complete": 6, "truncated": 0, "empty": 1, "failed": 0, "not_attempted": 0}
+    assert result["rows"] == {"texts": 4, "threads": 80}
+    titles = ["boats 0", "boats 1", "boats 2", "cats 0", "cats 1"]
+    assert {key: n for key, n in forum.asked.items() if key[0] == "thread"} == {
+        ("thread", one, ""): 1 for one in titles
+    }
+
+    rows = [{"title": one, "thread_id": int(one[-1]), "text": f"about {one}"} for one in titles if one != "boats 0"]
+    texts = ("sql", "SELECT title, thread_id, text FROM texts ORDER BY title")
+    assert answered(*texts) == rows
+    ended = "SELECT state, why, count(*) AS n FROM coverage WHERE endpoint = 'forum.thread' GROUP BY ALL ORDER BY ALL"
+    assert answered("sql", ended) == [
+        {"state": "complete", "why": "end", "n": 4},
+        {"state": "empty", "why": "end", "n": 1},
+    ]
+    assert answered("drift") == []
+    assert [(row["table"], row["rows"]) for row in answered("rebuild", "texts")] == [("texts", 4)]
+    assert answered(*texts) == rows
+    again = answered("plan", job)
+    assert [crawl["requests"]["likely"] for crawl in again["crawls"]] == [2, 5]
+    probed = answered("run", job, "--vendor-url", f"forum={forum.url}", "--probe")
+    assert {"endpoint": "forum.thread", "as_described": True, "text": "records stand at found: 1"} in probed["findings"]

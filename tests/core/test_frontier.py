@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from scraper.core.frontier import Frontier
 from scraper.core.jobs import Crawl
 from scraper.core.pagination import PageFacts, Record, WalkState, Why
 from scraper.core.requests import Request
-from tests.core.builders import C_HASHTAGS, C_POSTS, K_HASHTAGS, K_VIDEOS, crawl, facts, full_page, walk_of
+from tests.core.builders import C_HASHTAGS, C_POSTS, K_HASHTAGS, K_VIDEOS, crawl, endpoint, facts, full_page, walk_of
 
 
 def ranked(*places: tuple[str, int | None, int | None]) -> PageFacts:
@@ -70,6 +71,42 @@ def test_children_are_bought_by_the_rank_of_their_parents() -> None:
     frontier = Frontier([crawl(C_HASHTAGS), posts(C_HASHTAGS)])
     frontier.learn(take(frontier), ranked(("30", 3, 0), ("10", 1, 0), ("none", None, 0), ("20", 2, 0)))
     assert order(frontier, "crawlora") == [f"hashtag_posts {tag} 1" for tag in ("10", "20", "30", "none")]
+
+
+def by_name(each: str, **told: Any) -> Crawl:
+    """Posts of an endpoint that takes hashtags by name."""
+    takes_names = tuple(
+        replace(one, from_parent="hashtag_name") if one.name == "id" else one for one in endpoint(C_POSTS).parameters
+    )
+    known = posts(each, **told)
+    return replace(known, endpoint=replace(known.endpoint, parameters=takes_names))
+
+
+def named(*places: tuple[str, int | None, str | None]) -> PageFacts:
+    """A whole board that lists (id, rank, name)."""
+    records = tuple(Record(identity, rank, 0, {"hashtag_name": name}) for identity, rank, name in places)
+    return PageFacts(records=len(places), ids=records, has_more=False)
+
+
+@pytest.mark.parametrize(
+    ("picked", "bought"),
+    [({}, ("cats", "boats", "art")), ({"top": 2}, ("cats", "boats")), ({"top_per_board": 1}, ("cats",))],
+)
+def test_children_take_any_field_that_is_kept_of_their_parents_each_value_once(
+    picked: dict[str, int], bought: tuple[str, ...]
+) -> None:
+    frontier = Frontier([crawl(C_HASHTAGS), by_name(C_HASHTAGS, **picked)])
+    board = named(("30", 3, "art"), ("10", 2, "boats"), ("20", 1, "cats"), ("21", 4, "cats"), ("5", 0, None))
+    frontier.learn(take(frontier), board)
+    assert order(frontier, "crawlora") == [f"hashtag_posts {tag} 1" for tag in bought]
+
+
+def test_pages_that_keep_no_such_field_stand_for_no_walk_with_children_made_from_it() -> None:
+    old, new, none = ({"key": page} for page in (ranked(("10", 1, 0)), named(("10", 1, None)), PageFacts(0)))
+    for children, allowed in ((posts(C_HASHTAGS), True), (by_name(C_HASHTAGS), False)):
+        frontier = Frontier([crawl(C_HASHTAGS), children])
+        (walk,) = frontier.new_walks()
+        assert [frontier.may_replay(walk, pages) for pages in (old, new, none)] == [allowed, True, True]
 
 
 def test_vendors_are_asked_side_by_side() -> None:

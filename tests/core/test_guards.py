@@ -8,9 +8,8 @@ from typing import Any
 
 import pytest
 
-from scraper.core.pagination import Guard, PageFacts, WalkState, Why
-from scraper.core.requests import Walk
-from scraper.core.walks import start
+from scraper.core.pagination import CursorPagination, Guard, PageFacts, WalkState, Why
+from scraper.core.requests import Walk, start
 from tests.core.builders import (
     C_CREATORS,
     C_POSTS,
@@ -104,9 +103,9 @@ def test_a_chain_that_serves_what_it_served_before_under_new_cursors_is_left_aft
 
 
 def test_cursors_that_are_no_numbers_have_no_direction() -> None:
-    opaque = replace(
-        endpoint(C_POSTS), parameters=tuple(replace(p, type="string") for p in endpoint(C_POSTS).parameters)
-    )
+    pagination = endpoint(C_POSTS).pagination
+    assert isinstance(pagination, CursorPagination)
+    opaque = replace(endpoint(C_POSTS), pagination=replace(pagination, numeric=False))
     walk = replace(walk_of(C_POSTS), endpoint=opaque)
     told = [full_page(n, 30, has_more=cursor != "10", cursor=cursor) for n, cursor in enumerate(["90", "60", "10"])]
     assert standing(walk, *told) == COMPLETE

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from scraper.core import jobs
 from scraper.core.catalogue import Charge
 from scraper.core.errors import ConfigurationError
 from scraper.core.jobs import Job
 from scraper.core.subscriptions import Subscription
 from scraper.io.config_files.job_files import read_job
-from tests.core.builders import C_HASHTAGS, C_POSTS, CATALOGUE
+from tests.core.builders import C_HASHTAGS, C_POSTS, CATALOGUE, crawl
 
 Read = Callable[..., Job]
 HEAD = 'name = "week"\nbudget = 800\n'
@@ -284,6 +286,17 @@ def test_a_parent_whose_records_carry_other_ids_is_refused(read: Read) -> None:
         "week.toml: crawl[1].params.id: each fills this parameter: state one of the two",
         "week.toml: crawl[1].top: state top or top_per_board, not both",
     ]
+
+
+def test_a_parent_whose_records_lack_the_field_is_refused_with_the_nearest_name() -> None:
+    child = crawl(C_POSTS, "posts", each=C_HASHTAGS)
+    wrong = tuple(replace(one, from_parent=one.from_parent and "hashtagname") for one in child.endpoint.parameters)
+    child = replace(child, endpoint=replace(child.endpoint, parameters=wrong))
+    (fault,) = jobs.crawl_faults("crawl[1]", child, CATALOGUE, {C_HASHTAGS: crawl(C_HASHTAGS)})
+    assert str(fault) == (
+        "crawl[1].each: crawlora.hashtags can't feed crawlora.hashtag_posts: its records carry hashtag_id, "
+        "hashtag_name, and id takes hashtagname; did you mean 'hashtag_name'?"
+    )
 
 
 def test_two_crawls_of_one_endpoint_need_a_name(read: Read) -> None:

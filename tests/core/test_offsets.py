@@ -9,16 +9,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scraper.core.bodies import Json
-from scraper.core.catalogue import Counts, Endpoint, PagePagination, Records
-from scraper.core.pagination import WalkState, Why, read_page
-from scraper.core.requests import Walk
-from scraper.core.walks import start
+from scraper.core.catalogue import Endpoint, Records
+from scraper.core.pagination import PageCounting, PagePagination, WalkState, Why
+from scraper.core.records import read_page
+from scraper.core.requests import Walk, start
 from tests.core.builders import K_VIDEOS, endpoint, full_page
 
 
 def by_offset(size: int = 20, **told: str) -> Endpoint:
     paths = {**dict.fromkeys(("page_field", "size_field", "total_field", "has_more_field")), **told}
-    pages = PagePagination("skip", "take", size, None, **paths, counts=Counts.RECORDS, first=0)
+    pages = PagePagination("skip", "take", size, None, **paths, counts=PageCounting.RECORDS, first=0)
     return replace(endpoint(K_VIDEOS), pagination=pages, records=Records("found", "id"))
 
 
@@ -58,9 +58,9 @@ def test_a_vendor_that_serves_fewer_than_were_asked_for_is_not_believed_to_be_co
     assert (seen, state, why) == (list(range(15)), WalkState.TRUNCATED, Why.GUARD)
 
 
-@given(st.integers(1, 10_000), st.integers(1, 500), st.integers(0, 3), st.sampled_from(Counts))
+@given(st.integers(1, 10_000), st.integers(1, 500), st.integers(0, 3), st.sampled_from(PageCounting))
 def test_what_a_page_says_of_itself_is_the_page_that_was_asked_for(
-    page: int, size: int, first: int, counts: Counts
+    page: int, size: int, first: int, counts: PageCounting
 ) -> None:
     pages = PagePagination("p", None, size, None, None, None, None, None, counts, first)
     assert pages.page_of(pages.number_of(page)) == page

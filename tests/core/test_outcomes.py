@@ -41,7 +41,12 @@ def test_a_page_of_a_board_is_charged_and_tells_its_pagination() -> None:
         charge=CHARGED,
         credits=8,
         facts=PageFacts(
-            records=2, ids=(Record("4901", 1, 19_583_705_445),), reported_page=1, size=100, total=100, has_more=False
+            records=2,
+            ids=(Record("4901", 1, 19_583_705_445, {"hashtag_name": "tides"}),),
+            reported_page=1,
+            size=100,
+            total=100,
+            has_more=False,
         ),
         http_status=200,
         vendor_request_id="r-1",
@@ -316,7 +321,7 @@ def test_a_figure_that_is_no_64_bit_number_is_none_and_the_facts_can_be_stored(t
         told,
     )
     outcome = outcome_of(C_HASHTAGS, answer(body + b'"pagination":{"total":%b,"size":%b,"page":%b}}}}' % ((told,) * 3)))
-    facts = PageFacts(records=1, ids=(Record("1"),))
+    facts = PageFacts(records=1, ids=(Record("1", fields={"hashtag_name": None}),))
     assert outcome.facts == facts
     assert PageFacts.from_json(orjson.loads(orjson.dumps(facts.to_json()))) == facts
 
@@ -351,3 +356,8 @@ def test_every_answer_has_an_outcome_that_costs_nothing_or_the_price(
         assert 200 <= status < 300
     if outcome.facts is not None:
         assert PageFacts.from_json(orjson.loads(orjson.dumps(outcome.facts.to_json()))) == outcome.facts
+
+
+def test_facts_that_were_stored_before_records_kept_fields_are_read() -> None:
+    stored = {**PageFacts(records=2).to_json(), "ids": [["1", None, None], ["2", 7, 90]]}
+    assert PageFacts.from_json(stored) == PageFacts(2, (Record("1"), Record("2", 7, 90)))

@@ -2,16 +2,31 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 
-from scraper.core.pagination import PageFacts, Progress, WalkState, Why
-from scraper.core.requests import Request, Walk
-from scraper.core.walks import MOST_PAGES_AHEAD, start
+import scraper
+from scraper.core.pagination import PageFacts, WalkState, Why
+from scraper.core.pagination.pages import MOST_PAGES_AHEAD
+from scraper.core.requests import Progress, Request, Walk, start
 from tests.core.builders import C_CREATORS, C_HASHTAGS, C_POSTS, K_VIDEOS, facts, full_page, walk_of
 
 Told = tuple[WalkState, Why | None, int, int]
+
+
+def test_nothing_but_the_schema_of_vendor_files_knows_which_kinds_there_are() -> None:
+    package = Path(scraper.__file__).parent
+    knowing = {
+        path.relative_to(package).as_posix()
+        for path in package.rglob("*.py")
+        if re.search("(Page|Cursor|Single)Pagination", path.read_text(encoding="utf-8"))
+    }
+    assert {path for path in knowing if not path.startswith("core/pagination/")} == {
+        "io/config_files/pagination_tables.py"
+    }
 
 
 def begun(walk: Walk) -> tuple[Progress, Request]:

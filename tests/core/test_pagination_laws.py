@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scraper.core.pagination import PageFacts, Progress, Record, WalkState, Why
-from scraper.core.requests import Request
-from scraper.core.walks import start
+from scraper.core.pagination import PageFacts, Record, WalkState, Why
+from scraper.core.requests import Progress, Request, start
 from tests.core.builders import C_CREATORS, C_POSTS, K_VIDEOS, walk_of
 
 CLAMP = 10

@@ -100,6 +100,21 @@ def test_top_is_picked_from_what_the_boards_listed() -> None:
     assert plan(per_board, known).crawls[1].walks == Range(4, 4, 4)
 
 
+def test_children_by_another_field_are_counted_by_its_values_and_boards_that_do_not_keep_it_are_not_reused() -> None:
+    named = crawl(C_POSTS, "posts", each=C_HASHTAGS, max_pages=1)
+    takes_names = tuple(replace(one, from_parent=one.from_parent and "name") for one in named.endpoint.parameters)
+    named = replace(named, endpoint=replace(named.endpoint, parameters=takes_names))
+    made = replace(job(crawl(C_HASHTAGS, params=COUNTRIES, max_pages=1), named), max_age=timedelta(days=2))
+    us, gb = walks_of(made)
+    seen = {one: [whole(1, 2)] for one in (us, gb)}
+    kept = [Record("1", 1, 0, {"name": "a"}), Record("2", 2, 0, {"name": "a"})]
+    nameless = Record("3", 3, 0, {"name": None})
+    boards, posts = plan(made, Known(NOON, Seen(seen, {us: kept, gb: [*kept, nameless]}))).crawls
+    assert (boards.reused, posts.walks) == (2, Range(1, 1, 1))
+    boards, posts = plan(made, Known(NOON, Seen(seen, {us: kept, gb: [Record("1", 1), Record("2", 2)]}))).crawls
+    assert (boards.reused, posts.walks.low, posts.walks.likely > 1) == (1, 1, True)
+
+
 def test_a_young_whole_walk_stands_for_one_that_is_no_deeper() -> None:
     made = replace(job(crawl(C_CREATORS, max_pages=3)), max_age=timedelta(hours=20))
     (walk,) = walks_of(made)

@@ -14,7 +14,7 @@ from scraper import wiring
 from scraper.cli.main import cli
 from scraper.cli.outcome_sheets import charge_words, outcome_rows, when_words
 from scraper.cli.summaries import STATUS_WORDS
-from scraper.core.catalogue import Basis, Catalogue, Charge, CursorPagination, Endpoint, PagePagination, Vendor
+from scraper.core.catalogue import Basis, Catalogue, Charge, Endpoint, Vendor
 from scraper.core.coverage import ACCOUNT_DESCRIPTIONS
 from scraper.core.errors import ScraperError
 from scraper.core.events import Ending, RunResult, RunStatus
@@ -65,10 +65,9 @@ def _price(endpoint: Endpoint) -> list[str]:
         requests = -(-endpoint.typical_total // size)
         usual = f"{_rows(endpoint.typical_total)}: {_requests(requests)}, {requests * endpoint.cost} credits"
     most = "no documented last page"
-    if isinstance(endpoint.pagination, PagePagination) and endpoint.pagination.max_page is not None:
-        last = endpoint.pagination.max_page
+    if (last := endpoint.pagination.max_page) is not None:
         most = f"{_rows(last * size)}: {_requests(last)}, {last * endpoint.cost} credits"
-    assumed = " (assumed)" if isinstance(endpoint.pagination, CursorPagination) else ""
+    assumed = " (assumed)" if "rows_per_page" in endpoint.pagination.assumed else ""
     return [f"`{endpoint.full_name}`", str(endpoint.cost), f"{size}{assumed}", usual, most, f"`{endpoint.table}`"]
 
 
@@ -140,7 +139,7 @@ def _assumed_of(vendor: Vendor) -> Iterable[str]:
 
 def _assumed_of_endpoints(vendor: Vendor) -> Iterable[str]:
     for endpoint in vendor.endpoints:
-        if isinstance(endpoint.pagination, CursorPagination):
+        if "rows_per_page" in endpoint.pagination.assumed:
             yield f"`{endpoint.full_name}`: {endpoint.pagination.rows_per_page} rows a page, from recorded answers."
         if endpoint.typical_total is not None:
             yield f"`{endpoint.full_name}`: {endpoint.typical_total} rows on a board, from recorded or example answers."

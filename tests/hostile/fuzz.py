@@ -28,11 +28,10 @@ import orjson
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
-from scraper.core.catalogue import Charge, CursorPagination, OutcomeKind
+from scraper.core.catalogue import Charge, OutcomeKind
 from scraper.core.outcomes import LONGEST_WAIT_S, Answer, Outcome
 from scraper.core.pagination import PageFacts, WalkState, Why
-from scraper.core.requests import Request
-from scraper.core.walks import start
+from scraper.core.requests import Request, start
 from scraper.io.archive import ParquetArchive
 from scraper.io.query import open_archive, query
 from scraper.ports import SpooledPage, drain_order
@@ -93,10 +92,9 @@ MOST_REQUESTS = 400
 
 def body_of(request: Request, told: Told) -> bytes:
     """A success that says so, over a board that has no end of its own."""
-    asked, pagination = request.endpoint, request.endpoint.pagination
-    by_cursor = isinstance(pagination, CursorPagination)
+    asked, fields = request.endpoint, request.endpoint.pagination.fields
     listed = range(request.page * 20, request.page * 20 + 20)
-    honest: Told = (listed, True, str(request.page * 31) if by_cursor else request.page, 20, 10_000)
+    honest: Told = (listed, True, str(request.page * 31) if "cursor" in fields else request.page, 20, 10_000)
     ids, more, where, size, total = (
         truth if value is ... else value for value, truth in zip(told, honest, strict=True)
     )
@@ -104,13 +102,9 @@ def body_of(request: Request, told: Told) -> bytes:
     for condition in asked.success:
         _put(document, condition.field, condition.values[0])
     _put(document, asked.records.path, [{asked.records.id: str(identity)} for identity in ids])
-    if isinstance(pagination, CursorPagination):
-        _put(document, pagination.cursor_field, where)
-    else:
-        _put(document, pagination.page_field, where)
-        _put(document, pagination.size_field, size)
-        _put(document, pagination.total_field, total)
-    _put(document, pagination.has_more_field, more)
+    told_of = {"has_more": more, "cursor": where, "reported_page": where, "size": size, "total": total}
+    for fact, path in fields.items():
+        _put(document, path, told_of[fact])
     return json.dumps(document).encode()
 
 

@@ -9,7 +9,8 @@ from typing import Final
 
 import orjson
 
-from scraper.core.catalogue import CursorPagination, Endpoint, OutcomeKind, Parameter, Records, Source
+from scraper.core.catalogue import Endpoint, OutcomeKind, Parameter, Records, Source
+from scraper.core.pagination import CursorPagination
 from scraper.core.tables import table_select
 from scraper.core.units import Credits
 from scraper.ports import SpooledPage
@@ -40,7 +41,7 @@ def endpoint(name: str, records: Records, table: str, parent: Parameter | None =
     )
 
 
-_HASHTAG = Parameter("id", "string", "a hashtag's id", required=True, parent_id="hashtag_id")
+_HASHTAG = Parameter("id", "string", "a hashtag's id", required=True, from_parent="hashtag_id")
 
 ENDPOINTS: Final[Mapping[str, Endpoint]] = {
     known.full_name: known

@@ -15,9 +15,8 @@ from scraper.core.catalogue import Charge, OutcomeKind
 from scraper.core.events import Ending, RunStatus
 from scraper.core.jobs import Account
 from scraper.core.outcomes import Outcome
-from scraper.core.pagination import PageFacts, Progress
-from scraper.core.requests import Request, Walk
-from scraper.core.walks import start
+from scraper.core.pagination import PageFacts
+from scraper.core.requests import Progress, Request, Walk, start
 from scraper.io.state import SqlState
 from scraper.ports import Reserved, RunRecord, Settlement, Slot, SpooledPage
 from tests.core.builders import C_HASHTAGS, K_VIDEOS, NOON, account, facts, walk_of

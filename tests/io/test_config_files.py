@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from scraper.core.catalogue import Catalogue, Charge, CursorPagination, OutcomeKind, Records
+from scraper.core.catalogue import Catalogue, Charge, OutcomeKind, Records
 from scraper.core.errors import ConfigurationError
 from scraper.core.outcomes import Answer, classify
+from scraper.core.pagination import CursorPagination, SinglePagination
 from scraper.io.config_files.vendor_files import read_catalogue, url_fault
 from tests.core.builders import NOON
 
@@ -106,6 +107,22 @@ def test_every_figure_has_its_source() -> None:
 
 def test_a_directory_without_vendors_changes_nothing(tmp_path: Path) -> None:
     assert read_catalogue(tmp_path) == read_catalogue()
+
+
+@pytest.mark.parametrize("key", ["from_parent", "parent_id"])
+def test_the_field_of_a_parent_is_read_by_its_name_of_before_too(vendors: Path, key: str) -> None:
+    corrected = f'[endpoints.hashtag_posts.parameters.id]\n{key} = "hashtag_name"\n'
+    posts = read(vendors, crawlora=corrected).endpoint("crawlora.hashtag_posts")
+    assert posts is not None
+    assert [(one.name, one.from_parent) for one in posts.parameters] == [("id", "hashtag_name"), ("cursor", None)]
+
+
+def test_an_endpoint_of_one_record_has_no_more_to_say_of_its_pages(vendors: Path) -> None:
+    start, end = VIDEO_DETAIL.index('kind = "cursor"'), VIDEO_DETAIL.index("[endpoints.cc_videos.parameters")
+    single = VIDEO_DETAIL[:start] + 'kind = "single"\n' + VIDEO_DETAIL[end:]
+    added = read(vendors, crawlora=single).endpoint("crawlora.cc_videos")
+    assert added is not None
+    assert added.pagination == SinglePagination()
 
 
 def test_a_new_endpoint_for_a_known_vendor_is_one_table(vendors: Path) -> None:

@@ -13,7 +13,7 @@ import pytest
 
 from scraper.core.catalogue import Charge, OutcomeKind
 from scraper.core.pagination import PageFacts, WalkState, Why
-from scraper.core.walks import start
+from scraper.core.requests import start
 from scraper.io.state import SqlState
 from scraper.ports import (
     Drain,

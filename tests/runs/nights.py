@@ -15,7 +15,6 @@ from typing import Any
 import orjson
 
 from scraper import wiring
-from scraper.core.catalogue import CursorPagination, PagePagination
 from scraper.core.events import RunResult
 from scraper.core.outcomes import Answer, NoAnswer, Reply
 from scraper.core.pagination import WalkState, Why
@@ -65,10 +64,9 @@ def page(request: Request) -> Answer:
     size = pagination.rows_per_page
     listed = range((request.page - 1) * size, min(request.page * size, ROWS))
     rows = [{request.endpoint.records.id: f"{request.walk.walk_id}-{row}"} for row in listed]
-    if isinstance(pagination, CursorPagination):
+    if "cursor" in pagination.fields:
         posts = {"statusCode": 0, "itemList": rows, "cursor": str(request.page * size), "hasMore": request.page < 2}
         return Answer(200, {}, orjson.dumps({"code": 200, "msg": "OK", "data": posts}))
-    assert isinstance(pagination, PagePagination)
     told = {"page": request.page, "size": size, "limit": size, "total": ROWS, "total_count": ROWS}
     told["has_more"] = request.page * size < ROWS
     of_list = {request.endpoint.records.path.rpartition(".")[2]: rows, "pagination": told}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from scraper.core.catalogue import CursorPagination, Role
+from scraper.core.catalogue import Role
 from scraper.core.jobs import Account, Crawl, Job
 from scraper.core.planning.history import AccountStanding, Known, Yield
 from scraper.core.planning.ranges import Range
@@ -59,7 +59,7 @@ def _account_warnings(account: Account, standing: AccountStanding, likely: Credi
 
 def _crawl_warnings(estimate: CrawlEstimate, budget: Credits) -> Iterator[str]:
     crawl = estimate.crawl
-    if isinstance(crawl.endpoint.pagination, CursorPagination) and crawl.page_limit is None:
+    if crawl.endpoint.pagination.open_ended and crawl.page_limit is None:
         yield f"{crawl.name}: a cursor has no known end; max_items or max_pages would bound it"
     walk = max([*estimate.depths, *estimate.leftover_depths], default=0) * crawl.endpoint.cost
     if walk > budget:

@@ -6,16 +6,16 @@ where nothing is known of a walk, the average of its endpoint and country stands
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from math import ceil
 
-from scraper.core.catalogue import Basis, PagePagination
+from scraper.core.catalogue import Basis
 from scraper.core.jobs import Crawl, Job
 from scraper.core.pagination import Record
-from scraper.core.parents import best
+from scraper.core.parents import all_hold, as_parents, best
 from scraper.core.planning.history import History, Known, WalkSeen, Yield
 from scraper.core.planning.ranges import NOTHING, Range, exactly
 from scraper.core.requests import Walk
@@ -70,8 +70,8 @@ def estimates(job: Job, known: Known) -> list[CrawlEstimate]:
 
 def hard_limit(crawl: Crawl) -> int | None:
     """Pages that a walk can have at most, by the job's own limits and the vendor's documented clamp."""
-    clamp = crawl.endpoint.pagination.max_page if isinstance(crawl.endpoint.pagination, PagePagination) else None
-    return min((pages for pages in (crawl.page_limit, clamp) if pages is not None), default=None)
+    limits = (crawl.page_limit, crawl.endpoint.pagination.max_page)
+    return min((pages for pages in limits if pages is not None), default=None)
 
 
 class _Estimator:
@@ -81,9 +81,12 @@ class _Estimator:
         self._history: History = known.history
         self._leftovers = frozenset(known.leftovers)
         self._since: datetime | None = None if job.max_age is None else known.now - job.max_age
-        self._picked_from = {crawl.each for crawl in job.crawls}
+        self._taken_from: dict[str, set[str]] = defaultdict(set)
+        for crawl in job.crawls:
+            if crawl.each is not None:
+                self._taken_from[crawl.each].add(crawl.from_parent)
         self._claimed: dict[str, Pages] = {}
-        self._records: dict[str, list[Record]] = {}
+        self._records: dict[str, Sequence[Record]] = {}
         self._yields: dict[tuple[str, str | None], Yield] = {}
         for met in known.history.yields():
             if met.country is not None:
@@ -120,15 +123,18 @@ class _Estimator:
         """Sums over the walks that are known by name, and averages for the others."""
         walks = made.boards or []
         seen = self._history.walks([walk.walk_id for walk in walks]) if walks else {}
+        self._remember_records(made)
         unseen = self._unseen(made.crawl, None)
         others = max(0, made.walks.likely - len(walks))
         sums = _Sums(made.crawl)
         shared = 0
         for walk in walks:
-            if self._since is not None and any(met.serves(walk, self._since) for met in seen.get(walk.walk_id, ())):
+            last = seen.get(walk.walk_id, ())
+            young = self._since is not None and any(met.serves(walk, self._since) for met in last)
+            if young and self._feeds(walk, made):
                 made.reused += 1
                 continue
-            one = self._pages(made.crawl, walk, seen.get(walk.walk_id, ()))
+            one = self._pages(made.crawl, walk, last)
             before = self._claimed.get(walk.walk_id)
             shared += before is not None
             self._claimed[walk.walk_id] = one
@@ -150,7 +156,6 @@ class _Estimator:
         if not made.walks.exact:  # then its parents are the weaker figure
             made.basis = Basis.ASSUMED if made.boards is None else min(made.basis, Basis.OBSERVED, key=_WEAKEST.index)
         made.explanation += _walk_words(made, sums, shared)
-        self._remember_records(made)
 
     def _pages(self, crawl: Crawl, walk: Walk, seen: Sequence[WalkSeen]) -> Pages:
         unseen = self._unseen(crawl, walk.country)
@@ -192,13 +197,22 @@ class _Estimator:
     # --- parents ------------------------------------------------------------------------------------------------------
 
     def _remember_records(self, made: CrawlEstimate) -> None:
-        if made.crawl.name in self._picked_from and made.boards:
-            found = self._history.records([walk.walk_id for walk in made.boards])
-            self._records.update({walk_id: best(records) for walk_id, records in found.items()})
+        if made.crawl.name in self._taken_from and made.boards:
+            self._records.update(self._history.records([walk.walk_id for walk in made.boards]))
+
+    def _feeds(self, walk: Walk, made: CrawlEstimate) -> bool:
+        """Whether the walk's last pages hold what the children of this crawl are made from."""
+        names = self._taken_from.get(made.crawl.name, set())
+        return all_hold(self._records.get(walk.walk_id, ()), walk.endpoint.records, names)
 
     def _parents(self, crawl: Crawl, parent: CrawlEstimate) -> tuple[Range, list[str]]:
         """Distinct parents, and the ids of those that were seen: boards overlap, change, or come up empty."""
-        boards = [self._records[walk.walk_id] for walk in parent.boards or () if walk.walk_id in self._records]
+        described = parent.crawl.endpoint.records
+        boards = [
+            best(as_parents(self._records[walk.walk_id], described, crawl.from_parent))
+            for walk in parent.boards or ()
+            if walk.walk_id in self._records and self._feeds(walk, parent)
+        ]
         ids = [record.id for record in best(record for records in boards for record in records[: crawl.top_per_board])]
         others = max(0, parent.walks.likely - len(boards))
         unseen = self._unseen(parent.crawl, None)
@@ -310,7 +324,8 @@ def _limit_words(crawl: Crawl) -> str:
     if crawl.page_limit == most:
         asked = f"max_items {crawl.max_items} at {size} rows a page" if crawl.max_pages != most else "max_pages"
         return f"a walk has {most} page{'s' if most != 1 else ''} at the most: {asked} (known)"
-    return f"a walk has {most} pages at the most: the vendor's documented clamp (known)"
+    pages = f"{most} page{'s' if most != 1 else ''}"
+    return f"a walk has {pages} at the most: {crawl.endpoint.pagination.limit_words} (known)"
 
 
 def _depth_words(depths: Mapping[int, int]) -> str:

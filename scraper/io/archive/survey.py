@@ -19,6 +19,7 @@ from scraper.core.bodies import Decoded, Json, Undecodable, at, decode, decode_e
 from scraper.core.catalogue import Endpoint, OutcomeKind
 from scraper.core.drift.findings import DriftKind
 from scraper.core.drift.observe import PageMark, Watch
+from scraper.core.records import records_in
 from scraper.core.tables import PAGES_TABLE
 from scraper.ports import SpooledPage
 
@@ -90,11 +91,12 @@ def _with_records(
         return ReadPage(page, error=f"{page.endpoint} feeds a table that is not there: {endpoint.table}")
     if decoded.repaired:
         watch.note(mark(page), DriftKind.REPAIRED)
-    found = _records(decoded.value, endpoint)
+    found = records_in(endpoint, decoded.value)
     if found is None:
+        where, met = endpoint.records.path or "the body", _kind(at(decoded.value, endpoint.records.path))
+        return ReadPage(page, error=f"{where} is no {endpoint.pagination.shape} of records but {met}")
+    if not found:
         return ReadPage(page)
-    if not isinstance(found, list):
-        return ReadPage(page, error=f"{endpoint.records.path or 'the body'} is no list of records but {_kind(found)}")
     exactly = watch.look(page.endpoint, found)
     return ReadPage(page, endpoint.table, _text(found, exactly, page, endpoint), len(found), _parent_id(page, endpoint))
 
@@ -108,20 +110,13 @@ def mark(page: SpooledPage) -> PageMark:
     return PageMark(page.endpoint, page.request_key, page.observed_at)
 
 
-def _records(value: Json, endpoint: Endpoint) -> Json:
-    found = at(value, endpoint.records.path)
-    if isinstance(found, list) and endpoint.records.nested_in is not None:
-        return [_unwrapped(record, endpoint.records.nested_in) for record in found]
-    return found
-
-
 def _text(records: list[Json], exactly: bool, page: SpooledPage, endpoint: Endpoint) -> bytes:
     """The records as JSON; read again, exactly, where numbers are kept as text or orjson cannot write what it read."""
     if not exactly:
         with contextlib.suppress(orjson.JSONEncodeError):
             return orjson.dumps(records)
     exact = decode_exactly(page.body)
-    value = _records(exact.value, endpoint) if isinstance(exact, Decoded) else None
+    value = records_in(endpoint, exact.value) if isinstance(exact, Decoded) else None
     return json.dumps(value, ensure_ascii=False).encode()
 
 
@@ -174,12 +169,6 @@ def _spooled(page_id: int, vendor: str, row: Mapping[str, Any]) -> SpooledPage:
         outcome=OutcomeKind(row["outcome"]),
         body=row["body"],
     )
-
-
-def _unwrapped(record: Json, name: str) -> Json:
-    if isinstance(record, dict) and name in record:
-        return record[name]
-    return record
 
 
 def _parent_id(page: SpooledPage, endpoint: Endpoint) -> str | None:

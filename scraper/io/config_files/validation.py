@@ -9,9 +9,9 @@ import typing
 from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from scraper.core.errors import ConfigurationError, Fault
 from scraper.core.nearest import nearest
@@ -24,6 +24,7 @@ class FileModel(BaseModel):
 
 
 M = TypeVar("M", bound=FileModel)
+Positive = Annotated[int, Field(ge=1)]
 
 
 def dollars_of(text: str | None) -> Decimal | None:

@@ -24,13 +24,9 @@ from scraper.core.catalogue import (
     Charge,
     ChargeRule,
     Condition,
-    Counts,
-    CursorPagination,
     Endpoint,
     ErrorRule,
     OutcomeKind,
-    PagePagination,
-    Pagination,
     Parameter,
     QuotaScope,
     Records,
@@ -40,13 +36,13 @@ from scraper.core.catalogue import (
 )
 from scraper.core.errors import ConfigurationError, Fault
 from scraper.core.subscriptions import Subscription
-from scraper.io.config_files.validation import FileModel, dollars_of, read_toml, validate
+from scraper.io.config_files.pagination_tables import PaginationTable
+from scraper.io.config_files.validation import FileModel, Positive, dollars_of, read_toml, validate
 
 Scalar = bool | str | int
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
 ParameterName = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_.-]*$")]
 Credit = Annotated[int, Field(ge=0)]
-Positive = Annotated[int, Field(ge=1)]
 _URL = re.compile(r"[!-\[\]-~]+")  # visible ASCII without a backslash, which readers of URLs disagree about
 RoutePath = Annotated[str, Field(pattern=r"^/[A-Za-z0-9_/.{}-]*$")]
 
@@ -107,28 +103,7 @@ class RecordsTable(FileModel):
     nested_in: str | None = None
     rank: str | None = None
     views: str | None = None
-
-
-class PagePaginationTable(FileModel):
-    kind: Literal["page"]
-    page_param: str
-    size_param: str | None = None
-    max_size: Positive
-    max_page: Positive | None = None
-    page_field: str | None = None
-    size_field: str | None = None
-    total_field: str | None = None
-    has_more_field: str | None = None
-    counts: Literal["pages", "records"] = "pages"
-    first: Annotated[int, Field(ge=0)] | None = None
-
-
-class CursorPaginationTable(FileModel):
-    kind: Literal["cursor"]
-    cursor_param: str
-    cursor_field: str
-    has_more_field: str
-    rows_per_page: Positive
+    fields: list[str] = []
 
 
 class ParameterTable(FileModel):
@@ -140,7 +115,7 @@ class ParameterTable(FileModel):
     required: bool = False
     ignored: bool = False
     role: Literal["country", "period_days", "page", "page_size", "cursor"] | None = None
-    parent_id: str | None = None
+    from_parent: str | None = None
 
 
 class EndpointTable(FileModel):
@@ -155,7 +130,7 @@ class EndpointTable(FileModel):
     typical_total: Positive | None = None
     success: list[ConditionTable]
     records: RecordsTable
-    pagination: Annotated[PagePaginationTable | CursorPaginationTable, Field(discriminator="kind")]
+    pagination: PaginationTable
     parameters: dict[ParameterName, ParameterTable]
 
 
@@ -221,12 +196,18 @@ def read_catalogue(configs: Path | None = None) -> Catalogue:
     return Catalogue(vendors)
 
 
+_RENAMED = {"parent_id": "from_parent"}
+"""Keys by their names of before."""
+
+
 def _laid_over(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
     merged = dict(below)
     for key, value in above.items():
-        known = merged.get(key)
-        both_tables = isinstance(known, dict) and isinstance(value, dict)
-        merged[key] = _laid_over(known, value) if both_tables else value  # type: ignore[arg-type]
+        if isinstance(value, dict):
+            known = merged.get(key)
+            merged[key] = _laid_over(known if isinstance(known, dict) else {}, value)
+        else:
+            merged[_RENAMED.get(key, key)] = value
     return merged
 
 
@@ -347,14 +328,6 @@ def _error_rule(table: ErrorTable, sources: Mapping[str, Source]) -> ErrorRule:
     )
 
 
-def _pagination(table: PagePaginationTable | CursorPaginationTable) -> Pagination:
-    if isinstance(table, PagePaginationTable):
-        counts = Counts(table.counts)
-        first = table.first if table.first is not None else 1 if counts is Counts.PAGES else 0
-        return PagePagination(**{**table.model_dump(exclude={"kind"}), "counts": counts, "first": first})
-    return CursorPagination(**table.model_dump(exclude={"kind"}))
-
-
 def _parameter(name: str, table: ParameterTable) -> Parameter:
     return Parameter(
         name=name,
@@ -366,11 +339,12 @@ def _parameter(name: str, table: ParameterTable) -> Parameter:
         required=table.required,
         ignored=table.ignored,
         role=None if table.role is None else Role(table.role),
-        parent_id=table.parent_id,
+        from_parent=table.from_parent,
     )
 
 
 def _endpoint(vendor: str, name: str, table: EndpointTable, sources: Mapping[str, Source]) -> Endpoint:
+    cursor_type = next((each.type for each in table.parameters.values() if each.role == "cursor"), None)
     return Endpoint(
         vendor=vendor,
         name=name,
@@ -378,8 +352,8 @@ def _endpoint(vendor: str, name: str, table: EndpointTable, sources: Mapping[str
         summary=table.summary,
         cost=table.cost,
         parameters=tuple(_parameter(key, parameter) for key, parameter in table.parameters.items()),
-        pagination=_pagination(table.pagination),
-        records=Records(**table.records.model_dump()),
+        pagination=table.pagination.described(cursor_type),
+        records=Records(**{**table.records.model_dump(), "fields": tuple(table.records.fields)}),
         table=table.table,
         success=tuple(_condition(condition) for condition in table.success),
         status=table.status,

@@ -21,9 +21,9 @@ from scraper.core.catalogue import Charge
 from scraper.core.errors import StateError, UsageError
 from scraper.core.events import RunStatus
 from scraper.core.jobs import Account, Job
-from scraper.core.pagination import PageFacts, Progress
+from scraper.core.pagination import PageFacts
 from scraper.core.reconcile import UnknownAttempt
-from scraper.core.requests import Request, Walk
+from scraper.core.requests import Progress, Request, Walk
 from scraper.core.retries import Failure
 from scraper.core.units import Credits
 from scraper.io.state import auto_budget, coverage, failures, ledger, records

@@ -17,8 +17,8 @@ from scraper.core.catalogue import Charge, OutcomeKind
 from scraper.core.events import Ending, RunStatus
 from scraper.core.jobs import Account
 from scraper.core.pace import pace_percent
-from scraper.core.pagination import Guard, PageFacts, Progress, WalkState, Why
-from scraper.core.requests import Walk
+from scraper.core.pagination import Guard, PageFacts, WalkState, Why
+from scraper.core.requests import Progress, Walk
 from scraper.core.subscriptions import Subscription, day_of, month_of
 from scraper.io.state.drift import note_drift
 from scraper.io.state.failures import retried

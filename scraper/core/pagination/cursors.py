@@ -1,0 +1,110 @@
+"""Pages by a cursor that each answer hands out, one after the other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from scraper.core.bodies import integer_of
+from scraper.core.pagination.facts import PageFacts
+from scraper.core.pagination.kind import Pagination
+from scraper.core.pagination.states import Guard, WalkState, Why
+from scraper.core.pagination.walk import BARREN_PAGES_IN_A_ROW, R, W, WalkProgress
+
+
+@dataclass(frozen=True, slots=True)
+class CursorPagination(Pagination):
+    """Pages by a cursor; the first request carries none. Field paths are dotted, from the root of the body."""
+
+    kind = "cursor"
+    assumed = ("rows_per_page",)
+    open_ended = True
+    max_page = None
+
+    cursor_param: str
+    cursor_field: str
+    has_more_field: str
+    rows_per_page: int
+    """Rows of a full page, concluded from recorded answers: an assumption."""
+    numeric: bool = False
+    """Cursors are numbers, and grow."""
+
+    @property
+    def fields(self) -> Mapping[str, str | None]:
+        return {"has_more": self.has_more_field, "cursor": self.cursor_field}
+
+    @property
+    def words(self) -> str:
+        cursor = f"by cursor ({self.cursor_param}, from {self.cursor_field})"
+        return f"{cursor}, {self.rows_per_page} rows (assumed, from recorded answers)"
+
+    def params(self, page: int, cursor: str | None) -> Mapping[str, str]:  # noqa: ARG002
+        return {} if cursor is None else {self.cursor_param: cursor}
+
+    def walk(self, walk: W, ask: Callable[[W, int, str | None], R]) -> WalkProgress[W, R]:
+        return CursorWalk(walk, ask, pagination=self)
+
+
+@dataclass(slots=True)
+class CursorWalk(WalkProgress[W, R]):
+    """Pages by cursor, one after the other."""
+
+    pagination: CursorPagination = field(kw_only=True)
+    _cursors: set[str] = field(default_factory=lambda: {"0"})
+    _empty_in_a_row: int = 0
+    _passed_over: bool = False
+    _fault: Guard | None = None
+    """What keeps the last cursor from being followed."""
+    _next: R | None = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._next = self.ask(self.walk, 1, None)
+
+    @property
+    def notes(self) -> Sequence[Guard]:
+        lone = {Guard.EMPTY_PAGE} if self._passed_over else set[Guard]()
+        return sorted(self._guards | lone)
+
+    def learn(self, request: R, facts: PageFacts) -> Sequence[R]:
+        """Takes a page in; the next one, unless this was the last or the cursor leads nowhere."""
+        self._count(facts)
+        self._passed_over |= bool(self._empty_in_a_row and facts.records)
+        self._empty_in_a_row = 0 if facts.records else self._empty_in_a_row + 1
+        full = facts.records >= self.pagination.rows_per_page
+        self._fault = self._fault_of(facts.cursor, request.cursor)
+        self._next = None if self._fault else self.ask(self.walk, request.page + 1, facts.cursor)
+        if facts.has_more is False or (facts.has_more is None and not full):
+            self._guards.clear()  # a last page that repeats an earlier one promises nothing
+            self._end(Why.END)
+            return []
+        if self._barren_in_a_row >= BARREN_PAGES_IN_A_ROW:
+            only_empty = self._empty_in_a_row >= BARREN_PAGES_IN_A_ROW
+            self._guards.add(Guard.EMPTY_PAGES if only_empty else Guard.NOTHING_NEW)
+        if self._guards:
+            self._end(Why.GUARD)
+            return []
+        if self.walk.max_pages is not None and self.pages >= self.walk.max_pages:
+            self._end(Why.AS_ASKED)
+            return []
+        return self._advance()
+
+    def _fault_of(self, told: str | None, used: str | None) -> Guard | None:
+        if told is None:
+            return Guard.CURSOR_MISSING
+        if told in self._cursors:
+            return Guard.CURSOR_SEEN
+        self._cursors.add(told)
+        here, there = integer_of(used or "0"), integer_of(told)
+        back = self.pagination.numeric and here is not None and there is not None and there <= here
+        return Guard.CURSOR_BACK if back else None
+
+    def _advance(self) -> Sequence[R]:
+        if self._next is not None:
+            return [self._next]
+        if self._fault is not None:  # more is promised, and no new cursor leads there
+            self._guards.add(self._fault)
+            self._end(Why.GUARD)
+        return []
+
+    def outstanding(self) -> Sequence[R]:
+        return [self._next] if self._next is not None and self.state is WalkState.OPEN else []

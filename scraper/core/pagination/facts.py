@@ -1,0 +1,46 @@
+"""What a page says of itself: enough to go on after a crash without its body."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """What others need of one record: its id, what ranks it as a parent, and what else a child may be made from."""
+
+    id: str
+    rank: int | None = None
+    views: int | None = None
+    fields: Mapping[str, str | None] = field(default_factory=dict)
+    """Values of the fields that the vendor file names for children; older state databases hold none."""
+
+    def to_json(self) -> list[Any]:
+        """A plain list for the state database."""
+        return [self.id, self.rank, self.views, *([self.fields] if self.fields else [])]
+
+
+@dataclass(frozen=True, slots=True)
+class PageFacts:
+    """What pagination and children need of a page."""
+
+    records: int
+    """Elements of the list, whatever they are."""
+    ids: tuple[Record, ...] = ()
+    reported_page: int | None = None
+    size: int | None = None
+    total: int | None = None
+    has_more: bool | None = None
+    cursor: str | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """A plain object for the state database."""
+        plain = {name: getattr(self, name) for name in self.__slots__}
+        return {**plain, "ids": [record.to_json() for record in self.ids]}
+
+    @classmethod
+    def from_json(cls, stored: Mapping[str, Any]) -> PageFacts:
+        """The facts that `to_json` wrote."""
+        return cls(**{**stored, "ids": tuple(Record(*record) for record in stored["ids"])})

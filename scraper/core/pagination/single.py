@@ -1,0 +1,50 @@
+"""One record, one request."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from scraper.core.bodies import Json
+from scraper.core.pagination.facts import PageFacts
+from scraper.core.pagination.kind import Pagination
+from scraper.core.pagination.states import WalkState, Why
+from scraper.core.pagination.walk import R, W, WalkProgress
+
+
+@dataclass(frozen=True, slots=True)
+class SinglePagination(Pagination):
+    """The answer is one record: an object. An empty one, or null, is no record."""
+
+    kind = "single"
+    shape = "object"
+    limit_words = "an answer is one record"
+    rows_per_page = 1
+    max_page = 1
+    words = "one record, one request"
+
+    def params(self, page: int, cursor: str | None) -> Mapping[str, str]:  # noqa: ARG002
+        return {}
+
+    def elements(self, found: Json) -> list[Json] | None:
+        return [] if found is None or found == {} else [found] if isinstance(found, dict) else None
+
+    def limit_fault(self, pages: int, endpoint: str, cost: int) -> str | None:  # noqa: ARG002
+        return None if pages <= 1 else f"{endpoint} answers one record to one request; leave it out"
+
+    def walk(self, walk: W, ask: Callable[[W, int, str | None], R]) -> WalkProgress[W, R]:
+        return SingleWalk(walk, ask)
+
+
+class SingleWalk(WalkProgress[W, R]):
+    """A walk of one request."""
+
+    __slots__ = ()
+
+    def learn(self, request: R, facts: PageFacts) -> Sequence[R]:  # noqa: ARG002
+        self._count(facts)
+        self._end(Why.END)
+        return []
+
+    def outstanding(self) -> Sequence[R]:
+        return [self.ask(self.walk, 1, None)] if self.state is WalkState.OPEN else []

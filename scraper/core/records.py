@@ -1,0 +1,37 @@
+"""The records of an answer: where they stand, and what pagination and children need of them."""
+
+from __future__ import annotations
+
+from scraper.core.bodies import Json, at, integer_of, text_of
+from scraper.core.catalogue import Endpoint, Records
+from scraper.core.pagination import PageFacts, Record
+
+
+def records_in(endpoint: Endpoint, document: Json) -> list[Json] | None:
+    """The records that a body holds, none where nothing stands at their path; ``None`` where something else does."""
+    found = endpoint.pagination.elements(at(document, endpoint.records.path))
+    wrapped = endpoint.records.nested_in
+    if found is None or wrapped is None:
+        return found
+    return [record[wrapped] if isinstance(record, dict) and wrapped in record else record for record in found]
+
+
+def read_page(endpoint: Endpoint, document: Json) -> PageFacts | None:
+    """The facts of a page; ``None`` where something else stands at the path of its records."""
+    found = records_in(endpoint, document)
+    if found is None:
+        return None
+    ids = tuple(record for element in found if (record := _record(endpoint.records, element)) is not None)
+    return PageFacts(len(found), ids, **endpoint.pagination.told(document))
+
+
+def _record(records: Records, element: Json) -> Record | None:
+    identity = text_of(at(element, records.id)) if isinstance(element, dict) else None
+    if identity is None:
+        return None
+    return Record(
+        identity,
+        rank=integer_of(at(element, records.rank)),
+        views=integer_of(at(element, records.views)),
+        fields={path: text_of(at(element, path)) for path in records.fields},
+    )

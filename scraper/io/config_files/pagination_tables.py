@@ -1,0 +1,53 @@
+"""``[endpoints.<name>.pagination]`` of a vendor file: a table for each kind of pagination."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from scraper.core.pagination import CursorPagination, PageCounting, PagePagination, Pagination, SinglePagination
+from scraper.io.config_files.validation import FileModel, Positive
+
+
+class PagePaginationTable(FileModel):
+    kind: Literal["page"]
+    page_param: str
+    size_param: str | None = None
+    max_size: Positive
+    max_page: Positive | None = None
+    page_field: str | None = None
+    size_field: str | None = None
+    total_field: str | None = None
+    has_more_field: str | None = None
+    counts: Literal["pages", "records"] = "pages"
+    first: Annotated[int, Field(ge=0)] | None = None
+
+    def described(self, cursor_type: str | None) -> Pagination:  # noqa: ARG002
+        counts = PageCounting(self.counts)
+        first = self.first if self.first is not None else 1 if counts is PageCounting.PAGES else 0
+        stated = self.model_dump(exclude={"kind", "max_size", "counts", "first"})
+        return PagePagination(**stated, rows_per_page=self.max_size, counts=counts, first=first)
+
+
+class CursorPaginationTable(FileModel):
+    kind: Literal["cursor"]
+    cursor_param: str
+    cursor_field: str
+    has_more_field: str
+    rows_per_page: Positive
+
+    def described(self, cursor_type: str | None) -> Pagination:
+        return CursorPagination(**self.model_dump(exclude={"kind"}), numeric=cursor_type == "integer")
+
+
+class SinglePaginationTable(FileModel):
+    kind: Literal["single"]
+
+    def described(self, cursor_type: str | None) -> Pagination:  # noqa: ARG002
+        return SinglePagination()
+
+
+PaginationTable = Annotated[
+    PagePaginationTable | CursorPaginationTable | SinglePaginationTable, Field(discriminator="kind")
+]
