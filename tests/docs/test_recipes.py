@@ -13,6 +13,7 @@ import duckdb
 import pytest
 
 from scraper.cli.commands import imported
+from scraper.cli.main import cli
 from scraper.cli.output import Format, rows_of_reader, write_rows
 from tests.clock import ShiftedClock
 from tests.docs.markdown import README, ROOT, Fence, blocks, fences, readme
@@ -93,9 +94,9 @@ def test_a_library_reads_a_table_with_no_options(
 @pytest.mark.parametrize("command", COMMANDS)
 def test_a_command_has_only_options_that_the_program_knows(command: str) -> None:
     name, *arguments = shlex.split(command, comments=True)[1:]
-    found = imported(name)
+    program = click.Context(cli, **cli.context_settings)  # a command keeps the help option that it first had
     with contextlib.suppress(click.exceptions.Exit):  # of --help
-        found.make_context(name, arguments)
+        imported(name).make_context(name, arguments, parent=program)
 
 
 def test_the_two_commands_of_the_readme_are_single_lines() -> None:
