@@ -139,6 +139,8 @@ def settings_of(
     """The options as wiring takes them."""
     from scraper.wiring import Settings
 
+    if faults and not sandbox:
+        raise UsageError("--fault is for the sandbox, where nothing is spent: give --sandbox as well.")
     settings = Settings(data=data, sandbox=sandbox, seed=seed, day=day, faults=faults, vendor_urls=vendor_urls or {})
     clock: Clock | None = click.get_current_context().find_root().obj  # see `cli.main.main`
     return settings if clock is None else replace(settings, clock=clock)

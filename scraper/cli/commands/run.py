@@ -94,8 +94,6 @@ def run(  # noqa: PLR0913 - one for each option
     from scraper import wiring
 
     opening = _opening(resume=resume, new=new)
-    if faults and not sandbox:
-        raise UsageError("--fault is for the sandbox, where nothing is spent: give --sandbox as well.")
     found, catalogue = wiring.load_job(job, budget)
     settings = settings_of(data, sandbox=sandbox, seed=seed, day=day, faults=faults, vendor_urls=vendor_urls)
     order = wiring.RunOrder(

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import orjson
 
 from scraper.sandbox.answers import Asked
-from scraper.sandbox.faults.shapes import Charged, FaultKind, Option, Page, Replaced, Sent, Target
+from scraper.sandbox.faults.shapes import Charged, FaultKind, OpenedPage, Option, Replaced, Sent, Target
 from scraper.sandbox.records import Record
 
 MARK = "a-value-that-stands-for-bytes"
@@ -88,7 +88,7 @@ def _echoed(target: Target, asked: Asked) -> Sent:
     if where == "error":
         body = {"code": 500, "msg": f"upstream refused {target.key}", "message": f"upstream refused {target.key}"}
         return Sent(500, orjson.dumps(body))
-    page: Page = target.successful(asked)
+    page: OpenedPage = target.successful(asked)
     if where == "header":
         return page.sent(None, **{"x-request-id": target.key, "x-debug": target.key})
     for record in page.records:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from scraper.sandbox.answers import Asked
-from scraper.sandbox.faults.shapes import Charged, FaultKind, Option, Page, Replaced, Sent, Target
+from scraper.sandbox.faults.shapes import Charged, FaultKind, OpenedPage, Option, Replaced, Sent, Target
 
 
-def _changed(change: Callable[[Page, Asked], None]) -> Replaced:
+def _changed(change: Callable[[OpenedPage, Asked], None]) -> Replaced:
     """The vendor's page, changed."""
 
     def sent(target: Target, asked: Asked) -> Sent:
@@ -27,20 +27,20 @@ def _cursor(asked: Asked) -> int:
     return asked.integer("cursor", 0)
 
 
-def _more_for_ever(page: Page, asked: Asked) -> None:  # noqa: ARG001 the same for each page
+def _more_for_ever(page: OpenedPage, asked: Asked) -> None:  # noqa: ARG001 the same for each page
     page.promise(True)
 
 
-def _ends_early(page: Page, asked: Asked) -> None:  # noqa: ARG001 the same for each page
+def _ends_early(page: OpenedPage, asked: Asked) -> None:  # noqa: ARG001 the same for each page
     page.promise(False)
 
 
-def _empty(page: Page, asked: Asked) -> None:  # noqa: ARG001 the same for each page
+def _empty(page: OpenedPage, asked: Asked) -> None:  # noqa: ARG001 the same for each page
     page.records = []
     page.promise(True)
 
 
-def _null_list(page: Page, asked: Asked) -> None:  # noqa: ARG001 the same for each page
+def _null_list(page: OpenedPage, asked: Asked) -> None:  # noqa: ARG001 the same for each page
     """Recorded from live answers: the list is null and the flag a number."""
     if page.list_name:
         page.inner[page.list_name] = None
@@ -48,20 +48,20 @@ def _null_list(page: Page, asked: Asked) -> None:  # noqa: ARG001 the same for e
     page.promise(0)
 
 
-def _no_list(page: Page, asked: Asked) -> None:  # noqa: ARG001 the same for each page
+def _no_list(page: OpenedPage, asked: Asked) -> None:  # noqa: ARG001 the same for each page
     if page.list_name:
         del page.inner[page.list_name]
         page.list_name = None
     page.promise(False)
 
 
-def _list_is_object(page: Page, asked: Asked) -> None:  # noqa: ARG001 the same for each page
+def _list_is_object(page: OpenedPage, asked: Asked) -> None:  # noqa: ARG001 the same for each page
     if page.list_name:
         page.inner[page.list_name] = {"0": page.records}
         page.list_name = None
 
 
-def _null_records(page: Page, asked: Asked) -> None:  # noqa: ARG001 the same for each page
+def _null_records(page: OpenedPage, asked: Asked) -> None:  # noqa: ARG001 the same for each page
     page.records = [None, *page.records, "not a record"]
 
 
@@ -78,8 +78,8 @@ def _other_page(target: Target, asked: Asked) -> Sent:
     return target.successful(asked, page="1").sent()
 
 
-def _total(sign: int) -> Callable[[Page, Asked], None]:
-    def change(page: Page, asked: Asked) -> None:
+def _total(sign: int) -> Callable[[OpenedPage, Asked], None]:
+    def change(page: OpenedPage, asked: Asked) -> None:
         further = 40 * (_number(asked) - 1)
         page.pagination[page.total_name] = max(1, page.pagination[page.total_name] + sign * further)
 
@@ -94,12 +94,12 @@ def _duplicates(target: Target, asked: Asked) -> Sent:
     return page.sent()
 
 
-def _loop(page: Page, asked: Asked) -> None:
+def _loop(page: OpenedPage, asked: Asked) -> None:
     page.pagination["cursor"] = str(_cursor(asked))
     page.promise(True)
 
 
-def _back(page: Page, asked: Asked) -> None:
+def _back(page: OpenedPage, asked: Asked) -> None:
     if _cursor(asked):
         page.pagination["cursor"] = str(_cursor(asked) // 2)
         page.promise(True)

@@ -55,13 +55,13 @@ class Target:
     subscription: Subscription
     options: Mapping[str, str]
 
-    def successful(self, asked: Asked, **parameters: str | None) -> Page:
+    def successful(self, asked: Asked, **parameters: str | None) -> OpenedPage:
         """The page that the vendor would send; `parameters` in place of those asked for, None for none.
 
         Raises InvalidParameterError as the vendor's route does.
         """
         wanted = {name: value for name, value in {**asked.parameters, **parameters}.items() if value is not None}
-        return Page(self.vendor.routes[self.path](replace(asked, parameters=wanted)))
+        return OpenedPage(self.vendor.routes[self.path](replace(asked, parameters=wanted)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +87,7 @@ def refused(answer: PlayedAnswer, **headers: str) -> Sent:
     return Sent(answer.status, orjson.dumps(answer.body), headers={**answer.headers, **headers})
 
 
-class Page:
+class OpenedPage:
     """A vendor's successful page, decoded so that it can be changed."""
 
     def __init__(self, answer: PlayedAnswer) -> None:
