@@ -12,7 +12,7 @@ from dataclasses import fields
 from datetime import datetime, timedelta
 from typing import Any, Final, Literal, TextIO
 
-from scraper.cli.output import json_text
+from scraper.cli.rows import json_text
 from scraper.core.events import Drained, Ending, Event, RequestSettled, RunEnded, RunStarted, Stopped, Waiting
 from scraper.core.units import iso_utc
 

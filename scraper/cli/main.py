@@ -27,7 +27,7 @@ from scraper.cli.commands.sql import sql
 from scraper.cli.commands.status import status
 from scraper.cli.commands.tables import tables
 from scraper.cli.commands.vendors import vendors
-from scraper.cli.wording import harmless
+from scraper.cli.formatting import harmless
 from scraper.core.errors import ConfigurationError, ScraperError
 from scraper.core.masking import Mask, key_fault
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TextIO, TypeVar
 
 import click
 
-from scraper.cli.wording import harmless
+from scraper.cli.formatting import harmless
 from scraper.core.errors import UsageError
 
 if TYPE_CHECKING:

@@ -21,18 +21,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from scraper.cli.output import (
-    Format,
-    Rows,
-    console_on,
-    default_format,
-    json_text,
-    rows_of_objects,
-    rows_of_reader,
-    value_text,
-    write_object,
-    write_rows,
-)
+from scraper.cli.output import Format, console_on, default_format, write_object, write_rows
+from scraper.cli.rows import Rows, json_text, rows_of_objects, rows_of_reader, value_text
 from scraper.io.query import query
 from tests.cli.examples import UNSAFE
 

@@ -60,8 +60,8 @@ def check(
 def _print(checked: Checked, repair: bool, stream: TextIO) -> None:
     from rich.text import Text
 
+    from scraper.cli.formatting import count, counted, harmless
     from scraper.cli.output import console_on
-    from scraper.cli.wording import count, counted, harmless
 
     def told(finding: Finding, mark: str, style: str) -> Text:
         where = f"{finding.path}: " if finding.path else ""

@@ -46,7 +46,8 @@ def compact(
     import asyncio
 
     from scraper import wiring
-    from scraper.cli.output import Format, default_format, rows_of_objects, write_rows
+    from scraper.cli.output import Format, default_format, write_rows
+    from scraper.cli.rows import rows_of_objects
 
     if offline and not dry_run:
         click.echo("offline: nobody may read the archive until this is done", err=True)

@@ -39,7 +39,8 @@ def drift(
     import asyncio
 
     from scraper import wiring
-    from scraper.cli.output import Format, default_format, rows_of_objects, write_rows
+    from scraper.cli.output import Format, default_format, write_rows
+    from scraper.cli.rows import rows_of_objects
 
     found = asyncio.run(wiring.drift_of(settings_of(data, sandbox=sandbox), configs, settled=settled))
     rows = [

@@ -42,7 +42,7 @@ def export(
     spreadsheet would take for a formula; NDJSON and Parquet hold everything as it is.
     """
     from scraper import wiring
-    from scraper.cli.wording import counted
+    from scraper.cli.formatting import counted
 
     chosen = format_name or FORMATS.get(output.suffix.lower())
     if chosen is None:

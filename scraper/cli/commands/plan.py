@@ -56,7 +56,7 @@ def plan(
         if Format(format_name or default_format(stream)) is Format.JSON:
             write_object(planned.to_json(), stream)
             return
-        from scraper.cli.plan_sheets import print_plan
+        from scraper.cli.display.plan import print_plan
 
         with console_on(stream) as console:
             print_plan(planned, found, console, explain=explain)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from scraper.cli.formatting import counted
 from scraper.cli.options import (
     FORMATS,
     configs_option,
@@ -17,7 +18,6 @@ from scraper.cli.options import (
     settings_of,
     warn,
 )
-from scraper.cli.wording import counted
 
 if TYPE_CHECKING:
     from scraper.runs.rebuild import Rebuilt
@@ -52,7 +52,8 @@ def rebuild(
     import asyncio
 
     from scraper import wiring
-    from scraper.cli.output import Format, default_format, rows_of_objects, write_rows
+    from scraper.cli.output import Format, default_format, write_rows
+    from scraper.cli.rows import rows_of_objects
 
     settings = settings_of(data, sandbox=sandbox)
 

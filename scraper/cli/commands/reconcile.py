@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from scraper.cli.formatting import harmless
 from scraper.cli.options import (
     data_option,
     format_option,
@@ -17,7 +18,6 @@ from scraper.cli.options import (
     vendor_url_option,
     warn,
 )
-from scraper.cli.wording import harmless
 from scraper.core.errors import UsageError
 
 STILL_UNKNOWN = 6
@@ -68,7 +68,8 @@ def reconcile(
     import asyncio
 
     from scraper import wiring
-    from scraper.cli.output import Format, default_format, rows_of_objects, write_object, write_rows
+    from scraper.cli.output import Format, default_format, write_object, write_rows
+    from scraper.cli.rows import rows_of_objects
     from scraper.core.catalogue import Charge
 
     if assume is not None and used:

@@ -236,8 +236,8 @@ def _show(
     output: Path | None,
     settings: Settings,
 ) -> None:
+    from scraper.cli.formatting import harmless
     from scraper.cli.output import Format, console_on, default_format, write_object
-    from scraper.cli.wording import harmless
 
     with opened(output) as stream:
         if Format(format_name or default_format(stream)) is Format.JSON:
@@ -248,7 +248,7 @@ def _show(
                 ]
             write_object(content, stream)
             return
-        from scraper.cli.summaries import print_result
+        from scraper.cli.display.run import print_result
 
         with console_on(stream) as console:
             if findings is not None:
@@ -261,7 +261,7 @@ def _show(
 def _print_findings(findings: Sequence[Finding], console: Any) -> None:  # noqa: ANN401 - rich is imported late
     from rich.text import Text
 
-    from scraper.cli.wording import harmless
+    from scraper.cli.formatting import harmless
 
     endpoint = None
     for finding in findings:

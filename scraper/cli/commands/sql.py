@@ -33,7 +33,8 @@ def sql(
     QUERY may be - for standard input. `scraper tables` lists the tables.
     """
     from scraper import wiring
-    from scraper.cli.output import Format, default_format, rows_of_reader, write_rows
+    from scraper.cli.output import Format, default_format, write_rows
+    from scraper.cli.rows import rows_of_reader
 
     text = sys.stdin.read() if query == "-" else query
     with wiring.queried(settings_of(data, sandbox=sandbox), configs, text) as reader, opened(output) as stream:

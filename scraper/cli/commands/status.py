@@ -26,8 +26,8 @@ def status(
     import asyncio
 
     from scraper import wiring
+    from scraper.cli.display.status import coverage_json, print_coverage, print_status, status_json
     from scraper.cli.output import Format, console_on, default_format, write_object
-    from scraper.cli.status_sheets import coverage_json, print_coverage, print_status, status_json
 
     settings = settings_of(data, sandbox=sandbox)
     runs, accounts, coverage = asyncio.run(wiring.status_of(settings, run, limit))

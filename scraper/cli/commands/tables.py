@@ -32,7 +32,8 @@ def tables(
     Rows, files and bytes of each table; with a NAME, its columns and what they mean.
     """
     from scraper import wiring
-    from scraper.cli.output import Format, default_format, rows_of_objects, write_rows
+    from scraper.cli.output import Format, default_format, write_rows
+    from scraper.cli.rows import rows_of_objects
 
     settings = settings_of(data, sandbox=sandbox)
     found = wiring.table_list(settings, configs) if name is None else wiring.table_columns(settings, configs, name)

@@ -23,9 +23,10 @@ def vendors(name: str | None, errors: bool, configs: Path, format_name: str | No
     outcome that an answer can have, whether it is charged, how often it is asked again and how far it reaches.
     """
     from scraper import wiring
-    from scraper.cli.outcome_sheets import outcome_rows, outcomes_json, print_outcomes
-    from scraper.cli.output import Format, console_on, default_format, rows_of_objects, write_object, write_rows
-    from scraper.cli.vendor_sheets import print_vendor, print_vendors, vendor_json, vendors_json
+    from scraper.cli.display.outcomes import outcome_rows, outcomes_json, print_outcomes
+    from scraper.cli.display.vendors import print_vendor, print_vendors, vendor_json, vendors_json
+    from scraper.cli.output import Format, console_on, default_format, write_object, write_rows
+    from scraper.cli.rows import rows_of_objects
     from scraper.core.catalogue import Catalogue
     from scraper.core.jobs import nearest
 

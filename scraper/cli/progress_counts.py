@@ -6,7 +6,7 @@ from collections import Counter, deque
 from dataclasses import dataclass, field
 from typing import Final
 
-from scraper.cli.wording import counted, duration
+from scraper.cli.formatting import counted, duration
 from scraper.core.catalogue import Charge
 from scraper.core.events import (
     Drained,
@@ -33,7 +33,7 @@ _TOLD_FOR_S: Final = 20.0
 
 
 @dataclass(slots=True)
-class Tally:
+class ProgressCounts:
     """Counted so far. Times are those of a monotonic clock, in seconds."""
 
     began_at: float

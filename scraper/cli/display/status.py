@@ -8,16 +8,15 @@ from typing import Any, Final
 from rich.console import Console
 from rich.text import Text
 
-from scraper.cli.summaries import (
+from scraper.cli.display.run import (
     STATUS_STYLES,
     STATUS_WORDS,
     credit_words,
-    print_fields,
     request_words,
     retried_fields,
-    sheet,
 )
-from scraper.cli.wording import count, counted, dollars, duration, harmless, instant, percent
+from scraper.cli.formatting import count, counted, dollars, duration, harmless, instant, percent
+from scraper.cli.tables import new_table, print_fields
 from scraper.core.budget import Balance
 from scraper.core.events import Ending
 from scraper.core.pace import FULL_PERCENT
@@ -48,7 +47,7 @@ def print_status(runs: Runs, accounts: Sequence[AccountBalance], console: Consol
 
 
 def _print_runs(runs: Runs, console: Console) -> None:
-    table = sheet()
+    table = new_table()
     table.add_column("run", overflow="fold")
     table.add_column("status", no_wrap=True)
     for title in ("charged", "budget", "rows"):
@@ -141,7 +140,7 @@ def print_coverage(walks: Sequence[WalkRecord], console: Console) -> None:
     partial = [walk for walk in walks if walk.state is not WalkState.COMPLETE or walk.notes or walk.overlaps]
     if not partial:
         return
-    table = sheet()
+    table = new_table()
     table.add_column("walk", overflow="fold")
     table.add_column("state", overflow="fold")
     for title in ("pages", "rows"):

@@ -7,16 +7,12 @@ import shlex
 from collections.abc import Iterable, Mapping
 from typing import Final
 
-from rich import box
-from rich.cells import cell_len
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
-from scraper.cli.wording import count, counted, duration, harmless, instant, percent
+from scraper.cli.formatting import count, counted, duration, harmless, instant, percent
+from scraper.cli.tables import print_fields, print_notes
 from scraper.core.events import Ending, RunResult, RunStatus
-from scraper.core.jobs import Account
-from scraper.core.subscriptions import Subscription
 from scraper.core.units import Credits
 
 STATUS_WORDS: Final[Mapping[RunStatus, str]] = {
@@ -48,13 +44,9 @@ _FIRST_QUERIES: Final[Mapping[str, str]] = {
     "videos": "SELECT country, title, item_url FROM videos ORDER BY page, position LIMIT 10",
     "posts": "SELECT created_at, description, stats.play_count FROM posts ORDER BY play_count DESC LIMIT 10",
 }
-_LABEL: Final = 11
 _COMMAND = re.compile(r"(?:Go on|Once more for what is missing|When that is put right): .*")
 """The end of a result's message: what to type."""
 _IDENTIFIER = re.compile(r"[a-z_][a-z0-9_]*")
-
-
-# --- a result ---------------------------------------------------------------------------------------------------------
 
 
 def print_result(result: RunResult, console: Console, data: str, program: str = "scraper") -> None:
@@ -133,52 +125,3 @@ def first_query(table: str, data: str, program: str = "scraper") -> str:
     where = "" if data == "data" else f" --data {shlex.quote(harmless(data))}"
     quoted = f'"{query}"' if not set(query) & set('"$`\\!') else shlex.quote(query)
     return f"{program} sql{where} {quoted}"
-
-
-def account_words(account: Account) -> str:
-    """``crawlora/default, plan starter: 15 requests a minute, 5,000 credits a day, 20,000 credits a month``."""
-    limits = ", ".join(limit_words(account.subscription)) or "no limits known"
-    return f"{harmless(account.id)}, plan {harmless(account.subscription.name)}: {limits}"
-
-
-def limit_words(subscription: Subscription) -> list[str]:
-    """The limits of a vendor plan in words, each labelled where nobody documents or states it."""
-    limits = (
-        ("requests_per_second", subscription.requests_per_second, "request", "a second"),
-        ("requests_per_minute", subscription.requests_per_minute, "request", "a minute"),
-        ("credits_per_day", subscription.credits_per_day, "credit", "a day"),
-        ("credits_per_month", subscription.credits_per_month, "credit", "a month"),
-    )
-    words = []
-    for name, limit, what, per in limits:
-        assumed = " (assumed)" if name in subscription.assumed else ""
-        if limit is not None:
-            words.append(f"{counted(limit, what)} {per}{assumed}")
-        elif assumed:
-            words.append(f"no {what}s {per} known{assumed}")
-    return words
-
-
-# --- parts that every summary is made of ------------------------------------------------------------------------------
-
-
-def sheet() -> Table:
-    """A table without a frame: a rule below its titles and before a total."""
-    return Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold")
-
-
-def print_notes(console: Console, label: str, notes: Iterable[str]) -> None:
-    """One note a paragraph, behind its label."""
-    print_fields(console, ((label, harmless(note)) for note in notes), style="yellow")
-
-
-def print_fields(console: Console, fields: Iterable[tuple[str, str]], style: str = "dim", indent: int = _LABEL) -> None:
-    """Words behind a label each, broken where the terminal ends; they begin `indent` columns in, or past the labels."""
-    told = list(fields)
-    grid = Table.grid(padding=(0, 2, 0, 0))
-    grid.add_column(width=max(indent - 2, *(cell_len(label) for label, _ in told), 0), no_wrap=True, style=style)
-    grid.add_column(overflow="fold")
-    for label, words in told:
-        grid.add_row(Text(label), Text(words))
-    if told:
-        console.print(grid)

@@ -8,10 +8,10 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
-from scraper.cli.outcome_sheets import outcome_rows, print_error_rules, rule_json
-from scraper.cli.sources import Sources, heading, source_json
-from scraper.cli.summaries import limit_words, print_fields, sheet
-from scraper.cli.wording import count, counted, dollars, harmless
+from scraper.cli.display.citations import Sources, source_json
+from scraper.cli.display.outcomes import outcome_rows, print_error_rules, rule_json
+from scraper.cli.formatting import count, counted, dollars, harmless
+from scraper.cli.tables import heading, new_table, print_fields
 from scraper.core.catalogue import (
     Catalogue,
     Charge,
@@ -29,7 +29,7 @@ from scraper.core.subscriptions import Subscription
 
 def print_vendors(catalogue: Catalogue, console: Console) -> None:
     """Every endpoint of every vendor on a line."""
-    table = sheet()
+    table = new_table()
     table.add_column("endpoint", overflow="fold")
     table.add_column("credits", justify="right", no_wrap=True)
     table.add_column("rows a page", justify="right", no_wrap=True)
@@ -74,6 +74,24 @@ def _price(plan: Subscription) -> Iterator[str]:
         yield f"{dollars(plan.usd_per_month)} a month" if plan.usd_per_month else "free"
     if plan.overage_usd_per_1000 is not None:
         yield f"{dollars(plan.overage_usd_per_1000)} for 1,000 credits more"
+
+
+def limit_words(subscription: Subscription) -> list[str]:
+    """The limits of a vendor plan in words, each labelled where nobody documents or states it."""
+    limits = (
+        ("requests_per_second", subscription.requests_per_second, "request", "a second"),
+        ("requests_per_minute", subscription.requests_per_minute, "request", "a minute"),
+        ("credits_per_day", subscription.credits_per_day, "credit", "a day"),
+        ("credits_per_month", subscription.credits_per_month, "credit", "a month"),
+    )
+    words = []
+    for name, limit, what, per in limits:
+        assumed = " (assumed)" if name in subscription.assumed else ""
+        if limit is not None:
+            words.append(f"{counted(limit, what)} {per}{assumed}")
+        elif assumed:
+            words.append(f"no {what}s {per} known{assumed}")
+    return words
 
 
 def _charge_fields(rule: ChargeRule) -> list[tuple[str, str]]:

@@ -9,9 +9,9 @@ from typing import Any, Final
 from rich.console import Console
 from rich.text import Text
 
-from scraper.cli.sources import Sources, heading, source_json
-from scraper.cli.summaries import print_fields, sheet
-from scraper.cli.wording import harmless
+from scraper.cli.display.citations import Sources, source_json
+from scraper.cli.formatting import harmless
+from scraper.cli.tables import heading, new_table, print_fields
 from scraper.core.catalogue import Basis, Charge, Condition, ErrorRule, OutcomeKind, QuotaScope, Vendor
 from scraper.core.outcomes import charges_of
 from scraper.core.retries import FREE_RETRIES, PAID_RETRIES, POLICIES, Policy, Wait
@@ -39,7 +39,7 @@ def print_outcomes(vendor: Vendor, console: Console) -> None:
     """Every outcome with what follows it, then the rules by which answers are told apart."""
     sources = Sources()
     heading(console, f"{vendor.title}: what follows an answer{sources.mark(vendor.charge.source)}")
-    table = sheet()
+    table = new_table()
     table.add_column("outcome", overflow="fold")
     table.add_column("charge", overflow="fold")
     table.add_column("asked again", overflow="fold")
@@ -111,7 +111,7 @@ def times(number: int) -> str:
 def print_error_rules(rules: Iterable[ErrorRule], console: Console, sources: Sources) -> None:
     """Which answer is taken for which outcome, and how that is known."""
     heading(console, "Errors, the first rule that matches decides")
-    table = sheet()
+    table = new_table()
     table.add_column("", justify="right", no_wrap=True)
     table.add_column("when", overflow="fold")
     table.add_column("outcome", overflow="fold")

@@ -1,13 +1,10 @@
-"""Where a figure comes from, in brackets behind it and in full at the end of its sheet."""
+"""Where a figure comes from, in brackets behind it and in full at the end of the page."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from rich.console import Console
-from rich.text import Text
-
-from scraper.cli.wording import harmless
+from scraper.cli.formatting import harmless
 from scraper.core.catalogue import Source
 
 
@@ -27,12 +24,6 @@ class Sources:
         """Each number, and what it stands for."""
         for source, number in self._met.items():
             yield f"[{number}]", f"{harmless(source.document)}, read {source.read_on.isoformat()}"
-
-
-def heading(console: Console, words: str) -> None:
-    """A line above a part of a sheet."""
-    console.print()
-    console.print(Text(harmless(words), style="bold"))
 
 
 def source_json(source: Source | None) -> dict[str, str] | None:

@@ -6,7 +6,8 @@ import io
 from decimal import Decimal
 from typing import Any
 
-from scraper.cli.output import Format, Rows, write_rows
+from scraper.cli.output import Format, write_rows
+from scraper.cli.rows import Rows
 
 
 def table(columns: str, *rows: list[Any], width: int = 80) -> str:

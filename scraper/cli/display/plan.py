@@ -9,9 +9,10 @@ from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
-from scraper.cli.summaries import account_words, print_fields, print_notes, sheet
-from scraper.cli.wording import count, counted, dollars, duration, harmless, instant, size, span
-from scraper.core.jobs import Job
+from scraper.cli.display.vendors import limit_words
+from scraper.cli.formatting import count, counted, dollars, duration, harmless, instant, size, span
+from scraper.cli.tables import new_table, print_fields, print_notes
+from scraper.core.jobs import Account, Job
 from scraper.core.planning import CrawlPlan, Day, Plan, Range
 
 MOST_NIGHTS = 8
@@ -45,7 +46,7 @@ def _print_crawls(plan: Plan, console: Console) -> None:
 
 
 def _crawl_table(plan: Plan, broken: bool) -> Table:
-    table = sheet()
+    table = new_table()
     table.add_column("crawl", no_wrap=True)
     for title in ("walks", "requests", "credits", "rows"):
         table.add_column(title, justify="right", no_wrap=True)
@@ -119,7 +120,7 @@ def _plan_fields(plan: Plan, job: Job) -> Iterable[tuple[str, str]]:
     if plan.overage_usd:
         yield "overage", f"{dollars(plan.overage_usd)} past the month's credits"
     for place, vendor in enumerate(job.vendors):
-        yield "" if place else "account", account_words(job.accounts[vendor])
+        yield "" if place else "account", _account_words(job.accounts[vendor])
 
 
 def _calendar(days: Sequence[Day]) -> str:
@@ -152,3 +153,9 @@ def _time(plan: Plan) -> str:
         return f"{duration(seconds.likely)} at the plan's rate"
     between = f"{duration(seconds.low)} – {duration(seconds.high)}"
     return f"about {duration(seconds.likely)} at the plan's rate ({between})"
+
+
+def _account_words(account: Account) -> str:
+    """``crawlora/default, plan starter: 15 requests a minute, 5,000 credits a day, 20,000 credits a month``."""
+    limits = ", ".join(limit_words(account.subscription)) or "no limits known"
+    return f"{harmless(account.id)}, plan {harmless(account.subscription.name)}: {limits}"

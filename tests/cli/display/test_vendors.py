@@ -10,8 +10,8 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scraper.cli.output import json_text
-from scraper.cli.vendor_sheets import print_vendor, print_vendors, vendor_json, vendors_json
+from scraper.cli.display.vendors import print_vendor, print_vendors, vendor_json, vendors_json
+from scraper.cli.rows import json_text
 from scraper.core.catalogue import ErrorRule, OutcomeKind
 from scraper.io.config_files import read_catalogue
 from tests.cli.examples import ACME, BOARDS, CATALOGUE, UNSAFE, dedent_page, rendered

@@ -1,0 +1,1 @@
+"""Results as people and programs read them: tables and labelled lines, and plain objects for JSON."""
