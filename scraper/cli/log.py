@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final, Literal, TextIO
 
 from scraper.cli.rows import json_text
+from scraper.cli.streams import is_utf8
 from scraper.core.events import Drained, Ending, Event, RequestSettled, RunEnded, RunStarted, Stopped, Waiting
 from scraper.core.units import iso_utc
 
@@ -38,6 +39,7 @@ class LogListener:
         self._stream = stream
         self._now = now
         self._json = format == "json"
+        self._ascii = not is_utf8(stream)
         self._verbose = verbose
         self._waits_until: dict[str, datetime] = {}
 
@@ -46,7 +48,8 @@ class LogListener:
         with suppress(Exception):
             now = self._now()
             if self._json or self._is_news(event, now):
-                self._stream.write((_json_line if self._json else _text_line)(event, now) + "\n")
+                line = _json_line(event, now, self._ascii) if self._json else _text_line(event, now)
+                self._stream.write(line + "\n")
                 self._stream.flush()
 
     def _is_news(self, event: Event, now: datetime) -> bool:
@@ -89,8 +92,8 @@ def _rounded(value: Any) -> Any:  # noqa: ANN401 - whatever an event carries
     return round(value, 3) if isinstance(value, float) else value
 
 
-def _json_line(event: Event, now: datetime) -> str:
-    return json_text({"at": iso_utc(now), "event": event_name(event), **event_fields(event)})
+def _json_line(event: Event, now: datetime, ascii: bool) -> str:
+    return json_text({"at": iso_utc(now), "event": event_name(event), **event_fields(event)}, ascii=ascii)
 
 
 def _text_line(event: Event, now: datetime) -> str:

@@ -28,6 +28,7 @@ from scraper.cli.commands.status import status
 from scraper.cli.commands.tables import tables
 from scraper.cli.commands.vendors import vendors
 from scraper.cli.formatting import harmless
+from scraper.cli.streams import ReaderGone, program_streams
 from scraper.core.errors import ConfigurationError, ScraperError
 from scraper.core.masking import Mask, key_fault
 
@@ -71,24 +72,32 @@ for command in (
 
 def main() -> NoReturn:
     """Runs the command line and exits."""
+    with program_streams():
+        sys.exit(_exit_code())
+
+
+def _exit_code() -> int:
     try:
         code = cli.main(standalone_mode=False)
+        sys.stdout.flush()
+    except ReaderGone:
+        return 0
     except (click.exceptions.Abort, KeyboardInterrupt):  # click makes the one of the other
-        _tell_interrupted()
+        return _tell_interrupted()
     except click.ClickException as fault:
         page = io.StringIO()
         fault.show(page)
         _show(page.getvalue())
-        sys.exit(fault.exit_code)
+        return fault.exit_code
     except ScraperError as fault:
         _tell(fault)
-        sys.exit(fault.exit_code)
+        return fault.exit_code
     except Exception as fault:
         if _is_interrupted_query(fault):
-            _tell_interrupted()
+            return _tell_interrupted()
         _tell_bug(traceback.format_exc(), os.environ)
-        sys.exit(1)
-    sys.exit(code if isinstance(code, int) else 0)
+        return 1
+    return code if isinstance(code, int) else 0
 
 
 def _is_interrupted_query(fault: Exception) -> bool:
@@ -96,9 +105,9 @@ def _is_interrupted_query(fault: Exception) -> bool:
     return isinstance(fault, RuntimeError) and str(fault) == "Query interrupted"
 
 
-def _tell_interrupted() -> NoReturn:
+def _tell_interrupted() -> int:
     click.echo("interrupted: what was settled is safe", err=True)
-    sys.exit(INTERRUPTED)
+    return INTERRUPTED
 
 
 def _tell(fault: ScraperError) -> None:

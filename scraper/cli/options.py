@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -12,7 +13,8 @@ from typing import TYPE_CHECKING, Any, TextIO, TypeVar
 import click
 
 from scraper.cli.formatting import harmless
-from scraper.core.errors import UsageError
+from scraper.cli.streams import ReaderGone
+from scraper.core.errors import OutputError, UsageError
 
 if TYPE_CHECKING:
     from scraper.wiring import Settings
@@ -81,8 +83,21 @@ def format_option(*formats: str) -> Callable[[F], F]:
 def output_option(function: F) -> F:
     """A file in place of stdout."""
     return click.option(
-        "-o", "--output", type=click.Path(path_type=Path, dir_okay=False), help="Write to a file instead of stdout."
+        "-o",
+        "--output",
+        type=click.Path(path_type=Path, dir_okay=False),
+        callback=writable,
+        help="Write to a file instead of stdout.",
     )(function)
+
+
+def writable(_context: click.Context, _option: click.Parameter, output: Path | None) -> Path | None:
+    """Refuses a file that cannot be made before anything is done, or bought, to be written there."""
+    directory = None if output is None else output.parent
+    if directory is not None and not (directory.is_dir() and os.access(directory, os.W_OK)):
+        why = "it is not writable" if directory.is_dir() else "there is no such directory"
+        raise UsageError(f"{output} cannot be written: {directory}: {why}.")
+    return output
 
 
 def vendor_url_option(function: F) -> F:
@@ -144,9 +159,11 @@ def program() -> list[str]:
 
 @contextmanager
 def opened(output: Path | None) -> Iterator[TextIO]:
-    """The stream that data goes to: a file that is whole or not there, or stdout."""
+    """The stream that data goes to: a file that is whole or not there, or stdout. Left early by a reader that goes."""
     if output is None:
-        yield sys.stdout
+        with suppress(ReaderGone):
+            yield sys.stdout
+            sys.stdout.flush()
         return
     with beside(output) as path, path.open("w", encoding="utf-8", newline="") as stream:
         yield stream
@@ -154,14 +171,22 @@ def opened(output: Path | None) -> Iterator[TextIO]:
 
 @contextmanager
 def beside(output: Path) -> Iterator[Path]:
-    """A path in the same directory that takes the file's place when all is written, and is gone where that fails."""
-    path = output.with_name(f".{output.name}.part")
+    """A path in the same directory that takes the file's place when all is written, and is gone where that fails.
+
+    A device or a named pipe is written to itself.
+    """
+    is_device = output.exists() and not output.is_file()
+    path = output if is_device else output.with_name(f".{output.name}.part")
     try:
+        if is_device:
+            yield path
+            return
         path.unlink(missing_ok=True)
         yield path
         path.replace(output)
     except OSError as failure:
-        raise UsageError(f"{output} cannot be written: {failure.strerror}.") from failure
+        raise OutputError(str(output), failure.strerror or str(failure)) from failure
     finally:
-        with suppress(OSError):
-            path.unlink(missing_ok=True)
+        if not is_device:
+            with suppress(OSError):
+                path.unlink(missing_ok=True)

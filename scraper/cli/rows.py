@@ -84,19 +84,26 @@ def _unique(names: Sequence[str]) -> tuple[str, ...]:
 _OBEYED = re.compile("[\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 """Left unescaped by JSON writers, obeyed by terminals. In JSON text they stand inside strings only."""
 
+_NOT_ASCII = re.compile("[\x7f-\U0010ffff]")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _JSON_INTEGERS = range(-(2**63), 2**64)
 """What orjson writes itself."""
 
 
-def json_text(value: Any, indent: bool = False) -> str:  # noqa: ANN401 - anything that a row may hold
+def json_text(value: Any, indent: bool = False, ascii: bool = False) -> str:  # noqa: ANN401 - anything that a row may hold
     """JSON with exact figures: whole numbers of any size, decimals by their digits, instants in UTC, NaN as null.
 
-    Escaped so that it is safe on a terminal as well, and the same when it is read back.
+    Escaped so that it is safe on a terminal as well (`ascii`: in any encoding), and the same when it is read back.
     """
     options = orjson.OPT_NON_STR_KEYS | (orjson.OPT_INDENT_2 if indent else 0)
     text = orjson.dumps(_plain(value), option=options).decode()
-    return _OBEYED.sub(lambda met: f"\\u{ord(met[0]):04x}", text)
+    return (_NOT_ASCII if ascii else _OBEYED).sub(_escaped, text)
+
+
+def _escaped(met: re.Match[str]) -> str:
+    """``\\u00e9``; two of them for a character past U+FFFF."""
+    units = met[0].encode("utf-16-be").hex()
+    return "".join(f"\\u{units[place : place + 4]}" for place in range(0, len(units), 4))
 
 
 def value_text(value: Any) -> str:  # noqa: ANN401

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import click
 
-from scraper.cli.options import beside, configs_option, data_option, settings_of
+from scraper.cli.options import beside, configs_option, data_option, settings_of, writable
 from scraper.wiring import Settings
 
 SHELL = "duckdb"
@@ -21,7 +21,11 @@ IN_UTC = "SET TimeZone = 'UTC'"
 
 @click.command()
 @click.option(
-    "-o", "--output", type=click.Path(path_type=Path, dir_okay=False), help="Write this database and open none."
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path, dir_okay=False),
+    callback=writable,
+    help="Write this database and open none.",
 )
 @click.option("--sandbox", is_flag=True, help="Of the sandbox's data directory.")
 @data_option

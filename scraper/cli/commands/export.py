@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
-import sys
 import tempfile
 from pathlib import Path
 
 import click
 
-from scraper.cli.options import beside, configs_option, data_option, settings_of
+from scraper.cli.options import beside, configs_option, data_option, opened, settings_of, writable
+from scraper.cli.streams import copy_bytes
 from scraper.core.errors import UsageError
 
 FORMATS = {".csv": "csv", ".ndjson": "ndjson", ".jsonl": "ndjson", ".parquet": "parquet"}
@@ -21,7 +20,12 @@ STDOUT = "-"
 @click.command()
 @click.argument("table")
 @click.option(
-    "-o", "--output", required=True, type=click.Path(path_type=Path, allow_dash=True), help="File; - for stdout."
+    "-o",
+    "--output",
+    required=True,
+    type=click.Path(path_type=Path, allow_dash=True),
+    callback=writable,
+    help="File; - for stdout.",
 )
 @click.option(
     "--format",
@@ -64,7 +68,5 @@ def export(
 
 
 def _print(path: Path) -> None:
-    from scraper.cli.output import until_closed
-
-    with until_closed(sys.stdout), path.open("rb") as file:
-        shutil.copyfileobj(file, sys.stdout.buffer)
+    with opened(None) as stream, path.open("rb") as file:
+        copy_bytes(file, stream)

@@ -26,7 +26,7 @@ from scraper.cli.options import (
     vendor_url_option,
     warn,
 )
-from scraper.core.errors import UsageError
+from scraper.core.errors import OutputError, UsageError
 
 if TYPE_CHECKING:
     from scraper.core.events import Event, RunResult
@@ -111,12 +111,20 @@ def run(  # noqa: PLR0913 - one for each option
     planned = None if probe else asyncio.run(_planned(found, settings))
     if planned is not None and not (yes or sandbox) and not _confirmed(found, planned):
         return INTERRUPTED
-    with _listening(log_format, verbose, planned.requests.likely if planned else None) as listener:
-        if probe:
-            result, findings = _to_its_end(lambda begun: wiring.probe_job(order, settings, listener, begun))
-        else:
-            result = _to_its_end(lambda begun: wiring.run_job(order, settings, listener, begun))
-    _show(result, findings, format_name, output, settings)
+    try:
+        with _listening(log_format, verbose, planned.requests.likely if planned else None) as listener:
+            if probe:
+                result, findings = _to_its_end(lambda begun: wiring.probe_job(order, settings, listener, begun))
+            else:
+                result = _to_its_end(lambda begun: wiring.run_job(order, settings, listener, begun))
+    except asyncio.CancelledError:  # told here, where the panel is gone
+        click.echo("stopped at once: what was in flight counts as unknown until reconciled", err=True)
+        return INTERRUPTED
+    try:
+        _show(result, findings, format_name, output, settings)
+    except OutputError as failure:
+        kept = f"Run {result.run_id} has ended ({result.status}), and what it bought is kept: scraper status"
+        raise OutputError(failure.place, failure.reason, f"{kept} {result.run_id}") from failure
     exit_code = result.status.exit_code
     if findings is not None and exit_code == 0 and not all(finding.as_described for finding in findings):
         return 6
@@ -184,15 +192,17 @@ def _listening(log_format: str, verbose: bool, likely_requests: int | None) -> I
     def now() -> datetime:
         return datetime.now(UTC)
 
-    if log_format == "json" or not sys.stderr.isatty():
-        yield LogListener(sys.stderr, now, "json" if log_format == "json" else "text", verbose)
-        return
-    from rich.console import Console
+    if log_format == "text" and sys.stderr.isatty():
+        from rich.console import Console
 
-    from scraper.cli.progress import ProgressListener
+        console = Console(stderr=True)
+        if not console.is_dumb_terminal:  # one that cannot go back up its lines
+            from scraper.cli.progress import ProgressListener
 
-    with ProgressListener(Console(stderr=True), time.monotonic, likely_requests) as panel:
-        yield _PanelAndLog(panel, LogListener(panel.lines_above, now, "text", verbose), verbose)
+            with ProgressListener(console, time.monotonic, likely_requests) as panel:
+                yield _PanelAndLog(panel, LogListener(panel.lines_above, now, "text", verbose), verbose)
+            return
+    yield LogListener(sys.stderr, now, "json" if log_format == "json" else "text", verbose)
 
 
 # --- signals ----------------------------------------------------------------------------------------------------------
@@ -200,7 +210,6 @@ def _listening(log_format: str, verbose: bool, likely_requests: int | None) -> I
 
 def _to_its_end(begin: Callable[[Callable[[Crawl], None]], Coroutine[Any, Any, T]]) -> T:
     """Runs it on an event loop. SIGINT or SIGTERM stops it in order, a second one at once; the ledger holds."""
-    import asyncio
 
     async def watched() -> T:
         loop, crawls = asyncio.get_running_loop(), list[Any]()
@@ -219,11 +228,7 @@ def _to_its_end(begin: Callable[[Callable[[Crawl], None]], Coroutine[Any, Any, T
             loop.add_signal_handler(number, asked_to_stop)
         return await task
 
-    try:
-        return asyncio.run(watched())
-    except asyncio.CancelledError:
-        click.echo("stopped at once: what was in flight counts as unknown until reconciled", err=True)
-        raise SystemExit(INTERRUPTED) from None
+    return asyncio.run(watched())
 
 
 # --- showing ----------------------------------------------------------------------------------------------------------

@@ -16,6 +16,7 @@ from scraper.cli.options import (
     output_option,
     settings_of,
 )
+from scraper.core.errors import UsageError
 
 
 @click.command()
@@ -36,6 +37,18 @@ def sql(
     from scraper.cli.output import Format, default_format, write_rows
     from scraper.cli.rows import rows_of_reader
 
-    text = sys.stdin.read() if query == "-" else query
-    with wiring.queried(settings_of(data, sandbox=sandbox), configs, text) as reader, opened(output) as stream:
+    with (
+        wiring.queried(settings_of(data, sandbox=sandbox), configs, _query_text(query)) as reader,
+        opened(output) as stream,
+    ):
         write_rows(rows_of_reader(reader), Format(format_name or default_format(stream)), stream)
+
+
+def _query_text(query: str) -> str:
+    """The query, or what stdin holds where it is ``-``; UsageError where it is no text."""
+    try:
+        text = sys.stdin.read() if query == "-" else query
+        text.encode()
+    except (UnicodeDecodeError, UnicodeEncodeError) as fault:
+        raise UsageError(f"the query is not {sys.stdin.encoding} text: {fault.reason}.") from fault
+    return text
