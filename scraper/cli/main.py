@@ -33,6 +33,9 @@ from scraper.core.errors import ConfigurationError, ScraperError
 from scraper.core.masking import Mask, key_fault
 
 INTERRUPTED = 130
+MOST_FAULTS = 100
+MOST_CHARACTERS = 2_000
+"""A fault names what is allowed: that may be long, and no sentence is longer."""
 _NAMED_AS_A_KEY = re.compile(r"KEY|TOKEN|SECRET|PASS", re.IGNORECASE)
 
 
@@ -113,8 +116,10 @@ def _tell_interrupted() -> int:
 def _tell(fault: ScraperError) -> None:
     if isinstance(fault, ConfigurationError) and len(fault.faults) > 1:
         click.echo(f"error: {len(fault.faults)} faults, nothing was sent:", err=True)
-        for each in fault.faults:
-            click.echo(f"  {harmless(str(each))}", err=True)
+        for each in fault.faults[:MOST_FAULTS]:
+            click.echo(f"  {harmless(str(each))[:MOST_CHARACTERS]}", err=True)
+        if len(fault.faults) > MOST_FAULTS:
+            click.echo(f"  and {len(fault.faults) - MOST_FAULTS:,} more", err=True)
         return
     nothing_sent = ". Nothing was sent." if isinstance(fault, ConfigurationError) else ""
     click.echo(harmless(f"error: {fault}{nothing_sent}"), err=True)

@@ -15,6 +15,7 @@ import click
 from scraper.cli.formatting import harmless
 from scraper.cli.streams import ReaderGone
 from scraper.core.errors import OutputError, UsageError
+from scraper.core.units import LARGEST_COUNT
 
 if TYPE_CHECKING:
     from scraper.wiring import Settings
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 F = TypeVar("F", bound=Callable[..., Any])
 
 FORMATS = ("table", "json", "csv", "ndjson")
+CREDITS = click.IntRange(1, LARGEST_COUNT)
 
 
 def data_option(function: F) -> F:

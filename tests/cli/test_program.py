@@ -200,3 +200,24 @@ def test_ctrl_c_in_mid_query_is_no_bug(place: Path, query: str) -> None:
         check=False,
     )
     assert (ended.returncode, ended.stderr.strip()) == (130, "interrupted: what was settled is safe")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("run", "configs/night.toml", "--budget", "1" + "0" * 30),
+        ("run", "configs/night.toml", "--budget", "9" * 5000),
+        ("plan", "configs/night.toml", "--budget", "1e30"),
+        ("run", "configs/night.toml", "--sandbox", "--seed", "1e30"),
+        ("run", "configs/night.toml", "--sandbox", "--fault", "http_429:wait_s=" + "9" * 30),
+        ("run", "configs/night.toml", "--sandbox", "--fault", "html:share=1e400"),
+        ("status", "--limit", "1" + "0" * 30),
+        ("reconcile", "configs/night.toml", "--used", "crawlora=1" + "0" * 30),
+        ("sandbox", "--port", "1" + "0" * 30),
+    ],
+)
+def test_a_figure_that_nobody_means_is_refused_before_anything_is_done(place: Path, words: tuple[str, ...]) -> None:
+    ended = scraper(place, *words)
+    assert (ended.returncode, ended.stdout) == (2, ""), ended.stderr
+    assert "Traceback" not in ended.stderr
+    assert not (place / "data").exists()

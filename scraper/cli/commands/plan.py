@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from scraper.cli.options import (
+    CREDITS,
     data_option,
     format_option,
     job_argument,
@@ -19,7 +20,7 @@ from scraper.cli.options import (
 
 @click.command()
 @job_argument
-@click.option("--budget", type=click.IntRange(min=1), help="Credits, in place of the job's budget.")
+@click.option("--budget", type=CREDITS, help="Credits, in place of the job's budget.")
 @click.option("--explain", is_flag=True, help="Say where each figure comes from.")
 @data_option
 @sandbox_option

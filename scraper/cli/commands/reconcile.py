@@ -19,6 +19,7 @@ from scraper.cli.options import (
     warn,
 )
 from scraper.core.errors import UsageError
+from scraper.core.units import LARGEST_COUNT
 
 STILL_UNKNOWN = 6
 """Exit code where something is still unknown afterwards."""
@@ -30,6 +31,8 @@ def _used(_context: click.Context, _option: click.Parameter, values: tuple[str, 
         vendor, _, credits = value.partition("=")
         if not vendor or not credits.isdecimal():
             raise click.BadParameter(f"{value!r} is not of the form VENDOR=CREDITS")
+        if len(credits) > len(str(LARGEST_COUNT)):
+            raise click.BadParameter(f"{vendor}: more than {LARGEST_COUNT:,} credits")
         used[vendor] = int(credits)
     return used
 

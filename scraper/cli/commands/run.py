@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from scraper.cli.options import (
+    CREDITS,
     data_option,
     fault_option,
     format_option,
@@ -46,9 +47,7 @@ SAME_REQUEST_S = 1.0
 
 @click.command()
 @job_argument
-@click.option(
-    "--budget", type=click.IntRange(min=1), help="Credits that the whole run may spend, in place of the job's."
-)
+@click.option("--budget", type=CREDITS, help="Credits that the whole run may spend, in place of the job's.")
 @click.option("--resume", is_flag=True, help="Go on with the last run, even one that has ended, under --budget.")
 @click.option("--new", is_flag=True, help="Begin a new run, whatever is open.")
 @click.option("-y", "--yes", is_flag=True, help="Do not ask before a run that costs more than confirm_above.")

@@ -11,7 +11,7 @@ from scraper.cli.options import data_option, format_option, opened, output_optio
 
 @click.command()
 @click.argument("run", required=False)
-@click.option("--limit", default=10, show_default=True, type=click.IntRange(min=1), help="How many runs.")
+@click.option("--limit", default=10, show_default=True, type=click.IntRange(1, 10_000), help="How many runs.")
 @click.option("--sandbox", is_flag=True, help="Of the sandbox's data directory.")
 @data_option
 @format_option("table", "json")

@@ -40,13 +40,11 @@ from scraper.core.catalogue import (
 )
 from scraper.core.errors import ConfigurationError, Fault
 from scraper.core.subscriptions import Subscription
-from scraper.io.config_files.validation import FileModel, dollars_of, read_toml, validate
+from scraper.io.config_files.validation import Count, FileModel, Positive, dollars_of, read_toml, validate
 
 Scalar = bool | str | int
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
 ParameterName = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_.-]*$")]
-Credit = Annotated[int, Field(ge=0)]
-Positive = Annotated[int, Field(ge=1)]
 _URL = re.compile(r"[!-\[\]-~]+")  # visible ASCII without a backslash, which readers of URLs disagree about
 RoutePath = Annotated[str, Field(pattern=r"^/[A-Za-z0-9_/.{}-]*$")]
 
@@ -67,8 +65,8 @@ class ChargeTable(FileModel):
 class PlanTable(FileModel):
     source: str
     usd_per_month: str | None = None
-    credits_per_month: Credit | None = None
-    credits_per_day: Credit | None = None
+    credits_per_month: Count | None = None
+    credits_per_day: Count | None = None
     requests_per_minute: Positive | None = None
     requests_per_second: Positive | None = None
     overage_usd_per_1000: str | None = None
@@ -96,7 +94,7 @@ class ErrorTable(FileModel):
         "upstream_error", "malformed",
     ]  # fmt: skip
     scope: Literal["day", "month", "unstated"] = "unstated"
-    retries: Annotated[int, Field(ge=0)] | None = None
+    retries: Count | None = None
     basis: Literal["known", "observed", "assumed"] = "known"
     note: str = ""
 
@@ -120,7 +118,7 @@ class PagePaginationTable(FileModel):
     total_field: str | None = None
     has_more_field: str | None = None
     counts: Literal["pages", "records"] = "pages"
-    first: Annotated[int, Field(ge=0)] | None = None
+    first: Count | None = None
 
 
 class CursorPaginationTable(FileModel):
