@@ -18,6 +18,11 @@ from scraper.core.units import Credits
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 """Of jobs and accounts: it stands in run ids and file names, so it can leave no directory."""
 
+MOST_PAGES = 100_000
+"""Of one walk, one after the other: at 600 requests a minute, three hours. A plan looks at each of them."""
+MOST_WALKS = 1_000_000
+"""Of one crawl's sweep, for the same reason."""
+
 
 @dataclass(frozen=True, slots=True)
 class Account:
@@ -223,8 +228,14 @@ def _limit_faults(where: str, crawl: Crawl) -> list[Fault]:
             faults.append(
                 Fault(f"{where}.{asked}", f"{clamp}: {cost} credits a walk for nothing; ask for {last} pages")
             )
+        case _ if (crawl.page_limit or 0) > MOST_PAGES:
+            asked = "max_items" if crawl.max_pages is None else "max_pages"
+            faults.append(Fault(f"{where}.{asked}", f"a walk has at most {MOST_PAGES:,} pages; ask for fewer"))
         case _:
             pass
+    if crawl.combinations > MOST_WALKS:
+        asked_for = f"{crawl.combinations:,} walks"
+        faults.append(Fault(f"{where}.params", f"the lists make {asked_for}, and a crawl has at most {MOST_WALKS:,}"))
     return faults
 
 

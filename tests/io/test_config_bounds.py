@@ -11,6 +11,7 @@ import pytest
 from scraper.core.errors import ConfigurationError
 from scraper.io.config_files import read_catalogue, read_dotenv, read_job, read_tables
 from scraper.io.config_files.text import MOST_BYTES
+from tests.io.test_config_files import ACME
 
 HUGE = "1" + "0" * 30
 LARGE = str(2**63 - 1)
@@ -38,6 +39,13 @@ def values(key: str, *more: str) -> list[str]:
     return [f"{key} = {value}" for value in (HUGE, f"-{HUGE}", LARGE, "1e30", "inf", "nan", "9" * 5000, *more)]
 
 
+PARAMETER = """
+[endpoints.cc_videos.parameters.{name}]
+type = "integer"
+description = "A number."
+"""
+
+
 def durations(key: str) -> list[str]:
     return [f'{key} = "{value}"' for value in ("900000d", f"{HUGE}s", "9" * 5000 + "d")]
 
@@ -58,6 +66,10 @@ FILES = [
     *(job(account=each) for key in COUNTED_ACCOUNT for each in values(key)),
     *(job(account=f'overage = true\nmax_overage_usd = "{amount}"') for amount in (HUGE, "1e30", "1e999999", "NaN")),
     *(job(crawl=each) for key in COUNTED_CRAWL for each in values(key)),
+    *(
+        job().replace("crawlora.hashtags", "keyapi.videos") + each
+        for each in ("max_pages = 100_001", "max_items = 9_999_999")
+    ),
     job(params=f", industry_id = {HUGE}"),
     job(params=f", period = {'[' * 300}7{']' * 300}"),
     ".".join("a" * 10_000) + " = 1",
@@ -111,6 +123,19 @@ def test_figures_of_vendors_and_of_shared_accounts_have_bounds_too(tmp_path: Pat
     (tmp_path / "night.toml").write_text(job().replace('[accounts.crawlora]\nplan = "starter"\n', ""))
     with pytest.raises(ConfigurationError, match=r"accounts\.toml: accounts\.crawlora\.credits_per_day"):
         read_job(tmp_path / "night.toml", read_catalogue())
+
+
+def test_lists_that_make_a_million_walks_are_refused_before_the_walks_are_made(tmp_path: Path) -> None:
+    (tmp_path / "vendors").mkdir()
+    acme = f"{ACME}{PARAMETER.format(name='a')}{PARAMETER.format(name='b')}"
+    (tmp_path / "vendors" / "acme.toml").write_text(acme)
+    numbers = list(range(5_000))
+    (tmp_path / "night.toml").write_text(
+        f'name = "n"\nbudget = 1\n[[crawl]]\nendpoint = "acme.cc_videos"\n'
+        f'params = {{ country_code = "US", a = {numbers}, b = {numbers} }}'
+    )
+    with pytest.raises(ConfigurationError, match=r"crawl\[0\]\.params: the lists make 25,000,000 walks"):
+        read_job(tmp_path / "night.toml", read_catalogue(tmp_path))
 
 
 def test_the_largest_figures_and_a_life_long_age_are_taken(tmp_path: Path) -> None:

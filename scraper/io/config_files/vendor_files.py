@@ -39,6 +39,7 @@ from scraper.core.catalogue import (
     Vendor,
 )
 from scraper.core.errors import ConfigurationError, Fault
+from scraper.core.jobs import MOST_PAGES
 from scraper.core.subscriptions import Subscription
 from scraper.io.config_files.validation import Count, FileModel, Positive, dollars_of, read_toml, validate
 
@@ -112,7 +113,7 @@ class PagePaginationTable(FileModel):
     page_param: str
     size_param: str | None = None
     max_size: Positive
-    max_page: Positive | None = None
+    max_page: Annotated[int, Field(ge=1, le=MOST_PAGES)] | None = None
     page_field: str | None = None
     size_field: str | None = None
     total_field: str | None = None
@@ -150,7 +151,7 @@ class EndpointTable(FileModel):
     status: Literal["documented", "gone"]
     status_since: date
     note: str = ""
-    typical_total: Positive | None = None
+    typical_total: Annotated[int, Field(ge=1, le=MOST_PAGES)] | None = None
     success: list[ConditionTable]
     records: RecordsTable
     pagination: Annotated[PagePaginationTable | CursorPaginationTable, Field(discriminator="kind")]
