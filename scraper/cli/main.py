@@ -35,22 +35,22 @@ from scraper.core.masking import Mask, key_fault
 INTERRUPTED = 130
 MOST_FAULTS = 100
 MOST_CHARACTERS = 2_000
-"""A fault names what is allowed: that may be long, and no sentence is longer."""
+"""Enough for a fault that lists everything allowed."""
 _NAMED_AS_A_KEY = re.compile(r"KEY|TOKEN|SECRET|PASS", re.IGNORECASE)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(scraper.__version__, prog_name="scraper")
 def cli() -> None:
-    """Buys pages from metered APIs inside a budget, and keeps them as Parquet.
+    """Buy pages from metered APIs within a budget and keep them as Parquet.
 
     \b
-    scraper plan configs/quickstart.toml             what will it cost? (spends nothing)
-    scraper run configs/quickstart.toml --sandbox    try it, for nothing
-    scraper sql "SELECT count(*) FROM hashtags"      ask the archive
+    scraper plan configs/quickstart.toml             estimate the cost (spends nothing)
+    scraper run configs/quickstart.toml --sandbox    try it for free
+    scraper sql "SELECT count(*) FROM hashtags"      query the archive
 
     Exit codes: 0 complete · 2 usage or configuration · 3 budget or quota reached, resumable · 4 vendor refused ·
-    5 archive or state fault · 6 finished with failures · 130 interrupted · 1 a bug of ours.
+    5 archive or state fault · 6 finished with failures · 130 interrupted · 1 a bug in scraper.
     """
 
 
@@ -74,7 +74,7 @@ for command in (
 
 
 def main() -> NoReturn:
-    """Runs the command line and exits."""
+    """Run the command line and exit."""
     with program_streams():
         sys.exit(_exit_code())
 
@@ -104,18 +104,18 @@ def _exit_code() -> int:
 
 
 def _is_interrupted_query(fault: Exception) -> bool:
-    """DuckDB tells of a Ctrl-C in mid-query as of this, and as of no exception of its own."""
+    """Return True for a Ctrl-C during a query: DuckDB has no exception of its own for it."""
     return isinstance(fault, RuntimeError) and str(fault) == "Query interrupted"
 
 
 def _tell_interrupted() -> int:
-    click.echo("interrupted: what was settled is safe", err=True)
+    click.echo("interrupted: settled requests are safe", err=True)
     return INTERRUPTED
 
 
 def _tell(fault: ScraperError) -> None:
     if isinstance(fault, ConfigurationError) and len(fault.faults) > 1:
-        click.echo(f"error: {len(fault.faults)} faults, nothing was sent:", err=True)
+        click.echo(f"error: {len(fault.faults)} problems; nothing was sent:", err=True)
         for each in fault.faults[:MOST_FAULTS]:
             click.echo(f"  {harmless(str(each))[:MOST_CHARACTERS]}", err=True)
         if len(fault.faults) > MOST_FAULTS:
@@ -131,10 +131,10 @@ def _show(page: str) -> None:
 
 
 def _tell_bug(trace: str, environment: Mapping[str, str]) -> None:
-    """A traceback as it may be sent to us: nothing that a terminal obeys, and no value of a variable named as keys are.
+    """Print a traceback without control characters and without the values of variables whose names suggest a key.
 
-    A key gets into no exception of ours (`io.http_transport`); this is for those that nobody thought of.
+    None of our exceptions contains a key (`io.http_transport`); this covers the unforeseen ones.
     """
     keys = [value for name, value in environment.items() if _NAMED_AS_A_KEY.search(name) and key_fault(value) is None]
     _show(Mask(keys).text(trace))
-    click.echo("error: this is a bug of ours; what was settled is safe. Please report the lines above.", err=True)
+    click.echo("error: this is a bug in scraper; settled requests are safe. Please report the lines above.", err=True)

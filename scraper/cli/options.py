@@ -1,4 +1,4 @@
-"""Options that several commands share, spelled once."""
+"""Options shared by several commands."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ CREDITS = click.IntRange(1, LARGEST_COUNT)
 
 
 def data_option(function: F) -> F:
-    """Where state and archive are."""
+    """Add --data."""
     return click.option(
         "--data",
         type=click.Path(path_type=Path, file_okay=False),
@@ -37,28 +37,28 @@ def data_option(function: F) -> F:
 
 
 def sandbox_option(function: F) -> F:
-    """Vendors played by this process."""
-    function = click.option("--seed", default=0, show_default=True, help="Seed of the sandbox's data and faults.")(
+    """Add --sandbox and --seed."""
+    function = click.option("--seed", default=0, show_default=True, help="Seed for the sandbox's data and faults.")(
         function
     )
-    return click.option("--sandbox", is_flag=True, help="Play the vendors inside this process: no key, no cost.")(
+    return click.option("--sandbox", is_flag=True, help="Use simulated vendors inside this process: no key, no cost.")(
         function
     )
 
 
 def fault_option(function: F) -> F:
-    """What goes wrong in the sandbox."""
+    """Add --fault."""
     return click.option(
         "--fault",
         "faults",
         multiple=True,
         metavar="KIND[:KEY=VALUE]",
-        help="Goes wrong in the sandbox: http_500:share=0.05; `scraper sandbox --faults` lists the kinds.",
+        help="Fault of the sandbox, such as http_500:share=0.05; `scraper sandbox --faults` lists the kinds.",
     )(function)
 
 
 def configs_option(function: F) -> F:
-    """Where files of the user's own are."""
+    """Add --configs."""
     return click.option(
         "--configs",
         type=click.Path(path_type=Path, file_okay=False),
@@ -69,21 +69,21 @@ def configs_option(function: F) -> F:
 
 
 def format_option(*formats: str) -> Callable[[F], F]:
-    """How data is written to stdout."""
+    """Add --format."""
 
     def with_format(function: F) -> F:
         return click.option(
             "--format",
             "format_name",
             type=click.Choice(formats),
-            help="Of what goes to stdout.  [default: table on a terminal, json in a pipe]",
+            help="Output format.  [default: table on a terminal, json in a pipe]",
         )(function)
 
     return with_format
 
 
 def output_option(function: F) -> F:
-    """A file in place of stdout."""
+    """Add -o."""
     return click.option(
         "-o",
         "--output",
@@ -94,7 +94,7 @@ def output_option(function: F) -> F:
 
 
 def writable(_context: click.Context, _option: click.Parameter, output: Path | None) -> Path | None:
-    """Refuses a file that cannot be made before anything is done, or bought, to be written there."""
+    """Refuse a file that cannot be created, before anything is done or bought."""
     directory = None if output is None else output.parent
     if directory is not None and not (directory.is_dir() and os.access(directory, os.W_OK)):
         why = "it is not writable" if directory.is_dir() else "there is no such directory"
@@ -103,7 +103,7 @@ def writable(_context: click.Context, _option: click.Parameter, output: Path | N
 
 
 def vendor_url_option(function: F) -> F:
-    """Other base URLs."""
+    """Add --vendor-url."""
     return click.option(
         "--vendor-url",
         "vendor_urls",
@@ -125,7 +125,7 @@ def _vendor_urls(_context: click.Context, _option: click.Parameter, values: tupl
 
 
 def job_argument(function: F) -> F:
-    """A job file."""
+    """Add the argument JOB."""
     return click.argument("job", type=click.Path(path_type=Path, dir_okay=False))(function)
 
 
@@ -137,20 +137,20 @@ def settings_of(
     faults: Sequence[str] = (),
     vendor_urls: Mapping[str, str] | None = None,
 ) -> Settings:
-    """The options as wiring takes them."""
+    """Return the options as wiring takes them."""
     from scraper.wiring import Settings
 
     return Settings(data=data, sandbox=sandbox, seed=seed, faults=faults, vendor_urls=vendor_urls or {})
 
 
 def warn(warning: str | None) -> None:
-    """Says on stderr what somebody should know, and goes on."""
+    """Print a warning on stderr."""
     if warning is not None:
         click.echo(harmless(f"warning: {warning}"), err=True)
 
 
 def program() -> list[str]:
-    """The words that start this program again as it was started, for advice that can be copied."""
+    """Return the command that starts this program again, for advice to be copied."""
     started = Path(sys.argv[0])
     if started.name == "__main__.py":
         return ["python", "-m", "scraper"]
@@ -161,7 +161,7 @@ def program() -> list[str]:
 
 @contextmanager
 def opened(output: Path | None) -> Iterator[TextIO]:
-    """The stream that data goes to: a file that is whole or not there, or stdout. Left early by a reader that goes."""
+    """Yield stdout, or a file that is written whole or not at all. A reader that goes ends the block."""
     if output is None:
         with suppress(ReaderGone):
             yield sys.stdout
@@ -173,9 +173,9 @@ def opened(output: Path | None) -> Iterator[TextIO]:
 
 @contextmanager
 def beside(output: Path) -> Iterator[Path]:
-    """A path in the same directory that takes the file's place when all is written, and is gone where that fails.
+    """Yield a temporary path in the same directory; it replaces the file at the end, and is removed on failure.
 
-    A device or a named pipe is written to itself.
+    A device or a named pipe is written to directly.
     """
     is_device = output.exists() and not output.is_file()
     path = output if is_device else output.with_name(f".{output.name}.part")

@@ -1,4 +1,4 @@
-"""Rows on their way out: a table for people, JSON, NDJSON or CSV for programs.
+"""Output formats: a table for people, JSON, NDJSON or CSV for programs.
 
 Streams are text streams; a CSV's needs ``newline=""`` so that its line ends stay as RFC 4180 has them. JSON is ASCII
 where the stream is not UTF-8: in any other encoding it would be no JSON.
@@ -33,12 +33,12 @@ class Format(StrEnum):
 
 
 def default_format(stream: TextIO) -> Format:
-    """A table on a terminal, JSON in a pipe or a file."""
+    """Return table for a terminal, JSON for a pipe or a file."""
     return Format.TABLE if stream.isatty() else Format.JSON
 
 
 def write_rows(rows: Rows, format: Format, stream: TextIO, width: int | None = None) -> None:
-    """Writes all rows.
+    """Write all rows.
 
     A table is `width` columns wide (default: the terminal's) and cut both ways, saying so; nothing else is cut.
     """
@@ -58,13 +58,13 @@ def write_rows(rows: Rows, format: Format, stream: TextIO, width: int | None = N
 
 
 def write_object(value: Mapping[str, Any] | Sequence[Any], stream: TextIO) -> None:
-    """One JSON value: indented on a terminal, on one line elsewhere."""
+    """Write one JSON value: indented on a terminal, on one line elsewhere."""
     stream.write(json_text(value, indent=stream.isatty(), ascii=not is_utf8(stream)) + "\n")
 
 
 @contextmanager
 def console_on(stream: TextIO, width: int | None = None) -> Iterator[Console]:
-    """A rich console whose page goes to the stream when it is done: rich itself exits 1 where a pipe is closed.
+    """Yield a rich console whose page is written to the stream at the end: rich itself exits 1 on a closed pipe.
 
     The page is drawn as for UTF-8; a stream of another encoding replaces signs column for column.
     """
@@ -80,7 +80,7 @@ def console_on(stream: TextIO, width: int | None = None) -> Iterator[Console]:
 
 
 def _write_json(rows: Rows, stream: TextIO) -> None:
-    """An array, written row by row."""
+    """Write an array, row by row."""
     before = "["
     for row in _objects(rows, stream):
         stream.write(f"{before}\n{row}")
@@ -94,7 +94,7 @@ def _objects(rows: Rows, stream: TextIO) -> Iterator[str]:
 
 
 def _write_csv(rows: Rows, stream: TextIO) -> None:
-    """RFC 4180. On a terminal somebody reads it: there, control characters are made harmless."""
+    """Write RFC 4180; on a terminal, control characters are replaced."""
     shown = harmless if stream.isatty() else str
     writer = csv.writer(stream)
     writer.writerow([shown(sound(column)) for column in rows.columns])

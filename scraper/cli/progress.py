@@ -1,7 +1,7 @@
-"""The panel that a person sees while a run goes on.
+"""The live progress panel of a run.
 
-Without a border and no wider than its words: lines as wide as the terminal would be broken by a window that shrinks.
-The same lines are drawn whatever happens, so that nothing jumps; only what is long is broken over more of them.
+It has no border and is no wider than its text, because a shrinking window would wrap lines of full width. The lines
+stay the same throughout a run, so that nothing jumps; only long ones wrap.
 """
 
 from __future__ import annotations
@@ -26,15 +26,15 @@ from scraper.core.events import Ending, Event
 REFRESHES_PER_SECOND: Final = 4
 WIDEST_BAR: Final = 48
 MOST_ENDPOINTS: Final = 4
-"""Named in the panel; the others are summed up."""
+"""Endpoints named in the panel; the others are summed up."""
 
 _LABEL: Final = 10
 
 
 class ProgressListener:
-    """Hears a run and draws it, in place, on a terminal; on anything else it draws nothing.
+    """Draws the progress of a run in place, on a terminal; elsewhere it draws nothing.
 
-    It hears on one thread (the event loop's) and is drawn on another (rich's).
+    Events arrive on the event loop's thread; rich draws on another.
     """
 
     def __init__(self, console: Console, monotonic: Callable[[], float], likely_requests: int | None = None) -> None:
@@ -49,11 +49,11 @@ class ProgressListener:
 
     @property
     def lines_above(self) -> TextIO:
-        """A stream whose lines appear above the panel, for the log: written past it, they would tear it."""
+        """A stream for the log, whose lines appear above the panel instead of tearing it."""
         return cast("TextIO", FileProxy(self._console, self._console.file))
 
     def hear(self, event: Event) -> None:
-        """Takes an event in; it is drawn at the next refresh."""
+        """Count an event; the next refresh draws it."""
         with suppress(Exception), self._lock:
             self._tally.add(event, self._monotonic())
 
@@ -74,7 +74,7 @@ class ProgressListener:
 
 
 def panel(counts: ProgressCounts, now: float, width: int) -> Iterator[Text]:
-    """The panel's lines at a moment, none wider than `width`; words are cut last of all."""
+    """Yield the panel's lines at an instant, none wider than `width`."""
     yield _cut(Text(harmless(counts.run_id) or "starting", style="bold"), width)
     yield from _field("credits", [f"{count(counts.spent)} of {count(counts.budget)}", *_credit_kinds(counts)], width)
     yield _bar(counts, width)
@@ -87,7 +87,7 @@ def panel(counts: ProgressCounts, now: float, width: int) -> Iterator[Text]:
 
 
 def _credit_kinds(counts: ProgressCounts) -> list[str]:
-    """Nothing where all is charged by this process: then the sum says it."""
+    """Return the share of the budget, and the kinds of credits unless all are charged by this process."""
     kinds = {
         "before": counts.spent_before,
         "charged": counts.charged,
@@ -100,7 +100,7 @@ def _credit_kinds(counts: ProgressCounts) -> list[str]:
 
 
 def _bar(counts: ProgressCounts, width: int) -> Text:
-    """Each kind of credits has its own sign, so that it can be told without colour too."""
+    """Return the bar; each kind of credits has its own sign, readable without colour."""
     cells = max(1, min(WIDEST_BAR, width - _LABEL))
     kinds = (
         ("█", "green", counts.spent_before + counts.charged),
@@ -142,7 +142,7 @@ def _times(counts: ProgressCounts, now: float) -> list[str]:
 
 
 def _field(label: str, items: Sequence[str], width: int) -> Iterator[Text]:
-    """Items behind a label, as many to a line as fit, an item broken nowhere but cut where it alone is too long."""
+    """Yield items behind a label, as many to a line as fit; an item longer than a line is cut."""
     room = width - _LABEL
     lines: list[str] = []
     for item in items:

@@ -33,18 +33,18 @@ class Rows:
     columns: tuple[str, ...]
     tuples: Tuples
     prose: str | None = None
-    """The last column, where it holds sentences: on a terminal they are broken, not cut."""
+    """Name of the last column, where it holds sentences: they are wrapped, not cut."""
 
 
 def rows_of_reader(reader: Reader) -> Rows:
-    """The rows of a query, batch by batch as they are asked for; what the reader raises comes through."""
+    """Return the rows of a query, read batch by batch; errors of the reader pass through."""
     return Rows(_unique(reader.schema.names), _tuples(reader))
 
 
 def rows_of_objects(
     objects: Sequence[Mapping[str, Any]], columns: Sequence[str] | None = None, prose: str | None = None
 ) -> Rows:
-    """A list of our own: columns as stated, else the keys in the order in which they first come up."""
+    """Return the rows of a list: columns as stated, else keys in the order of first appearance."""
     names = tuple(columns or dict.fromkeys(key for row in objects for key in row))
     return Rows(names, ([row.get(name) for name in names] for row in objects), prose)
 
@@ -58,7 +58,7 @@ def _tuples(reader: Reader) -> Iterator[Sequence[Any]]:
 
 
 def _values(column: Any) -> list[Any]:  # noqa: ANN401
-    """Maps come as objects. What Python has no value for (an infinite date) comes as pyarrow's text of it."""
+    """Return maps as dicts; a value that Python lacks (an infinite date) becomes pyarrow's text."""
     values: list[Any]
     try:
         values = column.to_pylist(maps_as_pydicts="lossy")
@@ -82,12 +82,12 @@ def _unique(names: Sequence[str]) -> tuple[str, ...]:
 # --- values -----------------------------------------------------------------------------------------------------------
 
 _OBEYED = re.compile("[\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
-"""Left unescaped by JSON writers, obeyed by terminals. In JSON text they stand inside strings only."""
+"""Characters that JSON writers leave unescaped and terminals obey; in JSON they occur in strings only."""
 
 _NOT_ASCII = re.compile("[\x7f-\U0010ffff]")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _JSON_INTEGERS = range(-(2**63), 2**64)
-"""What orjson writes itself."""
+"""Integers within the range of orjson."""
 
 
 def json_text(value: Any, indent: bool = False, ascii: bool = False) -> str:  # noqa: ANN401 - anything that a row may hold
@@ -107,7 +107,7 @@ def _escaped(met: re.Match[str]) -> str:
 
 
 def value_text(value: Any) -> str:  # noqa: ANN401
-    """A value as CSV holds it: None empty, nested values as JSON."""
+    """Return a value as CSV holds it: None empty, nested values as JSON."""
     match value:
         case None:
             return ""
@@ -126,7 +126,7 @@ def value_text(value: Any) -> str:  # noqa: ANN401
 
 
 def _plain(value: Any) -> Any:  # noqa: ANN401
-    """The value in what orjson writes exactly."""
+    """Return the value in types that orjson writes exactly."""
     match value:
         case None | bool() | float():
             return value
@@ -145,7 +145,7 @@ def _plain(value: Any) -> Any:  # noqa: ANN401
 
 
 def _scalar(value: Any) -> str:  # noqa: ANN401
-    """Values that JSON knows no type for, as text."""
+    """Return values without a JSON type as text."""
     match value:
         case datetime():
             return iso_utc(value if value.tzinfo else value.replace(tzinfo=UTC))
@@ -162,14 +162,14 @@ def _scalar(value: Any) -> str:  # noqa: ANN401
 
 
 def sound(text: str) -> str:
-    """Halves of surrogate pairs can be written to no stream: pairs are joined, single ones become �."""
+    """Join surrogate pairs and replace lone surrogates, which no stream can write, by �."""
     if text.isascii() or not _SURROGATE.search(text):
         return text
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def _digits(value: Decimal) -> str:
-    """Whole numbers without a point: DuckDB's sum of BIGINT is a decimal."""
+    """Return whole numbers without a point: DuckDB's sum of BIGINT is a decimal."""
     if value.is_finite() and value == int(value):
         return str(int(value))
     return f"{value:f}"
@@ -188,7 +188,7 @@ def _interval(months: int, days: int, nanoseconds: int) -> str:
 
 
 def is_number(value: Any) -> bool:  # noqa: ANN401
-    """Whether a value is one that people compare by its digits."""
+    """Return True for a finite number."""
     if isinstance(value, float):
         return math.isfinite(value)
     return isinstance(value, (int, Decimal)) and not isinstance(value, bool)

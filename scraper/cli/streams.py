@@ -1,7 +1,7 @@
-"""stdout and stderr as the program writes to them: in any encoding, on a full device, to a reader that has gone.
+"""stdout and stderr for any encoding, a full device and a reader that has gone.
 
-A stream that cannot hold a character gets a plain one in its place, column for column; JSON is escaped before it comes
-here. A failure is named where it happens, because an ``OSError`` further up could be any file's.
+A character that the encoding lacks is replaced, column for column; JSON is escaped before it comes here. A failure to
+write is named where it happens, because further up an ``OSError`` could be of any file.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from typing import BinaryIO, Final, TextIO, cast
 from scraper.core.errors import OutputError
 
 _PLAIN: Final = str.maketrans("─━│…·•–—−→×“”‘’█▓▒░\u00a0", "--|~|*---" + ">x\"\"''#+x. ")
-"""The signs that the program itself writes, as ASCII has them."""
+"""The program's own signs in ASCII."""
 
 
 class ReaderGone(Exception):  # noqa: N818 - not a fault
@@ -27,7 +27,7 @@ class ReaderGone(Exception):  # noqa: N818 - not a fault
 
 
 class Stream:
-    """A text stream that takes every character. It has no ``buffer``: click would write UTF-8 to an ASCII stream."""
+    """A text stream that takes every character. Without a ``buffer``: click would write UTF-8 to it."""
 
     def __init__(self, stream: TextIO, name: str) -> None:
         self._stream, self._name = stream, name
@@ -66,7 +66,7 @@ class Stream:
             self._failed(failure)
 
     def copy_from(self, file: BinaryIO) -> None:
-        """Writes the bytes of a file as they are."""
+        """Write the bytes of a file unchanged."""
         self.flush()
         try:
             shutil.copyfileobj(file, self._stream.buffer)
@@ -75,7 +75,7 @@ class Stream:
             self._failed(failure)
 
     def _failed(self, failure: OSError) -> int:
-        """Raises what the failure means; the descriptor is turned to the null device, or the exit would fail again."""
+        """Raise ReaderGone or OutputError; the descriptor becomes the null device, or the exit would fail again."""
         with suppress(OSError, ValueError):  # a stream without a descriptor has nothing to turn
             nowhere = os.open(os.devnull, os.O_WRONLY)
             os.dup2(nowhere, self._stream.fileno())
@@ -93,7 +93,7 @@ class Stream:
 
 
 class _Stderr(Stream):
-    """Words for people: where they cannot be written, the work goes on without them."""
+    """Messages for people: where they cannot be written, the work continues without them."""
 
     def _failed(self, failure: OSError) -> int:
         with suppress(ReaderGone, OutputError):
@@ -112,7 +112,7 @@ def _plain_character(character: str) -> str:
 
 @contextmanager
 def program_streams() -> Iterator[None]:
-    """sys.stdout and sys.stderr as `Stream`s, until the program is done. A stream that is closed (``>&-``) is null."""
+    """Make sys.stdout and sys.stderr `Stream`s while the program runs. A closed stream (``>&-``) becomes null."""
     before = sys.stdout, sys.stderr
     with open(os.devnull, "w", encoding="utf-8") as null:  # noqa: PTH123 - a device
         out, err = Stream(before[0] or null, "stdout"), _Stderr(before[1] or null, "stderr")
@@ -132,7 +132,7 @@ def is_utf8(stream: TextIO) -> bool:
 
 
 def copy_bytes(file: BinaryIO, stream: TextIO) -> None:
-    """Write the bytes of a file to a text stream as they are."""
+    """Write the bytes of a file to a text stream unchanged."""
     if isinstance(stream, Stream):
         stream.copy_from(file)
     else:

@@ -21,20 +21,20 @@ from scraper.cli.formatting import count, counted, harmless
 from scraper.cli.rows import Rows, is_number, value_text
 
 MOST_ROWS: Final = 1_000
-"""More than anybody reads on a terminal; a query for more is meant for a file."""
+"""More than anybody reads on a terminal; larger results go to a file."""
 
 MOST_PROSE: Final = 2_000
-"""Characters of a sentence that is broken over lines."""
+"""Characters of a sentence that is wrapped."""
 
 _LABEL: Final = 11
 """Columns before the words of labelled lines."""
 
 _GAP: Final = 2
 _LEAST_TEXT: Final = 12
-"""Narrower than this, a cut text says nothing: the column is left out."""
+"""A text cut to less than this is useless: the column is left out."""
 
 _LEAST_WORD: Final = 20
-"""Ids (19 digits) and instants (20) are of no use when they are cut."""
+"""Ids (19 digits) and instants (20) are useless when they are cut."""
 
 _SEPARATED_FROM: Final = 10_000
 """A column that reaches five digits gets thousands separators; years and ranks keep none."""
@@ -60,7 +60,7 @@ class _Column:
 
 
 def print_rows(rows: Rows, console: Console) -> None:
-    """Prints at most MOST_ROWS rows; what is not shown is said in a line below."""
+    """Print at most MOST_ROWS rows; a line below says what is not shown."""
     width = console.width
     tuples = list(itertools.islice(rows.tuples, MOST_ROWS + 1))
     more = len(tuples) > MOST_ROWS
@@ -108,7 +108,7 @@ def _cell(text: str, *, broken: bool) -> Text:
 
 
 def _widths(columns: Sequence[_Column], width: int) -> list[int]:
-    """Widths of the columns that fit, from the left; what is left over goes where it completes most columns."""
+    """Return the widths of the columns that fit, from the left; spare width completes as many columns as it can."""
     widths: list[int] = []
     for column in columns:
         if widths and sum(widths) + column.least + _GAP * len(widths) > width:
@@ -128,10 +128,10 @@ def _notes(rows: Rows, shown: int, more: bool, fitting: int) -> list[str]:
     if not shown:
         notes.append("no rows")
     if more:
-        notes.append(f"… and more than these {count(shown)} rows: --format csv or json writes them all")
+        notes.append(f"only the first {count(shown)} rows are shown: --format csv or json writes all")
     hidden = [harmless(name) for name in rows.columns[fitting:]]
     if hidden:
-        notes.append(f"… no room here for {counted(len(hidden), 'column')} more: {', '.join(hidden)}")
+        notes.append(f"{counted(len(hidden), 'column')} not shown, the terminal is too narrow: {', '.join(hidden)}")
     return notes
 
 
@@ -139,23 +139,23 @@ def _notes(rows: Rows, shown: int, more: bool, fitting: int) -> list[str]:
 
 
 def heading(console: Console, words: str) -> None:
-    """A line above a part of a sheet."""
+    """Print a heading."""
     console.print()
     console.print(Text(harmless(words), style="bold"))
 
 
 def new_table() -> Table:
-    """A table without a frame: a rule below its titles and before a total."""
+    """Return a table without a frame: a rule below its titles and before a total."""
     return Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold")
 
 
 def print_notes(console: Console, label: str, notes: Iterable[str]) -> None:
-    """One note a paragraph, behind its label."""
+    """Print one note a paragraph, behind its label."""
     print_fields(console, ((label, harmless(note)) for note in notes), style="yellow")
 
 
 def print_fields(console: Console, fields: Iterable[tuple[str, str]], style: str = "dim", indent: int = _LABEL) -> None:
-    """Words behind a label each, broken where the terminal ends; they begin `indent` columns in, or past the labels."""
+    """Print labelled lines, wrapped; the text begins `indent` columns in, or past the labels."""
     told = list(fields)
     grid = Table.grid(padding=(0, 2, 0, 0))
     grid.add_column(width=max(indent - 2, *(cell_len(label) for label, _ in told), 0), no_wrap=True, style=style)

@@ -20,8 +20,8 @@ from scraper.cli.options import (
 
 @click.command()
 @job_argument
-@click.option("--budget", type=CREDITS, help="Credits, in place of the job's budget.")
-@click.option("--explain", is_flag=True, help="Say where each figure comes from.")
+@click.option("--budget", type=CREDITS, help="Budget in credits, instead of the job's.")
+@click.option("--explain", is_flag=True, help="Explain the basis of each figure.")
 @data_option
 @sandbox_option
 @format_option("table", "json")
@@ -37,10 +37,10 @@ def plan(
     format_name: str | None,
     output: Path | None,
 ) -> None:
-    """Say what a job will cost; spends nothing.
+    """Estimate the cost of a job; spends nothing.
 
-    Requests, credits, rows and time, each as a range: known, observed in earlier runs of this data directory, or
-    assumed; its nights under the account's caps; what the budget drops. Needs no key.
+    Shows requests, credits, rows and time as ranges: known, observed in earlier runs of this data directory, or
+    assumed; the nights that the account's caps require; what the budget drops. Needs no key.
     """
     import asyncio
 

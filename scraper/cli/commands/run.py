@@ -42,17 +42,19 @@ T = TypeVar("T")
 
 INTERRUPTED = 130
 SAME_REQUEST_S = 1.0
-"""coreutils' `timeout` signals a process and then its group: two signals at once are one wish to stop."""
+"""coreutils' `timeout` signals a process and then its group: two signals at once count as one."""
 
 
 @click.command()
 @job_argument
-@click.option("--budget", type=CREDITS, help="Credits that the whole run may spend, in place of the job's.")
-@click.option("--resume", is_flag=True, help="Go on with the last run, even one that has ended, under --budget.")
-@click.option("--new", is_flag=True, help="Begin a new run, whatever is open.")
-@click.option("-y", "--yes", is_flag=True, help="Do not ask before a run that costs more than confirm_above.")
-@click.option("--probe", is_flag=True, help="One request for each endpoint, held against the vendor file.")
-@click.option("--no-rebuild", is_flag=True, help="Where a table's SELECT has changed, let pages wait in the spool.")
+@click.option("--budget", type=CREDITS, help="Budget of the whole run in credits, instead of the job's.")
+@click.option("--resume", is_flag=True, help="Resume the last run, even if it has ended, under --budget.")
+@click.option("--new", is_flag=True, help="Start a new run even if one is open.")
+@click.option("-y", "--yes", is_flag=True, help="Do not ask before a run likely to cost more than confirm_above.")
+@click.option(
+    "--probe", is_flag=True, help="Send one request per endpoint and compare its answer with the vendor file."
+)
+@click.option("--no-rebuild", is_flag=True, help="Keep pages in the spool when a table's SELECT has changed.")
 @sandbox_option
 @fault_option
 @data_option
@@ -60,7 +62,7 @@ SAME_REQUEST_S = 1.0
 @format_option("table", "json")
 @output_option
 @click.option("--log-format", type=click.Choice(["text", "json"]), default="text", show_default=True)
-@click.option("-v", "--verbose", is_flag=True, help="A line for every request on stderr.")
+@click.option("-v", "--verbose", is_flag=True, help="Log every request on stderr.")
 @click.pass_context
 def run(  # noqa: PLR0913 - one for each option
     context: click.Context,
@@ -82,18 +84,18 @@ def run(  # noqa: PLR0913 - one for each option
     log_format: str,
     verbose: bool,
 ) -> int:
-    """Run a job inside its budget.
+    """Run a job within its budget.
 
-    Goes on with the job's open run, if one was interrupted or met a quota within resume_within; nothing that is
-    stored is bought again.
+    Resumes the job's open run if it was interrupted or met a quota within resume_within; no stored page is bought
+    again.
     """
     from scraper import wiring
     from scraper.runs.resume import Opening
 
     if resume and new:
-        raise UsageError("--resume goes on with the last run, --new begins another: give one of the two.")
+        raise UsageError("--resume and --new exclude each other: give one of them.")
     if faults and not sandbox:
-        raise UsageError("--fault is for the sandbox, where nothing is spent: give --sandbox as well.")
+        raise UsageError("--fault needs --sandbox.")
     found, catalogue = wiring.load_job(job, budget)
     settings = settings_of(data, sandbox=sandbox, seed=seed, faults=faults, vendor_urls=vendor_urls)
     order = wiring.RunOrder(
@@ -116,8 +118,8 @@ def run(  # noqa: PLR0913 - one for each option
                 result, findings = _to_its_end(lambda begun: wiring.probe_job(order, settings, listener, begun))
             else:
                 result = _to_its_end(lambda begun: wiring.run_job(order, settings, listener, begun))
-    except asyncio.CancelledError:  # told here, where the panel is gone
-        click.echo("stopped at once: what was in flight counts as unknown until reconciled", err=True)
+    except asyncio.CancelledError:  # printed here, after the panel has gone
+        click.echo("aborted: requests in flight count as unknown until reconciled", err=True)
         return INTERRUPTED
     try:
         _show(result, findings, format_name, output, settings)
@@ -138,19 +140,19 @@ async def _planned(job: Job, settings: Settings) -> Plan:
 
 
 def _confirmed(job: Job, planned: Plan) -> bool:
-    """Asks, where somebody is there to answer, before more is spent than the job lets go by itself."""
+    """Ask on a terminal before a run that is likely to cost more than confirm_above."""
     asked = planned.credits.likely > job.confirm_above and sys.stdin.isatty() and sys.stderr.isatty()
     if not asked:
         return True
     spends = f"about {planned.credits.likely:,} credits, at most {planned.credits.high:,}"
-    if click.confirm(f"This run spends {spends}. Begin?", err=True):
+    if click.confirm(f"This run will spend {spends}. Start it?", err=True):
         return True
-    click.echo("Not begun: nothing was spent.", err=True)
+    click.echo("Not started: nothing was spent.", err=True)
     return False
 
 
 def _command(context: click.Context, job: Path, data: Path | None, settings: Settings) -> str:
-    """How to type this run again."""
+    """Return the command that repeats this run."""
     words = [*program(), "run", str(job)]
     words += ["--sandbox"] if settings.sandbox else []
     words += ["--seed", str(settings.seed)] if settings.seed else []
@@ -167,7 +169,7 @@ def _command(context: click.Context, job: Path, data: Path | None, settings: Set
 
 
 class _PanelAndLog:
-    """On a terminal: what panel and summary show is not said again in lines above them, unless -v asks for all."""
+    """Feeds the panel and the log; events that the panel or the summary shows are not logged without -v."""
 
     def __init__(self, panel: Listener, log: Listener, verbose: bool) -> None:
         self._panel, self._log, self._verbose = panel, log, verbose
@@ -182,7 +184,7 @@ class _PanelAndLog:
 
 @contextmanager
 def _listening(log_format: str, verbose: bool, likely_requests: int | None) -> Iterator[Listener]:
-    """The log, and on a terminal the panel with the log's lines above it."""
+    """Yield the log, on a terminal with the panel below its lines."""
     import time
     from datetime import UTC, datetime
 
@@ -208,7 +210,7 @@ def _listening(log_format: str, verbose: bool, likely_requests: int | None) -> I
 
 
 def _to_its_end(begin: Callable[[Callable[[Crawl], None]], Coroutine[Any, Any, T]]) -> T:
-    """Runs it on an event loop. SIGINT or SIGTERM stops it in order, a second one at once; the ledger holds."""
+    """Run it on an event loop. The first SIGINT or SIGTERM stops it in order, the second aborts it."""
 
     async def watched() -> T:
         loop, crawls = asyncio.get_running_loop(), list[Any]()

@@ -21,7 +21,7 @@ from scraper.core.errors import UsageError
 
 @click.command()
 @click.argument("query")
-@click.option("--sandbox", is_flag=True, help="Of the sandbox's data directory.")
+@click.option("--sandbox", is_flag=True, help="Use the sandbox's data directory.")
 @data_option
 @configs_option
 @format_option(*FORMATS)
@@ -29,7 +29,7 @@ from scraper.core.errors import UsageError
 def sql(
     query: str, sandbox: bool, data: Path | None, configs: Path, format_name: str | None, output: Path | None
 ) -> None:
-    """Ask the archive, in read-only SQL.
+    """Query the archive in read-only SQL.
 
     QUERY may be - for standard input. `scraper tables` lists the tables.
     """
@@ -45,7 +45,7 @@ def sql(
 
 
 def _query_text(query: str) -> str:
-    """The query, or what stdin holds where it is ``-``; UsageError where it is no text."""
+    """Return the query, or stdin for ``-``; UsageError where it is not text."""
     try:
         text = sys.stdin.read() if query == "-" else query
         text.encode()

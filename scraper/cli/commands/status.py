@@ -11,17 +11,17 @@ from scraper.cli.options import data_option, format_option, opened, output_optio
 
 @click.command()
 @click.argument("run", required=False)
-@click.option("--limit", default=10, show_default=True, type=click.IntRange(1, 10_000), help="How many runs.")
-@click.option("--sandbox", is_flag=True, help="Of the sandbox's data directory.")
+@click.option("--limit", default=10, show_default=True, type=click.IntRange(1, 10_000), help="Number of runs.")
+@click.option("--sandbox", is_flag=True, help="Use the sandbox's data directory.")
 @data_option
 @format_option("table", "json")
 @output_option
 def status(
     run: str | None, limit: int, sandbox: bool, data: Path | None, format_name: str | None, output: Path | None
 ) -> None:
-    """Show runs, accounts, and what is unknown.
+    """Show runs, accounts and unknown credits.
 
-    With the id of a RUN: every walk of it that is not complete, and why.
+    With the id of a RUN, also lists its incomplete walks and their reasons.
     """
     import asyncio
 

@@ -1,1 +1,1 @@
-"""Results as people and programs read them: tables and labelled lines, and plain objects for JSON."""
+"""Results for people, as tables and labelled lines, and for programs, as plain objects."""

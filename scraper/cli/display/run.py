@@ -1,4 +1,4 @@
-"""What a job will do and what a run has done, for people. Programs get `Plan.to_json` and `RunResult.to_json`."""
+"""The result of a run for people. Programs get `RunResult.to_json`."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from scraper.core.events import Ending, RunResult, RunStatus
 from scraper.core.units import Credits
 
 STATUS_WORDS: Final[Mapping[RunStatus, str]] = {
-    RunStatus.OPEN: "open: not ended yet, or its process died",
+    RunStatus.OPEN: "open: still running, or its process died",
     RunStatus.COMPLETE: "complete",
     RunStatus.BUDGET: "stopped at the run's budget",
     RunStatus.QUOTA: "stopped at a limit of the account",
@@ -50,7 +50,7 @@ _IDENTIFIER = re.compile(r"[a-z_][a-z0-9_]*")
 
 
 def print_result(result: RunResult, console: Console, data: str, program: str = "scraper") -> None:
-    """What a run has come to, how to go on, and a first look at what it has brought. `data`: the data directory."""
+    """Print the result of a run, how to go on, and a first query. `data`: the data directory."""
     head = Text(f"{harmless(result.run_id)}  ", style="bold")
     console.print(head.append(STATUS_WORDS[result.status], style=STATUS_STYLES.get(result.status, "")))
     console.print()
@@ -66,7 +66,7 @@ def print_result(result: RunResult, console: Console, data: str, program: str = 
 
 
 def _print_message(console: Console, message: str) -> None:
-    """Commands stay in one piece, however long: they are there to be copied."""
+    """Print a message; its command stays on one line, to be copied."""
     command = _COMMAND.search(message)
     words = message[: command.start()].rstrip() if command else message
     if words:
@@ -76,9 +76,9 @@ def _print_message(console: Console, message: str) -> None:
 
 
 def retried_fields(retried: Credits) -> Iterable[tuple[str, str]]:
-    """What of a run's credits bought nothing, where any did."""
+    """Return the credits that failed attempts cost, where there are any."""
     if retried:
-        yield "", f"{count(retried)} of them bought nothing and were spent once more"
+        yield "", f"{counted(retried, 'credit')} were spent on failed attempts"
 
 
 def _result_fields(result: RunResult, data: str) -> Iterable[tuple[str, str]]:
@@ -100,14 +100,14 @@ def _result_fields(result: RunResult, data: str) -> Iterable[tuple[str, str]]:
 
 
 def credit_words(kinds: Mapping[str, Credits], budget: Credits) -> str:
-    """``512 charged · 8 unknown · 280 left of 800 (65 % spent)``; what is certain and what is not stay apart."""
+    """``512 charged · 8 unknown · 280 left of 800 (65 % spent)``; certain and uncertain credits stay apart."""
     spent = sum(kinds.values())
     told = [f"{count(credits)} {kind}" for kind, credits in kinds.items() if credits or kind == "charged"]
     return " · ".join([*told, f"{count(budget - spent)} left of {count(budget)} ({percent(spent, budget)} spent)"])
 
 
 def request_words(requests: Mapping[Ending, int], reused: int) -> str:
-    """``66 sent: 64 ok · 2 retried``, and pages of an earlier run that were not bought again."""
+    """``66 sent: 64 ok · 2 retried``, and pages reused from an earlier run."""
     sent = {ending: requests.get(ending, 0) for ending in Ending if ending is not Ending.NOT_SENT}
     told = _listed({ending.value: number for ending, number in sent.items()})
     words = f"{count(sum(sent.values()))} sent" + (f": {told}" if told else "")
@@ -119,7 +119,7 @@ def _listed(counts: Mapping[str, int]) -> str:
 
 
 def first_query(table: str, data: str, program: str = "scraper") -> str:
-    """A command that shows something of a table, ready for a shell."""
+    """Return a command that queries a table, quoted for a shell."""
     name = table if _IDENTIFIER.fullmatch(table) else '"' + harmless(table).replace('"', '""') + '"'
     query = _FIRST_QUERIES.get(table, f"SELECT * FROM {name} LIMIT 10")  # noqa: S608 - shown, not run
     where = "" if data == "data" else f" --data {shlex.quote(harmless(data))}"

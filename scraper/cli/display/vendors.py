@@ -1,4 +1,4 @@
-"""What the vendors sell, as their files say it: every figure with its source, every assumption labelled."""
+"""Vendors as their files describe them: every figure with its source, every assumption labelled."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from scraper.core.subscriptions import Subscription
 
 
 def print_vendors(catalogue: Catalogue, console: Console) -> None:
-    """Every endpoint of every vendor on a line."""
+    """Print every endpoint of every vendor on a line."""
     table = new_table()
     table.add_column("endpoint", overflow="fold")
     table.add_column("credits", justify="right", no_wrap=True)
@@ -44,11 +44,11 @@ def print_vendors(catalogue: Catalogue, console: Console) -> None:
             Text(harmless(endpoint.status), style="red" if endpoint.status == "gone" else ""),
         )
     console.print(table)
-    console.print(Text("More of one: scraper vendors NAME", style="dim"))
+    console.print(Text("Details: scraper vendors NAME", style="dim"))
 
 
 def print_vendor(vendor: Vendor, console: Console) -> None:
-    """All that is known of a vendor; numbers in brackets stand for the sources at the end."""
+    """Print all terms of a vendor; numbers in brackets refer to the sources at the end."""
     sources = Sources()
     console.print(Text(f"{harmless(vendor.title)}{sources.mark(vendor.source)}", style="bold"))
     key = f"{vendor.key_env} → {vendor.auth_header}: {vendor.auth_format}"
@@ -77,7 +77,7 @@ def _price(plan: Subscription) -> Iterator[str]:
 
 
 def limit_words(subscription: Subscription) -> list[str]:
-    """The limits of a vendor plan in words, each labelled where nobody documents or states it."""
+    """Return the limits of a vendor plan in words; a limit that nobody documents or states is labelled assumed."""
     limits = (
         ("requests_per_second", subscription.requests_per_second, "request", "a second"),
         ("requests_per_minute", subscription.requests_per_minute, "request", "a minute"),
@@ -172,7 +172,7 @@ def _parameter_words(parameter: Parameter) -> Iterator[str]:
 
 
 def vendors_json(catalogue: Catalogue) -> list[dict[str, Any]]:
-    """A flat object for each endpoint: what `print_vendors` shows, good for CSV too."""
+    """Return a flat object for each endpoint, the columns of `print_vendors`; it fits CSV too."""
     return [
         {
             "endpoint": endpoint.full_name,
@@ -189,7 +189,7 @@ def vendors_json(catalogue: Catalogue) -> list[dict[str, Any]]:
 
 
 def vendor_json(vendor: Vendor) -> dict[str, Any]:
-    """A vendor with all its terms."""
+    """Return a vendor with all its terms."""
     charge = vendor.charge
     return {
         "name": vendor.name,

@@ -23,7 +23,7 @@ def test_all_endpoints_at_80_columns() -> None:
     ───────────────────────────────────────────────────────
     acme.boards        8          100  hashtags  documented
     acme.posts         8           30  posts     gone
-    More of one: scraper vendors NAME
+    Details: scraper vendors NAME
 """)
 
 
@@ -78,7 +78,7 @@ def test_a_vendor_at_80_columns() -> None:
       id       string, required, filled by each, from thing_id
                The thing.
 
-    Errors, the first rule that matches decides
+    Error rules (the first match decides)
        when                                           outcome
     ────────────────────────────────────────────────────────────────────────────────
     1  HTTP 402 or 403 and reason = no_credits or 7   quota exhausted of the day [2]
