@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from scraper.ports import Listener
     from scraper.runs.crawl import Crawl
     from scraper.runs.probe import Finding
-    from scraper.wiring import Settings
+    from scraper.wiring import RunOrder, Settings
 
 T = TypeVar("T")
 
@@ -108,16 +108,12 @@ def run(  # noqa: PLR0913 - one for each option
         rebuild=not no_rebuild,
     )
     warn(wiring.key_warning(job.parent, settings))
-    findings: Sequence[Finding] | None = None
     planned = None if probe else asyncio.run(_planned(found, settings))
     if planned is not None and not (yes or sandbox) and not _confirmed(found, planned):
         return INTERRUPTED
     try:
         with _listening(log_format, verbose, planned.requests.likely if planned else None) as listener:
-            if probe:
-                result, findings = _to_its_end(lambda begun: wiring.probe_job(order, settings, listener, begun))
-            else:
-                result = _to_its_end(lambda begun: wiring.run_job(order, settings, listener, begun))
+            result, findings = _run(order, settings, listener, probe)
     except asyncio.CancelledError:  # printed here, after the panel has gone
         click.echo("aborted: requests in flight count as unknown until reconciled", err=True)
         return INTERRUPTED
@@ -127,9 +123,17 @@ def run(  # noqa: PLR0913 - one for each option
         kept = f"Run {result.run_id} has ended ({result.status}), and what it bought is kept: scraper status"
         raise OutputError(failure.place, failure.reason, f"{kept} {result.run_id}") from failure
     exit_code = result.status.exit_code
-    if findings is not None and exit_code == 0 and not all(finding.as_described for finding in findings):
-        return 6
-    return exit_code
+    return exit_code or (0 if all(finding.as_described for finding in findings or ()) else 6)
+
+
+def _run(
+    order: RunOrder, settings: Settings, listener: Listener, probe: bool
+) -> tuple[RunResult, Sequence[Finding] | None]:
+    from scraper import wiring
+
+    if probe:
+        return _to_its_end(lambda begun: wiring.probe_job(order, settings, listener, begun))
+    return _to_its_end(lambda begun: wiring.run_job(order, settings, listener, begun)), None
 
 
 async def _planned(job: Job, settings: Settings) -> Plan:
