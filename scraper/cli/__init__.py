@@ -1,1 +1,1 @@
-"""What a user types and reads: commands, output, the panel of a run. No arithmetic of credits."""
+"""The command line: commands, output formats, the log and the progress panel of a run. No arithmetic of credits."""

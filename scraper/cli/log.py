@@ -1,4 +1,4 @@
-"""The log of a run on stderr: a line for each event, as text for people or as JSON for programs.
+"""The log of a run on stderr: one line per event, as text for people or JSON for programs.
 
 Names of events and fields are those of `core.events`, in both formats.
 """
@@ -12,12 +12,13 @@ from dataclasses import fields
 from datetime import datetime, timedelta
 from typing import Any, Final, Literal, TextIO
 
-from scraper.cli.output import json_text
+from scraper.cli.rows import json_text
+from scraper.cli.streams import is_utf8
 from scraper.core.events import Drained, Ending, Event, RequestSettled, RunEnded, RunStarted, Stopped, Waiting
 from scraper.core.units import iso_utc
 
 _TOLD_UNASKED: Final = {Ending.REFUSED, Ending.FAILED, Ending.LOST}
-"""Requests that a person hears of without -v: nothing comes after them that would tell. A retry comes with its wait."""
+"""Requests logged without -v: no later line reports them. A retry is reported by its wait."""
 
 _IN_LABEL: Final = {"vendor", "endpoint", "page"}
 _OF_BODY: Final = {"rows", "size_bytes"}
@@ -26,7 +27,7 @@ _BARE = re.compile(r"[\w./:+–-]+")
 
 
 class LogListener:
-    """Writes what it hears, one line each, at once. What cannot be written is dropped: a log stops no run."""
+    """Writes one line per event, immediately. A line that cannot be written is dropped: a log stops no run."""
 
     def __init__(
         self,
@@ -38,15 +39,17 @@ class LogListener:
         self._stream = stream
         self._now = now
         self._json = format == "json"
+        self._ascii = not is_utf8(stream)
         self._verbose = verbose
         self._waits_until: dict[str, datetime] = {}
 
     def hear(self, event: Event) -> None:
-        """Every event as JSON or with -v; else what somebody would want to know while the run goes on."""
+        """Log every event as JSON or with -v; otherwise only the events of interest during a run."""
         with suppress(Exception):
             now = self._now()
             if self._json or self._is_news(event, now):
-                self._stream.write((_json_line if self._json else _text_line)(event, now) + "\n")
+                line = _json_line(event, now, self._ascii) if self._json else _text_line(event, now)
+                self._stream.write(line + "\n")
                 self._stream.flush()
 
     def _is_news(self, event: Event, now: datetime) -> bool:
@@ -61,7 +64,7 @@ class LogListener:
                 return True
 
     def _waits_longer(self, event: Waiting, now: datetime) -> bool:
-        """Requests in flight together meet the same refusal together: one wait is told once."""
+        """Return False for a wait that is already logged: concurrent requests meet the same refusal together."""
         until = now + timedelta(seconds=event.wait_s)
         told = self._waits_until.get(event.vendor)
         if told is not None and now < told and until <= told + _LONGER_BY:
@@ -71,12 +74,12 @@ class LogListener:
 
 
 def event_name(event: Event) -> str:
-    """The class's name in the manner of fields: ``request_settled``."""
+    """Return the class name in snake case: ``request_settled``."""
     return re.sub(r"(?<!^)(?=[A-Z])", "_", type(event).__name__).lower()
 
 
 def event_fields(event: Event) -> dict[str, Any]:
-    """The event's fields as plain values; a run's end has those of ``scraper run --format json``."""
+    """Return the event's fields as plain values; the end of a run has those of ``scraper run --format json``."""
     match event:
         case RunEnded(result):
             return result.to_json()
@@ -85,12 +88,12 @@ def event_fields(event: Event) -> dict[str, Any]:
 
 
 def _rounded(value: Any) -> Any:  # noqa: ANN401 - whatever an event carries
-    """Times to the millisecond: more is noise."""
+    """Round times to the millisecond."""
     return round(value, 3) if isinstance(value, float) else value
 
 
-def _json_line(event: Event, now: datetime) -> str:
-    return json_text({"at": iso_utc(now), "event": event_name(event), **event_fields(event)})
+def _json_line(event: Event, now: datetime, ascii: bool) -> str:
+    return json_text({"at": iso_utc(now), "event": event_name(event), **event_fields(event)}, ascii=ascii)
 
 
 def _text_line(event: Event, now: datetime) -> str:
@@ -105,7 +108,7 @@ def _text_line(event: Event, now: datetime) -> str:
 
 
 def _flat(said: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, Any]]:
-    """``credits.charged`` for what stands in an object of its own; nothing for what is empty, or a count of nothing."""
+    """Yield ``credits.charged`` for nested fields; leave out empty fields and nested zeros."""
     for key, value in said.items():
         if isinstance(value, Mapping):
             yield from _flat(value, f"{before}{key}.")
@@ -114,7 +117,7 @@ def _flat(said: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, Any]
 
 
 def _quoted(value: Any) -> str:  # noqa: ANN401 - whatever an event carries
-    """As it is where that is one plain word, else as JSON: spaces, quotes and control characters cannot mislead."""
+    """Return one plain word as it is, anything else as JSON, so that spaces and quotes cannot mislead."""
     if isinstance(value, bool) or not isinstance(value, (str, int, float)):
         return json_text(value)
     text = f"{value:g}" if isinstance(value, float) and value.is_integer() and abs(value) < 1e6 else str(value)

@@ -12,7 +12,8 @@ import click
 
 import scraper
 from scraper.cli.commands import Commands, listed
-from scraper.cli.wording import harmless
+from scraper.cli.formatting import harmless
+from scraper.cli.streams import ReaderGone, program_streams
 from scraper.core.errors import ConfigurationError, ScraperError
 
 if TYPE_CHECKING:
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
 
 INTERRUPTED = 130
 _NAMED_AS_A_KEY = ("KEY", "TOKEN", "SECRET", "PASS")
+MOST_FAULTS = 100
+MOST_CHARACTERS = 2_000
+"""Enough for a fault that lists everything allowed."""
 
 
 @click.group(
@@ -29,57 +33,67 @@ _NAMED_AS_A_KEY = ("KEY", "TOKEN", "SECRET", "PASS")
 )
 @click.version_option(scraper.__version__, prog_name="scraper")
 def cli() -> None:
-    """Buys pages from metered APIs inside a budget, and keeps them as Parquet.
+    """Buy pages from metered APIs within a budget and keep them as Parquet.
 
     \b
-    scraper plan configs/quickstart.toml             what will it cost? (spends nothing)
-    scraper run configs/quickstart.toml --sandbox    try it, for nothing
-    scraper sql "SELECT count(*) FROM hashtags"      ask the archive
+    scraper plan configs/quickstart.toml             estimate the cost (spends nothing)
+    scraper run configs/quickstart.toml --sandbox    try it for free
+    scraper sql "SELECT count(*) FROM hashtags"      query the archive
 
     Exit codes: 0 complete · 2 usage or configuration · 3 budget or quota reached, resumable · 4 vendor refused ·
-    5 archive or state fault · 6 finished with failures · 130 interrupted · 1 a bug of ours.
+    5 archive or state fault · 6 finished with failures · 130 interrupted · 1 a bug in scraper.
     """
 
 
 def main(clock: Clock | None = None) -> NoReturn:
     """Run the command line and exit. `clock`: the program's own time; ``None``: the machine's."""
+    with program_streams():
+        sys.exit(_exit_code(clock))
+
+
+def _exit_code(clock: Clock | None) -> int:
     try:
         code = cli.main(standalone_mode=False, obj=clock)
+        sys.stdout.flush()
+    except ReaderGone:
+        return 0
     except (click.exceptions.Abort, KeyboardInterrupt):  # click makes the one of the other
-        _tell_interrupted()
+        return _tell_interrupted()
     except click.ClickException as fault:
         page = io.StringIO()
         fault.show(page)
         _show(page.getvalue())
-        sys.exit(fault.exit_code)
+        return fault.exit_code
     except ScraperError as fault:
         _tell(fault)
-        sys.exit(fault.exit_code)
+        return fault.exit_code
     except Exception as fault:
         if _is_interrupted_query(fault):
-            _tell_interrupted()
+            return _tell_interrupted()
         import traceback
 
         _tell_bug(traceback.format_exc(), os.environ)
-        sys.exit(1)
-    sys.exit(code if isinstance(code, int) else 0)
+        return 1
+    return code if isinstance(code, int) else 0
 
 
 def _is_interrupted_query(fault: Exception) -> bool:
-    """DuckDB tells of a Ctrl-C in mid-query as of this, and as of no exception of its own."""
+    """Return True for a Ctrl-C during a query: DuckDB has no exception of its own for it."""
     return isinstance(fault, RuntimeError) and str(fault) == "Query interrupted"
 
 
-def _tell_interrupted() -> NoReturn:
-    click.echo("interrupted: what was settled is safe", err=True)
-    sys.exit(INTERRUPTED)
+def _tell_interrupted() -> int:
+    click.echo("interrupted: settled requests are safe", err=True)
+    return INTERRUPTED
 
 
 def _tell(fault: ScraperError) -> None:
     if isinstance(fault, ConfigurationError) and len(fault.faults) > 1:
-        click.echo(f"error: {len(fault.faults)} faults, nothing was sent:", err=True)
-        for each in fault.faults:
-            click.echo(f"  {harmless(str(each))}", err=True)
+        click.echo(f"error: {len(fault.faults)} problems; nothing was sent:", err=True)
+        for each in fault.faults[:MOST_FAULTS]:
+            click.echo(f"  {harmless(str(each))[:MOST_CHARACTERS]}", err=True)
+        if len(fault.faults) > MOST_FAULTS:
+            click.echo(f"  and {len(fault.faults) - MOST_FAULTS:,} more", err=True)
         return
     nothing_sent = ". Nothing was sent." if isinstance(fault, ConfigurationError) else ""
     click.echo(harmless(f"error: {fault}{nothing_sent}"), err=True)
@@ -91,13 +105,13 @@ def _show(page: str) -> None:
 
 
 def _tell_bug(trace: str, environment: Mapping[str, str]) -> None:
-    """A traceback as it may be sent to us: nothing that a terminal obeys, and no value of a variable named as keys are.
+    """Print a traceback without control characters and without the values of variables whose names suggest a key.
 
-    A key gets into no exception of ours (`io.http_transport`); this is for those that nobody thought of.
+    None of our exceptions contains a key (`io.http_transport`); this covers the unforeseen ones.
     """
     from scraper.core.masking import Mask, key_fault
 
     secret = (value for name, value in environment.items() if any(word in name.upper() for word in _NAMED_AS_A_KEY))
     keys = [value for value in secret if key_fault(value) is None]
     _show(Mask(keys).text(trace))
-    click.echo("error: this is a bug of ours; what was settled is safe. Please report the lines above.", err=True)
+    click.echo("error: this is a bug in scraper; settled requests are safe. Please report the lines above.", err=True)

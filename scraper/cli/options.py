@@ -1,7 +1,8 @@
-"""Options that several commands share, spelled once."""
+"""Options shared by several commands."""
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -13,8 +14,10 @@ from typing import TYPE_CHECKING, Any, TextIO, TypeVar
 
 import click
 
-from scraper.cli.wording import harmless
-from scraper.core.errors import UsageError
+from scraper.cli.formatting import harmless
+from scraper.cli.streams import ReaderGone
+from scraper.core.errors import OutputError, UsageError
+from scraper.core.units import LARGEST_COUNT
 
 if TYPE_CHECKING:
     from scraper.ports import Clock
@@ -23,10 +26,11 @@ if TYPE_CHECKING:
 F = TypeVar("F", bound=Callable[..., Any])
 
 FORMATS = ("table", "json", "csv", "ndjson")
+CREDITS = click.IntRange(1, LARGEST_COUNT)
 
 
 def data_option(function: F) -> F:
-    """Where state and archive are."""
+    """Add --data."""
     return click.option(
         "--data",
         type=click.Path(path_type=Path, file_okay=False),
@@ -36,40 +40,40 @@ def data_option(function: F) -> F:
 
 
 def sandbox_option(function: F) -> F:
-    """Vendors played by this process."""
+    """Add --sandbox, --seed and --day."""
     function = day_option(function)
-    function = click.option("--seed", default=0, show_default=True, help="Seed of the sandbox's data and faults.")(
+    function = click.option("--seed", default=0, show_default=True, help="Seed for the sandbox's data and faults.")(
         function
     )
-    return click.option("--sandbox", is_flag=True, help="Play the vendors inside this process: no key, no cost.")(
+    return click.option("--sandbox", is_flag=True, help="Use simulated vendors inside this process: no key, no cost.")(
         function
     )
 
 
 def day_option(function: F) -> F:
-    """The day of the sandbox's world."""
+    """Add --day."""
     return click.option(
         "--day",
         type=click.DateTime(["%Y-%m-%d"]),
         callback=lambda _context, _option, value: None if value is None else value.date(),
         metavar="YYYY-MM-DD",
-        help="Day that the sandbox's records are drawn for.  [default: today, and it ages]",
+        help="Day of the sandbox's data (UTC).  [default: today]",
     )(function)
 
 
 def fault_option(function: F) -> F:
-    """What goes wrong in the sandbox."""
+    """Add --fault."""
     return click.option(
         "--fault",
         "faults",
         multiple=True,
         metavar="KIND[:KEY=VALUE]",
-        help="Goes wrong in the sandbox: http_500:share=0.05; `scraper sandbox --faults` lists the kinds.",
+        help="Fault of the sandbox, such as http_500:share=0.05; `scraper sandbox --faults` lists the kinds.",
     )(function)
 
 
 def configs_option(function: F) -> F:
-    """Where files of the user's own are."""
+    """Add --configs."""
     return click.option(
         "--configs",
         type=click.Path(path_type=Path, file_okay=False),
@@ -80,28 +84,41 @@ def configs_option(function: F) -> F:
 
 
 def format_option(*formats: str) -> Callable[[F], F]:
-    """How data is written to stdout."""
+    """Add --format."""
 
     def with_format(function: F) -> F:
         return click.option(
             "--format",
             "format_name",
             type=click.Choice(formats),
-            help="Of what goes to stdout.  [default: table on a terminal, json in a pipe]",
+            help="Output format.  [default: table on a terminal, json in a pipe]",
         )(function)
 
     return with_format
 
 
 def output_option(function: F) -> F:
-    """A file in place of stdout."""
+    """Add -o."""
     return click.option(
-        "-o", "--output", type=click.Path(path_type=Path, dir_okay=False), help="Write to a file instead of stdout."
+        "-o",
+        "--output",
+        type=click.Path(path_type=Path, dir_okay=False),
+        callback=writable,
+        help="Write to a file instead of stdout.",
     )(function)
 
 
+def writable(_context: click.Context, _option: click.Parameter, output: Path | None) -> Path | None:
+    """Refuse a file that cannot be created, before anything is done or bought."""
+    directory = None if output is None else output.parent
+    if directory is not None and not (directory.is_dir() and os.access(directory, os.W_OK)):
+        why = "it is not writable" if directory.is_dir() else "there is no such directory"
+        raise UsageError(f"{output} cannot be written: {directory}: {why}.")
+    return output
+
+
 def vendor_url_option(function: F) -> F:
-    """Other base URLs."""
+    """Add --vendor-url."""
     return click.option(
         "--vendor-url",
         "vendor_urls",
@@ -123,7 +140,7 @@ def _vendor_urls(_context: click.Context, _option: click.Parameter, values: tupl
 
 
 def job_argument(function: F) -> F:
-    """A job file."""
+    """Add the argument JOB."""
     return click.argument("job", type=click.Path(path_type=Path, dir_okay=False))(function)
 
 
@@ -136,24 +153,24 @@ def settings_of(
     faults: Sequence[str] = (),
     vendor_urls: Mapping[str, str] | None = None,
 ) -> Settings:
-    """The options as wiring takes them."""
+    """Return the options as wiring takes them."""
     from scraper.wiring import Settings
 
     if faults and not sandbox:
-        raise UsageError("--fault is for the sandbox, where nothing is spent: give --sandbox as well.")
+        raise UsageError("--fault needs --sandbox.")
     settings = Settings(data=data, sandbox=sandbox, seed=seed, day=day, faults=faults, vendor_urls=vendor_urls or {})
     clock: Clock | None = click.get_current_context().find_root().obj  # see `cli.main.main`
     return settings if clock is None else replace(settings, clock=clock)
 
 
 def warn(warning: str | None) -> None:
-    """Says on stderr what somebody should know, and goes on."""
+    """Print a warning on stderr."""
     if warning is not None:
         click.echo(harmless(f"warning: {warning}"), err=True)
 
 
 def program() -> list[str]:
-    """The words that start this program again as it was started, for advice that can be copied."""
+    """Return the command that starts this program again, for advice to be copied."""
     started = Path(sys.argv[0])
     if started.name == "__main__.py":
         return ["python", "-m", "scraper"]
@@ -164,9 +181,11 @@ def program() -> list[str]:
 
 @contextmanager
 def opened(output: Path | None) -> Iterator[TextIO]:
-    """The stream that data goes to: a file that is whole or not there, or stdout."""
+    """Yield stdout, or a file that is written whole or not at all. A reader that goes ends the block."""
     if output is None:
-        yield sys.stdout
+        with suppress(ReaderGone):
+            yield sys.stdout
+            sys.stdout.flush()
         return
     with beside(output) as path, path.open("w", encoding="utf-8", newline="") as stream:
         yield stream
@@ -174,14 +193,22 @@ def opened(output: Path | None) -> Iterator[TextIO]:
 
 @contextmanager
 def beside(output: Path) -> Iterator[Path]:
-    """A path in the same directory that takes the file's place when all is written, and is gone where that fails."""
-    path = output.with_name(f".{output.name}.part")
+    """Yield a temporary path in the same directory; it replaces the file at the end, and is removed on failure.
+
+    A device or a named pipe is written to directly.
+    """
+    is_device = output.exists() and not output.is_file()
+    path = output if is_device else output.with_name(f".{output.name}.part")
     try:
+        if is_device:
+            yield path
+            return
         path.unlink(missing_ok=True)
         yield path
         path.replace(output)
     except OSError as failure:
-        raise UsageError(f"{output} cannot be written: {failure.strerror}.") from failure
+        raise OutputError(str(output), failure.strerror or str(failure)) from failure
     finally:
-        with suppress(OSError):
-            path.unlink(missing_ok=True)
+        if not is_device:
+            with suppress(OSError):
+                path.unlink(missing_ok=True)

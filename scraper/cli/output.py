@@ -1,33 +1,26 @@
-"""Rows on their way out: a table for people, JSON, NDJSON or CSV for programs.
+"""Output formats: a table for people, JSON, NDJSON or CSV for programs.
 
-One shape inside: names of columns and tuples of values, whether they come from a query or from a list of our own.
-Streams are text streams in UTF-8; the CSV's need ``newline=""`` so that its line ends stay as RFC 4180 has them.
+Streams are text streams; a CSV's needs ``newline=""`` so that its line ends stay as RFC 4180 has them. JSON is ASCII
+where the stream is not UTF-8: in any other encoding it would be no JSON.
 """
 
 from __future__ import annotations
 
 import csv
 import io
-import math
-import os
-import re
 import shutil
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
-from decimal import Decimal
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, Protocol, TextIO, TypeAlias
+from typing import TYPE_CHECKING, Any, TextIO
 
-import orjson
-
-from scraper.core.units import iso_utc
+from scraper.cli.formatting import harmless
+from scraper.cli.options import warn
+from scraper.cli.rows import Rows, json_text, sound, value_text
+from scraper.cli.streams import is_utf8
 
 if TYPE_CHECKING:
     from rich.console import Console
-
-Tuples: TypeAlias = Iterable[Sequence[Any]]
 
 
 class Format(StrEnum):
@@ -39,258 +32,76 @@ class Format(StrEnum):
     NDJSON = "ndjson"
 
 
-class Reader(Protocol):
-    """The part of `pyarrow.RecordBatchReader` that is used: nothing here imports pyarrow."""
-
-    @property
-    def schema(self) -> Any: ...  # noqa: ANN401 - pyarrow has no types
-
-    def __iter__(self) -> Iterator[Any]: ...
-
-
-@dataclass(frozen=True, slots=True)
-class Rows:
-    """Columns and values, read once. Column names are unique: a JSON object holds each of them once."""
-
-    columns: tuple[str, ...]
-    tuples: Tuples
-    prose: str | None = None
-    """The last column, where it holds sentences: on a terminal they are broken, not cut."""
-
-
-def rows_of_reader(reader: Reader) -> Rows:
-    """The rows of a query, batch by batch as they are asked for; what the reader raises comes through."""
-    return Rows(_unique(reader.schema.names), _tuples(reader))
-
-
-def rows_of_objects(
-    objects: Sequence[Mapping[str, Any]], columns: Sequence[str] | None = None, prose: str | None = None
-) -> Rows:
-    """A list of our own: columns as stated, else the keys in the order in which they first come up."""
-    names = tuple(columns or dict.fromkeys(key for row in objects for key in row))
-    return Rows(names, ([row.get(name) for name in names] for row in objects), prose)
-
-
 def default_format(stream: TextIO) -> Format:
-    """A table on a terminal, JSON in a pipe or a file."""
+    """Return table for a terminal, JSON for a pipe or a file."""
     return Format.TABLE if stream.isatty() else Format.JSON
 
 
 def write_rows(rows: Rows, format: Format, stream: TextIO, width: int | None = None) -> None:
-    """Writes all rows; ends quietly where the reader of a pipe has had enough.
+    """Write all rows.
 
     A table is `width` columns wide (default: the terminal's) and cut both ways, saying so; nothing else is cut.
     """
-    with until_closed(stream):
-        match format:
-            case Format.TABLE:
-                from scraper.cli.row_tables import print_rows
+    match format:
+        case Format.TABLE:
+            from scraper.cli.tables import print_rows
 
-                with console_on(stream, width) as console:
-                    print_rows(rows, console)
-            case Format.JSON:
-                _write_json(rows, stream)
-            case Format.NDJSON:
-                for row in rows.tuples:
-                    stream.write(_object(rows.columns, row) + "\n")
-            case Format.CSV:
-                _write_csv(rows, stream)
+            with console_on(stream, width) as console:
+                print_rows(rows, console)
+        case Format.JSON:
+            _write_json(rows, stream)
+        case Format.NDJSON:
+            for row in _objects(rows, stream):
+                stream.write(row + "\n")
+        case Format.CSV:
+            _write_csv(rows, stream)
 
 
 def write_object(value: Mapping[str, Any] | Sequence[Any], stream: TextIO) -> None:
-    """One JSON value: indented on a terminal, on one line elsewhere."""
-    with until_closed(stream):
-        stream.write(json_text(value, indent=stream.isatty()) + "\n")
-
-
-@contextmanager
-def until_closed(stream: TextIO) -> Iterator[None]:
-    """Writes and flushes; where the other end of the pipe is closed (``| head``), the rest goes nowhere, silently.
-
-    The descriptor is turned to the null device, or the interpreter would complain when it flushes the stream at exit.
-    """
-    try:
-        yield
-        stream.flush()
-    except BrokenPipeError:
-        with suppress(OSError, ValueError):  # a stream without a descriptor has nothing to turn
-            nowhere = os.open(os.devnull, os.O_WRONLY)
-            os.dup2(nowhere, stream.fileno())
-            os.close(nowhere)
+    """Write one JSON value: indented on a terminal, on one line elsewhere."""
+    stream.write(json_text(value, indent=stream.isatty(), ascii=not is_utf8(stream)) + "\n")
 
 
 @contextmanager
 def console_on(stream: TextIO, width: int | None = None) -> Iterator[Console]:
-    """A rich console whose page goes to the stream when it is done: rich itself exits 1 where a pipe is closed."""
+    """Yield a rich console whose page is written to the stream at the end: rich itself exits 1 on a closed pipe.
+
+    The page is drawn as for UTF-8; a stream of another encoding replaces signs column for column.
+    """
     from rich.console import Console
 
     width = width or shutil.get_terminal_size().columns
     page = io.StringIO()
     yield Console(file=page, width=width, force_terminal=stream.isatty(), highlight=False, markup=False)
-    with until_closed(stream):
-        stream.write(page.getvalue())
-
-
-# --- values -----------------------------------------------------------------------------------------------------------
-
-_OBEYED = re.compile("[\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
-"""Left unescaped by JSON writers, obeyed by terminals. In JSON text they stand inside strings only."""
-
-_SURROGATE = re.compile("[\ud800-\udfff]")
-_JSON_INTEGERS = range(-(2**63), 2**64)
-"""What orjson writes itself."""
-
-
-def json_text(value: Any, indent: bool = False) -> str:  # noqa: ANN401 - anything that a row may hold
-    """JSON with exact figures: whole numbers of any size, decimals by their digits, instants in UTC, NaN as null.
-
-    Escaped so that it is safe on a terminal as well, and the same when it is read back.
-    """
-    options = orjson.OPT_NON_STR_KEYS | (orjson.OPT_INDENT_2 if indent else 0)
-    text = orjson.dumps(_plain(value), option=options).decode()
-    return _OBEYED.sub(lambda met: f"\\u{ord(met[0]):04x}", text)
-
-
-def value_text(value: Any) -> str:  # noqa: ANN401
-    """A value as CSV holds it: None empty, nested values as JSON."""
-    match value:
-        case None:
-            return ""
-        case bool():
-            return "true" if value else "false"
-        case str():
-            return _sound(value)
-        case Decimal():
-            return _digits(value)
-        case int() | float():
-            return str(value)
-        case Mapping() | list():
-            return json_text(value)
-        case _:
-            return _scalar(value)
-
-
-def _plain(value: Any) -> Any:  # noqa: ANN401
-    """The value in what orjson writes exactly."""
-    match value:
-        case None | bool() | float():
-            return value
-        case str():
-            return _sound(value)
-        case int():
-            return value if value in _JSON_INTEGERS else orjson.Fragment(str(value))
-        case Decimal():
-            return orjson.Fragment(_digits(value)) if value.is_finite() else None
-        case Mapping():
-            return {_sound(key) if isinstance(key, str) else value_text(key): _plain(v) for key, v in value.items()}
-        case list() | tuple() if not hasattr(value, "nanoseconds"):
-            return [_plain(element) for element in value]
-        case _:
-            return _scalar(value)
-
-
-def _scalar(value: Any) -> str:  # noqa: ANN401
-    """Values that JSON knows no type for, as text."""
-    match value:
-        case datetime():
-            return iso_utc(value if value.tzinfo else value.replace(tzinfo=UTC))
-        case date() | time():
-            return value.isoformat()
-        case bytes():
-            return value.decode(errors="replace")
-        case tuple():  # an interval: pyarrow's MonthDayNano
-            return _interval(value.months, value.days, value.nanoseconds)  # type: ignore[attr-defined]
-        case timedelta():
-            return _interval(0, value.days, (value - timedelta(days=value.days)) // timedelta(microseconds=1) * 1000)
-        case _:
-            return _sound(str(value))
-
-
-def _sound(text: str) -> str:
-    """Halves of surrogate pairs can be written to no stream: pairs are joined, single ones become �."""
-    if text.isascii() or not _SURROGATE.search(text):
-        return text
-    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-
-
-def _digits(value: Decimal) -> str:
-    """Whole numbers without a point: DuckDB's sum of BIGINT is a decimal."""
-    if value.is_finite() and value == int(value):
-        return str(int(value))
-    return f"{value:f}"
-
-
-def _interval(months: int, days: int, nanoseconds: int) -> str:
-    """As DuckDB writes and reads an INTERVAL: ``14 months 3 days 04:05:06.5``."""
-    sign, rest = ("-" if nanoseconds < 0 else ""), abs(nanoseconds)
-    seconds, fraction = divmod(rest, 10**9)
-    clock = f"{sign}{seconds // 3600:02}:{seconds // 60 % 60:02}:{seconds % 60:02}"
-    if fraction:
-        clock += f".{fraction:09}".rstrip("0")
-    calendar = ((months, "month"), (days, "day"))
-    parts = [f"{number} {unit}{'' if number == 1 else 's'}" for number, unit in calendar if number]
-    return " ".join([*parts, clock] if nanoseconds or not parts else parts)
+    stream.write(page.getvalue())
 
 
 # --- formats ----------------------------------------------------------------------------------------------------------
 
 
 def _write_json(rows: Rows, stream: TextIO) -> None:
-    """An array, written row by row."""
+    """Write an array, row by row."""
     before = "["
-    for row in rows.tuples:
-        stream.write(f"{before}\n{_object(rows.columns, row)}")
+    for row in _objects(rows, stream):
+        stream.write(f"{before}\n{row}")
         before = ","
     stream.write("[]\n" if before == "[" else "\n]\n")
 
 
-def _object(columns: Sequence[str], row: Sequence[Any]) -> str:
-    return json_text(dict(zip(columns, row, strict=True)))
+def _objects(rows: Rows, stream: TextIO) -> Iterator[str]:
+    ascii = not is_utf8(stream)
+    return (json_text(dict(zip(rows.columns, row, strict=True)), ascii=ascii) for row in rows.tuples)
 
 
 def _write_csv(rows: Rows, stream: TextIO) -> None:
-    """RFC 4180. On a terminal somebody reads it: there, control characters are made harmless."""
-    from scraper.cli.wording import harmless
-
+    """Write RFC 4180; on a terminal, control characters are replaced."""
     shown = harmless if stream.isatty() else str
     writer = csv.writer(stream)
-    writer.writerow([shown(_sound(column)) for column in rows.columns])
+    writer.writerow([shown(sound(column)) for column in rows.columns])
     for row in rows.tuples:
         writer.writerow([shown(value_text(value)) for value in row])
-
-
-# --- pyarrow ----------------------------------------------------------------------------------------------------------
-
-
-def _tuples(reader: Reader) -> Iterator[Sequence[Any]]:
-    for batch in reader:
-        yield from zip(*(_values(column) for column in batch.columns), strict=True)
-
-
-def _values(column: Any) -> list[Any]:  # noqa: ANN401
-    """Maps come as objects. What Python has no value for (an infinite date) comes as pyarrow's text of it."""
-    values: list[Any]
-    try:
-        values = column.to_pylist(maps_as_pydicts="lossy")
-    except (OverflowError, ValueError):
-        values = column.cast("string").to_pylist()
-    return values
-
-
-def _unique(names: Sequence[str]) -> tuple[str, ...]:
-    """``a, a, a`` → ``a, a_1, a_2``, as DuckDB names them in a subquery."""
-    unique: dict[str, None] = {}
-    for name in names:
-        candidate, number = name, 0
-        while candidate in unique or (number and candidate in names):
-            number += 1
-            candidate = f"{name}_{number}"
-        unique[candidate] = None
-    return tuple(unique)
-
-
-def is_number(value: Any) -> bool:  # noqa: ANN401
-    """Whether a value is one that people compare by its digits."""
-    if isinstance(value, float):
-        return math.isfinite(value)
-    return isinstance(value, (int, Decimal)) and not isinstance(value, bool)
+    if getattr(stream, "replaced", False):
+        warn(
+            f"{stream.encoding} lacks characters of these rows, and ? stands in their place: "
+            "-o FILE, --format json or PYTHONUTF8=1 keep them"
+        )

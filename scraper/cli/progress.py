@@ -1,7 +1,7 @@
-"""The panel that a person sees while a run goes on.
+"""The live progress panel of a run.
 
-Without a border and no wider than its words: lines as wide as the terminal would be broken by a window that shrinks.
-The same lines are drawn whatever happens, so that nothing jumps; only what is long is broken over more of them.
+It has no border and is no wider than its text, because a shrinking window would wrap lines of full width. The lines
+stay the same throughout a run, so that nothing jumps; only long ones wrap.
 """
 
 from __future__ import annotations
@@ -19,29 +19,29 @@ from rich.file_proxy import FileProxy
 from rich.live import Live
 from rich.text import Text
 
-from scraper.cli.tally import Tally
-from scraper.cli.wording import count, counted, duration, harmless, percent
+from scraper.cli.formatting import count, counted, duration, harmless, percent
+from scraper.cli.progress_counts import ProgressCounts
 from scraper.core.events import Ending, Event
 
 REFRESHES_PER_SECOND: Final = 4
 WIDEST_BAR: Final = 48
 MOST_ENDPOINTS: Final = 4
-"""Named in the panel; the others are summed up."""
+"""Endpoints named in the panel; the others are summed up."""
 
 _LABEL: Final = 10
 
 
 class ProgressListener:
-    """Hears a run and draws it, in place, on a terminal; on anything else it draws nothing.
+    """Draws the progress of a run in place, on a terminal; elsewhere it draws nothing.
 
-    It hears on one thread (the event loop's) and is drawn on another (rich's).
+    Events arrive on the event loop's thread; rich draws on another.
     """
 
     def __init__(self, console: Console, monotonic: Callable[[], float], likely_requests: int | None = None) -> None:
         """`likely_requests`: of the whole run, over all its processes, as the plan has it."""
         self._console = console
         self._monotonic = monotonic
-        self._tally = Tally(monotonic(), likely_requests)
+        self._tally = ProgressCounts(monotonic(), likely_requests)
         self._lock = threading.Lock()
         self._live = Live(
             self, console=console, refresh_per_second=REFRESHES_PER_SECOND, transient=True, redirect_stdout=False
@@ -49,11 +49,11 @@ class ProgressListener:
 
     @property
     def lines_above(self) -> TextIO:
-        """A stream whose lines appear above the panel, for the log: written past it, they would tear it."""
+        """A stream for the log, whose lines appear above the panel instead of tearing it."""
         return cast("TextIO", FileProxy(self._console, self._console.file))
 
     def hear(self, event: Event) -> None:
-        """Takes an event in; it is drawn at the next refresh."""
+        """Count an event; the next refresh draws it."""
         with suppress(Exception), self._lock:
             self._tally.add(event, self._monotonic())
 
@@ -73,57 +73,57 @@ class ProgressListener:
         yield Text("\n").join(lines)
 
 
-def panel(tally: Tally, now: float, width: int) -> Iterator[Text]:
-    """The panel's lines at a moment, none wider than `width`; words are cut last of all."""
-    yield _cut(Text(harmless(tally.run_id) or "starting", style="bold"), width)
-    yield from _field("credits", [f"{count(tally.spent)} of {count(tally.budget)}", *_credit_kinds(tally)], width)
-    yield _bar(tally, width)
-    yield from _field("requests", _requests(tally, now), width)
-    yield from _field("rows", _rows(tally.rows) or ["none yet"], width)
-    if tally.archived:
-        yield from _field("archived", [f"{harmless(table)} {count(n)}" for table, n in tally.archived.items()], width)
-    yield from _field("time", _times(tally, now), width)
-    yield from _field("now", [harmless(tally.doing(now))], width)
+def panel(counts: ProgressCounts, now: float, width: int) -> Iterator[Text]:
+    """Yield the panel's lines at an instant, none wider than `width`."""
+    yield _cut(Text(harmless(counts.run_id) or "starting", style="bold"), width)
+    yield from _field("credits", [f"{count(counts.spent)} of {count(counts.budget)}", *_credit_kinds(counts)], width)
+    yield _bar(counts, width)
+    yield from _field("requests", _requests(counts, now), width)
+    yield from _field("rows", _rows(counts.rows) or ["none yet"], width)
+    if counts.archived:
+        yield from _field("archived", [f"{harmless(table)} {count(n)}" for table, n in counts.archived.items()], width)
+    yield from _field("time", _times(counts, now), width)
+    yield from _field("now", [harmless(counts.doing(now))], width)
 
 
-def _credit_kinds(tally: Tally) -> list[str]:
-    """Nothing where all is charged by this process: then the sum says it."""
+def _credit_kinds(counts: ProgressCounts) -> list[str]:
+    """Return the share of the budget, and the kinds of credits unless all are charged by this process."""
     kinds = {
-        "before": tally.spent_before,
-        "charged": tally.charged,
-        "presumed": tally.presumed,
-        "unknown": tally.unknown,
+        "before": counts.spent_before,
+        "charged": counts.charged,
+        "presumed": counts.presumed,
+        "unknown": counts.unknown,
     }
     told = {name: credits for name, credits in kinds.items() if credits}
-    share = [percent(tally.spent, tally.budget)]
+    share = [percent(counts.spent, counts.budget)]
     return share if set(told) <= {"charged"} else share + [f"{count(credits)} {name}" for name, credits in told.items()]
 
 
-def _bar(tally: Tally, width: int) -> Text:
-    """Each kind of credits has its own sign, so that it can be told without colour too."""
+def _bar(counts: ProgressCounts, width: int) -> Text:
+    """Return the bar; each kind of credits has its own sign, readable without colour."""
     cells = max(1, min(WIDEST_BAR, width - _LABEL))
     kinds = (
-        ("█", "green", tally.spent_before + tally.charged),
-        ("▓", "yellow", tally.presumed),
-        ("▒", "red", tally.unknown),
+        ("█", "green", counts.spent_before + counts.charged),
+        ("▓", "yellow", counts.presumed),
+        ("▒", "red", counts.unknown),
     )
     bar, spent, drawn = Text(" " * min(_LABEL, width - cells)), 0, 0
     for sign, style, credits in kinds:
         spent += credits
         # Rounded up, so that one credit is seen; the end is only reached where the budget is.
-        reach = cells if spent >= tally.budget else min(math.ceil(cells * spent / tally.budget), cells - 1)
+        reach = cells if spent >= counts.budget else min(math.ceil(cells * spent / counts.budget), cells - 1)
         reach = reach if spent else 0
         bar.append(sign * max(0, reach - drawn), style=style)
         drawn = max(drawn, reach)
     return _cut(bar.append("░" * (cells - drawn), style="dim"), width)
 
 
-def _requests(tally: Tally, now: float) -> list[str]:
-    likely = f" of about {count(tally.likely_left + tally.sent)}" if tally.likely_left else ""
-    rate = tally.per_minute(now)
-    endings = {ending: tally.endings.get(ending, 0) for ending in Ending}
+def _requests(counts: ProgressCounts, now: float) -> list[str]:
+    likely = f" of about {count(counts.likely_left + counts.sent)}" if counts.likely_left else ""
+    rate = counts.per_minute(now)
+    endings = {ending: counts.endings.get(ending, 0) for ending in Ending}
     told = [f"{count(n)} {e.value}" for e, n in endings.items() if e is not Ending.NOT_SENT and (n or e is Ending.OK)]
-    return [f"{count(tally.sent)} sent{likely}", *told, *([] if rate is None else [f"{count(rate)} a minute"])]
+    return [f"{count(counts.sent)} sent{likely}", *told, *([] if rate is None else [f"{count(rate)} a minute"])]
 
 
 def _rows(rows: Mapping[str, int]) -> list[str]:
@@ -135,14 +135,14 @@ def _rows(rows: Mapping[str, int]) -> list[str]:
     return told
 
 
-def _times(tally: Tally, now: float) -> list[str]:
-    left_s = tally.seconds_left(now)
+def _times(counts: ProgressCounts, now: float) -> list[str]:
+    left_s = counts.seconds_left(now)
     left = f"about {duration(left_s)} left" if left_s is not None else "time left not known"
-    return [duration(tally.elapsed_s(now)), *([] if tally.stopped else [left])]
+    return [duration(counts.elapsed_s(now)), *([] if counts.stopped else [left])]
 
 
 def _field(label: str, items: Sequence[str], width: int) -> Iterator[Text]:
-    """Items behind a label, as many to a line as fit, an item broken nowhere but cut where it alone is too long."""
+    """Yield items behind a label, as many to a line as fit; an item longer than a line is cut."""
     room = width - _LABEL
     lines: list[str] = []
     for item in items:

@@ -7,7 +7,8 @@ What a single request meets is a value (`core.outcomes`), never one of these::
     ├── UsageError                2   a command or an option that cannot be carried out as typed
     ├── StorageError              5   the disk or a file of ours: what was met, what is safe
     │   ├── StateError            5   the state database
-    │   └── ArchiveError          5   the Parquet archive
+    │   ├── ArchiveError          5   the Parquet archive
+    │   └── OutputError           5   stdout, or the file of -o, takes no more
     └── QueryError                2   SQL that DuckDB refuses, or that we do
 
 The exit codes that are no exception come from the run's status (`core.events.RunStatus.exit_code`): 0 complete ·
@@ -73,3 +74,11 @@ class StateError(StorageError):
 
 class ArchiveError(StorageError):
     """The archive's files cannot be written or read."""
+
+
+class OutputError(StorageError):
+    """What a command prints cannot be written. `kept`: what stays true all the same."""
+
+    def __init__(self, place: str, reason: str, kept: str = "What the command did stays done.") -> None:
+        self.place, self.reason = place, reason
+        super().__init__(f"{place} cannot be written: {reason}. {kept}")

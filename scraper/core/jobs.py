@@ -18,6 +18,11 @@ from scraper.core.units import Credits
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 """Of jobs and accounts: it stands in run ids and file names, so it can leave no directory."""
 
+MOST_PAGES = 100_000
+"""Of one walk, one after the other: at 600 requests a minute, three hours. A plan looks at each of them."""
+MOST_WALKS = 1_000_000
+"""Of one crawl's sweep, for the same reason."""
+
 
 @dataclass(frozen=True, slots=True)
 class Account:
@@ -191,9 +196,19 @@ def _value_fault(parameter: Parameter, value: str) -> str | None:
 
 def _limit_faults(where: str, crawl: Crawl) -> list[Fault]:
     endpoint, pagination = crawl.endpoint, crawl.endpoint.pagination
-    fault = pagination.limit_fault(crawl.page_limit or 0, endpoint.full_name, endpoint.cost)
-    asked = "max_pages" if (crawl.max_pages or 0) > (pagination.max_page or 0) else "max_items"
-    return [] if fault is None else [Fault(f"{where}.{asked}", fault)]
+    pages, faults = crawl.page_limit or 0, list[Fault]()
+    fault = pagination.limit_fault(pages, endpoint.full_name, endpoint.cost)
+    if fault is None and pages > MOST_PAGES:
+        fault = f"a walk has at most {MOST_PAGES:,} pages; ask for fewer"
+    if fault is not None:
+        asked = (
+            "max_pages" if (crawl.max_pages or 0) > min(pagination.max_page or MOST_PAGES, MOST_PAGES) else "max_items"
+        )
+        faults.append(Fault(f"{where}.{asked}", fault))
+    if crawl.combinations > MOST_WALKS:
+        asked_for = f"{crawl.combinations:,} walks"
+        faults.append(Fault(f"{where}.params", f"the lists make {asked_for}, and a crawl has at most {MOST_WALKS:,}"))
+    return faults
 
 
 def _parent_faults(where: str, crawl: Crawl, catalogue: Catalogue, parents: Mapping[str, Crawl]) -> list[Fault]:

@@ -57,7 +57,7 @@ class CrawlProcess:
         if self.ends.interrupted:
             return
         self.ends.interrupted = True
-        self._world.listener.hear(Stopped(None, "stopping: answers in flight are let land; once more to stop at once"))
+        self._world.listener.hear(Stopped(None, "waiting for requests in flight; press Ctrl-C again to abort"))
         self._course.halt()
 
     async def run(self) -> None:

@@ -45,7 +45,7 @@ def export(data: Path, *arguments: str) -> Said:
 def test_csv_guards_what_a_spreadsheet_would_run_and_holds_nested_values_as_json(data: Path, tmp_path: Path) -> None:
     told = export(data, "hashtags_latest", "-o", str(tmp_path / "out.csv"))
     assert (told.exit_code, told.stdout) == (0, "")
-    assert told.stderr == f"8 rows of hashtags_latest in {tmp_path / 'out.csv'}\n"
+    assert told.stderr == f"wrote 8 rows of hashtags_latest to {tmp_path / 'out.csv'}\n"
     rows = list(csv.DictReader(io.StringIO((tmp_path / "out.csv").read_text(), newline="")))
     names = ["'=1+1", "'+1", "'-1", "'@a", "'\tb", "plain", 'with "quotes", and\nlines', "a=b"]
     assert [row["hashtag_name"] for row in sorted(rows, key=lambda row: int(row["rank"]))] == names
@@ -81,7 +81,7 @@ def test_a_file_that_is_there_is_replaced_only_by_force_and_only_by_a_whole_one(
     out.write_text("mine")
     refused = export(data, "hashtags", "-o", str(out))
     assert (refused.exit_code, out.read_text()) == (2, "mine")
-    assert "is there already: --force replaces it" in refused.stderr
+    assert "exists: --force replaces it" in refused.stderr
     unknown = export(data, "hashtag", "-o", str(out), "--force")
     assert (unknown.exit_code, out.read_text()) == (2, "mine")
     assert "no table hashtag; did you mean 'hashtags'" in unknown.stderr
@@ -94,7 +94,7 @@ def test_dash_is_stdout_for_text(data: Path) -> None:
     told = export(data, "hashtag_ranks", "-o", "-", "--format", "ndjson")
     assert len([json.loads(line) for line in told.stdout.splitlines()]) == 8
     assert export(data, "hashtags", "-o", "-", "--format", "parquet").exit_code == 2
-    assert "name one with --format" in export(data, "hashtags", "-o", "-").stderr
+    assert "give --format" in export(data, "hashtags", "-o", "-").stderr
 
 
 def test_a_directory_that_cannot_be_written_is_told_of(data: Path, tmp_path: Path) -> None:

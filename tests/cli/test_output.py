@@ -21,18 +21,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from scraper.cli.output import (
-    Format,
-    Rows,
-    console_on,
-    default_format,
-    json_text,
-    rows_of_objects,
-    rows_of_reader,
-    value_text,
-    write_object,
-    write_rows,
-)
+from scraper.cli.output import Format, console_on, default_format, write_object, write_rows
+from scraper.cli.rows import Rows, json_text, rows_of_objects, rows_of_reader, value_text
 from scraper.io.query import query
 from tests.cli.examples import UNSAFE
 
@@ -219,8 +209,11 @@ def test_a_console_writes_its_page_when_it_is_done() -> None:
 @pytest.mark.parametrize("format", list(Format))
 def test_a_reader_that_has_had_enough_ends_it_quietly(format: Format) -> None:
     program = (
-        "import sys; from scraper.cli.output import *\n"
-        f"write_rows(Rows(('n',), ([n] for n in range(200_000))), Format.{format.name}, sys.stdout, 80)\n"
+        "from scraper.cli.options import opened\n"
+        "from scraper.cli.output import *\n"
+        "from scraper.cli.streams import program_streams\n"
+        "with program_streams(), opened(None) as stream:\n"
+        f"    write_rows(Rows(('n',), ([n] for n in range(200_000))), Format.{format.name}, stream, 80)\n"
         "print('more', flush=True)\n"
     )
     reading, writing = os.pipe()

@@ -73,8 +73,8 @@ def test_a_fault_of_a_job_is_one_sentence_and_exit_code_2(place: Path, met: str,
         (("run", "configs/night.toml"), 2, "CRAWLORA_API_KEY: this environment variable must hold the Crawlora key"),
         (("run", "configs/night.toml", "--sandbox", "--data", "configs/night.toml/x"), 5, "cannot be used"),
         (("run", "configs/night.toml", "--vendor-url", "crawlora=http://example.org"), 2, "unencrypted"),
-        (("run", "configs/night.toml", "--resume", "--new"), 2, "give one of the two"),
-        (("run", "configs/night.toml", "--fault", "html"), 2, "--fault is for the sandbox"),
+        (("run", "configs/night.toml", "--resume", "--new"), 2, "give one of them"),
+        (("run", "configs/night.toml", "--fault", "html"), 2, "--fault needs --sandbox"),
         (("run", "configs/night.toml", "--sandbox", "--fault", "htm"), 2, "--fault htm: there is no such kind"),
         (("sandbox", "--fault", "html:share=5"), 2, "--fault html:share=5: share is a number from 0 to 1, not '5'"),
         (("status",), 2, "there is no data in data"),
@@ -219,4 +219,25 @@ def test_ctrl_c_in_mid_query_is_no_bug(place: Path, query: str) -> None:
         timeout=60,
         check=False,
     )
-    assert (ended.returncode, ended.stderr.strip()) == (130, "interrupted: what was settled is safe")
+    assert (ended.returncode, ended.stderr.strip()) == (130, "interrupted: settled requests are safe")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("run", "configs/night.toml", "--budget", "1" + "0" * 30),
+        ("run", "configs/night.toml", "--budget", "9" * 5000),
+        ("plan", "configs/night.toml", "--budget", "1e30"),
+        ("run", "configs/night.toml", "--sandbox", "--seed", "1e30"),
+        ("run", "configs/night.toml", "--sandbox", "--fault", "http_429:wait_s=" + "9" * 30),
+        ("run", "configs/night.toml", "--sandbox", "--fault", "html:share=1e400"),
+        ("status", "--limit", "1" + "0" * 30),
+        ("reconcile", "configs/night.toml", "--used", "crawlora=1" + "0" * 30),
+        ("sandbox", "--port", "1" + "0" * 30),
+    ],
+)
+def test_a_figure_that_nobody_means_is_refused_before_anything_is_done(place: Path, words: tuple[str, ...]) -> None:
+    ended = scraper(place, *words)
+    assert (ended.returncode, ended.stdout) == (2, ""), ended.stderr
+    assert "Traceback" not in ended.stderr
+    assert not (place / "data").exists()

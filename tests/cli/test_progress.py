@@ -11,7 +11,7 @@ from rich.cells import cell_len
 from rich.console import Console
 
 from scraper.cli.progress import ProgressListener, panel
-from scraper.cli.tally import Tally
+from scraper.cli.progress_counts import ProgressCounts
 from scraper.core.catalogue import Charge, OutcomeKind
 from scraper.core.events import Drained, Ending, Event, RunEnded, RunStarted, Stopped, Waiting
 from tests.cli.examples import RESULT, STARTED, UNSAFE, settled
@@ -24,19 +24,19 @@ RETRIED = settled(Ending.RETRIED, OutcomeKind.RATE_LIMITED, Charge.FREE, 0, 0, "
 WAITING = Waiting("acme", 12.0, "HTTP 429: slow down")
 
 
-def tally(*events: Event, likely: int | None = 96, began_at: float = 100.0, ended_at: float = 120.0) -> Tally:
+def counts(*events: Event, likely: int | None = 96, began_at: float = 100.0, ended_at: float = 120.0) -> ProgressCounts:
     """Events at equal distances, the last one at `ended_at`."""
-    counted = Tally(began_at, likely)
+    counted = ProgressCounts(began_at, likely)
     for place, event in enumerate(events):
         counted.add(event, began_at + (ended_at - began_at) * (place + 1) / len(events))
     return counted
 
 
-def shown(counted: Tally, now: float = 120.0, width: int = 80) -> str:
+def shown(counted: ProgressCounts, now: float = 120.0, width: int = 80) -> str:
     return "\n".join(line.plain.rstrip() for line in panel(counted, now, width))
 
 
-RESUMED = tally(STARTED, *[settled()] * 45, EMPTY, LOST, Drained(30, {"hashtags": 3000}, 0), RETRIED, WAITING)
+RESUMED = counts(STARTED, *[settled()] * 45, EMPTY, LOST, Drained(30, {"hashtags": 3000}, 0), RETRIED, WAITING)
 
 
 def test_a_resumed_run_at_80_columns() -> None:
@@ -71,7 +71,7 @@ def test_a_resumed_run_at_40_columns() -> None:
 
 
 def test_a_new_run_shows_its_sum_alone_and_no_figure_that_it_cannot_know() -> None:
-    begun = tally(RunStarted("week-1", "week", 800, False, 0), settled(), likely=None, ended_at=101.0)
+    begun = counts(RunStarted("week-1", "week", 800, False, 0), settled(), likely=None, ended_at=101.0)
     assert shown(begun, 101.0) == (
         "week-1\n"
         "credits   8 of 800 · 1 %\n"
@@ -84,7 +84,7 @@ def test_a_new_run_shows_its_sum_alone_and_no_figure_that_it_cannot_know() -> No
 
 
 def test_the_end_is_the_results_own_figures() -> None:
-    lines = shown(tally(STARTED, settled(), WAITING, RunEnded(RESULT))).splitlines()
+    lines = shown(counts(STARTED, settled(), WAITING, RunEnded(RESULT))).splitlines()
     assert (lines[1], lines[3], lines[-2], lines[-1]) == (
         "credits   796 of 800 · 99 % · 780 charged · 8 presumed · 8 unknown",
         "requests  67 sent · 64 ok · 2 retried · 1 lost · 3 a minute",
@@ -94,7 +94,7 @@ def test_the_end_is_the_results_own_figures() -> None:
 
 
 def test_a_wait_counts_down_and_is_over_then() -> None:
-    waiting = tally(STARTED, WAITING)
+    waiting = counts(STARTED, WAITING)
     assert [waiting.doing(now) for now in (120.0, 127.4, 132.0)] == [
         "waiting 12 s: acme: HTTP 429: slow down",
         "waiting 5 s: acme: HTTP 429: slow down",
@@ -103,7 +103,7 @@ def test_a_wait_counts_down_and_is_over_then() -> None:
 
 
 def test_what_has_passed_by_is_shown_for_a_while_only() -> None:
-    lost = tally(STARTED, LOST)
+    lost = counts(STARTED, LOST)
     assert (lost.doing(121.0), lost.doing(141.0)) == (
         "lost: acme.boards country=US page 3: no answer for 60 s",
         "buying pages",
@@ -111,16 +111,16 @@ def test_what_has_passed_by_is_shown_for_a_while_only() -> None:
 
 
 def test_a_vendor_that_is_stopped_stays_said_and_nothing_is_guessed_any_more() -> None:
-    stopped = tally(STARTED, *[settled()] * 9, Stopped("acme", "budget reached"))
+    stopped = counts(STARTED, *[settled()] * 9, Stopped("acme", "budget reached"))
     assert (stopped.doing(999.0), stopped.likely_left, stopped.seconds_left(120.0)) == ("budget reached", None, None)
 
 
 def test_what_is_left_is_no_more_than_the_budget_buys() -> None:
-    assert tally(RunStarted("r", "j", 80, False, 0), *[settled()] * 4, likely=500).likely_left == 6
+    assert counts(RunStarted("r", "j", 80, False, 0), *[settled()] * 4, likely=500).likely_left == 6
 
 
 def test_the_rate_is_that_of_the_last_minute() -> None:
-    counted = tally(STARTED, *[settled()] * 30, ended_at=130.0)
+    counted = counts(STARTED, *[settled()] * 30, ended_at=130.0)
     assert [counted.per_minute(now) for now in (104.0, 130.0, 160.0, 175.0, 300.0)] == [None, 60, 30, 16, 0]
 
 
@@ -139,7 +139,7 @@ events = st.lists(
 def test_no_event_width_or_moment_breaks_the_panel(
     heard: list[Event], width: int, likely: int | None, after_s: float
 ) -> None:
-    counted = tally(*heard, likely=likely)
+    counted = counts(*heard, likely=likely)
     lines = shown(counted, 120.0 + after_s, width).split("\n")
     assert max(cell_len(line) for line in lines) <= width
     assert not {character for line in lines for character in line} & set(UNSAFE)

@@ -44,7 +44,7 @@ def test_compact_shows_what_it_would_do_and_what_it_did(place: Place) -> None:
     assert said(place, "compact", "--all", "--format", "table") == (
         0,
         "",
-        "nothing to compact: every past day is in as few files as it can be\n",
+        "nothing to compact\n",
     )
     assert found_by_glob(place.data) == before
 
@@ -68,7 +68,7 @@ def test_rebuild_tells_of_the_files_that_it_took_out_and_of_no_others(place: Pla
     ]
     _, told, said_beside = said(place, "rebuild", "--format", "json")
     assert [row["table"] for row in json.loads(told) for _ in range(row["taken_out"])] == taken
-    assert f"{len(taken)} files of tables taken out" in said_beside
+    assert f"{len(taken)} files removed" in said_beside
     assert len(list((place.data / "trash/without-pages").rglob("*.parquet"))) == len(taken)
 
 
@@ -78,9 +78,9 @@ def test_check_exits_with_5_where_something_is_wrong_and_0_once_it_is_mended(pla
     code, told, _ = said(place, "check", "--format", "table")
     assert code == 5
     assert told.startswith("missing    archive/posts/vendor=crawlora/date=2026-11-21/part-1-0.parquet: ")
-    assert "--repair mends 1 of 1" in told
+    assert "--repair fixes 1 of 1" in told
     code, told, _ = said(place, "check", "--repair", "--format", "table")
     assert code == 0
     assert told.startswith("repaired   archive/posts/")
-    assert "everything that was paid for is there, once" in told
+    assert "every paid answer is archived exactly once" in told
     assert json.loads(said(place, "check", "--format", "json")[1])["sound"] is True

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from scraper import wiring
+from scraper.cli.display.outcomes import charge_words, outcome_rows, when_words
+from scraper.cli.display.run import STATUS_WORDS
 from scraper.cli.main import cli
-from scraper.cli.outcome_sheets import charge_words, outcome_rows, when_words
-from scraper.cli.summaries import STATUS_WORDS
 from scraper.core.catalogue import Basis, Catalogue, Charge, Endpoint, Vendor
 from scraper.core.coverage import ACCOUNT_DESCRIPTIONS
 from scraper.core.errors import ScraperError

@@ -8,7 +8,7 @@ import re
 from rich._export_format import CONSOLE_SVG_FORMAT
 from rich.console import Console
 
-from scraper.cli.plan_sheets import print_plan
+from scraper.cli.display.plan import print_plan
 from scraper.core.jobs import Account
 from scraper.core.planning import Known, plan
 from tests.core.builders import C_HASHTAGS, C_POSTS, CATALOGUE, NOON, crawl, job

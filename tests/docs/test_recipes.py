@@ -14,7 +14,8 @@ import pytest
 
 from scraper.cli.commands import imported
 from scraper.cli.main import cli
-from scraper.cli.output import Format, rows_of_reader, write_rows
+from scraper.cli.output import Format, write_rows
+from scraper.cli.rows import rows_of_reader
 from tests.clock import ShiftedClock
 from tests.docs.markdown import README, ROOT, Fence, blocks, fences, readme
 from tests.docs.place import Place, said

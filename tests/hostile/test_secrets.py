@@ -259,7 +259,9 @@ def test_the_traceback_of_a_bug_tells_no_key_and_commands_no_terminal(capsys: py
     trace = f"Traceback\n  ValueError: x-api-key: {KEYS['crawlora']}\x1b[2J\x07\n"
     _tell_bug(trace, {**VARIABLES, "PATH": "/usr/bin", "SHORT_KEY": "Trace"})
     told = capsys.readouterr().err
-    assert told.startswith("Traceback\n  ValueError: x-api-key: redacted\ufffd[2J\ufffd\nerror: this is a bug of ours")
+    assert told.startswith(
+        "Traceback\n  ValueError: x-api-key: redacted\ufffd[2J\ufffd\nerror: this is a bug in scraper"
+    )
 
 
 def test_nothing_of_the_state_is_open_to_others(tmp_path: Path) -> None:

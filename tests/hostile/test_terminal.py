@@ -126,6 +126,15 @@ def test_the_panel_of_a_run_and_its_summary_show_no_key(place: Path) -> None:
     assert not [key for key in KEYS.values() if key in written]
 
 
+def test_a_terminal_that_cannot_draw_a_panel_gets_the_log(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "dumb")
+    with selling(place, Echoing(texts)) as urls:
+        code, written = shown("run", "configs/night.toml", *urls)
+    assert code == 0
+    assert re.findall(r"Z (run_started|drained|run_ended) ", written) == ["run_started", "drained", "run_ended"]
+    assert "\x1b" not in written
+
+
 def test_data_in_a_pipe_is_exact(place: Path, capfd: pytest.CaptureFixture[str]) -> None:
     with selling(place, Echoing(texts, headers=header)) as urls:
         assert scraper("run", "configs/night.toml", *urls) == 0

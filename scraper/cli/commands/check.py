@@ -15,10 +15,14 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.option("--repair", is_flag=True, help="Do what is safe: finish, archive, make anew, move strays to the trash.")
-@click.option("--quick", is_flag=True, help="Footers, sizes and keys only, without the columns' bytes.")
-@click.option("--deep", is_flag=True, help="Compare the tables' rows with what their SELECTs give for the pages, too.")
-@click.option("--sandbox", is_flag=True, help="Of the sandbox's data directory.")
+@click.option(
+    "--repair",
+    is_flag=True,
+    help="Repair what is safe: finish open work, archive, rebuild, move stray files to the trash.",
+)
+@click.option("--quick", is_flag=True, help="Check footers, sizes and keys only, not the data of columns.")
+@click.option("--deep", is_flag=True, help="Also compare every table with its SELECT over the pages.")
+@click.option("--sandbox", is_flag=True, help="Use the sandbox's data directory.")
 @data_option
 @configs_option
 @format_option("table", "json")
@@ -34,11 +38,11 @@ def check(
     format_name: str | None,
     output: Path | None,
 ) -> int:
-    """Hold the ledger against the archive.
+    """Check the archive against the ledger.
 
-    Every paid answer has its page, once; every file is there, known and whole; nothing is left unfinished. A file of
-    pages is never deleted or replaced. The exit code is 0 where all is sound, 5 where faults are found, or left after a
-    repair.
+    Every paid answer must have exactly one page; every file must exist, be known and be intact; no work may be left
+    unfinished. Files of pages are never deleted or replaced. Exits 0 when no fault is found or left after a repair,
+    otherwise 5.
     """
     import asyncio
 
@@ -46,7 +50,7 @@ def check(
     from scraper.cli.output import Format, default_format, write_object
 
     if quick and deep:
-        raise UsageError("--quick leaves out what --deep looks into: give one of the two.")
+        raise UsageError("--quick and --deep exclude each other: give one of them.")
     settings = settings_of(data, sandbox=sandbox)
     checked = asyncio.run(wiring.check_archive(settings, configs, repair=repair, quick=quick, deep=deep))
     with opened(output) as stream:
@@ -60,8 +64,8 @@ def check(
 def _print(checked: Checked, repair: bool, stream: TextIO) -> None:
     from rich.text import Text
 
+    from scraper.cli.formatting import count, counted, harmless
     from scraper.cli.output import console_on
-    from scraper.cli.wording import count, counted, harmless
 
     def told(finding: CheckFinding, mark: str, style: str) -> Text:
         where = f"{finding.path}: " if finding.path else ""
@@ -73,9 +77,9 @@ def _print(checked: Checked, repair: bool, stream: TextIO) -> None:
         for finding in checked.findings:
             console.print(told(finding, finding.kind, "red"))
         looked = f"{counted(checked.files, 'file')}, {count(checked.rows)} rows, {counted(checked.answers, 'answer')}"
-        console.print(f"{'checked':11}{looked}; {checked.spooled} wait in the spool")
+        console.print(f"{'checked':11}{looked}; {checked.spooled} in the spool")
         mendable = sum(finding.repairable for finding in checked.findings)
         if not checked.findings:
-            console.print(Text(f"{'sound':11}everything that was paid for is there, once", style="green"))
+            console.print(Text(f"{'sound':11}every paid answer is archived exactly once", style="green"))
         elif mendable and not repair:
-            console.print(f"{'advice':11}--repair mends {mendable} of {len(checked.findings)}")
+            console.print(f"{'advice':11}--repair fixes {mendable} of {len(checked.findings)}")

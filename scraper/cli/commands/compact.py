@@ -18,10 +18,10 @@ from scraper.cli.options import (
 
 
 @click.command()
-@click.option("--all", "today_too", is_flag=True, help="Today's partitions as well as those of past days (UTC).")
-@click.option("--offline", is_flag=True, help="Without exchanging in one step: nobody may read meanwhile.")
-@click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
-@click.option("--sandbox", is_flag=True, help="Of the sandbox's data directory.")
+@click.option("--all", "today_too", is_flag=True, help="Include today's partitions (UTC).")
+@click.option("--offline", is_flag=True, help="Swap without an atomic exchange; stop readers first.")
+@click.option("--dry-run", is_flag=True, help="Show what would be done, and do nothing.")
+@click.option("--sandbox", is_flag=True, help="Use the sandbox's data directory.")
 @data_option
 @configs_option
 @format_option(*FORMATS)
@@ -39,17 +39,18 @@ def compact(
 ) -> None:
     """Merge many small files into few large ones.
 
-    Of each vendor and past day, all tables: the same rows, verified before the old files go to DATA/trash for 15
-    minutes. Queries go on meanwhile; one that reads a partition just then may miss a file, and succeeds when it is
+    Merges the files of each table, vendor and past day; rows are verified before the old files move to DATA/trash for
+    15 minutes. Queries may run meanwhile; one that reads a partition during its swap may miss a file, and succeeds when
     repeated.
     """
     import asyncio
 
     from scraper import wiring
-    from scraper.cli.output import Format, default_format, rows_of_objects, write_rows
+    from scraper.cli.output import Format, default_format, write_rows
+    from scraper.cli.rows import rows_of_objects
 
     if offline and not dry_run:
-        click.echo("offline: nobody may read the archive until this is done", err=True)
+        click.echo("offline: do not read the archive until this is done", err=True)
 
     async def done() -> list[dict[str, object]]:
         settings = settings_of(data, sandbox=sandbox)
@@ -61,8 +62,8 @@ def compact(
         format = Format(format_name or default_format(stream))
         if format is not Format.TABLE or rows:
             columns = ["vendor", "date", "files_before", "files_after", "bytes_before", "bytes_after", "left_because"]
-            if format is Format.TABLE:  # without columns that say nothing
+            if format is Format.TABLE:  # without empty columns
                 columns = [name for name in columns if any(row[name] is not None for row in rows)]
             write_rows(rows_of_objects(rows, columns), format, stream)
     if not rows:
-        click.echo("nothing to compact: every past day is in as few files as it can be", err=True)
+        click.echo("nothing to compact", err=True)

@@ -22,8 +22,8 @@ _PAGE = "SELECT * FROM pages WHERE run_id = '{run_id}' AND request_key = '{reque
 
 
 @click.command()
-@click.option("--all", "settled", is_flag=True, help="Also what the tables have read, or known of, since then.")
-@click.option("--sandbox", is_flag=True, help="Of the sandbox's data directory.")
+@click.option("--all", "settled", is_flag=True, help="Include drift that the tables read or expect by now.")
+@click.option("--sandbox", is_flag=True, help="Use the sandbox's data directory.")
 @data_option
 @configs_option
 @format_option(*FORMATS)
@@ -31,15 +31,16 @@ _PAGE = "SELECT * FROM pages WHERE run_id = '{run_id}' AND request_key = '{reque
 def drift(
     settled: bool, sandbox: bool, data: Path | None, configs: Path, format_name: str | None, output: Path | None
 ) -> None:
-    """Show where answers differ from what the tables read.
+    """Show where answers differ from the tables' SELECTs.
 
-    A row for each endpoint, kind and path: new, missing, type, coerced, unfit; records without_key; pages repaired or
-    unreadable. How many records (or pages), of how many ever; the query of one such page.
+    One row for each endpoint, kind and path: new, missing, type, coerced, unfit; records without_key; pages repaired or
+    unreadable. Columns count the records (or pages) concerned, and all of them, and give a query for one such page.
     """
     import asyncio
 
     from scraper import wiring
-    from scraper.cli.output import Format, default_format, rows_of_objects, write_rows
+    from scraper.cli.output import Format, default_format, write_rows
+    from scraper.cli.rows import rows_of_objects
 
     found = asyncio.run(wiring.drift_of(settings_of(data, sandbox=sandbox), configs, settled=settled))
     rows = [
@@ -61,4 +62,4 @@ def drift(
         format = Format(format_name or default_format(stream))
         write_rows(rows_of_objects(rows, COLUMNS), format, stream)
         if rows and format is Format.TABLE:
-            click.echo(f"a page of the first: {rows[0]['page']}", err=True)
+            click.echo(f"query for a page of the first row: {rows[0]['page']}", err=True)

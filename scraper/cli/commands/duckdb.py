@@ -11,27 +11,31 @@ from pathlib import Path
 
 import click
 
-from scraper.cli.options import beside, configs_option, data_option, settings_of
+from scraper.cli.options import beside, configs_option, data_option, settings_of, writable
 from scraper.wiring import Settings
 
 SHELL = "duckdb"
 IN_UTC = "SET TimeZone = 'UTC'"
-"""Instants are UTC: compared with now(), a session must stand there too."""
+"""Instants are UTC; comparisons with now() need a session in UTC."""
 
 
 @click.command()
 @click.option(
-    "-o", "--output", type=click.Path(path_type=Path, dir_okay=False), help="Write this database and open none."
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path, dir_okay=False),
+    callback=writable,
+    help="Write this database instead of opening a shell.",
 )
-@click.option("--sandbox", is_flag=True, help="Of the sandbox's data directory.")
+@click.option("--sandbox", is_flag=True, help="Use the sandbox's data directory.")
 @data_option
 @configs_option
 def duckdb(output: Path | None, sandbox: bool, data: Path | None, configs: Path) -> int:
-    """Open DuckDB's own shell on the archive, or write what opens it.
+    """Open DuckDB's shell on the archive, or write a database for it.
 
-    With a duckdb program on the PATH: its shell, with every table and view, read-only. Without one, or with -o: a
-    database of the views over this archive (default: archive.duckdb in the data directory) and beside it views.sql, the
-    same for an archive that has moved.
+    With a duckdb program on the PATH, opens its shell with every table and view, read-only. Without one, or with -o,
+    writes a database of views over this archive (default: archive.duckdb in the data directory), and beside it
+    views.sql, for an archive that has moved.
     """
     settings = settings_of(data, sandbox=sandbox)
     shell = shutil.which(SHELL)
@@ -42,7 +46,7 @@ def duckdb(output: Path | None, sandbox: bool, data: Path | None, configs: Path)
 
 
 def _opened(shell: str, settings: Settings, configs: Path) -> int:
-    """The shell's exit code. Ctrl-C is the shell's: it stops a query there."""
+    """Run the shell and return its exit code. Ctrl-C is left to the shell: it stops a query."""
     from scraper import wiring
 
     with tempfile.TemporaryDirectory() as directory:
@@ -63,6 +67,4 @@ def _write(database: Path, settings: Settings, configs: Path) -> None:
     with beside(database) as new_database, beside(script) as new_script:
         wiring.write_views(settings, configs, new_database, new_script)
     click.echo(f"Open it:         {SHELL} -readonly {shlex.quote(str(database))}")
-    click.echo(
-        f"Archive moved:   name its place at the head of {script}, then {SHELL} -init {shlex.quote(str(script))}"
-    )
+    click.echo(f"Archive moved:   set its path at the head of {script}, then {SHELL} -init {shlex.quote(str(script))}")

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import shutil
-import sys
 import tempfile
 from pathlib import Path
 
 import click
 
-from scraper.cli.options import beside, configs_option, data_option, settings_of
+from scraper.cli.options import beside, configs_option, data_option, opened, settings_of, writable
+from scraper.cli.streams import copy_bytes
 from scraper.core.errors import UsageError
 
 FORMATS = {".csv": "csv", ".ndjson": "ndjson", ".jsonl": "ndjson", ".parquet": "parquet"}
-"""What a file's name says of its format."""
+"""Formats by file extension."""
 
 STDOUT = "-"
 
@@ -21,16 +20,21 @@ STDOUT = "-"
 @click.command()
 @click.argument("table")
 @click.option(
-    "-o", "--output", required=True, type=click.Path(path_type=Path, allow_dash=True), help="File; - for stdout."
+    "-o",
+    "--output",
+    required=True,
+    type=click.Path(path_type=Path, allow_dash=True),
+    callback=writable,
+    help="Output file; - for stdout.",
 )
 @click.option(
     "--format",
     "format_name",
     type=click.Choice(["csv", "ndjson", "parquet"]),
-    help="Of the file.  [default: as its name ends]",
+    help="File format.  [default: by extension]",
 )
-@click.option("--force", is_flag=True, help="Replace a file that is there.")
-@click.option("--sandbox", is_flag=True, help="Of the sandbox's data directory.")
+@click.option("--force", is_flag=True, help="Replace an existing file.")
+@click.option("--sandbox", is_flag=True, help="Use the sandbox's data directory.")
 @data_option
 @configs_option
 def export(
@@ -38,33 +42,31 @@ def export(
 ) -> None:
     """Write a table or a view to a file.
 
-    All its columns and rows, as DuckDB writes them. CSV has nested values as JSON, and a ' before a text that a
-    spreadsheet would take for a formula; NDJSON and Parquet hold everything as it is.
+    Writes all columns and rows, as DuckDB does. CSV holds nested values as JSON, and a ' before text that a spreadsheet
+    would take for a formula; NDJSON and Parquet hold every value unchanged.
     """
     from scraper import wiring
-    from scraper.cli.wording import counted
+    from scraper.cli.formatting import counted
 
     chosen = format_name or FORMATS.get(output.suffix.lower())
     if chosen is None:
-        raise UsageError(f"{output} does not say which format it should have: name one with --format.")
+        raise UsageError(f"the name {output} has no known extension: give --format.")
     settings = settings_of(data, sandbox=sandbox)
     if str(output) == STDOUT:
         if chosen == "parquet":
-            raise UsageError("Parquet goes to a file: name one with -o.")
+            raise UsageError("Parquet cannot go to stdout: name a file with -o.")
         with tempfile.TemporaryDirectory() as directory:
             whole = Path(directory) / "export"
             wiring.exported(settings, configs, table, chosen, whole)
             _print(whole)
         return
     if output.exists() and not force:
-        raise UsageError(f"{output} is there already: --force replaces it.")
+        raise UsageError(f"{output} exists: --force replaces it.")
     with beside(output) as path:
         rows = wiring.exported(settings, configs, table, chosen, path)
-    click.echo(f"{counted(rows, 'row')} of {table} in {output}", err=True)
+    click.echo(f"wrote {counted(rows, 'row')} of {table} to {output}", err=True)
 
 
 def _print(path: Path) -> None:
-    from scraper.cli.output import until_closed
-
-    with until_closed(sys.stdout), path.open("rb") as file:
-        shutil.copyfileobj(file, sys.stdout.buffer)
+    with opened(None) as stream, path.open("rb") as file:
+        copy_bytes(file, stream)

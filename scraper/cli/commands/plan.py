@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from scraper.cli.options import (
+    CREDITS,
     data_option,
     format_option,
     job_argument,
@@ -20,8 +21,8 @@ from scraper.cli.options import (
 
 @click.command()
 @job_argument
-@click.option("--budget", type=click.IntRange(min=1), help="Credits, in place of the job's budget.")
-@click.option("--explain", is_flag=True, help="Say where each figure comes from.")
+@click.option("--budget", type=CREDITS, help="Budget in credits, instead of the job's.")
+@click.option("--explain", is_flag=True, help="Explain the basis of each figure.")
 @data_option
 @sandbox_option
 @format_option("table", "json")
@@ -38,10 +39,10 @@ def plan(  # noqa: PLR0913 - one for each option
     format_name: str | None,
     output: Path | None,
 ) -> None:
-    """Say what a job will cost; spends nothing.
+    """Estimate the cost of a job; spends nothing.
 
-    Requests, credits, rows and time, each as a range: known, observed in earlier runs of this data directory, or
-    assumed; its nights under the account's caps; what the budget drops. Needs no key.
+    Shows requests, credits, rows and time as ranges: known, observed in earlier runs of this data directory, or
+    assumed; the nights that the account's caps require; what the budget drops. Needs no key.
     """
     import asyncio
 
@@ -58,7 +59,7 @@ def plan(  # noqa: PLR0913 - one for each option
         if Format(format_name or default_format(stream)) is Format.JSON:
             write_object(planned.to_json(), stream)
             return
-        from scraper.cli.plan_sheets import print_plan
+        from scraper.cli.display.plan import print_plan
 
         with console_on(stream) as console:
             print_plan(planned, found, console, explain=explain)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from scraper.cli.formatting import counted
 from scraper.cli.options import (
     FORMATS,
     configs_option,
@@ -17,7 +18,6 @@ from scraper.cli.options import (
     settings_of,
     warn,
 )
-from scraper.cli.wording import counted
 
 if TYPE_CHECKING:
     from scraper.runs.rebuild import Rebuilt
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("table", required=False)
-@click.option("--where", metavar="SQL", help="Only partitions for which this holds, over vendor and date.")
-@click.option("--sandbox", is_flag=True, help="Of the sandbox's data directory.")
+@click.option("--where", metavar="SQL", help="Only partitions that match this condition on vendor and date.")
+@click.option("--sandbox", is_flag=True, help="Use the sandbox's data directory.")
 @data_option
 @configs_option
 @format_option(*FORMATS)
@@ -41,10 +41,10 @@ def rebuild(
     format_name: str | None,
     output: Path | None,
 ) -> None:
-    """Make tables anew from the pages, for 0 credits.
+    """Rebuild tables from the pages, for 0 credits.
 
-    One TABLE or all: after a vendor file was corrected or a table added, or where files are lost or damaged. A changed
-    SELECT needs no command: the next run makes its table anew by itself. Each file is exchanged in one step.
+    Rebuilds one TABLE or all: after a vendor file was corrected or a table added, or when files are lost or damaged. A
+    changed SELECT needs no command: the next run rebuilds its table. Each file is replaced atomically.
 
     \b
     scraper rebuild hashtags --where "date >= DATE '2026-11-01' AND vendor = 'crawlora'"
@@ -52,7 +52,8 @@ def rebuild(
     import asyncio
 
     from scraper import wiring
-    from scraper.cli.output import Format, default_format, rows_of_objects, write_rows
+    from scraper.cli.output import Format, default_format, write_rows
+    from scraper.cli.rows import rows_of_objects
 
     settings = settings_of(data, sandbox=sandbox)
 
@@ -68,4 +69,4 @@ def rebuild(
     if taken_out := sum(each.taken_out for each in tables):
         kept = settings.data_directory / "trash" / "without-pages"
         counted_files = counted(taken_out, "file")
-        warn(f"{counted_files} of tables taken out: without a row now, or without pages; these are in {kept}")
+        warn(f"{counted_files} removed: no rows are left in them; those without pages are in {kept}")

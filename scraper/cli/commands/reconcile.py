@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from scraper.cli.formatting import harmless
 from scraper.cli.options import (
     data_option,
     format_option,
@@ -17,11 +18,11 @@ from scraper.cli.options import (
     vendor_url_option,
     warn,
 )
-from scraper.cli.wording import harmless
 from scraper.core.errors import UsageError
+from scraper.core.units import LARGEST_COUNT
 
 STILL_UNKNOWN = 6
-"""Exit code where something is still unknown afterwards."""
+"""Exit code while credits are still unknown."""
 
 
 def _used(_context: click.Context, _option: click.Parameter, values: tuple[str, ...]) -> Mapping[str, int]:
@@ -30,21 +31,23 @@ def _used(_context: click.Context, _option: click.Parameter, values: tuple[str, 
         vendor, _, credits = value.partition("=")
         if not vendor or not credits.isdecimal():
             raise click.BadParameter(f"{value!r} is not of the form VENDOR=CREDITS")
+        if len(credits) > len(str(LARGEST_COUNT)):
+            raise click.BadParameter(f"{vendor}: more than {LARGEST_COUNT:,} credits")
         used[vendor] = int(credits)
     return used
 
 
 @click.command()
 @job_argument
-@click.option("--assume", type=click.Choice(["charged", "free"]), help="What became of every unknown attempt.")
+@click.option("--assume", type=click.Choice(["charged", "free"]), help="Settle every unknown attempt as this.")
 @click.option(
     "--used",
     multiple=True,
     metavar="VENDOR=CREDITS",
     callback=_used,
-    help="What the vendor's console says that this month has used.",
+    help="Credits used this month, as the vendor's console shows.",
 )
-@click.option("--sandbox", is_flag=True, help="Of the sandbox's data directory.")
+@click.option("--sandbox", is_flag=True, help="Use the sandbox's data directory.")
 @data_option
 @vendor_url_option
 @format_option("table", "json")
@@ -60,19 +63,20 @@ def reconcile(
     format_name: str | None,
     output: Path | None,
 ) -> int:
-    """Settle what is unknown in the ledger.
+    """Settle unknown credits in the ledger.
 
-    Requests that were sent and never answered count as charged until this is asked for. Without options the vendor's
-    billing events decide, where its file describes them; or say yourself what you know.
+    Requests that were sent and never answered count as charged until they are reconciled. Without options the vendor's
+    billing events decide, where its file describes them; with one, you decide.
     """
     import asyncio
 
     from scraper import wiring
-    from scraper.cli.output import Format, default_format, rows_of_objects, write_object, write_rows
+    from scraper.cli.output import Format, default_format, write_object, write_rows
+    from scraper.cli.rows import rows_of_objects
     from scraper.core.catalogue import Charge
 
     if assume is not None and used:
-        raise UsageError("--assume settles attempts, --used tells the month's sum: give one of the two.")
+        raise UsageError("--assume settles attempts, --used states the month's total: give one of them.")
     found, catalogue = wiring.load_job(job)
     order = wiring.RunOrder(found, catalogue, job.parent)
     settings = settings_of(data, sandbox=sandbox, vendor_urls=vendor_urls)

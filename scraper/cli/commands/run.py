@@ -7,7 +7,7 @@ import shlex
 import signal
 import sys
 from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from scraper.cli.options import (
+    CREDITS,
     data_option,
     fault_option,
     format_option,
@@ -27,7 +28,7 @@ from scraper.cli.options import (
     vendor_url_option,
     warn,
 )
-from scraper.core.errors import UsageError
+from scraper.core.errors import OutputError, UsageError
 
 if TYPE_CHECKING:
     from scraper.core.events import Event, RunResult
@@ -43,19 +44,19 @@ T = TypeVar("T")
 
 INTERRUPTED = 130
 SAME_REQUEST_S = 1.0
-"""coreutils' `timeout` signals a process and then its group: two signals at once are one wish to stop."""
+"""coreutils' `timeout` signals a process and then its group: two signals at once count as one."""
 
 
 @click.command()
 @job_argument
+@click.option("--budget", type=CREDITS, help="Budget of the whole run in credits, instead of the job's.")
+@click.option("--resume", is_flag=True, help="Resume the last run, even if it has ended, under --budget.")
+@click.option("--new", is_flag=True, help="Start a new run even if one is open.")
+@click.option("-y", "--yes", is_flag=True, help="Do not ask before a run likely to cost more than confirm_above.")
 @click.option(
-    "--budget", type=click.IntRange(min=1), help="Credits that the whole run may spend, in place of the job's."
+    "--probe", is_flag=True, help="Send one request per endpoint and compare its answer with the vendor file."
 )
-@click.option("--resume", is_flag=True, help="Go on with the last run, even one that has ended, under --budget.")
-@click.option("--new", is_flag=True, help="Begin a new run, whatever is open.")
-@click.option("-y", "--yes", is_flag=True, help="Do not ask before a run that costs more than confirm_above.")
-@click.option("--probe", is_flag=True, help="One request for each endpoint, held against the vendor file.")
-@click.option("--no-rebuild", is_flag=True, help="Where a table's SELECT has changed, let pages wait in the spool.")
+@click.option("--no-rebuild", is_flag=True, help="Keep pages in the spool when a table's SELECT has changed.")
 @sandbox_option
 @fault_option
 @data_option
@@ -63,7 +64,7 @@ SAME_REQUEST_S = 1.0
 @format_option("table", "json")
 @output_option
 @click.option("--log-format", type=click.Choice(["text", "json"]), default="text", show_default=True)
-@click.option("-v", "--verbose", is_flag=True, help="A line for every request on stderr.")
+@click.option("-v", "--verbose", is_flag=True, help="Log every request on stderr.")
 @click.pass_context
 def run(  # noqa: PLR0913 - one for each option
     context: click.Context,
@@ -86,10 +87,10 @@ def run(  # noqa: PLR0913 - one for each option
     log_format: str,
     verbose: bool,
 ) -> int:
-    """Run a job inside its budget.
+    """Run a job within its budget.
 
-    Goes on with the job's open run, if one was interrupted or met a quota within resume_within; nothing that is
-    stored is bought again.
+    Resumes the job's open run if it was interrupted or met a quota within resume_within; no stored page is bought
+    again.
     """
     from scraper import wiring
 
@@ -109,8 +110,11 @@ def run(  # noqa: PLR0913 - one for each option
     planned = None if probe else asyncio.run(_planned(found, settings))
     if planned is not None and not (yes or sandbox) and not _confirmed(found, planned):
         return INTERRUPTED
-    with _listening(settings.clock, log_format, verbose, planned.requests.likely if planned else None) as listener:
-        result, findings = _bought(order, settings, listener, probe=probe)
+    listening = _listening(settings.clock, log_format, verbose, planned.requests.likely if planned else None)
+    bought = _bought(order, settings, listening, probe=probe)
+    if bought is None:
+        return INTERRUPTED
+    result, findings = bought
     _show(result, findings, format_name, output, settings)
     as_described = findings is None or all(finding.as_described for finding in findings)
     return result.status.exit_code or (0 if as_described else 6)
@@ -120,19 +124,24 @@ def _opening(*, resume: bool, new: bool) -> Opening:
     from scraper.runs.resume import Opening
 
     if resume and new:
-        raise UsageError("--resume goes on with the last run, --new begins another: give one of the two.")
+        raise UsageError("--resume and --new exclude each other: give one of them.")
     return Opening.RESUME if resume else Opening.NEW if new else Opening.GO_ON
 
 
 def _bought(
-    order: RunOrder, settings: Settings, listener: Listener, *, probe: bool
-) -> tuple[RunResult, Sequence[ProbeFinding] | None]:
-    """The run's result; with it what its answers show, where it is a probe."""
+    order: RunOrder, settings: Settings, listening: AbstractContextManager[Listener], *, probe: bool
+) -> tuple[RunResult, Sequence[ProbeFinding] | None] | None:
+    """Return the result, with a probe's findings; ``None`` if it was aborted."""
     from scraper import wiring
 
-    if probe:
-        return _to_its_end(lambda begun: wiring.probe_job(order, settings, listener, begun))
-    return _to_its_end(lambda begun: wiring.run_job(order, settings, listener, begun)), None
+    try:
+        with listening as listener:
+            if probe:
+                return _to_its_end(lambda begun: wiring.probe_job(order, settings, listener, begun))
+            return _to_its_end(lambda begun: wiring.run_job(order, settings, listener, begun)), None
+    except asyncio.CancelledError:  # printed here, after the panel has gone
+        click.echo("aborted: requests in flight count as unknown until reconciled", err=True)
+        return None
 
 
 async def _planned(job: Job, settings: Settings) -> Plan:
@@ -143,19 +152,19 @@ async def _planned(job: Job, settings: Settings) -> Plan:
 
 
 def _confirmed(job: Job, planned: Plan) -> bool:
-    """Asks, where somebody is there to answer, before more is spent than the job lets go by itself."""
+    """Ask on a terminal before a run that is likely to cost more than confirm_above."""
     asked = planned.credits.likely > job.confirm_above and sys.stdin.isatty() and sys.stderr.isatty()
     if not asked:
         return True
     spends = f"about {planned.credits.likely:,} credits, at most {planned.credits.high:,}"
-    if click.confirm(f"This run spends {spends}. Begin?", err=True):
+    if click.confirm(f"This run will spend {spends}. Start it?", err=True):
         return True
-    click.echo("Not begun: nothing was spent.", err=True)
+    click.echo("Not started: nothing was spent.", err=True)
     return False
 
 
 def _command(context: click.Context, job: Path, data: Path | None, settings: Settings) -> str:
-    """How to type this run again."""
+    """Return the command that repeats this run."""
     words = [*program(), "run", str(job)]
     words += ["--sandbox"] if settings.sandbox else []
     words += ["--seed", str(settings.seed)] if settings.seed else []
@@ -173,7 +182,7 @@ def _command(context: click.Context, job: Path, data: Path | None, settings: Set
 
 
 class _PanelAndLog:
-    """On a terminal: what panel and summary show is not said again in lines above them, unless -v asks for all."""
+    """Feeds the panel and the log; events that the panel or the summary shows are not logged without -v."""
 
     def __init__(self, panel: Listener, log: Listener, verbose: bool) -> None:
         self._panel, self._log, self._verbose = panel, log, verbose
@@ -188,26 +197,27 @@ class _PanelAndLog:
 
 @contextmanager
 def _listening(clock: Clock, log_format: str, verbose: bool, likely_requests: int | None) -> Iterator[Listener]:
-    """The log, and on a terminal the panel with the log's lines above it."""
+    """Yield the log, on a terminal with the panel below its lines."""
     from scraper.cli.log import LogListener
 
-    if log_format == "json" or not sys.stderr.isatty():
-        yield LogListener(sys.stderr, clock.now, "json" if log_format == "json" else "text", verbose)
-        return
-    from rich.console import Console
+    if log_format == "text" and sys.stderr.isatty():
+        from rich.console import Console
 
-    from scraper.cli.progress import ProgressListener
+        console = Console(stderr=True)
+        if not console.is_dumb_terminal:  # one that cannot go back up its lines
+            from scraper.cli.progress import ProgressListener
 
-    with ProgressListener(Console(stderr=True), clock.monotonic, likely_requests) as panel:
-        yield _PanelAndLog(panel, LogListener(panel.lines_above, clock.now, "text", verbose), verbose)
+            with ProgressListener(console, clock.monotonic, likely_requests) as panel:
+                yield _PanelAndLog(panel, LogListener(panel.lines_above, clock.now, "text", verbose), verbose)
+            return
+    yield LogListener(sys.stderr, clock.now, "json" if log_format == "json" else "text", verbose)
 
 
 # --- signals ----------------------------------------------------------------------------------------------------------
 
 
 def _to_its_end(begin: Callable[[Callable[[CrawlProcess], None]], Coroutine[Any, Any, T]]) -> T:
-    """Runs it on an event loop. SIGINT or SIGTERM stops it in order, a second one at once; the ledger holds."""
-    import asyncio
+    """Run it on an event loop. The first SIGINT or SIGTERM stops it in order, the second aborts it."""
 
     async def watched() -> T:
         loop, crawls = asyncio.get_running_loop(), list[Any]()
@@ -226,11 +236,7 @@ def _to_its_end(begin: Callable[[Callable[[CrawlProcess], None]], Coroutine[Any,
             loop.add_signal_handler(number, asked_to_stop)
         return await task
 
-    try:
-        return asyncio.run(watched())
-    except asyncio.CancelledError:
-        click.echo("stopped at once: what was in flight counts as unknown until reconciled", err=True)
-        raise SystemExit(INTERRUPTED) from None
+    return asyncio.run(watched())
 
 
 # --- showing ----------------------------------------------------------------------------------------------------------
@@ -243,8 +249,22 @@ def _show(
     output: Path | None,
     settings: Settings,
 ) -> None:
+    try:
+        _write(result, findings, format_name, output, settings)
+    except OutputError as failure:
+        kept = f"Run {result.run_id} has ended ({result.status}), and what it bought is kept: scraper status"
+        raise OutputError(failure.place, failure.reason, f"{kept} {result.run_id}") from failure
+
+
+def _write(
+    result: RunResult,
+    findings: Sequence[ProbeFinding] | None,
+    format_name: str | None,
+    output: Path | None,
+    settings: Settings,
+) -> None:
+    from scraper.cli.formatting import harmless
     from scraper.cli.output import Format, console_on, default_format, write_object
-    from scraper.cli.wording import harmless
 
     with opened(output) as stream:
         if Format(format_name or default_format(stream)) is Format.JSON:
@@ -255,7 +275,7 @@ def _show(
                 ]
             write_object(content, stream)
             return
-        from scraper.cli.summaries import print_result
+        from scraper.cli.display.run import print_result
 
         with console_on(stream) as console:
             if findings is not None:
@@ -268,7 +288,7 @@ def _show(
 def _print_findings(findings: Sequence[ProbeFinding], console: Any) -> None:  # noqa: ANN401 - rich is imported late
     from rich.text import Text
 
-    from scraper.cli.wording import harmless
+    from scraper.cli.formatting import harmless
 
     endpoint = None
     for finding in findings:

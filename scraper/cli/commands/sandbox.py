@@ -23,19 +23,23 @@ def _plans(_context: click.Context, _option: click.Parameter, values: tuple[str,
 
 
 @click.command()
-@click.option("--port", default=8800, show_default=True, type=click.IntRange(0, 65535), help="0 takes a free one.")
-@click.option("--seed", default=0, show_default=True, help="Seed of the data, and of the faults.")
+@click.option(
+    "--port", default=8800, show_default=True, type=click.IntRange(0, 65535), help="Port; 0 chooses a free one."
+)
+@click.option("--seed", default=0, show_default=True, help="Seed for data and faults.")
 @day_option
-@click.option("--plan", "plans", multiple=True, metavar="VENDOR=PLAN", callback=_plans, help="Plan of an account.")
+@click.option(
+    "--plan", "plans", multiple=True, metavar="VENDOR=PLAN", callback=_plans, help="Plan of the vendor's account."
+)
 @fault_option
 @click.option(
     "--failed-requests",
     type=click.Choice(["free", "charged"]),
     default="free",
     show_default=True,
-    help="What KeyAPI takes for a failure: it documents nothing.",
+    help="Whether KeyAPI charges failed requests, which it does not document.",
 )
-@click.option("--faults", "list_faults", is_flag=True, help="List every kind of fault, and end.")
+@click.option("--faults", "list_faults", is_flag=True, help="List the kinds of faults and exit.")
 def sandbox(
     port: int,
     seed: int,
@@ -45,13 +49,13 @@ def sandbox(
     failed_requests: Literal["free", "charged"],
     list_faults: bool,
 ) -> None:
-    """Play both vendors on a local port.
+    """Serve simulated vendors on a local port.
 
-    Metering, clamping and refusing as their pages say, and failing as --fault says: all requests, or those that its
-    keys choose, which are share=0.05, nth=1,2 (the n-th time that the same is asked for), endpoint=NAME,
-    with=PARAMETER=VALUE and after=N (so many come through first). The same requests fail for every client.
+    Both vendors meter, clamp and refuse as their pages document. --fault makes all requests fail, or those selected by
+    share=0.05, nth=1,2 (the n-th time that the same request comes), endpoint=NAME, with=PARAMETER=VALUE and after=N
+    (after N requests). The same requests fail for every client.
 
-    It accepts the keys in CRAWLORA_API_KEY and KEYAPI_API_KEY, where they are set, else the key `sandbox-key`.
+    Accepts the keys in CRAWLORA_API_KEY and KEYAPI_API_KEY if they are set, otherwise the key `sandbox-key`.
     """
     if list_faults:
         _print_kinds()
@@ -71,7 +75,7 @@ def sandbox(
             asyncio.get_running_loop().add_signal_handler(number, stopped.set)
         served = wiring.sandbox_server(plans, keys, settings, port=port, failed_requests=failed_requests)
         async with served as (url, subscriptions):
-            click.echo(f"the sandbox plays the vendors at {url}; Ctrl-C ends it", err=True)
+            click.echo(f"sandbox listening at {url}; press Ctrl-C to stop", err=True)
             for vendor, subscription in subscriptions.items():
                 key = "the key in your environment" if keys[vendor] else f"key {wiring.SANDBOX_KEY}"
                 click.echo(f"  {vendor}: plan {subscription.name}, {key}", err=True)
@@ -85,11 +89,11 @@ def sandbox(
     try:
         asyncio.run(serve())
     except OSError as failure:
-        raise UsageError(f"port {port} cannot be used: {failure.strerror}; name another with --port.") from failure
+        raise UsageError(f"port {port} cannot be used: {failure.strerror}; choose another with --port.") from failure
 
 
 def _print_kinds() -> None:
-    """A kind a line, its options below."""
+    """Print one kind per line, its options below."""
     from scraper.sandbox import KINDS
 
     click.echo(f"{'kind':<18} {'charged':<7}  what happens")

@@ -11,23 +11,23 @@ from scraper.cli.options import data_option, format_option, opened, output_optio
 
 @click.command()
 @click.argument("run", required=False)
-@click.option("--limit", default=10, show_default=True, type=click.IntRange(min=1), help="How many runs.")
-@click.option("--sandbox", is_flag=True, help="Of the sandbox's data directory.")
+@click.option("--limit", default=10, show_default=True, type=click.IntRange(1, 10_000), help="Number of runs.")
+@click.option("--sandbox", is_flag=True, help="Use the sandbox's data directory.")
 @data_option
 @format_option("table", "json")
 @output_option
 def status(
     run: str | None, limit: int, sandbox: bool, data: Path | None, format_name: str | None, output: Path | None
 ) -> None:
-    """Show runs, accounts, and what is unknown.
+    """Show runs, accounts and unknown credits.
 
-    With the id of a RUN: every walk of it that is not complete, and why.
+    With the id of a RUN, also lists its incomplete walks and their reasons.
     """
     import asyncio
 
     from scraper import wiring
+    from scraper.cli.display.status import coverage_json, print_coverage, print_status, status_json
     from scraper.cli.output import Format, console_on, default_format, write_object
-    from scraper.cli.status_sheets import coverage_json, print_coverage, print_status, status_json
 
     settings = settings_of(data, sandbox=sandbox)
     runs, accounts, coverage = asyncio.run(wiring.status_of(settings, run, limit))

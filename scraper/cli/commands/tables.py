@@ -19,7 +19,7 @@ from scraper.cli.options import (
 
 @click.command()
 @click.argument("name", required=False)
-@click.option("--sandbox", is_flag=True, help="Of the sandbox's data directory.")
+@click.option("--sandbox", is_flag=True, help="Use the sandbox's data directory.")
 @data_option
 @configs_option
 @format_option(*FORMATS)
@@ -29,10 +29,11 @@ def tables(
 ) -> None:
     """List the archive's tables, views and columns.
 
-    Rows, files and bytes of each table; with a NAME, its columns and what they mean.
+    Shows rows, files and bytes of each table; with a NAME, its columns and their meanings.
     """
     from scraper import wiring
-    from scraper.cli.output import Format, default_format, rows_of_objects, write_rows
+    from scraper.cli.output import Format, default_format, write_rows
+    from scraper.cli.rows import rows_of_objects
 
     settings = settings_of(data, sandbox=sandbox)
     found = wiring.table_list(settings, configs) if name is None else wiring.table_columns(settings, configs, name)

@@ -12,7 +12,7 @@ from scraper.core.errors import UsageError
 
 @click.command()
 @click.argument("name", required=False)
-@click.option("--errors", is_flag=True, help="What each answer is taken for, costs and leads to.")
+@click.option("--errors", is_flag=True, help="Show outcomes of answers, their charges and retries.")
 @configs_option
 @format_option(*FORMATS)
 @output_option
@@ -20,12 +20,13 @@ def vendors(name: str | None, errors: bool, configs: Path, format_name: str | No
     """List endpoints, prices, plans and rules.
 
     With a NAME: every parameter, plan and error rule of that vendor, each with its source. With --errors: every
-    outcome that an answer can have, whether it is charged, how often it is asked again and how far it reaches.
+    outcome of an answer, whether it is charged, how often it is retried and what it affects.
     """
     from scraper import wiring
-    from scraper.cli.outcome_sheets import outcome_rows, outcomes_json, print_outcomes
-    from scraper.cli.output import Format, console_on, default_format, rows_of_objects, write_object, write_rows
-    from scraper.cli.vendor_sheets import print_vendor, print_vendors, vendor_json, vendors_json
+    from scraper.cli.display.outcomes import outcome_rows, outcomes_json, print_outcomes
+    from scraper.cli.display.vendors import print_vendor, print_vendors, vendor_json, vendors_json
+    from scraper.cli.output import Format, console_on, default_format, write_object, write_rows
+    from scraper.cli.rows import rows_of_objects
     from scraper.core.catalogue import Catalogue
     from scraper.core.nearest import nearest
 

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from scraper.core.errors import ConfigurationError, Fault
+from scraper.io.config_files.text import read_text
 
 DOTENV_FILE = ".env"
 _LINE = re.compile(
@@ -28,14 +29,9 @@ def read_dotenv(directory: Path) -> Mapping[str, str]:
     Nothing is expanded; the last of two lines for a name holds.
     """
     path = directory / DOTENV_FILE
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except FileNotFoundError:
+    if not path.exists():
         return {}
-    except UnicodeDecodeError as failure:
-        raise ConfigurationError([Fault(str(path), "is not UTF-8 text")]) from failure
-    except OSError as failure:
-        raise ConfigurationError([Fault(str(path), f"cannot be read: {failure.strerror}")]) from failure
+    text = read_text(path, "utf-8-sig")
     values, faults = {}, []
     for number, line in enumerate(text.split("\n"), start=1):
         found = _LINE.fullmatch(line.rstrip("\r"))

@@ -16,23 +16,35 @@ from scraper.core.errors import ConfigurationError, Fault
 from scraper.core.jobs import NAME, Account, BudgetPercent, Crawl, Job, crawl_faults
 from scraper.core.nearest import nearest
 from scraper.core.subscriptions import Subscription
-from scraper.io.config_files.validation import FileModel, dollars_of, read_toml, validate_what_can_be
+from scraper.core.units import LARGEST_COUNT
+from scraper.io.config_files.validation import (
+    Count,
+    FileModel,
+    Positive,
+    dollars_of,
+    read_toml,
+    shortened,
+    validate_what_can_be,
+)
 
 ACCOUNTS_FILE = "accounts.toml"
-_DURATION = re.compile(r"([0-9]+)\s*([smhd])")
+_DURATION = re.compile(r"([0-9]{1,12})\s*([smhd])")
+_LONGEST = timedelta(days=36_500)
+"""As good as for ever, and still a date when it is taken from one."""
 _SHARE = re.compile(r"([0-9]|[1-9][0-9]|100)\s*%")
 _UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 VARIABLE = re.compile(r"[A-Z][A-Z0-9_]*")
 Value = bool | int | str
-Positive = Annotated[int, Field(ge=1)]
+Priority = Annotated[int, Field(ge=-LARGEST_COUNT, le=LARGEST_COUNT)]
 JobName = Annotated[str, Field(pattern=f"^{NAME.pattern}$")]
 
 
 def _budget(value: Any) -> Any:  # noqa: ANN401 - whatever TOML gave; one fault where a union would tell two
-    if value == "auto" or (isinstance(value, int) and not isinstance(value, bool) and value >= 1):
+    if value == "auto" or (isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= LARGEST_COUNT):
         return value
-    raise ValueError(f'should be credits, 1 or more, or "auto" (tonight\'s share of the month), and {value!r} was met')
+    allowed = f'credits, 1 or more, or "auto" (tonight\'s share of the month), at most {LARGEST_COUNT:,}'
+    raise ValueError(f"should be {allowed}, and {shortened(repr(value))} was met")
 
 
 Budget = Annotated[int | Literal["auto"], PlainValidator(_budget, json_schema_input_type=Positive | Literal["auto"])]
@@ -43,12 +55,8 @@ class AccountTable(FileModel):
 
     name: JobName = Field(default="default", description="account's name, where you have several with one vendor")
     plan: str | None = Field(default=None, description="a plan of the vendor's file; default: its first")
-    credits_per_month: Annotated[int, Field(ge=0)] | None = Field(
-        default=None, description="credits of a month; default: the plan's"
-    )
-    credits_per_day: Annotated[int, Field(ge=0)] | None = Field(
-        default=None, description="credits of a UTC day; default: the plan's"
-    )
+    credits_per_month: Count | None = Field(default=None, description="credits of a month; default: the plan's")
+    credits_per_day: Count | None = Field(default=None, description="credits of a UTC day; default: the plan's")
     requests_per_minute: Positive | None = Field(
         default=None, description="requests that may start in 60 seconds; default: the plan's"
     )
@@ -56,9 +64,7 @@ class AccountTable(FileModel):
         default=None, description="requests that may start in a second; default: the plan's"
     )
     month_starts_on: Annotated[int, Field(ge=1, le=31)] = Field(default=1, description="UTC day on which credits renew")
-    reserve: Annotated[int, Field(ge=0)] = Field(
-        default=0, description='credits of the month that jobs with budget = "auto" leave alone'
-    )
+    reserve: Count = Field(default=0, description='credits of the month that jobs with budget = "auto" leave alone')
     key_env: str | None = Field(
         default=None,
         description="environment variable that holds the key, never the key itself; default: the vendor file's",
@@ -91,7 +97,7 @@ class CrawlTable(FileModel):
     params: dict[str, Value | list[Value]] = Field(default={}, description="parameters; a list sweeps: a walk for each")
     max_pages: Positive | None = Field(default=None, description="pages of one walk; default: as far as it goes")
     max_items: Positive | None = Field(default=None, description="rows of one walk, rounded up to whole pages")
-    priority: int = Field(default=1, description="higher is bought first when the budget is short")
+    priority: Priority = Field(default=1, description="higher is bought first when the budget is short")
     each: str | None = Field(
         default=None, description="parent crawl, by name: a walk for each distinct id that it finds"
     )
@@ -116,15 +122,14 @@ class JobFile(FileModel):
     max_age: str | None = Field(
         default=None, description='a complete walk younger than this is reused: "20h", "2d"; default: never across runs'
     )
-    retry_budget: Annotated[int, Field(ge=0)] | str = Field(
+    retry_budget: Count | str = Field(
         default="15%",
         description="credits, or a share of the budget, for buying again what was charged and gave nothing",
     )
     max_wait: str = Field(default="15m", description="a vendor that asks for a longer pause ends the run for now")
     resume_within: str = Field(default="24h", description="an open run that began within this is gone on with")
-    confirm_above: int = Field(
+    confirm_above: Count = Field(
         default=1_000,
-        ge=0,
         description="a run on a terminal that is likely to spend more credits asks first",
     )
     accounts: dict[str, AccountTable] = {}
@@ -265,9 +270,13 @@ def _duration(text: str | None, where: str, faults: list[Fault]) -> timedelta | 
         return None
     found = _DURATION.fullmatch(text.strip())
     if found is None:
-        faults.append(Fault(where, f'{text!r} is no duration like "90s", "30m", "20h" or "2d"'))
+        faults.append(Fault(where, f'{shortened(text)!r} is no duration like "90s", "30m", "20h" or "2d"'))
         return None
-    return timedelta(seconds=int(found[1]) * _UNITS_S[found[2]])
+    seconds = int(found[1]) * _UNITS_S[found[2]]
+    if seconds > _LONGEST.total_seconds():
+        faults.append(Fault(where, f"{text!r} is longer than {_LONGEST.days} days"))
+        return None
+    return timedelta(seconds=seconds)
 
 
 def _retry_budget(stated: int | str, where: str, faults: list[Fault]) -> int | BudgetPercent:

@@ -6,8 +6,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from scraper.core.jobs import MOST_PAGES
 from scraper.core.pagination import CursorPagination, PageCounting, PagePagination, Pagination, SinglePagination
-from scraper.io.config_files.validation import FileModel, Positive
+from scraper.io.config_files.validation import Count, FileModel, Positive
 
 
 class PagePaginationTable(FileModel):
@@ -15,13 +16,13 @@ class PagePaginationTable(FileModel):
     page_param: str
     size_param: str | None = None
     max_size: Positive
-    max_page: Positive | None = None
+    max_page: Annotated[int, Field(ge=1, le=MOST_PAGES)] | None = None
     page_field: str | None = None
     size_field: str | None = None
     total_field: str | None = None
     has_more_field: str | None = None
     counts: Literal["pages", "records"] = "pages"
-    first: Annotated[int, Field(ge=0)] | None = None
+    first: Count | None = None
 
     def described(self, cursor_type: str | None) -> Pagination:  # noqa: ARG002
         counts = PageCounting(self.counts)

@@ -15,6 +15,7 @@ from scraper.core.coverage import COVERAGE_TABLE, REQUESTS_TABLE
 from scraper.core.errors import ConfigurationError, Fault
 from scraper.core.tables import PAGES_TABLE, TableSelect, table_select
 from scraper.core.views import View, read_views
+from scraper.io.config_files.text import read_text
 
 VIEWS_FILE = "views.sql"
 """The one file of the directory that is no table."""
@@ -43,7 +44,7 @@ def read_tables(configs: Path | None = None) -> tuple[TableSelect, ...]:
                 faults.append(Fault(str(path), f"{path.stem} is the name of a table of the archive's own"))
                 continue
             try:
-                texts[path.stem] = _text(path)
+                texts[path.stem] = read_text(path)
             except ConfigurationError as failure:
                 faults += failure.faults
     if faults:
@@ -58,7 +59,7 @@ def read_view_files(configs: Path | None = None) -> tuple[View, ...]:
         for path in (directory / VIEWS_FILE for directory in directories):
             if path.exists():
                 try:
-                    views.update((view.name, view) for view in read_views(_text(path)))
+                    views.update((view.name, view) for view in read_views(read_text(path)))
                 except ValueError as fault:
                     raise ConfigurationError([Fault(str(path), str(fault))]) from fault
     return tuple(views.values())
@@ -68,10 +69,3 @@ def read_view_files(configs: Path | None = None) -> tuple[View, ...]:
 def _directories(configs: Path | None) -> Iterator[list[Path]]:
     with resources.as_file(resources.files("scraper") / "tables") as packaged:
         yield [packaged] if configs is None else [packaged, configs / "tables"]
-
-
-def _text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as failure:
-        raise ConfigurationError([Fault(str(path), f"cannot be read: {failure}")]) from failure

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import copy
+import itertools
+import re
 import tomllib
 import types
 import typing
-from collections.abc import Mapping
-from decimal import Decimal, InvalidOperation
+from collections.abc import Iterator, Mapping
+from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -15,6 +17,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from scraper.core.errors import ConfigurationError, Fault
 from scraper.core.nearest import nearest
+from scraper.core.units import LARGEST_COUNT
+from scraper.io.config_files.text import read_text
 
 
 class FileModel(BaseModel):
@@ -24,28 +28,61 @@ class FileModel(BaseModel):
 
 
 M = TypeVar("M", bound=FileModel)
-Positive = Annotated[int, Field(ge=1)]
+
+Count = Annotated[int, Field(ge=0, le=LARGEST_COUNT)]
+Positive = Annotated[int, Field(ge=1, le=LARGEST_COUNT)]
+
+MOST_LEVELS = 16
+"""Three times the depth of a vendor file."""
+MOST_FAULTS = 50
+MOST_CHARACTERS = 200
+
+_DOLLARS = re.compile(r"[0-9]{1,9}(?:\.[0-9]{1,6})?")
+_KEY = r"""(?:[A-Za-z0-9_-]+|"[^"\n]*"|'[^'\n]*')"""
+_DEEP_KEY = re.compile(rf"(?:^|[\[{{,])[ \t]*{_KEY}(?:[ \t]*\.[ \t]*{_KEY}){{{MOST_LEVELS}}}", re.MULTILINE)
 
 
 def dollars_of(text: str | None) -> Decimal | None:
     """An amount of dollars, written as text so that it stays exact; ``None`` where there is none, or it is none."""
-    try:
-        amount = Decimal(text or "")
-    except InvalidOperation:
-        return None
-    return amount if amount.is_finite() and amount >= 0 else None
+    return Decimal(text) if text and _DOLLARS.fullmatch(text) else None
 
 
 def read_toml(path: Path) -> dict[str, Any]:
-    """A TOML file as plain objects; ConfigurationError where it is not there or is no TOML."""
+    """A TOML file as plain objects; ConfigurationError where it is not there, is no TOML, or is out of bounds."""
+    text = read_text(path)
+    deep = Fault(str(path), f"holds tables or lists more than {MOST_LEVELS} levels deep")
+    if _DEEP_KEY.search(text):  # before tomllib, whose memory grows with the square of a key's parts
+        raise ConfigurationError([deep])
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as failure:
-        raise ConfigurationError([Fault(str(path), f"cannot be read: {failure.strerror}")]) from failure
-    except UnicodeDecodeError as failure:
-        raise ConfigurationError([Fault(str(path), "is not UTF-8 text")]) from failure
-    except tomllib.TOMLDecodeError as failure:
-        raise ConfigurationError([Fault(str(path), f"is no TOML: {failure}")]) from failure
+        content = tomllib.loads(text)
+    except RecursionError as failure:
+        raise ConfigurationError([deep]) from failure
+    except ValueError as failure:  # TOMLDecodeError is one; so is an integer of more than 4300 digits
+        raise ConfigurationError([Fault(str(path), f"is no TOML: {shortened(str(failure))}")]) from failure
+    faults = list(itertools.islice(_out_of_bounds(content, str(path)), MOST_FAULTS))
+    if faults:
+        raise ConfigurationError(faults)
+    return content
+
+
+def _out_of_bounds(value: object, where: str, level: int = 0) -> Iterator[Fault]:
+    """Values deeper than MOST_LEVELS, and integers past 64 bits, which TOML does not have."""
+    match value:
+        case dict() | list() if level >= MOST_LEVELS:
+            yield Fault(where, f"is more than {MOST_LEVELS} levels deep")
+        case dict():
+            for key, inner in value.items():
+                yield from _out_of_bounds(inner, f"{where}.{key}" if level else f"{where}: {key}", level + 1)
+        case list():
+            for place, inner in enumerate(value):
+                yield from _out_of_bounds(inner, f"{where}[{place}]", level + 1)
+        case int() if not -(2**63) <= value < 2**63:
+            yield Fault(where, "is a number of more than 64 bits")
+
+
+def shortened(text: str) -> str:
+    """The text, cut where it is longer than anybody reads."""
+    return text if len(text) <= MOST_CHARACTERS else f"{text[:MOST_CHARACTERS]}…"
 
 
 def validate(model: type[M], content: dict[str, Any], where: str) -> M:
@@ -67,9 +104,12 @@ def validate_what_can_be(
     try:
         return model.model_validate(content), []
     except ValidationError as failure:
-        faults = [_fault(model, error, where) for error in failure.errors()]
+        errors = failure.errors()
+        faults = [_fault(model, error, where) for error in errors[:MOST_FAULTS]]
+        if len(errors) > MOST_FAULTS:
+            faults.append(Fault(where, f"has {len(errors) - MOST_FAULTS:,} more faults of this kind"))
         remaining = copy.deepcopy(content)
-        for error in failure.errors():
+        for error in errors:
             _drop(remaining, error["loc"])
     try:
         return model.model_validate({**stand_ins, **remaining}), faults
@@ -93,7 +133,7 @@ def _drop(content: Any, loc: tuple[int | str, ...]) -> None:  # noqa: ANN401 - w
 
 def _fault(model: type[BaseModel], error: Any, where: str) -> Fault:  # noqa: ANN401 - pydantic's ErrorDetails
     path, owner = _locate(model, error["loc"])
-    at = f"{where}: {path}" if path else where
+    at = f"{where}: {shortened(path)}" if path else where
     known = _keys(owner) if owner else []
     match error["type"]:
         case "extra_forbidden":
@@ -105,7 +145,7 @@ def _fault(model: type[BaseModel], error: Any, where: str) -> Fault:  # noqa: AN
             return Fault(at, str(error["ctx"]["error"]))
         case _:
             message = error["msg"][:1].lower() + error["msg"][1:]
-            return Fault(at, f"{message}, and {error['input']!r} was met")
+            return Fault(at, f"{message}, and {shortened(repr(error['input']))} was met")
 
 
 def _keys(model: type[BaseModel]) -> list[str]:

@@ -35,14 +35,14 @@ from scraper.core.catalogue import (
     Vendor,
 )
 from scraper.core.errors import ConfigurationError, Fault
+from scraper.core.jobs import MOST_PAGES
 from scraper.core.subscriptions import Subscription
 from scraper.io.config_files.pagination_tables import PaginationTable
-from scraper.io.config_files.validation import FileModel, Positive, dollars_of, read_toml, validate
+from scraper.io.config_files.validation import Count, FileModel, Positive, dollars_of, read_toml, validate
 
 Scalar = bool | str | int
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
 ParameterName = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_.-]*$")]
-Credit = Annotated[int, Field(ge=0)]
 _URL = re.compile(r"[!-\[\]-~]+")  # visible ASCII without a backslash, which readers of URLs disagree about
 RoutePath = Annotated[str, Field(pattern=r"^/[A-Za-z0-9_/.{}-]*$")]
 
@@ -63,8 +63,8 @@ class ChargeTable(FileModel):
 class PlanTable(FileModel):
     source: str
     usd_per_month: str | None = None
-    credits_per_month: Credit | None = None
-    credits_per_day: Credit | None = None
+    credits_per_month: Count | None = None
+    credits_per_day: Count | None = None
     requests_per_minute: Positive | None = None
     requests_per_second: Positive | None = None
     overage_usd_per_1000: str | None = None
@@ -92,7 +92,7 @@ class ErrorTable(FileModel):
         "upstream_error", "malformed",
     ]  # fmt: skip
     scope: Literal["day", "month", "unstated"] = "unstated"
-    retries: Annotated[int, Field(ge=0)] | None = None
+    retries: Count | None = None
     basis: Literal["known", "observed", "assumed"] = "known"
     note: str = ""
 
@@ -127,7 +127,7 @@ class EndpointTable(FileModel):
     status: Literal["documented", "gone"]
     status_since: date
     note: str = ""
-    typical_total: Positive | None = None
+    typical_total: Annotated[int, Field(ge=1, le=MOST_PAGES)] | None = None
     success: list[ConditionTable]
     records: RecordsTable
     pagination: PaginationTable

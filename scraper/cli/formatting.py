@@ -1,4 +1,4 @@
-"""How figures, times and strangers' text are written for people."""
+"""Figures, times and untrusted text, formatted for people."""
 
 from __future__ import annotations
 
@@ -11,14 +11,13 @@ if TYPE_CHECKING:
     from scraper.core.planning import Range
 
 _UNSOUND = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
-"""What a terminal obeys instead of showing it (C0, DEL, C1), line separators, the marks that reorder a line, and halves
-of surrogate pairs, which no stream can write."""
+"""Control characters (C0, DEL, C1), line separators, bidirectional marks, and surrogates, which no stream can write."""
 
 _BLANKS = frozenset("\t\n\v\f\r\x85\u2028\u2029")
 
 
 def harmless(text: str) -> str:
-    """Text of strangers on one line: what separates becomes a space, any other control character a �."""
+    """Return untrusted text on one line: separators become spaces, other control characters become �."""
     return _UNSOUND.sub(lambda met: " " if met[0] in _BLANKS else "\ufffd", text)
 
 

@@ -13,8 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.console import Console
 
-from scraper.cli.plan_sheets import print_plan
-from scraper.cli.summaries import STATUS_WORDS, first_query, print_result
+from scraper.cli.display.plan import print_plan
+from scraper.cli.display.run import STATUS_WORDS, first_query, print_result
 from scraper.core import planning
 from scraper.core.events import RunStatus
 from scraper.core.jobs import Job

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scraper.cli.wording import count, counted, dollars, duration, harmless, instant, percent, span
+from scraper.cli.formatting import count, counted, dollars, duration, harmless, instant, percent, span
 from scraper.core.planning import Range
 from tests.cli.examples import UNSAFE
 

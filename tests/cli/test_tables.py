@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from scraper.cli.output import Format, Rows, write_rows
+from scraper.cli.output import Format, write_rows
+from scraper.cli.rows import Rows
 
 pytestmark = pytest.mark.own_instant
 
@@ -36,7 +37,8 @@ def test_numbers_are_whole_and_to_the_right_and_captions_are_cut() -> None:
 
 def test_columns_without_room_are_named_below() -> None:
     assert table("name views likes shares", ["one", 10_000_000, 2_000_000, 3], width=26) == (
-        "name       views\n────────────────\none   10,000,000\n… no room here for 2\ncolumns more: likes,\nshares"
+        "name       views\n────────────────\none   10,000,000\n"
+        "2 columns not shown, the\nterminal is too narrow:\nlikes, shares"
     )
 
 
@@ -75,4 +77,4 @@ def test_an_answer_without_rows_says_so() -> None:
 def test_a_thousand_rows_are_shown_and_the_others_are_told_of() -> None:
     shown = table("n", *([n] for n in range(1_500))).splitlines()
     assert (len(shown), shown[2], shown[-2]) == (1_003, "  0", "999")
-    assert shown[-1] == "… and more than these 1,000 rows: --format csv or json writes them all"
+    assert shown[-1] == "only the first 1,000 rows are shown: --format csv or json writes all"

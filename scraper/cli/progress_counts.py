@@ -1,4 +1,4 @@
-"""What the progress panel counts: sums and estimates over the events of one process of a run."""
+"""Counts and estimates for the progress panel, over the events of one process of a run."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections import Counter, deque
 from dataclasses import dataclass, field
 from typing import Final
 
-from scraper.cli.wording import counted, duration
+from scraper.cli.formatting import counted, duration
 from scraper.core.catalogue import Charge
 from scraper.core.events import (
     Drained,
@@ -23,41 +23,41 @@ from scraper.core.units import Credits
 
 RATE_WINDOW_S: Final = 60.0
 _LEAST_WINDOW_S: Final = 5.0
-"""Before this, a rate says nothing."""
+"""A rate over less than this is not shown."""
 
 _STEADY_AFTER: Final = 3
-"""Requests before time left is estimated: one is no rate."""
+"""Requests before the time left is estimated."""
 
 _TOLD_FOR_S: Final = 20.0
-"""How long something that has passed by is shown."""
+"""Seconds for which a passing event is shown."""
 
 
 @dataclass(slots=True)
-class Tally:
-    """Counted so far. Times are those of a monotonic clock, in seconds."""
+class ProgressCounts:
+    """Counts so far. Times are seconds of a monotonic clock."""
 
     began_at: float
     likely_requests: int | None = None
     run_id: str = ""
     budget: Credits = 0
     spent_before: Credits = 0
-    """Of earlier processes of the run."""
+    """Credits spent by earlier processes of the run."""
     charged: Credits = 0
     presumed: Credits = 0
     unknown: Credits = 0
     endings: Counter[Ending] = field(default_factory=Counter)
     rows: dict[str, int] = field(default_factory=dict)
-    """By endpoint, as they came."""
+    """Rows received, by endpoint."""
     archived: dict[str, int] = field(default_factory=dict)
-    """By table."""
+    """Rows archived, by table."""
     ended: bool = False
     _settled_at: deque[float] = field(default_factory=deque)
     _said: str = "starting"
     _said_at: float = 0.0
     _waits: dict[str, tuple[float, str]] = field(default_factory=dict)
-    """Vendor → until when nothing is sent, and why."""
+    """Vendor → end and reason of its pause."""
     _stops: dict[str, str] = field(default_factory=dict)
-    """Vendor → why nothing more is sent."""
+    """Vendor → reason why it gets no more requests."""
 
     @property
     def spent(self) -> Credits:
@@ -68,7 +68,7 @@ class Tally:
         return sum(n for ending, n in self.endings.items() if ending is not Ending.NOT_SENT)
 
     def add(self, event: Event, now: float) -> None:
-        """Takes an event in."""
+        """Count an event."""
         match event:
             case RunStarted():
                 self.run_id, self.budget, self.spent_before = event.run_id, event.budget, event.spent
@@ -108,7 +108,7 @@ class Tally:
             self._say(f"{what}: {event.detail}" if event.detail else what, now)
 
     def _end(self, result: RunResult, now: float) -> None:
-        """The result is of the whole run: it takes the place of what was counted here."""
+        """Replace the counts by the result, which is of the whole run."""
         self.budget, self.spent_before = result.budget, 0
         self.charged, self.presumed, self.unknown = result.charged, result.presumed, result.unknown
         self.endings = Counter(result.requests)
@@ -121,7 +121,7 @@ class Tally:
         self._said, self._said_at = words, now
 
     def doing(self, now: float) -> str:
-        """The one thing to know: how it ended, a wait, a stop, what was met last."""
+        """Return the current activity: the ending, a wait, a stop, or the last event."""
         if self.ended:
             return self._said
         waits = [(until, reason) for until, reason in self._waits.values() if until > now]
@@ -136,7 +136,7 @@ class Tally:
         return max(0.0, (self._said_at if self.ended else now) - self.began_at)
 
     def per_minute(self, now: float) -> int | None:
-        """Requests settled in the last minute, as a rate; ``None``: too early to say."""
+        """Return the rate of the last minute; ``None`` while it is too early."""
         window_s = min(RATE_WINDOW_S, now - self.began_at)
         if self.ended:
             window_s, now = self._said_at - self.began_at, self._said_at
@@ -148,12 +148,12 @@ class Tally:
 
     @property
     def stopped(self) -> bool:
-        """For one vendor at least, nothing more is sent."""
+        """True where at least one vendor gets no more requests."""
         return self.ended or bool(self._stops)
 
     @property
     def likely_left(self) -> int | None:
-        """Requests that are likely still to come: of the plan, and no more than the budget buys."""
+        """Requests likely left of the plan, at most as many as the budget buys."""
         if self.likely_requests is None or self.stopped:
             return None
         per_request = max(1, self._credits_per_request)
@@ -162,13 +162,13 @@ class Tally:
 
     @property
     def _credits_per_request(self) -> int:
-        """What a request has cost that cost anything; 8, the dearest endpoint's price, until one did."""
+        """Average cost of a charged request; until there is one, 8, the price of the dearest endpoint."""
         paid = self.charged + self.presumed + self.unknown
         answered = self.endings[Ending.OK] + self.endings[Ending.EMPTY] + self.endings[Ending.LOST]
         return round(paid / answered) if paid and answered else 8
 
     def seconds_left(self, now: float) -> float | None:
-        """At the rate of the last minute; ``None`` where there is no plan, no rate, or the plan is used up."""
+        """Return the time left at the rate of the last minute; ``None`` without a plan, a rate, or requests left."""
         left, rate = self.likely_left, self.per_minute(now)
         if not left or not rate or len(self._settled_at) < _STEADY_AFTER:
             return None

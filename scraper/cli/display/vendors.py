@@ -1,4 +1,4 @@
-"""What the vendors sell, as their files say it: every figure with its source, every assumption labelled."""
+"""Vendors as their files describe them: every figure with its source, every assumption labelled."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
-from scraper.cli.outcome_sheets import outcome_rows, print_error_rules, rule_json
-from scraper.cli.sources import Sources, heading, source_json
-from scraper.cli.summaries import limit_words, print_fields, sheet
-from scraper.cli.wording import count, counted, dollars, harmless
+from scraper.cli.display.citations import Sources, source_json
+from scraper.cli.display.outcomes import outcome_rows, print_error_rules, rule_json
+from scraper.cli.formatting import count, counted, dollars, harmless
+from scraper.cli.tables import heading, new_table, print_fields
 from scraper.core.catalogue import Catalogue, Charge, ChargeRule, Endpoint, Parameter, Vendor
 from scraper.core.pagination import Pagination
 from scraper.core.subscriptions import Subscription
 
 
 def print_vendors(catalogue: Catalogue, console: Console) -> None:
-    """Every endpoint of every vendor on a line."""
-    table = sheet()
+    """Print every endpoint of every vendor on a line."""
+    table = new_table()
     table.add_column("endpoint", overflow="fold")
     table.add_column("credits", justify="right", no_wrap=True)
     table.add_column("rows a page", justify="right", no_wrap=True)
@@ -34,11 +34,11 @@ def print_vendors(catalogue: Catalogue, console: Console) -> None:
             Text(harmless(endpoint.status), style="red" if endpoint.status == "gone" else ""),
         )
     console.print(table)
-    console.print(Text("More of one: scraper vendors NAME", style="dim"))
+    console.print(Text("Details: scraper vendors NAME", style="dim"))
 
 
 def print_vendor(vendor: Vendor, console: Console) -> None:
-    """All that is known of a vendor; numbers in brackets stand for the sources at the end."""
+    """Print all terms of a vendor; numbers in brackets refer to the sources at the end."""
     sources = Sources()
     console.print(Text(f"{harmless(vendor.title)}{sources.mark(vendor.source)}", style="bold"))
     key = f"{vendor.key_env} → {vendor.auth_header}: {vendor.auth_format}"
@@ -64,6 +64,24 @@ def _price(plan: Subscription) -> Iterator[str]:
         yield f"{dollars(plan.usd_per_month)} a month" if plan.usd_per_month else "free"
     if plan.overage_usd_per_1000 is not None:
         yield f"{dollars(plan.overage_usd_per_1000)} for 1,000 credits more"
+
+
+def limit_words(subscription: Subscription) -> list[str]:
+    """Return the limits of a vendor plan in words; a limit that nobody documents or states is labelled assumed."""
+    limits = (
+        ("requests_per_second", subscription.requests_per_second, "request", "a second"),
+        ("requests_per_minute", subscription.requests_per_minute, "request", "a minute"),
+        ("credits_per_day", subscription.credits_per_day, "credit", "a day"),
+        ("credits_per_month", subscription.credits_per_month, "credit", "a month"),
+    )
+    words = []
+    for name, limit, what, per in limits:
+        assumed = " (assumed)" if name in subscription.assumed else ""
+        if limit is not None:
+            words.append(f"{counted(limit, what)} {per}{assumed}")
+        elif assumed:
+            words.append(f"no {what}s {per} known{assumed}")
+    return words
 
 
 def _charge_fields(rule: ChargeRule) -> list[tuple[str, str]]:
@@ -131,7 +149,7 @@ def _parameter_words(parameter: Parameter) -> Iterator[str]:
 
 
 def vendors_json(catalogue: Catalogue) -> list[dict[str, Any]]:
-    """A flat object for each endpoint: what `print_vendors` shows, good for CSV too."""
+    """Return a flat object for each endpoint, the columns of `print_vendors`; it fits CSV too."""
     return [
         {
             "endpoint": endpoint.full_name,
@@ -148,7 +166,7 @@ def vendors_json(catalogue: Catalogue) -> list[dict[str, Any]]:
 
 
 def vendor_json(vendor: Vendor) -> dict[str, Any]:
-    """A vendor with all its terms."""
+    """Return a vendor with all its terms."""
     charge = vendor.charge
     return {
         "name": vendor.name,

@@ -1,4 +1,4 @@
-"""A plan for people: what it costs, when it is done, what the budget drops, and where each figure comes from."""
+"""A plan for people: cost, duration, what the budget drops, and the basis of each figure."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
-from scraper.cli.summaries import account_words, print_fields, print_notes, sheet
-from scraper.cli.wording import count, counted, dollars, duration, harmless, instant, size, span
-from scraper.core.jobs import Job
+from scraper.cli.display.vendors import limit_words
+from scraper.cli.formatting import count, counted, dollars, duration, harmless, instant, size, span
+from scraper.cli.tables import new_table, print_fields, print_notes
+from scraper.core.jobs import Account, Job
 from scraper.core.planning import CrawlPlan, Day, Plan, Range
 
 MOST_NIGHTS = 8
@@ -19,7 +20,7 @@ MOST_NIGHTS = 8
 
 
 def print_plan(plan: Plan, job: Job, console: Console, *, explain: bool = False) -> None:
-    """The crawls with low–high below the likely figure, then what they come to, and what the budget makes of it."""
+    """Print the crawls with low–high below the likely figure, then the plan's totals within the budget."""
     console.print(Text(f"Plan of {harmless(plan.job)}", style="bold"))
     console.print()
     _print_crawls(plan, console)
@@ -34,7 +35,7 @@ def print_plan(plan: Plan, job: Job, console: Console, *, explain: bool = False)
 
 
 def _print_crawls(plan: Plan, console: Console) -> None:
-    """A table where it has room: with names in one piece, else broken behind the vendor; else figure by figure."""
+    """Print a table where it fits: names whole, else broken after the vendor; else figure by figure."""
     unbounded = console.options.update(max_width=10_000)
     for broken in (False, True):
         table = _crawl_table(plan, broken)
@@ -45,7 +46,7 @@ def _print_crawls(plan: Plan, console: Console) -> None:
 
 
 def _crawl_table(plan: Plan, broken: bool) -> Table:
-    table = sheet()
+    table = new_table()
     table.add_column("crawl", no_wrap=True)
     for title in ("walks", "requests", "credits", "rows"):
         table.add_column(title, justify="right", no_wrap=True)
@@ -67,7 +68,7 @@ def _crawl_table(plan: Plan, broken: bool) -> Table:
 
 
 def _crawl_fields(plan: Plan) -> Iterable[tuple[str, str]]:
-    """The table's figures one below the other, for a terminal that is too narrow for it."""
+    """Yield the table's figures as labelled lines, for a narrow terminal."""
     for crawl in plan.crawls:
         yield "crawl", harmless(crawl.name)
         if crawl.name != crawl.endpoint:
@@ -89,7 +90,7 @@ def _crawl_name(crawl: CrawlPlan, broken: bool) -> Text:
 
 
 def _figure(range_: Range) -> Text:
-    """The likely figure; below it, where it is not known to the unit, how low and how high."""
+    """Return the likely figure, with its range below where it is not exact."""
     figure = Text(count(range_.likely))
     return figure if range_.exact else figure.append(f"\n{span(range_)}", style="dim")
 
@@ -119,11 +120,11 @@ def _plan_fields(plan: Plan, job: Job) -> Iterable[tuple[str, str]]:
     if plan.overage_usd:
         yield "overage", f"{dollars(plan.overage_usd)} past the month's credits"
     for place, vendor in enumerate(job.vendors):
-        yield "" if place else "account", account_words(job.accounts[vendor])
+        yield "" if place else "account", _account_words(job.accounts[vendor])
 
 
 def _calendar(days: Sequence[Day]) -> str:
-    """``3 nights: 496 + 496 + 208 credits``; a long row of equal nights is told once."""
+    """``3 nights: 496 + 496 + 208 credits``; equal nights in a row are summed up."""
     told, place = [], 0
     while place < len(days):
         run = place
@@ -152,3 +153,9 @@ def _time(plan: Plan) -> str:
         return f"{duration(seconds.likely)} at the plan's rate"
     between = f"{duration(seconds.low)} – {duration(seconds.high)}"
     return f"about {duration(seconds.likely)} at the plan's rate ({between})"
+
+
+def _account_words(account: Account) -> str:
+    """``crawlora/default, plan starter: 15 requests a minute, 5,000 credits a day, 20,000 credits a month``."""
+    limits = ", ".join(limit_words(account.subscription)) or "no limits known"
+    return f"{harmless(account.id)}, plan {harmless(account.subscription.name)}: {limits}"

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scraper.cli.output import json_text
-from scraper.cli.vendor_sheets import print_vendor, print_vendors, vendor_json, vendors_json
+from scraper.cli.display.vendors import print_vendor, print_vendors, vendor_json, vendors_json
+from scraper.cli.rows import json_text
 from scraper.core.catalogue import ErrorRule, OutcomeKind
 from scraper.io.config_files.vendor_files import read_catalogue
 from tests.cli.examples import ACME, BOARDS, CATALOGUE, UNSAFE, dedent_page, rendered
@@ -26,7 +26,7 @@ def test_all_endpoints_at_80_columns() -> None:
     ───────────────────────────────────────────────────────
     acme.boards        8          100  hashtags  documented
     acme.posts         8           30  posts     gone
-    More of one: scraper vendors NAME
+    Details: scraper vendors NAME
 """)
 
 
@@ -81,7 +81,7 @@ def test_a_vendor_at_80_columns() -> None:
       id       string, required, filled by each, from thing_id
                The thing.
 
-    Errors, the first rule that matches decides
+    Error rules (the first match decides)
        when                                           outcome
     ────────────────────────────────────────────────────────────────────────────────
     1  HTTP 402 or 403 and reason = no_credits or 7   quota exhausted of the day [2]

@@ -1,4 +1,4 @@
-"""What a job will do and what a run has done, for people. Programs get `Plan.to_json` and `RunResult.to_json`."""
+"""The result of a run for people. Programs get `RunResult.to_json`."""
 
 from __future__ import annotations
 
@@ -7,20 +7,16 @@ import shlex
 from collections.abc import Iterable, Mapping
 from typing import Final
 
-from rich import box
-from rich.cells import cell_len
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
-from scraper.cli.wording import count, counted, duration, harmless, instant, percent
+from scraper.cli.formatting import count, counted, duration, harmless, instant, percent
+from scraper.cli.tables import print_fields, print_notes
 from scraper.core.events import Ending, RunResult, RunStatus
-from scraper.core.jobs import Account
-from scraper.core.subscriptions import Subscription
 from scraper.core.units import Credits
 
 STATUS_WORDS: Final[Mapping[RunStatus, str]] = {
-    RunStatus.OPEN: "open: not ended yet, or its process died",
+    RunStatus.OPEN: "open: still running, or its process died",
     RunStatus.COMPLETE: "complete",
     RunStatus.BUDGET: "stopped at the run's budget",
     RunStatus.QUOTA: "stopped at a limit of the account",
@@ -48,17 +44,13 @@ _FIRST_QUERIES: Final[Mapping[str, str]] = {
     "videos": "SELECT country, title, item_url FROM videos ORDER BY page, position LIMIT 10",
     "posts": "SELECT created_at, description, stats.play_count FROM posts ORDER BY play_count DESC LIMIT 10",
 }
-_LABEL: Final = 11
 _COMMAND = re.compile(r"(?:Go on|Once more for what is missing|When that is put right): .*")
 """The end of a result's message: what to type."""
 _IDENTIFIER = re.compile(r"[a-z_][a-z0-9_]*")
 
 
-# --- a result ---------------------------------------------------------------------------------------------------------
-
-
 def print_result(result: RunResult, console: Console, data: str, program: str = "scraper") -> None:
-    """What a run has come to, how to go on, and a first look at what it has brought. `data`: the data directory."""
+    """Print the result of a run, how to go on, and a first query. `data`: the data directory."""
     head = Text(f"{harmless(result.run_id)}  ", style="bold")
     console.print(head.append(STATUS_WORDS[result.status], style=STATUS_STYLES.get(result.status, "")))
     console.print()
@@ -74,7 +66,7 @@ def print_result(result: RunResult, console: Console, data: str, program: str = 
 
 
 def _print_message(console: Console, message: str) -> None:
-    """Commands stay in one piece, however long: they are there to be copied."""
+    """Print a message; its command stays on one line, to be copied."""
     command = _COMMAND.search(message)
     words = message[: command.start()].rstrip() if command else message
     if words:
@@ -84,9 +76,9 @@ def _print_message(console: Console, message: str) -> None:
 
 
 def retried_fields(retried: Credits) -> Iterable[tuple[str, str]]:
-    """What of a run's credits bought nothing, where any did."""
+    """Return the credits that failed attempts cost, where there are any."""
     if retried:
-        yield "", f"{count(retried)} of them bought nothing and were spent once more"
+        yield "", f"{counted(retried, 'credit')} were spent on failed attempts"
 
 
 def _result_fields(result: RunResult, data: str) -> Iterable[tuple[str, str]]:
@@ -108,14 +100,14 @@ def _result_fields(result: RunResult, data: str) -> Iterable[tuple[str, str]]:
 
 
 def credit_words(kinds: Mapping[str, Credits], budget: Credits) -> str:
-    """``512 charged · 8 unknown · 280 left of 800 (65 % spent)``; what is certain and what is not stay apart."""
+    """``512 charged · 8 unknown · 280 left of 800 (65 % spent)``; certain and uncertain credits stay apart."""
     spent = sum(kinds.values())
     told = [f"{count(credits)} {kind}" for kind, credits in kinds.items() if credits or kind == "charged"]
     return " · ".join([*told, f"{count(budget - spent)} left of {count(budget)} ({percent(spent, budget)} spent)"])
 
 
 def request_words(requests: Mapping[Ending, int], reused: int) -> str:
-    """``66 sent: 64 ok · 2 retried``, and pages of an earlier run that were not bought again."""
+    """``66 sent: 64 ok · 2 retried``, and pages reused from an earlier run."""
     sent = {ending: requests.get(ending, 0) for ending in Ending if ending is not Ending.NOT_SENT}
     told = _listed({ending.value: number for ending, number in sent.items()})
     words = f"{count(sum(sent.values()))} sent" + (f": {told}" if told else "")
@@ -127,58 +119,9 @@ def _listed(counts: Mapping[str, int]) -> str:
 
 
 def first_query(table: str, data: str, program: str = "scraper") -> str:
-    """A command that shows something of a table, ready for a shell."""
+    """Return a command that queries a table, quoted for a shell."""
     name = table if _IDENTIFIER.fullmatch(table) else '"' + harmless(table).replace('"', '""') + '"'
     query = _FIRST_QUERIES.get(table, f"SELECT * FROM {name} LIMIT 10")  # noqa: S608 - shown, not run
     where = "" if data == "data" else f" --data {shlex.quote(harmless(data))}"
     quoted = f'"{query}"' if not set(query) & set('"$`\\!') else shlex.quote(query)
     return f"{program} sql{where} {quoted}"
-
-
-def account_words(account: Account) -> str:
-    """``crawlora/default, plan starter: 15 requests a minute, 5,000 credits a day, 20,000 credits a month``."""
-    limits = ", ".join(limit_words(account.subscription)) or "no limits known"
-    return f"{harmless(account.id)}, plan {harmless(account.subscription.name)}: {limits}"
-
-
-def limit_words(subscription: Subscription) -> list[str]:
-    """The limits of a vendor plan in words, each labelled where nobody documents or states it."""
-    limits = (
-        ("requests_per_second", subscription.requests_per_second, "request", "a second"),
-        ("requests_per_minute", subscription.requests_per_minute, "request", "a minute"),
-        ("credits_per_day", subscription.credits_per_day, "credit", "a day"),
-        ("credits_per_month", subscription.credits_per_month, "credit", "a month"),
-    )
-    words = []
-    for name, limit, what, per in limits:
-        assumed = " (assumed)" if name in subscription.assumed else ""
-        if limit is not None:
-            words.append(f"{counted(limit, what)} {per}{assumed}")
-        elif assumed:
-            words.append(f"no {what}s {per} known{assumed}")
-    return words
-
-
-# --- parts that every summary is made of ------------------------------------------------------------------------------
-
-
-def sheet() -> Table:
-    """A table without a frame: a rule below its titles and before a total."""
-    return Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold")
-
-
-def print_notes(console: Console, label: str, notes: Iterable[str]) -> None:
-    """One note a paragraph, behind its label."""
-    print_fields(console, ((label, harmless(note)) for note in notes), style="yellow")
-
-
-def print_fields(console: Console, fields: Iterable[tuple[str, str]], style: str = "dim", indent: int = _LABEL) -> None:
-    """Words behind a label each, broken where the terminal ends; they begin `indent` columns in, or past the labels."""
-    told = list(fields)
-    grid = Table.grid(padding=(0, 2, 0, 0))
-    grid.add_column(width=max(indent - 2, *(cell_len(label) for label, _ in told), 0), no_wrap=True, style=style)
-    grid.add_column(overflow="fold")
-    for label, words in told:
-        grid.add_row(Text(label), Text(words))
-    if told:
-        console.print(grid)

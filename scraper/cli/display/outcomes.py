@@ -1,4 +1,4 @@
-"""What an answer is taken for, and what follows: charge, retries, reach. From the vendor's file and the policies."""
+"""Outcomes of a vendor's answers and their consequences: charge, retries, reach. From its file and the policies."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from typing import Any, Final
 from rich.console import Console
 from rich.text import Text
 
-from scraper.cli.sources import Sources, heading, source_json
-from scraper.cli.summaries import print_fields, sheet
-from scraper.cli.wording import harmless
+from scraper.cli.display.citations import Sources, source_json
+from scraper.cli.formatting import harmless
+from scraper.cli.tables import heading, new_table, print_fields
 from scraper.core.catalogue import Basis, Charge, Condition, ErrorRule, OutcomeKind, QuotaScope, Vendor
 from scraper.core.outcomes import charges_of
 from scraper.core.retries import FREE_RETRIES, PAID_RETRIES, POLICIES, Policy, Wait
@@ -36,13 +36,13 @@ MEANINGS: Final[Mapping[OutcomeKind, str]] = MappingProxyType(
 
 
 def print_outcomes(vendor: Vendor, console: Console) -> None:
-    """Every outcome with what follows it, then the rules by which answers are told apart."""
+    """Print every outcome with its consequences, then the rules that recognise it."""
     sources = Sources()
-    heading(console, f"{vendor.title}: what follows an answer{sources.mark(vendor.charge.source)}")
-    table = sheet()
+    heading(console, f"{vendor.title}: outcomes of an answer{sources.mark(vendor.charge.source)}")
+    table = new_table()
     table.add_column("outcome", overflow="fold")
     table.add_column("charge", overflow="fold")
-    table.add_column("asked again", overflow="fold")
+    table.add_column("retried", overflow="fold")
     table.add_column("reach", overflow="fold")
     for row in outcome_rows(vendor):
         outcome = Text(str(row["outcome"]).replace("_", " "))
@@ -60,13 +60,13 @@ def charge_words(row: Mapping[str, Any]) -> str:
 
 
 def outcomes_json(vendor: Vendor) -> dict[str, Any]:
-    """The same for programs, the rules with their sources."""
+    """Return the same for programs, the rules with their sources."""
     rules = [rule_json(rule) for rule in vendor.error_rules]
     return {"name": vendor.name, "outcomes": outcome_rows(vendor), "error_rules": rules}
 
 
 def outcome_rows(vendor: Vendor) -> list[dict[str, Any]]:
-    """A flat object for each outcome: good for CSV too."""
+    """Return a flat object for each outcome; it fits CSV too."""
     rows = []
     for kind in OutcomeKind:
         charge, in_2xx = charges_of(vendor, kind)
@@ -109,9 +109,9 @@ def times(number: int) -> str:
 
 
 def print_error_rules(rules: Iterable[ErrorRule], console: Console, sources: Sources) -> None:
-    """Which answer is taken for which outcome, and how that is known."""
-    heading(console, "Errors, the first rule that matches decides")
-    table = sheet()
+    """Print the rules that turn an answer into an outcome, and the basis of each."""
+    heading(console, "Error rules (the first match decides)")
+    table = new_table()
     table.add_column("", justify="right", no_wrap=True)
     table.add_column("when", overflow="fold")
     table.add_column("outcome", overflow="fold")
@@ -143,7 +143,7 @@ def _condition_words(condition: Condition) -> str:
 
 
 def rule_json(rule: ErrorRule) -> dict[str, Any]:
-    """An error rule with its source."""
+    """Return an error rule with its source."""
     return {
         "outcome": rule.outcome.value,
         "statuses": list(rule.statuses),

@@ -1,4 +1,4 @@
-"""Rows as a table for people: as wide as the terminal, numbers whole and to the right, long text cut with …
+"""Tables and labelled lines for people: as wide as the terminal, numbers whole and to the right, long text cut with …
 
 A column is only shown where it has room to say something: numbers are never cut, and columns that find no place are
 named below the table instead of being squeezed to a letter each.
@@ -7,7 +7,7 @@ named below the table instead of being squeezed to a letter each.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -17,21 +17,24 @@ from rich.console import Console, JustifyMethod, OverflowMethod
 from rich.table import Table
 from rich.text import Text
 
-from scraper.cli.output import Rows, is_number, value_text
-from scraper.cli.wording import count, counted, harmless
+from scraper.cli.formatting import count, counted, harmless
+from scraper.cli.rows import Rows, is_number, value_text
 
 MOST_ROWS: Final = 1_000
-"""More than anybody reads on a terminal; a query for more is meant for a file."""
+"""More than anybody reads on a terminal; larger results go to a file."""
 
 MOST_PROSE: Final = 2_000
-"""Characters of a sentence that is broken over lines."""
+"""Characters of a sentence that is wrapped."""
+
+_LABEL: Final = 11
+"""Columns before the words of labelled lines."""
 
 _GAP: Final = 2
 _LEAST_TEXT: Final = 12
-"""Narrower than this, a cut text says nothing: the column is left out."""
+"""A text cut to less than this is useless: the column is left out."""
 
 _LEAST_WORD: Final = 20
-"""Ids (19 digits) and instants (20) are of no use when they are cut."""
+"""Ids (19 digits) and instants (20) are useless when they are cut."""
 
 _SEPARATED_FROM: Final = 10_000
 """A column that reaches five digits gets thousands separators; years and ranks keep none."""
@@ -57,7 +60,7 @@ class _Column:
 
 
 def print_rows(rows: Rows, console: Console) -> None:
-    """Prints at most MOST_ROWS rows; what is not shown is said in a line below."""
+    """Print at most MOST_ROWS rows; a line below says what is not shown."""
     width = console.width
     tuples = list(itertools.islice(rows.tuples, MOST_ROWS + 1))
     more = len(tuples) > MOST_ROWS
@@ -67,7 +70,7 @@ def print_rows(rows: Rows, console: Console) -> None:
         for place, name in enumerate(rows.columns)
     ]
     widths = _widths(columns, width)
-    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold")
+    table = new_table()
     for column, column_width in zip(columns, widths, strict=False):
         justify: JustifyMethod = "right" if column.numbers else "left"
         title = Text(column.name, no_wrap=True, overflow="ellipsis")
@@ -105,7 +108,7 @@ def _cell(text: str, *, broken: bool) -> Text:
 
 
 def _widths(columns: Sequence[_Column], width: int) -> list[int]:
-    """Widths of the columns that fit, from the left; what is left over goes where it completes most columns."""
+    """Return the widths of the columns that fit, from the left; spare width completes as many columns as it can."""
     widths: list[int] = []
     for column in columns:
         if widths and sum(widths) + column.least + _GAP * len(widths) > width:
@@ -125,8 +128,39 @@ def _notes(rows: Rows, shown: int, more: bool, fitting: int) -> list[str]:
     if not shown:
         notes.append("no rows")
     if more:
-        notes.append(f"… and more than these {count(shown)} rows: --format csv or json writes them all")
+        notes.append(f"only the first {count(shown)} rows are shown: --format csv or json writes all")
     hidden = [harmless(name) for name in rows.columns[fitting:]]
     if hidden:
-        notes.append(f"… no room here for {counted(len(hidden), 'column')} more: {', '.join(hidden)}")
+        notes.append(f"{counted(len(hidden), 'column')} not shown, the terminal is too narrow: {', '.join(hidden)}")
     return notes
+
+
+# --- parts ------------------------------------------------------------------------------------------------------------
+
+
+def heading(console: Console, words: str) -> None:
+    """Print a heading."""
+    console.print()
+    console.print(Text(harmless(words), style="bold"))
+
+
+def new_table() -> Table:
+    """Return a table without a frame: a rule below its titles and before a total."""
+    return Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold")
+
+
+def print_notes(console: Console, label: str, notes: Iterable[str]) -> None:
+    """Print one note a paragraph, behind its label."""
+    print_fields(console, ((label, harmless(note)) for note in notes), style="yellow")
+
+
+def print_fields(console: Console, fields: Iterable[tuple[str, str]], style: str = "dim", indent: int = _LABEL) -> None:
+    """Print labelled lines, wrapped; the text begins `indent` columns in, or past the labels."""
+    told = list(fields)
+    grid = Table.grid(padding=(0, 2, 0, 0))
+    grid.add_column(width=max(indent - 2, *(cell_len(label) for label, _ in told), 0), no_wrap=True, style=style)
+    grid.add_column(overflow="fold")
+    for label, words in told:
+        grid.add_row(Text(label), Text(words))
+    if told:
+        console.print(grid)

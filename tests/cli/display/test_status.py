@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.console import Console
 
-from scraper.cli.status_sheets import account_json, coverage_json, print_coverage, print_status, status_json
+from scraper.cli.display.status import account_json, coverage_json, print_coverage, print_status, status_json
 from scraper.core.budget import Balance
 from scraper.core.pagination import Guard, WalkState, Why
 from scraper.core.subscriptions import Subscription

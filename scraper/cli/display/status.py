@@ -1,4 +1,4 @@
-"""Runs and accounts as they stand: for people, and as plain objects for programs."""
+"""Runs and accounts, as tables for people and plain objects for programs."""
 
 from __future__ import annotations
 
@@ -8,16 +8,15 @@ from typing import Any, Final
 from rich.console import Console
 from rich.text import Text
 
-from scraper.cli.summaries import (
+from scraper.cli.display.run import (
     STATUS_STYLES,
     STATUS_WORDS,
     credit_words,
-    print_fields,
     request_words,
     retried_fields,
-    sheet,
 )
-from scraper.cli.wording import count, counted, dollars, duration, harmless, instant, percent
+from scraper.cli.formatting import count, counted, dollars, duration, harmless, instant, percent
+from scraper.cli.tables import new_table, print_fields
 from scraper.core.budget import Balance
 from scraper.core.events import Ending
 from scraper.core.pace import FULL_PERCENT
@@ -32,7 +31,7 @@ _WIDE: Final = 76
 
 
 def print_status(runs: Runs, accounts: Sequence[AccountBalance], console: Console) -> None:
-    """One run in full, several in a table, then the accounts' days and months."""
+    """Print one run in full or several in a table, then the accounts' days and months."""
     if not runs:
         console.print(Text("no runs yet"))
     elif len(runs) == 1 or console.width < _WIDE:
@@ -48,7 +47,7 @@ def print_status(runs: Runs, accounts: Sequence[AccountBalance], console: Consol
 
 
 def _print_runs(runs: Runs, console: Console) -> None:
-    table = sheet()
+    table = new_table()
     table.add_column("run", overflow="fold")
     table.add_column("status", no_wrap=True)
     for title in ("charged", "budget", "rows"):
@@ -121,7 +120,7 @@ def _print_account(account: AccountBalance, console: Console) -> None:
 
 
 def _scope_words(balance: Balance, limit: Credits | None) -> str:
-    """Used of the limit, and how much of that is not certain."""
+    """Return the credits used of the limit, and the uncertain part of them."""
     used = balance.committed
     if limit is None:
         words = [f"{count(used)} used, no limit known"]
@@ -135,13 +134,13 @@ def _scope_words(balance: Balance, limit: Credits | None) -> str:
 
 
 def print_coverage(walks: Sequence[WalkRecord], console: Console) -> None:
-    """The walks of one run that are not complete or not without blemish, each with why; the others are counted."""
+    """Print the walks of a run that are incomplete or have notes, each with its reason; count the others."""
     complete = sum(walk.state is WalkState.COMPLETE for walk in walks)
     console.print(Text(f"{counted(len(walks), 'walk')}, {count(complete)} of them complete"))
     partial = [walk for walk in walks if walk.state is not WalkState.COMPLETE or walk.notes or walk.overlaps]
     if not partial:
         return
-    table = sheet()
+    table = new_table()
     table.add_column("walk", overflow="fold")
     table.add_column("state", overflow="fold")
     for title in ("pages", "rows"):
@@ -153,7 +152,7 @@ def print_coverage(walks: Sequence[WalkRecord], console: Console) -> None:
 
 
 def _standing(walk: WalkRecord) -> str:
-    """``truncated: guard (cursor seen)``; below it what else is known of the walk."""
+    """``truncated: guard (cursor seen)``; gaps and overlaps below it."""
     words = walk.state.value if walk.why is None else f"{walk.state.value}: {walk.why.value}"
     if walk.notes:
         words += f" ({', '.join(walk.notes)})"
@@ -166,7 +165,7 @@ def _standing(walk: WalkRecord) -> str:
 
 
 def status_json(runs: Runs, accounts: Sequence[AccountBalance]) -> dict[str, Any]:
-    """Runs and accounts as ``scraper status --format json`` prints them."""
+    """Return runs and accounts as ``scraper status --format json`` prints them."""
     return {
         "runs": [run_json(run, totals) for run, totals in runs],
         "accounts": [account_json(account) for account in accounts],
@@ -174,7 +173,7 @@ def status_json(runs: Runs, accounts: Sequence[AccountBalance]) -> dict[str, Any
 
 
 def run_json(run: RunRecord, totals: RunTotals) -> dict[str, Any]:
-    """A run with the names of ``scraper run --format json``."""
+    """Return a run with the keys of ``scraper run --format json``."""
     sent = {ending.value: totals.endings.get(ending, 0) for ending in Ending if ending is not Ending.NOT_SENT}
     return {
         "run_id": run.run_id,
@@ -198,7 +197,7 @@ def run_json(run: RunRecord, totals: RunTotals) -> dict[str, Any]:
 
 
 def account_json(account: AccountBalance) -> dict[str, Any]:
-    """An account's day and month; a limit that nobody knows is null."""
+    """Return an account's day and month; an unknown limit is null."""
     subscription, closed = account.subscription, account.closed_until
     return {
         "account": account.account,

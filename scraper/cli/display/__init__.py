@@ -1,0 +1,1 @@
+"""Results for people, as tables and labelled lines, and for programs, as plain objects."""
