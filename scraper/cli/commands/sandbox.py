@@ -7,7 +7,7 @@ from typing import Literal
 
 import click
 
-from scraper.cli.options import fault_option
+from scraper.cli.options import fault_option, refuse_windows
 from scraper.core.errors import UsageError
 
 
@@ -53,6 +53,7 @@ def sandbox(
     if list_faults:
         _print_kinds()
         return
+    refuse_windows()
     import asyncio
     import os
     import signal

@@ -15,7 +15,7 @@ from scraper.core.catalogue import Catalogue, Charge, Vendor
 from scraper.core.errors import ConfigurationError, Fault
 from scraper.core.jobs import NAME, Account, Crawl, Job, Share, crawl_faults, nearest
 from scraper.core.subscriptions import Subscription
-from scraper.io.config_files.validation import FileModel, dollars_of, read_toml, validate_what_can_be
+from scraper.io.config_files.validation import FileModel, dollars_of, files_in, read_toml, validate_what_can_be
 
 ACCOUNTS_FILE = "accounts.toml"
 _DURATION = re.compile(r"([0-9]+)\s*([smhd])")
@@ -319,7 +319,7 @@ def _conflicts(path: Path, accounts: Mapping[str, AccountTable], wheres: Mapping
     `wheres`: the file that each account is stated in, this one or ``accounts.toml``.
     """
     faults = []
-    for other in sorted(path.parent.glob("*.toml")):
+    for other in files_in(path.parent, ".toml"):
         if other.resolve() == path.resolve():
             continue
         try:

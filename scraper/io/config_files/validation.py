@@ -47,6 +47,19 @@ def read_toml(path: Path) -> dict[str, Any]:
         raise ConfigurationError([Fault(str(path), f"is no TOML: {failure}")]) from failure
 
 
+def files_in(directory: Path, ending: str) -> list[Path]:
+    """The directory's files with this ending, by name; none where there is no such directory.
+
+    ConfigurationError where it cannot be listed: a glob would pass by what stands there.
+    """
+    try:
+        return sorted(path for path in directory.iterdir() if path.name.endswith(ending))
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    except OSError as failure:
+        raise ConfigurationError([Fault(str(directory), f"cannot be read: {failure.strerror}")]) from failure
+
+
 def validate(model: type[M], content: dict[str, Any], where: str) -> M:
     """The content as a model; ConfigurationError with every fault."""
     valid, faults = validate_what_can_be(model, content, where)

@@ -40,7 +40,7 @@ from scraper.core.catalogue import (
 )
 from scraper.core.errors import ConfigurationError, Fault
 from scraper.core.subscriptions import Subscription
-from scraper.io.config_files.validation import FileModel, dollars_of, read_toml, validate
+from scraper.io.config_files.validation import FileModel, dollars_of, files_in, read_toml, validate
 
 Scalar = bool | str | int
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
@@ -203,7 +203,7 @@ def read_catalogue(configs: Path | None = None) -> Catalogue:
             contents[path.stem] = (f"scraper/vendors/{path.name}", read_toml(path))
     vendors: dict[str, Vendor] = {}
     faults: list[Fault] = []
-    for path in sorted((configs / "vendors").glob("*.toml")) if configs is not None else ():
+    for path in files_in(configs / "vendors", ".toml") if configs is not None else ():
         where, below = contents.get(path.stem, (str(path), {}))
         try:
             above = read_toml(path)
