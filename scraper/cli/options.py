@@ -29,11 +29,27 @@ FORMATS = ("table", "json", "csv", "ndjson")
 CREDITS = click.IntRange(1, LARGEST_COUNT)
 
 
+def refuse_windows() -> None:
+    """UsageError on Windows: a port that works by half would spend credits without the ledger's guarantees."""
+    if sys.platform == "win32":
+        raise UsageError(
+            "scraper does not run on Windows itself: its file locks, durable renames and signals are those of Linux "
+            "and macOS. Nothing was sent or changed; run it inside WSL, with the data directory on WSL's own disk: "
+            "https://learn.microsoft.com/windows/wsl/install"
+        )
+
+
+def _on_a_system_that_can(_context: click.Context, _option: click.Parameter, data: Path | None) -> Path | None:
+    refuse_windows()
+    return data
+
+
 def data_option(function: F) -> F:
-    """Add --data."""
+    """Add --data. A command that has it is refused on Windows before it does anything."""
     return click.option(
         "--data",
         type=click.Path(path_type=Path, file_okay=False),
+        callback=_on_a_system_that_can,
         envvar="SCRAPER_DATA",
         help="Data directory.  [default: data, with --sandbox data/sandbox; env: SCRAPER_DATA]",
     )(function)

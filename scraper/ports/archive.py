@@ -195,6 +195,12 @@ class Archive(Protocol):
     def lock(self) -> AbstractContextManager[None]:
         """Waits for, and holds, the one lock under which files come and go (over processes; freed by a crash)."""
 
+    def refuse_unless_writable(self) -> None:
+        """ArchiveError where a drain would fail: another user's directory, or one on another file system.
+
+        Asked before anything is spent, and before anything is journalled that has to be finished.
+        """
+
     def write(self, drain_id: int, pages: Iterable[SpooledPage]) -> Written:
         """Writes the pages and the tables made from them; repeated for a drain, it leaves the same files.
 

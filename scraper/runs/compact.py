@@ -69,6 +69,7 @@ async def compact(
     """
     candidates = _candidates(await state.parts(), clock.now(), today_too, more_than)
     if not dry_run:
+        await in_a_thread(archive.refuse_unless_writable)
         async with locked(state, archive, clock):
             if candidates and not offline:
                 await in_a_thread(archive.compactor.refuse_unless_exchangeable)

@@ -15,6 +15,7 @@ from scraper.runs.context import World
 from scraper.runs.coverage import account
 from scraper.runs.crawl import CrawlProcess
 from scraper.runs.drift import drift_warnings
+from scraper.runs.journals import in_a_thread
 from scraper.runs.results import run_result
 from scraper.runs.resume import Opening, open_run
 
@@ -34,11 +35,13 @@ async def execute(
 
     `ceiling`: a budget in place of the run's. `command`: how to type this run, for advice. `begun`: is handed the crawl
     before its first request, so that a signal can stop it. A disk or a database that gives out ends the run as `error`;
-    StateError is raised where not even that can be written down.
+    StateError is raised where not even that can be written down, StateError or ArchiveError where nothing can be kept:
+    before the run is opened.
     """
     state, clock = world.state, world.clock
     await state.expire_dead()
     with state.hold(job.name), state.headroom(job.name):
+        await in_a_thread(world.archive.refuse_unless_writable)
         began = clock.monotonic()
         await state.note_accounts([job.accounts[vendor] for vendor in job.vendors])
         run = await open_run(job, opening, ceiling, state, clock, suffix)

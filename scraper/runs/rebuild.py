@@ -44,6 +44,7 @@ async def rebuild(
     Raises UsageError where some partitions would be made with another SELECT than the others, ArchiveError where a page
     or the disk does not allow it: what was made anew until then stays, the rest is as it was.
     """
+    await in_a_thread(archive.refuse_unless_writable)
     async with locked(state, archive, clock):
         sources = await in_a_thread(archive.sources)
         if chosen is not None:

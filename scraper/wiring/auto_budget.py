@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from scraper.core.jobs import Job
 from scraper.runs.auto_budget import tonights_allowance
 from scraper.wiring.run import opened_state
-from scraper.wiring.settings import Settings
+from scraper.wiring.settings import Settings, is_there
 
 if TYPE_CHECKING:
     from scraper.core.auto_budget import Allowance
@@ -24,7 +24,7 @@ async def budgeted_job(job: Job, settings: Settings) -> tuple[Job, Allowance | N
     from scraper.io.state import FILE_NAME
 
     now = settings.clock.now()
-    if (settings.data_directory / FILE_NAME).exists():
+    if is_there(settings, FILE_NAME):
         async with opened_state(settings, None) as state:
             allowance = await tonights_allowance(job, state, now)
     else:

@@ -53,8 +53,23 @@ class Settings:
         return "sandbox" if self.sandbox else "real"
 
 
+def is_there(settings: Settings, file: str = "") -> bool:
+    """Whether the data directory, or a file of it, is there; UsageError where this user may not know."""
+    path = settings.data_directory / file
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError as failure:
+        raise UsageError(
+            f"{path} cannot be read: {failure.strerror}. Nothing was spent or changed; let the owner of "
+            f"{settings.data_directory} give you the right to it, or name another directory with --data."
+        ) from failure
+    return True
+
+
 def data_is_there(settings: Settings, file: str = "") -> None:
     """Looking creates nothing: a mistyped directory is told of, not made."""
-    if not (settings.data_directory / file).exists():
+    if not is_there(settings, file):
         where = settings.data_directory
         raise UsageError(f"there is no data in {where}: name the directory with --data, or run a job first.")

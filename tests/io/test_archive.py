@@ -306,7 +306,7 @@ def test_a_place_that_cannot_be_written_is_an_archive_error(number: int, tmp_pat
         def make_directory(self, path: Path) -> None:
             raise OSError(number, os.strerror(number), str(path))
 
-    with pytest.raises(ArchiveError, match="Make the data directory writable"):
+    with pytest.raises(ArchiveError, match="Make the data directory readable and writable for this user"):
         archive(tmp_path / "data", ReadOnly()).write(3, spool())
     with pytest.raises(ArchiveError, match="Nothing was changed"), archive(tmp_path / "data", ReadOnly()).lock():
         pass

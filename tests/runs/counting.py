@@ -73,6 +73,9 @@ class NoArchive:
     def lock(self) -> AbstractContextManager[None]:
         return nullcontext()
 
+    def refuse_unless_writable(self) -> None:
+        """Nothing is written."""
+
     def write(self, drain_id: int, pages: Iterable[SpooledPage]) -> Written:
         raise AssertionError(f"drain {drain_id} of {pages}: the run is stopped before")
 

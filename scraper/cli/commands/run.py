@@ -112,12 +112,7 @@ def run(  # noqa: PLR0913 - one for each option
         return INTERRUPTED
     listening = _listening(settings.clock, log_format, verbose, planned.requests.likely if planned else None)
     bought = _bought(order, settings, listening, probe=probe)
-    if bought is None:
-        return INTERRUPTED
-    result, findings = bought
-    _show(result, findings, format_name, output, settings)
-    as_described = findings is None or all(finding.as_described for finding in findings)
-    return result.status.exit_code or (0 if as_described else 6)
+    return INTERRUPTED if bought is None else _show(*bought, format_name, output, settings)
 
 
 def _opening(*, resume: bool, new: bool) -> Opening:
@@ -248,12 +243,15 @@ def _show(
     format_name: str | None,
     output: Path | None,
     settings: Settings,
-) -> None:
+) -> int:
+    """Print the result; return its exit code."""
     try:
         _write(result, findings, format_name, output, settings)
     except OutputError as failure:
         kept = f"Run {result.run_id} has ended ({result.status}), and what it bought is kept: scraper status"
         raise OutputError(failure.place, failure.reason, f"{kept} {result.run_id}") from failure
+    as_described = findings is None or all(finding.as_described for finding in findings)
+    return result.status.exit_code or (0 if as_described else 6)
 
 
 def _write(

@@ -8,8 +8,9 @@ from typing import Literal
 
 import click
 
-from scraper.cli.options import day_option, fault_option, settings_of
+from scraper.cli.options import day_option, fault_option, refuse_windows, settings_of
 from scraper.core.errors import UsageError
+from scraper.core.subscriptions import Subscription
 
 
 def _plans(_context: click.Context, _option: click.Parameter, values: tuple[str, ...]) -> Mapping[str, str]:
@@ -60,6 +61,7 @@ def sandbox(
     if list_faults:
         _print_kinds()
         return
+    refuse_windows()
     import asyncio
     import os
     import signal
@@ -75,21 +77,29 @@ def sandbox(
             asyncio.get_running_loop().add_signal_handler(number, stopped.set)
         served = wiring.sandbox_server(plans, keys, settings, port=port, failed_requests=failed_requests)
         async with served as (url, subscriptions):
-            click.echo(f"sandbox listening at {url}; press Ctrl-C to stop", err=True)
-            for vendor, subscription in subscriptions.items():
-                key = "the key in your environment" if keys[vendor] else f"key {wiring.SANDBOX_KEY}"
-                click.echo(f"  {vendor}: plan {subscription.name}, {key}", err=True)
-            click.echo(f"  account: {url}/_sandbox/account?vendor=crawlora", err=True)
-            if faults:
-                click.echo(f"  faults:  {url}/_sandbox/faults", err=True)
-            options = " ".join(f"--vendor-url {name}={at}" for name, at in wiring.sandbox_urls(url).items())
-            click.echo(f"scraper run JOB --data DIR {options}")
+            _print_addresses(url, subscriptions, keys, with_faults=bool(faults))
             await stopped.wait()
 
     try:
         asyncio.run(serve())
     except OSError as failure:
         raise UsageError(f"port {port} cannot be used: {failure.strerror}; choose another with --port.") from failure
+
+
+def _print_addresses(
+    url: str, subscriptions: Mapping[str, Subscription], keys: Mapping[str, str], *, with_faults: bool
+) -> None:
+    from scraper import wiring
+
+    click.echo(f"sandbox listening at {url}; press Ctrl-C to stop", err=True)
+    for vendor, subscription in subscriptions.items():
+        key = "the key in your environment" if keys[vendor] else f"key {wiring.SANDBOX_KEY}"
+        click.echo(f"  {vendor}: plan {subscription.name}, {key}", err=True)
+    click.echo(f"  account: {url}/_sandbox/account?vendor=crawlora", err=True)
+    if with_faults:
+        click.echo(f"  faults:  {url}/_sandbox/faults", err=True)
+    options = " ".join(f"--vendor-url {name}={at}" for name, at in wiring.sandbox_urls(url).items())
+    click.echo(f"scraper run JOB --data DIR {options}")
 
 
 def _print_kinds() -> None:

@@ -79,9 +79,9 @@ class PartitionCompactor:
                     self._disk.remove_tree(directory)
         if not same_disk:
             raise UsageError(
-                f"two directories of {self._root.parent} cannot be exchanged in one step here (Linux can, on most of "
-                "its file systems), so a reader could meet half of a partition. Nothing was changed. When nobody "
-                "reads the archive: scraper compact --offline"
+                f"two directories of {self._root.parent} cannot be exchanged in one step here (Linux and macOS "
+                "can, on most file systems), so a reader could meet half of a partition. Nothing was changed. When "
+                "nobody reads the archive: scraper compact --offline"
             )
 
     def build(self, compaction: Compaction) -> tuple[Part, ...]:

@@ -32,6 +32,19 @@ def _advice(fault: Exception) -> str:
         case OSError(errno=errno.ENOSPC | errno.EDQUOT):
             return "Free some space on that disk and run the same command again."
         case OSError(errno=errno.EROFS | errno.EACCES | errno.EPERM):
-            return "Make the data directory writable, or name another one with --data, and run the same command again."
+            return (
+                "Make the data directory readable and writable for this user, or name another one with --data, and run "
+                "the same command again."
+            )
+        case OSError(errno=errno.EXDEV):
+            return (
+                "Parts are renamed into the archive, so that all of it and DATA/tmp must lie on one file system: move "
+                "the whole data directory and link that, or name it with --data, and run the same command again."
+            )
+        case OSError(errno=errno.ENOLCK | errno.ENOTSUP | errno.EOPNOTSUPP | errno.ENOSYS):
+            return (
+                "This file system cannot do that, as some network file systems cannot: name a directory on a disk of "
+                "this machine with --data."
+            )
         case _:
             return "See to the disk, then run the same command again; a damaged file is restored from a backup."

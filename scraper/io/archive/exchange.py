@@ -1,6 +1,7 @@
-"""Two directories change places in one step: ``renameat2`` with ``RENAME_EXCHANGE`` (Linux 3.15, glibc 2.28).
+"""Two directories change places in one step. Python has no name for it, so it is called in the system's own library.
 
-Python has no name for it.
+Linux 3.15 with glibc 2.28 has ``renameat2`` with ``RENAME_EXCHANGE``; macOS 10.12 has ``renamex_np`` with
+``RENAME_SWAP`` (rename(2) there), tried only through a simulator.
 """
 
 from __future__ import annotations
@@ -9,11 +10,12 @@ import ctypes
 import errno
 import os
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 _AT_FDCWD: Final = -100
 _RENAME_EXCHANGE: Final = 2
-_NOT_HERE: Final = frozenset({errno.ENOSYS, errno.EINVAL, errno.EOPNOTSUPP, errno.EXDEV})
+_RENAME_SWAP: Final = 2
+_NOT_HERE: Final = frozenset({errno.ENOSYS, errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EXDEV})
 """What kernels and file systems say that cannot do it, or not between these two places."""
 
 
@@ -26,10 +28,16 @@ def exchange(one: Path, other: Path) -> None:
 
     Raises CannotExchangeError where it is not to be had, OSError for everything else that a disk does.
     """
-    renameat2 = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
-    if renameat2 is None:
-        raise CannotExchangeError(errno.ENOSYS, "this platform has no renameat2", str(one))
-    done = renameat2(_AT_FDCWD, os.fsencode(one), _AT_FDCWD, os.fsencode(other), ctypes.c_uint(_RENAME_EXCHANGE))
-    if done != 0:
+    library = ctypes.CDLL(None, use_errno=True)
+    if _called(library, os.fsencode(one), os.fsencode(other)) != 0:
         met = ctypes.get_errno()
         raise (CannotExchangeError if met in _NOT_HERE else OSError)(met, os.strerror(met), str(one), None, str(other))
+
+
+def _called(library: ctypes.CDLL, one: bytes, other: bytes) -> Any:  # noqa: ANN401 - what ctypes gives: a C int
+    """0 where it is done, else errno says why."""
+    if (renameat2 := getattr(library, "renameat2", None)) is not None:
+        return renameat2(_AT_FDCWD, one, _AT_FDCWD, other, ctypes.c_uint(_RENAME_EXCHANGE))
+    if (renamex_np := getattr(library, "renamex_np", None)) is not None:
+        return renamex_np(one, other, ctypes.c_uint(_RENAME_SWAP))
+    raise CannotExchangeError(errno.ENOSYS, "this platform cannot exchange two directories", os.fsdecode(one))

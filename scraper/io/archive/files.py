@@ -15,6 +15,7 @@ from typing import IO, Final
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from scraper.io import posix
 from scraper.io.archive.exchange import exchange
 
 HASH_KEY: Final = b"scraper.select_hash"
@@ -40,9 +41,19 @@ class Disk:
         """Makes a file's bytes, or a directory's names, durable."""
         descriptor = os.open(path, os.O_RDONLY)
         try:
-            os.fsync(descriptor)
+            posix.sync(descriptor)
         finally:
             os.close(descriptor)
+
+    def lock(self, path: Path) -> int:
+        """Waits for the lock of a file, made where it is not there, and gives the descriptor whose closing frees it."""
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+        try:
+            posix.lock(descriptor, wait=True)
+        except BaseException:
+            os.close(descriptor)
+            raise
+        return descriptor
 
     def make_directory(self, path: Path) -> None:
         path.mkdir(exist_ok=True)
@@ -50,6 +61,17 @@ class Disk:
     def replace(self, source: Path, target: Path) -> None:
         """Renames a file, over another if need be, or a directory to a name that is free."""
         source.replace(target)
+
+    def try_rename(self, source: Path, target: Path) -> None:
+        """Renames an empty directory from the one directory into the other, and removes it: nothing is left."""
+        tried = [place / f".try-{os.getpid()}" for place in (source, target)]
+        tried[0].mkdir(exist_ok=True)
+        try:
+            tried[0].replace(tried[1])
+        finally:
+            for directory in tried:
+                with contextlib.suppress(FileNotFoundError):
+                    directory.rmdir()
 
     def exchange(self, one: Path, other: Path) -> None:
         """Two directories change places; CannotExchange where that is not to be had."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -25,9 +24,10 @@ from scraper.io.archive.errors import explained
 from scraper.io.archive.files import Disk, make_directories, remove_files, stored_hash
 from scraper.io.archive.lost_values import note_lost
 from scraper.io.archive.merge import fingerprint
-from scraper.io.archive.staged_files import Staging
+from scraper.io.archive.staged_files import Staging, require_writable
 from scraper.io.archive.survey import ReadPage, batches, read, stored_endpoints, stored_pages
 from scraper.io.archive.table_select import Selects, note_failures, note_without_key, pages_table
+from scraper.io.permissions import require_readable
 from scraper.ports import AccountRows, Part, RunAccount, SpooledPage, Survey, Written
 
 
@@ -55,13 +55,18 @@ class ParquetArchive:
         """See `Archive.lock`; not to be taken twice by one process."""
         with explained("the archive cannot be locked", safe="Nothing was changed."):
             make_directories(self._disk, self._data)
-            descriptor = os.open(self._data / "archive.lock", os.O_RDWR | os.O_CREAT, 0o644)
+            descriptor = self._disk.lock(self._data / "archive.lock")
         try:
-            with explained("the archive cannot be locked", safe="Nothing was changed."):
-                fcntl.flock(descriptor, fcntl.LOCK_EX)
+            with explained("the archive cannot be read", safe="Nothing was changed."):
+                require_readable(self._root)
             yield
         finally:
             os.close(descriptor)
+
+    def refuse_unless_writable(self) -> None:
+        """See `Archive.refuse_unless_writable`."""
+        with explained("the archive cannot be written", safe="Nothing was spent or changed."):
+            require_writable(self._disk, self._data)
 
     def write(self, drain_id: int, pages: Iterable[SpooledPage]) -> Written:
         """See `Archive.write`. The n-th partition of the drain becomes ``part-<drain>-<n>`` in every table."""

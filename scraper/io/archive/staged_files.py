@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping
+import errno
+import os
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +14,7 @@ from typing import Self
 import pyarrow as pa
 
 from scraper.io.archive.files import Disk, PartWriter, checksum, make_directories, remove_files
+from scraper.io.permissions import require_readable
 from scraper.ports import Part
 
 
@@ -41,9 +44,7 @@ class Staging:
         self._thread = ThreadPoolExecutor(1, "parquet")
         self._writers: dict[str, PartWriter] = {}
         self._staged: list[Staged] = []
-        make_directories(disk, self._directory)
-        with contextlib.suppress(PermissionError):  # another's directory, that we may write to
-            self._directory.chmod(0o700)
+        _make_staging_directory(disk, self._directory)
         self._sweep()
 
     def turn_to(self, partition: str, name: str) -> None:
@@ -108,3 +109,34 @@ class Staging:
 
     def _sweep(self) -> None:
         remove_files(self._disk, self._directory.glob(".part-*"))
+
+
+def require_writable(disk: Disk, data: Path) -> None:
+    """Raises OSError where parts could not be renamed in from the staging directory; the names say where.
+
+    Tried with an empty directory, as only that shows a file system of its own, a bind mount and a right that is
+    lacking; below the archive's root the directories are only looked at.
+    """
+    staging, root = data / "tmp", data / "archive"
+    require_readable(root)
+    _make_staging_directory(disk, staging)
+    make_directories(disk, root)
+    disk.try_rename(staging, root)
+    device = staging.stat().st_dev
+    for directory in _written_to(root):
+        if directory.stat().st_dev != device:
+            raise OSError(errno.EXDEV, os.strerror(errno.EXDEV), str(directory))
+        if not os.access(directory, os.W_OK | os.X_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(directory))
+
+
+def _written_to(root: Path) -> Iterator[Path]:
+    """The directories of tables and vendors, and each vendor's last day: what a drain of today writes to."""
+    for vendor in sorted(root.glob("*/vendor=*")):
+        yield from (vendor.parent, vendor, *sorted(vendor.glob("date=*"))[-1:])
+
+
+def _make_staging_directory(disk: Disk, directory: Path) -> None:
+    make_directories(disk, directory)
+    with contextlib.suppress(PermissionError):  # another's directory, that we may write to
+        directory.chmod(0o700)

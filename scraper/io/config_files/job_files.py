@@ -17,6 +17,7 @@ from scraper.core.jobs import NAME, Account, BudgetPercent, Crawl, Job, crawl_fa
 from scraper.core.nearest import nearest
 from scraper.core.subscriptions import Subscription
 from scraper.core.units import LARGEST_COUNT
+from scraper.io.config_files.text import files_in
 from scraper.io.config_files.validation import (
     Count,
     FileModel,
@@ -335,7 +336,7 @@ def _conflicts(path: Path, accounts: Mapping[str, AccountTable], wheres: Mapping
     `wheres`: the file that each account is stated in, this one or ``accounts.toml``.
     """
     faults = []
-    for other in sorted(path.parent.glob("*.toml")):
+    for other in files_in(path.parent, ".toml"):
         if other.resolve() == path.resolve():
             continue
         try:

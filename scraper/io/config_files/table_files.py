@@ -15,7 +15,7 @@ from scraper.core.coverage import COVERAGE_TABLE, REQUESTS_TABLE
 from scraper.core.errors import ConfigurationError, Fault
 from scraper.core.tables import PAGES_TABLE, TableSelect, table_select
 from scraper.core.views import View, read_views
-from scraper.io.config_files.text import read_text
+from scraper.io.config_files.text import files_in, read_text
 
 VIEWS_FILE = "views.sql"
 """The one file of the directory that is no table."""
@@ -34,7 +34,7 @@ def read_tables(configs: Path | None = None) -> tuple[TableSelect, ...]:
     texts: dict[str, str] = {}
     faults = []
     with _directories(configs) as directories:
-        for path in (path for directory in directories for path in sorted(directory.glob("*.sql"))):
+        for path in (path for directory in directories for path in files_in(directory, ".sql")):
             if path.name == VIEWS_FILE:
                 continue
             if not TABLE_NAME.fullmatch(path.stem):
@@ -56,8 +56,8 @@ def read_view_files(configs: Path | None = None) -> tuple[View, ...]:
     """The packaged views, with those of ``<configs>/tables/views.sql`` behind or in place of them."""
     views: dict[str, View] = {}
     with _directories(configs) as directories:
-        for path in (directory / VIEWS_FILE for directory in directories):
-            if path.exists():
+        for path in (path for directory in directories for path in files_in(directory, VIEWS_FILE)):
+            if path.name == VIEWS_FILE:
                 try:
                     views.update((view.name, view) for view in read_views(read_text(path)))
                 except ValueError as fault:

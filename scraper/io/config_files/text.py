@@ -23,3 +23,16 @@ def read_text(path: Path, encoding: str = "utf-8") -> str:
     if len(content) > MOST_BYTES:
         raise ConfigurationError([Fault(str(path), f"is larger than {MOST_BYTES:,} bytes, the most that is read")])
     return text.replace("\r\n", "\n")
+
+
+def files_in(directory: Path, ending: str) -> list[Path]:
+    """The directory's files with this ending, by name; none where there is no such directory.
+
+    ConfigurationError where it cannot be listed: a glob would pass by what stands there.
+    """
+    try:
+        return sorted(path for path in directory.iterdir() if path.name.endswith(ending))
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    except OSError as failure:
+        raise ConfigurationError([Fault(str(directory), f"cannot be read: {failure.strerror}")]) from failure

@@ -38,6 +38,7 @@ from scraper.core.errors import ConfigurationError, Fault
 from scraper.core.jobs import MOST_PAGES
 from scraper.core.subscriptions import Subscription
 from scraper.io.config_files.pagination_tables import PaginationTable
+from scraper.io.config_files.text import files_in
 from scraper.io.config_files.validation import Count, FileModel, Positive, dollars_of, read_toml, validate
 
 Scalar = bool | str | int
@@ -178,7 +179,7 @@ def read_catalogue(configs: Path | None = None) -> Catalogue:
             contents[path.stem] = (f"scraper/vendors/{path.name}", read_toml(path))
     vendors: dict[str, Vendor] = {}
     faults: list[Fault] = []
-    for path in sorted((configs / "vendors").glob("*.toml")) if configs is not None else ():
+    for path in files_in(configs / "vendors", ".toml") if configs is not None else ():
         where, below = contents.get(path.stem, (str(path), {}))
         try:
             above = read_toml(path)

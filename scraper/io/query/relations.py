@@ -27,6 +27,7 @@ from scraper.core.tables import (
     over_no_pages,
 )
 from scraper.core.views import View
+from scraper.io.permissions import require_readable
 from scraper.io.query.syntax_tree import relations_named, syntax_tree
 
 PARTS: Final = "vendor=*/date=*/*.parquet"
@@ -50,11 +51,20 @@ class Described:
 
 
 def archive_root(data: Path) -> Path:
-    """The directory of tables: `archive` in a data directory, or that directory itself where it was copied alone."""
+    """The directory of tables: `archive` in a data directory, or that directory itself where it was copied alone.
+
+    Raises ArchiveError where this user may not read all of it: DuckDB would answer without those rows.
+    """
     inside = data / "archive"
-    if not inside.is_dir() and any(data.glob("*/vendor=*")):
-        return data.resolve()
-    return inside.resolve()
+    try:
+        root = data if not inside.is_dir() and any(data.glob("*/vendor=*")) else inside
+        require_readable(root)
+    except PermissionError as fault:
+        raise ArchiveError(
+            f"{fault.filename} cannot be read: {fault.strerror}. Nothing was changed; let its owner give you the right "
+            "to read it, or name another directory with --data."
+        ) from fault
+    return root.resolve()
 
 
 def open_archive(
@@ -90,11 +100,12 @@ def open_unlocked(data: Path, tables: Sequence[TableSelect], views: Sequence[Vie
 
     Raises UsageError where there is no such directory: a mistyped one is told of.
     """
+    root = archive_root(data)
     if not data.is_dir():
         raise UsageError(f"there is no archive in {data}: name the data directory, or a copy of its archive.")
     connection = duckdb.connect()
     try:
-        create_relations(connection, archive_root(data), Described(tables, views))
+        create_relations(connection, root, Described(tables, views))
     except duckdb.Error as fault:
         connection.close()
         raise ArchiveError(damaged(data, fault)) from fault

@@ -5,10 +5,10 @@ A file of zeros that is given up when the database first meets a full disk. From
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 from scraper.core.errors import StateError
+from scraper.io.posix import allocate
 
 SIZE_BYTES = 32 * 2**20
 """Twice over (log and database) room for some hundred of the largest pages seen, compressed."""
@@ -25,7 +25,7 @@ class Headroom:
         """Takes the space; StateError where it is not there."""
         try:
             with self._path.open("wb") as file:
-                os.posix_fallocate(file.fileno(), 0, self._size_bytes)
+                allocate(file.fileno(), self._size_bytes)
         except OSError as failure:
             self.release()
             raise StateError(

@@ -14,6 +14,14 @@ from scraper.io.state.schema import SCHEMA_VERSION, meta, metadata
 BUSY_TIMEOUT_S = 30.0
 """SQLite's write lock is not fair: a process was seen to wait four seconds beside one that hammers."""
 
+_PRAGMAS = (
+    "journal_mode = WAL",
+    "synchronous = FULL",
+    "fullfsync = ON",  # macOS only, off by default: a commit is on the drive, not in its cache (see `io.posix.sync`)
+    "foreign_keys = ON",
+    "wal_autocheckpoint = 4000",
+)
+
 
 def make_file(path: Path) -> None:
     try:
@@ -37,7 +45,7 @@ def engine(path: Path) -> Engine:
 
 def _configure(connection: Any, _record: Any) -> None:  # noqa: ANN401 - a sqlite3 connection, typed by SQLAlchemy as Any
     connection.isolation_level = None  # transactions begin where we say so, not where sqlite3 guesses
-    for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON", "wal_autocheckpoint = 4000"):
+    for pragma in _PRAGMAS:
         connection.execute(f"PRAGMA {pragma}")
 
 
