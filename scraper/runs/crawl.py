@@ -65,20 +65,20 @@ class Crawl:
 
         Raises StateError or ArchiveError; all that was settled is durable then.
         """
-        state, run = self._world.state, self._run
-        totals = await state.totals(run.run_id)
+        stores, run = self._world.stores, self._run
+        totals = await stores.runs.totals(run.run_id)
         spent = self._buyer.spent = totals.balance.committed
         self._world.listener.hear(
             RunStarted(run.run_id, self._job.name, run.budget, run.resumed, spent, run.share_words)
         )
-        self._stored = dict(await state.stored_pages(self._run.run_id))
-        self._buyer.retries.take_up(await state.failures(self._run.run_id), totals.retried)
+        self._stored = dict(await stores.runs.stored_pages(self._run.run_id))
+        self._buyer.retries.take_up(await stores.ledger.failures(self._run.run_id), totals.retried)
         await self._take_up_new_walks()
         async with asyncio.TaskGroup() as group:
             for vendor in self._job.vendors:
                 group.create_task(self._dispatch(vendor, group))
         self.frontier.give_up(Why.INTERRUPTED if self.ends.interrupted else Why.BUDGET)
-        await state.cover(self._run.run_id, list(self.frontier.walks.values()), self.reused_from)
+        await stores.runs.cover(self._run.run_id, list(self.frontier.walks.values()), self.reused_from)
         if self._course.storage_failure is not None:
             raise self._course.storage_failure
         await self._drain()
@@ -133,7 +133,7 @@ class Crawl:
                     if self._job.max_age is None or self.frontier.walks[walk.walk_id].pages:
                         continue
                     since = self._run.started_at - self._job.max_age
-                    found = await self._world.state.reusable_pages(walk, since)
+                    found = await self._world.stores.runs.reusable_pages(walk, since)
                     if found is not None and found[0] != self._run.run_id:
                         self.reused_from[walk.walk_id] = found[0]
                         self._stored.update(found[1])

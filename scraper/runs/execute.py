@@ -36,29 +36,29 @@ async def execute(
     before its first request, so that a signal can stop it. A disk or a database that gives out ends the run as `error`;
     StateError is raised where not even that can be written down.
     """
-    state, clock = world.state, world.clock
-    await state.expire_dead()
-    with state.hold(job.name), state.headroom(job.name):
+    ledger, journal, runs, clock = world.stores.ledger, world.stores.journal, world.stores.runs, world.clock
+    await ledger.expire_dead()
+    with runs.hold(job.name), ledger.headroom(job.name):
         began = clock.monotonic()
-        await state.note_accounts([job.accounts[vendor] for vendor in job.vendors])
-        run = await open_run(job, opening, ceiling, state, clock, suffix)
+        await ledger.note_accounts([job.accounts[vendor] for vendor in job.vendors])
+        run = await open_run(job, opening, ceiling, world.stores, clock, suffix)
         job = replace(job, budget=run.budget)
         crawl = Crawl(job, vendors, run, world)
         begun(crawl)
         try:
             await crawl.run()
             if not crawl.ends.interrupted:
-                crawl.ends.noted += await compact_after_run(state, world.archive, clock)
+                crawl.ends.noted += await compact_after_run(journal, world.archive, clock)
         except StorageError as failure:
             crawl.ends.storage = str(failure)
         elapsed_s = clock.monotonic() - began
-        totals = await state.totals(run.run_id)
+        totals = await runs.totals(run.run_id)
         result = run_result(job, run, crawl.ends, crawl.frontier, totals, command)
-        drifted = drift_warnings(run.run_id, await state.drift(run.run_id))
+        drifted = drift_warnings(run.run_id, await journal.drift(run.run_id))
         result = replace(result, warnings=(*result.warnings, *drifted))
-        await state.end_run(run.run_id, result.status, clock.now(), elapsed_s, result.next_at, result.message)
-        record = await state.last_run(job.name)
+        await runs.end_run(run.run_id, result.status, clock.now(), elapsed_s, result.next_at, result.message)
+        record = await runs.last_run(job.name)
         result = replace(result, elapsed_s=elapsed_s if record is None else record.elapsed_s)
-        result = replace(result, warnings=(*result.warnings, *await account(state, world.archive)))
+        result = replace(result, warnings=(*result.warnings, *await account(journal, world.archive)))
     world.listener.hear(RunEnded(result))
     return result

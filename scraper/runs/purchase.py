@@ -102,7 +102,7 @@ class Buyer:
             self.closings.leave(request)
             return True
         attempt = self.retries.attempt_of(request)
-        reserved = await self._world.state.reserve(self._run.run_id, account, request, attempt)
+        reserved = await self._world.stores.ledger.reserve(self._run.run_id, account, request, attempt)
         match reserved:
             case NoCredits():
                 self._frontier.give_back(request)
@@ -132,7 +132,7 @@ class Buyer:
 
         False where the run is stopped or the wait too long; what refuses, where the slot falls on another day.
         """
-        clock, state = self._world.clock, self._world.state
+        clock, ledger = self._world.clock, self._world.stores.ledger
         while not self._course.stopping:
             now = clock.now()
             wait_s = (slot.starts_at - now).total_seconds()
@@ -140,7 +140,7 @@ class Buyer:
             if wait_s > self._longest_wait_s and await self._pause_is_too_long(account, now):
                 return False
             if -wait_s > LATE_S or paused:
-                renewed = await state.renew_slot(account, slot.attempt_id)
+                renewed = await ledger.renew_slot(account, slot.attempt_id)
                 if not isinstance(renewed, Slot):
                     return renewed if isinstance(renewed, NoCredits) else False
                 slot = renewed
@@ -148,12 +148,12 @@ class Buyer:
                 return True
             elif not await self._course.unless_stopped(clock.sleep(wait_s)):
                 return False
-            elif wait_s > LATE_S and (until := await state.paused_until(account)) is not None:
+            elif wait_s > LATE_S and (until := await ledger.paused_until(account)) is not None:
                 self._paused_until[account.vendor] = until  # by a 429 that another process has met meanwhile
         return False
 
     async def _pause_is_too_long(self, account: Account, now: datetime) -> bool:
-        until = await self._world.state.paused_until(account)
+        until = await self._world.stores.ledger.paused_until(account)
         if until is None or (until - now).total_seconds() <= self._longest_wait_s:
             return False
         self.closings.for_quota(account, until, f"it asks to wait {(until - now).total_seconds():.0f} s")
@@ -162,7 +162,7 @@ class Buyer:
     async def _release(self, attempt_id: int) -> None:
         """A reservation that was never sent costs nothing."""
         outcome = Outcome(OutcomeKind.NOT_SENT, Charge.FREE, 0, "stopped before it was sent")
-        await self._world.state.settle(
+        await self._world.stores.ledger.settle(
             Settlement(attempt_id, outcome, Ending.NOT_SENT, sent_at=None, settled_at=self._world.clock.now())
         )
         self.closings.starved.clear()
@@ -193,7 +193,7 @@ class Buyer:
             pause_account_until=pause_until(decision, now),
             close_account_until=quota_ends_at(outcome, account, now),
         )
-        await self._world.state.settle(settlement)
+        await self._world.stores.ledger.settle(settlement)
         self.spent += outcome.credits
         self.spent_at[account.vendor] += outcome.credits
         if outcome.credits < request.endpoint.cost:  # else nothing was released for those that wait

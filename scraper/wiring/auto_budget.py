@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from scraper.core.jobs import Job
 from scraper.runs.auto_budget import tonights_allowance
-from scraper.wiring.run import opened_state
+from scraper.wiring.run import opened_stores, state_is_there
 from scraper.wiring.settings import Settings
 
 if TYPE_CHECKING:
@@ -21,12 +21,10 @@ async def budgeted_job(job: Job, settings: Settings) -> tuple[Job, Allowance | N
     """
     if not job.auto:
         return job, None
-    from scraper.io.state import FILE_NAME
-
     now = settings.clock.now()
-    if (settings.data_directory / FILE_NAME).exists():
-        async with opened_state(settings, None) as state:
-            allowance = await tonights_allowance(job, state, now)
+    if state_is_there(settings):
+        with opened_stores(settings, None) as stores:
+            allowance = await tonights_allowance(job, stores.ledger, now)
     else:
         allowance = await tonights_allowance(job, None, now)
     return replace(job, budget=allowance.credits), allowance

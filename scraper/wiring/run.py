@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import random
 import secrets
-from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,7 +16,7 @@ from scraper.core.errors import ConfigurationError
 from scraper.core.events import RunResult
 from scraper.core.jobs import Job
 from scraper.core.units import Credits
-from scraper.ports import Archive, Listener
+from scraper.ports import Archive, Listener, Stores
 from scraper.runs.context import World
 from scraper.runs.crawl import Crawl
 from scraper.runs.execute import execute
@@ -24,11 +24,10 @@ from scraper.runs.resume import Opening
 from scraper.wiring.access import access_of
 from scraper.wiring.files import load_tables
 from scraper.wiring.sandboxes import Served, begin_sandbox
-from scraper.wiring.settings import Settings
+from scraper.wiring.settings import Settings, no_data
 
 if TYPE_CHECKING:
     from scraper.io.archive import ParquetArchive
-    from scraper.io.state import SqlState
     from scraper.runs.probe import Finding
 
 
@@ -94,10 +93,10 @@ async def _world(
     job = order.job
     async with AsyncExitStack() as opened:
         access = access_of(order.job, order.catalogue, order.configs, settings, sandbox)
-        state = await opened.enter_async_context(opened_state(settings, settings.kind))
+        stores = opened.enter_context(opened_stores(settings, settings.kind))
         transport = HttpTransport(access, f"scraper/{scraper.__version__}")
         yield World(
-            state=state,
+            stores=stores,
             archive=order.archive or archive_in(settings, order.configs, order.catalogue),
             transport=await opened.enter_async_context(transport),
             pacers={vendor: SmoothPacer(job.accounts[vendor].subscription) for vendor in job.vendors},
@@ -119,12 +118,26 @@ def archive_in(settings: Settings, configs: Path, catalogue: Catalogue) -> Parqu
     return ParquetArchive(settings.data_directory, tables, endpoints)
 
 
-@asynccontextmanager
-async def opened_state(settings: Settings, kind: str | None) -> AsyncIterator[SqlState]:
-    from scraper.io.state import SqlState
+@contextmanager
+def opened_stores(settings: Settings, kind: str | None) -> Iterator[Stores]:
+    """The state of the data directory; see `io.state.open_stores`."""
+    from scraper.io.state import open_stores, state_url
 
-    state = SqlState(settings.data_directory, settings.clock.now, kind=kind)
-    try:
-        yield state
-    finally:
-        await state.close()
+    with open_stores(state_url(settings.data_directory), settings.clock.now, kind=kind) as stores:
+        yield stores
+
+
+def state_is_there(settings: Settings) -> bool:
+    """Whether a run has left a state in the data directory."""
+    from scraper.io.state import state_exists, state_url
+
+    return state_exists(state_url(settings.data_directory))
+
+
+@contextmanager
+def known_stores(settings: Settings, kind: str | None = None) -> Iterator[Stores]:
+    """The same, where there is one: looking creates nothing."""
+    if not state_is_there(settings):
+        raise no_data(settings)
+    with opened_stores(settings, kind) as stores:
+        yield stores

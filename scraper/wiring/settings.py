@@ -6,14 +6,10 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from scraper.core.errors import UsageError
 from scraper.io.clock import SystemClock
 from scraper.ports import Clock
-
-if TYPE_CHECKING:
-    pass
 
 DATA = Path("data")
 SANDBOX_DATA = Path("data/sandbox")
@@ -50,8 +46,13 @@ class Settings:
         return "sandbox" if self.sandbox else "real"
 
 
-def data_is_there(settings: Settings, file: str = "") -> None:
+def data_is_there(settings: Settings) -> None:
     """Looking creates nothing: a mistyped directory is told of, not made."""
-    if not (settings.data_directory / file).exists():
-        where = settings.data_directory
-        raise UsageError(f"there is no data in {where}: name the directory with --data, or run a job first.")
+    if not settings.data_directory.exists():
+        raise no_data(settings)
+
+
+def no_data(settings: Settings) -> UsageError:
+    """The refusal to look where nothing is."""
+    where = settings.data_directory
+    return UsageError(f"there is no data in {where}: name the directory with --data, or run a job first.")

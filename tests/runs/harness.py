@@ -23,6 +23,7 @@ from scraper.runs.crawl import Crawl
 from scraper.runs.resume import Opening
 from scraper.sandbox import Sandbox
 from scraper.sandbox.server import utc_now
+from tests.databases import StateDatabase, database_in
 
 T = TypeVar("T")
 
@@ -121,6 +122,10 @@ class Bench:
     @property
     def data(self) -> Path:
         return self.directory / "data"
+
+    @property
+    def database(self) -> StateDatabase:
+        return database_in(self.data)
 
     def write_job(
         self, text: str, *, name: str = "night", budget: int | str = 10_000, accounts: str = ACCOUNTS

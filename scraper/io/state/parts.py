@@ -16,7 +16,7 @@ from scraper.io.state.schema import compactions, parts, rebuilds
 from scraper.ports import Compaction, Part, Written
 
 
-def noted(connection: Connection, partition: str | None = None) -> list[Part]:
+def parts_noted(connection: Connection, partition: str | None = None) -> list[Part]:
     """Every file of the archive, or of one partition of all tables."""
     query = select(parts).order_by(parts.c.path)
     if partition is not None:
@@ -27,7 +27,7 @@ def noted(connection: Connection, partition: str | None = None) -> list[Part]:
     ]
 
 
-def note(connection: Connection, found: Sequence[Part]) -> None:
+def note_parts(connection: Connection, found: Sequence[Part]) -> None:
     """Files that are in the archive now; a file made anew replaces its note."""
     forget(connection, [part.path for part in found])
     for part in found:
@@ -47,6 +47,14 @@ def forget(connection: Connection, paths: Sequence[str]) -> None:
     """Files that are in the archive no more."""
     for start in range(0, len(paths), 500):  # SQLite binds at most 32,766 values in a statement
         connection.execute(delete(parts).where(parts.c.path.in_(paths[start : start + 500])))
+
+
+def select_hashes(connection: Connection) -> Mapping[str, frozenset[str]]:
+    """Table → hashes of the SELECTs that its parts come from."""
+    found: dict[str, set[str]] = {}
+    for table, select_hash in connection.execute(select(parts.c.table_name, parts.c.select_hash).distinct()):
+        found.setdefault(table, set()).add(select_hash)
+    return {table: frozenset(hashes) for table, hashes in found.items()}
 
 
 # --- rebuilds ---------------------------------------------------------------------------------------------------------
@@ -73,7 +81,7 @@ def open_rebuild(connection: Connection) -> dict[str, list[str]]:
 def note_rebuilt(connection: Connection, table: str, sources: Sequence[str], written: Written) -> None:
     """These are made anew, and not to be done again."""
     forget(connection, written.gone)
-    note(connection, written.parts)
+    note_parts(connection, written.parts)
     for start in range(0, len(sources), 500):
         some = rebuilds.c.source.in_(sources[start : start + 500])
         connection.execute(delete(rebuilds).where(rebuilds.c.table_name == table, some))
@@ -106,7 +114,7 @@ def begin_compaction(
     Nor that a part of the partition bears: a state that was lost or restored counts anew.
     """
     tables: dict[str, list[str]] = {}
-    for part in noted(connection, partition):
+    for part in parts_noted(connection, partition):
         tables.setdefault(part.table, []).append(part.name)
     last = connection.execute(select(func.coalesce(func.max(compactions.c.compaction_id), 0))).scalar_one()
     compaction_id = 1 + max([last, *(compacted_by(name) for names in tables.values() for name in names)])
@@ -133,7 +141,7 @@ def finish_compaction(connection: Connection, compaction: Compaction, finished_a
     for table, each in compaction.merges.items():
         gone = [f"{table}/{compaction.partition}/{source}" for merge in each for source in merge.sources]
         forget(connection, gone)
-    note(connection, compaction.built or ())
+    note_parts(connection, compaction.built or ())
     for merge in compaction.merges.get(PAGES_TABLE, ()):
         _rename_in_rebuilds(connection, compaction.partition, merge)
     connection.execute(_of(compaction.compaction_id).values(finished_at=finished_at))
