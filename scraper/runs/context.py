@@ -10,7 +10,7 @@ from scraper.runs.drain import drain
 
 
 @dataclass(frozen=True, slots=True)
-class World:
+class RunContext:
     """The ports, and chance."""
 
     stores: Stores

@@ -11,9 +11,9 @@ from scraper.core.events import RunEnded, RunResult
 from scraper.core.jobs import Job
 from scraper.core.units import Credits
 from scraper.runs.compact import compact_after_run
-from scraper.runs.context import World
+from scraper.runs.context import RunContext
 from scraper.runs.coverage import account
-from scraper.runs.crawl import Crawl
+from scraper.runs.crawl import CrawlRun
 from scraper.runs.drift import drift_warnings
 from scraper.runs.results import run_result
 from scraper.runs.resume import Opening, open_run
@@ -22,13 +22,13 @@ from scraper.runs.resume import Opening, open_run
 async def execute(
     job: Job,
     vendors: Mapping[str, Vendor],
-    world: World,
+    context: RunContext,
     *,
     opening: Opening,
     ceiling: Credits | None,
     suffix: str,
     command: str,
-    begun: Callable[[Crawl], None],
+    begun: Callable[[CrawlRun], None],
 ) -> RunResult:
     """Runs a job to its end for now.
 
@@ -36,19 +36,19 @@ async def execute(
     before its first request, so that a signal can stop it. A disk or a database that gives out ends the run as `error`;
     StateError is raised where not even that can be written down.
     """
-    ledger, journal, runs, clock = world.stores.ledger, world.stores.journal, world.stores.runs, world.clock
+    ledger, journal, runs, clock = context.stores.ledger, context.stores.journal, context.stores.runs, context.clock
     await ledger.expire_dead()
     with runs.hold(job.name), ledger.headroom(job.name):
         began = clock.monotonic()
         await ledger.note_accounts([job.accounts[vendor] for vendor in job.vendors])
-        run = await open_run(job, opening, ceiling, world.stores, clock, suffix)
+        run = await open_run(job, opening, ceiling, context.stores, clock, suffix)
         job = replace(job, budget=run.budget)
-        crawl = Crawl(job, vendors, run, world)
+        crawl = CrawlRun(job, vendors, run, context)
         begun(crawl)
         try:
             await crawl.run()
             if not crawl.ends.interrupted:
-                crawl.ends.noted += await compact_after_run(journal, world.archive, clock)
+                crawl.ends.noted += await compact_after_run(journal, context.archive, clock)
         except StorageError as failure:
             crawl.ends.storage = str(failure)
         elapsed_s = clock.monotonic() - began
@@ -59,6 +59,6 @@ async def execute(
         await runs.end_run(run.run_id, result.status, clock.now(), elapsed_s, result.next_at, result.message)
         record = await runs.last_run(job.name)
         result = replace(result, elapsed_s=elapsed_s if record is None else record.elapsed_s)
-        result = replace(result, warnings=(*result.warnings, *await account(journal, world.archive)))
-    world.listener.hear(RunEnded(result))
+        result = replace(result, warnings=(*result.warnings, *await account(journal, context.archive)))
+    context.listener.hear(RunEnded(result))
     return result

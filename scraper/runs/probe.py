@@ -11,14 +11,13 @@ from dataclasses import dataclass, replace
 from scraper.core.bodies import Decoded, Json, at, decode
 from scraper.core.catalogue import CursorPagination, Endpoint, PagePagination, Vendor
 from scraper.core.events import RunResult
-from scraper.core.jobs import Crawl as CrawlOrder
-from scraper.core.jobs import Job
+from scraper.core.jobs import Crawl, Job
 from scraper.core.outcomes import Answer, NoAnswer, Reply, classify
 from scraper.core.pagination import PageFacts
 from scraper.core.requests import Request
 from scraper.ports import Transport
-from scraper.runs.context import World
-from scraper.runs.crawl import Crawl
+from scraper.runs.context import RunContext
+from scraper.runs.crawl import CrawlRun
 from scraper.runs.execute import execute
 from scraper.runs.resume import Opening
 
@@ -48,7 +47,7 @@ class _Listening:
 
 def probe_job_of(job: Job) -> Job:
     """The job cut down to one request for each of its endpoints, and to what those cost."""
-    kept: dict[str, CrawlOrder] = {}
+    kept: dict[str, Crawl] = {}
     for crawl in job.crawls:
         kept.setdefault(crawl.endpoint.full_name, crawl)
     endpoint_of = {crawl.name: crawl.endpoint.full_name for crawl in job.crawls}
@@ -68,19 +67,19 @@ def probe_job_of(job: Job) -> Job:
 async def probe(
     job: Job,
     vendors: Mapping[str, Vendor],
-    world: World,
+    context: RunContext,
     *,
     suffix: str,
     command: str,
-    begun: Callable[[Crawl], None],
+    begun: Callable[[CrawlRun], None],
 ) -> tuple[RunResult, tuple[Finding, ...]]:
     """Sends the requests and says what they show. Raises what `execute` raises."""
     short = probe_job_of(job)
-    listening = _Listening(world.transport, {})
+    listening = _Listening(context.transport, {})
     result = await execute(
         short,
         vendors,
-        replace(world, transport=listening),
+        replace(context, transport=listening),
         opening=Opening.NEW,
         ceiling=None,
         suffix=suffix,
@@ -97,7 +96,7 @@ async def probe(
             continue
         account = job.accounts[endpoint.vendor]
         request, reply = seen
-        outcome = classify(vendors[endpoint.vendor], endpoint, reply, world.clock.now(), account.failed_requests)
+        outcome = classify(vendors[endpoint.vendor], endpoint, reply, context.clock.now(), account.failed_requests)
         charged = f"{outcome.charge.value}, {outcome.credits} credits by the vendor file's rule"
         described = outcome.landed
         answered = f"{outcome.kind.value.replace('_', ' ')} ({charged})"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from scraper.core.jobs import Job
 from scraper.runs.auto_budget import tonights_allowance
-from scraper.wiring.run import opened_stores, state_is_there
+from scraper.wiring.run import stores_if_any
 from scraper.wiring.settings import Settings
 
 if TYPE_CHECKING:
@@ -21,10 +21,6 @@ async def budgeted_job(job: Job, settings: Settings) -> tuple[Job, Allowance | N
     """
     if not job.auto:
         return job, None
-    now = settings.clock.now()
-    if state_is_there(settings):
-        with opened_stores(settings, None) as stores:
-            allowance = await tonights_allowance(job, stores.ledger, now)
-    else:
-        allowance = await tonights_allowance(job, None, now)
+    with stores_if_any(settings, None) as stores:
+        allowance = await tonights_allowance(job, None if stores is None else stores.ledger, settings.clock.now())
     return replace(job, budget=allowance.credits), allowance

@@ -5,7 +5,7 @@ from __future__ import annotations
 from scraper.core.auto_budget import Allowance
 from scraper.core.jobs import Job
 from scraper.core.planning import Plan
-from scraper.wiring.run import opened_stores, state_is_there
+from scraper.wiring.run import stores_if_any
 from scraper.wiring.settings import Settings
 
 
@@ -13,7 +13,5 @@ async def plan_job(job: Job, settings: Settings, allowance: Allowance | None = N
     """The job's plan; looks into the data directory where there is one, and creates none. See `budgeted_job`."""
     from scraper.runs.plan import plan
 
-    if not state_is_there(settings):
-        return await plan(job, None, settings.clock.now(), allowance)
-    with opened_stores(settings, settings.kind) as stores:
+    with stores_if_any(settings, settings.kind) as stores:
         return await plan(job, stores, settings.clock.now(), allowance)

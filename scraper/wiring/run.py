@@ -17,8 +17,8 @@ from scraper.core.events import RunResult
 from scraper.core.jobs import Job
 from scraper.core.units import Credits
 from scraper.ports import Archive, Listener, Stores
-from scraper.runs.context import World
-from scraper.runs.crawl import Crawl
+from scraper.runs.context import RunContext
+from scraper.runs.crawl import CrawlRun
 from scraper.runs.execute import execute
 from scraper.runs.resume import Opening
 from scraper.wiring.access import access_of
@@ -47,15 +47,17 @@ class RunOrder:
     """Tables whose SELECT has changed are made anew before new pages join; else pages wait in the spool."""
 
 
-async def run_job(order: RunOrder, settings: Settings, listener: Listener, begun: Callable[[Crawl], None]) -> RunResult:
+async def run_job(
+    order: RunOrder, settings: Settings, listener: Listener, begun: Callable[[CrawlRun], None]
+) -> RunResult:
     """Runs a job; see `runs.execute.execute`. `begun` is handed the crawl, so that a signal can stop it."""
     async with AsyncExitStack() as opened:
         sandbox = await begin_sandbox(order.job, settings, opened) if settings.sandbox else None
-        world = await opened.enter_async_context(_world(order, settings, listener, sandbox))
+        context = await opened.enter_async_context(_context(order, settings, listener, sandbox))
         result = await execute(
             order.job,
             order.catalogue.vendors,
-            world,
+            context,
             opening=order.opening,
             ceiling=order.ceiling,
             suffix=secrets.token_hex(2),
@@ -70,23 +72,23 @@ async def run_job(order: RunOrder, settings: Settings, listener: Listener, begun
 
 
 async def probe_job(
-    order: RunOrder, settings: Settings, listener: Listener, begun: Callable[[Crawl], None]
+    order: RunOrder, settings: Settings, listener: Listener, begun: Callable[[CrawlRun], None]
 ) -> tuple[RunResult, tuple[Finding, ...]]:
     """One request for each endpoint of the job, held against the vendor files; see `runs.probe`."""
     from scraper.runs.probe import probe
 
     async with AsyncExitStack() as opened:
         sandbox = await begin_sandbox(order.job, settings, opened) if settings.sandbox else None
-        world = await opened.enter_async_context(_world(order, settings, listener, sandbox))
+        context = await opened.enter_async_context(_context(order, settings, listener, sandbox))
         return await probe(
-            order.job, order.catalogue.vendors, world, suffix=secrets.token_hex(2), command=order.command, begun=begun
+            order.job, order.catalogue.vendors, context, suffix=secrets.token_hex(2), command=order.command, begun=begun
         )
 
 
 @asynccontextmanager
-async def _world(
+async def _context(
     order: RunOrder, settings: Settings, listener: Listener, sandbox: Served | None
-) -> AsyncIterator[World]:
+) -> AsyncIterator[RunContext]:
     from scraper.io.http_transport import HttpTransport
     from scraper.io.pacing import SmoothPacer
 
@@ -95,7 +97,7 @@ async def _world(
         access = access_of(order.job, order.catalogue, order.configs, settings, sandbox)
         stores = opened.enter_context(opened_stores(settings, settings.kind))
         transport = HttpTransport(access, f"scraper/{scraper.__version__}")
-        yield World(
+        yield RunContext(
             stores=stores,
             archive=order.archive or archive_in(settings, order.configs, order.catalogue),
             transport=await opened.enter_async_context(transport),
@@ -127,17 +129,22 @@ def opened_stores(settings: Settings, kind: str | None) -> Iterator[Stores]:
         yield stores
 
 
-def state_is_there(settings: Settings) -> bool:
-    """Whether a run has left a state in the data directory."""
+@contextmanager
+def stores_if_any(settings: Settings, kind: str | None) -> Iterator[Stores | None]:
+    """The same where a run has left a state; looking creates none."""
     from scraper.io.state import state_exists, state_url
 
-    return state_exists(state_url(settings.data_directory))
+    if not state_exists(state_url(settings.data_directory)):
+        yield None
+        return
+    with opened_stores(settings, kind) as stores:
+        yield stores
 
 
 @contextmanager
 def known_stores(settings: Settings, kind: str | None = None) -> Iterator[Stores]:
-    """The same, where there is one: looking creates nothing."""
-    if not state_is_there(settings):
-        raise no_data(settings)
-    with opened_stores(settings, kind) as stores:
+    """The same where there is one; UsageError where there is none."""
+    with stores_if_any(settings, kind) as stores:
+        if stores is None:
+            raise no_data(settings)
         yield stores

@@ -15,8 +15,8 @@ from pathlib import Path
 from scraper import wiring
 from scraper.io.clock import SystemClock
 from scraper.io.pacing import SmoothPacer
-from scraper.runs.context import World
-from scraper.runs.crawl import Crawl
+from scraper.runs.context import RunContext
+from scraper.runs.crawl import CrawlRun
 from scraper.runs.resume import Opening, open_run
 from scraper.sandbox.metering import RateWindow, minute_rule
 from tests.databases import database_in
@@ -38,10 +38,10 @@ async def measured(directory: Path, kind: RateWindow, per_minute: int) -> tuple[
     opened = ExitStack()
     stores = opened.enter_context(database_in(directory / f"{kind}-{per_minute}").opened(clock.now))
     pacers = {"keyapi": SmoothPacer(job.accounts["keyapi"].subscription)}
-    world = World(stores, NoArchive(), vendor, pacers, clock, Heard(), lambda: 0.5)
+    context = RunContext(stores, NoArchive(), vendor, pacers, clock, Heard(), lambda: 0.5)
     await stores.ledger.note_accounts(list(job.accounts.values()))
     run = await open_run(job, Opening.NEW, None, stores, clock, "0000")
-    crawl = asyncio.ensure_future(Crawl(job, catalogue.vendors, run, world).run())
+    crawl = asyncio.ensure_future(CrawlRun(job, catalogue.vendors, run, context).run())
     began = clock.monotonic()
     await asyncio.sleep(SECONDS)
     crawl.cancel()

@@ -26,7 +26,7 @@ from scraper.io.http_transport import Access, HttpTransport
 from scraper.io.pacing import SmoothPacer
 from scraper.io.query import open_archive
 from scraper.ports import Stores, Transport
-from scraper.runs.context import World
+from scraper.runs.context import RunContext
 from scraper.runs.execute import execute
 from scraper.runs.resume import Opening
 from tests.databases import StateDatabase, database_in
@@ -208,7 +208,7 @@ async def live(bench: Bench, job: Job, catalogue: Catalogue, life: Life) -> RunR
     try:
         with lived(bench.database, bench.clock.now, life) as stores:
             async with HttpTransport(access, "scraper/test") as transport:
-                world = World(
+                context = RunContext(
                     stores=stores,
                     archive=ParquetArchive(bench.data, TABLES, endpoints, MortalDisk(life)),
                     transport=MortalTransport(transport, life),
@@ -220,7 +220,7 @@ async def live(bench: Bench, job: Job, catalogue: Catalogue, life: Life) -> RunR
                 return await execute(
                     job,
                     catalogue.vendors,
-                    world,
+                    context,
                     opening=Opening.GO_ON,
                     ceiling=None,
                     suffix="0000",

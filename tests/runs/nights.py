@@ -23,8 +23,8 @@ from scraper.core.pagination import WalkState, Why
 from scraper.core.requests import Request
 from scraper.io.pacing import SmoothPacer
 from scraper.ports import WalkRecord
-from scraper.runs.context import World
-from scraper.runs.crawl import Crawl
+from scraper.runs.context import RunContext
+from scraper.runs.crawl import CrawlRun
 from scraper.runs.execute import execute
 from scraper.runs.resume import Opening
 from tests.databases import database_in
@@ -117,7 +117,7 @@ def night(
     timetable: Timetable,
     opening: Opening = Opening.GO_ON,
     begins_s: float = 0.0,
-    begun: Callable[[Crawl], None] = lambda _: None,
+    begun: Callable[[CrawlRun], None] = lambda _: None,
 ) -> Night:
     """One process of a run of the job in this directory; seconds count from noon for all of them."""
     path = directory / "night.toml"
@@ -132,9 +132,9 @@ def night(
         opened = ExitStack()
         stores = opened.enter_context(database_in(directory / "data").opened(clock.now, threaded=False))
         pacers = {vendor: SmoothPacer(job.accounts[vendor].subscription) for vendor in job.vendors}
-        world = World(stores, Discarded(), transport, pacers, clock, Heard(), lambda: 0.5)
+        context = RunContext(stores, Discarded(), transport, pacers, clock, Heard(), lambda: 0.5)
         result = await execute(
-            job, catalogue.vendors, world, opening=opening, ceiling=None, suffix="0000", command="scraper run night",
+            job, catalogue.vendors, context, opening=opening, ceiling=None, suffix="0000", command="scraper run night",
             begun=begun,
         )  # fmt: skip
         walks = list(await stores.runs.coverage(result.run_id))

@@ -12,8 +12,8 @@ import pytest
 from scraper import wiring
 from scraper.core.subscriptions import Subscription
 from scraper.io.pacing import SmoothPacer
-from scraper.runs.context import World
-from scraper.runs.crawl import Crawl
+from scraper.runs.context import RunContext
+from scraper.runs.crawl import CrawlRun
 from scraper.runs.resume import Opening, open_run
 from scraper.sandbox.metering import RateWindow, minute_rule
 from tests.databases import database_in
@@ -43,10 +43,12 @@ params = {{ region = ["US", "GB", "JP", "DE", "FR", "BR", "IT", "ES"], order_by 
     opened = ExitStack()
     stores = opened.enter_context(database_in(directory / "data").opened(clock.now, threaded=False))
     subscription = job.accounts["keyapi"].subscription
-    world = World(stores, NoArchive(), vendor, {"keyapi": SmoothPacer(subscription)}, clock, Heard(), lambda: 0.5)
+    context = RunContext(
+        stores, NoArchive(), vendor, {"keyapi": SmoothPacer(subscription)}, clock, Heard(), lambda: 0.5
+    )
     await stores.ledger.note_accounts(list(job.accounts.values()))
     run = await open_run(job, Opening.NEW, None, stores, clock, "0000")
-    crawl = asyncio.ensure_future(Crawl(job, catalogue.vendors, run, world).run())
+    crawl = asyncio.ensure_future(CrawlRun(job, catalogue.vendors, run, context).run())
     await asyncio.sleep(MINUTES * 60)
     crawl.cancel()
     await asyncio.wait({crawl})
@@ -80,10 +82,10 @@ def test_five_restarts_within_a_minute_still_keep_the_rate(tmp_path: Path) -> No
             opened = ExitStack()
             stores = opened.enter_context(database_in(tmp_path / "data").opened(clock.now, threaded=False))
             pacers = {"keyapi": SmoothPacer(job.accounts["keyapi"].subscription)}
-            world = World(stores, NoArchive(), vendor, pacers, clock, Heard(), lambda: 0.5)
+            context = RunContext(stores, NoArchive(), vendor, pacers, clock, Heard(), lambda: 0.5)
             await stores.ledger.note_accounts(list(job.accounts.values()))
             run = await open_run(job, Opening.GO_ON, None, stores, clock, "0000")
-            crawl = asyncio.ensure_future(Crawl(job, catalogue.vendors, run, world).run())
+            crawl = asyncio.ensure_future(CrawlRun(job, catalogue.vendors, run, context).run())
             await asyncio.sleep(11)
             crawl.cancel()
             await asyncio.wait({crawl})
@@ -110,11 +112,11 @@ def test_a_subscription_of_two_a_second_is_kept_by_the_second(tmp_path: Path) ->
             "unpublished", requests_per_second=2, assumed=("credits_per_month",)
         )
         run = await open_run(job, Opening.NEW, None, stores, clock, "0000")
-        crawl = Crawl(
+        crawl = CrawlRun(
             job,
             {},
             run,
-            World(
+            RunContext(
                 stores, NoArchive(), CountingVendor(minute_rule("fixed", 1), clock, 0), {}, clock, Heard(), lambda: 0.5
             ),
         )

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from scraper.core.jobs import Job
     from scraper.core.planning import Plan
     from scraper.ports import Listener
-    from scraper.runs.crawl import Crawl
+    from scraper.runs.crawl import CrawlRun
     from scraper.runs.probe import Finding
     from scraper.wiring import Settings
 
@@ -198,7 +198,7 @@ def _listening(log_format: str, verbose: bool, likely_requests: int | None) -> I
 # --- signals ----------------------------------------------------------------------------------------------------------
 
 
-def _to_its_end(begin: Callable[[Callable[[Crawl], None]], Coroutine[Any, Any, T]]) -> T:
+def _to_its_end(begin: Callable[[Callable[[CrawlRun], None]], Coroutine[Any, Any, T]]) -> T:
     """Runs it on an event loop. SIGINT or SIGTERM stops it in order, a second one at once; the ledger holds."""
     import asyncio
 

@@ -68,7 +68,6 @@ _DOLLARS = ("usd_per_month", "overage_usd_per_1000", "max_overage_usd")
 
 
 def account_balances(connection: Connection, now: datetime) -> list[AccountBalance]:
-    """Day and month of every account that a run has used."""
     found = []
     for row in connection.execute(select(accounts).order_by(accounts.c.account)).all():
         subscription = _subscription(row.subscription)

@@ -19,7 +19,6 @@ ROWS_AT_ONCE = 1_000
 
 
 def unaccounted_runs(connection: Connection) -> list[str]:
-    """Runs that have changed since the archive was told of them, but for those whose pages are still in the spool."""
     waiting = exists().where(pages.c.run_id == runs.c.run_id, pages.c.stored.is_(False))
     query = select(runs.c.run_id).where(runs.c.accounted.is_(False), not_(waiting))
     return list(connection.execute(query.order_by(runs.c.started_at, runs.c.run_id)).scalars())

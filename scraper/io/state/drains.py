@@ -19,7 +19,6 @@ from scraper.ports import Drain, SpooledPage, Written, drain_order
 
 
 def open_drain(connection: Connection, opened_at: datetime, most_bytes: int, after: int = 0) -> Drain | None:
-    """The drain that was left unfinished, else a new one over pages of the run that waits longest."""
     unfinished = connection.execute(
         select(drains).where(drains.c.finished_at.is_(None)).order_by(drains.c.drain_id).limit(1)
     ).one_or_none()
@@ -88,7 +87,6 @@ def _spooled(row: Row[Any]) -> SpooledPage:
 
 
 def finish_drain(connection: Connection, drain: Drain, written: Written, finished_at: datetime) -> None:
-    """Members stored, their bodies freed, the parts noted."""
     rows = {table: count for table, count in written.rows().items() if table != "pages"}
     here = drains.c.drain_id == drain.drain_id
     if connection.execute(select(drains.c.finished_at).where(here)).scalar_one() is None:

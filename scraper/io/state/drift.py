@@ -56,7 +56,6 @@ def _add_up(connection: Connection, looked: Looked, before: dict[str, Presence])
 
 
 def drift_records(connection: Connection, run_id: str | None = None) -> list[DriftRecord]:
-    """What has drifted, by endpoint, kind and path: ever, or in the drains of one run."""
     known_since = (
         select(drift.c.endpoint, drift.c.kind, drift.c.path, func.min(drift.c.drain_id).label("drain_id"))
         .group_by(drift.c.endpoint, drift.c.kind, drift.c.path)

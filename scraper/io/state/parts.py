@@ -17,7 +17,6 @@ from scraper.ports import Compaction, Part, Written
 
 
 def parts_noted(connection: Connection, partition: str | None = None) -> list[Part]:
-    """Every file of the archive, or of one partition of all tables."""
     query = select(parts).order_by(parts.c.path)
     if partition is not None:
         query = query.where(parts.c.path.contains(f"/{partition}/", autoescape=True))
@@ -28,7 +27,6 @@ def parts_noted(connection: Connection, partition: str | None = None) -> list[Pa
 
 
 def note_parts(connection: Connection, found: Sequence[Part]) -> None:
-    """Files that are in the archive now; a file made anew replaces its note."""
     forget(connection, [part.path for part in found])
     for part in found:
         connection.execute(
@@ -50,7 +48,6 @@ def forget(connection: Connection, paths: Sequence[str]) -> None:
 
 
 def select_hashes(connection: Connection) -> Mapping[str, frozenset[str]]:
-    """Table → hashes of the SELECTs that its parts come from."""
     found: dict[str, set[str]] = {}
     for table, select_hash in connection.execute(select(parts.c.table_name, parts.c.select_hash).distinct()):
         found.setdefault(table, set()).add(select_hash)
@@ -61,7 +58,6 @@ def select_hashes(connection: Connection) -> Mapping[str, frozenset[str]]:
 
 
 def begin_rebuild(connection: Connection, sources: Mapping[str, Sequence[str]], opened_at: datetime) -> None:
-    """A row for each part that is to be made anew."""
     for table, paths in sources.items():
         drop_rebuild(connection, table)
         rows = [{"table_name": table, "source": path, "opened_at": opened_at} for path in paths]
@@ -70,7 +66,6 @@ def begin_rebuild(connection: Connection, sources: Mapping[str, Sequence[str]], 
 
 
 def open_rebuild(connection: Connection) -> dict[str, list[str]]:
-    """Table → pages parts whose turn has not come."""
     left: dict[str, list[str]] = {}
     query = select(rebuilds.c.table_name, rebuilds.c.source).order_by(rebuilds.c.table_name, rebuilds.c.source)
     for table, source in connection.execute(query):
@@ -79,7 +74,6 @@ def open_rebuild(connection: Connection) -> dict[str, list[str]]:
 
 
 def note_rebuilt(connection: Connection, table: str, sources: Sequence[str], written: Written) -> None:
-    """These are made anew, and not to be done again."""
     forget(connection, written.gone)
     note_parts(connection, written.parts)
     for start in range(0, len(sources), 500):
@@ -88,12 +82,10 @@ def note_rebuilt(connection: Connection, table: str, sources: Sequence[str], wri
 
 
 def drop_rebuild(connection: Connection, table: str) -> None:
-    """What is left to do of it will not be done."""
     connection.execute(delete(rebuilds).where(rebuilds.c.table_name == table))
 
 
 def note_select(connection: Connection, table: str, select_hash: str) -> None:
-    """No part of the table is behind any more."""
     connection.execute(update(parts).where(parts.c.table_name == table).values(select_hash=select_hash))
 
 
@@ -101,7 +93,6 @@ def note_select(connection: Connection, table: str, select_hash: str) -> None:
 
 
 def open_compaction(connection: Connection) -> Compaction | None:
-    """The one that was neither finished nor undone."""
     row = connection.execute(select(compactions).where(compactions.c.finished_at.is_(None))).one_or_none()
     return None if row is None else _compaction(row)
 
@@ -130,14 +121,12 @@ def begin_compaction(
 
 
 def note_built(connection: Connection, compaction: Compaction, built: Sequence[Part]) -> Compaction:
-    """From now on it is finished, not undone."""
     text = orjson.dumps([asdict(part) for part in built]).decode()
     connection.execute(_of(compaction.compaction_id).values(built=text))
     return replace(compaction, built=tuple(built))
 
 
 def finish_compaction(connection: Connection, compaction: Compaction, finished_at: datetime) -> None:
-    """The new parts stand in the place of the old ones."""
     for table, each in compaction.merges.items():
         gone = [f"{table}/{compaction.partition}/{source}" for merge in each for source in merge.sources]
         forget(connection, gone)
@@ -158,7 +147,6 @@ def _rename_in_rebuilds(connection: Connection, partition: str, merge: Merge) ->
 
 
 def undo_compaction(connection: Connection, compaction: Compaction, finished_at: datetime) -> None:
-    """Its row stays, so that its id is not given again."""
     connection.execute(_of(compaction.compaction_id).values(finished_at=finished_at, built=None))
 
 

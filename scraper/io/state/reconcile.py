@@ -18,7 +18,6 @@ from scraper.io.state.schema import accounts, adjustments, requests
 
 
 def unknown_attempts(connection: Connection, account: Account) -> list[UnknownAttempt]:
-    """An account's attempts that were sent, or may have been, and never answered; oldest first."""
     query = (
         select(requests)
         .where(requests.c.account == account.id, requests.c.charge == Charge.UNKNOWN.value)
@@ -44,7 +43,6 @@ def unknown_attempts(connection: Connection, account: Account) -> list[UnknownAt
 
 
 def answered_ids(connection: Connection, account: Account, since: datetime) -> frozenset[str]:
-    """The vendor's own ids of the account's answered attempts."""
     query = select(requests.c.vendor_request_id).where(
         requests.c.account == account.id,
         requests.c.slot_at >= since,

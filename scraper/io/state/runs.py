@@ -28,7 +28,6 @@ def _run_record(row: Row[Any]) -> RunRecord:
 
 
 def create_run(connection: Connection, run: RunRecord) -> None:
-    """Add a row for the run."""
     values = {name: getattr(run, name) for name in RunRecord.__slots__}
     values |= {"status": run.status.value, "shares": orjson.dumps(run.shares).decode()}
     connection.execute(insert(runs).values(**values))
@@ -63,13 +62,11 @@ def end_run(
 
 
 def run(connection: Connection, run_id: str) -> RunRecord | None:
-    """The run of that id."""
     row = connection.execute(select(runs).where(runs.c.run_id == run_id)).one_or_none()
     return None if row is None else _run_record(row)
 
 
 def latest_runs(connection: Connection, limit: int, job: str | None = None) -> list[RunRecord]:
-    """The runs that began last, newest first."""
     query = select(runs).order_by(runs.c.started_at.desc(), runs.c.run_id.desc()).limit(limit)
     if job is not None:
         query = query.where(runs.c.job == job)
@@ -77,12 +74,10 @@ def latest_runs(connection: Connection, limit: int, job: str | None = None) -> l
 
 
 def last_run(connection: Connection, job: str) -> RunRecord | None:
-    """The run of this job that began last."""
     return next(iter(latest_runs(connection, 1, job)), None)
 
 
 def totals(connection: Connection, run_id: str) -> RunTotals:
-    """Sums over the ledger, the walks and the drains of a run."""
     endings = connection.execute(
         select(requests.c.ending, func.count()).where(requests.c.run_id == run_id).group_by(requests.c.ending)
     )
@@ -150,7 +145,6 @@ def stored_pages(connection: Connection, run_id: str, walk_id: str | None = None
 
 
 def reusable_pages(connection: Connection, walk: Walk, since: datetime) -> tuple[str, dict[str, PageFacts]] | None:
-    """The youngest whole walk with these parameters that is young enough and at least as deep."""
     query = (
         select(walks)
         .where(

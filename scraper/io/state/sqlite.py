@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import URL, Connection, Engine, create_engine, event
 
 from scraper.core.errors import StateError
+from scraper.io.state.database import Backend
 from scraper.io.state.headroom import Headroom
 from scraper.io.state.locks import held
 
@@ -16,7 +17,7 @@ BUSY_TIMEOUT_S = 30.0
 """SQLite's write lock is not fair: a process was seen to wait four seconds beside one that hammers."""
 
 
-class SqliteFile:
+class SqliteFile(Backend):
     """A file and the data directory around it, readable by their owner only."""
 
     def __init__(self, path: Path) -> None:
@@ -26,22 +27,18 @@ class SqliteFile:
         self.place = str(path.parent)
 
     def exists(self) -> bool:
-        """Tell whether the file is there."""
         return self._path.exists()
 
     def engines(self) -> tuple[Engine, Engine]:
-        """Make the file, an engine that takes the write lock at once, and one that reads beside it."""
         _make_file(self._path)
         writing = _engine(self._path)
         event.listen(writing, "begin", _begin)
         return writing, _engine(self._path)
 
     def hold(self, job: str, holder: str) -> AbstractContextManager[None]:
-        """Hold a lock that the kernel frees when its process dies."""
         return held(self._path.parent, job, holder)
 
     def headroom(self, job: str) -> Headroom:
-        """Keep space back on the file's own disk."""
         return Headroom(self._path.parent / "locks" / f"{job}.headroom")
 
 
