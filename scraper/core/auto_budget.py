@@ -50,7 +50,7 @@ class OtherJob:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class Spending:
     """What the ledger holds of an account tonight, as one job sees it. Credits are those that count as spent."""
 
     this_month: Credits = 0
@@ -176,7 +176,7 @@ class Allowance:
         }
 
 
-def allowance(job: Job, standings: Mapping[str, Standing] | None, now: datetime) -> Allowance:
+def allowance(job: Job, standings: Mapping[str, Spending] | None, now: datetime) -> Allowance:
     """Tonight's shares of a job that has ``budget = "auto"``.
 
     `standings`: by account id; an account that has none is one that the ledger has never met. ``None``: no ledger.
@@ -184,11 +184,11 @@ def allowance(job: Job, standings: Mapping[str, Standing] | None, now: datetime)
     """
     known = standings or {}
     accounts = [job.accounts[vendor] for vendor in job.vendors]
-    shares = tuple(_share(job, account, known.get(account.id, Standing()), now) for account in accounts)
+    shares = tuple(_share(job, account, known.get(account.id, Spending()), now) for account in accounts)
     return Allowance(shares, from_ledger=standings is not None)
 
 
-def _share(job: Job, account: Account, standing: Standing, now: datetime) -> Share:
+def _share(job: Job, account: Account, standing: Spending, now: datetime) -> Share:
     limits = account.subscription
     if limits.credits_per_month is None:
         raise ValueError(f'{account.id} has no known month to divide: budget = "auto" is refused where a job is read')

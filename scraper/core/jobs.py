@@ -87,7 +87,7 @@ class Crawl:
 
 
 @dataclass(frozen=True, slots=True)
-class Share:
+class BudgetPercent:
     """A part of a run's budget."""
 
     percent: int
@@ -104,7 +104,7 @@ class Job:
     accounts: Mapping[str, Account]
     """By vendor: one for each vendor that a crawl uses."""
     max_age: timedelta | None = None
-    retry_budget: Credits | Share = Share(15)
+    retry_budget: Credits | BudgetPercent = BudgetPercent(15)
     """For buying again what was charged, or may have been, and gave nothing."""
     max_wait: timedelta = timedelta(minutes=15)
     """A vendor that asks for a longer pause ends the run for now: it can be gone on with."""
@@ -119,7 +119,7 @@ class Job:
     def retry_credits(self, budget: Credits) -> Credits:
         """Credits of a run with this budget that may go into retries; a share holds one request at the least."""
         match self.retry_budget:
-            case Share(percent):
+            case BudgetPercent(percent):
                 dearest = max(crawl.endpoint.cost for crawl in self.crawls)
                 return max(budget * percent // 100, dearest if percent else 0)
             case credits:

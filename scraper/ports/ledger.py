@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol, TypeAlias
 
-from scraper.core.auto_budget import Allowance, Standing
+from scraper.core.auto_budget import Allowance, Spending
 from scraper.core.budget import Balance, Scope
 from scraper.core.catalogue import Charge
 from scraper.core.events import Ending
@@ -131,7 +131,7 @@ class Ledger(Protocol):
     async def account_balances(self, now: datetime) -> Sequence[AccountBalance]:
         """Return every account's day and month that hold this instant."""
 
-    async def standings(self, job: str, accounts: Sequence[Account]) -> Mapping[str, Standing]:
+    async def standings(self, job: str, accounts: Sequence[Account]) -> Mapping[str, Spending]:
         """Return account id → how it stands tonight for a job with auto."""
 
     async def grant(self, run_id: str, job: Job) -> Allowance:

@@ -26,7 +26,7 @@ _FROM_BACKUP = "restore it from a backup: nothing else holds these answers"
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class CheckFinding:
     """One thing that is not as it should be."""
 
     kind: str
@@ -47,9 +47,9 @@ class Finding:
 class Checked:
     """What was found, and what was done."""
 
-    findings: Sequence[Finding]
+    findings: Sequence[CheckFinding]
     """After the repair, where there was one."""
-    repaired: Sequence[Finding]
+    repaired: Sequence[CheckFinding]
     files: int
     rows: int
     answers: int
@@ -104,10 +104,10 @@ async def _look(journal: Journal, archive: InspectedArchive, quick: bool, deep: 
 
 def findings(
     audit: Audit, survey: Survey, select_hashes: Mapping[str, str], rebuildable: Callable[[str, str], bool]
-) -> Iterator[Finding]:
+) -> Iterator[CheckFinding]:
     """Everything that the state's word and the files do not agree on."""
     for opened in audit.opened:
-        yield Finding("open", "", f"{opened} was begun and not finished: the next command goes on with it", True)
+        yield CheckFinding("open", "", f"{opened} was begun and not finished: the next command goes on with it", True)
     known = {part.path: part for part in audit.parts}
     there = {each.part.path: each for each in survey.parts}
 
@@ -125,15 +125,15 @@ def findings(
     for path in sorted(there.keys() - known.keys()):
         yield from _of_unknown(there[path], known, in_known, audit.stored, mendable)
     for path in survey.strays:
-        yield Finding("stray", path, "this is no part of the archive, and a reader's glob may meet it", True)
+        yield CheckFinding("stray", path, "this is no part of the archive, and a reader's glob may meet it", True)
     for path in survey.leftovers:
-        yield Finding("leftover", path, "a command that was stopped has left this behind", True)
+        yield CheckFinding("leftover", path, "a command that was stopped has left this behind", True)
     yield from _of_answers(audit, there.values())
 
 
 def _of_known(
     part: Part, met: FoundPart | None, select_hashes: Mapping[str, str], mendable: Callable[[Part], bool]
-) -> Iterator[Finding]:
+) -> Iterator[CheckFinding]:
     path, pages = f"archive/{part.path}", part.table == PAGES_TABLE
     advice = _FROM_BACKUP if pages else "scraper rebuild makes it anew from its pages"
     if part.table in ACCOUNT_COLUMNS:
@@ -141,20 +141,24 @@ def _of_known(
     elif not pages and part.table not in select_hashes:
         advice = "no table file here says how to make it anew"
     if met is None:
-        yield Finding("missing", path, f"{part.rows} rows are not where they were put; {advice}", mendable(part))
+        yield CheckFinding("missing", path, f"{part.rows} rows are not where they were put; {advice}", mendable(part))
     elif met.fault is not None:
-        yield Finding("damaged", path, f"it is damaged ({met.fault}); {advice}", mendable(part))
+        yield CheckFinding("damaged", path, f"it is damaged ({met.fault}); {advice}", mendable(part))
     elif (met.part.rows, met.part.size_bytes) != (part.rows, part.size_bytes):
         was, now = f"{part.rows} rows in {part.size_bytes} bytes", f"{met.part.rows} in {met.part.size_bytes}"
-        yield Finding("changed", path, f"{was} were written, and there are {now}; {advice}", mendable(part))
+        yield CheckFinding("changed", path, f"{was} were written, and there are {now}; {advice}", mendable(part))
     elif met.part.select_hash != select_hashes.get(part.table, part.select_hash):
         made = "it was made by another SELECT than the table has now"
         if mendable(part):
-            yield Finding("outdated", path, f"{made}; the next run, or scraper rebuild, makes it anew", True)
+            yield CheckFinding("outdated", path, f"{made}; the next run, or scraper rebuild, makes it anew", True)
         else:
-            yield Finding("outdated", path, f"{made}, and no vendor file here describes all of its endpoints", False)
+            yield CheckFinding(
+                "outdated", path, f"{made}, and no vendor file here describes all of its endpoints", False
+            )
     elif pages and met.part.select_hash != part.select_hash:
-        yield Finding("outdated", path, "its schema is not the one that was noted: a plain glob may fail on it", False)
+        yield CheckFinding(
+            "outdated", path, "its schema is not the one that was noted: a plain glob may fail on it", False
+        )
 
 
 def _of_unknown(
@@ -163,54 +167,54 @@ def _of_unknown(
     in_known: Counter[tuple[str, str]],
     stored: Mapping[tuple[str, str], int],
     mendable: Callable[[Part], bool],
-) -> Iterator[Finding]:
+) -> Iterator[CheckFinding]:
     part, path = met.part, f"archive/{met.part.path}"
     if met.fault is not None:
         text = f"the state does not know this part, and it is damaged ({met.fault})"
-        yield Finding("damaged", path, text, part.table != PAGES_TABLE)
+        yield CheckFinding("damaged", path, text, part.table != PAGES_TABLE)
     elif part.table == PAGES_TABLE:
         pages = Counter(met.pages)
         if twice := (pages & in_known).total():
             text = f"{twice} of its {part.rows} answers lie in other parts as well: every query has their rows twice"
-            yield Finding("doubled", path, text, pages <= in_known)
+            yield CheckFinding("doubled", path, text, pages <= in_known)
         else:
             paid = sum(count for key, count in met.pages.items() if key in stored)
             text = f"the state does not know this part; {paid} of its {part.rows} answers are in the ledger"
-            yield Finding("unknown", path, text, True)
+            yield CheckFinding("unknown", path, text, True)
     elif part.table in ACCOUNT_COLUMNS:
-        yield Finding("unknown", path, "the state does not know this account of a run", True)
+        yield CheckFinding("unknown", path, "the state does not know this account of a run", True)
     else:
         beside = f"{PAGES_TABLE}/{_source(part)}" in known
         text = "the state does not know this part" + ("" if beside else ", and there are no pages that it is made from")
-        yield Finding("unknown", path, text, mendable(part) or not beside)
+        yield CheckFinding("unknown", path, text, mendable(part) or not beside)
 
 
-def _of_answers(audit: Audit, there: Iterable[FoundPart]) -> Iterator[Finding]:
+def _of_answers(audit: Audit, there: Iterable[FoundPart]) -> Iterator[CheckFinding]:
     """Law 2 and law 3: what was paid for is there, once."""
     archived = Counter[tuple[str, str]]()
     for each in there:
         archived.update(each.pages)
     database = audit.database
     for run_id, count in sorted(audit.unkept.items()):
-        yield Finding(
+        yield CheckFinding(
             "unkept", "", f"{count} paid answers of run {run_id} were not kept: the ledger has no page", False
         )
     for text in audit.spool_faults:
-        yield Finding("undecodable", database, f"{text}; restore {database} from a backup", False)
+        yield CheckFinding("undecodable", database, f"{text}; restore {database} from a backup", False)
     lost = Counter(run_id for (run_id, key), count in audit.stored.items() if archived[run_id, key] < count)
     for run_id, count in sorted(lost.items()):
-        yield Finding("lost", "", f"{count} paid answers of run {run_id} are in no file of the archive", False)
+        yield CheckFinding("lost", "", f"{count} paid answers of run {run_id} are in no file of the archive", False)
     unpaid = Counter(run_id for run_id, key in archived if (run_id, key) not in audit.stored)
     for run_id, count in sorted(unpaid.items()):
         text = f"{count} answers of run {run_id} are in the archive and not in the ledger: is {database} an old one?"
-        yield Finding("unpaid", "", text, False)
+        yield CheckFinding("unpaid", "", text, False)
 
 
-def _deep(survey: Survey, archive: InspectedArchive, faulty: set[str]) -> list[Finding]:
+def _deep(survey: Survey, archive: InspectedArchive, faulty: set[str]) -> list[CheckFinding]:
     sources = [_source(each.part) for each in survey.parts if each.part.table == PAGES_TABLE and each.fault is None]
     text = "it holds other rows than the SELECT gives for its pages now; scraper rebuild makes it anew"
     return [
-        Finding("differs", f"archive/{table}/{source}", text, True)
+        CheckFinding("differs", f"archive/{table}/{source}", text, True)
         for table in archive.select_hashes
         for source in archive.differing(
             table,
@@ -238,7 +242,7 @@ async def _repair(
     archive: InspectedArchive,
     clock: Clock,
     listener: Listener,
-) -> list[Finding]:
+) -> list[CheckFinding]:
     """Does what is safe; what could not be done, in words. Nothing is deleted: what is moved lies in the trash."""
     try:
         async with locked(journal, archive, clock):
@@ -249,15 +253,15 @@ async def _repair(
             await in_a_thread(archive.set_aside, strange, clock.now())
             refused = await _mend([finding for finding in todo if finding.path], survey, journal, archive, clock)
         await drain(journal, archive, clock, listener)
-        refused += [Finding("refused", "", text, False) for text in await account(journal, archive)]
+        refused += [CheckFinding("refused", "", text, False) for text in await account(journal, archive)]
     except StorageError as fault:
-        return [Finding("refused", "", str(fault), False)]
+        return [CheckFinding("refused", "", str(fault), False)]
     return refused
 
 
 async def _mend(
-    todo: Sequence[Finding], survey: Survey, journal: Journal, archive: InspectedArchive, clock: Clock
-) -> list[Finding]:
+    todo: Sequence[CheckFinding], survey: Survey, journal: Journal, archive: InspectedArchive, clock: Clock
+) -> list[CheckFinding]:
     """Notes pages that were not known, and makes parts of tables anew; those that have no pages are set aside."""
     whole = {each.part.path: each.part for each in survey.parts}
     anew: dict[str, set[str]] = {}
@@ -286,5 +290,5 @@ async def _mend(
             await journal.begin_rebuild({table: sorted(sources)}, clock.now())
             await rebuild_table(table, sorted(sources), journal, archive)
         except ArchiveError as fault:
-            refused.append(Finding("refused", "", str(fault), False))
+            refused.append(CheckFinding("refused", "", str(fault), False))
     return refused

@@ -27,7 +27,7 @@ DRAIN_AT_BYTES = 32 * 2**20
 """Bodies that landed since the last drain, in a run that goes on: bounds the spool, keeps the archive fresh."""
 
 
-class CrawlRun:
+class CrawlProcess:
     """Carries out one process of one run."""
 
     def __init__(self, job: Job, vendors: Mapping[str, Vendor], run: OpenedRun, context: RunContext) -> None:

@@ -13,7 +13,7 @@ from scraper.core.units import Credits
 from scraper.runs.compact import compact_after_run
 from scraper.runs.context import RunContext
 from scraper.runs.coverage import account
-from scraper.runs.crawl import CrawlRun
+from scraper.runs.crawl import CrawlProcess
 from scraper.runs.drift import drift_warnings
 from scraper.runs.results import run_result
 from scraper.runs.resume import Opening, open_run
@@ -28,7 +28,7 @@ async def execute(
     ceiling: Credits | None,
     suffix: str,
     command: str,
-    begun: Callable[[CrawlRun], None],
+    begun: Callable[[CrawlProcess], None],
 ) -> RunResult:
     """Runs a job to its end for now.
 
@@ -43,7 +43,7 @@ async def execute(
         await ledger.note_accounts([job.accounts[vendor] for vendor in job.vendors])
         run = await open_run(job, opening, ceiling, context.stores, clock, suffix)
         job = replace(job, budget=run.budget)
-        crawl = CrawlRun(job, vendors, run, context)
+        crawl = CrawlProcess(job, vendors, run, context)
         begun(crawl)
         try:
             await crawl.run()

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from scraper.core.auto_budget import Allowance
 from scraper.core.jobs import Job
-from scraper.core.planning import Known, Plan, Standing
+from scraper.core.planning import AccountStanding, Known, Plan
 from scraper.core.planning import plan as plan_of
 from scraper.ports import Stores
 from scraper.runs.resume import is_gone_on_with
@@ -25,7 +25,7 @@ async def plan(job: Job, stores: Stores | None, now: datetime, allowance: Allowa
         return plan_of(job, Known(now, shares=shares))
     balances = {balance.account: balance for balance in await stores.ledger.account_balances(now)}
     standings = {
-        vendor: Standing(found.day_balance, found.month_balance, found.closed_until)
+        vendor: AccountStanding(found.day_balance, found.month_balance, found.closed_until)
         for vendor, account in job.accounts.items()
         if (found := balances.get(account.id)) is not None
     }

@@ -17,13 +17,13 @@ from scraper.core.pagination import PageFacts
 from scraper.core.requests import Request
 from scraper.ports import Transport
 from scraper.runs.context import RunContext
-from scraper.runs.crawl import CrawlRun
+from scraper.runs.crawl import CrawlProcess
 from scraper.runs.execute import execute
 from scraper.runs.resume import Opening
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class ProbeFinding:
     """One thing that an answer shows of an endpoint."""
 
     endpoint: str
@@ -71,8 +71,8 @@ async def probe(
     *,
     suffix: str,
     command: str,
-    begun: Callable[[CrawlRun], None],
-) -> tuple[RunResult, tuple[Finding, ...]]:
+    begun: Callable[[CrawlProcess], None],
+) -> tuple[RunResult, tuple[ProbeFinding, ...]]:
     """Sends the requests and says what they show. Raises what `execute` raises."""
     short = probe_job_of(job)
     listening = _Listening(context.transport, {})
@@ -86,13 +86,13 @@ async def probe(
         command=f"{command} --probe",
         begun=begun,
     )
-    findings: list[Finding] = []
+    findings: list[ProbeFinding] = []
     for crawl in short.crawls:
         endpoint = crawl.endpoint
         seen = listening.replies.get(endpoint.full_name)
         if seen is None:
             why = "its parents found no ids" if crawl.each else "the run ended before it"
-            findings.append(Finding(endpoint.full_name, as_described=False, text=f"not asked: {why}"))
+            findings.append(ProbeFinding(endpoint.full_name, as_described=False, text=f"not asked: {why}"))
             continue
         account = job.accounts[endpoint.vendor]
         request, reply = seen
@@ -101,11 +101,12 @@ async def probe(
         described = outcome.landed
         answered = f"{outcome.kind.value.replace('_', ' ')} ({charged})"
         findings.append(
-            Finding(endpoint.full_name, described, f"{answered}{': ' if outcome.detail else ''}{outcome.detail}")
+            ProbeFinding(endpoint.full_name, described, f"{answered}{': ' if outcome.detail else ''}{outcome.detail}")
         )
         if outcome.facts is not None:
             findings += [
-                Finding(endpoint.full_name, good, text) for good, text in _differences(request, reply, outcome.facts)
+                ProbeFinding(endpoint.full_name, good, text)
+                for good, text in _differences(request, reply, outcome.facts)
             ]
     return result, tuple(findings)
 

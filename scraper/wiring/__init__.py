@@ -16,7 +16,7 @@ from scraper.wiring.inspect import (
 from scraper.wiring.plan import plan_job
 from scraper.wiring.reconcile import reconcile_job
 from scraper.wiring.run import RunOrder, opened_stores, probe_job, run_job
-from scraper.wiring.sandboxes import Served, begin_sandbox, sandbox_server, sandbox_urls
+from scraper.wiring.sandboxes import RunningSandbox, begin_sandbox, sandbox_server, sandbox_urls
 from scraper.wiring.settings import DATA, SANDBOX_DATA, SANDBOX_KEY, SANDBOX_VENDORS, Settings, data_is_there
 from scraper.wiring.upkeep import check_archive, compact_archive, rebuild_tables
 

@@ -10,7 +10,7 @@ from scraper.core.catalogue import Catalogue, Vendor
 from scraper.core.errors import ConfigurationError, Fault
 from scraper.core.jobs import Job, nearest
 from scraper.core.masking import key_fault
-from scraper.wiring.sandboxes import Served, sandbox_urls
+from scraper.wiring.sandboxes import RunningSandbox, sandbox_urls
 from scraper.wiring.settings import SANDBOX_KEY, Settings
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def access_of(
-    job: Job, catalogue: Catalogue, configs: Path, settings: Settings, sandbox: Served | None
+    job: Job, catalogue: Catalogue, configs: Path, settings: Settings, sandbox: RunningSandbox | None
 ) -> dict[str, Access]:
     """By vendor; ConfigurationError with every fault of addresses and keys. `configs`: where the job file stands."""
     from scraper.io.http_transport import Access

@@ -18,17 +18,17 @@ from scraper.core.jobs import Job
 from scraper.core.units import Credits
 from scraper.ports import Archive, Listener, Stores
 from scraper.runs.context import RunContext
-from scraper.runs.crawl import CrawlRun
+from scraper.runs.crawl import CrawlProcess
 from scraper.runs.execute import execute
 from scraper.runs.resume import Opening
 from scraper.wiring.access import access_of
 from scraper.wiring.files import load_tables
-from scraper.wiring.sandboxes import Served, begin_sandbox
+from scraper.wiring.sandboxes import RunningSandbox, begin_sandbox
 from scraper.wiring.settings import Settings, no_data
 
 if TYPE_CHECKING:
     from scraper.io.archive import ParquetArchive
-    from scraper.runs.probe import Finding
+    from scraper.runs.probe import ProbeFinding
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ class RunOrder:
 
 
 async def run_job(
-    order: RunOrder, settings: Settings, listener: Listener, begun: Callable[[CrawlRun], None]
+    order: RunOrder, settings: Settings, listener: Listener, begun: Callable[[CrawlProcess], None]
 ) -> RunResult:
     """Runs a job; see `runs.execute.execute`. `begun` is handed the crawl, so that a signal can stop it."""
     async with AsyncExitStack() as opened:
@@ -72,8 +72,8 @@ async def run_job(
 
 
 async def probe_job(
-    order: RunOrder, settings: Settings, listener: Listener, begun: Callable[[CrawlRun], None]
-) -> tuple[RunResult, tuple[Finding, ...]]:
+    order: RunOrder, settings: Settings, listener: Listener, begun: Callable[[CrawlProcess], None]
+) -> tuple[RunResult, tuple[ProbeFinding, ...]]:
     """One request for each endpoint of the job, held against the vendor files; see `runs.probe`."""
     from scraper.runs.probe import probe
 
@@ -87,7 +87,7 @@ async def probe_job(
 
 @asynccontextmanager
 async def _context(
-    order: RunOrder, settings: Settings, listener: Listener, sandbox: Served | None
+    order: RunOrder, settings: Settings, listener: Listener, sandbox: RunningSandbox | None
 ) -> AsyncIterator[RunContext]:
     from scraper.io.http_transport import HttpTransport
     from scraper.io.pacing import SmoothPacer

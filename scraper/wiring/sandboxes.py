@@ -19,14 +19,14 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Served:
+class RunningSandbox:
     """A sandbox under way in this process."""
 
     accounts: Sandbox
     url: str
 
 
-async def begin_sandbox(job: Job, settings: Settings, opened: AsyncExitStack) -> Served:
+async def begin_sandbox(job: Job, settings: Settings, opened: AsyncExitStack) -> RunningSandbox:
     from scraper.sandbox import Sandbox, endpoints_played, read_injections, serve
 
     if unknown := [vendor for vendor in job.vendors if vendor not in SANDBOX_VENDORS]:
@@ -39,7 +39,7 @@ async def begin_sandbox(job: Job, settings: Settings, opened: AsyncExitStack) ->
         faults=read_injections(settings.faults, endpoints_played(subscriptions)),
         failed_requests=_failed_requests(job),
     )
-    return Served(sandbox, await opened.enter_async_context(serve(sandbox)))
+    return RunningSandbox(sandbox, await opened.enter_async_context(serve(sandbox)))
 
 
 def _failed_requests(job: Job) -> FailedRequests:

@@ -24,7 +24,7 @@ from aiohttp import web
 from scraper import wiring
 from scraper.core.jobs import Job
 from scraper.core.subscriptions import Subscription
-from scraper.runs.crawl import CrawlRun
+from scraper.runs.crawl import CrawlProcess
 from scraper.sandbox import Sandbox
 from tests.runs.harness import FAST, KEYS, Heard
 
@@ -106,7 +106,7 @@ async def ours(url: str, path: Path, data: Path) -> int:
     return sum(result.rows.values())
 
 
-def _nothing(_: CrawlRun) -> None: ...
+def _nothing(_: CrawlProcess) -> None: ...
 
 
 def main() -> None:

@@ -16,7 +16,7 @@ from scraper import wiring
 from scraper.io.clock import SystemClock
 from scraper.io.pacing import SmoothPacer
 from scraper.runs.context import RunContext
-from scraper.runs.crawl import CrawlRun
+from scraper.runs.crawl import CrawlProcess
 from scraper.runs.resume import Opening, open_run
 from scraper.sandbox.metering import RateWindow, minute_rule
 from tests.databases import database_in
@@ -41,7 +41,7 @@ async def measured(directory: Path, kind: RateWindow, per_minute: int) -> tuple[
     context = RunContext(stores, NoArchive(), vendor, pacers, clock, Heard(), lambda: 0.5)
     await stores.ledger.note_accounts(list(job.accounts.values()))
     run = await open_run(job, Opening.NEW, None, stores, clock, "0000")
-    crawl = asyncio.ensure_future(CrawlRun(job, catalogue.vendors, run, context).run())
+    crawl = asyncio.ensure_future(CrawlProcess(job, catalogue.vendors, run, context).run())
     began = clock.monotonic()
     await asyncio.sleep(SECONDS)
     crawl.cancel()

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scraper.core.auto_budget import WINDOW, Allowance, OtherJob, Share, Standing, allowance
+from scraper.core.auto_budget import WINDOW, Allowance, OtherJob, Share, Spending, allowance
 from scraper.core.jobs import Account, Job
 from scraper.core.subscriptions import Subscription, month_ends_at
 from tests.core.builders import C_HASHTAGS, K_HASHTAGS, account, crawl, job
@@ -22,7 +22,7 @@ PRICE = 8
 STARTER = {"credits_per_month": 20_000, "credits_per_day": 5_000}
 FIRST = datetime(2026, 11, 1, 1, tzinfo=UTC)
 LAST = datetime(2026, 11, 30, 1, tzinfo=UTC)
-UNUSED = Standing()
+UNUSED = Spending()
 
 
 def auto_job(limits: Mapping[str, Any] = STARTER, name: str = "boards", weight: int = 1) -> Job:
@@ -32,7 +32,7 @@ def auto_job(limits: Mapping[str, Any] = STARTER, name: str = "boards", weight: 
 
 
 def share(
-    standing: Standing = UNUSED, now: datetime = FIRST, limits: Mapping[str, Any] = STARTER, weight: int = 1
+    standing: Spending = UNUSED, now: datetime = FIRST, limits: Mapping[str, Any] = STARTER, weight: int = 1
 ) -> Share:
     return allowance(auto_job(limits, weight=weight), {"crawlora/default": standing}, now).of("crawlora/default")
 
@@ -57,12 +57,12 @@ def test_the_nights_left_are_the_utc_days_of_the_accounts_own_month(now: datetim
 
 def test_a_night_is_an_even_part_of_what_is_left_and_the_last_one_is_all_of_it() -> None:
     assert share().credits == 20_000 // 30
-    assert share(Standing(this_month=19_000), LAST).credits == 1_000
+    assert share(Spending(this_month=19_000), LAST).credits == 1_000
 
 
 def test_the_reserve_is_left_alone() -> None:
     assert share(limits={**STARTER, "reserve": 2_000}).credits == 18_000 // 30
-    assert share(Standing(this_month=18_500), LAST, {**STARTER, "reserve": 2_000}).credits == 0
+    assert share(Spending(this_month=18_500), LAST, {**STARTER, "reserve": 2_000}).credits == 0
 
 
 def test_overage_is_not_divided() -> None:
@@ -73,47 +73,47 @@ def test_overage_is_not_divided() -> None:
 
 def test_the_day_cap_bounds_a_night_with_what_else_was_spent_today() -> None:
     assert share(now=LAST).credits == 5_000
-    assert share(Standing(this_month=1_200, today=1_200), LAST).credits == 3_800
+    assert share(Spending(this_month=1_200, today=1_200), LAST).credits == 3_800
     other = OtherJob("posts", weight=1, spent=2_400, done=True)
-    assert share(Standing(this_month=2_400, today=2_400, others=(other,)), LAST).credits == 2_600
+    assert share(Spending(this_month=2_400, today=2_400, others=(other,)), LAST).credits == 2_600
 
 
 def test_what_auto_has_spent_tonight_leaves_the_pot_as_it_was_and_anything_else_makes_it_smaller() -> None:
-    mine = share(Standing(this_month=600, today=600, own=600))
+    mine = share(Spending(this_month=600, today=600, own=600))
     assert (mine.pot, mine.credits, mine.spent) == (666, 66, 600)
-    by_hand = share(Standing(this_month=600, today=600))
+    by_hand = share(Spending(this_month=600, today=600))
     assert by_hand.credits == 19_400 // 30
-    by_the_console = share(Standing(this_month=2_000))
+    by_the_console = share(Spending(this_month=2_000))
     assert by_the_console.credits == 18_000 // 30
 
 
 def test_jobs_share_a_night_by_weight_and_each_finds_its_part_kept() -> None:
     posts = OtherJob("posts", weight=2)
-    assert share(Standing(others=(posts,))).credits == 222
+    assert share(Spending(others=(posts,))).credits == 222
     taken = replace(posts, spent=440, done=True)
-    assert share(Standing(440, 440, others=(taken,))).credits == 226, "what posts left over is given on"
+    assert share(Spending(440, 440, others=(taken,))).credits == 226, "what posts left over is given on"
     under_way = replace(posts, spent=40, outstanding=404)
-    assert share(Standing(40, 40, others=(under_way,))).credits == 222
-    assert share(Standing(220, 220, own=220, others=(posts,))).credits == 2, (
+    assert share(Spending(40, 40, others=(under_way,))).credits == 222
+    assert share(Spending(220, 220, own=220, others=(posts,))).credits == 2, (
         "no second run takes the part of another job"
     )
 
 
 def test_a_job_that_comes_when_the_night_is_taken_gets_its_part_of_the_nights_to_come() -> None:
     greedy = OtherJob("harvest", weight=1, spent=664, done=True)
-    late = share(Standing(664, 664, others=(greedy,)))
+    late = share(Spending(664, 664, others=(greedy,)))
     assert late.credits == (20_000 - 664) // 30 // 2
     under_way = replace(greedy, spent=0, outstanding=664, done=False)
-    assert share(Standing(others=(under_way,))).credits == late.credits
-    assert share(Standing(664, 664, others=(greedy,)), LAST, {"credits_per_month": 664}).credits == 0
+    assert share(Spending(others=(under_way,))).credits == late.credits
+    assert share(Spending(664, 664, others=(greedy,)), LAST, {"credits_per_month": 664}).credits == 0
 
 
 def test_weights_that_divide_a_small_night_below_one_price_do_not_send_it_empty() -> None:
     other = OtherJob("posts", weight=1)
-    first = share(Standing(others=(other,)), limits={"credits_per_month": 300})
+    first = share(Spending(others=(other,)), limits={"credits_per_month": 300})
     assert (first.pot, first.credits) == (10, PRICE)
     at_the_same_time = replace(other, outstanding=PRICE)
-    assert share(Standing(others=(at_the_same_time,)), limits={"credits_per_month": 300}).buys_nothing
+    assert share(Spending(others=(at_the_same_time,)), limits={"credits_per_month": 300}).buys_nothing
 
 
 @pytest.mark.parametrize(
@@ -126,7 +126,7 @@ def test_weights_that_divide_a_small_night_below_one_price_do_not_send_it_empty(
     ],
 )
 def test_a_share_says_on_which_night_there_is_more(left: int, now: datetime, more_at: datetime) -> None:
-    assert share(Standing(this_month=20_000 - left), now).more_at == more_at
+    assert share(Spending(this_month=20_000 - left), now).more_at == more_at
 
 
 def test_two_accounts_have_a_share_each_and_the_budget_is_their_sum() -> None:
@@ -142,7 +142,7 @@ def test_two_accounts_have_a_share_each_and_the_budget_is_their_sum() -> None:
 
 def test_the_share_is_told_with_the_figures_that_it_comes_from() -> None:
     posts = OtherJob("posts", weight=2)
-    found = allowance(auto_job({**STARTER, "reserve": 500}), {"crawlora/default": Standing(others=(posts,))}, FIRST)
+    found = allowance(auto_job({**STARTER, "reserve": 500}), {"crawlora/default": Spending(others=(posts,))}, FIRST)
     assert found.words() == (
         "crawlora/default: 217 credits tonight (19,500 credits left this month beside the reserve of 500, for "
         "30 nights: 650 a night; weight 1 of 3: 433 used by or kept for posts)"
@@ -202,7 +202,7 @@ class Month:
             if other != name and began >= since
         )
         own = self.auto_today[name]
-        found = share(Standing(self.used, self.today, own, others), self.now, self.limits, weight)
+        found = share(Spending(self.used, self.today, own, others), self.now, self.limits, weight)
         self.granted[name], self.weights[name], self.last_began[name] = found.credits, weight, self.now
         self.done.discard(name)
         return found

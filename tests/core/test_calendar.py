@@ -10,13 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scraper.core.budget import Balance
-from scraper.core.planning import Day, Standing
+from scraper.core.planning import AccountStanding, Day
 from scraper.core.planning.calendar import LONGEST, Schedule, merged, overage_usd, schedule
 from tests.core.builders import NOON, account
 
 
-def laid_out(requests: int, cost: int = 8, standing: Standing | None = None, **limits: Any) -> Schedule:
-    return schedule(account(**limits), standing or Standing(), requests, cost, NOON, 1.0)
+def laid_out(requests: int, cost: int = 8, standing: AccountStanding | None = None, **limits: Any) -> Schedule:
+    return schedule(account(**limits), standing or AccountStanding(), requests, cost, NOON, 1.0)
 
 
 def test_a_free_account_buys_whole_requests_under_its_cap_night_by_night() -> None:
@@ -26,14 +26,14 @@ def test_a_free_account_buys_whole_requests_under_its_cap_night_by_night() -> No
 
 
 def test_what_stands_against_the_day_and_the_month_is_not_bought_again() -> None:
-    used = Standing(day=Balance(charged=400), month=Balance(charged=1_900))
+    used = AccountStanding(day=Balance(charged=400), month=Balance(charged=1_900))
     made = laid_out(20, standing=used, credits_per_day=500, credits_per_month=2_000)
     assert made.days == (Day("2026-11-21", 96, 12), Day("2026-12-01", 64, 8))
 
 
 def test_a_closed_account_begins_when_it_is_open_again() -> None:
     opens_at = datetime(2026, 11, 24, tzinfo=UTC)
-    made = laid_out(1, standing=Standing(day=Balance(charged=500), closed_until=opens_at), credits_per_day=500)
+    made = laid_out(1, standing=AccountStanding(day=Balance(charged=500), closed_until=opens_at), credits_per_day=500)
     assert (made.days, made.done_at) == ((Day("2026-11-24", 8, 1),), opens_at + timedelta(seconds=1))
 
 
@@ -56,9 +56,9 @@ def test_accounts_work_side_by_side() -> None:
 def test_overage_is_what_these_credits_add_to_the_month() -> None:
     limits: dict[str, Any] = {"overage": True, "max_overage_usd": Decimal(5), "overage_usd_per_1000": Decimal("0.75")}
     bought = account(credits_per_month=800, **limits)
-    assert overage_usd(bought, Standing(), 1_000) == Decimal("0.15")
-    assert overage_usd(bought, Standing(month=Balance(charged=900)), 1_000) == Decimal("0.75")
-    assert overage_usd(bought, Standing(month=Balance(charged=900)), 1_000_000) == Decimal(5) - Decimal("0.0755")
+    assert overage_usd(bought, AccountStanding(), 1_000) == Decimal("0.15")
+    assert overage_usd(bought, AccountStanding(month=Balance(charged=900)), 1_000) == Decimal("0.75")
+    assert overage_usd(bought, AccountStanding(month=Balance(charged=900)), 1_000_000) == Decimal(5) - Decimal("0.0755")
 
 
 CAPS = st.none() | st.integers(1, 300)

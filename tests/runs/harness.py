@@ -19,7 +19,7 @@ from scraper.core.events import Event, RequestSettled, RunResult
 from scraper.core.subscriptions import Subscription
 from scraper.io.query import open_archive
 from scraper.ports import Archive
-from scraper.runs.crawl import CrawlRun
+from scraper.runs.crawl import CrawlProcess
 from scraper.runs.resume import Opening
 from scraper.sandbox import Sandbox
 from scraper.sandbox.server import utc_now
@@ -148,7 +148,7 @@ class Bench:
         opening: Opening = Opening.GO_ON,
         ceiling: int | None = None,
         heard: Heard | None = None,
-        begun: Callable[[CrawlRun], None] = lambda _: None,
+        begun: Callable[[CrawlProcess], None] = lambda _: None,
         archive: Archive | None = None,
     ) -> RunResult:
         found, catalogue = wiring.load_job(job, ceiling)

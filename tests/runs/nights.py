@@ -24,7 +24,7 @@ from scraper.core.requests import Request
 from scraper.io.pacing import SmoothPacer
 from scraper.ports import WalkRecord
 from scraper.runs.context import RunContext
-from scraper.runs.crawl import CrawlRun
+from scraper.runs.crawl import CrawlProcess
 from scraper.runs.execute import execute
 from scraper.runs.resume import Opening
 from tests.databases import database_in
@@ -117,7 +117,7 @@ def night(
     timetable: Timetable,
     opening: Opening = Opening.GO_ON,
     begins_s: float = 0.0,
-    begun: Callable[[CrawlRun], None] = lambda _: None,
+    begun: Callable[[CrawlProcess], None] = lambda _: None,
 ) -> Night:
     """One process of a run of the job in this directory; seconds count from noon for all of them."""
     path = directory / "night.toml"

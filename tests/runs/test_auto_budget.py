@@ -12,7 +12,7 @@ import pytest
 from scraper import wiring
 from scraper.core.events import Event, RequestSettled, RunResult, RunStarted, RunStatus
 from scraper.ports import RunRecord
-from scraper.runs.crawl import CrawlRun
+from scraper.runs.crawl import CrawlProcess
 from scraper.runs.resume import Opening
 from tests.runs.counting import Discarded
 from tests.runs.harness import FAST, Bench, Heard, HurriedClock, on_bench
@@ -149,7 +149,7 @@ def test_an_interrupted_run_goes_on_with_its_share_and_on_the_next_night_with_th
     tmp_path: Path, days: int
 ) -> None:
     async def use(bench: Bench) -> None:
-        job, crawls = auto_job(bench), list[CrawlRun]()
+        job, crawls = auto_job(bench), list[CrawlProcess]()
 
         def stop(event: Event) -> None:
             if isinstance(event, RequestSettled):

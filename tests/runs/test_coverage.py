@@ -13,7 +13,7 @@ from scraper.core.catalogue import Charge
 from scraper.core.coverage import ACCOUNT_COLUMNS
 from scraper.core.events import RequestSettled, RunStatus
 from scraper.io.archive import Disk, ParquetArchive
-from scraper.runs.crawl import CrawlRun
+from scraper.runs.crawl import CrawlProcess
 from scraper.runs.resume import Opening
 from tests.runs.harness import ALL_FIVE, KEYS, Bench, Heard, on_bench
 from tests.runs.test_faults import BOARDS
@@ -90,7 +90,7 @@ def test_runs_that_end_short_are_told_of_and_those_that_go_on_are_told_of_again(
         assert (await bench.run(job)).status is RunStatus.BUDGET
         told(bench)
         assert bench.rows("SELECT count(*) > 0 FROM coverage WHERE why = 'budget'") == [(True,)]
-        crawls: list[CrawlRun] = []
+        crawls: list[CrawlProcess] = []
 
         def stop(event: object) -> None:
             if isinstance(event, RequestSettled):

@@ -13,7 +13,7 @@ from scraper import wiring
 from scraper.core.errors import ConfigurationError, UsageError
 from scraper.core.events import Ending, RunStatus
 from scraper.core.planning import Known, plan
-from scraper.runs.crawl import CrawlRun
+from scraper.runs.crawl import CrawlProcess
 from scraper.runs.resume import Opening
 from tests.runs.harness import ALL_FIVE, ROUTES, Bench, Heard, on_bench
 
@@ -116,7 +116,7 @@ max_pages = 1
 @pytest.mark.parametrize("after", [1, 4, 9])
 def test_a_run_that_was_interrupted_is_gone_on_with_and_pays_nothing_twice(tmp_path: Path, after: int) -> None:
     async def use(bench: Bench) -> None:
-        job, crawls, heard = bench.write_job(ALL_FIVE), list[CrawlRun](), Heard()
+        job, crawls, heard = bench.write_job(ALL_FIVE), list[CrawlProcess](), Heard()
         heard = Heard(lambda _: crawls[0].stop() if len(heard.settled) == after else None)
         first = await bench.run(job, heard=heard, begun=crawls.append)
         assert first.status is RunStatus.INTERRUPTED

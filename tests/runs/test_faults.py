@@ -15,7 +15,7 @@ from scraper.core.catalogue import OutcomeKind
 from scraper.core.events import Ending, RunStatus, Waiting
 from scraper.io.archive import ParquetArchive
 from scraper.io.archive.files import Disk
-from scraper.runs.crawl import CrawlRun
+from scraper.runs.crawl import CrawlProcess
 from tests.runs.harness import ALL_FIVE, Bench, Fault, Heard, on_bench
 from tests.runs.test_crawl import archived_ids, served_ids
 
@@ -208,7 +208,7 @@ def test_an_empty_body_without_a_connection_retry_is_one_attempt_in_the_ledger(t
 def test_a_run_that_was_killed_buys_at_most_what_was_in_flight_again(tmp_path: Path, after: int) -> None:
     async def use(bench: Bench) -> None:
         job = bench.write_job(ALL_FIVE)
-        crawls = list[CrawlRun]()
+        crawls = list[CrawlProcess]()
         killed = asyncio.Event()
         heard = Heard(lambda _: killed.set() if len(heard.settled) >= after else None)
         run = asyncio.ensure_future(bench.run(job, heard=heard, begun=crawls.append))

@@ -10,7 +10,7 @@ from scraper.core.events import Ending, RunStatus
 from scraper.core.outcomes import Answer, Reply
 from scraper.core.pagination import WalkState, Why
 from scraper.core.requests import Request
-from scraper.runs.crawl import CrawlRun
+from scraper.runs.crawl import CrawlProcess
 from scraper.runs.resume import Opening
 from tests.runs.nights import REFUSED, TIMED_OUT, Timetable, night, status
 
@@ -174,7 +174,7 @@ def test_an_answer_that_was_paid_for_nothing_is_bought_again_three_times_over_al
 
 def test_a_restart_between_gives_no_request_more_retries(tmp_path: Path) -> None:
     job = BOARDS.replace("[7, 30, 120]", "7")
-    crawls = list[CrawlRun]()
+    crawls = list[CrawlProcess]()
     met = list[Request]()
 
     def japan(request: Request, _: float) -> Reply | None:

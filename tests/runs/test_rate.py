@@ -13,7 +13,7 @@ from scraper import wiring
 from scraper.core.subscriptions import Subscription
 from scraper.io.pacing import SmoothPacer
 from scraper.runs.context import RunContext
-from scraper.runs.crawl import CrawlRun
+from scraper.runs.crawl import CrawlProcess
 from scraper.runs.resume import Opening, open_run
 from scraper.sandbox.metering import RateWindow, minute_rule
 from tests.databases import database_in
@@ -48,7 +48,7 @@ params = {{ region = ["US", "GB", "JP", "DE", "FR", "BR", "IT", "ES"], order_by 
     )
     await stores.ledger.note_accounts(list(job.accounts.values()))
     run = await open_run(job, Opening.NEW, None, stores, clock, "0000")
-    crawl = asyncio.ensure_future(CrawlRun(job, catalogue.vendors, run, context).run())
+    crawl = asyncio.ensure_future(CrawlProcess(job, catalogue.vendors, run, context).run())
     await asyncio.sleep(MINUTES * 60)
     crawl.cancel()
     await asyncio.wait({crawl})
@@ -85,7 +85,7 @@ def test_five_restarts_within_a_minute_still_keep_the_rate(tmp_path: Path) -> No
             context = RunContext(stores, NoArchive(), vendor, pacers, clock, Heard(), lambda: 0.5)
             await stores.ledger.note_accounts(list(job.accounts.values()))
             run = await open_run(job, Opening.GO_ON, None, stores, clock, "0000")
-            crawl = asyncio.ensure_future(CrawlRun(job, catalogue.vendors, run, context).run())
+            crawl = asyncio.ensure_future(CrawlProcess(job, catalogue.vendors, run, context).run())
             await asyncio.sleep(11)
             crawl.cancel()
             await asyncio.wait({crawl})
@@ -112,7 +112,7 @@ def test_a_subscription_of_two_a_second_is_kept_by_the_second(tmp_path: Path) ->
             "unpublished", requests_per_second=2, assumed=("credits_per_month",)
         )
         run = await open_run(job, Opening.NEW, None, stores, clock, "0000")
-        crawl = CrawlRun(
+        crawl = CrawlProcess(
             job,
             {},
             run,

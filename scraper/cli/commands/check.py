@@ -11,7 +11,7 @@ from scraper.cli.options import configs_option, data_option, format_option, open
 from scraper.core.errors import StorageError, UsageError
 
 if TYPE_CHECKING:
-    from scraper.runs.check import Checked, Finding
+    from scraper.runs.check import Checked, CheckFinding
 
 
 @click.command()
@@ -63,7 +63,7 @@ def _print(checked: Checked, repair: bool, stream: TextIO) -> None:
     from scraper.cli.output import console_on
     from scraper.cli.wording import count, counted, harmless
 
-    def told(finding: Finding, mark: str, style: str) -> Text:
+    def told(finding: CheckFinding, mark: str, style: str) -> Text:
         where = f"{finding.path}: " if finding.path else ""
         return Text(f"{mark:11}", style=style) + Text(harmless(f"{where}{finding.text}"), style="")
 

@@ -33,8 +33,8 @@ if TYPE_CHECKING:
     from scraper.core.jobs import Job
     from scraper.core.planning import Plan
     from scraper.ports import Listener
-    from scraper.runs.crawl import CrawlRun
-    from scraper.runs.probe import Finding
+    from scraper.runs.crawl import CrawlProcess
+    from scraper.runs.probe import ProbeFinding
     from scraper.wiring import Settings
 
 T = TypeVar("T")
@@ -107,7 +107,7 @@ def run(  # noqa: PLR0913 - one for each option
         rebuild=not no_rebuild,
     )
     warn(wiring.key_warning(job.parent, settings))
-    findings: Sequence[Finding] | None = None
+    findings: Sequence[ProbeFinding] | None = None
     planned = None if probe else asyncio.run(_planned(found, settings))
     if planned is not None and not (yes or sandbox) and not _confirmed(found, planned):
         return INTERRUPTED
@@ -198,7 +198,7 @@ def _listening(log_format: str, verbose: bool, likely_requests: int | None) -> I
 # --- signals ----------------------------------------------------------------------------------------------------------
 
 
-def _to_its_end(begin: Callable[[Callable[[CrawlRun], None]], Coroutine[Any, Any, T]]) -> T:
+def _to_its_end(begin: Callable[[Callable[[CrawlProcess], None]], Coroutine[Any, Any, T]]) -> T:
     """Runs it on an event loop. SIGINT or SIGTERM stops it in order, a second one at once; the ledger holds."""
     import asyncio
 
@@ -231,7 +231,7 @@ def _to_its_end(begin: Callable[[Callable[[CrawlRun], None]], Coroutine[Any, Any
 
 def _show(
     result: RunResult,
-    findings: Sequence[Finding] | None,
+    findings: Sequence[ProbeFinding] | None,
     format_name: str | None,
     output: Path | None,
     settings: Settings,
@@ -258,7 +258,7 @@ def _show(
         click.echo(harmless(result.message), err=True)
 
 
-def _print_findings(findings: Sequence[Finding], console: Any) -> None:  # noqa: ANN401 - rich is imported late
+def _print_findings(findings: Sequence[ProbeFinding], console: Any) -> None:  # noqa: ANN401 - rich is imported late
     from rich.text import Text
 
     from scraper.cli.wording import harmless

@@ -1,7 +1,7 @@
 """What a job will do and cost, before a credit is spent: cost with its range, days under the caps, what is dropped."""
 
 from scraper.core.planning.calendar import Day
-from scraper.core.planning.history import History, Known, NothingSeen, Standing, WalkSeen, Yield
+from scraper.core.planning.history import AccountStanding, History, Known, NothingSeen, WalkSeen, Yield
 from scraper.core.planning.plans import CrawlPlan, Plan, may_outrun, plan
 from scraper.core.planning.ranges import Range
 

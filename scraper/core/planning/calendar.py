@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from scraper.core.jobs import Account
-from scraper.core.planning.history import Standing
+from scraper.core.planning.history import AccountStanding
 from scraper.core.subscriptions import Subscription, day_ends_at, day_of, month_ends_at, month_of
 from scraper.core.units import Credits
 
@@ -39,7 +39,7 @@ class Schedule:
 
 
 def schedule(
-    account: Account, standing: Standing, requests: int, cost: Credits, now: datetime, latency_s: float
+    account: Account, standing: AccountStanding, requests: int, cost: Credits, now: datetime, latency_s: float
 ) -> Schedule:
     """So many requests of one price, from `now` on: as much each day as the caps, the month and the rate allow."""
     if requests == 0:
@@ -106,7 +106,7 @@ def merged(schedules: Sequence[Schedule]) -> Schedule:
     return Schedule(tuple(days[name] for name in sorted(days)), done_at, duration_s)
 
 
-def overage_usd(account: Account, standing: Standing, credits: Credits) -> Decimal:
+def overage_usd(account: Account, standing: AccountStanding, credits: Credits) -> Decimal:
     """Dollars for what these credits add past the month's, never more than the limit allows."""
     subscription, used = account.subscription, standing.month.committed
     if subscription.month_limit is None:

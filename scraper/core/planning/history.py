@@ -108,7 +108,7 @@ class NothingSeen:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class AccountStanding:
     """What stands against an account now."""
 
     day: Balance = field(default_factory=Balance)
@@ -123,7 +123,7 @@ class Known:
     now: datetime
     """Aware, UTC."""
     history: History = field(default_factory=NothingSeen)
-    standings: Mapping[str, Standing] = field(default_factory=dict)
+    standings: Mapping[str, AccountStanding] = field(default_factory=dict)
     """By vendor; one that is not there has not been used."""
     leftovers: Sequence[str] = ()
     """Walks that the job's last run left over."""

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from scraper.core.catalogue import CursorPagination, Role
 from scraper.core.jobs import Account, Crawl, Job
-from scraper.core.planning.history import Known, Standing, Yield
+from scraper.core.planning.history import AccountStanding, Known, Yield
 from scraper.core.planning.ranges import Range
 from scraper.core.planning.walks import CrawlEstimate, hard_limit
 from scraper.core.units import Credits, iso_utc
@@ -23,7 +23,7 @@ def warnings(job: Job, found: Sequence[CrawlEstimate], credits: Range, budget: C
         yield known.open_run
     for vendor in job.vendors:
         likely = sum(each.requests.likely * each.crawl.endpoint.cost for each in found if _vendor(each) == vendor)
-        standing = known.standings.get(vendor, Standing())
+        standing = known.standings.get(vendor, AccountStanding())
         share = known.shares.get(vendor, budget)
         yield from _account_warnings(job.accounts[vendor], standing, min(likely, share), known)
         if likely > share < budget:
@@ -43,7 +43,7 @@ def _vendor(estimate: CrawlEstimate) -> str:
     return estimate.crawl.endpoint.vendor
 
 
-def _account_warnings(account: Account, standing: Standing, likely: Credits, known: Known) -> Iterator[str]:
+def _account_warnings(account: Account, standing: AccountStanding, likely: Credits, known: Known) -> Iterator[str]:
     vendor, subscription = account.vendor, account.subscription
     if subscription.assumed:
         fields = ", ".join(subscription.assumed)

@@ -12,7 +12,7 @@ from typing import Any
 from scraper.core.catalogue import Basis
 from scraper.core.jobs import Crawl, Job
 from scraper.core.planning.calendar import LATENCY_S, Day, Schedule, merged, overage_usd, schedule, seconds_of
-from scraper.core.planning.history import Known, Standing
+from scraper.core.planning.history import AccountStanding, Known
 from scraper.core.planning.notes import warnings
 from scraper.core.planning.order import Dropped, dropped
 from scraper.core.planning.ranges import Range, least_within, most_within, total
@@ -250,7 +250,7 @@ def _schedules(
 ) -> Mapping[str, _AccountSchedule]:
     found = {}
     for vendor in job.vendors:
-        account, standing = job.accounts[vendor], known.standings.get(vendor, Standing())
+        account, standing = job.accounts[vendor], known.standings.get(vendor, AccountStanding())
         cost = max((crawl.cost for crawl in crawls if crawl.vendor == vendor), default=1)
         seen_s = known.history.latency_s(vendor)
         latency_s = LATENCY_S if seen_s is None else seen_s

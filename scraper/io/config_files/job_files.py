@@ -13,7 +13,7 @@ from pydantic import Field, PlainValidator, ValidationError, field_validator
 
 from scraper.core.catalogue import Catalogue, Charge, Vendor
 from scraper.core.errors import ConfigurationError, Fault
-from scraper.core.jobs import NAME, Account, Crawl, Job, Share, crawl_faults, nearest
+from scraper.core.jobs import NAME, Account, BudgetPercent, Crawl, Job, crawl_faults, nearest
 from scraper.core.subscriptions import Subscription
 from scraper.io.config_files.validation import FileModel, dollars_of, read_toml, validate_what_can_be
 
@@ -263,14 +263,14 @@ def _duration(text: str | None, where: str, faults: list[Fault]) -> timedelta | 
     return timedelta(seconds=int(found[1]) * _UNITS_S[found[2]])
 
 
-def _retry_budget(stated: int | str, where: str, faults: list[Fault]) -> int | Share:
+def _retry_budget(stated: int | str, where: str, faults: list[Fault]) -> int | BudgetPercent:
     if isinstance(stated, int):
         return stated
     found = _SHARE.fullmatch(stated.strip())
     if found is None:
         faults.append(Fault(where, f'{stated!r} is neither a number of credits nor a share like "15%"'))
         return 0
-    return Share(int(found[1]))
+    return BudgetPercent(int(found[1]))
 
 
 def _account(vendor: Vendor, table: AccountTable, where: str) -> tuple[Account, list[Fault]]:

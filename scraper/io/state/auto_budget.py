@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 from sqlalchemy import Connection, Row, case, func, or_, select, update
 
-from scraper.core.auto_budget import WINDOW, Allowance, OtherJob, Standing, allowance
+from scraper.core.auto_budget import WINDOW, Allowance, OtherJob, Spending, allowance
 from scraper.core.budget import ScopeKind
 from scraper.core.events import RunStatus
 from scraper.core.jobs import Account, Job
@@ -33,7 +33,7 @@ def grant(connection: Connection, run_id: str, job: Job, now: datetime) -> Allow
     return granted
 
 
-def standings(connection: Connection, job: str, accounts: Sequence[Account], now: datetime) -> Mapping[str, Standing]:
+def standings(connection: Connection, job: str, accounts: Sequence[Account], now: datetime) -> Mapping[str, Spending]:
     """Account id → how it stands tonight for this job."""
     day_began = datetime.combine(now.astimezone(UTC).date(), time(), UTC)
     recent = _recent_runs(connection, day_began)
@@ -46,7 +46,7 @@ def standings(connection: Connection, job: str, accounts: Sequence[Account], now
             for name, run in recent.items()
             if name != job and account.id in orjson.loads(run.shares)
         )
-        found[account.id] = Standing(
+        found[account.id] = Spending(
             this_month=balance_of(connection, ScopeKind.MONTH, names[ScopeKind.MONTH]).committed,
             today=balance_of(connection, ScopeKind.DAY, names[ScopeKind.DAY]).committed,
             own=spent.get(job, 0),

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, suppress
 
-from scraper.core.auto_budget import Allowance, Standing
+from scraper.core.auto_budget import Allowance, Spending
 from scraper.core.catalogue import Charge
 from scraper.core.errors import StateError, UsageError
 from scraper.core.jobs import Account, Job
@@ -59,7 +59,7 @@ class LedgerStore(Store, Ledger):
     async def note_accounts(self, known: Sequence[Account]) -> None:
         await self._do(accounts.note_accounts, known, self._database.now())
 
-    async def standings(self, job: str, accounts: Sequence[Account]) -> Mapping[str, Standing]:
+    async def standings(self, job: str, accounts: Sequence[Account]) -> Mapping[str, Spending]:
         return await self._do(auto_budget.standings, job, accounts, self._database.now())
 
     async def grant(self, run_id: str, job: Job) -> Allowance:
