@@ -56,6 +56,16 @@ class UsageError(ScraperError):
     exit_code = 2
 
 
+class UnreadableError(UsageError):
+    """A file or directory of another user."""
+
+    def __init__(self, place: str, reason: str | None) -> None:
+        super().__init__(
+            f"{place} cannot be read: {reason}. Nothing was spent or changed; ask its owner for permission, or name "
+            "another directory with --data."
+        )
+
+
 class QueryError(ScraperError):
     """A query that is refused: not read-only, or not SQL that DuckDB accepts."""
 

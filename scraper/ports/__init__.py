@@ -15,22 +15,11 @@ from scraper.ports.archive import (
 )
 from scraper.ports.clock import Clock
 from scraper.ports.coverage import AccountRow, AccountRows, RunAccount
+from scraper.ports.journal import Audit, Drain, DriftRecord, Journal
+from scraper.ports.ledger import AccountBalance, AccountClosed, Ledger, NoCredits, Reserved, Settlement, Slot
 from scraper.ports.listener import Listener
-from scraper.ports.state import (
-    AccountBalance,
-    AccountClosed,
-    Audit,
-    Drain,
-    DriftRecord,
-    NoCredits,
-    Reserved,
-    RunRecord,
-    RunTotals,
-    Settlement,
-    Slot,
-    State,
-    WalkRecord,
-)
+from scraper.ports.runs import RunRecord, Runs, RunTotals, WalkRecord
+from scraper.ports.stores import Stores
 from scraper.ports.transport import BillingSource, Pacer, Transport
 
 __all__ = [
@@ -48,6 +37,8 @@ __all__ = [
     "DriftRecord",
     "FoundPart",
     "InspectedArchive",
+    "Journal",
+    "Ledger",
     "Listener",
     "NoCredits",
     "Pacer",
@@ -57,10 +48,11 @@ __all__ = [
     "RunAccount",
     "RunRecord",
     "RunTotals",
+    "Runs",
     "Settlement",
     "Slot",
     "SpooledPage",
-    "State",
+    "Stores",
     "Survey",
     "Transport",
     "WalkRecord",

@@ -15,7 +15,7 @@ from typing import Any
 from scraper.core.coverage import ACCOUNT_COLUMNS
 from scraper.core.errors import ArchiveError, StorageError
 from scraper.core.tables import PAGES_TABLE
-from scraper.ports import Audit, Clock, FoundPart, InspectedArchive, Listener, Part, State, Survey
+from scraper.ports import Audit, Clock, FoundPart, InspectedArchive, Journal, Listener, Part, Survey
 from scraper.runs.coverage import account
 from scraper.runs.drain import drain
 from scraper.runs.journals import in_a_thread, locked, rebuild_table, untouched
@@ -63,7 +63,7 @@ class Checked:
 
 
 async def check(
-    state: State,
+    journal: Journal,
     archive: InspectedArchive,
     clock: Clock,
     listener: Listener,
@@ -74,21 +74,21 @@ async def check(
 ) -> Checked:
     """Looks at everything; `quick`: without the columns' bytes; `deep`: rows against what the SELECTs give as well."""
     async with untouched(archive):
-        checked, survey = await _look(state, archive, quick, deep)
+        checked, survey = await _look(journal, archive, quick, deep)
     if not repair or not (checked.findings or checked.spooled):
         return checked
     refused = await _repair(
-        partial(_look, state, archive, quick, deep), checked, survey, state, archive, clock, listener
+        partial(_look, journal, archive, quick, deep), checked, survey, journal, archive, clock, listener
     )
     async with untouched(archive):
-        after, _ = await _look(state, archive, quick, deep)
+        after, _ = await _look(journal, archive, quick, deep)
     left = {(finding.kind, finding.path) for finding in after.findings}
     repaired = [finding for finding in checked.findings if (finding.kind, finding.path) not in left]
     return Checked([*after.findings, *refused], repaired, after.files, after.rows, after.answers, after.spooled)
 
 
-async def _look(state: State, archive: InspectedArchive, quick: bool, deep: bool) -> tuple[Checked, Survey]:
-    audit = await state.audit()
+async def _look(journal: Journal, archive: InspectedArchive, quick: bool, deep: bool) -> tuple[Checked, Survey]:
+    audit = await journal.audit()
     survey = await in_a_thread(archive.survey, {part.path: part for part in audit.parts}, quick)
     found = list(findings(audit, survey, archive.select_hashes, archive.rebuildable))
     if deep:
@@ -194,18 +194,19 @@ def _of_answers(audit: Audit, there: Iterable[FoundPart]) -> Iterator[CheckFindi
     archived = Counter[tuple[str, str]]()
     for each in there:
         archived.update(each.pages)
+    database = audit.database
     for run_id, count in sorted(audit.unkept.items()):
         yield CheckFinding(
             "unkept", "", f"{count} paid answers of run {run_id} were not kept: the ledger has no page", False
         )
     for text in audit.spool_faults:
-        yield CheckFinding("undecodable", "state.db", f"{text}; restore state.db from a backup", False)
+        yield CheckFinding("undecodable", database, f"{text}; restore {database} from a backup", False)
     lost = Counter(run_id for (run_id, key), count in audit.stored.items() if archived[run_id, key] < count)
     for run_id, count in sorted(lost.items()):
         yield CheckFinding("lost", "", f"{count} paid answers of run {run_id} are in no file of the archive", False)
     unpaid = Counter(run_id for run_id, key in archived if (run_id, key) not in audit.stored)
     for run_id, count in sorted(unpaid.items()):
-        text = f"{count} answers of run {run_id} are in the archive and not in the ledger: is state.db an old one?"
+        text = f"{count} answers of run {run_id} are in the archive and not in the ledger: is {database} an old one?"
         yield CheckFinding("unpaid", "", text, False)
 
 
@@ -237,29 +238,29 @@ async def _repair(
     look: Callable[[], Awaitable[tuple[Checked, Survey]]],
     checked: Checked,
     survey: Survey,
-    state: State,
+    journal: Journal,
     archive: InspectedArchive,
     clock: Clock,
     listener: Listener,
 ) -> list[CheckFinding]:
     """Does what is safe; what could not be done, in words. Nothing is deleted: what is moved lies in the trash."""
     try:
-        async with locked(state, archive, clock):
+        async with locked(journal, archive, clock):
             if any(finding.kind == "open" for finding in checked.findings):  # it is finished now, and files have moved
                 checked, survey = await look()
             todo = [finding for finding in checked.findings if finding.repairable]
             strange = [finding.path for finding in todo if finding.kind in _STRANGE]
             await in_a_thread(archive.set_aside, strange, clock.now())
-            refused = await _mend([finding for finding in todo if finding.path], survey, state, archive, clock)
-        await drain(state, archive, clock, listener)
-        refused += [CheckFinding("refused", "", text, False) for text in await account(state, archive)]
+            refused = await _mend([finding for finding in todo if finding.path], survey, journal, archive, clock)
+        await drain(journal, archive, clock, listener)
+        refused += [CheckFinding("refused", "", text, False) for text in await account(journal, archive)]
     except StorageError as fault:
         return [CheckFinding("refused", "", str(fault), False)]
     return refused
 
 
 async def _mend(
-    todo: Sequence[CheckFinding], survey: Survey, state: State, archive: InspectedArchive, clock: Clock
+    todo: Sequence[CheckFinding], survey: Survey, journal: Journal, archive: InspectedArchive, clock: Clock
 ) -> list[CheckFinding]:
     """Notes pages that were not known, and makes parts of tables anew; those that have no pages are set aside."""
     whole = {each.part.path: each.part for each in survey.parts}
@@ -270,15 +271,15 @@ async def _mend(
         path = finding.path.removeprefix("archive/")
         table, _, source = path.partition("/")
         if table == PAGES_TABLE:
-            await state.note_parts([whole[path]])
+            await journal.note_parts([whole[path]])
             for each in archive.select_hashes:
                 anew.setdefault(each, set()).add(source)
         elif table in ACCOUNT_COLUMNS:
             run_id = source.rpartition("/")[2].removeprefix("run-").removesuffix(".parquet")
-            if await state.recount(run_id) or finding.kind != "unknown":
+            if await journal.recount(run_id) or finding.kind != "unknown":
                 await in_a_thread(archive.set_aside, [finding.path], clock.now())
             else:  # of a run that the state has lost: nothing else tells of it
-                await state.note_parts([whole[path]])
+                await journal.note_parts([whole[path]])
         elif archive.rebuildable(table, source):
             anew.setdefault(table, set()).add(source)
         else:
@@ -286,8 +287,8 @@ async def _mend(
     refused = []
     for table, sources in anew.items():
         try:
-            await state.begin_rebuild({table: sorted(sources)}, clock.now())
-            await rebuild_table(table, sorted(sources), state, archive)
+            await journal.begin_rebuild({table: sorted(sources)}, clock.now())
+            await rebuild_table(table, sorted(sources), journal, archive)
         except ArchiveError as fault:
             refused.append(CheckFinding("refused", "", str(fault), False))
     return refused

@@ -17,7 +17,7 @@ from typing import Any
 from scraper.core.compact import merges
 from scraper.core.errors import StorageError, UsageError
 from scraper.core.tables import PAGES_TABLE
-from scraper.ports import Archive, Clock, Part, Partition, State
+from scraper.ports import Archive, Clock, Journal, Part, Partition
 from scraper.runs.journals import finish, in_a_thread, locked, undo
 
 PARTS_BY_ITSELF = 32
@@ -53,7 +53,7 @@ class Compacted:
 
 
 async def compact(
-    state: State,
+    journal: Journal,
     archive: Archive,
     clock: Clock,
     *,
@@ -67,26 +67,26 @@ async def compact(
     Raises ArchiveError or StateError; what was compacted until then stays so, and what stands open is finished or
     undone by the next command. UsageError where the platform cannot do it and `offline` was not said.
     """
-    candidates = _candidates(await state.parts(), clock.now(), today_too, more_than)
+    candidates = _candidates(await journal.parts(), clock.now(), today_too, more_than)
     if not dry_run:
         await in_a_thread(archive.refuse_unless_writable)
-        async with locked(state, archive, clock):
+        async with locked(journal, archive, clock):
             if candidates and not offline:
                 await in_a_thread(archive.compactor.refuse_unless_exchangeable)
     for path in candidates:
         if dry_run:
-            done = _plan(await _looked_at(path, state, archive))
+            done = _plan(await _looked_at(path, journal, archive))
         else:
-            async with locked(state, archive, clock):
-                done = await _compact(await _looked_at(path, state, archive), state, archive, clock, offline)
+            async with locked(journal, archive, clock):
+                done = await _compact(await _looked_at(path, journal, archive), journal, archive, clock, offline)
         if done is not None:
             yield done
 
 
-async def compact_after_run(state: State, archive: Archive, clock: Clock) -> tuple[str, ...]:
+async def compact_after_run(journal: Journal, archive: Archive, clock: Clock) -> tuple[str, ...]:
     """What a run does unasked; warnings in place of errors, for its own result stands already."""
     try:
-        done = [each async for each in compact(state, archive, clock, more_than=PARTS_BY_ITSELF)]
+        done = [each async for each in compact(journal, archive, clock, more_than=PARTS_BY_ITSELF)]
     except (StorageError, UsageError) as fault:
         return (f"the archive was not compacted: {fault}",)
     return tuple(f"{each.partition} was not compacted: {each.left_because}" for each in done if each.left_because)
@@ -110,25 +110,25 @@ def _plan(partition: Partition) -> Compacted | None:
 
 
 async def _compact(
-    partition: Partition, state: State, archive: Archive, clock: Clock, offline: bool
+    partition: Partition, journal: Journal, archive: Archive, clock: Clock, offline: bool
 ) -> Compacted | None:
     planned = _plan(partition)
     if planned is None or planned.left_because is not None:
         return planned
-    begun = await state.begin_compaction(partition.path, partition.groups, offline, clock.now())
+    begun = await journal.begin_compaction(partition.path, partition.groups, offline, clock.now())
     try:
         parts = await in_a_thread(archive.compactor.build, begun)
     except StorageError:
         with suppress(StorageError):  # gives the space back; where not even that can be done, the next command does it
-            await undo(begun, state, archive, clock)
+            await undo(begun, journal, archive, clock)
         raise
-    await finish(await state.note_built(begun, parts), state, archive, clock)
-    after = [part for part in await state.parts(partition.path) if part.table in partition.parts]
+    await finish(await journal.note_built(begun, parts), journal, archive, clock)
+    after = [part for part in await journal.parts(partition.path) if part.table in partition.parts]
     return replace(planned, bytes_after=sum(part.size_bytes for part in after))
 
 
-async def _looked_at(path: str, state: State, archive: Archive) -> Partition:
-    return await in_a_thread(archive.compactor.partition, path, await state.parts(path))
+async def _looked_at(path: str, journal: Journal, archive: Archive) -> Partition:
+    return await in_a_thread(archive.compactor.partition, path, await journal.parts(path))
 
 
 def _date(path: str) -> str:

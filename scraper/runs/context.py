@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from scraper.ports import Archive, Clock, Listener, Pacer, State, Transport
+from scraper.ports import Archive, Clock, Listener, Pacer, Stores, Transport
 from scraper.runs.drain import drain
 
 
 @dataclass(frozen=True, slots=True)
-class World:
+class RunContext:
     """The ports, and chance."""
 
-    state: State
+    stores: Stores
     archive: Archive
     transport: Transport
     pacers: Mapping[str, Pacer]
@@ -27,4 +27,4 @@ class World:
 
     async def drain(self) -> tuple[str, ...]:
         """Empties the spool into the archive; see `runs.drain`."""
-        return await drain(self.state, self.archive, self.clock, self.listener, rebuild=self.rebuild)
+        return await drain(self.stores.journal, self.archive, self.clock, self.listener, rebuild=self.rebuild)

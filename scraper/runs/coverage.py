@@ -6,25 +6,25 @@ import asyncio
 from collections.abc import Sequence
 
 from scraper.core.errors import StorageError
-from scraper.ports import Archive, Part, RunAccount, State
+from scraper.ports import Archive, Journal, Part, RunAccount
 
 
-async def account(state: State, archive: Archive) -> tuple[str, ...]:
+async def account(journal: Journal, archive: Archive) -> tuple[str, ...]:
     """Writes the coverage and the ledger of every run that the archive does not hold as it is.
 
     A run is not failed by this: its pages are bought and in their tables. What could not be written is told as a
     warning, and written at the end of the next run, whichever that is.
     """
     try:
-        for run_id in await state.unaccounted_runs():
-            found = await state.run_account(run_id)
-            await state.note_account(found, await asyncio.to_thread(_written, state, archive, found))
+        for run_id in await journal.unaccounted_runs():
+            found = await journal.run_account(run_id)
+            await journal.note_account(found, await asyncio.to_thread(_written, journal, archive, found))
     except StorageError as failure:
         return (f"{failure} The next run writes them.",)
     return ()
 
 
-def _written(state: State, archive: Archive, found: RunAccount) -> Sequence[Part]:
+def _written(journal: Journal, archive: Archive, found: RunAccount) -> Sequence[Part]:
     """In one thread, so that who cancels the wait does not let go of the lock."""
     with archive.lock():
-        return archive.write_account(found, state.account_rows(found.run_id))
+        return archive.write_account(found, journal.account_rows(found.run_id))

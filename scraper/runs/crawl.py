@@ -16,71 +16,68 @@ from scraper.core.pagination import PageFacts, Why
 from scraper.core.planning import may_outrun
 from scraper.core.reconcile import LONGEST_ANSWER
 from scraper.core.requests import Request
-from scraper.runs.context import World
+from scraper.runs.context import RunContext
+from scraper.runs.process import RunProcess
 from scraper.runs.purchase import Buyer
 from scraper.runs.results import Ends
 from scraper.runs.resume import OpenedRun
-from scraper.runs.signals import Course
+from scraper.runs.retries import Retries
 
 DRAIN_AT_BYTES = 32 * 2**20
 """Bodies that landed since the last drain, in a run that goes on: bounds the spool, keeps the archive fresh."""
 
 
 class CrawlProcess:
-    """One process of one run."""
+    """Carries out one process of one run."""
 
-    def __init__(self, job: Job, vendors: Mapping[str, Vendor], run: OpenedRun, world: World) -> None:
-        self._job = job
-        self._run = run
-        self._world = world
+    def __init__(self, job: Job, vendors: Mapping[str, Vendor], run: OpenedRun, context: RunContext) -> None:
         self._shares = {} if run.allowance is None else run.allowance.by_vendor(job)
         for_retries = job.retry_credits(run.budget)  # what they take is not there for pages
         shares = {vendor: share - for_retries for vendor, share in self._shares.items()}
         strict = may_outrun(job.crawls, run.budget - for_retries, shares)
         self.frontier = Frontier(job.crawls, run.leftovers, strict=strict)
+        self.ends = Ends()
+        """Why dispatch has stopped where it has."""
+        retries = Retries(for_retries, context.jitter)
+        self._process = RunProcess(
+            job=job, vendors=vendors, run=run, context=context, frontier=self.frontier, retries=retries, ends=self.ends
+        )
+        self._job, self._run, self._context = job, run, context
+        self._stores, self._listener, self._signals = context.stores, context.listener, self._process.signals
+        self._buyer = Buyer(self._process)
         self.reused_from: dict[str, str] = {}
         self._stored: dict[str, PageFacts] = {}
-        self._course = Course()
-        self._buyer = Buyer(job, vendors, run, self.frontier, self._course, world, self._page_landed)
         self._taking_up = asyncio.Lock()
         self._running: Counter[str] = Counter()
-        self._undrained_bytes = 0
         self._draining: asyncio.Task[None] | None = None
-
-    @property
-    def ends(self) -> Ends:
-        """Why dispatch has stopped where it has."""
-        return self._buyer.closings.ends
 
     def stop(self) -> None:
         """Sends nothing more; what is in flight lands. May be called at any time from the event loop."""
         if self.ends.interrupted:
             return
         self.ends.interrupted = True
-        self._world.listener.hear(Stopped(None, "waiting for requests in flight; press Ctrl-C again to abort"))
-        self._course.halt()
+        self._listener.hear(Stopped(None, "waiting for requests in flight; press Ctrl-C again to abort"))
+        self._signals.halt()
 
     async def run(self) -> None:
         """Buys until nothing is left to buy or nothing more may be bought, then fills the archive.
 
         Raises StateError or ArchiveError; all that was settled is durable then.
         """
-        state, run = self._world.state, self._run
-        totals = await state.totals(run.run_id)
-        spent = self._buyer.spent = totals.balance.committed
-        self._world.listener.hear(
-            RunStarted(run.run_id, self._job.name, run.budget, run.resumed, spent, run.share_words)
-        )
-        self._stored = dict(await state.stored_pages(self._run.run_id))
-        self._buyer.retries.take_up(await state.failures(self._run.run_id), totals.retried)
+        stores, run, process = self._stores, self._run, self._process
+        totals = await stores.runs.totals(run.run_id)
+        spent = process.spent = totals.balance.committed
+        self._listener.hear(RunStarted(run.run_id, self._job.name, run.budget, run.resumed, spent, run.share_words))
+        self._stored = dict(await stores.runs.stored_pages(run.run_id))
+        process.retries.take_up(await stores.ledger.failures(run.run_id), totals.retried)
         await self._take_up_new_walks()
         async with asyncio.TaskGroup() as group:
             for vendor in self._job.vendors:
                 group.create_task(self._dispatch(vendor, group))
         self.frontier.give_up(Why.INTERRUPTED if self.ends.interrupted else Why.BUDGET)
-        await state.cover(self._run.run_id, list(self.frontier.walks.values()), self.reused_from)
-        if self._course.storage_failure is not None:
-            raise self._course.storage_failure
+        await stores.runs.cover(run.run_id, list(self.frontier.walks.values()), self.reused_from)
+        if self._signals.storage_failure is not None:
+            raise self._signals.storage_failure
         await self._drain()
 
     # --- dispatch -----------------------------------------------------------------------------------------------------
@@ -89,41 +86,44 @@ class CrawlProcess:
         try:
             await self._dispatch_requests(vendor, group)
         except StorageError as failure:
-            self._course.fail(failure)
+            self._signals.fail(failure)
 
     async def _dispatch_requests(self, vendor: str, group: asyncio.TaskGroup) -> None:
         """Starts a task for each request of one account, in order of value, as fast as the pacer lets it."""
-        account = self._job.accounts[vendor]
-        while not self._course.stopping:
+        account, process = self._job.accounts[vendor], self._process
+        while not self._signals.stopping:
             await self._take_up_new_walks()
-            starved = vendor in self._buyer.closings.starved and self.frontier.in_flight > 0
+            starved = vendor in process.starved and self.frontier.in_flight > 0
             # The first request goes alone: a wrong key, or a vendor that is not there, is met once and not by a volley.
-            alone = vendor not in self._buyer.proven and self._running[vendor] > self._buyer.waiting[vendor]
+            alone = vendor not in process.proven and self._running[vendor] > process.waiting[vendor]
             room = self._running[vendor] < _most_in_flight(account) and not alone
             if self._may_send(vendor) and room and not starved:
-                if await self._course.unless_stopped(self._world.pacers[vendor].turn()):
+                if await self._signals.unless_stopped(self._context.pacers[vendor].turn()):
                     await self._take_up_new_walks()  # what came up meanwhile may be stored already
                     if self._may_send(vendor) and (request := self.frontier.take(vendor)) is not None:
                         self._running[vendor] += 1
                         group.create_task(self._buy(request, account))
-                        self._course.tell_change()  # another account's best may have waited for this one
+                        self._signals.tell_change()  # another account's best may have waited for this one
             elif self.frontier.idle:
-                self._course.tell_change()
+                self._signals.tell_change()
                 return
             else:
-                await self._course.change()
+                await self._signals.change()
 
     def _may_send(self, vendor: str) -> bool:
         share = self._shares.get(vendor)
-        of_share = None if share is None else share - self._buyer.spent_at[vendor]
-        return self.frontier.may_take(vendor, self._run.budget - self._buyer.spent, of_share)
+        of_share = None if share is None else share - self._process.spent_at[vendor]
+        return self.frontier.may_take(vendor, self._run.budget - self._process.spent, of_share)
 
     async def _buy(self, request: Request, account: Account) -> None:
         try:
             await self._buyer.buy(request, account)
         finally:
             self._running[account.vendor] -= 1
-            self._course.tell_change()
+            self._signals.tell_change()
+        if self._process.undrained_bytes >= DRAIN_AT_BYTES and self._draining is None:
+            self._process.undrained_bytes = 0
+            self._draining = asyncio.create_task(self._drain_meanwhile())
 
     async def _take_up_new_walks(self) -> None:
         """Before a new walk costs anything: its pages of this run, else those of a young complete walk of another."""
@@ -133,7 +133,7 @@ class CrawlProcess:
                     if self._job.max_age is None or self.frontier.walks[walk.walk_id].pages:
                         continue
                     since = self._run.started_at - self._job.max_age
-                    found = await self._world.state.reusable_pages(walk, since)
+                    found = await self._stores.runs.reusable_pages(walk, since)
                     if found is None or found[0] == self._run.run_id or not self.frontier.may_replay(walk, found[1]):
                         continue
                     self.reused_from[walk.walk_id] = found[0]
@@ -142,24 +142,18 @@ class CrawlProcess:
 
     # --- archive ------------------------------------------------------------------------------------------------------
 
-    def _page_landed(self, size_bytes: int) -> None:
-        self._undrained_bytes += size_bytes
-        if self._undrained_bytes >= DRAIN_AT_BYTES and self._draining is None:
-            self._undrained_bytes = 0
-            self._draining = asyncio.create_task(self._drain_meanwhile())
-
     async def _drain_meanwhile(self) -> None:
         try:
-            await self._world.drain()
+            await self._context.drain()
         except StorageError as failure:
-            self._course.fail(failure)
+            self._signals.fail(failure)
         finally:
             self._draining = None
 
     async def _drain(self) -> None:
         if self._draining is not None:
             await self._draining
-        self.ends.noted += await self._world.drain()
+        self.ends.noted += await self._context.drain()
 
 
 def _most_in_flight(account: Account) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from scraper.core.events import Drained
-from scraper.ports import Archive, Clock, Listener, State
+from scraper.ports import Archive, Clock, Journal, Listener
 from scraper.runs.journals import in_a_thread, locked, rebuild_table
 
 MOST_BYTES_A_DRAIN = 64 * 2**20
@@ -11,14 +11,14 @@ MOST_BYTES_A_DRAIN = 64 * 2**20
 
 
 async def drain(
-    state: State, archive: Archive, clock: Clock, listener: Listener, *, rebuild: bool = True
+    journal: Journal, archive: Archive, clock: Clock, listener: Listener, *, rebuild: bool = True
 ) -> tuple[str, ...]:
     """Empties the spool; what there is to say of it. Not to `rebuild`, pages wait where a table would have to be.
 
     Raises ArchiveError or StateError; what is not in the archive then is still in the spool.
     """
-    async with locked(state, archive, clock):
-        made_with = await state.select_hashes()
+    async with locked(journal, archive, clock):
+        made_with = await journal.select_hashes()
         hashes = archive.select_hashes
         changed = [table for table in hashes if made_with.get(table, frozenset()) - {hashes[table]}]
         if changed and not rebuild:
@@ -27,20 +27,20 @@ async def drain(
                 "scraper rebuild, or a run without --no-rebuild, has made the table anew",
             )
         for table in changed:
-            await _rebuild_outdated(table, state, archive, clock)
+            await _rebuild_outdated(table, journal, archive, clock)
         last = await in_a_thread(archive.last_drain)  # a state restored from a backup gives no number a second time
-        while (open_drain := await state.open_drain(clock.now(), MOST_BYTES_A_DRAIN, last)) is not None:
-            pages = state.drain_pages(open_drain)
+        while (open_drain := await journal.open_drain(clock.now(), MOST_BYTES_A_DRAIN, last)) is not None:
+            pages = journal.drain_pages(open_drain)
             written = await in_a_thread(archive.write, open_drain.drain_id, pages)
-            await state.finish_drain(open_drain, written, clock.now())
+            await journal.finish_drain(open_drain, written, clock.now())
             rows = {table: count for table, count in written.rows().items() if table != "pages"}
             listener.hear(Drained(open_drain.pages, rows, len(written.unreadable)))
     return ()
 
 
-async def _rebuild_outdated(table: str, state: State, archive: Archive, clock: Clock) -> None:
+async def _rebuild_outdated(table: str, journal: Journal, archive: Archive, clock: Clock) -> None:
     """A table never holds parts of two SELECTs: if its SELECT has changed it is made anew before new parts join."""
     outdated = await in_a_thread(archive.outdated, table)
-    await state.begin_rebuild({table: outdated}, clock.now())
-    await rebuild_table(table, outdated, state, archive)
-    await state.note_select(table, archive.select_hashes[table])
+    await journal.begin_rebuild({table: outdated}, clock.now())
+    await rebuild_table(table, outdated, journal, archive)
+    await journal.note_select(table, archive.select_hashes[table])

@@ -11,7 +11,7 @@ from scraper.core.events import RunEnded, RunResult
 from scraper.core.jobs import Job
 from scraper.core.units import Credits
 from scraper.runs.compact import compact_after_run
-from scraper.runs.context import World
+from scraper.runs.context import RunContext
 from scraper.runs.coverage import account
 from scraper.runs.crawl import CrawlProcess
 from scraper.runs.drift import drift_warnings
@@ -23,7 +23,7 @@ from scraper.runs.resume import Opening, open_run
 async def execute(
     job: Job,
     vendors: Mapping[str, Vendor],
-    world: World,
+    context: RunContext,
     *,
     opening: Opening,
     ceiling: Credits | None,
@@ -38,30 +38,30 @@ async def execute(
     StateError is raised where not even that can be written down, StateError or ArchiveError where nothing can be kept:
     before the run is opened.
     """
-    state, clock = world.state, world.clock
-    await state.expire_dead()
-    with state.hold(job.name), state.headroom(job.name):
-        await in_a_thread(world.archive.refuse_unless_writable)
+    ledger, journal, runs, clock = context.stores.ledger, context.stores.journal, context.stores.runs, context.clock
+    await ledger.expire_dead()
+    with runs.hold(job.name), ledger.headroom(job.name):
+        await in_a_thread(context.archive.refuse_unless_writable)
         began = clock.monotonic()
-        await state.note_accounts([job.accounts[vendor] for vendor in job.vendors])
-        run = await open_run(job, opening, ceiling, state, clock, suffix)
+        await ledger.note_accounts([job.accounts[vendor] for vendor in job.vendors])
+        run = await open_run(job, opening, ceiling, context.stores, clock, suffix)
         job = replace(job, budget=run.budget)
-        crawl = CrawlProcess(job, vendors, run, world)
+        crawl = CrawlProcess(job, vendors, run, context)
         begun(crawl)
         try:
             await crawl.run()
             if not crawl.ends.interrupted:
-                crawl.ends.noted += await compact_after_run(state, world.archive, clock)
+                crawl.ends.noted += await compact_after_run(journal, context.archive, clock)
         except StorageError as failure:
             crawl.ends.storage = str(failure)
         elapsed_s = clock.monotonic() - began
-        totals = await state.totals(run.run_id)
+        totals = await runs.totals(run.run_id)
         result = run_result(job, run, crawl.ends, crawl.frontier, totals, command)
-        drifted = drift_warnings(run.run_id, await state.drift(run.run_id))
+        drifted = drift_warnings(run.run_id, await journal.drift(run.run_id))
         result = replace(result, warnings=(*result.warnings, *drifted))
-        await state.end_run(run.run_id, result.status, clock.now(), elapsed_s, result.next_at, result.message)
-        record = await state.last_run(job.name)
+        await runs.end_run(run.run_id, result.status, clock.now(), elapsed_s, result.next_at, result.message)
+        record = await runs.last_run(job.name)
         result = replace(result, elapsed_s=elapsed_s if record is None else record.elapsed_s)
-        result = replace(result, warnings=(*result.warnings, *await account(state, world.archive)))
-    world.listener.hear(RunEnded(result))
+        result = replace(result, warnings=(*result.warnings, *await account(journal, context.archive)))
+    context.listener.hear(RunEnded(result))
     return result

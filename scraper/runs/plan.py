@@ -9,30 +9,31 @@ from scraper.core.auto_budget import Allowance
 from scraper.core.jobs import Job
 from scraper.core.planning import AccountStanding, Known, Plan
 from scraper.core.planning import plan as plan_of
-from scraper.ports import State
+from scraper.ports import Stores
 from scraper.runs.resume import is_gone_on_with
 
 
-async def plan(job: Job, state: State | None, now: datetime, allowance: Allowance | None = None) -> Plan:
-    """What a run of the job that begins now will do. Writes nothing; without a state nothing has been seen yet.
+async def plan(job: Job, stores: Stores | None, now: datetime, allowance: Allowance | None = None) -> Plan:
+    """What a run of the job that begins now will do. Writes nothing; without stores nothing has been seen yet.
 
     `allowance`: what the budget comes from, with auto.
 
     Raises StateError where the database cannot be read.
     """
     shares = {} if allowance is None else allowance.by_vendor(job)
-    if state is None:
+    if stores is None:
         return plan_of(job, Known(now, shares=shares))
-    balances = {balance.account: balance for balance in await state.account_balances(now)}
+    balances = {balance.account: balance for balance in await stores.ledger.account_balances(now)}
     standings = {
         vendor: AccountStanding(found.day_balance, found.month_balance, found.closed_until)
         for vendor, account in job.accounts.items()
         if (found := balances.get(account.id)) is not None
     }
-    last = await state.last_run(job.name)
-    open_run, leftovers = "", await state.leftovers(job.name)
+    last = await stores.runs.last_run(job.name)
+    open_run, leftovers = "", await stores.runs.leftovers(job.name)
     if last is not None and is_gone_on_with(last, job, now):
-        totals = await state.totals(last.run_id)
+        totals = await stores.runs.totals(last.run_id)
         spent = f"{totals.balance.committed} of {last.budget} credits spent"
         open_run = f"{last.run_id} is open ({spent}): scraper run goes on with it; this is the plan of a new run"
-    return await asyncio.to_thread(plan_of, job, Known(now, state.history(), standings, leftovers, shares, open_run))
+    history = stores.runs.history()
+    return await asyncio.to_thread(plan_of, job, Known(now, history, standings, leftovers, shares, open_run))

@@ -16,7 +16,7 @@ from scraper.core.outcomes import Answer, NoAnswer, Reply, classify
 from scraper.core.pagination import PageFacts
 from scraper.core.requests import Request
 from scraper.ports import Transport
-from scraper.runs.context import World
+from scraper.runs.context import RunContext
 from scraper.runs.crawl import CrawlProcess
 from scraper.runs.execute import execute
 from scraper.runs.resume import Opening
@@ -67,7 +67,7 @@ def probe_job_of(job: Job) -> Job:
 async def probe(
     job: Job,
     vendors: Mapping[str, Vendor],
-    world: World,
+    context: RunContext,
     *,
     suffix: str,
     command: str,
@@ -75,11 +75,11 @@ async def probe(
 ) -> tuple[RunResult, tuple[ProbeFinding, ...]]:
     """Sends the requests and says what they show. Raises what `execute` raises."""
     short = probe_job_of(job)
-    listening = _Listening(world.transport, {})
+    listening = _Listening(context.transport, {})
     result = await execute(
         short,
         vendors,
-        replace(world, transport=listening),
+        replace(context, transport=listening),
         opening=Opening.NEW,
         ceiling=None,
         suffix=suffix,
@@ -96,7 +96,7 @@ async def probe(
             continue
         account = job.accounts[endpoint.vendor]
         request, reply = seen
-        outcome = classify(vendors[endpoint.vendor], endpoint, reply, world.clock.now(), account.failed_requests)
+        outcome = classify(vendors[endpoint.vendor], endpoint, reply, context.clock.now(), account.failed_requests)
         charged = f"{outcome.charge.value}, {outcome.credits} credits by the vendor file's rule"
         described = outcome.landed
         answered = f"{outcome.kind.value.replace('_', ' ')} ({charged})"

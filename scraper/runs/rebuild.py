@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from scraper.core.errors import UsageError
-from scraper.ports import Archive, Clock, State
+from scraper.ports import Archive, Clock, Journal
 from scraper.runs.journals import in_a_thread, locked, rebuild_table
 
 
@@ -33,7 +33,7 @@ class Rebuilt:
 
 
 async def rebuild(
-    state: State,
+    journal: Journal,
     archive: Archive,
     clock: Clock,
     tables: Sequence[str],
@@ -45,10 +45,10 @@ async def rebuild(
     or the disk does not allow it: what was made anew until then stays, the rest is as it was.
     """
     await in_a_thread(archive.refuse_unless_writable)
-    async with locked(state, archive, clock):
+    async with locked(journal, archive, clock):
         sources = await in_a_thread(archive.sources)
         if chosen is not None:
-            made_with = await state.select_hashes()
+            made_with = await journal.select_hashes()
             for table in tables:
                 if made_with.get(table, frozenset()) - {archive.select_hashes[table]}:
                     raise UsageError(
@@ -57,11 +57,11 @@ async def rebuild(
                     )
             wanted = chosen({_partition(source) for source in sources})
             sources = [source for source in sources if _partition(source) in wanted]
-        await state.begin_rebuild(dict.fromkeys(tables, sources), clock.now())
+        await journal.begin_rebuild(dict.fromkeys(tables, sources), clock.now())
         for table in tables:
-            written = await rebuild_table(table, sources, state, archive)
+            written = await rebuild_table(table, sources, journal, archive)
             if chosen is None:
-                await state.note_select(table, archive.select_hashes[table])
+                await journal.note_select(table, archive.select_hashes[table])
             rows = sum(part.rows for each in written for part in each.parts)
             yield Rebuilt(
                 table=table,

@@ -13,7 +13,7 @@ from scraper.core.jobs import Account
 from scraper.core.outcomes import Answer, NoAnswer, Reply
 from scraper.core.reconcile import SLACK, UnknownAttempt, read_events, settle_unknown
 from scraper.core.units import Credits
-from scraper.ports import BillingSource, State
+from scraper.ports import BillingSource, Ledger
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,23 +42,23 @@ class Reconciled:
 
 
 async def reconcile(
-    account: Account, vendor: Vendor, state: State, books: BillingSource | None, assume: Charge | None, now: datetime
+    account: Account, vendor: Vendor, ledger: Ledger, books: BillingSource | None, assume: Charge | None, now: datetime
 ) -> Reconciled:
     """Settles an account's unknown attempts: all as `assume` says, else as the vendor's events show.
 
     Without either, or where the events cannot be read, nothing is changed and the message says why.
     """
-    await state.expire_dead()
-    unknown = await state.unknown_attempts(account)
+    await ledger.expire_dead()
+    unknown = await ledger.unknown_attempts(account)
     if not unknown:
         return Reconciled(account.id)
     if assume is not None:
         charges, message = {attempt.attempt_id: assume for attempt in unknown}, ""
         how = f"assumed {assume.value} by the user"
     else:
-        charges, message = await _from_books(account, vendor, state, books, unknown, now)
+        charges, message = await _from_books(account, vendor, ledger, books, unknown, now)
         how = "billing events"
-    await state.reconcile(charges, how)
+    await ledger.reconcile(charges, how)
 
     def sum_of(charge: Charge | None) -> Credits:
         return sum(attempt.credits for attempt in unknown if charges.get(attempt.attempt_id) is charge)
@@ -69,17 +69,17 @@ async def reconcile(
     return Reconciled(account.id, sum_of(Charge.CHARGED), sum_of(Charge.FREE), left, message=message)
 
 
-async def tell_used(account: Account, used: Credits, state: State) -> Reconciled:
+async def tell_used(account: Account, used: Credits, ledger: Ledger) -> Reconciled:
     """Takes what the vendor's console says that the month has used; the ledger's month is that from now on."""
-    adjusted = await state.tell_used(account, used)
-    left = sum(attempt.credits for attempt in await state.unknown_attempts(account))
+    adjusted = await ledger.tell_used(account, used)
+    left = sum(attempt.credits for attempt in await ledger.unknown_attempts(account))
     return Reconciled(account.id, still_unknown=left, adjusted=adjusted)
 
 
 async def _from_books(
     account: Account,
     vendor: Vendor,
-    state: State,
+    ledger: Ledger,
     books: BillingSource | None,
     unknown: Sequence[UnknownAttempt],
     now: datetime,
@@ -97,7 +97,7 @@ async def _from_books(
     events = None if document is None else read_events(described, document.value)
     if events is None:
         return {}, f"the billing events of {vendor.name} could not be read ({_met(reply)}): {by_hand}"
-    answered = await state.answered_ids(account, since - SLACK)
+    answered = await ledger.answered_ids(account, since - SLACK)
     paths = {endpoint.full_name: endpoint.path for endpoint in vendor.endpoints}
     return settle_unknown(unknown, events, answered=answered, paths=paths, now=now), ""
 

@@ -12,7 +12,7 @@ from scraper.core.errors import UsageError
 from scraper.core.events import RunStatus
 from scraper.core.jobs import Job
 from scraper.core.units import Credits
-from scraper.ports import Clock, RunRecord, State
+from scraper.ports import Clock, RunRecord, Runs, Stores
 
 
 class Opening(Enum):
@@ -46,7 +46,7 @@ class OpenedRun:
 
 
 async def open_run(
-    job: Job, opening: Opening, ceiling: Credits | None, state: State, clock: Clock, suffix: str
+    job: Job, opening: Opening, ceiling: Credits | None, stores: Stores, clock: Clock, suffix: str
 ) -> OpenedRun:
     """Opens a run; `ceiling` takes the place of its budget, `suffix` makes the id of a new one its own.
 
@@ -55,13 +55,14 @@ async def open_run(
 
     Raises UsageError where there is nothing to resume.
     """
-    last = await state.last_run(job.name)
+    runs = stores.runs
+    last = await runs.last_run(job.name)
     now = clock.now()
     goes_on = opening is Opening.RESUME or (opening is Opening.GO_ON and last and is_gone_on_with(last, job, now))
     if last is not None and goes_on:
-        await state.reopen_run(last.run_id, ceiling)
-        granted = await state.grant(last.run_id, job) if last.auto and job.auto else None
-        return await _opened(last.run_id, state, granted, resumed=True, leftovers=())
+        await runs.reopen_run(last.run_id, ceiling)
+        granted = await stores.ledger.grant(last.run_id, job) if last.auto and job.auto else None
+        return await _opened(last.run_id, runs, granted, resumed=True, leftovers=())
     if opening is Opening.RESUME:
         raise UsageError(
             f"job {job.name} has no run to resume in this data directory: leave --resume out to begin one."
@@ -69,20 +70,20 @@ async def open_run(
     leftovers: Sequence[str] = ()
     if last is not None:
         if not last.status.closes:
-            await _close(last, state, now)
-        leftovers = await state.leftovers(job.name)
+            await _close(last, runs, now)
+        leftovers = await runs.leftovers(job.name)
     run_id = f"{job.name}-{now:%Y%m%dT%H%M%SZ}-{suffix}"
     budget = job.budget if ceiling is None else ceiling
     run = RunRecord(run_id, job.name, RunStatus.OPEN, budget, now, None, 0.0, None, "", job.auto, job.weight)
-    await state.create_run(run)
-    granted = await state.grant(run_id, job) if job.auto else None
-    return await _opened(run_id, state, granted, resumed=False, leftovers=leftovers)
+    await runs.create_run(run)
+    granted = await stores.ledger.grant(run_id, job) if job.auto else None
+    return await _opened(run_id, runs, granted, resumed=False, leftovers=leftovers)
 
 
 async def _opened(
-    run_id: str, state: State, allowance: Allowance | None, *, resumed: bool, leftovers: Sequence[str]
+    run_id: str, runs: Runs, allowance: Allowance | None, *, resumed: bool, leftovers: Sequence[str]
 ) -> OpenedRun:
-    run = await state.run(run_id)
+    run = await runs.run(run_id)
     return OpenedRun(run_id, run.budget, run.started_at, resumed, leftovers, allowance)
 
 
@@ -91,8 +92,8 @@ def is_gone_on_with(last: RunRecord, job: Job, now: datetime) -> bool:
     return not last.status.closes and now - last.started_at < job.resume_within
 
 
-async def _close(last: RunRecord, state: State, now: datetime) -> None:
+async def _close(last: RunRecord, runs: Runs, now: datetime) -> None:
     """An open run that is not gone on with: what it paid for is kept, what it had reserved becomes unknown."""
-    await state.reopen_run(last.run_id, None)
+    await runs.reopen_run(last.run_id, None)
     message = "closed unfinished: a new run of the job has begun"
-    await state.end_run(last.run_id, RunStatus.FAILED, now, 0.0, None, message)
+    await runs.end_run(last.run_id, RunStatus.FAILED, now, 0.0, None, message)

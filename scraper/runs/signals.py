@@ -8,7 +8,7 @@ from collections.abc import Awaitable
 from scraper.core.errors import StorageError
 
 
-class Course:
+class RunSignals:
     """Shared by dispatch and by all that it has started."""
 
     def __init__(self) -> None:

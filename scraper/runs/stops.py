@@ -4,47 +4,29 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from scraper.core.breakers import Breakers
 from scraper.core.catalogue import OutcomeKind
 from scraper.core.events import Stopped
-from scraper.core.frontier import Frontier
 from scraper.core.jobs import Account
 from scraper.core.pagination import Why
 from scraper.core.requests import Request
 from scraper.core.retries import RATE_LIMIT_WAIT_S, Reach, breaks
 from scraper.core.units import iso_utc
-from scraper.ports import Listener, NoCredits, Settlement
-from scraper.runs.results import Ends, limit_met, refusal_sentence
-from scraper.runs.resume import OpenedRun
-from scraper.runs.retries import Retries
-from scraper.runs.signals import Course
+from scraper.ports import NoCredits, Settlement
+from scraper.runs.process import RunProcess
+from scraper.runs.results import limit_met, refusal_sentence
 
 
-class Closings:
+class Stops:
     """Tells the frontier what is closed, and fills the ends of one process of a run."""
 
-    def __init__(
-        self,
-        run: OpenedRun,
-        frontier: Frontier,
-        course: Course,
-        retries: Retries,
-        breakers: Breakers,
-        listener: Listener,
-    ) -> None:
-        self._run = run
-        self._frontier = frontier
-        self._course = course
-        self._retries = retries
-        self._breakers = breakers
-        self._listener = listener
-        self.ends = Ends()
-        self.starved: set[str] = set()
-        """Vendors whose next request waits for credits that what is in flight may release."""
+    def __init__(self, process: RunProcess) -> None:
+        self._process = process
+        self._frontier = process.frontier
+        self._ends = process.ends
 
     def leave(self, request: Request) -> None:
         """It is not sent (again) in this process: a request that was tried at a dead endpoint has failed."""
-        if self._frontier.closed_because(request) is Why.UNREACHABLE and self._retries.has_failed(request):
+        if self._frontier.closed_because(request) is Why.UNREACHABLE and self._process.retries.has_failed(request):
             self._frontier.fail(request, Why.UNREACHABLE)
         else:
             self._frontier.give_back(request)
@@ -59,7 +41,7 @@ class Closings:
         match reach:
             case Reach.REQUEST | Reach.WALK:
                 self._frontier.fail(request, Why.REQUEST_FAILED, whole_walk=reach is Reach.WALK)
-                self.ends.failures.append(f"{request.label}: {self._retries.words(request, outcome)}")
+                self._ends.failures.append(f"{request.label}: {self._process.retries.words(request, outcome)}")
             case Reach.ENDPOINT | Reach.ACCOUNT if breaks(outcome):
                 self._close_dead(request, settlement.settled_at)
             case Reach.ENDPOINT:
@@ -68,7 +50,7 @@ class Closings:
                 if outcome.kind is not OutcomeKind.GONE:
                     self._close_refused(endpoint.full_name, sentence)
                 elif self._close_for_now(endpoint.full_name, sentence, Why.REFUSED):
-                    self.ends.failures.append(sentence)
+                    self._ends.failures.append(sentence)
             case Reach.ACCOUNT if outcome.kind is OutcomeKind.RATE_LIMITED:
                 self._frontier.give_back(request)
                 until = settlement.settled_at + timedelta(seconds=outcome.wait_s or RATE_LIMIT_WAIT_S)
@@ -79,45 +61,45 @@ class Closings:
 
     def _close_dead(self, request: Request, now: datetime) -> None:
         """An endpoint ends the run as failed, a vendor as unreachable; both leave their walks to the next run."""
-        streak = self._breakers.dead(request, now)
+        streak = self._process.breakers.dead(request, now)
         if streak is not None:
             sentence = f"{streak.sentence(now)}; its walks are left over"
             if self._close_for_now(streak.name, sentence, Why.UNREACHABLE):
-                (self.ends.unreachable if streak.is_vendors else self.ends.failures).append(sentence)
+                (self._ends.unreachable if streak.is_vendors else self._ends.failures).append(sentence)
         self.leave(request)
 
     def _close(self, endpoint_or_vendor: str, why: Why) -> bool:
-        self._course.tell_news()
+        self._process.signals.tell_news()
         return self._frontier.close(endpoint_or_vendor, why)
 
     def _close_refused(self, endpoint_or_vendor: str, reason: str) -> None:
         self._close(endpoint_or_vendor, Why.REFUSED)
-        if reason not in self.ends.refused:
-            self.ends.refused.append(reason)
-            self._listener.hear(Stopped(endpoint_or_vendor.partition(".")[0], reason))
+        if reason not in self._ends.refused:
+            self._ends.refused.append(reason)
+            self._process.context.listener.hear(Stopped(endpoint_or_vendor.partition(".")[0], reason))
 
     def no_credits(self, request: Request, account: Account, refusal: NoCredits) -> None:
         """Waits for reservations of this run that may be released; else the account, or the run, is done for now."""
         if refusal.outstanding and self._frontier.in_flight:
-            self.starved.add(account.vendor)
+            self._process.starved.add(account.vendor)
             return
-        sentence, until = limit_met(refusal, self._run.allowance, account, request.endpoint.cost)
+        sentence, until = limit_met(refusal, self._process.run.allowance, account, request.endpoint.cost)
         if until is not None:
             self.for_quota(account, until, sentence)
         elif self._close_for_now(account.vendor, sentence):
             cost = request.endpoint.cost
-            self.ends.refused_cost = min(self.ends.refused_cost or cost, cost)
-            self.ends.budgets.append(sentence)
+            self._ends.refused_cost = min(self._ends.refused_cost or cost, cost)
+            self._ends.budgets.append(sentence)
 
     def for_quota(self, account: Account, until: datetime, reason: str) -> None:
         """Nothing more is sent for an account until then."""
         sentence = f"{account.vendor}: {reason}; it can go on at {iso_utc(until.replace(microsecond=0))}"
         if self._close_for_now(account.vendor, sentence):
-            self.ends.quotas.append((sentence, until))
+            self._ends.quotas.append((sentence, until))
 
     def _close_for_now(self, vendor: str, sentence: str, why: Why = Why.BUDGET) -> bool:
         """Sends nothing more there; False where that was so already, as for all but the first of what is in flight."""
         if not self._close(vendor, why):
             return False
-        self._listener.hear(Stopped(vendor.partition(".")[0], sentence))
+        self._process.context.listener.hear(Stopped(vendor.partition(".")[0], sentence))
         return True

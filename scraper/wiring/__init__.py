@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from scraper.wiring.plan import plan_job
     from scraper.wiring.query import connected, exported, queried, table_columns, table_list, write_views
     from scraper.wiring.reconcile import reconcile_job
-    from scraper.wiring.run import RunOrder, opened_state, probe_job, run_job
+    from scraper.wiring.run import RunOrder, opened_stores, probe_job, run_job
     from scraper.wiring.sandboxes import RunningSandbox, begin_sandbox, sandbox_server, sandbox_urls
     from scraper.wiring.settings import DATA, SANDBOX_DATA, SANDBOX_KEY, SANDBOX_VENDORS, Settings, data_is_there
     from scraper.wiring.upkeep import check_archive, compact_archive, rebuild_tables
@@ -43,7 +43,7 @@ __all__ = [
     "load_job",
     "load_tables",
     "load_views",
-    "opened_state",
+    "opened_stores",
     "plan_job",
     "probe_job",
     "queried",
@@ -68,7 +68,7 @@ _HOMES = {
         "plan": "plan_job",
         "query": "connected exported queried table_columns table_list write_views",
         "reconcile": "reconcile_job",
-        "run": "RunOrder opened_state probe_job run_job",
+        "run": "RunOrder opened_stores probe_job run_job",
         "sandboxes": "RunningSandbox begin_sandbox sandbox_server sandbox_urls",
         "settings": "DATA SANDBOX_DATA SANDBOX_KEY SANDBOX_VENDORS Settings data_is_there",
         "upkeep": "check_archive compact_archive rebuild_tables",

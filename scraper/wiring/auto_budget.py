@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from scraper.core.jobs import Job
 from scraper.runs.auto_budget import tonights_allowance
-from scraper.wiring.run import opened_state
-from scraper.wiring.settings import Settings, is_there
+from scraper.wiring.run import stores_if_any
+from scraper.wiring.settings import Settings
 
 if TYPE_CHECKING:
     from scraper.core.auto_budget import Allowance
@@ -21,12 +21,6 @@ async def budgeted_job(job: Job, settings: Settings) -> tuple[Job, Allowance | N
     """
     if not job.auto:
         return job, None
-    from scraper.io.state import FILE_NAME
-
-    now = settings.clock.now()
-    if is_there(settings, FILE_NAME):
-        async with opened_state(settings, None) as state:
-            allowance = await tonights_allowance(job, state, now)
-    else:
-        allowance = await tonights_allowance(job, None, now)
+    with stores_if_any(settings, None) as stores:
+        allowance = await tonights_allowance(job, None if stores is None else stores.ledger, settings.clock.now())
     return replace(job, budget=allowance.credits), allowance

@@ -11,8 +11,8 @@ from scraper.core.catalogue import Charge
 from scraper.core.errors import UsageError
 from scraper.core.units import Credits
 from scraper.wiring.access import access_of
-from scraper.wiring.run import RunOrder, opened_state
-from scraper.wiring.settings import Settings, data_is_there
+from scraper.wiring.run import RunOrder, known_stores
+from scraper.wiring.settings import Settings
 
 if TYPE_CHECKING:
     from scraper.runs.reconcile import Reconciled
@@ -25,15 +25,13 @@ async def reconcile_job(
 
     From the vendors' billing events, unless the user says better: `assume` for every unknown attempt, `used` by vendor.
     """
-    from scraper.io.state import FILE_NAME
     from scraper.runs.reconcile import reconcile, tell_used
 
-    data_is_there(settings, FILE_NAME)
     job = order.job
     if unknown := [vendor for vendor in used if vendor not in job.accounts]:
         raise UsageError(f"job {job.name} has no account with {', '.join(unknown)}")
     async with AsyncExitStack() as opened:
-        state = await opened.enter_async_context(opened_state(settings, settings.kind))
+        ledger = opened.enter_context(known_stores(settings, settings.kind)).ledger
         books = None
         if assume is None and not used and not settings.sandbox:
             from scraper.io.http_transport import HttpTransport
@@ -46,8 +44,8 @@ async def reconcile_job(
         for vendor in used or job.vendors:
             account = job.accounts[vendor]
             if vendor in used:
-                done.append(await tell_used(account, used[vendor], state))
+                done.append(await tell_used(account, used[vendor], ledger))
             else:
                 now = settings.clock.now()
-                done.append(await reconcile(account, order.catalogue.vendors[vendor], state, books, assume, now))
+                done.append(await reconcile(account, order.catalogue.vendors[vendor], ledger, books, assume, now))
         return tuple(done)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import random
 import secrets
-from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,19 +16,18 @@ from scraper.core.errors import ConfigurationError
 from scraper.core.events import RunResult
 from scraper.core.jobs import Job
 from scraper.core.units import Credits
-from scraper.ports import Archive, Listener
-from scraper.runs.context import World
+from scraper.ports import Archive, Listener, Stores
+from scraper.runs.context import RunContext
 from scraper.runs.crawl import CrawlProcess
 from scraper.runs.execute import execute
 from scraper.runs.resume import Opening
 from scraper.wiring.access import access_of
 from scraper.wiring.files import load_tables
 from scraper.wiring.sandboxes import RunningSandbox, begin_sandbox
-from scraper.wiring.settings import Settings
+from scraper.wiring.settings import Settings, no_data
 
 if TYPE_CHECKING:
     from scraper.io.archive import ParquetArchive
-    from scraper.io.state import SqlState
     from scraper.runs.probe import ProbeFinding
 
 
@@ -54,11 +53,11 @@ async def run_job(
     """Runs a job; see `runs.execute.execute`. `begun` is handed the crawl, so that a signal can stop it."""
     async with AsyncExitStack() as opened:
         sandbox = await begin_sandbox(order.job, settings, opened) if settings.sandbox else None
-        world = await opened.enter_async_context(_world(order, settings, listener, sandbox))
+        context = await opened.enter_async_context(_context(order, settings, listener, sandbox))
         result = await execute(
             order.job,
             order.catalogue.vendors,
-            world,
+            context,
             opening=order.opening,
             ceiling=order.ceiling,
             suffix=secrets.token_hex(2),
@@ -80,26 +79,26 @@ async def probe_job(
 
     async with AsyncExitStack() as opened:
         sandbox = await begin_sandbox(order.job, settings, opened) if settings.sandbox else None
-        world = await opened.enter_async_context(_world(order, settings, listener, sandbox))
+        context = await opened.enter_async_context(_context(order, settings, listener, sandbox))
         return await probe(
-            order.job, order.catalogue.vendors, world, suffix=secrets.token_hex(2), command=order.command, begun=begun
+            order.job, order.catalogue.vendors, context, suffix=secrets.token_hex(2), command=order.command, begun=begun
         )
 
 
 @asynccontextmanager
-async def _world(
+async def _context(
     order: RunOrder, settings: Settings, listener: Listener, sandbox: RunningSandbox | None
-) -> AsyncIterator[World]:
+) -> AsyncIterator[RunContext]:
     from scraper.io.http_transport import HttpTransport
     from scraper.io.pacing import SmoothPacer
 
     job = order.job
     async with AsyncExitStack() as opened:
         access = access_of(order.job, order.catalogue, order.configs, settings, sandbox)
-        state = await opened.enter_async_context(opened_state(settings, settings.kind))
+        stores = opened.enter_context(opened_stores(settings, settings.kind))
         transport = HttpTransport(access, f"scraper/{scraper.__version__}")
-        yield World(
-            state=state,
+        yield RunContext(
+            stores=stores,
             archive=order.archive or archive_in(settings, order.configs, order.catalogue),
             transport=await opened.enter_async_context(transport),
             pacers={vendor: SmoothPacer(job.accounts[vendor].subscription) for vendor in job.vendors},
@@ -121,12 +120,31 @@ def archive_in(settings: Settings, configs: Path, catalogue: Catalogue) -> Parqu
     return ParquetArchive(settings.data_directory, tables, endpoints)
 
 
-@asynccontextmanager
-async def opened_state(settings: Settings, kind: str | None) -> AsyncIterator[SqlState]:
-    from scraper.io.state import SqlState
+@contextmanager
+def opened_stores(settings: Settings, kind: str | None) -> Iterator[Stores]:
+    """The state of the data directory; see `io.state.open_stores`."""
+    from scraper.io.state import open_stores, state_url
 
-    state = SqlState(settings.data_directory, settings.clock.now, kind=kind)
-    try:
-        yield state
-    finally:
-        await state.close()
+    with open_stores(state_url(settings.data_directory), settings.clock.now, kind=kind) as stores:
+        yield stores
+
+
+@contextmanager
+def stores_if_any(settings: Settings, kind: str | None) -> Iterator[Stores | None]:
+    """The same where a run has left a state; looking creates none."""
+    from scraper.io.state import state_exists, state_url
+
+    if not state_exists(state_url(settings.data_directory)):
+        yield None
+        return
+    with opened_stores(settings, kind) as stores:
+        yield stores
+
+
+@contextmanager
+def known_stores(settings: Settings, kind: str | None = None) -> Iterator[Stores]:
+    """The same where there is one; UsageError where there is none."""
+    with stores_if_any(settings, kind) as stores:
+        if stores is None:
+            raise no_data(settings)
+        yield stores

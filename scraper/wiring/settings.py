@@ -9,7 +9,7 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from scraper.core.errors import UsageError
+from scraper.core.errors import UnreadableError, UsageError
 from scraper.io.clock import SystemClock
 
 if TYPE_CHECKING:
@@ -53,23 +53,17 @@ class Settings:
         return "sandbox" if self.sandbox else "real"
 
 
-def is_there(settings: Settings, file: str = "") -> bool:
-    """Whether the data directory, or a file of it, is there; UsageError where this user may not know."""
-    path = settings.data_directory / file
+def data_is_there(settings: Settings) -> None:
+    """Raise UsageError unless the data directory exists: reading commands create nothing."""
     try:
-        path.stat()
+        settings.data_directory.stat()
     except (FileNotFoundError, NotADirectoryError):
-        return False
+        raise no_data(settings) from None
     except OSError as failure:
-        raise UsageError(
-            f"{path} cannot be read: {failure.strerror}. Nothing was spent or changed; let the owner of "
-            f"{settings.data_directory} give you the right to it, or name another directory with --data."
-        ) from failure
-    return True
+        raise UnreadableError(str(settings.data_directory), failure.strerror) from failure
 
 
-def data_is_there(settings: Settings, file: str = "") -> None:
-    """Looking creates nothing: a mistyped directory is told of, not made."""
-    if not is_there(settings, file):
-        where = settings.data_directory
-        raise UsageError(f"there is no data in {where}: name the directory with --data, or run a job first.")
+def no_data(settings: Settings) -> UsageError:
+    """The error for a data directory that does not exist."""
+    where = settings.data_directory
+    return UsageError(f"there is no data in {where}: name the directory with --data, or run a job first.")

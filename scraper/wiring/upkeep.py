@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING
 from scraper.core.errors import UsageError
 from scraper.core.nearest import nearest
 from scraper.wiring.files import load_catalogue
-from scraper.wiring.run import archive_in, opened_state
-from scraper.wiring.settings import Settings, data_is_there
+from scraper.wiring.run import archive_in, known_stores
+from scraper.wiring.settings import Settings
 
 if TYPE_CHECKING:
     from scraper.core.events import Event
     from scraper.io.archive import ParquetArchive
-    from scraper.io.state import SqlState
+    from scraper.ports import Journal
     from scraper.runs.check import Checked
     from scraper.runs.compact import Compacted
     from scraper.runs.rebuild import Rebuilt
@@ -29,9 +29,9 @@ async def compact_archive(
     """Each partition as it is done; see `runs.compact`."""
     from scraper.runs.compact import compact
 
-    async with _archive_of(settings, configs) as (state, archive):
+    with _archive_of(settings, configs) as (journal, archive):
         clock = settings.clock
-        async for done in compact(state, archive, clock, today_too=today_too, offline=offline, dry_run=dry_run):
+        async for done in compact(journal, archive, clock, today_too=today_too, offline=offline, dry_run=dry_run):
             yield done
 
 
@@ -42,14 +42,14 @@ async def rebuild_tables(
     from scraper.io.archive import partitions_where
     from scraper.runs.rebuild import rebuild
 
-    async with _archive_of(settings, configs) as (state, archive):
+    with _archive_of(settings, configs) as (journal, archive):
         known = list(archive.select_hashes)
         if table is not None and table not in known:
             raise UsageError(
                 f"no table {table}{nearest(table, known)} is made from pages; there are {', '.join(known)}"
             )
         chosen = None if where is None else partial(partitions_where, where)
-        async for done in rebuild(state, archive, settings.clock, known if table is None else [table], chosen):
+        async for done in rebuild(journal, archive, settings.clock, known if table is None else [table], chosen):
             yield done
 
 
@@ -57,8 +57,8 @@ async def check_archive(settings: Settings, configs: Path, *, repair: bool, quic
     """The ledger held against the archive; see `runs.check`."""
     from scraper.runs.check import check
 
-    async with _archive_of(settings, configs) as (state, archive):
-        return await check(state, archive, settings.clock, _Deaf(), repair=repair, quick=quick, deep=deep)
+    with _archive_of(settings, configs) as (journal, archive):
+        return await check(journal, archive, settings.clock, _Deaf(), repair=repair, quick=quick, deep=deep)
 
 
 class _Deaf:
@@ -68,12 +68,8 @@ class _Deaf:
         pass
 
 
-@asynccontextmanager
-async def _archive_of(settings: Settings, configs: Path) -> AsyncIterator[tuple[SqlState, ParquetArchive]]:
-    """State and archive of a data directory that is there, with the tables and vendors of `configs`."""
-    from scraper.io.state import FILE_NAME
-
-    data_is_there(settings, FILE_NAME)
-    archive = archive_in(settings, configs, load_catalogue(configs))
-    async with opened_state(settings, None) as state:
-        yield state, archive
+@contextmanager
+def _archive_of(settings: Settings, configs: Path) -> Iterator[tuple[Journal, ParquetArchive]]:
+    """Journal and archive of a data directory that is there, with the tables and vendors of `configs`."""
+    with known_stores(settings) as stores:
+        yield stores.journal, archive_in(settings, configs, load_catalogue(configs))

@@ -9,16 +9,17 @@ from __future__ import annotations
 import asyncio
 import bisect
 import tempfile
+from contextlib import ExitStack
 from pathlib import Path
 
 from scraper import wiring
 from scraper.io.clock import SystemClock
 from scraper.io.pacing import SmoothPacer
-from scraper.io.state import SqlState
-from scraper.runs.context import World
+from scraper.runs.context import RunContext
 from scraper.runs.crawl import CrawlProcess
 from scraper.runs.resume import Opening, open_run
 from scraper.sandbox.metering import RateWindow, minute_rule
+from tests.databases import database_in
 from tests.runs.counting import CountingVendor, NoArchive
 from tests.runs.harness import Heard
 
@@ -34,17 +35,18 @@ async def measured(directory: Path, kind: RateWindow, per_minute: int) -> tuple[
     job, catalogue = wiring.load_job(path)
     clock = SystemClock()
     vendor = CountingVendor(minute_rule(kind, per_minute), clock, seed=per_minute)
-    state = SqlState(directory / f"{kind}-{per_minute}", clock.now, kind="real")
+    opened = ExitStack()
+    stores = opened.enter_context(database_in(directory / f"{kind}-{per_minute}").opened(clock.now))
     pacers = {"keyapi": SmoothPacer(job.accounts["keyapi"].subscription)}
-    world = World(state, NoArchive(), vendor, pacers, clock, Heard(), lambda: 0.5)
-    await state.note_accounts(list(job.accounts.values()))
-    run = await open_run(job, Opening.NEW, None, state, clock, "0000")
-    crawl = asyncio.ensure_future(CrawlProcess(job, catalogue.vendors, run, world).run())
+    context = RunContext(stores, NoArchive(), vendor, pacers, clock, Heard(), lambda: 0.5)
+    await stores.ledger.note_accounts(list(job.accounts.values()))
+    run = await open_run(job, Opening.NEW, None, stores, clock, "0000")
+    crawl = asyncio.ensure_future(CrawlProcess(job, catalogue.vendors, run, context).run())
     began = clock.monotonic()
     await asyncio.sleep(SECONDS)
     crawl.cancel()
     await asyncio.wait({crawl})
-    await state.close()
+    opened.close()
     return vendor, clock.monotonic() - began
 
 

@@ -6,9 +6,8 @@ import asyncio
 import collections
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager, closing
+from contextlib import asynccontextmanager
 from pathlib import Path
-from sqlite3 import connect
 from typing import Any, TypeVar
 
 from scraper.core.catalogue import OutcomeKind
@@ -98,8 +97,7 @@ def crawl(endpoint: str, values: Sequence[str], limit: str = "") -> str:
 
 def query(bench: Bench, sql: str) -> list[tuple[Any, ...]]:
     """The state database, as another reader sees it."""
-    with closing(connect(bench.data / "state.db", timeout=30)) as database:
-        return database.execute(sql).fetchall()
+    return bench.database.rows(sql)
 
 
 def ledger(bench: Bench, vendor: str) -> collections.Counter[str]:

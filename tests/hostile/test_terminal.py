@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import csv
 import io
 import json
@@ -18,7 +17,7 @@ from threading import Thread
 import pytest
 
 from scraper.io.clock import SystemClock
-from scraper.io.state import SqlState
+from tests.databases import database_in
 from tests.hostile.echoes import JOB, Echoing, scraper, selling
 from tests.runs.harness import KEYS
 
@@ -178,7 +177,8 @@ endpoint = "\\u202e"
 params = { "\\u0007" = "\\u001b" }
 """
     (place / "configs" / "odd.toml").write_text(odd)
-    asyncio.run(SqlState(place / "data", SystemClock().now, kind="real").close())
+    with database_in(place / "data").opened(SystemClock().now):
+        pass
     assert scraper(*words) in {2, 5}
     written = capfd.readouterr()
     assert "\ufffd" in written.err or "\\x1b" in written.err or "x9b" in written.err, written.err

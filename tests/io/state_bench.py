@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import sqlite3
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, closing
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import TypeVar
 
 from scraper.core.catalogue import Charge, OutcomeKind
@@ -17,9 +14,9 @@ from scraper.core.jobs import Account
 from scraper.core.outcomes import Outcome
 from scraper.core.pagination import PageFacts
 from scraper.core.requests import Progress, Request, Walk, start
-from scraper.io.state import SqlState
-from scraper.ports import Reserved, RunRecord, Settlement, Slot, SpooledPage
+from scraper.ports import Reserved, RunRecord, Settlement, Slot, SpooledPage, Stores
 from tests.core.builders import C_HASHTAGS, K_VIDEOS, NOON, account, facts, walk_of
+from tests.databases import StateDatabase
 
 
 @dataclass(slots=True)
@@ -33,15 +30,6 @@ class HandClock:
 
     def move(self, **by: float) -> None:
         self.at += timedelta(**by)
-
-
-@asynccontextmanager
-async def opened(data: Path, clock: HandClock, kind: str = "real") -> AsyncIterator[SqlState]:
-    state = SqlState(data, clock.now, kind=kind)
-    try:
-        yield state
-    finally:
-        await state.close()
 
 
 def run_record(run_id: str, budget: int = 1_000, job: str = "night", at: datetime = NOON) -> RunRecord:
@@ -58,11 +46,10 @@ def board(country: str, page: int = 1, max_pages: int | None = None) -> Request:
 OK = facts("1", has_more=False)
 
 
-def spooled_bytes(data: Path) -> int:
+def spooled_bytes(database: StateDatabase) -> int:
     """Bytes of bodies that wait for a drain."""
     waiting = "SELECT coalesce(sum(size_bytes), 0) FROM pages WHERE NOT stored AND drain_id IS NULL"
-    with closing(sqlite3.connect(data / "state.db")) as database:
-        (found,) = database.execute(waiting).fetchone()
+    [(found,)] = database.rows(waiting)
     return int(found)
 
 
@@ -89,30 +76,30 @@ def slot(reserved: Reserved) -> Slot:
 
 
 async def bought(
-    state: SqlState, clock: HandClock, run_id: str, account: Account, request: Request, page: PageFacts, body: bytes
+    stores: Stores, clock: HandClock, run_id: str, account: Account, request: Request, page: PageFacts, body: bytes
 ) -> int:
     """One page, reserved, sent and settled; its attempt."""
-    taken = slot(await state.reserve(run_id, account, request, 1))
+    taken = slot(await stores.ledger.reserve(run_id, account, request, 1))
     met = outcome(page=page, cost=request.endpoint.cost)
-    await state.settle(settlement(taken.attempt_id, met, clock.now(), body, taken.starts_at))
+    await stores.ledger.settle(settlement(taken.attempt_id, met, clock.now(), body, taken.starts_at))
     return taken.attempt_id
 
 
 async def walked(
-    state: SqlState, clock: HandClock, run_id: str, account: Account, walk: Walk, *answers: PageFacts
+    stores: Stores, clock: HandClock, run_id: str, account: Account, walk: Walk, *answers: PageFacts
 ) -> Progress:
     """A walk of a run, bought page by page and covered."""
     progress, request = start(walk)
     queue = [request]
     for page in answers:
         request = queue.pop(0)
-        await bought(state, clock, run_id, account, request, page, b"{}")
+        await bought(stores, clock, run_id, account, request, page, b"{}")
         queue += progress.learn(request, page)
-    await state.cover(run_id, [progress], {})
+    await stores.runs.cover(run_id, [progress], {})
     return progress
 
 
-def ledger_sums(data: Path) -> dict[tuple[str, str], tuple[int, int, int, int]]:
+def ledger_sums(database: StateDatabase) -> dict[tuple[str, str], tuple[int, int, int, int]]:
     """(kind, scope) → charged, presumed, unknown, reserved: summed over the ledger's rows by SQL of our own."""
     query = """
         SELECT '{kind}', {scope},
@@ -123,41 +110,39 @@ def ledger_sums(data: Path) -> dict[tuple[str, str], tuple[int, int, int, int]]:
         FROM requests GROUP BY {scope}"""
     scopes = {"run": "run_id", "share": "run_id || '|' || account"}
     scopes |= {"day": "account || '|' || day", "month": "account || '|' || month"}
-    with closing(sqlite3.connect(data / "state.db")) as database:
-        rows = [row for kind, scope in scopes.items() for row in database.execute(query.format(kind=kind, scope=scope))]
+    rows = [row for kind, scope in scopes.items() for row in database.rows(query.format(kind=kind, scope=scope))]
     return {(kind, scope): (charged, presumed, unknown, held) for kind, scope, charged, presumed, unknown, held in rows}
 
 
-def kept_balances(data: Path) -> dict[tuple[str, str], tuple[int, int, int, int]]:
+def kept_balances(database: StateDatabase) -> dict[tuple[str, str], tuple[int, int, int, int]]:
     """The balances as the database keeps them."""
-    with closing(sqlite3.connect(data / "state.db")) as database:
-        rows = database.execute("SELECT kind, scope, charged, presumed, unknown, reserved FROM balances").fetchall()
+    rows = database.rows("SELECT kind, scope, charged, presumed, unknown, reserved FROM balances")
     return {(kind, scope): (charged, presumed, unknown, held) for kind, scope, charged, presumed, unknown, held in rows}
 
 
 T = TypeVar("T")
-Script = Callable[[SqlState, HandClock], Awaitable[T]]
+Script = Callable[[Stores, HandClock], Awaitable[T]]
 FREELY = account()
 
 
-def carried_out(data: Path, script: Script[T], clock: HandClock | None = None) -> T:
-    """Carries out a script on the directory's state, with a run `one` in it."""
+def carried_out(database: StateDatabase, script: Script[T], clock: HandClock | None = None) -> T:
+    """Carries out a script on a database, with a run `one` in it."""
     hand = clock or HandClock()
 
     async def work() -> T:
-        async with opened(data, hand) as state:
-            if await state.last_run("night") is None:
-                await state.create_run(run_record("one"))
-            return await script(state, hand)
+        with database.opened(hand.now) as stores:
+            if await stores.runs.last_run("night") is None:
+                await stores.runs.create_run(run_record("one"))
+            return await script(stores, hand)
 
     return asyncio.run(work())
 
 
-def drained(data: Path, most_bytes: int = 2**20) -> list[SpooledPage]:
+def drained(database: StateDatabase, most_bytes: int = 2**20) -> list[SpooledPage]:
     """The members of the next drain, which is left open."""
 
-    async def script(state: SqlState, clock: HandClock) -> list[SpooledPage]:
-        drain = await state.open_drain(clock.now(), most_bytes)
-        return [] if drain is None else list(state.drain_pages(drain))
+    async def script(stores: Stores, clock: HandClock) -> list[SpooledPage]:
+        drain = await stores.journal.open_drain(clock.now(), most_bytes)
+        return [] if drain is None else list(stores.journal.drain_pages(drain))
 
-    return carried_out(data, script)
+    return carried_out(database, script)

@@ -3,26 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-import sqlite3
 from collections.abc import Mapping, Sequence
-from contextlib import closing
+from contextlib import ExitStack
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 
 from scraper.core.catalogue import Charge, OutcomeKind
 from scraper.core.pagination import PageFacts, WalkState, Why
 from scraper.core.requests import start
-from scraper.io.state import SqlState
 from scraper.ports import (
     Drain,
     Part,
     SpooledPage,
+    Stores,
     Written,
     drain_order,
 )
 from tests.core.builders import C_HASHTAGS, K_VIDEOS, NOON, account, facts, full_page, walk_of
+from tests.databases import StateDatabase
 from tests.io.state_bench import (
     FREELY,
     OK,
@@ -42,19 +41,18 @@ from tests.io.state_bench import (
 # --- the spool --------------------------------------------------------------------------------------------------------
 
 
-def test_a_paid_body_is_there_after_a_crash(tmp_path: Path) -> None:
+def test_a_paid_body_is_there_after_a_crash(database: StateDatabase) -> None:
     """The database is never closed: what settle has returned from is on the disk."""
     body = b'{"a":"\xff\x00"}' * 100
     clock, request = HandClock(), board("US", 3)
 
-    async def crash() -> SqlState:
-        state = SqlState(tmp_path, clock.now, kind="real")
-        await state.create_run(run_record("one"))
-        await bought(state, clock, "one", FREELY, request, OK, body)
-        return state
+    async def crash(stores: Stores) -> None:
+        await stores.runs.create_run(run_record("one"))
+        await bought(stores, clock, "one", FREELY, request, OK, body)
 
-    crashed = asyncio.run(crash())
-    assert drained(tmp_path) == [
+    crashed = ExitStack()
+    asyncio.run(crash(crashed.enter_context(database.opened(clock.now))))
+    assert drained(database) == [
         SpooledPage(
             page_id=1,
             vendor="crawlora",
@@ -73,96 +71,95 @@ def test_a_paid_body_is_there_after_a_crash(tmp_path: Path) -> None:
             body=body,
         )
     ]
-    asyncio.run(crashed.close())
+    crashed.close()
 
 
-def test_a_walk_keeps_the_instant_of_its_first_request(tmp_path: Path) -> None:
-    async def script(state: SqlState, clock: HandClock) -> None:
+def test_a_walk_keeps_the_instant_of_its_first_request(database: StateDatabase) -> None:
+    async def script(stores: Stores, clock: HandClock) -> None:
         for page in (1, 2):
-            await bought(state, clock, "one", FREELY, board("US", page), OK, b"{}")
+            await bought(stores, clock, "one", FREELY, board("US", page), OK, b"{}")
             clock.move(hours=14)
 
-    carried_out(tmp_path, script)
-    stands = [(page.snapshot_at, page.observed_at) for page in drained(tmp_path)]
+    carried_out(database, script)
+    stands = [(page.snapshot_at, page.observed_at) for page in drained(database)]
     assert stands == [(NOON, NOON), (NOON, NOON + timedelta(hours=14))]
 
 
-def test_stored_pages_tell_a_resumed_run_what_it_need_not_buy(tmp_path: Path) -> None:
+def test_stored_pages_tell_a_resumed_run_what_it_need_not_buy(database: StateDatabase) -> None:
     page = PageFacts(2, OK.ids, reported_page=1, size=100, total=2, has_more=False, cursor="9")
 
-    async def script(state: SqlState, clock: HandClock) -> Mapping[str, PageFacts]:
-        await bought(state, clock, "one", FREELY, board("US"), page, b"{}")
-        taken = slot(await state.reserve("one", FREELY, board("GB"), 1))
+    async def script(stores: Stores, clock: HandClock) -> Mapping[str, PageFacts]:
+        await bought(stores, clock, "one", FREELY, board("US"), page, b"{}")
+        taken = slot(await stores.ledger.reserve("one", FREELY, board("GB"), 1))
         failed = outcome(kind=OutcomeKind.MALFORMED)
-        await state.settle(settlement(taken.attempt_id, failed, NOON, b"<html>", NOON))
-        return await state.stored_pages("one")
+        await stores.ledger.settle(settlement(taken.attempt_id, failed, NOON, b"<html>", NOON))
+        return await stores.runs.stored_pages("one")
 
-    assert carried_out(tmp_path, script) == {board("US").key: page}
-    assert [page.outcome for page in drained(tmp_path)] == [OutcomeKind.MALFORMED, OutcomeKind.OK]
+    assert carried_out(database, script) == {board("US").key: page}
+    assert [page.outcome for page in drained(database)] == [OutcomeKind.MALFORMED, OutcomeKind.OK]
 
 
 # --- drains -----------------------------------------------------------------------------------------------------------
 
 
-def test_a_drain_that_was_not_finished_is_the_next_one(tmp_path: Path) -> None:
-    async def first(state: SqlState, clock: HandClock) -> Drain | None:
-        await state.create_run(run_record("two", job="other"))
+def test_a_drain_that_was_not_finished_is_the_next_one(database: StateDatabase) -> None:
+    async def first(stores: Stores, clock: HandClock) -> Drain | None:
+        await stores.runs.create_run(run_record("two", job="other"))
         for run_id, country in (("one", "US"), ("two", "GB"), ("one", "AU")):
-            await bought(state, clock, run_id, FREELY, board(country), OK, b"x" * 10)
-        drain = await state.open_drain(clock.now(), 2**20)
-        await bought(state, clock, "one", FREELY, board("JP"), OK, b"x")
+            await bought(stores, clock, run_id, FREELY, board(country), OK, b"x" * 10)
+        drain = await stores.journal.open_drain(clock.now(), 2**20)
+        await bought(stores, clock, "one", FREELY, board("JP"), OK, b"x")
         return drain
 
-    assert carried_out(tmp_path, first) == Drain(1, "one", 2)
+    assert carried_out(database, first) == Drain(1, "one", 2)
 
-    async def again(state: SqlState, clock: HandClock) -> list[Drain | None]:
+    async def again(stores: Stores, clock: HandClock) -> list[Drain | None]:
         found: list[Drain | None] = []
         rows = Written((Part("hashtags", "p", 3, 9, "h1"), Part("pages", "q", 2, 9, "h0")), {}, {})
-        while (drain := await state.open_drain(clock.now(), 2**20)) is not None:
-            members = list(state.drain_pages(drain))
+        while (drain := await stores.journal.open_drain(clock.now(), 2**20)) is not None:
+            members = list(stores.journal.drain_pages(drain))
             assert members == sorted(members, key=drain_order)
             found.append(drain)
-            await state.finish_drain(drain, rows, clock.now())
-        assert spooled_bytes(tmp_path) == 0
-        assert await state.select_hashes() == {"hashtags": {"h1"}, "pages": {"h0"}}
-        totals = await state.totals("one")
+            await stores.journal.finish_drain(drain, rows, clock.now())
+        assert spooled_bytes(database) == 0
+        assert await stores.journal.select_hashes() == {"hashtags": {"h1"}, "pages": {"h0"}}
+        totals = await stores.runs.totals("one")
         assert totals.rows == {"hashtags": 6}
         return found
 
-    assert carried_out(tmp_path, again) == [Drain(1, "one", 2), Drain(2, "two", 1), Drain(3, "one", 1)]
-    with closing(sqlite3.connect(tmp_path / "state.db")) as database:
-        assert database.execute("SELECT count(*), count(body), count(facts) FROM pages").fetchone() == (4, 0, 4)
+    assert carried_out(database, again) == [Drain(1, "one", 2), Drain(2, "two", 1), Drain(3, "one", 1)]
+    assert database.rows("SELECT count(*), count(body), count(facts) FROM pages") == [(4, 0, 4)]
 
 
-def test_a_drain_takes_no_more_than_it_may_and_at_least_one_page(tmp_path: Path) -> None:
-    async def script(state: SqlState, clock: HandClock) -> list[int]:
+def test_a_drain_takes_no_more_than_it_may_and_at_least_one_page(database: StateDatabase) -> None:
+    async def script(stores: Stores, clock: HandClock) -> list[int]:
         for page in range(1, 6):
-            await bought(state, clock, "one", FREELY, board("US", page), OK, b"x" * 100)
-        assert spooled_bytes(tmp_path) == 500
+            await bought(stores, clock, "one", FREELY, board("US", page), OK, b"x" * 100)
+        assert spooled_bytes(database) == 500
         sizes = []
-        while (drain := await state.open_drain(clock.now(), 150)) is not None:
+        while (drain := await stores.journal.open_drain(clock.now(), 150)) is not None:
             sizes.append(drain.pages)
-            await state.finish_drain(drain, Written((), {}, {}), clock.now())
+            await stores.journal.finish_drain(drain, Written((), {}, {}), clock.now())
         return sizes
 
-    assert carried_out(tmp_path, script) == [2, 2, 1]
+    assert carried_out(database, script) == [2, 2, 1]
 
 
-def test_a_rebuilt_table_is_made_with_one_select(tmp_path: Path) -> None:
-    async def script(state: SqlState, clock: HandClock) -> list[Mapping[str, frozenset[str]]]:
-        await bought(state, clock, "one", FREELY, board("US"), OK, b"{}")
-        drain = await state.open_drain(clock.now(), 100)
+def test_a_rebuilt_table_is_made_with_one_select(database: StateDatabase) -> None:
+    async def script(stores: Stores, clock: HandClock) -> list[Mapping[str, frozenset[str]]]:
+        await bought(stores, clock, "one", FREELY, board("US"), OK, b"{}")
+        drain = await stores.journal.open_drain(clock.now(), 100)
         assert drain is not None
         parts = (Part("hashtags", "p", 1, 9, "old"), Part("hashtags", "q", 1, 9, "older"))
-        await state.finish_drain(drain, Written(parts, {}, {}), clock.now())
-        before = await state.select_hashes()
-        await state.begin_rebuild({"hashtags": ["of p"]}, clock.now())
-        await state.note_rebuilt("hashtags", ["of p"], Written((Part("hashtags", "p", 2, 9, "new"),), {}, {}))
-        await state.note_select("hashtags", "new")
-        assert await state.open_rebuild() == {}
-        return [before, await state.select_hashes()]
+        await stores.journal.finish_drain(drain, Written(parts, {}, {}), clock.now())
+        before = await stores.journal.select_hashes()
+        await stores.journal.begin_rebuild({"hashtags": ["of p"]}, clock.now())
+        await stores.journal.note_rebuilt("hashtags", ["of p"], Written((Part("hashtags", "p", 2, 9, "new"),), {}, {}))
+        await stores.journal.note_select("hashtags", "new")
+        assert await stores.journal.open_rebuild() == {}
+        return [before, await stores.journal.select_hashes()]
 
-    assert carried_out(tmp_path, script) == [
+    assert carried_out(database, script) == [
         {"hashtags": frozenset({"old", "older"})},
         {"hashtags": frozenset({"new"})},
     ]
@@ -174,17 +171,19 @@ US = walk_of(K_VIDEOS, region="US")
 WHOLE = [full_page(1, 20, size=20, total=40), full_page(2, 20, size=20, total=40)]
 
 
-def reused(data: Path, asked_pages: int | None, *answers: PageFacts, max_pages: int | None, age_h: float) -> object:
+def reused(
+    database: StateDatabase, asked_pages: int | None, *answers: PageFacts, max_pages: int | None, age_h: float
+) -> object:
     """Whether a walk bought yesterday serves one of today; the run that it is taken from."""
 
-    async def script(state: SqlState, clock: HandClock) -> object:
-        await walked(state, clock, "one", account("keyapi"), walk_of(K_VIDEOS, max_pages, region="US"), *answers)
+    async def script(stores: Stores, clock: HandClock) -> object:
+        await walked(stores, clock, "one", account("keyapi"), walk_of(K_VIDEOS, max_pages, region="US"), *answers)
         wanted = walk_of(K_VIDEOS, asked_pages, region="US")
-        found = await state.reusable_pages(wanted, clock.now() - timedelta(hours=age_h))
+        found = await stores.runs.reusable_pages(wanted, clock.now() - timedelta(hours=age_h))
         assert found is None or found[1] == {wanted.request(n).key: page for n, page in enumerate(answers, start=1)}
         return None if found is None else found[0]
 
-    return carried_out(data, script)
+    return carried_out(database, script)
 
 
 @pytest.mark.parametrize(
@@ -206,40 +205,45 @@ def reused(data: Path, asked_pages: int | None, *answers: PageFacts, max_pages: 
     ],
 )  # fmt: skip
 def test_only_a_whole_walk_that_is_young_and_deep_enough_is_reused(
-    tmp_path: Path, asked: int | None, bought_pages: list[PageFacts], max_pages: int | None, age_h: float, taken: str
+    database: StateDatabase,
+    asked: int | None,
+    bought_pages: list[PageFacts],
+    max_pages: int | None,
+    age_h: float,
+    taken: str,
 ) -> None:
-    assert reused(tmp_path, asked, *bought_pages, max_pages=max_pages, age_h=age_h) == taken
+    assert reused(database, asked, *bought_pages, max_pages=max_pages, age_h=age_h) == taken
 
 
-def test_a_walk_that_was_itself_reused_is_never_the_source_of_another(tmp_path: Path) -> None:
-    async def script(state: SqlState, clock: HandClock) -> tuple[object, int]:
-        progress = await walked(state, clock, "one", account("keyapi"), US, *WHOLE)
+def test_a_walk_that_was_itself_reused_is_never_the_source_of_another(database: StateDatabase) -> None:
+    async def script(stores: Stores, clock: HandClock) -> tuple[object, int]:
+        progress = await walked(stores, clock, "one", account("keyapi"), US, *WHOLE)
         clock.move(hours=5)
-        await state.create_run(run_record("two", at=clock.now()))
-        await state.cover("two", [progress], {US.walk_id: "one"})
-        found = await state.reusable_pages(US, NOON + timedelta(hours=1))
-        totals = await state.totals("two")
+        await stores.runs.create_run(run_record("two", at=clock.now()))
+        await stores.runs.cover("two", [progress], {US.walk_id: "one"})
+        found = await stores.runs.reusable_pages(US, NOON + timedelta(hours=1))
+        totals = await stores.runs.totals("two")
         return found, totals.reused
 
-    assert carried_out(tmp_path, script) == (None, 2)
+    assert carried_out(database, script) == (None, 2)
 
 
-def test_a_walk_whose_free_answer_was_not_kept_is_not_reused(tmp_path: Path) -> None:
-    async def script(state: SqlState, clock: HandClock) -> object:
+def test_a_walk_whose_free_answer_was_not_kept_is_not_reused(database: StateDatabase) -> None:
+    async def script(stores: Stores, clock: HandClock) -> object:
         progress, request = start(US)
-        taken = slot(await state.reserve("one", account("keyapi"), request, 1))
+        taken = slot(await stores.ledger.reserve("one", account("keyapi"), request, 1))
         page = facts(has_more=False)
         met = outcome(Charge.FREE, OutcomeKind.EMPTY, page=page)
-        await state.settle(settlement(taken.attempt_id, met, clock.now(), None, clock.now()))
+        await stores.ledger.settle(settlement(taken.attempt_id, met, clock.now(), None, clock.now()))
         progress.learn(request, page)
-        await state.cover("one", [progress], {})
-        return await state.reusable_pages(US, NOON - timedelta(hours=1))
+        await stores.runs.cover("one", [progress], {})
+        return await stores.runs.reusable_pages(US, NOON - timedelta(hours=1))
 
-    assert carried_out(tmp_path, script) is None
+    assert carried_out(database, script) is None
 
 
-def test_walks_that_wanted_more_credits_are_left_over_and_no_others(tmp_path: Path) -> None:
-    async def script(state: SqlState, clock: HandClock) -> Sequence[str]:
+def test_walks_that_wanted_more_credits_are_left_over_and_no_others(database: StateDatabase) -> None:
+    async def script(stores: Stores, clock: HandClock) -> Sequence[str]:
         ends: list[tuple[str, list[PageFacts], Why | None]] = [
             ("US", WHOLE, None),
             ("GB", WHOLE[:1], Why.BUDGET),
@@ -249,17 +253,17 @@ def test_walks_that_wanted_more_credits_are_left_over_and_no_others(tmp_path: Pa
         ]
         for region, answers, why in ends:
             walk = walk_of(K_VIDEOS, region=region)
-            progress = await walked(state, clock, "one", account("keyapi"), walk, *answers)
+            progress = await walked(stores, clock, "one", account("keyapi"), walk, *answers)
             if why is Why.REQUEST_FAILED:
                 progress.fail(progress.outstanding()[0], why)
             elif why is not None:
                 progress.give_up(why)
-            await state.cover("one", [progress], {})
-        totals = await state.totals("one")
+            await stores.runs.cover("one", [progress], {})
+        totals = await stores.runs.totals("one")
         assert totals.walks == {
             WalkState.COMPLETE: 1, WalkState.TRUNCATED: 1, WalkState.NOT_ATTEMPTED: 2, WalkState.FAILED: 1,
         }  # fmt: skip
-        return await state.leftovers("night")
+        return await stores.runs.leftovers("night")
 
     never_bought_first = [walk_of(K_VIDEOS, region=region).walk_id for region in ("FR", "GB")]
-    assert carried_out(tmp_path, script) == never_bought_first
+    assert carried_out(database, script) == never_bought_first

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import AsyncExitStack
+from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -16,20 +17,21 @@ from hypothesis import strategies as st
 from scraper.core.budget import Balance, Scope, ScopeKind
 from scraper.core.catalogue import Charge, OutcomeKind
 from scraper.core.jobs import Account
-from scraper.io.state import SqlState
-from scraper.ports import NoCredits, Settlement, Slot
+from scraper.ports import NoCredits, Settlement, Slot, Stores
 from tests.core.builders import NOON, account
+from tests.databases import StateDatabase
 from tests.io.state_bench import (
     HandClock,
     board,
     kept_balances,
     ledger_sums,
-    opened,
     outcome,
     run_record,
     settlement,
     slot,
 )
+
+NewDatabase = Callable[[Path], StateDatabase]
 
 BUDGETS = {"one": 40, "two": 30}
 SHARES = {"one": {"crawlora/default": 24, "keyapi/default": 11}}
@@ -51,9 +53,9 @@ ENDINGS = st.sampled_from(
 )
 
 
-def check_law_1(data: Path) -> None:
-    sums = ledger_sums(data)
-    kept = kept_balances(data)
+def check_law_1(database: StateDatabase) -> None:
+    sums = ledger_sums(database)
+    kept = kept_balances(database)
     assert {scope: held for scope, held in kept.items() if any(held)} == {s: h for s, h in sums.items() if any(h)}
     for (kind, scope), held in sums.items():
         first, _, second = scope.partition("|")
@@ -65,20 +67,22 @@ def check_law_1(data: Path) -> None:
 
 @settings(max_examples=12, deadline=None)
 @given(st.data())
-def test_no_scope_ever_holds_more_than_its_limit_and_balances_are_the_sums_of_the_ledger(data: st.DataObject) -> None:
-    async def script(directory: Path) -> None:
+def test_no_scope_ever_holds_more_than_its_limit_and_balances_are_the_sums_of_the_ledger(
+    new_database: NewDatabase, data: st.DataObject
+) -> None:
+    async def script(database: StateDatabase) -> None:
         clock, waiting = HandClock(NOON.replace(hour=20)), list[tuple[int, str]]()
-        async with opened(directory, clock) as first, opened(directory, clock) as second:
+        with database.opened(clock.now) as first, database.opened(clock.now) as second:
             for run_id, budget in BUDGETS.items():
                 run = run_record(run_id, budget, job=run_id)
-                await first.create_run(replace(run, shares=SHARES.get(run_id, {})))
+                await first.runs.create_run(replace(run, shares=SHARES.get(run_id, {})))
             for _ in range(data.draw(st.integers(10, 30))):
-                state = data.draw(st.sampled_from([first, second]))
+                stores = data.draw(st.sampled_from([first, second]))
                 match data.draw(st.sampled_from(["reserve", "reserve", "reserve", "settle", "expire", "later"])):
                     case "reserve":
                         vendor = data.draw(st.sampled_from(sorted(ACCOUNTS)))
                         run_id = data.draw(st.sampled_from(sorted(BUDGETS)))
-                        reserved = await state.reserve(run_id, ACCOUNTS[vendor], REQUESTS[vendor], 1)
+                        reserved = await stores.ledger.reserve(run_id, ACCOUNTS[vendor], REQUESTS[vendor], 1)
                         if isinstance(reserved, Slot):
                             waiting.append((reserved.attempt_id, vendor))
                         else:
@@ -89,25 +93,25 @@ def test_no_scope_ever_holds_more_than_its_limit_and_balances_are_the_sums_of_th
                         charge, kind = data.draw(ENDINGS)
                         met = outcome(charge, kind, REQUESTS[vendor].endpoint.cost)
                         body = b"{}" if charge is Charge.CHARGED else None
-                        await state.settle(settlement(attempt_id, met, clock.now(), body, clock.now()))
+                        await stores.ledger.settle(settlement(attempt_id, met, clock.now(), body, clock.now()))
                     case "expire":
                         run_id = data.draw(st.sampled_from(sorted(BUDGETS)))
-                        await state.reopen_run(run_id, None)
+                        await stores.runs.reopen_run(run_id, None)
                     case "later":
                         clock.move(hours=data.draw(st.integers(1, 60)))
-                check_law_1(directory)
+                check_law_1(database)
 
     with TemporaryDirectory() as directory:
-        asyncio.run(script(Path(directory)))
+        asyncio.run(script(new_database(Path(directory))))
 
 
-def test_many_at_once_over_two_processes_get_exactly_what_the_budget_holds(tmp_path: Path) -> None:
+def test_many_at_once_over_two_processes_get_exactly_what_the_budget_holds(database: StateDatabase) -> None:
     async def script() -> list[object]:
         clock = HandClock()
-        async with opened(tmp_path, clock) as first, opened(tmp_path, clock) as second:
-            await first.create_run(run_record("one", 83))
+        with database.opened(clock.now) as first, database.opened(clock.now) as second:
+            await first.runs.create_run(run_record("one", 83))
             pages = [board("US", page) for page in range(1, 21)]
-            asked = [state.reserve("one", account(), page, 1) for page in pages for state in (first, second)]
+            asked = [stores.ledger.reserve("one", account(), page, 1) for page in pages for stores in (first, second)]
             return list(await asyncio.gather(*asked))
 
     reserved = asyncio.run(script())
@@ -125,15 +129,15 @@ def most_in_a_window(starts: list[datetime], window: timedelta) -> int:
 
 
 async def starts_of(
-    state: SqlState, clock: HandClock, limits: Account, late_s: float = 0.0, together: int = 1
+    stores: Stores, clock: HandClock, limits: Account, late_s: float = 0.0, together: int = 1
 ) -> list[datetime]:
     """Reserves so many requests at once; each is sent at its slot, or so much later, and settled at once."""
-    starts, taken = [], [slot(await state.reserve("one", limits, board("US"), 1)) for _ in range(together)]
+    starts, taken = [], [slot(await stores.ledger.reserve("one", limits, board("US"), 1)) for _ in range(together)]
     for each in taken:
         starts.append(each.starts_at + timedelta(seconds=late_s))
         clock.at = max(clock.at, starts[-1])
         met = outcome(Charge.FREE, OutcomeKind.UPSTREAM_ERROR)
-        await state.settle(settlement(each.attempt_id, met, clock.at, sent_at=starts[-1]))
+        await stores.ledger.settle(settlement(each.attempt_id, met, clock.at, sent_at=starts[-1]))
     return starts
 
 
@@ -145,37 +149,37 @@ VISITS = st.lists(
 @settings(max_examples=8, deadline=None)
 @given(st.integers(1, 12), VISITS)
 def test_no_sliding_minute_holds_more_starts_than_the_account_may_make(
-    per_minute: int, visits: list[tuple[float, float, int, int]]
+    new_database: NewDatabase, per_minute: int, visits: list[tuple[float, float, int, int]]
 ) -> None:
     """Requests at random times, sent up to 0.15 s late, from three processes, one of them opened anew each time."""
 
-    async def script(directory: Path) -> list[datetime]:
+    async def script(database: StateDatabase) -> list[datetime]:
         clock, limits, starts = HandClock(), account(requests_per_minute=per_minute), list[datetime]()
-        async with AsyncExitStack() as stack:
-            states = [await stack.enter_async_context(opened(directory, clock)) for _ in range(2)]
-            await states[0].create_run(run_record("one"))
+        with ExitStack() as stack:
+            states = [stack.enter_context(database.opened(clock.now)) for _ in range(2)]
+            await states[0].runs.create_run(run_record("one"))
             for wait_s, late_s, process, together in visits:
                 clock.move(seconds=wait_s)
                 if process == 2:
-                    async with opened(directory, clock) as state:
-                        starts += await starts_of(state, clock, limits, late_s, together)
+                    with database.opened(clock.now) as stores:
+                        starts += await starts_of(stores, clock, limits, late_s, together)
                 else:
                     starts += await starts_of(states[process], clock, limits, late_s, together)
         return starts
 
     with TemporaryDirectory() as directory:
-        starts = asyncio.run(script(Path(directory)))
+        starts = asyncio.run(script(new_database(Path(directory))))
     assert most_in_a_window(starts, timedelta(seconds=60)) <= per_minute
 
 
 @pytest.mark.parametrize("per_minute", [5, 60])
-def test_with_work_waiting_at_least_99_percent_of_the_rate_is_used(tmp_path: Path, per_minute: int) -> None:
+def test_with_work_waiting_at_least_99_percent_of_the_rate_is_used(database: StateDatabase, per_minute: int) -> None:
     async def script() -> list[datetime]:
         clock, limits, starts = HandClock(), account(requests_per_minute=per_minute), list[datetime]()
-        async with opened(tmp_path, clock) as state:
-            await state.create_run(run_record("one", 10**9))
+        with database.opened(clock.now) as stores:
+            await stores.runs.create_run(run_record("one", 10**9))
             while clock.at < NOON + timedelta(minutes=10):
-                taken = await asyncio.gather(*(state.reserve("one", limits, board("US"), 1) for _ in range(5)))
+                taken = await asyncio.gather(*(stores.ledger.reserve("one", limits, board("US"), 1) for _ in range(5)))
                 starts += [slot(each).starts_at for each in taken]
                 clock.at = max(starts)
         return [start for start in starts if start < NOON + timedelta(minutes=10)]
@@ -185,32 +189,32 @@ def test_with_work_waiting_at_least_99_percent_of_the_rate_is_used(tmp_path: Pat
     assert most_in_a_window(starts, timedelta(seconds=60)) == per_minute
 
 
-def test_limits_by_the_second_hold_as_well(tmp_path: Path) -> None:
+def test_limits_by_the_second_hold_as_well(database: StateDatabase) -> None:
     async def script() -> list[datetime]:
         clock, limits = HandClock(), account(requests_per_second=2, requests_per_minute=30)
-        async with opened(tmp_path, clock) as state:
-            await state.create_run(run_record("one"))
-            return [start for _ in range(10) for start in await starts_of(state, clock, limits, together=4)]
+        with database.opened(clock.now) as stores:
+            await stores.runs.create_run(run_record("one"))
+            return [start for _ in range(10) for start in await starts_of(stores, clock, limits, together=4)]
 
     starts = asyncio.run(script())
     assert most_in_a_window(starts, timedelta(seconds=1)) == 2
     assert most_in_a_window(starts, timedelta(seconds=60)) == 30
 
 
-def test_a_pause_is_kept_by_every_process_and_over_restarts(tmp_path: Path) -> None:
+def test_a_pause_is_kept_by_every_process_and_over_restarts(database: StateDatabase) -> None:
     async def script() -> list[datetime]:
         clock, limits = HandClock(), account(requests_per_minute=600)
-        async with opened(tmp_path, clock) as first, opened(tmp_path, clock) as second:
-            await first.create_run(run_record("one"))
-            taken = slot(await first.reserve("one", limits, board("US"), 1))
+        with database.opened(clock.now) as first, database.opened(clock.now) as second:
+            await first.runs.create_run(run_record("one"))
+            taken = slot(await first.ledger.reserve("one", limits, board("US"), 1))
             refused = settlement(taken.attempt_id, outcome(Charge.FREE, OutcomeKind.RATE_LIMITED), NOON, sent_at=NOON)
             until = NOON + timedelta(seconds=60)
             values = {name: getattr(refused, name) for name in refused.__slots__}
-            await first.settle(Settlement(**{**values, "pause_account_until": until}))
-            other = slot(await second.reserve("one", limits, board("GB"), 1))
-        async with opened(tmp_path, clock) as again:
-            late = slot(await again.reserve("one", limits, board("JP"), 1))
-            elsewhere = slot(await again.reserve("one", account("keyapi"), board("us"), 1))
+            await first.ledger.settle(Settlement(**{**values, "pause_account_until": until}))
+            other = slot(await second.ledger.reserve("one", limits, board("GB"), 1))
+        with database.opened(clock.now) as again:
+            late = slot(await again.ledger.reserve("one", limits, board("JP"), 1))
+            elsewhere = slot(await again.ledger.reserve("one", account("keyapi"), board("us"), 1))
         return [other.starts_at, late.starts_at, elsewhere.starts_at]
 
     pause_ends = NOON + timedelta(seconds=60)
@@ -218,55 +222,55 @@ def test_a_pause_is_kept_by_every_process_and_over_restarts(tmp_path: Path) -> N
     assert asyncio.run(script()) == [pause_ends, pause_ends + gap, NOON]
 
 
-def test_a_slot_that_was_never_used_holds_no_one_up(tmp_path: Path) -> None:
+def test_a_slot_that_was_never_used_holds_no_one_up(database: StateDatabase) -> None:
     """After an interrupted run the next one starts at once; a start that was made, or may have been, still counts."""
 
     async def script() -> tuple[datetime, datetime]:
         clock, limits = HandClock(), account(requests_per_minute=1)
-        async with opened(tmp_path, clock) as state:
-            await state.create_run(run_record("one"))
-            taken = [slot(await state.reserve("one", limits, board("US", page), 1)) for page in (1, 2, 3)]
+        with database.opened(clock.now) as stores:
+            await stores.runs.create_run(run_record("one"))
+            taken = [slot(await stores.ledger.reserve("one", limits, board("US", page), 1)) for page in (1, 2, 3)]
             for each in taken:
                 unsent = outcome(Charge.FREE, OutcomeKind.NOT_SENT)
-                await state.settle(settlement(each.attempt_id, unsent, NOON))
-            first = slot(await state.reserve("one", limits, board("US"), 1))
-            await state.reopen_run("one", 1_000)
-            second = slot(await state.reserve("one", limits, board("US"), 1))
+                await stores.ledger.settle(settlement(each.attempt_id, unsent, NOON))
+            first = slot(await stores.ledger.reserve("one", limits, board("US"), 1))
+            await stores.runs.reopen_run("one", 1_000)
+            second = slot(await stores.ledger.reserve("one", limits, board("US"), 1))
             return first.starts_at, second.starts_at
 
     assert asyncio.run(script()) == (NOON, NOON + timedelta(seconds=60.25))
 
 
-def test_a_slot_that_was_missed_is_renewed_without_counting_twice(tmp_path: Path) -> None:
+def test_a_slot_that_was_missed_is_renewed_without_counting_twice(database: StateDatabase) -> None:
     async def script() -> list[datetime]:
         clock, limits = HandClock(), account(requests_per_minute=1)
-        async with opened(tmp_path, clock) as state:
-            await state.create_run(run_record("one"))
-            taken = slot(await state.reserve("one", limits, board("US"), 1))
+        with database.opened(clock.now) as stores:
+            await stores.runs.create_run(run_record("one"))
+            taken = slot(await stores.ledger.reserve("one", limits, board("US"), 1))
             clock.move(seconds=5)
-            renewed = slot(await state.renew_slot(limits, taken.attempt_id))
-            after = slot(await state.reserve("one", limits, board("GB"), 1))
+            renewed = slot(await stores.ledger.renew_slot(limits, taken.attempt_id))
+            after = slot(await stores.ledger.reserve("one", limits, board("GB"), 1))
             return [renewed.starts_at, after.starts_at]
 
     assert asyncio.run(script()) == [NOON + timedelta(seconds=5), NOON + timedelta(seconds=65.25)]
 
 
-def test_a_slot_that_is_renewed_past_midnight_is_booked_on_the_day_on_which_it_is_sent(tmp_path: Path) -> None:
+def test_a_slot_that_is_renewed_past_midnight_is_booked_on_the_day_on_which_it_is_sent(database: StateDatabase) -> None:
     async def script() -> tuple[Balance, Balance, NoCredits]:
         clock, limits = HandClock(), account(credits_per_day=8)
-        async with opened(tmp_path, clock) as state:
-            await state.note_accounts([limits])
-            await state.create_run(run_record("one"))
-            first = slot(await state.reserve("one", limits, board("us"), 1))
-            second = slot(await state.reserve("one", limits, board("gb"), 1))
+        with database.opened(clock.now) as stores:
+            await stores.ledger.note_accounts([limits])
+            await stores.runs.create_run(run_record("one"))
+            first = slot(await stores.ledger.reserve("one", limits, board("us"), 1))
+            second = slot(await stores.ledger.reserve("one", limits, board("gb"), 1))
             clock.move(hours=12)
-            slot(await state.renew_slot(limits, first.attempt_id))
+            slot(await stores.ledger.renew_slot(limits, first.attempt_id))
             for country in ("jp", "de", "fr"):
-                slot(await state.reserve("one", limits, board(country), 1))
-            refused = await state.renew_slot(limits, second.attempt_id)
+                slot(await stores.ledger.reserve("one", limits, board(country), 1))
+            refused = await stores.ledger.renew_slot(limits, second.attempt_id)
             assert isinstance(refused, NoCredits)
-            (today,) = await state.account_balances(clock.now())
-            (yesterday,) = await state.account_balances(clock.now() - timedelta(hours=12))
+            (today,) = await stores.ledger.account_balances(clock.now())
+            (yesterday,) = await stores.ledger.account_balances(clock.now() - timedelta(hours=12))
             return today.day_balance, yesterday.day_balance, refused
 
     today, yesterday, refused = asyncio.run(script())

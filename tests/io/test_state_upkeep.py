@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
-import sqlite3
 import subprocess
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import replace
@@ -23,10 +22,11 @@ from scraper.core.errors import StateError
 from scraper.core.events import RunStatus
 from scraper.core.jobs import Account
 from scraper.core.subscriptions import Subscription
-from scraper.io.state import SqlState
 from scraper.io.state.headroom import Headroom
 from scraper.io.state.schema import SCHEMA_VERSION
 from scraper.io.state.writer import Writer
+from scraper.ports import Stores
+from tests.databases import StateDatabase, database_in
 from tests.io.state_bench import kept_balances, ledger_sums
 
 T = TypeVar("T")
@@ -34,62 +34,50 @@ NOW = datetime(2026, 11, 2, 2, 15, tzinfo=UTC)
 ACCOUNT = Account("crawlora", Subscription("free", credits_per_month=2000, credits_per_day=500), "CRAWLORA_API_KEY")
 
 
-def with_state(data: Path, use: Callable[[SqlState], Awaitable[T]]) -> T:
+def with_state(database: StateDatabase, use: Callable[[Stores], Awaitable[T]]) -> T:
     async def used() -> T:
-        state = SqlState(data, lambda: NOW, kind="real")
-        try:
-            return await use(state)
-        finally:
-            await state.close()
+        with database.opened(lambda: NOW) as stores:
+            return await use(stores)
 
     return asyncio.run(used())
 
 
 @pytest.fixture
-def old_data(tmp_path: Path) -> Path:
-    """A directory as the first version of the program left it: one page spooled, one answer that never came."""
-    connection = sqlite3.connect(tmp_path / "state.db")
-    connection.executescript((Path(__file__).parent / "schema_1.sql").read_text())
-    connection.close()
-    return tmp_path
+def old_data(tmp_path: Path) -> StateDatabase:
+    """A database as the first version of the program left it: one page spooled, one answer that never came."""
+    database = database_in(tmp_path)
+    database.load((Path(__file__).parent / "schema_1.sql").read_text())
+    return database
 
 
-def test_a_database_of_the_first_version_is_brought_forward_with_all_that_it_holds(old_data: Path) -> None:
-    async def use(state: SqlState) -> None:
-        run = await state.last_run("old")
+def test_a_database_of_the_first_version_is_brought_forward_with_all_that_it_holds(old_data: StateDatabase) -> None:
+    async def use(stores: Stores) -> None:
+        run = await stores.runs.last_run("old")
         assert run is not None
         assert (run.run_id, run.status, run.budget) == ("old-20261101T021500Z-0001", RunStatus.OPEN, 100)
-        totals = await state.totals(run.run_id)
+        totals = await stores.runs.totals(run.run_id)
         assert totals.balance == Balance(charged=8, unknown=8)
         assert kept_balances(old_data) == ledger_sums(old_data)
-        assert len(await state.stored_pages(run.run_id)) == 1
-        drain = await state.open_drain(NOW, 10**9)
+        assert len(await stores.runs.stored_pages(run.run_id)) == 1
+        drain = await stores.journal.open_drain(NOW, 10**9)
         assert drain is not None
-        assert [page.request_key for page in state.drain_pages(drain)] == ["c34125da0061c04c5a120ccc6a6878c3"]
-        (unknown,) = await state.unknown_attempts(ACCOUNT)
+        assert [page.request_key for page in stores.journal.drain_pages(drain)] == ["c34125da0061c04c5a120ccc6a6878c3"]
+        (unknown,) = await stores.ledger.unknown_attempts(ACCOUNT)
         assert (unknown.attempt_id, unknown.credits) == (2, 8)
 
     with_state(old_data, use)
-    connection = sqlite3.connect(old_data / "state.db")
-    assert connection.execute("SELECT value FROM meta WHERE key = 'schema'").fetchall() == [(str(SCHEMA_VERSION),)]
-    connection.close()
+    assert old_data.rows("SELECT value FROM meta WHERE key = 'schema'") == [(str(SCHEMA_VERSION),)]
 
 
-def test_a_database_that_was_brought_forward_has_the_schema_of_a_new_one(old_data: Path, tmp_path: Path) -> None:
-    async def nothing(_: SqlState) -> None: ...
+def test_a_database_that_was_brought_forward_has_the_schema_of_a_new_one(
+    old_data: StateDatabase, tmp_path: Path
+) -> None:
+    async def nothing(_: Stores) -> None: ...
 
-    fresh = tmp_path / "fresh"
+    fresh = database_in(tmp_path / "fresh")
     with_state(old_data, nothing)
     with_state(fresh, nothing)
-    assert columns(old_data) == columns(fresh)
-
-
-def columns(data: Path) -> dict[str, set[str]]:
-    connection = sqlite3.connect(data / "state.db")
-    tables = [name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
-    found = {table: {row[1] for row in connection.execute(f"PRAGMA table_info({table})")} for table in tables}
-    connection.close()
-    return found
+    assert old_data.columns() == fresh.columns()
 
 
 # --- reconciling ------------------------------------------------------------------------------------------------------
@@ -99,45 +87,47 @@ def columns(data: Path) -> dict[str, set[str]]:
     ("charge", "balance"), [(Charge.CHARGED, Balance(charged=16)), (Charge.FREE, Balance(charged=8))]
 )
 def test_an_unknown_attempt_becomes_what_the_user_says_and_only_once(
-    old_data: Path, charge: Charge, balance: Balance
+    old_data: StateDatabase, charge: Charge, balance: Balance
 ) -> None:
-    async def use(state: SqlState) -> None:
-        await state.reconcile({2: charge}, "the user")
-        await state.reconcile({2: Charge.CHARGED, 1: Charge.FREE}, "somebody else")
-        assert (await state.totals("old-20261101T021500Z-0001")).balance == balance
-        assert await state.unknown_attempts(ACCOUNT) == []
+    async def use(stores: Stores) -> None:
+        await stores.ledger.reconcile({2: charge}, "the user")
+        await stores.ledger.reconcile({2: Charge.CHARGED, 1: Charge.FREE}, "somebody else")
+        assert (await stores.runs.totals("old-20261101T021500Z-0001")).balance == balance
+        assert await stores.ledger.unknown_attempts(ACCOUNT) == []
 
     with_state(old_data, use)
 
 
-def test_what_the_console_says_is_the_months_sum_from_then_on(old_data: Path) -> None:
-    async def use(state: SqlState) -> None:
-        await state.note_accounts([ACCOUNT])
-        assert await state.tell_used(ACCOUNT, 120) == 120 - 16
-        (balance,) = await state.account_balances(NOW)
+def test_what_the_console_says_is_the_months_sum_from_then_on(old_data: StateDatabase) -> None:
+    async def use(stores: Stores) -> None:
+        await stores.ledger.note_accounts([ACCOUNT])
+        assert await stores.ledger.tell_used(ACCOUNT, 120) == 120 - 16
+        (balance,) = await stores.ledger.account_balances(NOW)
         assert balance.month_balance.committed == 120
-        assert await state.tell_used(ACCOUNT, 8) == 8 - 120
-        (balance,) = await state.account_balances(NOW)
+        assert await stores.ledger.tell_used(ACCOUNT, 8) == 8 - 120
+        (balance,) = await stores.ledger.account_balances(NOW)
         assert balance.month_balance.committed == 8
 
     with_state(old_data, use)
 
 
-def test_a_month_that_is_told_to_begin_on_another_day_holds_what_was_spent_since_that_day(old_data: Path) -> None:
+def test_a_month_that_is_told_to_begin_on_another_day_holds_what_was_spent_since_that_day(
+    old_data: StateDatabase,
+) -> None:
     late = replace(ACCOUNT.subscription, month_starts_on=2)
     earlier = replace(ACCOUNT.subscription, month_starts_on=20)
 
-    async def use(state: SqlState) -> None:
-        await state.note_accounts([replace(ACCOUNT, subscription=late)])
-        (balance,) = await state.account_balances(NOW)
+    async def use(stores: Stores) -> None:
+        await stores.ledger.note_accounts([replace(ACCOUNT, subscription=late)])
+        (balance,) = await stores.ledger.account_balances(NOW)
         assert (balance.month, balance.month_balance) == ("2026-11-02", Balance())
-        await state.note_accounts([replace(ACCOUNT, subscription=earlier)])
-        (balance,) = await state.account_balances(NOW)
+        await stores.ledger.note_accounts([replace(ACCOUNT, subscription=earlier)])
+        (balance,) = await stores.ledger.account_balances(NOW)
         assert (balance.month, balance.month_balance) == ("2026-10-20", Balance(charged=8, unknown=8))
-        await state.tell_used(replace(ACCOUNT, subscription=earlier), 20)
-        await state.note_accounts([replace(ACCOUNT, subscription=late)])
-        await state.note_accounts([replace(ACCOUNT, subscription=earlier)])
-        (balance,) = await state.account_balances(NOW)
+        await stores.ledger.tell_used(replace(ACCOUNT, subscription=earlier), 20)
+        await stores.ledger.note_accounts([replace(ACCOUNT, subscription=late)])
+        await stores.ledger.note_accounts([replace(ACCOUNT, subscription=earlier)])
+        (balance,) = await stores.ledger.account_balances(NOW)
         assert balance.month_balance == Balance(charged=8, unknown=8, adjusted=4)
 
     with_state(old_data, use)
@@ -146,13 +136,13 @@ def test_a_month_that_is_told_to_begin_on_another_day_holds_what_was_spent_since
 # --- a disk that fills ------------------------------------------------------------------------------------------------
 
 
-def test_a_write_that_meets_a_full_disk_is_tried_again_when_space_was_freed(tmp_path: Path) -> None:
-    engine = create_engine(f"sqlite:///{tmp_path / 'x.db'}")
+def test_a_write_that_meets_a_full_disk_is_tried_again_when_space_was_freed() -> None:
+    engine = create_engine("sqlite://")
     freed = list[str]()
 
     def work(_: Connection) -> str:
         if not freed:
-            raise OperationalError("INSERT", {}, sqlite3.OperationalError("database or disk is full"))
+            raise OperationalError("INSERT", {}, Exception("database or disk is full"))
         return "written"
 
     def free_space() -> bool:
@@ -166,11 +156,11 @@ def test_a_write_that_meets_a_full_disk_is_tried_again_when_space_was_freed(tmp_
     engine.dispose()
 
 
-def test_a_full_disk_that_cannot_be_helped_is_a_sentence(tmp_path: Path) -> None:
-    engine = create_engine(f"sqlite:///{tmp_path / 'x.db'}")
+def test_a_full_disk_that_cannot_be_helped_is_a_sentence() -> None:
+    engine = create_engine("sqlite://")
 
     def work(_: Connection) -> None:
-        raise OperationalError("INSERT", {}, sqlite3.OperationalError("database or disk is full"))
+        raise OperationalError("INSERT", {}, Exception("database or disk is full"))
 
     writer = Writer(engine, "x.db")
     with pytest.raises(
@@ -209,15 +199,15 @@ def fill(path: Path) -> None:
 
 
 def test_on_a_real_full_disk_the_space_kept_back_takes_what_is_in_flight(small_disk: Path) -> None:
-    async def use(state: SqlState) -> None:
-        with state.headroom("job"):
+    async def use(stores: Stores) -> None:
+        with stores.ledger.headroom("job"):
             fill(small_disk / "filler")
             big = "y" * 2**20
             for number in range(4):  # far more than the pages that SQLite still has
-                await state.reconcile({}, big)
-                await state.note_accounts([Account(f"v{number}", Subscription(big), "KEY")])
+                await stores.ledger.reconcile({}, big)
+                await stores.ledger.note_accounts([Account(f"v{number}", Subscription(big), "KEY")])
             assert not (small_disk / "data" / "locks" / "job.headroom").exists()
 
     small_data = small_disk / "data"
     (small_data / "locks").mkdir(parents=True)
-    with_state(small_data, use)
+    with_state(database_in(small_data), use)

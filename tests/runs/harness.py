@@ -23,6 +23,7 @@ from scraper.runs.crawl import CrawlProcess
 from scraper.runs.resume import Opening
 from scraper.sandbox import Sandbox
 from tests.clock import begins_at as tests_begin_at
+from tests.databases import StateDatabase, database_in
 
 T = TypeVar("T")
 
@@ -121,6 +122,10 @@ class Bench:
     @property
     def data(self) -> Path:
         return self.directory / "data"
+
+    @property
+    def database(self) -> StateDatabase:
+        return database_in(self.data)
 
     def write_job(
         self, text: str, *, name: str = "night", budget: int | str = 10_000, accounts: str = ACCOUNTS

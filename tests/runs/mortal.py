@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import collections
 import io
-import sqlite3
+import itertools
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import IO, Any
 
@@ -24,11 +25,11 @@ from scraper.io.archive import Disk, ParquetArchive
 from scraper.io.http_transport import Access, HttpTransport
 from scraper.io.pacing import SmoothPacer
 from scraper.io.query import open_archive
-from scraper.io.state import SqlState
-from scraper.ports import Transport
-from scraper.runs.context import World
+from scraper.ports import Stores, Transport
+from scraper.runs.context import RunContext
 from scraper.runs.execute import execute
 from scraper.runs.resume import Opening
+from tests.databases import StateDatabase, database_in
 from tests.runs.harness import Bench, Heard
 
 LEDGER_STEPS = (
@@ -53,7 +54,7 @@ LEDGER_STEPS = (
     "end_run",
     "note_account",
 )
-"""Methods of the state that write."""
+"""Methods of the stores that write."""
 
 TABLES = wiring.load_tables(None)
 OF_ITS_TIME = {"run_id", "snapshot_at", "observed_at", "date"}
@@ -110,13 +111,13 @@ class Life:
 
 
 LIVES: dict[str, Life] = {}
-"""State database → the process that it is open in."""
+"""URL of a state database → the process that it is open in."""
 
 
 @event.listens_for(Engine, "commit")
 def refuse_the_dead(connection: Connection) -> None:
     """What the writing thread has queued when life ends is not committed any more."""
-    if (life := LIVES.get(str(connection.engine.url.database))) is not None:
+    if (life := LIVES.get(connection.engine.url.render_as_string())) is not None:
         life.check()
 
 
@@ -185,46 +186,53 @@ class MortalTransport:
         return reply
 
 
+@contextmanager
+def lived(database: StateDatabase, now: Callable[[], datetime], life: Life | None) -> Iterator[Stores]:
+    """The stores as a process has them; its life may end at a step of theirs."""
+    with ExitStack() as lives, database.opened(now) as stores:
+        if life is not None:
+            LIVES[database.url] = life
+            lives.callback(LIVES.pop, database.url)
+            for store, name in itertools.product((stores.ledger, stores.journal, stores.runs), LEDGER_STEPS):
+                if hasattr(store, name):
+                    setattr(store, name, life.watch(getattr(store, name), name))
+        yield stores
+
+
 async def live(bench: Bench, job: Job, catalogue: Catalogue, life: Life) -> RunResult | None:
     """One process of a run; ``None`` where it died. Nothing is told to stop, drained or ended then."""
-    state = SqlState(bench.data, bench.clock.now, kind="real")
-    for name in LEDGER_STEPS:
-        setattr(state, name, life.watch(getattr(state, name), name))
     endpoints = {endpoint.full_name: endpoint for endpoint in catalogue.endpoints}
     urls = wiring.sandbox_urls(bench.url)
     vendors = {name: catalogue.vendors[name] for name in job.vendors}
     access = {name: Access(vendor, urls[name], bench.keys[name]) for name, vendor in vendors.items()}
-    LIVES[str(bench.data / "state.db")] = life
     try:
-        async with HttpTransport(access, "scraper/test") as transport:
-            world = World(
-                state=state,
-                archive=ParquetArchive(bench.data, TABLES, endpoints, MortalDisk(life)),
-                transport=MortalTransport(transport, life),
-                pacers={vendor: SmoothPacer(job.accounts[vendor].subscription) for vendor in job.vendors},
-                clock=bench.clock,
-                listener=Heard(),
-                jitter=lambda: 0.0,
-            )
-            return await execute(
-                job,
-                catalogue.vendors,
-                world,
-                opening=Opening.GO_ON,
-                ceiling=None,
-                suffix="0000",
-                command="scraper run JOB",
-                begun=lambda _: None,
-            )
+        with lived(bench.database, bench.clock.now, life) as stores:
+            async with HttpTransport(access, "scraper/test") as transport:
+                context = RunContext(
+                    stores=stores,
+                    archive=ParquetArchive(bench.data, TABLES, endpoints, MortalDisk(life)),
+                    transport=MortalTransport(transport, life),
+                    pacers={vendor: SmoothPacer(job.accounts[vendor].subscription) for vendor in job.vendors},
+                    clock=bench.clock,
+                    listener=Heard(),
+                    jitter=lambda: 0.0,
+                )
+                return await execute(
+                    job,
+                    catalogue.vendors,
+                    context,
+                    opening=Opening.GO_ON,
+                    ceiling=None,
+                    suffix="0000",
+                    command="scraper run JOB",
+                    begun=lambda _: None,
+                )
     except Death:
         return None
     except BaseExceptionGroup as ends:
         if ends.split((Death, asyncio.CancelledError))[1] is not None:
             raise
         return None
-    finally:
-        await state.close()
-        del LIVES[str(bench.data / "state.db")]
 
 
 # --- what is left behind ----------------------------------------------------------------------------------------------
@@ -248,9 +256,8 @@ def rows_of(data: Path, run_id: str | None = None) -> dict[str, collections.Coun
 
 
 def ledger(data: Path, sql: str) -> list[tuple[Any, ...]]:
-    """Rows of the state database, as another reader sees them; none where it has no tables yet."""
-    with closing(sqlite3.connect(f"file:{data / 'state.db'}?mode=ro", uri=True)) as connection:
-        return connection.execute(sql).fetchall()
+    """Rows of the state database, as another reader sees them."""
+    return database_in(data).rows(sql)
 
 
 def committed(data: Path) -> int:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,12 +21,12 @@ from scraper.core.outcomes import Answer, NoAnswer, Reply
 from scraper.core.pagination import WalkState, Why
 from scraper.core.requests import Request
 from scraper.io.pacing import SmoothPacer
-from scraper.io.state import SqlState
 from scraper.ports import WalkRecord
-from scraper.runs.context import World
+from scraper.runs.context import RunContext
 from scraper.runs.crawl import CrawlProcess
 from scraper.runs.execute import execute
 from scraper.runs.resume import Opening
+from tests.databases import database_in
 from tests.runs.counting import Discarded
 from tests.runs.harness import Heard
 from tests.runs.moved_time import MovedClock, MovedTimeLoop, on_moved_time
@@ -126,15 +127,16 @@ def night(
         loop.moving.moved_s = begins_s
         clock = MovedClock(loop)
         transport = Outage(clock, timetable)
-        state = SqlState(directory / "data", clock.now, kind="real", threaded=False)
+        opened = ExitStack()
+        stores = opened.enter_context(database_in(directory / "data").opened(clock.now, threaded=False))
         pacers = {vendor: SmoothPacer(job.accounts[vendor].subscription) for vendor in job.vendors}
-        world = World(state, Discarded(), transport, pacers, clock, Heard(), lambda: 0.5)
+        context = RunContext(stores, Discarded(), transport, pacers, clock, Heard(), lambda: 0.5)
         result = await execute(
-            job, catalogue.vendors, world, opening=opening, ceiling=None, suffix="0000", command="scraper run night",
+            job, catalogue.vendors, context, opening=opening, ceiling=None, suffix="0000", command="scraper run night",
             begun=begun,
         )  # fmt: skip
-        walks = list(await state.coverage(result.run_id))
-        await state.close()
+        walks = list(await stores.runs.coverage(result.run_id))
+        opened.close()
         return Night(result, transport.sent, walks, clock.monotonic() - begins_s)
 
     return on_moved_time(whole)

@@ -44,8 +44,8 @@ async def bought(bench: Bench, job: Path, **how: object) -> RunResult:
 
 async def runs_of(bench: Bench) -> list[RunRecord]:
     """Newest first."""
-    async with wiring.opened_state(bench.settings, None) as state:
-        return list(await state.runs(10))
+    with wiring.opened_stores(bench.settings, None) as stores:
+        return list(await stores.runs.latest_runs(10))
 
 
 def test_a_share_that_is_used_ends_the_run_as_a_budget_does_and_says_when_there_is_more(tmp_path: Path) -> None:
@@ -170,9 +170,9 @@ def test_an_interrupted_run_goes_on_with_its_share_and_on_the_next_night_with_th
 def test_a_run_that_died_before_its_share_was_granted_is_given_it_when_it_goes_on(tmp_path: Path) -> None:
     async def use(bench: Bench) -> None:
         job = auto_job(bench)
-        async with wiring.opened_state(bench.settings, "real") as state:
+        with wiring.opened_stores(bench.settings, "real") as stores:
             died = RunRecord("night-1", "night", RunStatus.OPEN, 0, bench.clock.now(), None, 0.0, None, "", auto=True)
-            await state.create_run(died)
+            await stores.runs.create_run(died)
         result = await bought(bench, job)
         assert (result.run_id, result.charged) == ("night-1", 40)
 
@@ -182,11 +182,13 @@ def test_a_run_that_died_before_its_share_was_granted_is_given_it_when_it_goes_o
 def test_jobs_that_begin_at_the_same_time_are_given_nothing_twice(tmp_path: Path) -> None:
     async def granted(bench: Bench, name: str, day: int) -> int:
         job, _ = wiring.load_job(auto_job(bench, name=name))
-        async with wiring.opened_state(bench.settings, "real") as state:
+        with wiring.opened_stores(bench.settings, "real") as stores:
             run_id, now = f"{name}-{day}", bench.clock.now()
-            await state.create_run(RunRecord(run_id, name, RunStatus.OPEN, 0, now, None, 0.0, None, "", auto=True))
-            share = (await state.grant(run_id, job)).credits
-            assert (await state.run(run_id)).budget == share
+            await stores.runs.create_run(
+                RunRecord(run_id, name, RunStatus.OPEN, 0, now, None, 0.0, None, "", auto=True)
+            )
+            share = (await stores.ledger.grant(run_id, job)).credits
+            assert (await stores.runs.run(run_id)).budget == share
             return share
 
     async def use(bench: Bench) -> None:
@@ -196,9 +198,9 @@ def test_jobs_that_begin_at_the_same_time_are_given_nothing_twice(tmp_path: Path
             if day:  # they know of each other since the first night
                 assert sum(shares) == 1_200 // 29
                 assert min(shares) >= 1_200 // 29 // 3
-            async with wiring.opened_state(bench.settings, "real") as state:
-                for run in await state.runs(3):
-                    await state.end_run(run.run_id, RunStatus.BUDGET, bench.clock.now(), 0.0, None, "")
+            with wiring.opened_stores(bench.settings, "real") as stores:
+                for run in await stores.runs.latest_runs(3):
+                    await stores.runs.end_run(run.run_id, RunStatus.BUDGET, bench.clock.now(), 0.0, None, "")
 
     nights(tmp_path, use)
 

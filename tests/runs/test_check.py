@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import shutil
-import sqlite3
 from collections.abc import Callable
-from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,11 +14,12 @@ import zstandard
 from scraper import wiring
 from scraper.core.catalogue import Records
 from scraper.io.archive import ParquetArchive
-from scraper.io.state import SqlState
+from scraper.ports import Journal
 from scraper.runs.check import Checked, check
 from scraper.runs.compact import compact
 from scraper.runs.rebuild import rebuild
 from scraper.runs.resume import Opening
+from tests.databases import database_in
 from tests.runs.harness import Bench, Heard, on_bench
 from tests.runs.mortal import Instant, Life
 from tests.runs.upkeep import ENDPOINTS, JOB, TABLES, Place, found_by_glob, found_by_views, strange_files
@@ -29,8 +28,8 @@ pytestmark = pytest.mark.own_instant
 
 
 def checked(place: Place, *, repair: bool = False, quick: bool = False, deep: bool = False) -> Checked:
-    async def whole(state: SqlState, archive: ParquetArchive) -> Checked:
-        return await check(state, archive, place.clock, Heard(), repair=repair, quick=quick, deep=deep)
+    async def whole(journal: Journal, archive: ParquetArchive) -> Checked:
+        return await check(journal, archive, place.clock, Heard(), repair=repair, quick=quick, deep=deep)
 
     return place.use(whole)
 
@@ -41,9 +40,7 @@ def named(found: Checked) -> list[tuple[str, str]]:
 
 
 def changed(data: Path, sql: str, *values: object) -> None:
-    with closing(sqlite3.connect(data / "state.db")) as connection:
-        connection.execute(sql, values)
-        connection.commit()
+    database_in(data).change(sql, *values)
 
 
 def no_footer(part: Path) -> None:
@@ -196,9 +193,9 @@ def test_a_part_of_an_older_select_is_named_and_made_anew(place: Place) -> None:
     before = found_by_glob(place.data)
     old = [replace(table, sql=table.sql.replace("FROM places", "1 AS one FROM places"), hash="old") for table in TABLES]
 
-    async def as_it_was(state: SqlState, _: ParquetArchive) -> None:
+    async def as_it_was(journal: Journal, _: ParquetArchive) -> None:
         archive = ParquetArchive(place.data, [table for table in old if table.name == "hashtags"], ENDPOINTS)
-        async for _done in rebuild(state, archive, place.clock, ["hashtags"]):
+        async for _done in rebuild(journal, archive, place.clock, ["hashtags"]):
             pass
 
     place.use(as_it_was)
@@ -212,8 +209,8 @@ def test_deep_finds_rows_that_the_select_gives_no_more(place: Place) -> None:
     known = ENDPOINTS["keyapi.hashtags"]
     wrong = {**ENDPOINTS, "keyapi.hashtags": replace(known, records=Records("data.list.0.creators", "hashtag_id"))}
 
-    async def misled(state: SqlState, _: ParquetArchive) -> None:
-        async for _done in rebuild(state, ParquetArchive(place.data, TABLES, wrong), place.clock, ["hashtags"]):
+    async def misled(journal: Journal, _: ParquetArchive) -> None:
+        async for _done in rebuild(journal, ParquetArchive(place.data, TABLES, wrong), place.clock, ["hashtags"]):
             pass
 
     place.use(misled)
@@ -234,8 +231,8 @@ def test_an_open_drain_is_named_and_finished(place: Place) -> None:
 
 
 def test_a_stopped_compaction_is_named_and_finished(place: Place) -> None:
-    async def compacted(state: SqlState, archive: ParquetArchive) -> None:
-        async for _ in compact(state, archive, place.clock, today_too=True):
+    async def compacted(journal: Journal, archive: ParquetArchive) -> None:
+        async for _ in compact(journal, archive, place.clock, today_too=True):
             pass
 
     before = found_by_glob(place.data)
@@ -250,14 +247,14 @@ def test_a_stopped_compaction_is_named_and_finished(place: Place) -> None:
 def test_a_compaction_that_a_repair_finishes_loses_no_row_that_only_another_job_directory_knows(
     place: Place, exchanged: int
 ) -> None:
-    async def compacted(state: SqlState, archive: ParquetArchive) -> None:
-        async for _ in compact(state, archive, place.clock, today_too=True):
+    async def compacted(journal: Journal, archive: ParquetArchive) -> None:
+        async for _ in compact(journal, archive, place.clock, today_too=True):
             pass
 
-    async def repaired(state: SqlState, _: ParquetArchive) -> Checked:
+    async def repaired(journal: Journal, _: ParquetArchive) -> Checked:
         of_keyapi = {name: endpoint for name, endpoint in ENDPOINTS.items() if endpoint.vendor == "keyapi"}
         archive = ParquetArchive(place.data, TABLES, of_keyapi)
-        return await check(state, archive, place.clock, Heard(), repair=True)
+        return await check(journal, archive, place.clock, Heard(), repair=True)
 
     before = found_by_glob(place.data)
     assert place.die_in(compacted, Life(Instant("exchange", exchanged, after=True)))

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import sqlite3
 import threading
 from collections import Counter
-from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 
@@ -18,10 +16,10 @@ import pytest
 from scraper.core.errors import ArchiveError, UsageError
 from scraper.io.archive import Disk, ParquetArchive
 from scraper.io.archive.exchange import CannotExchangeError
-from scraper.io.state import SqlState
-from scraper.ports import drain_order
+from scraper.ports import Journal, drain_order
 from scraper.runs.compact import Compacted, compact, compact_after_run
 from scraper.runs.drain import drain
+from tests.databases import database_in
 from tests.io.archive_fixtures import ENDPOINTS as FEW_ENDPOINTS
 from tests.io.archive_fixtures import SNAPSHOT, board, hashtag, page
 from tests.io.archive_fixtures import TABLES as FEW_TABLES
@@ -43,8 +41,8 @@ pytestmark = pytest.mark.own_instant
 
 
 def compacted(place: Place, *, offline: bool = False, disk: Disk | None = None, more_than: int = 1) -> list[Compacted]:
-    async def all_of_it(state: SqlState, archive: ParquetArchive) -> list[Compacted]:
-        found = compact(state, archive, place.clock, today_too=True, offline=offline, more_than=more_than)
+    async def all_of_it(journal: Journal, archive: ParquetArchive) -> list[Compacted]:
+        found = compact(journal, archive, place.clock, today_too=True, offline=offline, more_than=more_than)
         return [each async for each in found]
 
     return place.use(all_of_it, disk)
@@ -74,8 +72,7 @@ def test_a_state_that_counts_anew_gives_no_number_that_a_compacted_part_bears(pl
     before = {table: rows_by_glob(place.data, table) for table in names(place.data)}
     for part in place.root.rglob("part-1-*.parquet"):
         part.rename(part.with_name(part.name.replace("part-1-", "part-c1-")))
-    with closing(sqlite3.connect(place.data / "state.db")) as state, state:
-        state.execute("UPDATE parts SET path = replace(path, 'part-1-', 'part-c1-')")
+    database_in(place.data).change("UPDATE parts SET path = replace(path, 'part-1-', 'part-c1-')")
     assert [(done.files_before, done.files_after) for done in compacted(place)] == [(9, 3), (6, 2)]
     assert {table: rows_by_glob(place.data, table) for table in names(place.data)} == before
     assert strange_files(place) == []
@@ -84,12 +81,12 @@ def test_a_state_that_counts_anew_gives_no_number_that_a_compacted_part_bears(pl
 def test_a_rebuild_that_another_job_directory_left_open_goes_on_with_the_merged_parts(place: Place) -> None:
     before = found_by_glob(place.data)
 
-    async def stopped(state: SqlState, archive: ParquetArchive) -> None:
-        await state.begin_rebuild({"posts": archive.sources()}, place.clock.now())
+    async def stopped(journal: Journal, archive: ParquetArchive) -> None:
+        await journal.begin_rebuild({"posts": archive.sources()}, place.clock.now())
 
-    async def compacted_elsewhere(state: SqlState, _: ParquetArchive) -> None:
+    async def compacted_elsewhere(journal: Journal, _: ParquetArchive) -> None:
         archive = ParquetArchive(place.data, [table for table in TABLES if table.name != "posts"], ENDPOINTS)
-        assert len([each async for each in compact(state, archive, place.clock, today_too=True)]) == 2
+        assert len([each async for each in compact(journal, archive, place.clock, today_too=True)]) == 2
 
     place.use(stopped)
     place.use(compacted_elsewhere)
@@ -102,7 +99,7 @@ def test_tables_and_pages_bear_the_same_names_afterwards_and_a_rebuild_makes_the
     compacted(place)
     pages = {path.relative_to(place.root / "pages") for path in place.parts("pages")}
 
-    async def rebuild(_: SqlState, archive: ParquetArchive) -> None:
+    async def rebuild(_: Journal, archive: ParquetArchive) -> None:
         for table in ("hashtags", "posts"):
             archive.rebuild(table, archive.outdated(table))
 
@@ -125,8 +122,8 @@ def test_rows_lie_by_endpoint_country_and_walk_over_all_that_was_merged(place: P
 
 
 def test_past_days_only_unless_asked_for_today_as_well(place: Place) -> None:
-    async def past(state: SqlState, archive: ParquetArchive) -> list[Compacted]:
-        return [each async for each in compact(state, archive, place.clock)]
+    async def past(journal: Journal, archive: ParquetArchive) -> list[Compacted]:
+        return [each async for each in compact(journal, archive, place.clock)]
 
     assert place.use(past) == []
     asyncio.run(place.clock.sleep(86_400))
@@ -134,8 +131,8 @@ def test_past_days_only_unless_asked_for_today_as_well(place: Place) -> None:
 
 
 def test_a_dry_run_tells_what_would_be_and_does_nothing(place: Place) -> None:
-    async def dry(state: SqlState, archive: ParquetArchive) -> list[Compacted]:
-        return [each async for each in compact(state, archive, place.clock, today_too=True, dry_run=True)]
+    async def dry(journal: Journal, archive: ParquetArchive) -> list[Compacted]:
+        return [each async for each in compact(journal, archive, place.clock, today_too=True, dry_run=True)]
 
     files = sorted(place.data.rglob("*"))
     told = place.use(dry)
@@ -225,8 +222,8 @@ def test_the_old_directories_stay_in_the_trash_for_the_grace(place: Place) -> No
 
 
 def test_a_run_compacts_by_itself_past_days_of_many_parts_only(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
-    async def after_a_run(state: SqlState, archive: ParquetArchive) -> tuple[str, ...]:
-        return await compact_after_run(state, archive, place.clock)
+    async def after_a_run(journal: Journal, archive: ParquetArchive) -> tuple[str, ...]:
+        return await compact_after_run(journal, archive, place.clock)
 
     asyncio.run(place.clock.sleep(86_400))
     assert place.use(after_a_run) == ()
@@ -248,7 +245,7 @@ def few_rows(data: Path, days: int) -> Place:
     place = Place(data)
     creator = orjson.dumps({"data": {"data": {"creators": [{"user_id": "7"}]}}})
 
-    async def write(state: SqlState, _: ParquetArchive) -> None:
+    async def write(journal: Journal, _: ParquetArchive) -> None:
         archive = ParquetArchive(data, FEW_TABLES, FEW_ENDPOINTS)
         for drain_id in (1, 2, 3):
             pages = [
@@ -256,7 +253,7 @@ def few_rows(data: Path, days: int) -> Place:
                 for number in range(days)
                 for day in [timedelta(days=number)]
             ] + ([page("crawlora.creators", creator, page_id=days)] if drain_id == 2 else [])
-            await state.note_rebuilt("any", (), archive.write(drain_id, sorted(pages, key=drain_order)))
+            await journal.note_rebuilt("any", (), archive.write(drain_id, sorted(pages, key=drain_order)))
 
     place.use(write)
     return place
@@ -324,12 +321,12 @@ def test_a_compaction_stopped_at_any_step_is_finished_or_undone_by_the_next_comm
     before, whole = found_by_glob(place.data), place.data
     life = Life()
 
-    async def one_day(state: SqlState, archive: ParquetArchive) -> None:
-        async for _ in compact(state, archive, place.clock, today_too=True, offline=offline):
+    async def one_day(journal: Journal, archive: ParquetArchive) -> None:
+        async for _ in compact(journal, archive, place.clock, today_too=True, offline=offline):
             pass
 
-    async def next_drain(state: SqlState, archive: ParquetArchive) -> None:
-        await drain(state, archive, place.clock, Heard())
+    async def next_drain(journal: Journal, archive: ParquetArchive) -> None:
+        await drain(journal, archive, place.clock, Heard())
 
     assert not copied(whole, tmp_path / "counted").die_in(one_day, life)
     for number, death in enumerate(deaths(life, offline)):

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import errno
 import shutil
-from contextlib import closing
 from pathlib import Path
-from sqlite3 import connect
 from typing import IO, Any
 
 import scraper
@@ -30,12 +28,11 @@ ATTEMPTS = (
 
 def told(bench: Bench) -> None:
     """Asserts that the archive alone tells what the state database holds."""
-    with closing(connect(bench.data / "state.db")) as state:
-        walks = state.execute(f"SELECT {WALKS} FROM walks ORDER BY run_id, walk_id").fetchall()
-        settled = f"SELECT {ATTEMPTS} FROM requests WHERE charge <> 'reserved' ORDER BY attempt_id"
-        attempts = state.execute(settled).fetchall()
-        runs = state.execute("SELECT run_id, job, status, budget FROM runs ORDER BY run_id").fetchall()
-        days = state.execute("SELECT attempt_id, day FROM requests ORDER BY attempt_id").fetchall()
+    rows = bench.database.rows
+    walks = rows(f"SELECT {WALKS} FROM walks ORDER BY run_id, walk_id")
+    attempts = rows(f"SELECT {ATTEMPTS} FROM requests WHERE charge <> 'reserved' ORDER BY attempt_id")
+    runs = rows("SELECT run_id, job, status, budget FROM runs ORDER BY run_id")
+    days = rows("SELECT attempt_id, day FROM requests ORDER BY attempt_id")
     assert bench.rows(f"SELECT {WALKS} FROM coverage ORDER BY run_id, walk_id") == walks
     assert bench.rows(f"SELECT {ATTEMPTS} FROM requests ORDER BY attempt_id") == attempts
     known = bench.rows("SELECT DISTINCT run_id, job, run_status, run_budget FROM coverage ORDER BY run_id")
@@ -138,9 +135,8 @@ def test_data_from_before_there_were_such_files_gets_them_at_the_next_run(tmp_pa
         await bench.run(job)
         for table in ACCOUNT_COLUMNS:
             shutil.rmtree(bench.data / "archive" / table)
-        with closing(connect(bench.data / "state.db")) as state, state:
-            state.execute("UPDATE runs SET accounted = false")
-            state.execute("DELETE FROM parts WHERE table_name IN ('coverage', 'requests')")
+        bench.database.change("UPDATE runs SET accounted = false")
+        bench.database.change("DELETE FROM parts WHERE table_name IN ('coverage', 'requests')")
         assert bench.rows("SELECT count(*) FROM hashtags_latest") == [(0,)], "nothing says that a board is whole"
         await bench.run(job)
         told(bench)

@@ -14,7 +14,6 @@ from scraper import wiring
 from scraper.core.events import RunStatus
 from scraper.io.archive import ParquetArchive
 from scraper.io.query import open_archive
-from scraper.io.state import SqlState
 from scraper.runs.coverage import account
 from tests.runs.harness import Bench, bench
 from tests.runs.mortal import LEDGER_STEPS, TABLES, Instant, Life, committed, ledger, live, rows_of, stray_files
@@ -128,11 +127,8 @@ async def stopped_and_gone_on(directory: Path, death: Instant, whole: Whole) -> 
 
 async def told(made: Bench) -> None:
     """What the next run's end does for a run that died between its end and the archive's account of it."""
-    state = SqlState(made.data, made.clock.now, kind="real")
-    try:
-        assert await account(state, ParquetArchive(made.data, TABLES, {})) == ()
-    finally:
-        await state.close()
+    with made.database.opened(made.clock.now) as stores:
+        assert await account(stores.journal, ParquetArchive(made.data, TABLES, {})) == ()
 
 
 def check(made: Bench, whole: Whole, in_flight: int) -> None:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import sqlite3
 from collections import Counter, defaultdict
 from collections.abc import Awaitable
-from contextlib import ExitStack, closing
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -26,11 +25,11 @@ from scraper.core.outcomes import NoAnswer, Reply, classify
 from scraper.core.pagination import Why
 from scraper.core.requests import Request
 from scraper.core.retries import GiveUp, Reach, Retry, Tries, decide
-from scraper.io.state import SqlState
 from scraper.ports import AccountClosed, NoCredits, Settlement, Slot
 from scraper.runs.results import ending_of, quota_ends_at
 from scraper.runs.resume import OpenedRun, Opening, open_run
 from tests.core.builders import C_HASHTAGS, C_POSTS, K_HASHTAGS, NOON, account, answer, board, crawl, job, vendor_of
+from tests.databases import database_in
 from tests.io.state_bench import kept_balances, ledger_sums
 
 pytestmark = pytest.mark.own_instant
@@ -136,7 +135,7 @@ class LedgerAndFrontier(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.opened = ExitStack()
-        self.data = Path(self.opened.enter_context(TemporaryDirectory()))
+        self.database = database_in(Path(self.opened.enter_context(TemporaryDirectory())))
         self.loop = self.opened.enter_context(asyncio.Runner())
         self.clock = HandClock()
         self.processes: dict[str, Process] = {}
@@ -152,11 +151,12 @@ class LedgerAndFrontier(RuleBasedStateMachine):
 
     @initialize()
     def open_the_state(self) -> None:
-        self.state = SqlState(self.data, self.clock.now, kind="real", threaded=False)
+        self.state = ExitStack()
+        self.stores = self.state.enter_context(self.database.opened(self.clock.now, threaded=False))
 
     def teardown(self) -> None:
         self.everything_dies()
-        self.do(self.state.close())
+        self.state.close()
         self.opened.close()
 
     # --- processes begin, die and end ---------------------------------------------------------------------------------
@@ -171,16 +171,16 @@ class LedgerAndFrontier(RuleBasedStateMachine):
         if name in self.processes:
             (name,) = set(JOBS) - set(self.processes)
         wanted, held = JOBS[name], ExitStack()
-        if opening is Opening.RESUME and self.do(self.state.last_run(name)) is None:
+        if opening is Opening.RESUME and self.do(self.stores.runs.last_run(name)) is None:
             opening = Opening.GO_ON
-        self.do(self.state.expire_dead())
-        held.enter_context(self.state.hold(name))
+        self.do(self.stores.ledger.expire_dead())
+        held.enter_context(self.stores.runs.hold(name))
         self.begun += 1
-        run = self.do(open_run(wanted, opening, ceiling, self.state, self.clock, f"{self.begun:04x}"))
+        run = self.do(open_run(wanted, opening, ceiling, self.stores, self.clock, f"{self.begun:04x}"))
         frontier = Frontier(wanted.crawls, run.leftovers)
-        stored = self.do(self.state.stored_pages(run.run_id))
+        stored = self.do(self.stores.runs.stored_pages(run.run_id))
         frontier.replay(stored)
-        balance = self.do(self.state.totals(run.run_id)).balance
+        balance = self.do(self.stores.runs.totals(run.run_id)).balance
         assert balance.reserved == 0, "what the dead had reserved is unknown now"
         self.stood_at[run.run_id] = balance.committed
         self.processes[name] = Process(wanted, run, frontier, held)
@@ -200,7 +200,7 @@ class LedgerAndFrontier(RuleBasedStateMachine):
         for process in self.processes.values():
             process.held.close()
         self.processes.clear()
-        self.do(self.state.close())
+        self.state.close()
         self.open_the_state()
 
     def end(self, process: Process, why: Why) -> None:
@@ -210,8 +210,8 @@ class LedgerAndFrontier(RuleBasedStateMachine):
             process.frontier.give_back(request)
         status = RunStatus.BUDGET if why is Why.BUDGET else RunStatus.INTERRUPTED
         process.frontier.give_up(why)
-        self.do(self.state.cover(process.run.run_id, list(process.frontier.walks.values()), {}))
-        self.do(self.state.end_run(process.run.run_id, status, self.clock.now(), 1.0, None, ""))
+        self.do(self.stores.runs.cover(process.run.run_id, list(process.frontier.walks.values()), {}))
+        self.do(self.stores.runs.end_run(process.run.run_id, status, self.clock.now(), 1.0, None, ""))
 
     @precondition(lambda self: self.processes)
     @rule(hours=st.sampled_from([0.01, 0.01, 1, 7, 25, 24 * 20]))
@@ -233,9 +233,9 @@ class LedgerAndFrontier(RuleBasedStateMachine):
                     self.reserve_one(process, request, process.job.accounts[request.endpoint.vendor])
 
     def reserve_one(self, process: Process, request: Request, account: Account) -> None:
-        assert request.key not in self.do(self.state.stored_pages(process.run.run_id)), "law 2"
+        assert request.key not in self.do(self.stores.runs.stored_pages(process.run.run_id)), "law 2"
         attempt = process.attempts[request.key] + 1
-        match self.do(self.state.reserve(process.run.run_id, account, request, attempt)):
+        match self.do(self.stores.ledger.reserve(process.run.run_id, account, request, attempt)):
             case Slot(attempt_id):
                 process.attempts[request.key] = attempt
                 process.in_flight.append((request, attempt_id))
@@ -266,7 +266,7 @@ class LedgerAndFrontier(RuleBasedStateMachine):
             pause_account_until=None if wait_s is None else now + timedelta(seconds=wait_s),
             close_account_until=closed_until,
         )
-        self.do(self.state.settle(settlement))
+        self.do(self.stores.ledger.settle(settlement))
         if outcome.facts is not None and outcome.landed:
             process.frontier.learn(request, outcome.facts)
         elif isinstance(decision, Retry):
@@ -291,7 +291,7 @@ class LedgerAndFrontier(RuleBasedStateMachine):
     @invariant()
     def what_stands_against_a_limit_never_passes_it(self) -> None:
         budgets: dict[str, int] = dict(self.rows("SELECT run_id, budget FROM runs"))
-        for (kind, scope), held in ledger_sums(self.data).items():
+        for (kind, scope), held in ledger_sums(self.database).items():
             if kind in {"run", "share"}:  # these jobs have no shares: on each account the budget is the limit
                 run_id = scope.partition("|")[0]
                 limit = max(budgets[run_id], self.stood_at[run_id])
@@ -301,7 +301,7 @@ class LedgerAndFrontier(RuleBasedStateMachine):
 
     @invariant()
     def balances_are_the_sums_of_the_ledgers_rows(self) -> None:
-        sums, kept = ledger_sums(self.data), kept_balances(self.data)
+        sums, kept = ledger_sums(self.database), kept_balances(self.database)
         assert {scope: held for scope, held in kept.items() if any(held)} == {s: h for s, h in sums.items() if any(h)}
 
     @invariant()
@@ -330,8 +330,7 @@ class LedgerAndFrontier(RuleBasedStateMachine):
         assert self.rows(paid) == self.rows(kept), "law 3"
 
     def rows(self, sql: str) -> list[tuple[Any, ...]]:
-        with closing(sqlite3.connect(self.data / "state.db")) as database:
-            return database.execute(sql).fetchall()
+        return self.database.rows(sql)
 
 
 TestInAnyOrderOfAnswersCrashesAndResumes = LedgerAndFrontier.TestCase

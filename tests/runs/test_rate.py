@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import ExitStack
 from datetime import timedelta
 from pathlib import Path
 
@@ -11,11 +12,11 @@ import pytest
 from scraper import wiring
 from scraper.core.subscriptions import Subscription
 from scraper.io.pacing import SmoothPacer
-from scraper.io.state import SqlState
-from scraper.runs.context import World
+from scraper.runs.context import RunContext
 from scraper.runs.crawl import CrawlProcess
 from scraper.runs.resume import Opening, open_run
 from scraper.sandbox.metering import RateWindow, minute_rule
+from tests.databases import database_in
 from tests.runs.counting import LATENCY_S, NETWORK_S, CountingVendor, NoArchive
 from tests.runs.harness import Heard
 from tests.runs.moved_time import MovedClock, MovedTimeLoop, on_moved_time
@@ -39,16 +40,19 @@ params = {{ region = ["US", "GB", "JP", "DE", "FR", "BR", "IT", "ES"], order_by 
     job, catalogue = wiring.load_job(directory / "j.toml")
     clock = MovedClock(loop)
     vendor = CountingVendor(minute_rule(kind, per_minute), clock, seed=per_minute)
-    state = SqlState(directory / "data", clock.now, kind="real", threaded=False)
+    opened = ExitStack()
+    stores = opened.enter_context(database_in(directory / "data").opened(clock.now, threaded=False))
     subscription = job.accounts["keyapi"].subscription
-    world = World(state, NoArchive(), vendor, {"keyapi": SmoothPacer(subscription)}, clock, Heard(), lambda: 0.5)
-    await state.note_accounts(list(job.accounts.values()))
-    run = await open_run(job, Opening.NEW, None, state, clock, "0000")
-    crawl = asyncio.ensure_future(CrawlProcess(job, catalogue.vendors, run, world).run())
+    context = RunContext(
+        stores, NoArchive(), vendor, {"keyapi": SmoothPacer(subscription)}, clock, Heard(), lambda: 0.5
+    )
+    await stores.ledger.note_accounts(list(job.accounts.values()))
+    run = await open_run(job, Opening.NEW, None, stores, clock, "0000")
+    crawl = asyncio.ensure_future(CrawlProcess(job, catalogue.vendors, run, context).run())
     await asyncio.sleep(MINUTES * 60)
     crawl.cancel()
     await asyncio.wait({crawl})
-    await state.close()
+    opened.close()
     return vendor
 
 
@@ -75,16 +79,17 @@ def test_five_restarts_within_a_minute_still_keep_the_rate(tmp_path: Path) -> No
         )
         job, catalogue = wiring.load_job(tmp_path / "j.toml")
         for _ in range(6):
-            state = SqlState(tmp_path / "data", clock.now, kind="real", threaded=False)
+            opened = ExitStack()
+            stores = opened.enter_context(database_in(tmp_path / "data").opened(clock.now, threaded=False))
             pacers = {"keyapi": SmoothPacer(job.accounts["keyapi"].subscription)}
-            world = World(state, NoArchive(), vendor, pacers, clock, Heard(), lambda: 0.5)
-            await state.note_accounts(list(job.accounts.values()))
-            run = await open_run(job, Opening.GO_ON, None, state, clock, "0000")
-            crawl = asyncio.ensure_future(CrawlProcess(job, catalogue.vendors, run, world).run())
+            context = RunContext(stores, NoArchive(), vendor, pacers, clock, Heard(), lambda: 0.5)
+            await stores.ledger.note_accounts(list(job.accounts.values()))
+            run = await open_run(job, Opening.GO_ON, None, stores, clock, "0000")
+            crawl = asyncio.ensure_future(CrawlProcess(job, catalogue.vendors, run, context).run())
             await asyncio.sleep(11)
             crawl.cancel()
             await asyncio.wait({crawl})
-            await state.close()
+            opened.close()
         assert vendor.turned_away == 0
         return vendor.arrivals
 
@@ -95,7 +100,8 @@ def test_five_restarts_within_a_minute_still_keep_the_rate(tmp_path: Path) -> No
 def test_a_subscription_of_two_a_second_is_kept_by_the_second(tmp_path: Path) -> None:
     async def slots(loop: MovedTimeLoop) -> list[float]:
         clock = MovedClock(loop)
-        state = SqlState(tmp_path / "data", clock.now, kind="real", threaded=False)
+        opened = ExitStack()
+        stores = opened.enter_context(database_in(tmp_path / "data").opened(clock.now, threaded=False))
         (tmp_path / "j.toml").write_text(
             'name = "rate"\nbudget = 100_000\n[accounts.keyapi]\nrequests_per_second = 2\n'
             '[[crawl]]\nendpoint = "keyapi.videos"\n'
@@ -105,19 +111,19 @@ def test_a_subscription_of_two_a_second_is_kept_by_the_second(tmp_path: Path) ->
         assert account.subscription == Subscription(
             "unpublished", requests_per_second=2, assumed=("credits_per_month",)
         )
-        run = await open_run(job, Opening.NEW, None, state, clock, "0000")
+        run = await open_run(job, Opening.NEW, None, stores, clock, "0000")
         crawl = CrawlProcess(
             job,
             {},
             run,
-            World(
-                state, NoArchive(), CountingVendor(minute_rule("fixed", 1), clock, 0), {}, clock, Heard(), lambda: 0.5
+            RunContext(
+                stores, NoArchive(), CountingVendor(minute_rule("fixed", 1), clock, 0), {}, clock, Heard(), lambda: 0.5
             ),
         )
         request = crawl.frontier.take("keyapi")
         assert request is not None
-        found = [await state.reserve(run.run_id, account, request, n) for n in range(40)]
-        await state.close()
+        found = [await stores.ledger.reserve(run.run_id, account, request, n) for n in range(40)]
+        opened.close()
         return [(slot.starts_at - clock.now()) / timedelta(seconds=1) for slot in found if hasattr(slot, "starts_at")]
 
     starts = on_moved_time(slots)

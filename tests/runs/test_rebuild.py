@@ -15,7 +15,7 @@ from scraper.core.catalogue import Records
 from scraper.core.errors import ArchiveError, ConfigurationError, UsageError
 from scraper.core.events import RunResult, RunStatus
 from scraper.io.archive import ParquetArchive, partitions_where
-from scraper.io.state import SqlState
+from scraper.ports import Journal
 from scraper.runs.compact import compact
 from scraper.runs.drain import drain
 from scraper.runs.rebuild import Rebuilt, rebuild
@@ -39,9 +39,9 @@ ALL = tuple(table.name for table in TABLES)
 
 
 def rebuilt(place: Place, tables: Sequence[str] = ALL, where: str | None = None) -> list[Rebuilt]:
-    async def all_of_it(state: SqlState, archive: ParquetArchive) -> list[Rebuilt]:
+    async def all_of_it(journal: Journal, archive: ParquetArchive) -> list[Rebuilt]:
         chosen = None if where is None else partial(partitions_where, where)
-        return [each async for each in rebuild(state, archive, place.clock, tables, chosen)]
+        return [each async for each in rebuild(journal, archive, place.clock, tables, chosen)]
 
     return place.use(all_of_it)
 
@@ -82,8 +82,8 @@ def test_a_corrected_vendor_file_finds_the_records_that_were_missed(place: Place
     known = ENDPOINTS["keyapi.hashtags"]
     wrong = {**ENDPOINTS, "keyapi.hashtags": replace(known, records=Records("data.wrong", "hashtag_id"))}
 
-    async def misled(state: SqlState, _: ParquetArchive) -> None:
-        async for _done in rebuild(state, ParquetArchive(place.data, TABLES, wrong), place.clock, ["hashtags"]):
+    async def misled(journal: Journal, _: ParquetArchive) -> None:
+        async for _done in rebuild(journal, ParquetArchive(place.data, TABLES, wrong), place.clock, ["hashtags"]):
             pass
 
     place.use(misled)
@@ -124,8 +124,8 @@ def test_a_table_whose_select_has_changed_is_not_made_anew_in_part(place: Place)
 def test_compacted_parts_are_rebuilt_to_the_same_rows(place: Place) -> None:
     before = found_by_glob(place.data)
 
-    async def compacted(state: SqlState, archive: ParquetArchive) -> None:
-        async for _ in compact(state, archive, place.clock, today_too=True):
+    async def compacted(journal: Journal, archive: ParquetArchive) -> None:
+        async for _ in compact(journal, archive, place.clock, today_too=True):
             pass
 
     place.use(compacted)
@@ -140,12 +140,14 @@ def test_compacted_parts_are_rebuilt_to_the_same_rows(place: Place) -> None:
 def test_a_rebuild_stopped_at_any_step_is_finished_by_the_next_command(place: Place, tmp_path: Path) -> None:
     before, whole, life = found_by_glob(place.data), place.data, Life()
 
-    async def hashtags(state: SqlState, archive: ParquetArchive) -> None:
-        async for _ in rebuild(state, archive, place.clock, ["hashtags"], partial(partitions_where, "vendor='keyapi'")):
+    async def hashtags(journal: Journal, archive: ParquetArchive) -> None:
+        async for _ in rebuild(
+            journal, archive, place.clock, ["hashtags"], partial(partitions_where, "vendor='keyapi'")
+        ):
             pass
 
-    async def next_drain(state: SqlState, archive: ParquetArchive) -> None:
-        await drain(state, archive, place.clock, Heard())
+    async def next_drain(journal: Journal, archive: ParquetArchive) -> None:
+        await drain(journal, archive, place.clock, Heard())
 
     assert not copied(whole, tmp_path / "counted").die_in(hashtags, life)
     assert {"begin_rebuild", "note_rebuilt", "create", "replace"} <= set(life.steps)
@@ -171,8 +173,8 @@ def test_a_damaged_page_stops_a_rebuild_and_nothing_else(place: Place) -> None:
     assert rows_by_glob(place.data, "hashtags") == before
     assert ledger(place.data, "SELECT * FROM rebuilds") == []
 
-    async def next_drain(state: SqlState, archive: ParquetArchive) -> tuple[str, ...]:
-        return await drain(state, archive, place.clock, Heard())
+    async def next_drain(journal: Journal, archive: ParquetArchive) -> tuple[str, ...]:
+        return await drain(journal, archive, place.clock, Heard())
 
     assert place.use(next_drain) == ()
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import shutil
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,10 +19,11 @@ from scraper.core.tables import TableSelect
 from scraper.io.archive import Disk, ParquetArchive
 from scraper.io.archive.files import stored_hash
 from scraper.io.query import open_archive
-from scraper.io.state import SqlState
+from scraper.ports import Journal
 from scraper.runs.resume import Opening
+from tests.databases import database_in
 from tests.runs.harness import HurriedClock, bench
-from tests.runs.mortal import LEDGER_STEPS, LIVES, Death, Life, MortalDisk, ledger
+from tests.runs.mortal import Death, Life, MortalDisk, ledger, lived
 
 T = TypeVar("T")
 
@@ -79,37 +80,27 @@ class Place:
     def parts(self, table: str = "*", vendor: str = "*") -> list[Path]:
         return sorted(self.root.glob(f"{table}/vendor={vendor}/date=*/*.parquet"))
 
-    @asynccontextmanager
-    async def opened(
-        self, disk: Disk | None = None, life: Life | None = None
-    ) -> AsyncIterator[tuple[SqlState, ParquetArchive]]:
-        state = SqlState(self.data, self.clock.now, kind="real")
-        if life is not None:
-            for name in LEDGER_STEPS:
-                setattr(state, name, life.watch(getattr(state, name), name))
-            LIVES[str(self.data / "state.db")] = life
-        try:
-            yield state, ParquetArchive(self.data, self.tables, ENDPOINTS, disk)
-        finally:
-            await state.close()
-            LIVES.pop(str(self.data / "state.db"), None)
+    @contextmanager
+    def opened(self, disk: Disk | None = None, life: Life | None = None) -> Iterator[tuple[Journal, ParquetArchive]]:
+        with lived(database_in(self.data), self.clock.now, life) as stores:
+            yield stores.journal, ParquetArchive(self.data, self.tables, ENDPOINTS, disk)
 
-    def use(self, command: Callable[[SqlState, ParquetArchive], Awaitable[T]], disk: Disk | None = None) -> T:
+    def use(self, command: Callable[[Journal, ParquetArchive], Awaitable[T]], disk: Disk | None = None) -> T:
         """A whole command, on an event loop of its own."""
 
         async def used() -> T:
-            async with self.opened(disk) as (state, archive):
-                return await command(state, archive)
+            with self.opened(disk) as (journal, archive):
+                return await command(journal, archive)
 
         return asyncio.run(used())
 
-    def die_in(self, command: Callable[[SqlState, ParquetArchive], Awaitable[Any]], life: Life) -> bool:
+    def die_in(self, command: Callable[[Journal, ParquetArchive], Awaitable[Any]], life: Life) -> bool:
         """The command in a process that ends at a step of it; whether it was reached."""
 
         async def used() -> bool:
-            async with self.opened(MortalDisk(life), life) as (state, archive):
+            with self.opened(MortalDisk(life), life) as (journal, archive):
                 try:
-                    await command(state, archive)
+                    await command(journal, archive)
                 except Death:
                     return True
                 return False

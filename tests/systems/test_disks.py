@@ -14,8 +14,8 @@ import pytest
 
 from scraper.core.errors import ArchiveError, StateError
 from scraper.io.archive import Disk, ParquetArchive
-from scraper.io.state import SqlState
 from scraper.io.state.locks import held
+from scraper.ports import Journal
 from scraper.runs.compact import compact
 from scraper.runs.rebuild import rebuild
 from tests.runs.harness import Bench, on_bench
@@ -97,7 +97,7 @@ def test_neither_a_compaction_nor_a_rebuild_is_begun_there(three_runs: Path, tmp
     place = copied(three_runs, tmp_path / "data")
     before = found_by_glob(place.data)
 
-    async def both(state: SqlState, archive: ParquetArchive) -> None:
+    async def both(state: Journal, archive: ParquetArchive) -> None:
         with pytest.raises(ArchiveError, match=NEW_DISK):
             async for _ in compact(state, archive, place.clock, today_too=True, offline=offline):
                 pass
@@ -126,6 +126,6 @@ def test_an_archive_is_not_touched_where_the_file_system_has_no_locks(three_runs
 
 
 async def rebuilt(place: Place) -> None:
-    async with place.opened(WithoutLocks()) as (state, archive):
+    with place.opened(WithoutLocks()) as (state, archive):
         async for _ in rebuild(state, archive, place.clock, ["hashtags"]):
             pass

@@ -1,5 +1,57 @@
-"""The state database: ledger, runs and spool, through SQLAlchemy Core on SQLite."""
+"""The state: Ledger, Journal and Runs in one database, through SQLAlchemy Core. A database is named by its URL."""
 
-from scraper.io.state.database import FILE_NAME, SqlState
+from __future__ import annotations
 
-__all__ = ["FILE_NAME", "SqlState"]
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+
+from sqlalchemy import URL, make_url
+from sqlalchemy.exc import ArgumentError
+
+from scraper.core.errors import UsageError
+from scraper.io.state.database import Backend, Database
+from scraper.io.state.journal_store import JournalStore
+from scraper.io.state.ledger_store import LedgerStore
+from scraper.io.state.runs_store import RunsStore
+from scraper.io.state.sqlite import SqliteFile
+from scraper.ports import Stores
+
+__all__ = ["open_stores", "state_exists", "state_url"]
+
+
+def state_url(data: Path) -> str:
+    """Return the URL of a data directory's own database."""
+    return URL.create("sqlite", database=str(data / "state.db")).render_as_string()
+
+
+def state_exists(url: str) -> bool:
+    """Tell whether there is a state at this URL; creates none."""
+    return _backend(url).exists()
+
+
+@contextmanager
+def open_stores(url: str, now: Callable[[], datetime], *, kind: str | None, threaded: bool = True) -> Iterator[Stores]:
+    """Open or create the database at this URL; `kind` (``real`` or ``sandbox``) is its own for ever.
+
+    ``None`` opens what is there, whichever it is: for looking. Not `threaded`, it writes in the caller's thread: for a
+    caller whose clock stands still meanwhile.
+
+    Raises StateError where the database cannot be used, UsageError where the kind is the other one.
+    """
+    database = Database(_backend(url), now, kind=kind, threaded=threaded)
+    try:
+        yield Stores(LedgerStore(database), JournalStore(database), RunsStore(database))
+    finally:
+        database.close()
+
+
+def _backend(url: str) -> Backend:
+    try:
+        parsed = make_url(url)
+    except ArgumentError:
+        parsed = None
+    if parsed is None or parsed.get_backend_name() != "sqlite" or not parsed.database:
+        raise UsageError("the state's URL names no database that can be used: write sqlite:///<path>/state.db.")
+    return SqliteFile(Path(parsed.database))

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, and_, func, select
 
 from scraper.core.catalogue import Charge
 from scraper.core.events import Ending
-from scraper.io.state.parts import noted, open_compaction, open_rebuild
+from scraper.io.state.parts import open_compaction, open_rebuild, parts_noted
 from scraper.io.state.schema import drains, pages, requests
 from scraper.ports import Audit
 
@@ -17,7 +17,7 @@ _PAID = (Charge.CHARGED.value, Charge.PRESUMED.value)
 _ANSWERED = (Ending.OK.value, Ending.EMPTY.value)
 
 
-def audit(connection: Connection) -> Audit:
+def audit(connection: Connection, database: str) -> Audit:
     """Reads all of it; of the spool one body at a time."""
     key = (pages.c.run_id, pages.c.request_key)
     stored = select(*key, func.count()).where(pages.c.stored.is_(True)).group_by(*key)
@@ -30,12 +30,13 @@ def audit(connection: Connection) -> Audit:
     )
     spooled = select(func.count()).select_from(pages).where(pages.c.stored.is_(False))
     return Audit(
-        parts=noted(connection),
+        parts=parts_noted(connection),
         stored={(run_id, request_key): count for run_id, request_key, count in connection.execute(stored)},
         spooled=connection.execute(spooled).scalar_one(),
         spool_faults=list(_spool_faults(connection)),
         unkept={row.run_id: row.attempts for row in connection.execute(unkept)},
         opened=list(_opened(connection)),
+        database=database,
     )
 
 

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Select, and_, exists, func, not_, select, upd
 from scraper.core.coverage import COVERAGE_COLUMNS, COVERAGE_TABLE, REQUESTS_COLUMNS, REQUESTS_TABLE
 from scraper.core.events import RunStatus
 from scraper.io.state.ledger import RESERVED
-from scraper.io.state.parts import note
+from scraper.io.state.parts import note_parts
 from scraper.io.state.schema import pages, requests, runs, walks
 from scraper.ports import AccountRow, Part, RunAccount
 
@@ -19,7 +19,6 @@ ROWS_AT_ONCE = 1_000
 
 
 def unaccounted_runs(connection: Connection) -> list[str]:
-    """Runs that have changed since the archive was told of them, but for those whose pages are still in the spool."""
     waiting = exists().where(pages.c.run_id == runs.c.run_id, pages.c.stored.is_(False))
     query = select(runs.c.run_id).where(runs.c.accounted.is_(False), not_(waiting))
     return list(connection.execute(query.order_by(runs.c.started_at, runs.c.run_id)).scalars())
@@ -37,7 +36,7 @@ def run_account(connection: Connection, run_id: str) -> RunAccount:
 
 def note_account(connection: Connection, account: RunAccount, written: Sequence[Part]) -> None:
     """The archive holds what it was given; whether the run still stands so is looked up here."""
-    note(connection, written)
+    note_parts(connection, written)
     here = and_(runs.c.run_id == account.run_id, runs.c.status != RunStatus.OPEN.value)
     if run_account(connection, account.run_id) == account:
         connection.execute(update(runs).where(here).values(accounted=True))

@@ -55,8 +55,7 @@ def _add_up(connection: Connection, looked: Looked, before: dict[str, Presence])
             connection.execute(insert(drift_paths).values(endpoint=endpoint, path=path, **values))
 
 
-def drift_records(connection: Connection, run_id: str | None) -> list[DriftRecord]:
-    """What has drifted, by endpoint, kind and path: ever, or in the drains of one run."""
+def drift_records(connection: Connection, run_id: str | None = None) -> list[DriftRecord]:
     known_since = (
         select(drift.c.endpoint, drift.c.kind, drift.c.path, func.min(drift.c.drain_id).label("drain_id"))
         .group_by(drift.c.endpoint, drift.c.kind, drift.c.path)

@@ -35,7 +35,6 @@ def retried(connection: Connection, run_id: str) -> Credits:
 
 
 def failures(connection: Connection, run_id: str) -> dict[str, list[Failure]]:
-    """Request key → its failed attempts in the run, in order."""
     query = select(requests.c.request_key, requests.c.outcome, requests.c.charge, requests.c.ending)
     query = query.where(requests.c.run_id == run_id, *_GAVE_NOTHING).order_by(requests.c.attempt_id)
     found: dict[str, list[Failure]] = {}

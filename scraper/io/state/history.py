@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
 from typing import Any
 
 import orjson
-from sqlalchemy import Engine, and_, case, func, select
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy import Connection, and_, case, func, select
 
 from scraper.core.catalogue import OutcomeKind
 from scraper.core.pagination import PageFacts, Record, WalkState, Why
 from scraper.core.planning import WalkSeen, Yield
 from scraper.core.planning.history import HISTORY, WALKS_KEPT
 from scraper.io.state.schema import pages, parts, requests, walks
-from scraper.io.state.writer import database_error
 
 OLDEST_WALK = timedelta(days=62)
 """A job that runs once a month still finds its last walks."""
@@ -30,9 +29,8 @@ _LANDED = [OutcomeKind.OK.value, OutcomeKind.EMPTY.value]
 class SqlHistory:
     """Reads only; every method blocks, and raises StateError where the database cannot be read."""
 
-    def __init__(self, engine: Engine, where: str, now: datetime) -> None:
-        self._engine = engine
-        self._where = where
+    def __init__(self, read: Callable[[], AbstractContextManager[Connection]], now: datetime) -> None:
+        self._read = read
         self._now = now
 
     def walks(self, walk_ids: Sequence[str]) -> Mapping[str, Sequence[WalkSeen]]:
@@ -112,11 +110,8 @@ class SqlHistory:
                 yield row.walk_id, row.run_id, seen
 
     def _rows(self, query: Any) -> Sequence[Any]:  # noqa: ANN401 - a SELECT of any columns, and its rows
-        try:
-            with self._engine.connect() as connection:
-                return connection.execute(query).all()
-        except SQLAlchemyError as failure:
-            raise database_error(failure, self._where) from failure
+        with self._read() as connection:
+            return connection.execute(query).all()
 
 
 def _chunks(ids: Sequence[str]) -> Iterator[Sequence[str]]:

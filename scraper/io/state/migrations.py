@@ -1,12 +1,13 @@
-"""How an older state database becomes today's: a step for each schema version, in the transaction that opens it."""
+"""The schema of a database when it is opened: made, or brought forward step by step, in one transaction."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, insert, select, update
 
-from scraper.io.state.schema import adjustments
+from scraper.core.errors import StateError, UsageError
+from scraper.io.state.schema import SCHEMA_VERSION, adjustments, meta, metadata
 
 
 def _to_2(connection: Connection) -> None:
@@ -53,7 +54,29 @@ STEPS: tuple[Callable[[Connection], None], ...] = (_to_2, _to_3)
 """The n-th step makes version n + 2 of version n + 1."""
 
 
-def migrate(connection: Connection, version: int) -> None:
-    """Carries out the steps that a database of this version lacks."""
-    for step in STEPS[version - 1 :]:
-        step(connection)
+def prepare(connection: Connection, name: str, place: str, kind: str | None) -> None:
+    """Create what is missing and bring an older schema forward. `name` and `place`: of the database, for messages.
+
+    Raises StateError for a newer schema, UsageError where the data are of the other kind.
+    """
+    metadata.create_all(connection)
+    known = dict(connection.execute(select(meta.c.key, meta.c.value)).all())
+    if not known:
+        connection.execute(
+            insert(meta), [{"key": "schema", "value": str(SCHEMA_VERSION)}, {"key": "kind", "value": kind or "real"}]
+        )
+        return
+    if int(known["schema"]) > SCHEMA_VERSION:
+        raise StateError(
+            f"{name} was written by a newer scraper (schema {known['schema']}, this one knows {SCHEMA_VERSION}). "
+            "Nothing was changed; install that version or a later one."
+        )
+    if kind is not None and known["kind"] != kind:
+        raise UsageError(
+            f"{place} holds {known['kind']} data and stays so: this would be a {kind} run. "
+            "Name another directory with --data."
+        )
+    if int(known["schema"]) < SCHEMA_VERSION:
+        for step in STEPS[int(known["schema"]) - 1 :]:
+            step(connection)
+        connection.execute(update(meta).where(meta.c.key == "schema").values(value=str(SCHEMA_VERSION)))

@@ -16,8 +16,7 @@ from scraper.io.state.schema import compactions, parts, rebuilds
 from scraper.ports import Compaction, Part, Written
 
 
-def noted(connection: Connection, partition: str | None = None) -> list[Part]:
-    """Every file of the archive, or of one partition of all tables."""
+def parts_noted(connection: Connection, partition: str | None = None) -> list[Part]:
     query = select(parts).order_by(parts.c.path)
     if partition is not None:
         query = query.where(parts.c.path.contains(f"/{partition}/", autoescape=True))
@@ -27,8 +26,7 @@ def noted(connection: Connection, partition: str | None = None) -> list[Part]:
     ]
 
 
-def note(connection: Connection, found: Sequence[Part]) -> None:
-    """Files that are in the archive now; a file made anew replaces its note."""
+def note_parts(connection: Connection, found: Sequence[Part]) -> None:
     forget(connection, [part.path for part in found])
     for part in found:
         connection.execute(
@@ -49,11 +47,17 @@ def forget(connection: Connection, paths: Sequence[str]) -> None:
         connection.execute(delete(parts).where(parts.c.path.in_(paths[start : start + 500])))
 
 
+def select_hashes(connection: Connection) -> Mapping[str, frozenset[str]]:
+    found: dict[str, set[str]] = {}
+    for table, select_hash in connection.execute(select(parts.c.table_name, parts.c.select_hash).distinct()):
+        found.setdefault(table, set()).add(select_hash)
+    return {table: frozenset(hashes) for table, hashes in found.items()}
+
+
 # --- rebuilds ---------------------------------------------------------------------------------------------------------
 
 
 def begin_rebuild(connection: Connection, sources: Mapping[str, Sequence[str]], opened_at: datetime) -> None:
-    """A row for each part that is to be made anew."""
     for table, paths in sources.items():
         drop_rebuild(connection, table)
         rows = [{"table_name": table, "source": path, "opened_at": opened_at} for path in paths]
@@ -62,7 +66,6 @@ def begin_rebuild(connection: Connection, sources: Mapping[str, Sequence[str]], 
 
 
 def open_rebuild(connection: Connection) -> dict[str, list[str]]:
-    """Table → pages parts whose turn has not come."""
     left: dict[str, list[str]] = {}
     query = select(rebuilds.c.table_name, rebuilds.c.source).order_by(rebuilds.c.table_name, rebuilds.c.source)
     for table, source in connection.execute(query):
@@ -71,21 +74,18 @@ def open_rebuild(connection: Connection) -> dict[str, list[str]]:
 
 
 def note_rebuilt(connection: Connection, table: str, sources: Sequence[str], written: Written) -> None:
-    """These are made anew, and not to be done again."""
     forget(connection, written.gone)
-    note(connection, written.parts)
+    note_parts(connection, written.parts)
     for start in range(0, len(sources), 500):
         some = rebuilds.c.source.in_(sources[start : start + 500])
         connection.execute(delete(rebuilds).where(rebuilds.c.table_name == table, some))
 
 
 def drop_rebuild(connection: Connection, table: str) -> None:
-    """What is left to do of it will not be done."""
     connection.execute(delete(rebuilds).where(rebuilds.c.table_name == table))
 
 
 def note_select(connection: Connection, table: str, select_hash: str) -> None:
-    """No part of the table is behind any more."""
     connection.execute(update(parts).where(parts.c.table_name == table).values(select_hash=select_hash))
 
 
@@ -93,7 +93,6 @@ def note_select(connection: Connection, table: str, select_hash: str) -> None:
 
 
 def open_compaction(connection: Connection) -> Compaction | None:
-    """The one that was neither finished nor undone."""
     row = connection.execute(select(compactions).where(compactions.c.finished_at.is_(None))).one_or_none()
     return None if row is None else _compaction(row)
 
@@ -106,7 +105,7 @@ def begin_compaction(
     Nor that a part of the partition bears: a state that was lost or restored counts anew.
     """
     tables: dict[str, list[str]] = {}
-    for part in noted(connection, partition):
+    for part in parts_noted(connection, partition):
         tables.setdefault(part.table, []).append(part.name)
     last = connection.execute(select(func.coalesce(func.max(compactions.c.compaction_id), 0))).scalar_one()
     compaction_id = 1 + max([last, *(compacted_by(name) for names in tables.values() for name in names)])
@@ -122,18 +121,16 @@ def begin_compaction(
 
 
 def note_built(connection: Connection, compaction: Compaction, built: Sequence[Part]) -> Compaction:
-    """From now on it is finished, not undone."""
     text = orjson.dumps([asdict(part) for part in built]).decode()
     connection.execute(_of(compaction.compaction_id).values(built=text))
     return replace(compaction, built=tuple(built))
 
 
 def finish_compaction(connection: Connection, compaction: Compaction, finished_at: datetime) -> None:
-    """The new parts stand in the place of the old ones."""
     for table, each in compaction.merges.items():
         gone = [f"{table}/{compaction.partition}/{source}" for merge in each for source in merge.sources]
         forget(connection, gone)
-    note(connection, compaction.built or ())
+    note_parts(connection, compaction.built or ())
     for merge in compaction.merges.get(PAGES_TABLE, ()):
         _rename_in_rebuilds(connection, compaction.partition, merge)
     connection.execute(_of(compaction.compaction_id).values(finished_at=finished_at))
@@ -150,7 +147,6 @@ def _rename_in_rebuilds(connection: Connection, partition: str, merge: Merge) ->
 
 
 def undo_compaction(connection: Connection, compaction: Compaction, finished_at: datetime) -> None:
-    """Its row stays, so that its id is not given again."""
     connection.execute(_of(compaction.compaction_id).values(finished_at=finished_at, built=None))
 
 

@@ -17,11 +17,10 @@ from scraper.io.state.ledger import account_changed, add_to_balances, balance_of
 from scraper.io.state.schema import accounts, adjustments, requests
 
 
-def unknown_attempts(connection: Connection, account_id: str) -> list[UnknownAttempt]:
-    """An account's attempts that were sent, or may have been, and never answered; oldest first."""
+def unknown_attempts(connection: Connection, account: Account) -> list[UnknownAttempt]:
     query = (
         select(requests)
-        .where(requests.c.account == account_id, requests.c.charge == Charge.UNKNOWN.value)
+        .where(requests.c.account == account.id, requests.c.charge == Charge.UNKNOWN.value)
         .order_by(requests.c.attempt_id)
     )
     found = []
@@ -43,10 +42,9 @@ def unknown_attempts(connection: Connection, account_id: str) -> list[UnknownAtt
     return found
 
 
-def answered_ids(connection: Connection, account_id: str, since: datetime) -> frozenset[str]:
-    """The vendor's own ids of the account's answered attempts."""
+def answered_ids(connection: Connection, account: Account, since: datetime) -> frozenset[str]:
     query = select(requests.c.vendor_request_id).where(
-        requests.c.account == account_id,
+        requests.c.account == account.id,
         requests.c.slot_at >= since,
         requests.c.vendor_request_id.is_not(None),
     )

@@ -1,15 +1,17 @@
-"""Opening the database file: its permissions, its pragmas, its schema and what kind of data it holds."""
+"""The state in one SQLite file: its permissions, its pragmas, and the locks and the headroom beside it."""
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, insert, select, update
+from sqlalchemy import URL, Connection, Engine, create_engine, event
 
-from scraper.core.errors import StateError, UsageError
-from scraper.io.state.migrations import migrate
-from scraper.io.state.schema import SCHEMA_VERSION, meta, metadata
+from scraper.core.errors import StateError, UnreadableError
+from scraper.io.state.database import Backend
+from scraper.io.state.headroom import Headroom
+from scraper.io.state.locks import held
 
 BUSY_TIMEOUT_S = 30.0
 """SQLite's write lock is not fair: a process was seen to wait four seconds beside one that hammers."""
@@ -23,7 +25,38 @@ _PRAGMAS = (
 )
 
 
-def make_file(path: Path) -> None:
+class SqliteFile(Backend):
+    """A file and the data directory around it, readable by their owner only."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self.name = str(path)
+        self.label = path.name
+        self.place = str(path.parent)
+
+    def exists(self) -> bool:
+        try:
+            self._path.stat()
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+        except OSError as failure:
+            raise UnreadableError(str(self._path), failure.strerror) from failure
+        return True
+
+    def engines(self) -> tuple[Engine, Engine]:
+        _make_file(self._path)
+        writing = _engine(self._path)
+        event.listen(writing, "begin", _begin)
+        return writing, _engine(self._path)
+
+    def hold(self, job: str, holder: str) -> AbstractContextManager[None]:
+        return held(self._path.parent, job, holder)
+
+    def headroom(self, job: str) -> Headroom:
+        return Headroom(self._path.parent / "locks" / f"{job}.headroom")
+
+
+def _make_file(path: Path) -> None:
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         if not path.exists():
@@ -37,8 +70,9 @@ def make_file(path: Path) -> None:
         ) from failure
 
 
-def engine(path: Path) -> Engine:
-    engine = create_engine(f"sqlite:///{path}", connect_args={"timeout": BUSY_TIMEOUT_S, "check_same_thread": False})
+def _engine(path: Path) -> Engine:
+    url = URL.create("sqlite", database=str(path))
+    engine = create_engine(url, connect_args={"timeout": BUSY_TIMEOUT_S, "check_same_thread": False})
     event.listen(engine, "connect", _configure)
     return engine
 
@@ -49,28 +83,5 @@ def _configure(connection: Any, _record: Any) -> None:  # noqa: ANN401 - a sqlit
         connection.execute(f"PRAGMA {pragma}")
 
 
-def begin(connection: Connection) -> None:
+def _begin(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE")
-
-
-def prepare(connection: Connection, path: Path, kind: str | None) -> None:
-    metadata.create_all(connection)
-    known = dict(connection.execute(select(meta.c.key, meta.c.value)).all())
-    if not known:
-        connection.execute(
-            insert(meta), [{"key": "schema", "value": str(SCHEMA_VERSION)}, {"key": "kind", "value": kind or "real"}]
-        )
-        return
-    if int(known["schema"]) > SCHEMA_VERSION:
-        raise StateError(
-            f"{path} was written by a newer scraper (schema {known['schema']}, this one knows {SCHEMA_VERSION}). "
-            "Nothing was changed; install that version or a later one."
-        )
-    if kind is not None and known["kind"] != kind:
-        raise UsageError(
-            f"{path.parent} holds {known['kind']} data and stays so: this would be a {kind} run. "
-            "Name another directory with --data."
-        )
-    if int(known["schema"]) < SCHEMA_VERSION:
-        migrate(connection, int(known["schema"]))
-        connection.execute(update(meta).where(meta.c.key == "schema").values(value=str(SCHEMA_VERSION)))

@@ -11,13 +11,14 @@ import queue
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, Concatenate, ParamSpec, TypeAlias, TypeVar
 
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from scraper.core.errors import ScraperError, StateError
 
+P = ParamSpec("P")
 T = TypeVar("T")
 _Work: TypeAlias = Callable[[Connection], Any]
 
@@ -43,9 +44,9 @@ class Writer:
         if self._thread is not None:
             self._thread.start()
 
-    async def do(self, work: Callable[[Connection], T]) -> T:
+    async def do(self, work: Callable[Concatenate[Connection, P], T], *args: P.args, **named: P.kwargs) -> T:
         """Carries out `work` in a transaction; returns when that is committed."""
-        return await asyncio.wrap_future(self._submit(work))
+        return await asyncio.wrap_future(self._submit(lambda connection: work(connection, *args, **named)))
 
     def close(self) -> None:
         """Finishes what is queued, then ends the thread."""

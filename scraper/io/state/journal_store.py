@@ -1,0 +1,58 @@
+"""The Journal on one database."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from sqlalchemy import Select
+from zstandard import ZstdError
+
+from scraper.core.errors import StateError
+from scraper.io.state import check, coverage, drains, drift, ledger
+from scraper.io.state import parts as noted_parts
+from scraper.io.state.database import Store, in_transaction
+from scraper.ports import AccountRow, AccountRows, Audit, Drain, Journal, SpooledPage
+
+
+class JournalStore(Store, Journal):
+    open_drain = in_transaction(drains.open_drain)
+    finish_drain = in_transaction(drains.finish_drain)
+    drift = in_transaction(drift.drift_records)
+    parts = in_transaction(noted_parts.parts_noted)
+    note_parts = in_transaction(noted_parts.note_parts)
+    select_hashes = in_transaction(noted_parts.select_hashes)
+    open_compaction = in_transaction(noted_parts.open_compaction)
+    begin_compaction = in_transaction(noted_parts.begin_compaction)
+    note_built = in_transaction(noted_parts.note_built)
+    finish_compaction = in_transaction(noted_parts.finish_compaction)
+    undo_compaction = in_transaction(noted_parts.undo_compaction)
+    begin_rebuild = in_transaction(noted_parts.begin_rebuild)
+    open_rebuild = in_transaction(noted_parts.open_rebuild)
+    note_rebuilt = in_transaction(noted_parts.note_rebuilt)
+    drop_rebuild = in_transaction(noted_parts.drop_rebuild)
+    note_select = in_transaction(noted_parts.note_select)
+    recount = in_transaction(ledger.account_changed)
+    unaccounted_runs = in_transaction(coverage.unaccounted_runs)
+    run_account = in_transaction(coverage.run_account)
+    note_account = in_transaction(coverage.note_account)
+
+    async def audit(self) -> Audit:
+        return await self._do(check.audit, self._database.backend.label)
+
+    def drain_pages(self, drain: Drain) -> Iterator[SpooledPage]:
+        try:
+            with self._database.read() as connection:
+                yield from drains.members(connection, drain)
+        except ZstdError as failure:
+            raise StateError(
+                f"a body in the spool of {self._database.backend.name} is damaged ({failure}). Nothing was archived of "
+                "its drain, and nothing else is lost: scraper check names the page; restore the file from a backup."
+            ) from failure
+
+    def account_rows(self, run_id: str) -> AccountRows:
+        return {table: self._account_rows(query) for table, query in coverage.account_queries(run_id).items()}
+
+    def _account_rows(self, query: Select[Any]) -> Iterator[AccountRow]:
+        with self._database.read() as connection:
+            yield from coverage.account_rows(connection, query)

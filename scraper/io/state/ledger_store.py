@@ -1,0 +1,66 @@
+"""The Ledger on one database."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, suppress
+
+from scraper.core.auto_budget import Allowance, Spending
+from scraper.core.catalogue import Charge
+from scraper.core.errors import StateError, UsageError
+from scraper.core.jobs import Account, Job
+from scraper.core.requests import Request
+from scraper.core.units import Credits
+from scraper.io.state import accounts, auto_budget, failures, ledger, reconcile
+from scraper.io.state.database import Store, in_transaction
+from scraper.ports import Ledger, Reserved, Settlement
+
+
+class LedgerStore(Store, Ledger):
+    paused_until = in_transaction(ledger.paused_until)
+    failures = in_transaction(failures.failures)
+    unknown_attempts = in_transaction(reconcile.unknown_attempts)
+    answered_ids = in_transaction(reconcile.answered_ids)
+    account_balances = in_transaction(accounts.account_balances)
+
+    def headroom(self, job: str) -> AbstractContextManager[None]:
+        return self._database.headroom(job)
+
+    async def reserve(self, run_id: str, account: Account, request: Request, attempt: int) -> Reserved:
+        database = self._database
+        if database.full:
+            raise StateError(
+                f"the disk of {database.backend.place} is full. What was in flight has been written to the space kept "
+                "back for it; free some space."
+            )
+        return await self._do(ledger.reserve, run_id, account, request, attempt, database.now(), database.process)
+
+    async def renew_slot(self, account: Account, attempt_id: int) -> Reserved:
+        return await self._do(ledger.renew_slot, account, attempt_id, self._database.now())
+
+    async def settle(self, settlement: Settlement) -> None:
+        # Shielded: a paid body that waits for its commit is not given up because its run is.
+        await asyncio.shield(self._do(ledger.settle, settlement))
+
+    async def expire_dead(self) -> int:
+        expired = 0
+        for job, run_id in await self._do(ledger.reserving_runs):
+            with suppress(UsageError), self._database.hold(job):  # held: its process lives, and settles them itself
+                expired += await self._do(ledger.expire, run_id, self._database.now())
+        return expired
+
+    async def reconcile(self, charges: Mapping[int, Charge], how: str) -> None:
+        await self._do(reconcile.reconcile, charges, how, self._database.now())
+
+    async def tell_used(self, account: Account, used: Credits) -> Credits:
+        return await self._do(reconcile.tell_used, account, used, self._database.now())
+
+    async def note_accounts(self, known: Sequence[Account]) -> None:
+        await self._do(accounts.note_accounts, known, self._database.now())
+
+    async def standings(self, job: str, accounts: Sequence[Account]) -> Mapping[str, Spending]:
+        return await self._do(auto_budget.standings, job, accounts, self._database.now())
+
+    async def grant(self, run_id: str, job: Job) -> Allowance:
+        return await self._do(auto_budget.grant, run_id, job, self._database.now())

@@ -1,0 +1,220 @@
+"""Runs and how far their walks came, as reads and writes on one connection."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+import orjson
+from sqlalchemy import Connection, Row, and_, func, insert, select, update
+
+from scraper.core.budget import ScopeKind
+from scraper.core.events import Ending, RunStatus
+from scraper.core.pagination import Guard, PageFacts, WalkState, Why
+from scraper.core.requests import Progress, Walk
+from scraper.core.units import Credits
+from scraper.io.state.failures import retried
+from scraper.io.state.ledger import account_changed, balance_of, expire
+from scraper.io.state.schema import drains, pages, requests, runs, walks
+from scraper.ports import RunRecord, RunTotals, WalkRecord
+
+# --- runs -------------------------------------------------------------------------------------------------------------
+
+
+def _run_record(row: Row[Any]) -> RunRecord:
+    """A row of `runs` as a value."""
+    values = {name: getattr(row, name) for name in RunRecord.__slots__}
+    return RunRecord(**{**values, "status": RunStatus(row.status), "shares": orjson.loads(row.shares)})
+
+
+def create_run(connection: Connection, run: RunRecord) -> None:
+    values = {name: getattr(run, name) for name in RunRecord.__slots__}
+    values |= {"status": run.status.value, "shares": orjson.dumps(run.shares).decode()}
+    connection.execute(insert(runs).values(**values))
+
+
+def reopen_run(connection: Connection, run_id: str, ceiling: Credits | None, now: datetime) -> None:
+    """Open the run; what a dead process had reserved becomes unknown."""
+    values: dict[str, object] = {"status": RunStatus.OPEN.value, "ended_at": None, "message": ""}
+    if ceiling is not None:
+        values |= {"budget": ceiling, "auto": False, "shares": "{}"}
+    expire(connection, run_id, now)
+    connection.execute(update(runs).where(runs.c.run_id == run_id).values(**values))
+    account_changed(connection, run_id)
+
+
+def end_run(
+    connection: Connection,
+    run_id: str,
+    status: RunStatus,
+    ended_at: datetime,
+    elapsed_s: float,
+    next_at: datetime | None,
+    message: str,
+) -> None:
+    """Note the end of one process; with a status that closes the run, its walks are closed too."""
+    values: dict[str, object] = {"status": status.value, "ended_at": ended_at, "next_at": next_at, "message": message}
+    values["elapsed_s"] = runs.c.elapsed_s + elapsed_s
+    connection.execute(update(runs).where(runs.c.run_id == run_id).values(**values))
+    if status.closes:
+        _close_walks(connection, run_id)
+    account_changed(connection, run_id)
+
+
+def run(connection: Connection, run_id: str) -> RunRecord | None:
+    row = connection.execute(select(runs).where(runs.c.run_id == run_id)).one_or_none()
+    return None if row is None else _run_record(row)
+
+
+def latest_runs(connection: Connection, limit: int, job: str | None = None) -> list[RunRecord]:
+    query = select(runs).order_by(runs.c.started_at.desc(), runs.c.run_id.desc()).limit(limit)
+    if job is not None:
+        query = query.where(runs.c.job == job)
+    return [_run_record(row) for row in connection.execute(query)]
+
+
+def last_run(connection: Connection, job: str) -> RunRecord | None:
+    return next(iter(latest_runs(connection, 1, job)), None)
+
+
+def totals(connection: Connection, run_id: str) -> RunTotals:
+    endings = connection.execute(
+        select(requests.c.ending, func.count()).where(requests.c.run_id == run_id).group_by(requests.c.ending)
+    )
+    states = connection.execute(
+        select(walks.c.state, func.count()).where(walks.c.run_id == run_id).group_by(walks.c.state)
+    )
+    reused = connection.execute(
+        select(func.coalesce(func.sum(walks.c.pages), 0)).where(
+            walks.c.run_id == run_id, walks.c.reused_from.is_not(None)
+        )
+    ).scalar_one()
+    rows: dict[str, int] = {}
+    for stored in connection.execute(select(drains.c.rows).where(drains.c.run_id == run_id)).scalars():
+        for table, count in orjson.loads(stored).items():
+            rows[table] = rows.get(table, 0) + count
+    return RunTotals(
+        balance=balance_of(connection, ScopeKind.RUN, run_id),
+        retried=retried(connection, run_id),
+        endings={Ending(ending): count for ending, count in endings if ending is not None},
+        walks={WalkState(state): count for state, count in states},
+        reused=reused,
+        rows=dict(sorted(rows.items())),
+    )
+
+
+# --- coverage ---------------------------------------------------------------------------------------------------------
+
+
+def cover(connection: Connection, run_id: str, progress: Progress, reused_from: str | None) -> None:
+    """How far a walk of a run has come."""
+    walk = progress.walk
+    values = {
+        "crawls": ",".join(walk.crawls),
+        "state": progress.state.value,
+        "why": None if progress.why is None else progress.why.value,
+        "pages": progress.pages,
+        "rows": progress.rows,
+        "overlaps": progress.overlaps,
+        "gaps": progress.gaps,
+        "notes": ",".join(progress.notes),
+        "reused_from": reused_from,
+    }
+    here = and_(walks.c.run_id == run_id, walks.c.walk_id == walk.walk_id)
+    if connection.execute(update(walks).where(here).values(**values)).rowcount == 0:
+        connection.execute(
+            insert(walks).values(
+                run_id=run_id,
+                walk_id=walk.walk_id,
+                endpoint=walk.endpoint.full_name,
+                params=orjson.dumps(dict(walk.params)).decode(),
+                country=walk.country,
+                period_days=walk.period_days,
+                **values,
+            )
+        )
+
+
+def stored_pages(connection: Connection, run_id: str, walk_id: str | None = None) -> dict[str, PageFacts]:
+    """Request key → facts of what has landed in a run, or in one walk of it."""
+    query = select(pages.c.request_key, pages.c.facts).where(pages.c.run_id == run_id, pages.c.facts.is_not(None))
+    if walk_id is not None:
+        query = query.where(pages.c.walk_id == walk_id)
+    query = query.order_by(pages.c.page_id)  # as they landed
+    return {key: PageFacts.from_json(orjson.loads(facts)) for key, facts in connection.execute(query)}
+
+
+def reusable_pages(connection: Connection, walk: Walk, since: datetime) -> tuple[str, dict[str, PageFacts]] | None:
+    query = (
+        select(walks)
+        .where(
+            walks.c.walk_id == walk.walk_id,
+            walks.c.snapshot_at >= since,
+            walks.c.reused_from.is_(None),
+            walks.c.state.in_([WalkState.COMPLETE.value, WalkState.EMPTY.value]),
+        )
+        .order_by(walks.c.snapshot_at.desc())
+    )
+    for row in connection.execute(query).all():
+        if row.why == Why.END.value or (walk.max_pages is not None and row.pages >= walk.max_pages):
+            landed = stored_pages(connection, row.run_id, walk.walk_id)
+            if len(landed) == row.pages:  # else an answer that cost nothing was not kept, and the walk is not whole
+                return row.run_id, landed
+    return None
+
+
+_WANTED_MORE = [Why.BUDGET.value, Why.UNREACHABLE.value, Why.INTERRUPTED.value]
+
+
+def leftovers(connection: Connection, job: str) -> list[str]:
+    """Walks of the job's last run that wanted more than they were given; those not bought for longest first."""
+    last_one = last_run(connection, job)
+    if last_one is None:
+        return []
+    bought = walks.alias("bought")
+    last = func.max(bought.c.snapshot_at)
+    cut_short = and_(walks.c.state == WalkState.TRUNCATED.value, walks.c.why.in_(_WANTED_MORE))
+    never_begun = and_(walks.c.state == WalkState.NOT_ATTEMPTED.value, walks.c.why != Why.REFUSED.value)
+    unreachable = and_(walks.c.state == WalkState.FAILED.value, walks.c.why == Why.UNREACHABLE.value)
+    query = (
+        select(walks.c.walk_id, last)
+        .outerjoin(bought, and_(bought.c.walk_id == walks.c.walk_id, bought.c.pages > 0))
+        .where(walks.c.run_id == last_one.run_id, cut_short | never_begun | unreachable)
+        .group_by(walks.c.walk_id)
+    )
+    # Never bought comes before all that was; PostgreSQL and SQLite do not agree on where NULLs go, so Python sorts.
+    found = [(at is not None, at, walk_id) for walk_id, at in connection.execute(query)]
+    return [walk_id for _, _, walk_id in sorted(found, key=lambda row: (row[0], row[1] or 0, row[2]))]
+
+
+def _close_walks(connection: Connection, run_id: str) -> None:
+    """A run that crashed has told nothing of its open walks: with it closed, they are cut short or were not begun."""
+    opened = select(walks.c.walk_id).where(walks.c.run_id == run_id, walks.c.state == WalkState.OPEN.value)
+    for walk_id in connection.execute(opened).scalars().all():
+        landed = len(stored_pages(connection, run_id, walk_id))
+        state = WalkState.TRUNCATED if landed else WalkState.NOT_ATTEMPTED
+        here = and_(walks.c.run_id == run_id, walks.c.walk_id == walk_id)
+        values = {"state": state.value, "why": Why.INTERRUPTED.value, "pages": landed}
+        connection.execute(update(walks).where(here).values(**values))
+
+
+def coverage(connection: Connection, run_id: str) -> list[WalkRecord]:
+    """Every walk of a run, those that want something first."""
+    query = select(walks).where(walks.c.run_id == run_id).order_by(walks.c.endpoint, walks.c.params)
+    return [
+        WalkRecord(
+            walk_id=row.walk_id,
+            endpoint=row.endpoint,
+            params=row.params,
+            state=WalkState(row.state),
+            why=None if row.why is None else Why(row.why),
+            pages=row.pages,
+            rows=row.rows,
+            snapshot_at=row.snapshot_at,
+            reused_from=row.reused_from,
+            overlaps=row.overlaps,
+            gaps=row.gaps,
+            notes=tuple(Guard(name) for name in row.notes.split(",") if name),
+        )
+        for row in connection.execute(query)
+    ]

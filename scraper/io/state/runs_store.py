@@ -1,0 +1,54 @@
+"""The Runs on one database."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+
+from sqlalchemy import Connection
+
+from scraper.core.errors import UsageError
+from scraper.core.requests import Progress
+from scraper.core.units import Credits
+from scraper.io.state import runs
+from scraper.io.state.database import Store, in_transaction
+from scraper.io.state.history import SqlHistory
+from scraper.ports import RunRecord, Runs
+
+WALKS_IN_A_COMMIT = 500
+"""Coverage of a large run is written in pieces: other processes wait for the write lock."""
+
+
+class RunsStore(Store, Runs):
+    create_run = in_transaction(runs.create_run)
+    end_run = in_transaction(runs.end_run)
+    last_run = in_transaction(runs.last_run)
+    latest_runs = in_transaction(runs.latest_runs)
+    totals = in_transaction(runs.totals)
+    coverage = in_transaction(runs.coverage)
+    stored_pages = in_transaction(runs.stored_pages)
+    reusable_pages = in_transaction(runs.reusable_pages)
+    leftovers = in_transaction(runs.leftovers)
+
+    def hold(self, job: str) -> AbstractContextManager[None]:
+        return self._database.hold(job)
+
+    async def reopen_run(self, run_id: str, ceiling: Credits | None) -> None:
+        await self._do(runs.reopen_run, run_id, ceiling, self._database.now())
+
+    async def run(self, run_id: str) -> RunRecord:
+        found = await self._do(runs.run, run_id)
+        if found is None:
+            raise UsageError(f"no run {run_id} is known in {self._database.backend.place}: scraper status lists them.")
+        return found
+
+    async def cover(self, run_id: str, walks: Sequence[Progress], reused_from: Mapping[str, str]) -> None:
+        def work(connection: Connection, some: Sequence[Progress]) -> None:
+            for progress in some:
+                runs.cover(connection, run_id, progress, reused_from.get(progress.walk.walk_id))
+
+        for start in range(0, len(walks), WALKS_IN_A_COMMIT):
+            await self._do(work, walks[start : start + WALKS_IN_A_COMMIT])
+
+    def history(self) -> SqlHistory:
+        return SqlHistory(self._database.read, self._database.now())
