@@ -12,7 +12,8 @@ from scraper.core.catalogue import Charge
 from scraper.core.events import RunStatus
 from scraper.core.subscriptions import day_of
 from scraper.runs.reconcile import Reconciled
-from tests.runs.harness import Bench, Fault, on_bench
+from tests.clock import NOON
+from tests.runs.harness import Bench, Fault, HurriedClock, on_bench
 from tests.runs.test_faults import BOARDS, hang_up
 
 
@@ -57,7 +58,8 @@ def test_billing_events_tell_lost_answers_that_were_charged_from_those_that_were
         assert await reconciled(bench, job) == Reconciled("crawlora/default")
 
     # The first is cut before the vendor sees it; of the answers, the first and the third never arrive.
-    on_bench(tmp_path, use, fault=on_the(1), after=on_the(1, 3))
+    # At noon: the day that the credits belong to must not end before it is looked at.
+    on_bench(tmp_path, use, fault=on_the(1), after=on_the(1, 3), clock=HurriedClock(NOON))
 
 
 def test_without_books_the_user_settles_by_hand(tmp_path: Path) -> None:
