@@ -66,6 +66,7 @@ class _Place:
     def __init__(self, path: str, parent: str, structure: Structure, expected: Expected) -> None:
         self.path = path
         self.structure = structure
+        self.wanted = wanted(structure)
         self.shapes: dict[tuple[object, ...], _Shape] = {}
         self.fields: dict[str, _Place] = {}
         self.element: _Place | None = None
@@ -135,7 +136,7 @@ class _Place:
         of_type = met is Verdict.TYPE or not isinstance(self.structure, Leaf)
         if of_type and self._expected.comes_as(self.path, self._parent, came_as):
             return None
-        return Finding(DriftKind(met.value), self.path, f"{came_as} for {wanted(self.structure)}")
+        return Finding(DriftKind(met.value), self.path, f"{came_as} for {self.wanted}")
 
     def presence(self) -> Iterator[tuple[str, Presence]]:
         """Every path below that is read, and how often it was there."""
@@ -239,18 +240,16 @@ class _Watched:
 
     def settle(self, typed: Typed) -> None:
         """Asks DuckDB about the values that were put aside, and notes what became of them."""
+        texts = [as_json(value) for _, value, _, _ in self._asked]
         by_type: dict[str, dict[bytes, Json]] = {}
-        for place, value, _, _ in self._asked:
-            by_type.setdefault(wanted(place.structure), {})[as_json(value)] = value
+        for (place, value, _, _), text in zip(self._asked, texts, strict=True):
+            by_type.setdefault(place.wanted, {})[text] = value
         verdicts = {
-            type_name: {
-                text: verdict(values[text], held)
-                for text, held in zip(values, typed(type_name, tuple(values)), strict=True)
-            }
+            type_name: dict(zip(values, map(verdict, values.values(), typed(type_name, tuple(values))), strict=True))
             for type_name, values in by_type.items()
         }
-        for place, value, page, record in self._asked:
-            if finding := place.finding(value, verdicts[wanted(place.structure)][as_json(value)]):
+        for (place, value, page, record), text in zip(self._asked, texts, strict=True):
+            if finding := place.finding(value, verdicts[place.wanted][text]):
                 self.note(finding, page, record)
         self._asked.clear()
 
