@@ -83,6 +83,8 @@ def verdict(value: Json, held: object) -> Verdict:
 
 def _of_text(text: str, held: float | Decimal) -> Verdict:
     """The verdict on a text that the column holds as a number or as yes or no."""
+    if str(held) == text:
+        return Verdict.TYPE
     try:
         exact = isinstance(held, bool) or (float(text) if isinstance(held, float) else Decimal(text.strip())) == held
     except (ValueError, InvalidOperation):
