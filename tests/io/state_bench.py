@@ -20,7 +20,10 @@ from scraper.core.requests import Request, Walk
 from scraper.core.walks import start
 from scraper.io.state import SqlState
 from scraper.ports import Reserved, RunRecord, Settlement, Slot, SpooledPage
+from tests import statements
 from tests.core.builders import C_HASHTAGS, K_VIDEOS, NOON, account, facts, walk_of
+
+statements.share()
 
 
 @dataclass(slots=True)

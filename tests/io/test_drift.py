@@ -11,7 +11,7 @@ from typing import Any
 
 import duckdb
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from scraper.core.catalogue import Records
@@ -20,6 +20,7 @@ from scraper.core.drift.findings import DriftKind
 from scraper.core.tables import table_select
 from scraper.io.archive import ParquetArchive
 from scraper.ports import Written, drain_order
+from tests.examples import examples
 from tests.io.archive_fixtures import ENDPOINTS, TABLES, board, endpoint, hashtag, page
 from tests.io.test_archive import archive, rows
 from tests.io.test_bad_bytes import raw
@@ -37,7 +38,7 @@ def column_of(value: Any, type_name: str) -> Any:
     return CONNECTION.execute(query, [json.dumps({"a": value}), json.dumps({"a": type_name})]).fetchall()[0][0]
 
 
-@settings(max_examples=200, deadline=None)
+@examples(80)
 @given(NUMBERS | TEXTS | st.booleans(), st.sampled_from(["BIGINT", "INTEGER", "DOUBLE", "BOOLEAN", "VARCHAR"]))
 def test_a_verdict_says_what_becomes_of_a_value(value: Any, type_name: str) -> None:
     held, said = column_of(value, type_name), verdict(value, type_name)

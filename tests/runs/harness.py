@@ -23,8 +23,11 @@ from scraper.runs.crawl import Crawl
 from scraper.runs.resume import Opening
 from scraper.sandbox import Sandbox
 from scraper.sandbox.server import utc_now
+from tests import statements
 
 T = TypeVar("T")
+
+statements.share()
 
 KEYS = {"crawlora": "crawlora-test-key", "keyapi": "sk_live_test"}
 FAST = 60_000
@@ -150,8 +153,9 @@ class Bench:
         order = wiring.RunOrder(found, catalogue, job.parent, opening, ceiling, f"scraper run {job.name}", archive)
         return await wiring.run_job(order, self.settings, heard or Heard(), begun)
 
-    def rows(self, sql: str) -> list[tuple[Any, ...]]:
-        connection = open_archive(self.data, wiring.load_tables(None), wiring.load_views(None))
+    def rows(self, sql: str, *, views: bool = True) -> list[tuple[Any, ...]]:
+        """What a query finds in the archive; without `views`, one that reads nothing but tables."""
+        connection = open_archive(self.data, wiring.load_tables(None), wiring.load_views(None) if views else ())
         try:
             return connection.execute(sql).fetchall()
         finally:
