@@ -14,6 +14,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from hashlib import sha256
 
 
@@ -115,6 +116,7 @@ def column_meanings(text: str) -> dict[str, str]:
     return {column: meaning.strip() for column, meaning in _MEANING.findall(text)}
 
 
+@lru_cache(maxsize=128)
 def bare_sql(text: str) -> str:
     """SQL with each run of spacing and comments as one blank; quoted text is left alone."""
     return _TOKEN.sub(lambda token: token["text"] or " ", text).strip().rstrip(";").rstrip()

@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapp
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
+from functools import lru_cache
 from itertools import count
 
 import orjson
@@ -76,6 +77,13 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
+@lru_cache(maxsize=4)
+def _world(seed: int) -> tuple[HashtagBoards, CreatorBoards, PostFeeds, VideoBoards]:
+    """What a seed gives, drawn once for all the sandboxes of a process: nothing in it is ever changed."""
+    hashtags = HashtagBoards(seed)
+    return hashtags, CreatorBoards(seed), PostFeeds(seed, hashtags.pool, hashtags.by_id), VideoBoards(seed)
+
+
 class Sandbox:
     """Both vendors' routes, data and accounts, without a port yet: `serve` gives it one.
 
@@ -99,10 +107,10 @@ class Sandbox:
         failed_requests: FailedRequests = "free",
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
-        hashtags = HashtagBoards(seed)
+        hashtags, creators, posts, videos = _world(seed)
         vendors: tuple[PlayedVendor, ...] = (
-            Crawlora(hashtags, CreatorBoards(seed), PostFeeds(seed, hashtags.pool, hashtags.by_id)),
-            KeyApi(hashtags, VideoBoards(seed), failed_requests),
+            Crawlora(hashtags, creators, posts),
+            KeyApi(hashtags, videos, failed_requests),
         )
         known = {vendor.name for vendor in vendors}
         if subscriptions.keys() != keys.keys() or not subscriptions.keys() <= known:

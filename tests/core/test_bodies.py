@@ -6,10 +6,11 @@ import json
 
 import orjson
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from scraper.core.bodies import DEEPEST, Decoded, Undecodable, at, decode, decode_exactly
+from tests.examples import examples
 
 JSON_VALUES = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**63), 2**63 - 1) | st.floats(allow_nan=False, allow_infinity=False)
@@ -45,7 +46,7 @@ def test_what_is_no_json_is_told_as_a_value(body: bytes) -> None:
     assert isinstance(decode(body), Undecodable)
 
 
-@settings(max_examples=200, deadline=None)
+@examples(80)
 @given(st.binary(max_size=60) | JSON_VALUES.map(lambda value: json.dumps(value).encode()))
 def test_decode_never_raises_and_what_it_gives_can_be_written(body: bytes) -> None:
     decoded = decode(body)
@@ -53,7 +54,7 @@ def test_decode_never_raises_and_what_it_gives_can_be_written(body: bytes) -> No
         assert orjson.loads(orjson.dumps(decoded.value)) == decoded.value
 
 
-@settings(max_examples=200, deadline=None)
+@examples(80)
 @given(JSON_VALUES)
 def test_sound_json_is_what_the_standard_library_reads_in_both_decoders(value: object) -> None:
     body = json.dumps(value).encode()
@@ -68,7 +69,7 @@ NESTED = st.recursive(
 )
 
 
-@settings(max_examples=100, deadline=None)
+@examples(50)
 @given(NESTED, st.integers(0, DEEPEST), st.integers(0, 3_000))
 def test_what_lies_too_deep_is_null_and_all_around_it_is_as_it_came(value: object, shallow: int, deep: int) -> None:
     def wrapped(inner: str, levels: int) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from scraper.core.frontier import Frontier
@@ -14,6 +14,7 @@ from scraper.core.pagination import PageFacts, Record, WalkState, Why
 from scraper.core.planning import may_outrun
 from scraper.core.requests import Request
 from tests.core.builders import C_HASHTAGS, C_POSTS, K_HASHTAGS, crawl
+from tests.examples import examples
 
 VENDORS = ("crawlora", "keyapi")
 IDS = st.sampled_from([str(n) for n in range(6)])
@@ -57,7 +58,7 @@ def all_ready(frontier: Frontier) -> dict[str, list[str]]:
     return {vendor: [r.key for r in iter(lambda v=vendor: frontier.take(v), None)] for vendor in VENDORS}  # type: ignore[misc]
 
 
-@settings(max_examples=200, deadline=None)
+@examples(80)
 @given(jobs(), st.integers(0, 40), st.data())
 def test_a_run_replayed_from_what_has_landed_stands_as_the_live_one_stood(
     crawls: list[Crawl], stop_after: int, data: st.DataObject
@@ -80,7 +81,7 @@ def test_a_run_replayed_from_what_has_landed_stands_as_the_live_one_stood(
     assert all_ready(replayed) == all_ready(live)
 
 
-@settings(max_examples=150, deadline=None)
+@examples(60)
 @given(jobs(), st.data())
 def test_no_request_is_made_twice_and_every_frontier_comes_to_rest(crawls: list[Crawl], data: st.DataObject) -> None:
     frontier, taken = Frontier(crawls), list[str]()
@@ -147,7 +148,7 @@ def found(frontier: Frontier, vendor: str) -> Request:
     return request
 
 
-@settings(max_examples=150, deadline=None)
+@examples(60)
 @given(jobs(), st.integers(2, 200), st.none() | st.integers(0, 100), st.booleans(), st.randoms(use_true_random=False))
 def test_what_a_budget_buys_is_the_same_however_fast_the_answers_come(
     crawls: list[Crawl], budget: int, percent: int | None, again: bool, chance: Any

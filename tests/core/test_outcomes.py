@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from scraper.core.catalogue import Charge, OutcomeKind, QuotaScope
@@ -29,6 +29,7 @@ from tests.core.builders import (
     vendor_of,
 )
 from tests.core.test_bodies import JSON_VALUES
+from tests.examples import examples
 
 CHARGED, FREE, PRESUMED, UNKNOWN = Charge.CHARGED, Charge.FREE, Charge.PRESUMED, Charge.UNKNOWN
 TAG = {"hashtag_id": "4901", "hashtag_name": "tides", "rank": 1, "video_views": 19_583_705_445}
@@ -342,7 +343,7 @@ HEADERS = st.dictionaries(st.sampled_from(["retry-after", "x-request-id"]), st.t
 FULL_NAMES = st.sampled_from([each.full_name for each in CATALOGUE.endpoints])
 
 
-@settings(max_examples=400, deadline=None)
+@examples(120)
 @given(FULL_NAMES, st.integers(100, 599), BODIES, HEADERS, st.sampled_from([None, CHARGED, FREE]), st.booleans())
 def test_every_answer_has_an_outcome_that_costs_nothing_or_the_price(
     full_name: str, status: int, body: bytes, headers: dict[str, str], failed_requests: Charge | None, cut: bool

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from scraper.core.pagination import PageFacts, Record, WalkState, Why
 from scraper.core.requests import Progress, Request, start
 from tests.core.builders import C_CREATORS, C_POSTS, K_VIDEOS, walk_of
+from tests.examples import examples
 
 CLAMP = 10
 """Of Crawlora's creators; KeyAPI's videos have none."""
@@ -76,7 +77,7 @@ def walked(
     return asked
 
 
-@settings(max_examples=150, deadline=None)
+@examples(60)
 @given(boards(TRUE_TOTALS, TRUE_MORE), st.none() | st.integers(1, 12), st.data())
 def test_a_complete_walk_of_an_honest_vendor_has_every_row_and_bought_no_page_in_vain(
     board: Board, max_pages: int | None, data: st.DataObject
@@ -95,7 +96,7 @@ def test_a_complete_walk_of_an_honest_vendor_has_every_row_and_bought_no_page_in
         assert max(asked) <= max(1, whole)
 
 
-@settings(max_examples=150, deadline=None)
+@examples(60)
 @given(boards(TRUE_TOTALS | LYING_TOTALS, TRUE_MORE | LYING_MORE), st.none() | st.integers(1, 10), st.data())
 def test_whatever_a_vendor_says_no_page_is_asked_for_twice_or_past_the_limits_and_the_walk_ends(
     board: Board, max_pages: int | None, data: st.DataObject
@@ -109,7 +110,7 @@ def test_whatever_a_vendor_says_no_page_is_asked_for_twice_or_past_the_limits_an
         assert max(asked) == max_pages
 
 
-@settings(max_examples=100, deadline=None)
+@examples(50)
 @given(boards(TRUE_TOTALS | LYING_TOTALS, TRUE_MORE | LYING_MORE), st.integers(1, 10), st.data())
 def test_a_vendor_that_repeats_its_last_page_for_ever_is_left(board: Board, clamp: int, data: st.DataObject) -> None:
     repeating = Board(board.rows, board.size, lambda _: None, lambda _: True, board.tells_size, clamp=clamp)
@@ -127,7 +128,7 @@ ANSWERS = st.builds(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@examples(60)
 @given(st.lists(ANSWERS, min_size=14, max_size=20), st.none() | st.integers(1, 5))
 def test_a_cursor_walk_uses_no_cursor_twice_and_ends(answers: list[PageFacts], max_pages: int | None) -> None:
     progress, request = start(walk_of(C_POSTS, max_pages))

@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from scraper.core import planning
@@ -27,6 +27,7 @@ from tests.core.builders import (
     endpoint,
     job,
 )
+from tests.examples import examples
 
 BOARDS = {"country_code": ["US", "GB", "JP"], "period": ["7", "30"]}
 
@@ -221,7 +222,7 @@ def jobs(draw: st.DrawFn) -> Job:
     return job(*crawls, budget=draw(st.integers(1, 3_000)), accounts=accounts)
 
 
-@settings(max_examples=200, deadline=None)
+@examples(80)
 @given(jobs())
 def test_every_range_is_ordered_and_none_of_the_whole_job_goes_past_the_budget(given_job: Job) -> None:
     made = plan(given_job)

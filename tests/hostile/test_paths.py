@@ -9,7 +9,7 @@ from pathlib import Path
 from urllib.parse import parse_qs, unquote
 
 import pytest
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import HealthCheck, example, given
 from hypothesis import strategies as st
 
 from scraper.core.catalogue import OutcomeKind
@@ -22,6 +22,7 @@ from scraper.io.config_files.table_files import read_tables
 from scraper.io.config_files.vendor_files import read_catalogue
 from scraper.ports import SpooledPage
 from tests.core.builders import C_POSTS, CATALOGUE, NOON, walk_of
+from tests.examples import examples
 from tests.hostile.echoes import JOB, Echoing
 from tests.io.raw_server import Server, raw, sent
 from tests.runs.harness import Bench, on_bench
@@ -38,7 +39,7 @@ def toml(text: str) -> str:
     return '"' + "".join(f"\\U{ord(c):08x}" if not 0xD800 <= ord(c) < 0xE000 else "�" for c in text) + '"'
 
 
-@settings(max_examples=80, deadline=None)
+@examples(60)
 @given(ODD, ODD)
 @example("night", "team-a")
 @example("night\n", "default")
@@ -75,7 +76,7 @@ def test_a_vendor_or_a_table_with_such_a_name_is_refused(tmp_path: Path, name: s
         read_tables(tmp_path)
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(ODD, ODD)
 @example("..", ".")
 def test_a_parameter_or_a_cursor_stays_in_its_place_of_the_url(parent_id: str, cursor: str) -> None:
@@ -92,7 +93,7 @@ def test_a_parameter_or_a_cursor_stays_in_its_place_of_the_url(parent_id: str, c
     assert parse_qs(query, keep_blank_values=True, strict_parsing=True) == {"cursor": [said]}
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@examples(15, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(ODD, min_size=6, max_size=6))
 @example(["../../../x", "/etc/x", "a/b", "..", "\x00", "vendor=evil/date=2026-01-01"])
 def test_what_pages_say_of_themselves_stands_in_no_path(texts: list[str]) -> None:

@@ -12,13 +12,14 @@ from pathlib import Path
 
 import pytest
 from aiohttp import web
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import HealthCheck, example, given
 from hypothesis import strategies as st
 
 from scraper.core.catalogue import OutcomeKind
 from scraper.core.outcomes import Answer, NoAnswer, Reply
 from scraper.io.http_transport import HttpTransport, Limits
 from tests.core.builders import C_HASHTAGS, outcome_of
+from tests.examples import examples
 from tests.io.raw_server import KEY, REQUEST, Serve, Server, listening, raw, sent, transport
 from tests.runs.harness import Bench, Heard, on_bench
 
@@ -215,7 +216,7 @@ HEADERS = st.sampled_from(
 )  # fmt: skip
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@examples(60, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(HEADERS, max_size=4), st.binary(max_size=60), st.sampled_from([b"HTTP/1.1 200 OK\r\n", b""]))
 @example(
     [b"Transfer-Encoding: chunked", b"Content-Encoding: deflate"], b"3\r\nabc\r\n0\r\n\r\n", b"HTTP/1.1 200 OK\r\n"

@@ -15,8 +15,11 @@ from scraper.core.outcomes import Outcome
 from scraper.core.pagination import PageFacts
 from scraper.core.requests import Progress, Request, Walk, start
 from scraper.ports import Reserved, RunRecord, Settlement, Slot, SpooledPage, Stores
+from tests import statements
 from tests.core.builders import C_HASHTAGS, K_VIDEOS, NOON, account, facts, walk_of
 from tests.databases import StateDatabase
+
+statements.share()
 
 
 @dataclass(slots=True)

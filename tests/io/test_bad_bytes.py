@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from scraper.core.catalogue import OutcomeKind
 from scraper.core.tables import table_select
 from scraper.io.archive import ParquetArchive
 from scraper.ports import SpooledPage, Written
+from tests.examples import examples
 from tests.io.archive_fixtures import ENDPOINTS, TABLES, board, hashtag, page
 from tests.io.test_archive import archive, rows
 
@@ -164,7 +165,7 @@ FIELDS = ("hashtag_id", "hashtag_name", "rank", "trend", "country_info", "id", "
 RECORD = st.dictionaries(st.sampled_from(FIELDS), JSON) | JSON
 
 
-@settings(max_examples=25, deadline=None)
+@examples(15)
 @given(st.lists(st.tuples(st.booleans(), st.lists(RECORD, max_size=3) | JSON), max_size=12), st.binary(max_size=40))
 def test_no_body_stops_a_drain(bodies: list[tuple[bool, Any]], noise: bytes) -> None:
     pages = [

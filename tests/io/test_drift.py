@@ -10,7 +10,7 @@ from typing import Any
 
 import orjson
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from scraper.core.catalogue import Records
@@ -21,6 +21,7 @@ from scraper.core.tables import TableSelect, table_select
 from scraper.io.archive import ParquetArchive
 from scraper.io.archive.table_select import Selects
 from scraper.ports import Written, drain_order
+from tests.examples import examples
 from tests.io.archive_fixtures import ENDPOINTS, TABLES, board, endpoint, hashtag, page
 from tests.io.test_archive import archive, rows
 from tests.io.test_bad_bytes import raw
@@ -38,7 +39,7 @@ def selects() -> Iterator[Selects]:
         yield opened
 
 
-@settings(max_examples=200, deadline=None)
+@examples(200)
 @given(st.lists(NUMBERS | TEXTS | st.booleans(), min_size=1), st.sampled_from(TYPES))
 def test_a_verdict_says_what_a_column_holds_of_a_value(selects: Selects, values: list[Any], type_name: str) -> None:
     holds = selects.typed(type_name, [as_json(value) for value in values])

@@ -11,7 +11,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from scraper.core.budget import Balance, Scope, ScopeKind
@@ -20,6 +20,7 @@ from scraper.core.jobs import Account
 from scraper.ports import NoCredits, Settlement, Slot, Stores
 from tests.core.builders import NOON, account
 from tests.databases import StateDatabase
+from tests.examples import examples
 from tests.io.state_bench import (
     HandClock,
     board,
@@ -65,7 +66,7 @@ def check_law_1(database: StateDatabase) -> None:
         assert limit is None or sum(held) <= limit
 
 
-@settings(max_examples=12, deadline=None)
+@examples(12)
 @given(st.data())
 def test_no_scope_ever_holds_more_than_its_limit_and_balances_are_the_sums_of_the_ledger(
     new_database: NewDatabase, data: st.DataObject
@@ -146,7 +147,7 @@ VISITS = st.lists(
 )
 
 
-@settings(max_examples=8, deadline=None)
+@examples(8)
 @given(st.integers(1, 12), VISITS)
 def test_no_sliding_minute_holds_more_starts_than_the_account_may_make(
     new_database: NewDatabase, per_minute: int, visits: list[tuple[float, float, int, int]]

@@ -22,10 +22,13 @@ from scraper.ports import Archive
 from scraper.runs.crawl import CrawlProcess
 from scraper.runs.resume import Opening
 from scraper.sandbox import Sandbox
+from tests import statements
 from tests.clock import begins_at as tests_begin_at
 from tests.databases import StateDatabase, database_in
 
 T = TypeVar("T")
+
+statements.share()
 
 KEYS = {"crawlora": "crawlora-test-key", "keyapi": "sk_live_test"}
 FAST = 60_000
@@ -155,8 +158,9 @@ class Bench:
         order = wiring.RunOrder(found, catalogue, job.parent, opening, ceiling, f"scraper run {job.name}", archive)
         return await wiring.run_job(order, self.settings, heard or Heard(), begun)
 
-    def rows(self, sql: str) -> list[tuple[Any, ...]]:
-        connection = open_archive(self.data, wiring.load_tables(None), wiring.load_views(None))
+    def rows(self, sql: str, *, views: bool = True) -> list[tuple[Any, ...]]:
+        """What a query finds in the archive; without `views`, one that reads nothing but tables."""
+        connection = open_archive(self.data, wiring.load_tables(None), wiring.load_views(None) if views else ())
         try:
             return connection.execute(sql).fetchall()
         finally:

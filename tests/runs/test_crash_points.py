@@ -1,165 +1,29 @@
-"""The process stops right before and right after every step of ledger and archive, and another one goes on."""
+"""The process stops right before and right after every kind of step of ledger and archive, and another one goes on."""
 
 from __future__ import annotations
 
 import asyncio
-import collections
-from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from scraper import wiring
-from scraper.core.events import RunStatus
-from scraper.io.archive import ParquetArchive
-from scraper.io.query import open_archive
-from scraper.runs.coverage import account
-from tests.runs.harness import Bench, bench
-from tests.runs.mortal import LEDGER_STEPS, TABLES, Instant, Life, committed, ledger, live, rows_of, stray_files
-from tests.runs.upkeep import found_by_glob, found_by_views
+from tests.runs.crash_points import RARE_STEPS, REQUESTS, STEPS, Whole, instants, stopped_and_gone_on, whole_run
 
 pytestmark = pytest.mark.own_instant
 
-NOON = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
-"""The sandbox's time: its links expire by the hour, and rows are compared."""
 
-ALL_FIVE_IN_FEW = """
-[[crawl]]
-endpoint = "crawlora.hashtags"
-params = { country_code = ["US", "GB"] }
-max_pages = 1
-[[crawl]]
-endpoint = "crawlora.creators"
-params = { creator_country = "US" }
-max_pages = 1
-[[crawl]]
-endpoint = "crawlora.hashtag_posts"
-each = "keyapi.hashtags"
-top = 3
-max_items = 60
-[[crawl]]
-endpoint = "keyapi.hashtags"
-params = { region = "US" }
-max_pages = 2
-[[crawl]]
-endpoint = "keyapi.videos"
-params = { region = "GB" }
-max_pages = 2
-"""
-REQUESTS = 13
-
-UPKEEP_STEPS = {name for name in LEDGER_STEPS if "compaction" in name or "rebuil" in name} | {
-    "note_built",
-    "note_select",
-}
-"""Stopped at in test_compaction and test_rebuild."""
-RARE_STEPS = {"reopen_run", "renew_slot", "remove", *UPKEEP_STEPS}
-"""Not part of a first process's way when nothing is late, left behind or outdated."""
-ARCHIVE_STEPS = ("make_directory", "sync_directory", "create", "sync_file", "replace")
-STEPS = (*(name for name in LEDGER_STEPS if name not in RARE_STEPS), *ARCHIVE_STEPS)
-MANY = 4
-"""Steps that come more often are sampled: the first two, one in the middle and the last."""
-AT_A_TIME = 4
-"""Lives side by side, each in a directory of its own: most of a life waits for the disk."""
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Whole:
+    """A run that nobody stopped, to hold the others against."""
+    return asyncio.run(whole_run(tmp_path_factory.mktemp("whole")))
 
 
-ACCOUNTED = """
-    SELECT 'walk ' || walk_id, state, pages FROM walks
-    UNION ALL SELECT 'attempt ' || attempt_id, charge, credits FROM requests WHERE charge <> 'reserved' ORDER BY 1
-"""
-
-
-def accounts_of(data: Path) -> list[tuple[object, ...]]:
-    """The same from the archive alone."""
-    with open_archive(data, TABLES) as connection:
-        return connection.execute(
-            """
-            SELECT 'walk ' || walk_id, state, pages FROM coverage
-            UNION ALL SELECT 'attempt ' || attempt_id, charge, credits FROM requests ORDER BY 1
-            """
-        ).fetchall()
-
-
-@dataclass(slots=True)
-class Whole:
-    """What a run leaves behind that nobody stopped."""
-
-    rows: dict[str, collections.Counter[str]]
-    charged: int
-    steps: collections.Counter[str]
-
-
-def instants(step: str, times: int) -> list[Instant]:
-    """The archive is written in sequence: after a step is before the next one there."""
-    numbers = sorted({1, 2, times // 2, times}) if times > MANY else range(1, times + 1)
-    sides = (False,) if step in ARCHIVE_STEPS else (False, True)
-    return [Instant(step, number, after) for number in numbers for after in sides]
-
-
-async def whole_run(directory: Path) -> Whole:
-    async with bench(directory, moment=NOON) as made:
-        job, catalogue = wiring.load_job(made.write_job(ALL_FIVE_IN_FEW))
-        life = Life()
-        result = await live(made, job, catalogue, life)
-        assert result is not None
-        assert result.status is RunStatus.COMPLETE
-        assert result.charged == made.charged()
-        return Whole(rows_of(made.data), made.charged(), life.steps)
-
-
-async def stopped_and_gone_on(directory: Path, death: Instant, whole: Whole) -> None:
-    async with bench(directory, moment=NOON) as made:
-        job, catalogue = wiring.load_job(made.write_job(ALL_FIVE_IN_FEW))
-        assert await live(made, job, catalogue, Life(death)) is None, "the step was reached"
-        in_flight = ledger(made.data, "SELECT request_key FROM requests WHERE charge = 'reserved'")
-        assert committed(made.data) >= made.charged()
-        if ledger(made.data, "SELECT status FROM runs") != [("complete",)]:
-            result = await live(made, job, catalogue, Life())
-            assert result is not None
-            assert result.status is RunStatus.COMPLETE
-            assert result.charged + result.presumed + result.unknown >= made.charged()
-            assert len(ledger(made.data, "SELECT run_id FROM runs")) == 1
-        else:
-            await told(made)
-        check(made, whole, len(in_flight))
-
-
-async def told(made: Bench) -> None:
-    """What the next run's end does for a run that died between its end and the archive's account of it."""
-    with made.database.opened(made.clock.now) as stores:
-        assert await account(stores.journal, ParquetArchive(made.data, TABLES, {})) == ()
-
-
-def check(made: Bench, whole: Whole, in_flight: int) -> None:
-    assert rows_of(made.data) == whole.rows
-    assert found_by_glob(made.data) == found_by_views(made.data)
-    assert set(ledger(made.data, "SELECT count(*) FROM pages GROUP BY request_key")) == {(1,)}
-    assert ledger(made.data, "SELECT count(*) FROM pages WHERE NOT stored OR body IS NOT NULL") == [(0,)]
-    assert committed(made.data) >= made.charged() >= whole.charged
-    assert sum(made.hits.values()) - len(made.hits) <= in_flight, "only what was in flight is bought again"
-    assert stray_files(made.data) == []
-    assert accounts_of(made.data) == ledger(made.data, ACCOUNTED)
-
-
-def test_every_step_of_a_run_is_one_at_which_it_is_stopped_here(tmp_path: Path) -> None:
-    steps = asyncio.run(whole_run(tmp_path)).steps
-    assert set(steps) - RARE_STEPS == set(STEPS)
-    assert steps["reserve"] == steps["settle"] == REQUESTS
+def test_every_step_of_a_run_is_one_at_which_it_is_stopped_here(whole: Whole) -> None:
+    assert set(whole.steps) - RARE_STEPS == set(STEPS)
+    assert whole.steps["reserve"] == whole.steps["settle"] == REQUESTS
+    assert {death.step for step in STEPS for death in instants(step, whole.steps[step])} == set(STEPS)
 
 
 @pytest.mark.parametrize("step", STEPS)
-def test_a_run_that_died_at_a_step_is_gone_on_with_to_the_same_rows(tmp_path: Path, step: str) -> None:
-    async def each() -> None:
-        whole = await whole_run(tmp_path / "whole")
-        at_a_time = asyncio.Semaphore(AT_A_TIME)
-
-        async def one(death: Instant) -> None:
-            async with at_a_time:
-                await stopped_and_gone_on(tmp_path / str(death), death, whole)
-
-        async with asyncio.TaskGroup() as group:
-            for death in instants(step, whole.steps[step]):
-                group.create_task(one(death))
-
-    asyncio.run(each())
+def test_a_run_that_died_at_a_step_is_gone_on_with_to_the_same_rows(tmp_path: Path, whole: Whole, step: str) -> None:
+    stopped_and_gone_on(tmp_path, instants(step, whole.steps[step]), whole)

@@ -13,7 +13,7 @@ from tempfile import TemporaryDirectory
 from typing import Any, TypeVar
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
@@ -30,6 +30,7 @@ from scraper.runs.results import ending_of, quota_ends_at
 from scraper.runs.resume import OpenedRun, Opening, open_run
 from tests.core.builders import C_HASHTAGS, C_POSTS, K_HASHTAGS, NOON, account, answer, board, crawl, job, vendor_of
 from tests.databases import database_in
+from tests.examples import examples
 from tests.io.state_bench import kept_balances, ledger_sums
 
 pytestmark = pytest.mark.own_instant
@@ -334,6 +335,6 @@ class LedgerAndFrontier(RuleBasedStateMachine):
 
 
 TestInAnyOrderOfAnswersCrashesAndResumes = LedgerAndFrontier.TestCase
-TestInAnyOrderOfAnswersCrashesAndResumes.settings = settings(
-    max_examples=20, stateful_step_count=30, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+TestInAnyOrderOfAnswersCrashesAndResumes.settings = examples(
+    14, stateful_step_count=30, suppress_health_check=[HealthCheck.too_slow]
 )

@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import pytest
+
 from scraper.core.events import RunStatus
 from tests.runs.counting import Discarded
 from tests.runs.harness import Bench, Heard, on_bench
@@ -51,28 +53,26 @@ async def nights(bench: Bench) -> list[Night]:
     return found
 
 
+@pytest.fixture(scope="module")
+def every_night(tmp_path_factory: pytest.TempPathFactory) -> Sequence[Night]:
+    """The same nights for all who look at them."""
+    return on_bench(tmp_path_factory.mktemp("nights"), nights)
+
+
 def test_each_night_spends_its_budget_to_the_last_page_and_first_on_what_the_night_before_left_over(
-    tmp_path: Path,
+    every_night: Sequence[Night],
 ) -> None:
-    async def use(bench: Bench) -> None:
-        every_night = await nights(bench)
-        for night in every_night:
-            assert night.status is RunStatus.BUDGET
-            assert BUDGET - PRICE < night.charged <= BUDGET
-        for night, following in itertools.pairwise(every_night):
-            assert set(night.bought).isdisjoint(following.bought)
-
-    on_bench(tmp_path, use)
+    for night in every_night:
+        assert night.status is RunStatus.BUDGET
+        assert BUDGET - PRICE < night.charged <= BUDGET
+    for night, following in itertools.pairwise(every_night):
+        assert set(night.bought).isdisjoint(following.bought)
 
 
-def test_no_board_starves(tmp_path: Path) -> None:
-    async def use(bench: Bench) -> None:
-        every_night = await nights(bench)
-        for first in range(NIGHTS - LONGEST_WAIT + 1):
-            some = {board for night in every_night[first : first + LONGEST_WAIT] for board in night.bought}
-            assert some == set(COUNTRIES), f"nights {first + 1} to {first + LONGEST_WAIT} bought only {sorted(some)}"
-
-    on_bench(tmp_path, use)
+def test_no_board_starves(every_night: Sequence[Night]) -> None:
+    for first in range(NIGHTS - LONGEST_WAIT + 1):
+        some = {board for night in every_night[first : first + LONGEST_WAIT] for board in night.bought}
+        assert some == set(COUNTRIES), f"nights {first + 1} to {first + LONGEST_WAIT} bought only {sorted(some)}"
 
 
 def test_boards_of_several_pages_are_made_whole_one_after_the_other(tmp_path: Path) -> None:

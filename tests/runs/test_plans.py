@@ -11,13 +11,14 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
 from scraper import wiring
 from scraper.core.catalogue import Basis
 from scraper.core.events import RunStatus
 from scraper.core.planning import Plan
+from tests.examples import examples
 from tests.runs.counting import Discarded
 from tests.runs.harness import Bench, bench
 from tests.runs.mortal import ledger
@@ -64,7 +65,7 @@ def on_still_bench(directory: Path, use: Callable[[Bench], Awaitable[None]]) -> 
     asyncio.run(used())
 
 
-@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@examples(6, suppress_health_check=[HealthCheck.too_slow])
 @given(crawls(), st.integers(60, 400))
 def test_a_run_costs_what_was_planned_and_the_second_plan_is_closer(text: str, budget: int) -> None:
     async def use(made: Bench) -> None:

@@ -6,7 +6,7 @@ import asyncio
 import shutil
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -131,11 +131,13 @@ def found_by_glob(data: Path) -> Found:
 
 def found_by_views(data: Path) -> Found:
     """What `scraper sql` finds."""
-    connection = open_archive(data, TABLES)
-    try:
-        return {table: _summed(connection, f'"{table}"') for table in names(data)}
-    finally:
-        connection.close()
+    with closing(open_archive(data, TABLES)) as connection:
+        return found_in(connection, data)
+
+
+def found_in(connection: duckdb.DuckDBPyConnection, data: Path) -> Found:
+    """The same where the archive is open."""
+    return {table: _summed(connection, f'"{table}"') for table in names(data)}
 
 
 def rows_by_glob(data: Path, table: str) -> Counter[str]:

@@ -5,8 +5,8 @@ of that shape only the values are kept that may not fit: DuckDB casts those, onc
 
 Why in Python, where DuckDB parses the same records: its `json_structure`, counted by record as findings and presence
 are, took 0.46 s of CPU for 2,000 boards and 0.26 s for 300 pages of posts (less the scan; one busy machine), where the
-watch took 0.52 s and 0.25 s, and the values need a second `from_json` beside it. Only these parts were measured, no whole
-watch in DuckDB. It may pay once the drain decodes no body in Python.
+watch took 0.52 s and 0.25 s, and the values need a second `from_json` beside it. Only these parts were measured, not a
+whole watch in DuckDB. It may pay once the drain decodes no body in Python.
 """
 
 from __future__ import annotations

@@ -8,21 +8,20 @@ import duckdb
 
 from scraper.core.errors import Fault
 from scraper.core.tables import PAGES_TABLE, PATH_COLUMNS, TableSelect, over_no_pages
+from scraper.io.archive.schemas import schemas_of
 
 
 def table_faults(tables: Sequence[TableSelect]) -> Iterator[Fault]:
     """What keeps a table from being written: SQL that DuckDB refuses, a name or a column that is taken."""
-    with duckdb.connect(config={"python_enable_replacements": "false"}) as connection:
-        connection.execute("SET enable_external_access = false")
-        for table in tables:
-            where = f"tables/{table.name}.sql"
-            if table.name == PAGES_TABLE:
-                yield Fault(where, f"{PAGES_TABLE} is the raw table that all others are made from: take another name")
-                continue
-            try:
-                columns = connection.sql(over_no_pages(table)).columns
-            except duckdb.Error as fault:
-                yield Fault(where, " ".join(str(fault).split("\n\nLINE")[0].split()))
-                continue
-            for taken in [column.name for column in PATH_COLUMNS if column.name in columns]:
-                yield Fault(where, f"{taken} stands in the path: leave the column out")
+    schemas = schemas_of(over_no_pages(table) for table in tables if table.name != PAGES_TABLE)
+    for table in tables:
+        where = f"tables/{table.name}.sql"
+        if table.name == PAGES_TABLE:
+            yield Fault(where, f"{PAGES_TABLE} is the raw table that all others are made from: take another name")
+            continue
+        schema = schemas[over_no_pages(table)]
+        if isinstance(schema, duckdb.Error):
+            yield Fault(where, " ".join(str(schema).split("\n\nLINE")[0].split()))
+            continue
+        for taken in [column.name for column in PATH_COLUMNS if column.name in schema.names]:
+            yield Fault(where, f"{taken} stands in the path: leave the column out")

@@ -26,6 +26,7 @@ from scraper.core.tables import (
     over_no_pages,
 )
 from scraper.io.archive.lost_values import Fragile, fragile_values
+from scraper.io.archive.schemas import schemas_of
 from scraper.io.archive.survey import ReadPage, mark
 
 _SETTINGS: Final[dict[str, str | bool | int | float | list[str]]] = {
@@ -36,6 +37,8 @@ _SETTINGS: Final[dict[str, str | bool | int | float | list[str]]] = {
     "autoload_known_extensions": "false",
     "python_enable_replacements": "false",
 }
+
+_INPUT: Final = empty_relation(SELECT_INPUT)
 
 
 _ASKED: Final = pa.schema([("list", pa.string())])
@@ -48,12 +51,14 @@ class Selects:
         self._tables = tables
         self._sql = {table.name: bare_sql(table.sql) for table in tables.values()}
         self._connection = _connect()
-        self.schemas: Mapping[str, pa.Schema] = {
-            PAGES_TABLE: self._schema(empty_relation(PAGES_COLUMNS)),
-            **{name: self._schema(over_no_pages(table)) for name, table in tables.items()},
+        asked = {
+            PAGES_TABLE: empty_relation(PAGES_COLUMNS),
+            **{name: over_no_pages(table) for name, table in tables.items()},
         }
+        known = schemas_of([*asked.values(), _INPUT])
+        self.schemas: Mapping[str, pa.Schema] = {name: _schema(known[sql]) for name, sql in asked.items()}
         """Table → schema of its files: the columns that the SELECT gives for no pages."""
-        self._input = self._schema(empty_relation(SELECT_INPUT))
+        self._input = _schema(known[_INPUT])
 
     def plain(self, rows: pa.Table) -> Iterator[Mapping[str, object]]:
         """Rows as JSON has them: a time is a text, for Python's own end with the year 9999."""
@@ -101,9 +106,6 @@ class Selects:
         self._connection.register("pages", input_table(pages, self._input))
         return self._connection.sql(self._sql[table]).to_arrow_table()
 
-    def _schema(self, sql: str) -> pa.Schema:
-        return self._connection.sql(sql).to_arrow_table().schema
-
     def _reconnect(self) -> None:
         """An internal error of DuckDB closes a database for good: the next statement gets a new one."""
         self._connection.close()
@@ -144,6 +146,12 @@ def _plain(connection: duckdb.DuckDBPyConnection, rows: str) -> Iterator[Mapping
         row = decode(text.encode())
         if isinstance(row, Decoded) and isinstance(row.value, dict):
             yield row.value
+
+
+def _schema(known: pa.Schema | duckdb.Error) -> pa.Schema:
+    if isinstance(known, duckdb.Error):
+        raise known
+    return known
 
 
 def _connect() -> duckdb.DuckDBPyConnection:

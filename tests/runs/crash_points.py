@@ -1,0 +1,197 @@
+"""Stops the process right before and right after steps of ledger and archive, and goes on in another one.
+
+::
+
+    python -m tests.runs.crash_points
+
+stops at every call of every step; the test suite stops at each kind of step, at the first, a middle and the last call
+of those that come often. A line for each step, then how many stops there were. Exit 1 with the first that broke a law.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import collections
+import sys
+from collections.abc import Iterable
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from duckdb import DuckDBPyConnection
+
+from scraper import wiring
+from scraper.core.events import RunStatus
+from scraper.io.archive import ParquetArchive
+from scraper.io.query import open_archive
+from scraper.runs.coverage import account
+from tests.runs.harness import Bench, bench
+from tests.runs.mortal import (
+    LEDGER_STEPS,
+    TABLES,
+    Instant,
+    Life,
+    committed,
+    ledger,
+    live,
+    rows_in,
+    rows_of,
+    stray_files,
+)
+from tests.runs.upkeep import found_by_glob, found_in
+
+NOON = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
+"""The sandbox's time: its links expire by the hour, and rows are compared."""
+
+ALL_FIVE_IN_FEW = """
+[[crawl]]
+endpoint = "crawlora.hashtags"
+params = { country_code = ["US", "GB"] }
+max_pages = 1
+[[crawl]]
+endpoint = "crawlora.creators"
+params = { creator_country = "US" }
+max_pages = 1
+[[crawl]]
+endpoint = "crawlora.hashtag_posts"
+each = "keyapi.hashtags"
+top = 3
+max_items = 60
+[[crawl]]
+endpoint = "keyapi.hashtags"
+params = { region = "US" }
+max_pages = 2
+[[crawl]]
+endpoint = "keyapi.videos"
+params = { region = "GB" }
+max_pages = 2
+"""
+REQUESTS = 13
+
+UPKEEP_STEPS = {name for name in LEDGER_STEPS if "compaction" in name or "rebuil" in name} | {
+    "note_built",
+    "note_select",
+}
+"""Stopped at in test_compact and test_rebuild."""
+RARE_STEPS = {"reopen_run", "renew_slot", "remove", *UPKEEP_STEPS}
+"""Not part of a first process's way when nothing is late, left behind or outdated."""
+ARCHIVE_STEPS = ("make_directory", "sync_directory", "create", "sync_file", "replace")
+STEPS = (*(name for name in LEDGER_STEPS if name not in RARE_STEPS), *ARCHIVE_STEPS)
+MANY = 3
+"""Steps that come more often are sampled in the suite: the first, one in the middle and the last."""
+AT_A_TIME = 4
+"""Lives side by side, each in a directory of its own: most of a life waits for the disk."""
+
+
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """What a run leaves behind that nobody stopped."""
+
+    rows: dict[str, collections.Counter[str]]
+    charged: int
+    steps: collections.Counter[str]
+
+
+def instants(step: str, times: int, *, every: bool = False) -> list[Instant]:
+    """The archive is written in sequence: after a step is before the next one there."""
+    numbers = range(1, times + 1) if every or times <= MANY else sorted({1, times // 2, times})
+    sides = (False,) if step in ARCHIVE_STEPS else (False, True)
+    return [Instant(step, number, after) for number in numbers for after in sides]
+
+
+async def whole_run(directory: Path) -> Whole:
+    async with bench(directory, moment=NOON) as made:
+        job, catalogue = wiring.load_job(made.write_job(ALL_FIVE_IN_FEW))
+        life = Life()
+        result = await live(made, job, catalogue, life)
+        assert result is not None
+        assert result.status is RunStatus.COMPLETE
+        assert result.charged == made.charged()
+        return Whole(rows_of(made.data), made.charged(), life.steps)
+
+
+def stopped_and_gone_on(directory: Path, deaths: Iterable[Instant], whole: Whole) -> None:
+    """A process that ends at each of these instants, and another one that ends the run; AssertionError: a law broke."""
+
+    async def each() -> None:
+        at_a_time = asyncio.Semaphore(AT_A_TIME)
+
+        async def one(death: Instant) -> None:
+            async with at_a_time:
+                await _stopped_and_gone_on(directory / str(death), death, whole)
+
+        async with asyncio.TaskGroup() as group:
+            for death in deaths:
+                group.create_task(one(death))
+
+    asyncio.run(each())
+
+
+async def _stopped_and_gone_on(directory: Path, death: Instant, whole: Whole) -> None:
+    async with bench(directory, moment=NOON) as made:
+        job, catalogue = wiring.load_job(made.write_job(ALL_FIVE_IN_FEW))
+        assert await live(made, job, catalogue, Life(death)) is None, "the step was reached"
+        in_flight = ledger(made.data, "SELECT request_key FROM requests WHERE charge = 'reserved'")
+        assert committed(made.data) >= made.charged()
+        if ledger(made.data, "SELECT status FROM runs") != [("complete",)]:
+            result = await live(made, job, catalogue, Life())
+            assert result is not None
+            assert result.status is RunStatus.COMPLETE
+            assert result.charged + result.presumed + result.unknown >= made.charged()
+            assert len(ledger(made.data, "SELECT run_id FROM runs")) == 1
+        else:
+            await _told(made)
+        _check(made, whole, len(in_flight))
+
+
+async def _told(made: Bench) -> None:
+    """What the next run's end does for a run that died between its end and the archive's account of it."""
+    with made.database.opened(made.clock.now) as stores:
+        assert await account(stores.journal, ParquetArchive(made.data, TABLES, {})) == ()
+
+
+def _check(made: Bench, whole: Whole, in_flight: int) -> None:
+    with closing(open_archive(made.data, TABLES)) as connection:
+        assert rows_in(connection) == whole.rows
+        assert found_by_glob(made.data) == found_in(connection, made.data)
+        assert _accounts_in(connection) == ledger(made.data, _ACCOUNTED)
+    assert set(ledger(made.data, "SELECT count(*) FROM pages GROUP BY request_key")) == {(1,)}
+    assert ledger(made.data, "SELECT count(*) FROM pages WHERE NOT stored OR body IS NOT NULL") == [(0,)]
+    assert committed(made.data) >= made.charged() >= whole.charged
+    assert sum(made.hits.values()) - len(made.hits) <= in_flight, "only what was in flight is bought again"
+    assert stray_files(made.data) == []
+
+
+_ACCOUNTED = """
+    SELECT 'walk ' || walk_id, state, pages FROM walks
+    UNION ALL SELECT 'attempt ' || attempt_id, charge, credits FROM requests WHERE charge <> 'reserved' ORDER BY 1
+"""
+
+
+def _accounts_in(connection: DuckDBPyConnection) -> list[tuple[object, ...]]:
+    """The same from the archive alone."""
+    return connection.execute(
+        """
+        SELECT 'walk ' || walk_id, state, pages FROM coverage
+        UNION ALL SELECT 'attempt ' || attempt_id, charge, credits FROM requests ORDER BY 1
+        """
+    ).fetchall()
+
+
+def main() -> int:
+    stops = 0
+    with TemporaryDirectory() as directory:
+        whole = asyncio.run(whole_run(Path(directory) / "whole"))
+        for step in STEPS:
+            deaths = instants(step, whole.steps[step], every=True)
+            stopped_and_gone_on(Path(directory) / step, deaths, whole)
+            stops += len(deaths)
+            sys.stdout.write(f"{step}: {whole.steps[step]} calls, {len(deaths)} stops\n")
+    sys.stdout.write(f"{stops} stops; no law broken\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
