@@ -26,7 +26,19 @@ if TYPE_CHECKING:
 F = TypeVar("F", bound=Callable[..., Any])
 
 FORMATS = ("table", "json", "csv", "ndjson")
-CREDITS = click.IntRange(1, LARGEST_COUNT)
+
+
+class _Credits(click.IntRange):
+    """A budget. Its upper bound refuses nonsense and is not worth a place in the help."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:  # noqa: ANN401
+        credits = super().convert(value, param, ctx)
+        if credits > LARGEST_COUNT:
+            self.fail(f"{value} is not in the range 1<=x<={LARGEST_COUNT}.", param, ctx)
+        return credits
+
+
+CREDITS = _Credits(min=1)
 
 
 def refuse_windows() -> None:

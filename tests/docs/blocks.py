@@ -22,6 +22,7 @@ from scraper.core.pagination import Guard
 from scraper.core.planning import Known, plan
 from scraper.core.subscriptions import Subscription
 from scraper.core.tables import COMMON_COLUMNS, PAGES_COLUMNS, PAGES_DESCRIPTION, PAGES_TABLE, PATH_COLUMNS
+from scraper.core.units import LARGEST_COUNT
 from scraper.io.config_files.job_files import AccountTable, CrawlTable, JobFile
 from scraper.io.config_files.validation import FileModel
 from scraper.sandbox import KINDS, FaultKind
@@ -206,9 +207,9 @@ def _schema_words(schema: Mapping[str, Any]) -> str:
             return " or ".join(f'`"{value}"`' for value in values)
         case {"const": value}:
             return f'`"{value}"`'
-        case {"type": "integer", "minimum": low, "maximum": high}:
+        case {"type": "integer", "minimum": low, "maximum": high} if high < LARGEST_COUNT:
             return f"{low}–{high}"
-        case {"type": "integer", "minimum": low}:
+        case {"type": "integer", "minimum": low} if low > -LARGEST_COUNT:
             return f"number ≥ {low}"
         case {"type": "string", "pattern": _}:
             return "name: a–z, 0–9, `-`, `_`"
