@@ -9,8 +9,9 @@ from pathlib import Path
 
 from tests.clock import NOON, ShiftedClock
 from tests.docs.blocks import BLOCKS, fenced
+from tests.docs.capabilities import capability_table
 from tests.docs.example_job import example_job
-from tests.docs.markdown import README, ROOT, Fence, fences, readme, with_blocks
+from tests.docs.markdown import CONTRIBUTING, README, ROOT, Fence, fences, readme, with_blocks
 from tests.docs.picture import PICTURE, picture
 from tests.docs.place import Place, shape
 from tests.environment import scrub, set_zone
@@ -48,7 +49,13 @@ def _console(fence: Fence, place: Place, *, varying: bool) -> str:
 
 def documents(place: Callable[[], Place]) -> Mapping[Path, str]:
     """Every generated file, as it has to be now."""
-    return {README: generated_readme(readme(), place), EXAMPLE: example_job(), PICTURE: picture()}
+    contributing = with_blocks(CONTRIBUTING.read_text(encoding="utf-8"), lambda _name, _stands: capability_table())
+    return {
+        README: generated_readme(readme(), place),
+        CONTRIBUTING: contributing,
+        EXAMPLE: example_job(),
+        PICTURE: picture(),
+    }
 
 
 def main() -> None:

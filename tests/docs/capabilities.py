@@ -1,0 +1,62 @@
+"""Where each capability lives: modules and folders of the same name in several layers of the package."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from pathlib import Path
+
+from tests.docs.markdown import ROOT
+
+PACKAGE = ROOT / "scraper"
+OTHER_SENSES = {"pages", "plans", "records", "files", "sandbox"}
+"""Names that a folder uses for something of its own: faults of pages, the sandbox's records, lists of files."""
+
+CAPABILITIES = {
+    "archive": "write and read the Parquet files",
+    "auto_budget": "divide what is left of a month among nights and jobs",
+    "check": "compare the archive with the ledger, and repair it",
+    "clock": "the time, and waiting for it",
+    "compact": "merge small files of a partition",
+    "coverage": "how far each walk of a run came, and what it cost",
+    "drift": "fields and types that nothing describes",
+    "errors": "failures as sentences with an exit code",
+    "export": "write a table or a view to a file",
+    "history": "what earlier runs have shown, for plans",
+    "ledger": "credits and attempts",
+    "outcomes": "what an attempt ended in, and its price",
+    "plan": "estimate requests, credits, rows and time",
+    "query": "read-only SQL",
+    "rebuild": "make tables again from stored pages",
+    "reconcile": "settle attempts whose charge is unknown",
+    "retries": "ask again, or give up",
+    "run": "carry out a job",
+    "runs": "runs, their walks and their results",
+    "tables": "typed tables, their columns and how they are shown",
+}
+
+
+def layers_of_stems(package: Path = PACKAGE) -> dict[str, list[str]]:
+    """Stem → its modules (``core/drift/`` for a folder), of stems that stand in more than one layer."""
+    found: dict[str, set[str]] = defaultdict(set)
+    for path in package.rglob("*.py"):
+        place = path.relative_to(package)
+        if len(place.parts) == 1:
+            continue
+        if path.name == "__init__.py":
+            found[place.parent.name].add(f"{place.parent.as_posix()}/")
+        else:
+            found[path.stem].add(place.as_posix())
+    return {
+        stem: sorted(places)
+        for stem, places in sorted(found.items())
+        if stem not in OTHER_SENSES and len({place.partition("/")[0] for place in places}) > 1
+    }
+
+
+def capability_table() -> str:
+    """The table of CONTRIBUTING. KeyError: a stem stands in two layers, and CAPABILITIES does not say what it is."""
+    rows = [
+        f"| {stem} | {CAPABILITIES[stem]} | {', '.join(f'`{place}`' for place in places)} |"
+        for stem, places in layers_of_stems().items()
+    ]
+    return "\n".join(["| capability | what it does | files |", "|---|---|---|", *rows])
