@@ -11,11 +11,22 @@ import json
 import math
 import re
 from dataclasses import dataclass
-from typing import Final, TypeAlias
+from enum import Enum
+from typing import Final, TypeAlias, TypeVar
 
 import orjson
 
 Json: TypeAlias = "dict[str, Json] | list[Json] | str | int | float | bool | None"
+T = TypeVar("T")
+
+
+class Misread(Enum):
+    """The third answer of a reader, beside the value and ``None`` for absent or null."""
+
+    NOT_UNDERSTOOD = "present, and of no form that is read"
+
+
+NOT_UNDERSTOOD: Final = Misread.NOT_UNDERSTOOD
 
 _WHOLE = re.compile(r"\s*-?[0-9]+\s*")
 
@@ -115,11 +126,18 @@ def at(document: Json, path: str | None) -> Json:
     return value
 
 
-def integer_of(value: Json) -> int | None:
-    """A whole number of 64 bits, as a number or as text; what is larger is no figure of a page, a rank or a view."""
+def understood(value: T | Misread | None) -> T | None:
+    """Return the value, or ``None`` where nothing is there or it is not understood."""
+    return None if isinstance(value, Misread) else value
+
+
+def integer_of(value: Json) -> int | Misread | None:
+    """Return a whole number of 64 bits, sent as a number or as text; a larger one is not understood."""
     match value:
-        case bool():
+        case None:
             return None
+        case bool():
+            return NOT_UNDERSTOOD
         case int():
             number = value
         case float() if value.is_integer():
@@ -127,23 +145,36 @@ def integer_of(value: Json) -> int | None:
         case str() if len(value) <= 32 and _WHOLE.fullmatch(value):
             number = int(value)
         case _:
+            return NOT_UNDERSTOOD
+    return number if abs(number) < 2**63 else NOT_UNDERSTOOD
+
+
+def count_of(value: Json) -> int | Misread | None:
+    """Return a whole number of 0 or more; a negative one is not understood."""
+    number = integer_of(value)
+    return NOT_UNDERSTOOD if isinstance(number, int) and number < 0 else number
+
+
+def flag_of(value: Json) -> bool | Misread | None:
+    """Return a bool, sent as such, as 1 or 0, or as the text of either in any case."""
+    match value.strip().lower() if isinstance(value, str) else value:
+        case None:
             return None
-    return number if abs(number) < 2**63 else None
-
-
-def flag_of(value: Json) -> bool | None:
-    """A yes or no as vendors write it: a bool, 1 or 0, or either as text."""
-    match value:
         case True | 1 | "true" | "1":
             return True
         case False | 0 | "false" | "0":
             return False
         case _:
-            return None
+            return NOT_UNDERSTOOD
 
 
-def text_of(value: Json) -> str | None:
-    """An id or a cursor as text: vendors send either as a number too."""
-    if isinstance(value, bool) or value is None or value == "":
+def cursor_of(value: Json) -> str | Misread | None:
+    """Return a cursor as text; a whole number may also be sent as a float."""
+    return text_of(int(value) if isinstance(value, float) and value.is_integer() else value)
+
+
+def text_of(value: Json) -> str | Misread | None:
+    """Return an id or a cursor as text, sent as text or as a whole number; empty text counts as absent."""
+    if value is None or value == "":
         return None
-    return str(value) if isinstance(value, (str, int)) else None
+    return str(value) if isinstance(value, (str, int)) and not isinstance(value, bool) else NOT_UNDERSTOOD

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from scraper.core.bodies import Json, at, integer_of, text_of
+from scraper.core.bodies import Json, at, integer_of, text_of, understood
 from scraper.core.catalogue import Endpoint, Records
 from scraper.core.pagination import PageFacts, Record
 
@@ -22,16 +22,19 @@ def read_page(endpoint: Endpoint, document: Json) -> PageFacts | None:
     if found is None:
         return None
     ids = tuple(record for element in found if (record := _record(endpoint.records, element)) is not None)
-    return PageFacts(len(found), ids, **endpoint.pagination.told(document))
+    told = endpoint.pagination.told(document)
+    nothing_there = not found and at(document, endpoint.records.path) is None
+    promised = (told.get("total") or 0) > 0 or told.get("has_more") is True
+    return PageFacts(len(found), ids, **told, list_missing=nothing_there and promised)
 
 
 def _record(records: Records, element: Json) -> Record | None:
-    identity = text_of(at(element, records.id)) if isinstance(element, dict) else None
+    identity = understood(text_of(at(element, records.id))) if isinstance(element, dict) else None
     if identity is None:
         return None
     return Record(
         identity,
-        rank=integer_of(at(element, records.rank)),
-        views=integer_of(at(element, records.views)),
-        fields={path: text_of(at(element, path)) for path in records.fields},
+        rank=understood(integer_of(at(element, records.rank))),
+        views=understood(integer_of(at(element, records.views))),
+        fields={path: understood(text_of(at(element, path))) for path in records.fields},
     )

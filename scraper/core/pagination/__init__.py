@@ -8,11 +8,12 @@ from scraper.core.pagination.facts import PageFacts, Record
 from scraper.core.pagination.kind import Pagination
 from scraper.core.pagination.pages import PageCounting, PagePagination
 from scraper.core.pagination.single import SinglePagination
-from scraper.core.pagination.states import Guard, WalkState, Why
+from scraper.core.pagination.states import EndSign, Guard, WalkState, Why
 from scraper.core.pagination.walk import WalkProgress
 
 __all__ = [
     "CursorPagination",
+    "EndSign",
     "Guard",
     "PageCounting",
     "PageFacts",

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from scraper.core.bodies import integer_of
+from scraper.core.bodies import integer_of, understood
 from scraper.core.pagination.facts import PageFacts
 from scraper.core.pagination.kind import Pagination
-from scraper.core.pagination.states import Guard, WalkState, Why
+from scraper.core.pagination.states import EndSign, Guard, WalkState, Why
 from scraper.core.pagination.walk import BARREN_PAGES_IN_A_ROW, R, W, WalkProgress
 
 
@@ -28,6 +28,8 @@ class CursorPagination(Pagination):
     """Rows of a full page, concluded from recorded answers: an assumption."""
     numeric: bool = False
     """Cursors are numbers, and grow."""
+    ends: EndSign | None = None
+    """``None``: a page that is not full, concluded."""
 
     @property
     def fields(self) -> Mapping[str, str | None]:
@@ -61,21 +63,23 @@ class CursorWalk(WalkProgress[W, R]):
         self._next = self.ask(self.walk, 1, None)
 
     @property
-    def notes(self) -> Sequence[Guard]:
-        lone = {Guard.EMPTY_PAGE} if self._passed_over else set[Guard]()
-        return sorted(self._guards | lone)
+    def _passing(self) -> set[Guard]:
+        return {Guard.EMPTY_PAGE} if self._passed_over else set()
+
+    @property
+    def _tells_end(self) -> bool:
+        return True
 
     def learn(self, request: R, facts: PageFacts) -> Sequence[R]:
         """Takes a page in; the next one, unless this was the last or the cursor leads nowhere."""
         self._count(facts)
         self._passed_over |= bool(self._empty_in_a_row and facts.records)
         self._empty_in_a_row = 0 if facts.records else self._empty_in_a_row + 1
-        full = facts.records >= self.pagination.rows_per_page
-        self._fault = self._fault_of(facts.cursor, request.cursor)
+        self._fault = self._fault_of(facts, request.cursor)
         self._next = None if self._fault else self.ask(self.walk, request.page + 1, facts.cursor)
-        if facts.has_more is False or (facts.has_more is None and not full):
-            self._guards.clear()  # a last page that repeats an earlier one promises nothing
-            self._end(Why.END)
+        if self._is_last(facts):
+            self._guards.discard(Guard.PAGE_REPEATED)  # a last page that repeats an earlier one promises nothing
+            self._end(Why.GUARD if self._guards else Why.END)
             return []
         if self._barren_in_a_row >= BARREN_PAGES_IN_A_ROW:
             only_empty = self._empty_in_a_row >= BARREN_PAGES_IN_A_ROW
@@ -88,13 +92,28 @@ class CursorWalk(WalkProgress[W, R]):
             return []
         return self._advance()
 
-    def _fault_of(self, told: str | None, used: str | None) -> Guard | None:
+    def _is_last(self, facts: PageFacts) -> bool:
+        if facts.has_more is not None or "has_more" in facts.not_understood:
+            return facts.has_more is False
+        match self.pagination.ends:
+            case EndSign.EMPTY_PAGE:
+                return facts.records == 0
+            case EndSign.HAS_MORE | EndSign.TOTAL:
+                self._guards.add(Guard.END_NOT_TOLD)
+                return False
+        short = facts.records < self.pagination.rows_per_page
+        if short and self.pagination.ends is None and self.rows:
+            self._noted.add(Guard.END_CONCLUDED)
+        return short
+
+    def _fault_of(self, facts: PageFacts, used: str | None) -> Guard | None:
+        told = facts.cursor
         if told is None:
-            return Guard.CURSOR_MISSING
+            return Guard.CURSOR_NOT_UNDERSTOOD if "cursor" in facts.not_understood else Guard.CURSOR_MISSING
         if told in self._cursors:
             return Guard.CURSOR_SEEN
         self._cursors.add(told)
-        here, there = integer_of(used or "0"), integer_of(told)
+        here, there = understood(integer_of(used or "0")), understood(integer_of(told))
         back = self.pagination.numeric and here is not None and there is not None and there <= here
         return Guard.CURSOR_BACK if back else None
 

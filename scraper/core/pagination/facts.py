@@ -34,6 +34,10 @@ class PageFacts:
     total: int | None = None
     has_more: bool | None = None
     cursor: str | None = None
+    not_understood: tuple[str, ...] = ()
+    """Names of the facts above whose field is present in a form that is not read; they are ``None`` here."""
+    list_missing: bool = False
+    """Nothing stands at the path of the records, and a total or has_more promises some."""
 
     def to_json(self) -> dict[str, Any]:
         """A plain object for the state database."""
@@ -42,5 +46,6 @@ class PageFacts:
 
     @classmethod
     def from_json(cls, stored: Mapping[str, Any]) -> PageFacts:
-        """The facts that `to_json` wrote."""
-        return cls(**{**stored, "ids": tuple(Record(*record) for record in stored["ids"])})
+        """Read what `to_json` wrote; older state databases lack the last two."""
+        ids = tuple(Record(*record) for record in stored["ids"])
+        return cls(**{**stored, "ids": ids, "not_understood": tuple(stored.get("not_understood", ()))})

@@ -10,15 +10,15 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
 
-from scraper.core.bodies import Json, at, flag_of, integer_of, text_of
+from scraper.core.bodies import NOT_UNDERSTOOD, Json, at, count_of, cursor_of, flag_of, understood
 from scraper.core.pagination.walk import R, W, WalkProgress
 
 _READ_AS: Mapping[str, Callable[[Json], Any]] = {
-    "reported_page": integer_of,
-    "size": integer_of,
-    "total": integer_of,
+    "reported_page": count_of,
+    "size": count_of,
+    "total": count_of,
     "has_more": flag_of,
-    "cursor": text_of,
+    "cursor": cursor_of,
 }
 
 
@@ -64,8 +64,10 @@ class Pagination(ABC):
         return [] if found is None else found if isinstance(found, list) else None
 
     def told(self, document: Json) -> dict[str, Any]:
-        """The facts that a body tells of its page."""
-        return {fact: _READ_AS[fact](at(document, path)) for fact, path in self.fields.items()}
+        """Return the facts that a body states of its page, and the names of those that are not understood."""
+        read = {fact: _READ_AS[fact](at(document, path)) for fact, path in self.fields.items()}
+        misread = tuple(sorted(fact for fact, value in read.items() if value is NOT_UNDERSTOOD))
+        return {**{fact: understood(value) for fact, value in read.items()}, "not_understood": misread}
 
     def refusal(self, parameter: str, values: Sequence[str], endpoint: str, cost: int) -> str:  # noqa: ARG002
         """Why a job may not state a parameter of the pagination, and what it states instead."""

@@ -10,7 +10,7 @@ from typing import Any
 from scraper.core.bodies import Json
 from scraper.core.pagination.facts import PageFacts
 from scraper.core.pagination.kind import Pagination
-from scraper.core.pagination.states import Guard, WalkState, Why
+from scraper.core.pagination.states import EndSign, Guard, WalkState, Why
 from scraper.core.pagination.walk import BARREN_PAGES_IN_A_ROW, R, W, WalkProgress
 
 MOST_PAGES_AHEAD = 1_000
@@ -45,6 +45,8 @@ class PagePagination(Pagination):
     counts: PageCounting = PageCounting.PAGES
     first: int = 1
     """The number or offset that asks for the first page."""
+    ends: EndSign | None = None
+    """``None``: a page that is not full, concluded."""
 
     @property
     def fields(self) -> Mapping[str, str | None]:
@@ -133,6 +135,10 @@ class PageWalk(WalkProgress[W, R]):
     _first_total: int | None = None
     _told_by: int = 0
     """The highest page whose total is believed."""
+    _total: int | None = None
+    """This total."""
+    _more_at: int = 0
+    """The highest page that lists something new and says that more follows."""
     _promised: int | None = None
     """Pages that this total makes."""
     _last: int | None = None
@@ -159,7 +165,7 @@ class PageWalk(WalkProgress[W, R]):
         if self._last is not None:
             return self._last, True
         if self._promised is not None:
-            return max(self._promised, self._highest_answered), True
+            return max(self._promised, self._highest_answered, self._more_at + 1), True
         return (self._hoped, False) if self._short is None else (self._short, True)
 
     @property
@@ -172,15 +178,32 @@ class PageWalk(WalkProgress[W, R]):
         return self._highest_answered - self.pages - holes
 
     @property
-    def notes(self) -> Sequence[Guard]:
-        lone = {Guard.EMPTY_PAGE} if self._empty and Guard.EMPTY_PAGES not in self._guards else set[Guard]()
-        return sorted(self._totals_differ | self._guards | lone)
+    def _passing(self) -> set[Guard]:
+        found = set(self._totals_differ)
+        if self._empty and Guard.EMPTY_PAGES not in self._guards:
+            found.add(Guard.EMPTY_PAGE)
+        past_total = self._promised is not None and self._more_at >= self._promised
+        if not self._totals_differ and (past_total or self.distinct > (self._total or self.distinct)):
+            found.add(Guard.MORE_THAN_TOTAL)
+        return found
+
+    @property
+    def _tells_end(self) -> bool:
+        return self.pagination.total_field is not None or self.pagination.has_more_field is not None
 
     def learn(self, request: R, facts: PageFacts) -> Sequence[R]:
         """Takes a page in; all the pages that it proves to be there."""
         self._answered.add(request.page)
         self._highest_answered = max(self._highest_answered, request.page)
-        self._count(facts)
+        guards = set(self._guards)
+        new = self._count(facts)
+        if not new and self._promised is not None and request.page > self._promised:
+            self._guards = guards  # the total was right, and has_more was not
+            return self._advance()
+        if new and facts.has_more is True:
+            self._more_at = max(self._more_at, request.page)
+        if _is_lowered(request.page, facts, self.pagination):
+            self._noted.add(Guard.SIZE_LOWERED)
         if _skips(request.page, facts, self.pagination):
             self._guards.add(Guard.SIZE_OTHER)
         if facts.reported_page in {None, request.page}:
@@ -193,12 +216,14 @@ class PageWalk(WalkProgress[W, R]):
         self._hear_total(page, facts)
         if facts.has_more is False:
             self._last = page if self._last is None else min(self._last, page)
-        elif facts.has_more is True or 0 < (max(0, facts.size or 0) or self.pagination.rows_per_page) <= facts.records:
+        elif facts.has_more is True or self._may_be_followed(facts):
             self._hoped = max(self._hoped, page + 1)
         else:
             self._short = page if self._short is None else min(self._short, page)
+        if self._end_is_not_told(facts):
+            self._guards.add(Guard.END_NOT_TOLD)
         promised = facts.has_more is True or (facts.has_more is None and page <= (self._promised or 0))
-        if facts.records == 0 and promised:
+        if facts.records == 0 and promised and not facts.list_missing:
             self._empty.add(page)
             if page - 1 in self._empty or page + 1 in self._empty:
                 self._guards.add(Guard.EMPTY_PAGES)
@@ -207,13 +232,27 @@ class PageWalk(WalkProgress[W, R]):
         if barren and facts.has_more is not False and self._promised is None:
             self._guards.add(Guard.NOTHING_NEW)
 
+    def _may_be_followed(self, facts: PageFacts) -> bool:
+        enough = (
+            1
+            if self.pagination.ends is EndSign.EMPTY_PAGE
+            else max(0, facts.size or 0) or self.pagination.rows_per_page
+        )
+        return facts.records >= enough
+
+    def _end_is_not_told(self, facts: PageFacts) -> bool:
+        if facts.has_more is not None or self._promised is not None:
+            return False
+        empty_board = facts.total == 0 and not facts.records
+        return self.pagination.ends is EndSign.HAS_MORE or (self.pagination.ends is EndSign.TOTAL and not empty_board)
+
     def _hear_total(self, page: int, facts: PageFacts) -> None:
         total = facts.total
         self._size = self._size or _real_size(facts, self.pagination)
-        if total is None or total <= 0 or not self._size:
+        if total is None or total <= 0:
             return
         self._first_total = total if page == 1 else self._first_total
-        promised = -(-total // self._size)
+        promised = -(-total // (self._size or self.pagination.rows_per_page))
         if facts.records and promised < page:
             return  # its own page contradicts it
         if self._first_total is not None and total != self._first_total:
@@ -222,7 +261,7 @@ class PageWalk(WalkProgress[W, R]):
             if not grew and facts.has_more is True:
                 return
         if page > self._told_by:
-            self._told_by, self._promised = page, promised
+            self._told_by, self._promised, self._total = page, promised, total
 
     def _advance(self) -> Sequence[R]:
         limit, _ = self._limit
@@ -244,8 +283,17 @@ class PageWalk(WalkProgress[W, R]):
         limit, why = self._limit
         horizon, end_known = self._horizon
         board_ends = max(horizon, self._promised or 0)
-        if self._last is not None and self._last < board_ends and (limit is None or self._last < limit):
+        if why is Why.CLAMP and limit == self._more_at:  # has_more is true on the last page that the vendor serves
+            board_ends = max(self._highest_answered, self._promised or board_ends)
+        early = self._last is not None and self._last < board_ends and (limit is None or self._last < limit)
+        if early and not self._guards:
             self._guards.add(Guard.TOTAL_NOT_REACHED)
+        if self._total is not None and self._failed is None:
+            size = self._size or self.pagination.rows_per_page
+            self._compare(self._total if limit is None else min(self._total, limit * size))
+        by_short_page = self._last is None and self._promised is None and self._short is not None
+        if by_short_page and self.rows and self.pagination.ends is None:
+            self._noted.add(Guard.END_CONCLUDED)
         if self._guards:
             why = Why.GUARD
         elif end_known and (limit is None or board_ends <= limit):
@@ -277,6 +325,14 @@ class PageWalk(WalkProgress[W, R]):
         self._highest_answered = max(self._highest_answered, request.page)
         if self.state is WalkState.OPEN and self._asked == self._answered:
             self._end(why)
+
+
+def _is_lowered(page: int, facts: PageFacts, pages: PagePagination) -> bool:
+    """The vendor serves fewer records a page than were asked for, and more follow."""
+    size = facts.size or 0
+    more = facts.has_more if facts.has_more is not None else (facts.total or 0) > size
+    asked = pages.rows_per_page if pages.size_param is not None and pages.counts is PageCounting.PAGES else 0
+    return page == 1 and more and 0 < size < asked
 
 
 def _skips(page: int, facts: PageFacts, pages: PagePagination) -> bool:

@@ -43,7 +43,7 @@ class SingleWalk(WalkProgress[W, R]):
 
     def learn(self, request: R, facts: PageFacts) -> Sequence[R]:  # noqa: ARG002
         self._count(facts)
-        self._end(Why.END)
+        self._end(Why.GUARD if self._guards else Why.END)
         return []
 
     def outstanding(self) -> Sequence[R]:
