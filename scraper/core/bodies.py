@@ -1,8 +1,8 @@
 """One decoder for every body, so that classify, frontier and the tables' SELECTs see the same values.
 
-orjson reads what is sound JSON. What it refuses (a lone surrogate, a control character, broken UTF-8, a BOM, NaN, more
-than 1,024 levels of nesting) goes through the standard library's forgiving reader, and comes out as the nearest sound
-value. SELECTs read what was decoded, written again.
+orjson reads valid JSON. Bodies that it rejects (a lone surrogate, a control character, broken UTF-8, a BOM, NaN, more
+than 1,024 levels of nesting) go through the standard library's lenient reader, which returns the nearest valid value.
+SELECTs read the decoded value, encoded again.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ T = TypeVar("T")
 
 
 class Misread(Enum):
-    """The third answer of a reader, beside the value and ``None`` for absent or null."""
+    """The third result of a reader, beside the value and ``None`` for an absent or null field."""
 
-    NOT_UNDERSTOOD = "present, and of no form that is read"
+    NOT_UNDERSTOOD = "present, in a form that is not read"
 
 
 NOT_UNDERSTOOD: Final = Misread.NOT_UNDERSTOOD
@@ -32,19 +32,19 @@ _WHOLE = re.compile(r"\s*-?[0-9]+\s*")
 
 
 DEEPEST: Final = 250
-"""Levels of nesting that are read; what lies deeper becomes null. orjson itself reads 1,024 levels and writes 254."""
+"""Levels of nesting that are read; deeper values become null. orjson itself reads 1,024 levels and writes 254."""
 
 _MOST_DIGITS: Final = 300
-"""Of a whole number; a longer one is no figure and no id, and becomes null."""
+"""Most digits of a whole number; a longer one is neither a figure nor an id, and becomes null."""
 
 
 @dataclass(frozen=True, slots=True)
 class Decoded:
-    """A body that is JSON. Of a key that an object holds twice, the last value counts."""
+    """A body that is JSON. If a key occurs twice in an object, its last value counts."""
 
     value: Json
     repaired: bool
-    """The bytes were not sound JSON, or nested too deeply; the value is the nearest that is."""
+    """The bytes were not valid JSON, or nested too deeply; the value is the nearest valid one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ class Undecodable:
 
 
 def decode(body: bytes) -> Decoded | Undecodable:
-    """Reads a body as JSON; never raises. Whole numbers past 64 bits come out as floats: see `decode_exactly`."""
+    """Decode a body as JSON; never raises. Whole numbers past 64 bits become floats: see `decode_exactly`."""
     try:
         return Decoded(orjson.loads(body), repaired=False)
     except ValueError as refused:
@@ -63,7 +63,7 @@ def decode(body: bytes) -> Decoded | Undecodable:
 
 
 def decode_exactly(body: bytes) -> Decoded | Undecodable:
-    """As `decode`, with whole numbers as they came and nothing deeper than `DEEPEST`: half as fast."""
+    """Decode as `decode` does, with exact whole numbers and nothing deeper than `DEEPEST`; half as fast."""
     return _repaired(body, "not JSON")
 
 
@@ -91,7 +91,7 @@ def _whole(text: str) -> int | None:
 
 
 def _shallow(text: str) -> str:
-    """The text with null for each value that lies deeper than `DEEPEST`; in time linear to its length."""
+    """Replace each value deeper than `DEEPEST` by null, in linear time."""
     depth, kept_to, pieces = 0, 0, list[str]()
     for token in _BRACKET.finditer(text):
         bracket = text[token.start()]
@@ -112,7 +112,7 @@ _BRACKET: Final = re.compile(r'"(?:[^"\\]|\\.)*+"?|[\[\]{}]', re.DOTALL)
 
 
 def at(document: Json, path: str | None) -> Json:
-    """The value at a dotted path of object keys, or ``None`` where any step is missing, or no path is given.
+    """Return the value at a dotted path of object keys, or ``None`` if a step is missing or no path is given.
 
     An empty path is the whole document.
     """

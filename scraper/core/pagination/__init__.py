@@ -1,6 +1,6 @@
-"""Kinds of pagination: how pages are asked for and read, and how far a walk over them has come.
+"""Kinds of pagination: requesting and reading pages, and the progress of a walk.
 
-`Pagination` (``kind.py``) says what a kind is; ``pages.py``, ``cursors.py`` and ``single.py`` hold one kind each.
+`Pagination` (``kind.py``) is the interface; ``pages.py``, ``cursors.py`` and ``single.py`` are one kind each.
 """
 
 from scraper.core.pagination.cursors import CursorPagination

@@ -1,4 +1,4 @@
-"""Pages by a cursor that each answer hands out, one after the other."""
+"""Pagination by a cursor that each answer returns for the next page."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ class CursorPagination(Pagination):
     cursor_field: str
     has_more_field: str
     rows_per_page: int
-    """Rows of a full page, concluded from recorded answers: an assumption."""
+    """Rows of a full page: an assumption from recorded answers."""
     numeric: bool = False
-    """Cursors are numbers, and grow."""
+    """Cursors are numbers that increase."""
     ends: EndSign | None = None
-    """``None``: a page that is not full, concluded."""
+    """``None``: a page that is not full is concluded to be the last."""
 
     @property
     def fields(self) -> Mapping[str, str | None]:
@@ -49,14 +49,14 @@ class CursorPagination(Pagination):
 
 @dataclass(slots=True)
 class CursorWalk(WalkProgress[W, R]):
-    """Pages by cursor, one after the other."""
+    """A sequential walk by cursor."""
 
     pagination: CursorPagination = field(kw_only=True)
     _cursors: set[str] = field(default_factory=lambda: {"0"})
     _empty_in_a_row: int = 0
     _passed_over: bool = False
     _fault: Guard | None = None
-    """What keeps the last cursor from being followed."""
+    """The reason not to follow the last cursor."""
     _next: R | None = field(init=False)
 
     def __post_init__(self) -> None:
@@ -71,7 +71,7 @@ class CursorWalk(WalkProgress[W, R]):
         return True
 
     def learn(self, request: R, facts: PageFacts) -> Sequence[R]:
-        """Takes a page in; the next one, unless this was the last or the cursor leads nowhere."""
+        """Take in a page; return the next request, if there is one."""
         self._count(facts)
         self._passed_over |= bool(self._empty_in_a_row and facts.records)
         self._empty_in_a_row = 0 if facts.records else self._empty_in_a_row + 1
@@ -107,20 +107,20 @@ class CursorWalk(WalkProgress[W, R]):
         return short
 
     def _fault_of(self, facts: PageFacts, used: str | None) -> Guard | None:
-        told = facts.cursor
-        if told is None:
+        following = facts.cursor
+        if following is None:
             return Guard.CURSOR_NOT_UNDERSTOOD if "cursor" in facts.not_understood else Guard.CURSOR_MISSING
-        if told in self._cursors:
+        if following in self._cursors:
             return Guard.CURSOR_SEEN
-        self._cursors.add(told)
-        here, there = understood(integer_of(used or "0")), understood(integer_of(told))
+        self._cursors.add(following)
+        here, there = understood(integer_of(used or "0")), understood(integer_of(following))
         back = self.pagination.numeric and here is not None and there is not None and there <= here
         return Guard.CURSOR_BACK if back else None
 
     def _advance(self) -> Sequence[R]:
         if self._next is not None:
             return [self._next]
-        if self._fault is not None:  # more is promised, and no new cursor leads there
+        if self._fault is not None:  # more is promised, and no new cursor leads to it
             self._guards.add(self._fault)
             self._end(Why.GUARD)
         return []

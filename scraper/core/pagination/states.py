@@ -17,7 +17,7 @@ class WalkState(StrEnum):
 
 
 class EndSign(StrEnum):
-    """The sign by which the vendor file says that lists end, where neither has_more nor a total says it."""
+    """The sign of a list's end, stated in the vendor file for answers without a final has_more or total."""
 
     SHORT_PAGE = "short_page"
     EMPTY_PAGE = "empty_page"
@@ -35,7 +35,7 @@ class Why(StrEnum):
     AS_ASKED = "as_asked"
     CLAMP = "clamp"
     GUARD = "guard"
-    """The vendor contradicted itself; the walk's notes say how (`Guard`)."""
+    """The vendor contradicted itself; the notes name the `Guard`."""
     REFUSED = "refused"
     BUDGET = "budget"
     """The run's budget or the account's quota ran out after pages were bought."""
