@@ -1,8 +1,8 @@
 """One decoder for every body, so that classify, frontier and the tables' SELECTs see the same values.
 
-orjson reads what is sound JSON. What it refuses (a lone surrogate, a control character, broken UTF-8, a BOM, NaN, more
-than 1,024 levels of nesting) goes through the standard library's forgiving reader, and comes out as the nearest sound
-value. SELECTs read what was decoded, written again.
+orjson reads valid JSON. Bodies that it rejects (a lone surrogate, a control character, broken UTF-8, a BOM, NaN, more
+than 1,024 levels of nesting) go through the standard library's lenient reader, which returns the nearest valid value.
+SELECTs read the decoded value, encoded again.
 """
 
 from __future__ import annotations
@@ -11,29 +11,40 @@ import json
 import math
 import re
 from dataclasses import dataclass
-from typing import Final, TypeAlias
+from enum import Enum
+from typing import Final, TypeAlias, TypeVar
 
 import orjson
 
 Json: TypeAlias = "dict[str, Json] | list[Json] | str | int | float | bool | None"
+T = TypeVar("T")
+
+
+class Misread(Enum):
+    """The third result of a reader, beside the value and ``None`` for an absent or null field."""
+
+    NOT_UNDERSTOOD = "present, in a form that is not read"
+
+
+NOT_UNDERSTOOD: Final = Misread.NOT_UNDERSTOOD
 
 _WHOLE = re.compile(r"\s*-?[0-9]+\s*")
 
 
 DEEPEST: Final = 250
-"""Levels of nesting that are read; what lies deeper becomes null. orjson itself reads 1,024 levels and writes 254."""
+"""Levels of nesting that are read; deeper values become null. orjson itself reads 1,024 levels and writes 254."""
 
 _MOST_DIGITS: Final = 300
-"""Of a whole number; a longer one is no figure and no id, and becomes null."""
+"""Most digits of a whole number; a longer one is neither a figure nor an id, and becomes null."""
 
 
 @dataclass(frozen=True, slots=True)
 class Decoded:
-    """A body that is JSON. Of a key that an object holds twice, the last value counts."""
+    """A body that is JSON. If a key occurs twice in an object, its last value counts."""
 
     value: Json
     repaired: bool
-    """The bytes were not sound JSON, or nested too deeply; the value is the nearest that is."""
+    """The bytes were not valid JSON, or nested too deeply; the value is the nearest valid one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +55,7 @@ class Undecodable:
 
 
 def decode(body: bytes) -> Decoded | Undecodable:
-    """Reads a body as JSON; never raises. Whole numbers past 64 bits come out as floats: see `decode_exactly`."""
+    """Decode a body as JSON; never raises. Whole numbers past 64 bits become floats: see `decode_exactly`."""
     try:
         return Decoded(orjson.loads(body), repaired=False)
     except ValueError as refused:
@@ -52,7 +63,7 @@ def decode(body: bytes) -> Decoded | Undecodable:
 
 
 def decode_exactly(body: bytes) -> Decoded | Undecodable:
-    """As `decode`, with whole numbers as they came and nothing deeper than `DEEPEST`: half as fast."""
+    """Decode as `decode` does, with exact whole numbers and nothing deeper than `DEEPEST`; half as fast."""
     return _repaired(body, "not JSON")
 
 
@@ -80,7 +91,7 @@ def _whole(text: str) -> int | None:
 
 
 def _shallow(text: str) -> str:
-    """The text with null for each value that lies deeper than `DEEPEST`; in time linear to its length."""
+    """Replace each value deeper than `DEEPEST` by null, in linear time."""
     depth, kept_to, pieces = 0, 0, list[str]()
     for token in _BRACKET.finditer(text):
         bracket = text[token.start()]
@@ -101,7 +112,7 @@ _BRACKET: Final = re.compile(r'"(?:[^"\\]|\\.)*+"?|[\[\]{}]', re.DOTALL)
 
 
 def at(document: Json, path: str | None) -> Json:
-    """The value at a dotted path of object keys, or ``None`` where any step is missing, or no path is given.
+    """Return the value at a dotted path of object keys, or ``None`` if a step is missing or no path is given.
 
     An empty path is the whole document.
     """
@@ -115,11 +126,18 @@ def at(document: Json, path: str | None) -> Json:
     return value
 
 
-def integer_of(value: Json) -> int | None:
-    """A whole number of 64 bits, as a number or as text; what is larger is no figure of a page, a rank or a view."""
+def understood(value: T | Misread | None) -> T | None:
+    """Return the value, or ``None`` where nothing is there or it is not understood."""
+    return None if isinstance(value, Misread) else value
+
+
+def integer_of(value: Json) -> int | Misread | None:
+    """Return a whole number of 64 bits, sent as a number or as text; a larger one is not understood."""
     match value:
-        case bool():
+        case None:
             return None
+        case bool():
+            return NOT_UNDERSTOOD
         case int():
             number = value
         case float() if value.is_integer():
@@ -127,23 +145,36 @@ def integer_of(value: Json) -> int | None:
         case str() if len(value) <= 32 and _WHOLE.fullmatch(value):
             number = int(value)
         case _:
+            return NOT_UNDERSTOOD
+    return number if abs(number) < 2**63 else NOT_UNDERSTOOD
+
+
+def count_of(value: Json) -> int | Misread | None:
+    """Return a whole number of 0 or more; a negative one is not understood."""
+    number = integer_of(value)
+    return NOT_UNDERSTOOD if isinstance(number, int) and number < 0 else number
+
+
+def flag_of(value: Json) -> bool | Misread | None:
+    """Return a bool, sent as such, as 1 or 0, or as the text of either in any case."""
+    match value.strip().lower() if isinstance(value, str) else value:
+        case None:
             return None
-    return number if abs(number) < 2**63 else None
-
-
-def flag_of(value: Json) -> bool | None:
-    """A yes or no as vendors write it: a bool, 1 or 0, or either as text."""
-    match value:
         case True | 1 | "true" | "1":
             return True
         case False | 0 | "false" | "0":
             return False
         case _:
-            return None
+            return NOT_UNDERSTOOD
 
 
-def text_of(value: Json) -> str | None:
-    """An id or a cursor as text: vendors send either as a number too."""
-    if isinstance(value, bool) or value is None or value == "":
+def cursor_of(value: Json) -> str | Misread | None:
+    """Return a cursor as text; a whole number may also be sent as a float."""
+    return text_of(int(value) if isinstance(value, float) and value.is_integer() else value)
+
+
+def text_of(value: Json) -> str | Misread | None:
+    """Return an id or a cursor as text, sent as text or as a whole number; empty text counts as absent."""
+    if value is None or value == "":
         return None
-    return str(value) if isinstance(value, (str, int)) else None
+    return str(value) if isinstance(value, (str, int)) and not isinstance(value, bool) else NOT_UNDERSTOOD

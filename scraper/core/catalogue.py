@@ -1,4 +1,4 @@
-"""What is for sale: vendors, their endpoints, prices, plans and rules, as frozen values.
+"""The catalogue: vendors, their endpoints, prices, plans and rules, as frozen values.
 
 `io.config_files` reads them from ``scraper/vendors/*.toml`` and ``configs/vendors/*.toml``; every table there names its
 source.
@@ -17,7 +17,7 @@ from scraper.core.units import Credits
 
 
 class Basis(StrEnum):
-    """How a figure is known. KNOWN is only what the vendor documents, or the job's own limit."""
+    """The basis of a figure. KNOWN is only what the vendor documents, or the job's own limit."""
 
     KNOWN = "known"
     OBSERVED = "observed"
@@ -25,23 +25,23 @@ class Basis(StrEnum):
 
 
 class Charge(StrEnum):
-    """What an attempt did to the account, as far as it is known."""
+    """The charge of an attempt, as far as it is known."""
 
     CHARGED = "charged"
     FREE = "free"
     PRESUMED = "presumed"
-    """Answered, and the vendor documents no rule for such an answer: counts as charged."""
+    """Answered, without a documented rule for such an answer: counts as charged."""
     UNKNOWN = "unknown"
     """Sent, never answered: counts as charged until reconciled."""
 
 
 class OutcomeKind(StrEnum):
-    """Every way that an attempt can end."""
+    """The ways in which an attempt can end."""
 
     OK = "ok"
     EMPTY = "empty"
     IN_BAND_ERROR = "in_band_error"
-    """A 2xx whose body says that it failed."""
+    """A 2xx whose body reports a failure."""
     MALFORMED = "malformed"
     """A 2xx that is not JSON, or not of the documented shape."""
     RATE_LIMITED = "rate_limited"
@@ -52,13 +52,13 @@ class OutcomeKind(StrEnum):
     GONE = "gone"
     UPSTREAM_ERROR = "upstream_error"
     NOT_SENT = "not_sent"
-    """No connection was made: nothing reached the vendor."""
+    """No connection was made, and nothing reached the vendor."""
     LOST = "lost"
-    """Sent, and no answer came back."""
+    """Sent and never answered."""
 
 
 class QuotaScope(StrEnum):
-    """What a vendor's quota refusal closes."""
+    """The period that a vendor's quota refusal closes."""
 
     DAY = "day"
     MONTH = "month"
@@ -66,7 +66,7 @@ class QuotaScope(StrEnum):
 
 
 class Role(StrEnum):
-    """What a parameter stands for, where it has a column or a part in pagination."""
+    """The role of a parameter that has a column or a part in pagination."""
 
     COUNTRY = "country"
     PERIOD_DAYS = "period_days"
@@ -77,7 +77,7 @@ class Role(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Where a figure comes from."""
+    """The source of a figure."""
 
     document: str
     read_on: date
@@ -94,12 +94,12 @@ class Parameter:
     allowed: tuple[str, ...] = ()
     """Empty: any value of the type."""
     default: str | None = None
-    """What the vendor documents that it takes when the parameter is left out."""
+    """The documented value of an omitted parameter."""
     means_none: tuple[str, ...] = ()
-    """Values that mean *no filter*: such a walk has no country of its own."""
+    """Values that mean *no filter*: such a walk has no country."""
     required: bool = False
     ignored: bool = False
-    """Accepted by the vendor and without effect: sweeping it buys the same answer again."""
+    """Accepted by the vendor without effect: a sweep buys the same answer again."""
     role: Role | None = None
     from_parent: str | None = None
     """A crawl with ``each`` fills this parameter with this field of its parents' records."""
@@ -107,14 +107,14 @@ class Parameter:
 
 @dataclass(frozen=True, slots=True)
 class Records:
-    """Where the records of an answer stand, and which of their fields others need."""
+    """The place of the records in an answer, and the fields that other parts need."""
 
     path: str
     """Dotted path from the root of the body to the list, or to the one record; empty: the body is it."""
     id: str
-    """The record's id field: what pages are told apart by, and what children are made from unless they say else."""
+    """The record's id field: it tells pages apart, and children are made from it by default."""
     nested_in: str | None = None
-    """Some resellers wrap each record in one more object of this name."""
+    """The object that some resellers wrap each record in."""
     rank: str | None = None
     views: str | None = None
     fields: tuple[str, ...] = ()
@@ -128,12 +128,12 @@ class Records:
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """A field of the body and what satisfies; numbers and their text compare equal."""
+    """A field of the body and the values that satisfy; numbers and their text compare equal."""
 
     field: str
     values: tuple[str, ...] = ()
     contains: str | None = None
-    """Text that the field's own text must contain."""
+    """Text that the field must contain."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,18 +149,18 @@ class ErrorRule:
     note: str = ""
     source: Source | None = None
     retries: int | None = None
-    """How often in a row the vendor lets it be asked again; ``None``: as the program's policy has it."""
+    """Retries in a row that the vendor allows; ``None``: the program's policy."""
     basis: Basis = Basis.KNOWN
 
 
 @dataclass(frozen=True, slots=True)
 class ChargeRule:
-    """What the vendor charges. PRESUMED where it documents nothing."""
+    """The vendor's charges; PRESUMED where it documents nothing."""
 
     ok: Charge
     empty: Charge
     failed_2xx: Charge
-    """A 2xx that is an error or cannot be read."""
+    """A 2xx that reports an error or cannot be read."""
     refused: Charge
     """Any other status."""
     source: Source | None = None
@@ -168,7 +168,7 @@ class ChargeRule:
 
 @dataclass(frozen=True, slots=True)
 class BillingEvents:
-    """A vendor's own list of what it billed: asked only when the user reconciles. Paths are dotted, in one event."""
+    """A vendor's list of billed requests, read only when the user reconciles. Paths are dotted, in one event."""
 
     path: str
     from_param: str
@@ -181,7 +181,7 @@ class BillingEvents:
     charged: tuple[str, ...]
     """Values of `status` that mean: charged."""
     free: tuple[str, ...]
-    """Values of `status` that mean: not charged, and never to be. Any other is undecided."""
+    """Values of `status` that mean: never charged. Any other is undecided."""
     at: str
     source: Source | None = None
     note: str = ""
@@ -201,7 +201,7 @@ class Endpoint:
     records: Records
     table: str
     success: tuple[Condition, ...]
-    """In-band success: each of these fields, where it is there, must hold."""
+    """In-band success: each of these fields, if present, must hold."""
     status: str
     """``documented`` or ``gone``."""
     status_since: date
@@ -228,14 +228,14 @@ class Endpoint:
 
 @dataclass(frozen=True, slots=True)
 class Vendor:
-    """Who sells, at which address, on which terms."""
+    """A vendor: its address, terms and endpoints."""
 
     name: str
     title: str
     base_url: str
     auth_header: str
     auth_format: str
-    """How the key stands in the header: ``{key}`` or ``Bearer {key}``."""
+    """The header's value: ``{key}`` or ``Bearer {key}``."""
     key_env: str
     plans: tuple[Subscription, ...]
     charge: ChargeRule
@@ -246,16 +246,16 @@ class Vendor:
     retry_after_field: str | None = None
     """Body field with seconds to wait, beside the Retry-After header."""
     resets_at_field: str | None = None
-    """Body field with the instant at which a quota is renewed."""
+    """Body field with the instant at which a quota renews."""
     message_fields: tuple[str, ...] = ()
-    """Where the vendor says in words what is wrong."""
+    """Body fields with the vendor's error message."""
     source: Source | None = None
     billing_events: BillingEvents | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Catalogue:
-    """All vendors that the program knows."""
+    """All known vendors."""
 
     vendors: Mapping[str, Vendor] = field(default_factory=dict)
 

@@ -32,7 +32,11 @@ COVERAGE_COLUMNS = (
     Column("rows", "BIGINT", "records on them"),
     Column("overlaps", "BIGINT", "records that an earlier page of the walk had listed already"),
     Column("gaps", "BIGINT", "pages that were asked for and never landed"),
-    Column("notes", "VARCHAR", "guards that it met, with commas between: what the vendor's own word contradicts"),
+    Column(
+        "notes",
+        "VARCHAR",
+        "guards that it met, with commas between: contradictions of its answers, and ends that are only concluded",
+    ),
     Column("snapshot_at", "TIMESTAMP", "UTC, when its first request was reserved, in the run that bought it"),
     Column(
         "reused_from", "VARCHAR", "the earlier run that bought its pages, under whose run_id its rows stand; else null"

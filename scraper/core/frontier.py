@@ -1,13 +1,13 @@
-"""Which request is next, by value. Fed with answers; knows no clock and no account.
+"""The order of requests, by value. It receives answers, and knows no clock and no account.
 
-The same job and the same answers give the same order: a resumed run is a replay of what has landed, and then goes on.
-Value: walks that an earlier run left over; then priority; then breadth before depth, but for those left
-over, which are made whole one after the other, stalest first; then crawls and parents in order. A board that children
-are made from is wanted as much as they are, and counts as one page deep: every board stands before the first of its
-children is bought; before children that were left over, too.
+The same job and the same answers give the same order: a resumed run replays the pages that have landed, then continues.
+Value: walks that an earlier run left over come first; then priority; then breadth before depth, except for left-over
+walks, which are completed one after the other, stalest first; then the order of crawls and parents. A board with
+children has their priority and counts as one page deep, so that every board is bought before the first of its children,
+left-over children included.
 
-Where the budget may end the run, order is kept strictly: a request waits for those in flight whose answer may bring up
-a better one. What a short budget buys is then the same for the same answers, however fast they come.
+If the budget may end the run, the order is strict: a request waits for those in flight whose answers may bring up a
+better one. A short budget then buys the same pages for the same answers, at any speed.
 """
 
 from __future__ import annotations
@@ -33,9 +33,9 @@ class Frontier:
     """All walks of a run, and the requests that may be sent now."""
 
     def __init__(self, crawls: Sequence[Crawl], leftovers: Sequence[str] = (), *, strict: bool = False) -> None:
-        """`leftovers`: ids of the walks that the job's last run left over, stalest first; they come before others.
+        """`leftovers`: ids of the walks that the job's last run left over, stalest first; they come before the others.
 
-        `strict`: the budget may not reach for everything (`core.planning.may_outrun`).
+        `strict`: the budget may not cover everything (`core.planning.may_outrun`).
         """
         self._crawls = list(crawls)
         self._strict = strict
@@ -64,7 +64,7 @@ class Frontier:
             if crawl.each is None:
                 for place, params in enumerate(crawl.sweep()):
                     self._add(crawl, params, (index, 0, 0, place))
-        if not self._leftovers.keys() <= self._walks.keys():  # some are children, which only their boards bring up
+        if not self._leftovers.keys() <= self._walks.keys():  # some are children, made only from their boards
             self._boards_first = True
             for request in list(self._ready.values()):
                 self._push(request)
@@ -72,7 +72,7 @@ class Frontier:
     # --- asking -------------------------------------------------------------------------------------------------------
 
     def take(self, vendor: str) -> Request | None:
-        """The most valuable request of this vendor that is ready; it is in flight until told otherwise."""
+        """Take the most valuable ready request of this vendor; it is then in flight."""
         if not self.has_ready(vendor):
             return None
         *_, request = heapq.heappop(self._heaps[vendor])
@@ -81,7 +81,7 @@ class Frontier:
         return request
 
     def has_ready(self, vendor: str) -> bool:
-        """Whether `take` would give a request."""
+        """Return whether `take` would return a request."""
         heap = self._heaps[vendor]
         while heap:
             request = heap[0][2]
@@ -94,12 +94,12 @@ class Frontier:
         return False
 
     def may_take(self, vendor: str, left: Credits, of_share: Credits | None = None) -> bool:
-        """Whether what `take` gives is next: the budget holds it beside all that is in flight, and, in strict order,
-        nothing better may yet come up.
+        """Return whether `take` may be called now: the budget covers its request beside those in flight, and, in
+        strict order, no better request may still come up.
 
-        `left`: credits of the budget that no settled request has used; `of_share`: the same of the vendor's share of
-        it, if it has one. A request keeps its price until it is dealt with, between two attempts as well, so that what
-        is less worth does not take it away meanwhile. Where nothing is in flight, the ledger has the last word.
+        `left`: credits of the budget that no settled request has used; `of_share`: the same for the vendor's share, if
+        it has one. A request holds its price until it is done, between two attempts as well, so that a request of less
+        value does not take it. If nothing is in flight, the ledger decides.
         """
         if not self.has_ready(vendor):
             return False
@@ -118,28 +118,28 @@ class Frontier:
 
     @property
     def idle(self) -> bool:
-        """Nothing is ready and nothing is in flight: no answer can make more work."""
+        """Nothing is ready and nothing is in flight."""
         return not self._in_flight and not any(self.has_ready(vendor) for vendor in list(self._heaps))
 
     @property
     def in_flight(self) -> int:
-        """Requests taken and not yet told of."""
+        """The number of requests in flight."""
         return len(self._in_flight)
 
     @property
     def walks(self) -> Mapping[str, Progress]:
-        """Every walk of the run by id, in the order in which they came up."""
+        """Every walk of the run by id, in order of appearance."""
         return self._walks
 
     def new_walks(self) -> list[Walk]:
-        """Walks that came up since the last call."""
+        """Return the walks that are new since the last call."""
         new, self._new = self._new, []
         return new
 
     # --- telling ------------------------------------------------------------------------------------------------------
 
     def learn(self, request: Request, facts: PageFacts) -> Progress:
-        """A page has landed: what follows from it becomes ready."""
+        """Take in a landed page; the requests that follow become ready."""
         self._release(request)
         progress = self._walks[request.walk.walk_id]
         for following in progress.learn(request, facts):
@@ -150,7 +150,7 @@ class Frontier:
         return progress
 
     def fail(self, request: Request, why: Why, *, whole_walk: bool = False) -> Progress:
-        """The request will not be answered in this run; `whole_walk`: nor is anything else of its walk asked for."""
+        """Record that a request fails in this run; `whole_walk`: no other request of its walk is made either."""
         self._release(request)
         progress = self._walks[request.walk.walk_id]
         progress.fail(request, why, whole_walk=whole_walk)
@@ -159,7 +159,7 @@ class Frontier:
         return progress
 
     def give_back(self, request: Request) -> None:
-        """It was not sent after all: ready again."""
+        """Return an unsent request to the frontier."""
         self._release(request)
         self._push(request)
         progress = self._walks[request.walk.walk_id]
@@ -167,9 +167,9 @@ class Frontier:
         self._settle(progress)
 
     def replay(self, stored: Mapping[str, PageFacts]) -> None:
-        """Takes in pages that are stored already, by request key: of this run before a stop, or of walks reused.
+        """Take in stored pages by request key: those of this run before a stop, or of reused walks.
 
-        `stored` is in the order in which they landed. What is in it was sent, so that none of it is withdrawn.
+        `stored` is in the order of landing. Its requests were sent, so that none of them is withdrawn.
         """
         landed = [request for key, request in self._ready.items() if key in stored]
         self._landing = {key: place for place, key in enumerate(stored)} if landed else {}
@@ -182,12 +182,12 @@ class Frontier:
         self._landing = {}
 
     def may_replay(self, walk: Walk, stored: Mapping[str, PageFacts]) -> bool:
-        """Whether these pages of another run hold all that its children are made from."""
+        """Return whether pages of another run carry every field that the children are made from."""
         names = {child.from_parent for name in walk.crawls for _, child in self._children_of(name)}
         return all(all_hold(facts.ids, walk.endpoint.records, names) for facts in stored.values())
 
     def close(self, endpoint_or_vendor: str, why: Why) -> bool:
-        """Nothing more is sent there in this run; False where it was closed already.
+        """Close an endpoint or a vendor for this run; return False if it was closed already.
 
         After a refusal its walks end; after a quota they stay open.
         """
@@ -199,13 +199,13 @@ class Frontier:
         return True
 
     def closed_because(self, request: Request) -> Why | None:
-        """Why its endpoint or its vendor has been closed since it was taken; ``None``: it has not."""
+        """Return why the endpoint or vendor of a request is closed; ``None`` if it is open."""
         return self._closed_for(request.walk)
 
     def give_up(self, why: Why) -> None:
-        """The run ends here: what is open is cut short, what was not begun is not attempted.
+        """End every open walk: truncated if it has begun, otherwise not attempted.
 
-        `why` is for walks whose endpoint and vendor are still open.
+        `why` applies to walks whose endpoint and vendor are still open.
         """
         for progress in self._walks.values():
             progress.give_up(self._closed_for(progress.walk) or why)
@@ -221,12 +221,12 @@ class Frontier:
         priority = max([walk.priority, *wanted_for])
         if wanted_for and self._boards_first:
             return False, -priority, -1, False, page, walk.order, walk.walk_id
-        if walk.leftover is not None:  # depth before breadth: a walk that was cut short is to be whole at last
+        if walk.leftover is not None:  # depth before breadth, to complete a walk that was cut short
             return False, -priority, walk.leftover, False, page, walk.order, walk.walk_id
         return True, -priority, 1 if wanted_for else page, not wanted_for, page, walk.order, walk.walk_id
 
     def _best_after(self, request: Request) -> _Value:
-        """The best value that anything can have which the answer to this request brings up."""
+        """Return the best value of any request that the answer to this one may bring up."""
         walk = self._walks[request.walk.walk_id].walk
         if self._closed_for(walk):
             return self._value(request)
@@ -251,7 +251,7 @@ class Frontier:
         self._busy[request.walk.walk_id] += 1
 
     def _withdraw(self, progress: Progress) -> None:
-        """Takes back what is ready and can, as is known by now, add no row; what is in flight lands."""
+        """Withdraw ready requests that are known to add no row; requests in flight still land."""
         for request in progress.unwanted():
             if self._ready.pop(request.key, None) is not None:
                 progress.withdraw(request)
@@ -283,11 +283,11 @@ class Frontier:
         self._push(first)
 
     def _widen(self, progress: Progress, walk: Walk) -> None:
-        """One walk for whoever asks for it: as deep, and as early, as any of them wants it."""
+        """Merge a walk that several crawls want: as deep and as early as any of them asks."""
         before, walk_id = progress.walk, walk.walk_id
         following = progress.widen(walk)
         joined = set(walk.crawls) - set(before.crawls)
-        if progress.state is WalkState.OPEN and walk_id in self._ended:  # it had ended where the first one asked
+        if progress.state is WalkState.OPEN and walk_id in self._ended:  # it had ended as deep as the first crawl asked
             self._ended.discard(walk_id)
             joined = set(walk.crawls)
         if progress.state is WalkState.OPEN:
@@ -295,12 +295,12 @@ class Frontier:
         if (before.priority, before.order) != (walk.priority, walk.order):
             for request in progress.outstanding():
                 if (ready := self._ready.get(request.key)) is not None:
-                    self._push(ready)  # its earlier place in the heap is passed over
+                    self._push(ready)  # the heap skips its earlier entry
         for request in following:
             self._push(request)
 
     def _settle(self, progress: Progress) -> None:
-        """Notices the end of a walk, once, and lets children that waited for it begin."""
+        """Handle the end of a walk, once, and start the children that waited for it."""
         walk = progress.walk
         if progress.state is WalkState.OPEN and self._closed_for(walk) is Why.REFUSED and not self._busy[walk.walk_id]:
             progress.give_up(Why.REFUSED)
@@ -323,7 +323,7 @@ class Frontier:
         return [(index, crawl) for index, crawl in enumerate(self._crawls) if crawl.each == name]
 
     def _feed(self, walk: Walk, found: Sequence[Record]) -> None:
-        """Children that want every parent begin as soon as a page names them; the others wait for whole boards."""
+        """Start children that want every parent at once; those with a `top` wait for complete boards."""
         if self._picked_from.intersection(walk.crawls):
             self._records[walk.walk_id].extend(found)
         for name in walk.crawls:
@@ -338,7 +338,7 @@ class Frontier:
 
 
 def _merged(first: Walk, second: Walk, names: Sequence[str]) -> Walk:
-    """One walk for two crawls: as deep and as early as either wants it. `names`: the job's crawls in order."""
+    """Merge two walks: as deep and as early as either asks. `names`: the job's crawls in order."""
     limits = (first.max_pages, second.max_pages)
     return replace(
         first,

@@ -1,4 +1,4 @@
-"""What one attempt met, as a value: every answer, and every lack of one, has a kind and a charge."""
+"""Classification of attempts: every answer, and every missing answer, has a kind and a charge."""
 
 from __future__ import annotations
 
@@ -15,29 +15,29 @@ from scraper.core.records import read_page
 from scraper.core.units import Credits
 
 LONGEST_MESSAGE = 200
-"""Characters of a vendor's own words that we repeat: enough to recognise them, too few to flood a line."""
+"""Most characters of a vendor's message that are repeated."""
 LONGEST_WAIT_S = 1e9
-"""Thirty years: a vendor's figure past this says *never*, and would leave the calendar."""
+"""About thirty years: a longer wait means *never*, and would overflow dates."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """Something came back."""
+    """An answer, whole or cut short."""
 
     status: int
     headers: Mapping[str, str]
-    """Names in lower case."""
+    """By name in lower case."""
     body: bytes
     cut_short: str | None = None
-    """Why the body is not whole, where it is not."""
+    """The reason why the body is incomplete, if it is."""
 
 
 @dataclass(frozen=True, slots=True)
 class NoAnswer:
-    """Nothing came back."""
+    """No answer."""
 
     sent: bool
-    """False only where no connection was made: then nothing can have been charged."""
+    """False only if no connection was made, so that nothing can have been charged."""
     reason: str
 
 
@@ -46,36 +46,36 @@ Reply: TypeAlias = Answer | NoAnswer
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How an attempt ended, whether it was charged, and what it tells of the next."""
+    """The end of an attempt, its charge, and what the answer says about the next one."""
 
     kind: OutcomeKind
     charge: Charge
     credits: Credits
-    """What the attempt counts for against every limit."""
+    """Credits that count against every limit."""
     detail: str = ""
-    """In words, for people: empty where all went well."""
+    """The failure in words; empty on success."""
     facts: PageFacts | None = None
     http_status: int | None = None
     vendor_request_id: str | None = None
     wait_s: float | None = None
-    """Seconds that the vendor asks to wait."""
+    """Seconds that the vendor asks the client to wait."""
     scope: QuotaScope = QuotaScope.UNSTATED
     resets_at: datetime | None = None
     retries: int | None = None
-    """How often in a row the vendor's own rule lets it be asked again; ``None``: no rule says."""
+    """Retries in a row that the vendor's rule allows; ``None``: no rule."""
 
     @property
     def landed(self) -> bool:
-        """The page is here: nothing of this request is left to do."""
+        """The page has arrived, and the request is done."""
         return self.kind in {OutcomeKind.OK, OutcomeKind.EMPTY}
 
 
 def classify(
     vendor: Vendor, endpoint: Endpoint, reply: Reply, now: datetime, failed_requests: Charge | None = None
 ) -> Outcome:
-    """The outcome of an attempt.
+    """Return the outcome of an attempt.
 
-    `failed_requests` is what the account's owner knows where the vendor documents no rule (CHARGED or FREE).
+    `failed_requests` is the account owner's own knowledge of undocumented charges (CHARGED or FREE).
     """
     if isinstance(reply, NoAnswer):
         if not reply.sent:
@@ -119,7 +119,7 @@ def _read_success(endpoint: Endpoint, answer: Answer, document: Json) -> _Readin
         return OutcomeKind.MALFORMED, f"the body is cut short: {answer.cut_short}", None
     whole_body_is_the_list = endpoint.records.path == "" and isinstance(document, list)
     if not isinstance(document, dict) and not whole_body_is_the_list:
-        met = f"{len(answer.body)} bytes that are no JSON object" if answer.body else "no body"
+        met = f"{len(answer.body)} bytes that are not a JSON object" if answer.body else "no body"
         return OutcomeKind.MALFORMED, f"HTTP {answer.status} with {met}", None
     stated = [(condition, at(document, condition.field)) for condition in endpoint.success]
     for condition, value in stated:
@@ -128,9 +128,13 @@ def _read_success(endpoint: Endpoint, answer: Answer, document: Json) -> _Readin
             return OutcomeKind.IN_BAND_ERROR, f"HTTP {answer.status} with {condition.field} = {met}", None
     facts = read_page(endpoint, document)
     if facts is None:
-        return OutcomeKind.MALFORMED, f"{endpoint.records.path or 'the body'} is no {endpoint.pagination.shape}", None
+        return (
+            OutcomeKind.MALFORMED,
+            f"{endpoint.records.path or 'the body'} is not a JSON {endpoint.pagination.shape}",
+            None,
+        )
     if facts.records == 0 and at(document, endpoint.records.path) is None and all(v is None for _, v in stated):
-        return OutcomeKind.MALFORMED, f"neither {endpoint.records.path} nor any sign of success is there", None
+        return OutcomeKind.MALFORMED, f"the body has neither {endpoint.records.path} nor a sign of success", None
     return (OutcomeKind.OK if facts.records else OutcomeKind.EMPTY), "", facts
 
 
@@ -141,7 +145,7 @@ def _is_2xx(status: int) -> bool:
 def _undocumented_status(status: int) -> OutcomeKind:
     if status >= 500:
         return OutcomeKind.UPSTREAM_ERROR
-    # A redirect is not followed: the route is not where the vendor's page says it is.
+    # Redirects are not followed: the route has moved from its documented address.
     return OutcomeKind.GONE if status < 400 else OutcomeKind.BAD_REQUEST
 
 
@@ -152,12 +156,12 @@ def _charge(rule: ChargeRule, kind: OutcomeKind, status: int, failed_requests: C
         return rule.empty
     charge = rule.failed_2xx if _is_2xx(status) else rule.refused
     if kind is OutcomeKind.MALFORMED and failed_requests is Charge.FREE:
-        return charge  # a success that was cut off or spoilt on its way looks the same, and the vendor charged that
+        return charge  # a success damaged on its way looks the same, and was charged
     return failed_requests if charge is Charge.PRESUMED and failed_requests is not None else charge
 
 
 def charges_of(vendor: Vendor, kind: OutcomeKind) -> tuple[Charge, Charge | None]:
-    """What an outcome costs by the vendor's rule, and inside a 2xx, where one of its error rules may find it there."""
+    """Return the charge of an outcome by the vendor's rule, and inside a 2xx if an error rule can match there."""
     match kind:
         case OutcomeKind.NOT_SENT:
             return Charge.FREE, None
@@ -188,7 +192,7 @@ def _holds(condition: Condition, value: Json) -> bool:
 
 
 def _text(value: Json) -> str:
-    """A scalar as a person writes it, 200.0 as 200; of what holds others only its kind: it may be nested past repr."""
+    """Return a scalar as people write it (200.0 as 200), and only the type of a container, which may be deep."""
     match value:
         case bool():
             return str(value).lower()
@@ -225,7 +229,7 @@ def _request_id(vendor: Vendor, headers: Mapping[str, str], document: Json) -> s
 
 
 def _wait_s(vendor: Vendor, headers: Mapping[str, str], document: Json, now: datetime) -> float | None:
-    """Seconds to wait: the header as seconds or as an HTTP date, else the body's own field."""
+    """Return seconds to wait: from the header, as seconds or an HTTP date, else from the body's field."""
     header = headers.get("retry-after", "").strip()
     if header.isdecimal():
         return min(float(header), LONGEST_WAIT_S)
@@ -233,7 +237,7 @@ def _wait_s(vendor: Vendor, headers: Mapping[str, str], document: Json, now: dat
         try:
             until = parsedate_to_datetime(header)
             wait_s = (until.replace(tzinfo=until.tzinfo or UTC) - now).total_seconds()
-        except (ValueError, OverflowError):  # not a date; a zone that no clock has
+        except (ValueError, OverflowError):  # not a date, or an impossible zone
             pass
         else:
             return min(max(0.0, wait_s), LONGEST_WAIT_S)
@@ -244,7 +248,7 @@ def _wait_s(vendor: Vendor, headers: Mapping[str, str], document: Json, now: dat
 
 
 def instant_of(value: Json) -> datetime | None:
-    """An instant as vendors write it: ISO 8601, or seconds since 1970."""
+    """Parse an instant: ISO 8601, or seconds since 1970."""
     try:
         if isinstance(value, str):
             moment = datetime.fromisoformat(value)

@@ -1,4 +1,4 @@
-"""Which records of boards are the best: the parents that `top` and `top_per_board` pick."""
+"""The ranking of parents, from which `top` and `top_per_board` pick."""
 
 from __future__ import annotations
 
@@ -9,24 +9,24 @@ from scraper.core.catalogue import Records
 from scraper.core.pagination import Record
 
 UNRANKED = 1_000_000
-"""Place of a parent whose record carries no rank: behind every board's ranks."""
+"""Rank of a parent without one: after every real rank."""
 
 
 def as_parents(found: Iterable[Record], described: Records, name: str) -> Iterable[Record]:
-    """Each record by the value of this field, which fills a child's parameter; records without a value feed none."""
+    """Return the records with this field, which fills a child's parameter, as their id; skip those without it."""
     if name == described.id:
         return found
     return [replace(record, id=value) for record in found if (value := record.fields.get(name)) is not None]
 
 
 def all_hold(found: Iterable[Record], described: Records, names: Set[str]) -> bool:
-    """Whether these fields were kept of all records: pages read before a vendor file named them hold them not."""
+    """Return whether all records carry these fields; pages read before the vendor file named them do not."""
     needed = names - {described.id}
     return not needed or all(needed <= record.fields.keys() for record in found)
 
 
 def best(found: Iterable[Record]) -> list[Record]:
-    """Distinct records, by best rank, then views, then id."""
+    """Return distinct records, by best rank, then views, then id."""
     known: dict[str, Record] = {}
     for record in found:
         before = known.get(record.id)
@@ -35,7 +35,7 @@ def best(found: Iterable[Record]) -> list[Record]:
 
 
 def rank_of(record: Record) -> int:
-    """Its rank; behind all others where it carries none."""
+    """Return the rank; `UNRANKED` without one."""
     return UNRANKED if record.rank is None else record.rank
 
 

@@ -1,14 +1,14 @@
-"""The records of an answer: where they stand, and what pagination and children need of them."""
+"""Reading the records of an answer for pagination and child walks."""
 
 from __future__ import annotations
 
-from scraper.core.bodies import Json, at, integer_of, text_of
+from scraper.core.bodies import Json, at, integer_of, text_of, understood
 from scraper.core.catalogue import Endpoint, Records
 from scraper.core.pagination import PageFacts, Record
 
 
 def records_in(endpoint: Endpoint, document: Json) -> list[Json] | None:
-    """The records that a body holds, none where nothing stands at their path; ``None`` where something else does."""
+    """Return the records of a body: none if nothing is at their path, ``None`` if it is of another type."""
     found = endpoint.pagination.elements(at(document, endpoint.records.path))
     wrapped = endpoint.records.nested_in
     if found is None or wrapped is None:
@@ -17,21 +17,24 @@ def records_in(endpoint: Endpoint, document: Json) -> list[Json] | None:
 
 
 def read_page(endpoint: Endpoint, document: Json) -> PageFacts | None:
-    """The facts of a page; ``None`` where something else stands at the path of its records."""
+    """Return the facts of a page; ``None`` if the value at the path of its records is of another type."""
     found = records_in(endpoint, document)
     if found is None:
         return None
     ids = tuple(record for element in found if (record := _record(endpoint.records, element)) is not None)
-    return PageFacts(len(found), ids, **endpoint.pagination.told(document))
+    told = endpoint.pagination.read(document)
+    nothing_there = not found and at(document, endpoint.records.path) is None
+    promised = (told.get("total") or 0) > 0 or told.get("has_more") is True
+    return PageFacts(len(found), ids, **told, list_missing=nothing_there and promised)
 
 
 def _record(records: Records, element: Json) -> Record | None:
-    identity = text_of(at(element, records.id)) if isinstance(element, dict) else None
+    identity = understood(text_of(at(element, records.id))) if isinstance(element, dict) else None
     if identity is None:
         return None
     return Record(
         identity,
-        rank=integer_of(at(element, records.rank)),
-        views=integer_of(at(element, records.views)),
-        fields={path: text_of(at(element, path)) for path in records.fields},
+        rank=understood(integer_of(at(element, records.rank))),
+        views=understood(integer_of(at(element, records.views))),
+        fields={path: understood(text_of(at(element, path))) for path in records.fields},
     )

@@ -1,4 +1,4 @@
-"""Walks and requests: what is asked of a vendor, and by which key it is known for ever."""
+"""Walks and requests, with their permanent ids and keys."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Params: TypeAlias = tuple[tuple[str, str], ...]
 
 
 def canonical(endpoint: Endpoint, stated: Mapping[str, str]) -> Params:
-    """A walk's parameters: what the job states, and the documented defaults; no page, size or cursor."""
+    """Return a walk's parameters: those of the job and the documented defaults, without page, size and cursor."""
     of_pagination = {Role.PAGE, Role.PAGE_SIZE, Role.CURSOR}
     values = {
         parameter.name: parameter.default
@@ -36,20 +36,20 @@ def _digest(length: int, *parts: object) -> str:
 class Walk:
     """The pages of one endpoint with one set of parameters, in order.
 
-    A walk has the same id in every run; a run holds it once, whoever asks for it.
+    A walk has the same id in every run; crawls of a run that ask for it share it.
     """
 
     endpoint: Endpoint
     params: Params
     max_pages: int | None = None
-    """The job's own limit; ``None``: as far as the endpoint goes."""
+    """The job's limit; ``None``: to the end of the list."""
     crawls: tuple[str, ...] = ()
-    """Names of the crawls that ask for it."""
+    """Names of the crawls that want the walk."""
     priority: int = 1
     order: tuple[int, ...] = ()
-    """Crawl, parent's rank and views, combination: where all else is equal, the smaller goes first."""
+    """Crawl, parent's rank and views, combination: a tie-break, the smaller first."""
     leftover: int | None = None
-    """Its place among the walks that an earlier run of the job left over, stalest first; ``None``: none of them."""
+    """Its place among the walks that an earlier run left over, stalest first; ``None``: not left over."""
     walk_id: str = field(init=False)
     """Hash of vendor, endpoint and parameters: 16 hex digits."""
 
@@ -76,7 +76,7 @@ class Walk:
         return None if value in parameter.means_none else value
 
     def request(self, page: int, cursor: str | None = None) -> Request:
-        """The request for one page of this walk; cursor walks name the cursor that the page before handed out."""
+        """Return the request for one page; a cursor walk passes the cursor from the previous page."""
         return Request(self, page, cursor)
 
 
@@ -106,17 +106,17 @@ class Request:
 
     @property
     def path(self) -> str:
-        """The route, with the parameters that stand in it filled in and quoted."""
+        """The route, with its parameters filled in and quoted."""
         path = self.endpoint.path
         for name, value in self.params:
             quoted = quote(value, safe="")
-            # "." and ".." would lead to another route.
+            # "." and ".." would resolve to another route.
             path = path.replace(f"{{{name}}}", quoted if quoted.strip(".") else quoted.replace(".", "%2E"))
         return path
 
     @property
     def query(self) -> Params:
-        """The parameters that do not stand in the route."""
+        """The parameters that are not part of the route."""
         return tuple((name, value) for name, value in self.params if f"{{{name}}}" not in self.endpoint.path)
 
     @property
@@ -127,9 +127,9 @@ class Request:
 
 
 Progress: TypeAlias = WalkProgress[Walk, Request]
-"""How far a walk has come."""
+"""The progress of a walk of requests."""
 
 
 def start(walk: Walk) -> tuple[Progress, Request]:
-    """A walk at its beginning, and its first request."""
+    """Start a walk; return its progress and its first request."""
     return walk.endpoint.pagination.walk(walk, Request), walk.request(1)

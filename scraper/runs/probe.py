@@ -119,7 +119,11 @@ def _differences(request: Request, reply: Reply, facts: PageFacts) -> Iterator[t
     echoed = endpoint.pagination.echoed(request.page)
     for fact, path in endpoint.pagination.fields.items():
         if path is not None:  # else no answer tells it
-            yield _compared(_WORDS.get(fact, fact), path, getattr(facts, fact), echoed.get(fact))
+            words = _WORDS.get(fact, fact)
+            if fact in facts.not_understood:
+                yield False, f"{words}: the value at {path} is not understood"
+            else:
+                yield _compared(words, path, getattr(facts, fact), echoed.get(fact))
     if isinstance(reply, Answer) and not reply.headers.get("content-type", "").startswith("application/json"):
         yield False, f"content-type is {reply.headers.get('content-type', 'missing')!r}, not application/json"
 

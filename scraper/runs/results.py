@@ -156,7 +156,7 @@ def run_result(job: Job, run: OpenedRun, ends: Ends, frontier: Frontier, totals:
         rows={crawl.endpoint.table: totals.rows.get(crawl.endpoint.table, 0) for crawl in job.crawls},
         elapsed_s=0.0,
         next_at=next_at,
-        message=_message(status, job, run, ends, totals, command),
+        message=_message(status, job, run, ends, frontier, totals, command),
         warnings=_warnings(ends, frontier, totals),
     )
 
@@ -165,7 +165,9 @@ def _walk_counts(found: Mapping[WalkState, int]) -> dict[str, int]:
     return {state.value: found.get(state, 0) for state in WalkState if state is not WalkState.OPEN}
 
 
-def _message(status: RunStatus, job: Job, run: OpenedRun, ends: Ends, totals: RunTotals, command: str) -> str:
+def _message(
+    status: RunStatus, job: Job, run: OpenedRun, ends: Ends, frontier: Frontier, totals: RunTotals, command: str
+) -> str:
     """What was met, what stays true, what to do."""
     pages = totals.endings.get(Ending.OK, 0) + totals.endings.get(Ending.EMPTY, 0)
     kept = f"{pages} page{'s are' if pages != 1 else ' is'} kept"
@@ -182,12 +184,19 @@ def _message(status: RunStatus, job: Job, run: OpenedRun, ends: Ends, totals: Ru
         case RunStatus.UNREACHABLE:
             return f"{'; '.join(ends.unreachable)}. {kept}. {go_on}"
         case RunStatus.FAILED:
-            met = "; ".join(ends.failures[:MOST_NAMED]) or "a guard stopped a walk: scraper status RUN names it"
+            met = "; ".join(ends.failures[:MOST_NAMED]) or _guarded(frontier)
             return f"{met}. {kept}. Once more for what is missing: {command} --resume; for all of it: {command}"
         case RunStatus.ERROR:
             return f"{ends.storage} {go_on}"
         case RunStatus.COMPLETE | RunStatus.OPEN:
             return ""
+
+
+def _guarded(frontier: Frontier) -> str:
+    """Count the walks that a guard stopped, and name the guards."""
+    stopped = [progress for progress in frontier.walks.values() if progress.why is Why.GUARD]
+    met = sorted({note.replace("_", " ") for progress in stopped for note in progress.notes if note.ends})
+    return f"{_walks(len(stopped))} stopped by a guard ({', '.join(met)}): scraper status RUN names them"
 
 
 def _walks(count: int) -> str:
@@ -211,7 +220,7 @@ def _warnings(ends: Ends, frontier: Frontier, totals: RunTotals) -> tuple[str, .
     walks = frontier.walks.values()
     noted = Counter((progress.walk.endpoint.full_name, note) for progress in walks for note in progress.notes)
     for (endpoint, note), count in sorted(noted.items()):
-        ended = "stopped by a guard" if note.ends else "not as their vendor said"
+        ended = "stopped by a guard" if note.ends else "noted"
         warnings.append(f"{endpoint}: {_walks(count)} {ended}: {note.replace('_', ' ')}: {note.meaning}")
     clamped = Counter(progress.walk.endpoint.full_name for progress in walks if progress.why is Why.CLAMP)
     for endpoint, count in sorted(clamped.items()):

@@ -58,8 +58,8 @@ def by_cursor(*told: tuple[object, bool | None]) -> tuple[WalkState, Why | None,
     return standing(walk_of(C_POSTS), *(reply.facts for reply in replies if reply.facts is not None))
 
 
-def guarded(guard: Guard) -> tuple[WalkState, Why | None, Sequence[Guard]]:
-    return WalkState.TRUNCATED, Why.GUARD, [guard]
+def guarded(*guards: Guard) -> tuple[WalkState, Why | None, Sequence[Guard]]:
+    return WalkState.TRUNCATED, Why.GUARD, list(guards)
 
 
 COMPLETE: tuple[WalkState, Why | None, Sequence[Guard]] = (WalkState.COMPLETE, Why.END, [])
@@ -80,9 +80,11 @@ COMPLETE: tuple[WalkState, Why | None, Sequence[Guard]] = (WalkState.COMPLETE, W
         ([(None, True)], guarded(Guard.CURSOR_MISSING)),
         ([("", True)], guarded(Guard.CURSOR_MISSING)),
         ([("missing", True)], guarded(Guard.CURSOR_MISSING)),
-        ([(True, True)], guarded(Guard.CURSOR_MISSING)),
-        ([({"next": 30}, True)], guarded(Guard.CURSOR_MISSING)),
-        ([("missing", None)], guarded(Guard.CURSOR_MISSING)),
+        ([(True, True)], guarded(Guard.CURSOR_NOT_UNDERSTOOD)),
+        ([(12.5, True)], guarded(Guard.CURSOR_NOT_UNDERSTOOD)),
+        ([(30.0, True), ("60", False)], COMPLETE),
+        ([({"next": 30}, True)], guarded(Guard.CURSOR_NOT_UNDERSTOOD)),
+        ([("missing", None)], guarded(Guard.CURSOR_MISSING, Guard.FIELDS_MISSING)),
         ([("aGVsbG8=", True), ("Zm9v", True), ("missing", False)], COMPLETE),
         *([[(30, True), (sentinel, False)], COMPLETE] for sentinel in (0, -1, "0", None, "missing", 30, "60")),
     ],
@@ -145,7 +147,11 @@ def some_of_both(*numbers: int) -> list[PageFacts]:
         ),
         ([full(1, total=100, has_more=True), full(2, total=100, has_more=False)], guarded(Guard.TOTAL_NOT_REACHED)),
         ([facts(size=20, total=100, has_more=False)], guarded(Guard.TOTAL_NOT_REACHED)),
-        ([full(1, total=47), full(2, total=47), full_page(3, 5, size=20, total=47, has_more=False)], COMPLETE),
+        ([full(1, total=47), full(2, total=47), full_page(3, 7, size=20, total=47, has_more=False)], COMPLETE),
+        (
+            [full(1, total=47), full(2, total=47), full_page(3, 5, size=20, total=47, has_more=False)],
+            guarded(Guard.ROWS_MISSING),
+        ),
         (
             [full(1, total=40), full(2, total=60), full(3, total=60)],
             (WalkState.COMPLETE, Why.END, [Guard.TOTAL_GREW]),
@@ -176,16 +182,20 @@ def test_a_total_past_the_clamp_or_past_what_the_job_asked_is_no_contradiction_o
 
 def test_the_guards_that_end_a_walk_and_those_that_let_it_go_on_are_told_apart() -> None:
     going_on = {guard for guard in Guard if not guard.ends}
-    assert going_on == {Guard.EMPTY_PAGE, Guard.TOTAL_GREW, Guard.TOTAL_SHRANK}
+    totals = {Guard.TOTAL_GREW, Guard.TOTAL_SHRANK, Guard.MORE_THAN_TOTAL}
+    concluded = {Guard.END_CONCLUDED, Guard.FIELDS_MISSING, Guard.SIZE_LOWERED}
+    assert going_on == {Guard.EMPTY_PAGE, Guard.BOARD_MOVED, Guard.SOME_UNUSABLE, *totals, *concluded}
     assert all(guard.meaning for guard in Guard)
 
 
 def test_a_board_that_shifted_under_the_walk_counts_what_two_pages_list_and_no_row_twice_within_a_page() -> None:
     progress, first = start(walk_of(K_VIDEOS))
-    two, three = progress.learn(first, facts("a", "b", "b", records=20, size=20, total=60))
-    progress.learn(three, facts("d", "e", records=20, size=20, total=60))
-    progress.learn(two, facts("b", "c", "d", records=20, size=20, total=60))
-    assert (progress.state, progress.overlaps, progress.gaps) == (WalkState.COMPLETE, 2, 0)
+    ids = [str(number) for number in range(60)]
+    two, three = progress.learn(first, facts(*ids[:20], ids[0], size=20, total=60))
+    progress.learn(three, facts(*ids[40:], size=20, total=60))
+    progress.learn(two, facts(*ids[19:39], size=20, total=60))  # a record slid down, and ids[39] slid up
+    standing_now = (progress.state, progress.overlaps, progress.distinct, progress.gaps, progress.notes)
+    assert standing_now == (WalkState.COMPLETE, 1, 59, 0, [Guard.BOARD_MOVED])
 
 
 def test_pages_that_were_asked_for_and_did_not_land_are_gaps_and_those_past_the_last_one_met_are_not() -> None:

@@ -18,7 +18,7 @@ from tests.core.builders import K_VIDEOS, endpoint, full_page
 
 def by_offset(size: int = 20, **told: str) -> Endpoint:
     paths = {**dict.fromkeys(("page_field", "size_field", "total_field", "has_more_field")), **told}
-    pages = PagePagination("skip", "take", size, None, **paths, counts=PageCounting.RECORDS, first=0)
+    pages = PagePagination("skip", "take", size, None, **paths, counts=PageCounting.RECORDS, first=0)  # type: ignore[arg-type]
     return replace(endpoint(K_VIDEOS), pagination=pages, records=Records("found", "id"))
 
 

@@ -73,7 +73,7 @@ def test_pages_may_land_in_any_order_and_the_walk_ends_with_the_last_of_them() -
 
 
 def test_a_board_of_one_page_is_complete_after_it() -> None:
-    asked, standing = landed(walk_of(C_HASHTAGS), full_page(1, 100, size=100, total=100, has_more=True))
+    asked, standing = landed(walk_of(C_HASHTAGS), full_page(1, 100, size=100, total=100, has_more=False))
     assert (asked, standing) == ([1], (WalkState.COMPLETE, Why.END, 1, 100))
 
 

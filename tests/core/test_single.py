@@ -44,7 +44,11 @@ def test_an_empty_object_and_null_are_no_record(data: Mapping[str, Any]) -> None
 
 @pytest.mark.parametrize("user", [[{"user_id": "1"}], [], "1", 7, True, False, 0, ""])
 def test_anything_but_an_object_is_malformed(user: Any) -> None:
-    assert read({"code": 200, "data": {"user": user}}) == (OutcomeKind.MALFORMED, "data.user is no object", None)
+    assert read({"code": 200, "data": {"user": user}}) == (
+        OutcomeKind.MALFORMED,
+        "data.user is not a JSON object",
+        None,
+    )
 
 
 def test_the_whole_body_may_be_the_record_and_nothing_at_all_is_no_success() -> None:

@@ -9,7 +9,7 @@ import pytest
 from scraper.core.catalogue import Catalogue, Charge, OutcomeKind, Records
 from scraper.core.errors import ConfigurationError
 from scraper.core.outcomes import Answer, classify
-from scraper.core.pagination import CursorPagination, SinglePagination
+from scraper.core.pagination import CursorPagination, EndSign, SinglePagination
 from scraper.io.config_files.vendor_files import read_catalogue, url_fault
 from tests.core.builders import NOON
 
@@ -181,7 +181,7 @@ def test_faults_of_all_vendor_files_are_told_at_once_with_the_nearest_names(vend
         f"{over}: endpoints.hashtags.cost: input should be greater than or equal to 1, and 0 was met",
         f"{over}: endpoints.hashtags.pagination.max_sise: no such key; did you mean 'max_size'?; known are kind, "
         "page_param, size_param, max_size, max_page, page_field, size_field, total_field, has_more_field, counts, "
-        "first",
+        "first, ends",
         f"{over}: endpoints.hashtags.parameters.period.role: input should be 'country', 'period_days', 'page', "
         "'page_size' or 'cursor', and 'days' was met",
         f"{over}: endpoints.hashtags.sumary: no such key; did you mean 'summary'?; known are source, path, summary, "
@@ -263,3 +263,31 @@ def test_an_address_that_may_hold_a_key_is_refused_and_not_shown(secret: str) ->
     said = url_fault(f"https://{secret}acme.test", allow_http=True)
     assert said is not None
     assert "SECRET" not in said
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "sign"),
+    [
+        *(("hashtags", sign) for sign in EndSign),
+        *(("hashtag_posts", sign) for sign in EndSign if sign is not EndSign.TOTAL),
+    ],
+)
+def test_a_vendor_file_says_how_its_lists_end(endpoint: str, sign: EndSign, vendors: Path) -> None:
+    stated = f'[endpoints.{endpoint}.pagination]\nends = "{sign}"\n'
+    described = read(vendors, crawlora=stated).endpoint(f"crawlora.{endpoint}")
+    assert described is not None
+    assert described.pagination.ends is sign  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("sign", ["has_more", "total"])
+def test_a_list_can_only_end_by_a_field_that_the_vendor_file_describes(sign: str, vendors: Path) -> None:
+    start, end = VIDEO_DETAIL.index('kind = "cursor"'), VIDEO_DETAIL.index("[endpoints.cc_videos.parameters")
+    paging = f'kind = "page"\npage_param = "page"\nmax_size = 10\nends = "{sign}"\n'
+    (fault,) = faults(vendors, crawlora=VIDEO_DETAIL[:start] + paging + VIDEO_DETAIL[end:])
+    assert f'ends = "{sign}" needs {sign}_field' in fault
+
+
+def test_a_feed_cannot_end_by_a_total(vendors: Path) -> None:
+    (fault,) = faults(vendors, crawlora='[endpoints.hashtag_posts.pagination]\nends = "total"\n')
+    assert "endpoints.hashtag_posts.pagination" in fault
+    assert "'short_page', 'empty_page' or 'has_more'" in fault

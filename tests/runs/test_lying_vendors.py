@@ -89,14 +89,16 @@ def test_parameters_that_are_refused_cost_their_walk_one_request_and_the_others_
     assert made.result.walks["complete"] == 2
 
 
-def test_an_empty_page_in_the_middle_is_passed_over_and_told(tmp_path: Path) -> None:
+def test_an_empty_page_in_the_middle_is_passed_over_and_its_rows_are_missing(tmp_path: Path) -> None:
     def hole(request: Request, _: float) -> Reply | None:
         return changed(request, rows=[]) if (request.walk.country, request.page) == ("US", 2) else None
 
     made = night(tmp_path, VIDEOS, hole)
     assert made.asked(region="US") == [1, 2, 3]
-    assert walk_of(made, "US") == (WalkState.COMPLETE, Why.END, 3, 0, 0, (Guard.EMPTY_PAGE,))
-    assert made.result.status is RunStatus.COMPLETE
+    notes = (Guard.EMPTY_PAGE, Guard.ROWS_MISSING)
+    assert walk_of(made, "US") == (WalkState.TRUNCATED, Why.GUARD, 3, 0, 0, notes)
+    assert (made.result.status, made.result.status.exit_code) == (RunStatus.FAILED, 6)
+    assert "1 walk stopped by a guard (rows missing)" in made.result.message
     assert any("empty page" in warning for warning in made.result.warnings)
 
 
@@ -123,5 +125,5 @@ def test_a_board_that_moved_between_two_pages_is_complete_and_says_how_much_it_o
         return changed(request, rows=shifted)
 
     made = night(tmp_path, VIDEOS, moved)
-    assert walk_of(made, "US") == (WalkState.COMPLETE, Why.END, 3, 0, 3, ())
+    assert walk_of(made, "US") == (WalkState.COMPLETE, Why.END, 3, 0, 3, (Guard.BOARD_MOVED,))
     assert made.result.status is RunStatus.COMPLETE

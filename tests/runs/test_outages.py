@@ -190,7 +190,9 @@ def test_a_restart_between_gives_no_request_more_retries(tmp_path: Path) -> None
     assert again.result.status is RunStatus.FAILED
     assert len(met) == 1 + 3
     assert again.result.retried == 3 * 8
-    assert "malformed: HTTP 200 with 6 bytes that are no JSON object, at the last of 4 attempts" in again.result.message
+    assert (
+        "malformed: HTTP 200 with 6 bytes that are not a JSON object, at the last of 4 attempts" in again.result.message
+    )
 
 
 # --- 429 in spite of pacing -------------------------------------------------------------------------------------------

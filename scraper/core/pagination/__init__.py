@@ -1,6 +1,6 @@
-"""Kinds of pagination: how pages are asked for and read, and how far a walk over them has come.
+"""Kinds of pagination: requesting and reading pages, and the progress of a walk.
 
-`Pagination` (``kind.py``) says what a kind is; ``pages.py``, ``cursors.py`` and ``single.py`` hold one kind each.
+`Pagination` (``kind.py``) is the interface; ``pages.py``, ``cursors.py`` and ``single.py`` are one kind each.
 """
 
 from scraper.core.pagination.cursors import CursorPagination
@@ -8,11 +8,12 @@ from scraper.core.pagination.facts import PageFacts, Record
 from scraper.core.pagination.kind import Pagination
 from scraper.core.pagination.pages import PageCounting, PagePagination
 from scraper.core.pagination.single import SinglePagination
-from scraper.core.pagination.states import Guard, WalkState, Why
+from scraper.core.pagination.states import EndSign, Guard, WalkState, Why
 from scraper.core.pagination.walk import WalkProgress
 
 __all__ = [
     "CursorPagination",
+    "EndSign",
     "Guard",
     "PageCounting",
     "PageFacts",

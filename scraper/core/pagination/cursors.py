@@ -1,14 +1,14 @@
-"""Pages by a cursor that each answer hands out, one after the other."""
+"""Pagination by a cursor that each answer returns for the next page."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from scraper.core.bodies import integer_of
+from scraper.core.bodies import integer_of, understood
 from scraper.core.pagination.facts import PageFacts
 from scraper.core.pagination.kind import Pagination
-from scraper.core.pagination.states import Guard, WalkState, Why
+from scraper.core.pagination.states import EndSign, Guard, WalkState, Why
 from scraper.core.pagination.walk import BARREN_PAGES_IN_A_ROW, R, W, WalkProgress
 
 
@@ -25,9 +25,11 @@ class CursorPagination(Pagination):
     cursor_field: str
     has_more_field: str
     rows_per_page: int
-    """Rows of a full page, concluded from recorded answers: an assumption."""
+    """Rows of a full page: an assumption from recorded answers."""
     numeric: bool = False
-    """Cursors are numbers, and grow."""
+    """Cursors are numbers that increase."""
+    ends: EndSign | None = None
+    """``None``: a page that is not full is concluded to be the last."""
 
     @property
     def fields(self) -> Mapping[str, str | None]:
@@ -47,35 +49,37 @@ class CursorPagination(Pagination):
 
 @dataclass(slots=True)
 class CursorWalk(WalkProgress[W, R]):
-    """Pages by cursor, one after the other."""
+    """A sequential walk by cursor."""
 
     pagination: CursorPagination = field(kw_only=True)
     _cursors: set[str] = field(default_factory=lambda: {"0"})
     _empty_in_a_row: int = 0
     _passed_over: bool = False
     _fault: Guard | None = None
-    """What keeps the last cursor from being followed."""
+    """The reason not to follow the last cursor."""
     _next: R | None = field(init=False)
 
     def __post_init__(self) -> None:
         self._next = self.ask(self.walk, 1, None)
 
     @property
-    def notes(self) -> Sequence[Guard]:
-        lone = {Guard.EMPTY_PAGE} if self._passed_over else set[Guard]()
-        return sorted(self._guards | lone)
+    def _passing(self) -> set[Guard]:
+        return {Guard.EMPTY_PAGE} if self._passed_over else set()
+
+    @property
+    def _tells_end(self) -> bool:
+        return True
 
     def learn(self, request: R, facts: PageFacts) -> Sequence[R]:
-        """Takes a page in; the next one, unless this was the last or the cursor leads nowhere."""
+        """Take in a page; return the next request, if there is one."""
         self._count(facts)
         self._passed_over |= bool(self._empty_in_a_row and facts.records)
         self._empty_in_a_row = 0 if facts.records else self._empty_in_a_row + 1
-        full = facts.records >= self.pagination.rows_per_page
-        self._fault = self._fault_of(facts.cursor, request.cursor)
+        self._fault = self._fault_of(facts, request.cursor)
         self._next = None if self._fault else self.ask(self.walk, request.page + 1, facts.cursor)
-        if facts.has_more is False or (facts.has_more is None and not full):
-            self._guards.clear()  # a last page that repeats an earlier one promises nothing
-            self._end(Why.END)
+        if self._is_last(facts):
+            self._guards.discard(Guard.PAGE_REPEATED)  # a last page that repeats an earlier one promises nothing
+            self._end(Why.GUARD if self._guards else Why.END)
             return []
         if self._barren_in_a_row >= BARREN_PAGES_IN_A_ROW:
             only_empty = self._empty_in_a_row >= BARREN_PAGES_IN_A_ROW
@@ -88,20 +92,35 @@ class CursorWalk(WalkProgress[W, R]):
             return []
         return self._advance()
 
-    def _fault_of(self, told: str | None, used: str | None) -> Guard | None:
-        if told is None:
-            return Guard.CURSOR_MISSING
-        if told in self._cursors:
+    def _is_last(self, facts: PageFacts) -> bool:
+        if facts.has_more is not None or "has_more" in facts.not_understood:
+            return facts.has_more is False
+        match self.pagination.ends:
+            case EndSign.EMPTY_PAGE:
+                return facts.records == 0
+            case EndSign.HAS_MORE | EndSign.TOTAL:
+                self._guards.add(Guard.END_NOT_TOLD)
+                return False
+        short = facts.records < self.pagination.rows_per_page
+        if short and self.pagination.ends is None and self.rows:
+            self._noted.add(Guard.END_CONCLUDED)
+        return short
+
+    def _fault_of(self, facts: PageFacts, used: str | None) -> Guard | None:
+        following = facts.cursor
+        if following is None:
+            return Guard.CURSOR_NOT_UNDERSTOOD if "cursor" in facts.not_understood else Guard.CURSOR_MISSING
+        if following in self._cursors:
             return Guard.CURSOR_SEEN
-        self._cursors.add(told)
-        here, there = integer_of(used or "0"), integer_of(told)
+        self._cursors.add(following)
+        here, there = understood(integer_of(used or "0")), understood(integer_of(following))
         back = self.pagination.numeric and here is not None and there is not None and there <= here
         return Guard.CURSOR_BACK if back else None
 
     def _advance(self) -> Sequence[R]:
         if self._next is not None:
             return [self._next]
-        if self._fault is not None:  # more is promised, and no new cursor leads there
+        if self._fault is not None:  # more is promised, and no new cursor leads to it
             self._guards.add(self._fault)
             self._end(Why.GUARD)
         return []

@@ -1,4 +1,4 @@
-"""What a page says of itself: enough to go on after a crash without its body."""
+"""Facts of a page: enough to resume a walk after a crash without reading bodies again."""
 
 from __future__ import annotations
 
@@ -9,38 +9,43 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """What others need of one record: its id, what ranks it as a parent, and what else a child may be made from."""
+    """The id of a record, its rank as a parent, and the fields that children are made from."""
 
     id: str
     rank: int | None = None
     views: int | None = None
     fields: Mapping[str, str | None] = field(default_factory=dict)
-    """Values of the fields that the vendor file names for children; older state databases hold none."""
+    """Values of the fields that the vendor file names for children; older state databases have none."""
 
     def to_json(self) -> list[Any]:
-        """A plain list for the state database."""
+        """Return a plain list for the state database."""
         return [self.id, self.rank, self.views, *([self.fields] if self.fields else [])]
 
 
 @dataclass(frozen=True, slots=True)
 class PageFacts:
-    """What pagination and children need of a page."""
+    """The facts of a page that pagination and child walks need."""
 
     records: int
-    """Elements of the list, whatever they are."""
+    """Elements of the list, of any type."""
     ids: tuple[Record, ...] = ()
     reported_page: int | None = None
     size: int | None = None
     total: int | None = None
     has_more: bool | None = None
     cursor: str | None = None
+    not_understood: tuple[str, ...] = ()
+    """Names of the facts above whose field is present in a form that is not read; they are ``None`` here."""
+    list_missing: bool = False
+    """Nothing is at the path of the records, and a total or has_more promises some."""
 
     def to_json(self) -> dict[str, Any]:
-        """A plain object for the state database."""
+        """Return a plain object for the state database."""
         plain = {name: getattr(self, name) for name in self.__slots__}
         return {**plain, "ids": [record.to_json() for record in self.ids]}
 
     @classmethod
     def from_json(cls, stored: Mapping[str, Any]) -> PageFacts:
-        """The facts that `to_json` wrote."""
-        return cls(**{**stored, "ids": tuple(Record(*record) for record in stored["ids"])})
+        """Read what `to_json` wrote; older state databases lack the last two."""
+        ids = tuple(Record(*record) for record in stored["ids"])
+        return cls(**{**stored, "ids": ids, "not_understood": tuple(stored.get("not_understood", ()))})

@@ -1,4 +1,4 @@
-"""Pages by number or by offset; they fan out as soon as one answer tells the total."""
+"""Pagination by page number or offset; requests fan out as soon as an answer states the total."""
 
 from __future__ import annotations
 
@@ -10,41 +10,44 @@ from typing import Any
 from scraper.core.bodies import Json
 from scraper.core.pagination.facts import PageFacts
 from scraper.core.pagination.kind import Pagination
-from scraper.core.pagination.states import Guard, WalkState, Why
+from scraper.core.pagination.states import EndSign, Guard, WalkState, Why
 from scraper.core.pagination.walk import BARREN_PAGES_IN_A_ROW, R, W, WalkProgress
 
 MOST_PAGES_AHEAD = 1_000
-"""Pages of one walk asked for beyond those that have come: a total that lies costs no memory."""
+"""Most pages of a walk requested ahead of those that have landed, so that a false total costs no memory."""
 
 
 class PageCounting(StrEnum):
-    """What a page's number counts."""
+    """The unit of a page's number."""
 
     PAGES = "pages"
     RECORDS = "records"
-    """The records before it: an offset."""
+    """Records before the page: an offset."""
 
 
 @dataclass(frozen=True, slots=True)
 class PagePagination(Pagination):
-    """Pages by number or by offset. Field paths are dotted, from the root of the body; none: no answer says it."""
+    """Pages by number or by offset. Field paths are dotted, from the root of the body; ``None``: no answer
+    carries it."""
 
     kind = "page"
 
     page_param: str
     size_param: str | None
-    """``None``: pages have the size that the vendor gives them."""
+    """``None``: the vendor chooses the page size."""
     rows_per_page: int
-    """The largest page that the vendor serves: every page is asked for at this size."""
+    """The largest page that the vendor serves; every page is requested at this size."""
     max_page: int | None
-    """The last page that the vendor serves; past it, it answers this one again, and charges."""
+    """The last page that the vendor serves; past it, the vendor serves this one again and charges."""
     page_field: str | None
     size_field: str | None
     total_field: str | None
     has_more_field: str | None
     counts: PageCounting = PageCounting.PAGES
     first: int = 1
-    """The number or offset that asks for the first page."""
+    """The number or offset of the first page."""
+    ends: EndSign | None = None
+    """``None``: a page that is not full is concluded to be the last."""
 
     @property
     def fields(self) -> Mapping[str, str | None]:
@@ -70,11 +73,11 @@ class PagePagination(Pagination):
         return self.rows_per_page if self.counts is PageCounting.RECORDS else 1
 
     def number_of(self, page: int) -> int:
-        """The number or offset that asks for the n-th page."""
+        """Return the number or offset of the n-th page."""
         return self.first + (page - 1) * self._step
 
     def page_of(self, number: int) -> int:
-        """The page that says this of itself; 0 where it is none of ours."""
+        """Return the page of a number or offset; 0 if it lies between two pages."""
         page, between = divmod(number - self.first, self._step)
         return page + 1 if between == 0 else 0
 
@@ -85,8 +88,8 @@ class PagePagination(Pagination):
     def echoed(self, page: int) -> Mapping[str, object]:
         return {"reported_page": page, "size": self.rows_per_page}
 
-    def told(self, document: Json) -> dict[str, Any]:
-        facts = Pagination.told(self, document)  # a slotted dataclass has no super()
+    def read(self, document: Json) -> dict[str, Any]:
+        facts = Pagination.read(self, document)  # a slotted dataclass has no super()
         number = facts["reported_page"]
         return facts if number is None else {**facts, "reported_page": self.page_of(number)}
 
@@ -120,29 +123,33 @@ class PagePagination(Pagination):
 
 @dataclass(slots=True)
 class PageWalk(WalkProgress[W, R]):
-    """Pages by number; they may land in any order once the first has told how many there are."""
+    """A walk by page number; pages may land in any order once the first has stated the total."""
 
     pagination: PagePagination = field(kw_only=True)
     _asked: set[int] = field(default_factory=lambda: {1})
     _highest_asked: int = 1
     _withdrawn: set[int] = field(default_factory=set)
-    """Pages below the highest asked for that were taken back; asked for again where they turn out to be there."""
+    """Withdrawn pages below the highest requested; requested again if a later page shows that they exist."""
     _answered: set[int] = field(default_factory=set)
     _highest_answered: int = 0
     _size: int | None = None
     _first_total: int | None = None
-    _told_by: int = 0
-    """The highest page whose total is believed."""
+    _total_from: int = 0
+    """The highest page whose total is believed; later totals replace earlier ones."""
+    _total: int | None = None
+    """The believed total."""
+    _more_at: int = 0
+    """The highest page that lists new records and has more true."""
     _promised: int | None = None
-    """Pages that this total makes."""
+    """Pages of the believed total."""
     _last: int | None = None
     """The lowest page that says it is the last."""
     _short: int | None = None
-    """The lowest page that is not full, where nothing is said of more."""
+    """The lowest page that is not full and carries no has_more."""
     _hoped: int = 1
-    """The last page that others promise, or may be hoped, to hold records."""
+    """The last page that may have records, by has_more or by a full page before it."""
     _empty: set[int] = field(default_factory=set)
-    """Pages that list nothing, where has_more or the total promises more."""
+    """Pages that list nothing although has_more or the total promises more."""
     _totals_differ: set[Guard] = field(default_factory=set)
     _stopped: bool = False
 
@@ -155,11 +162,11 @@ class PageWalk(WalkProgress[W, R]):
 
     @property
     def _horizon(self) -> tuple[int, bool]:
-        """The last page that may hold records, and whether that is known to be the end."""
+        """Return the last page that may have records, and whether it is the end."""
         if self._last is not None:
             return self._last, True
         if self._promised is not None:
-            return max(self._promised, self._highest_answered), True
+            return max(self._promised, self._highest_answered, self._more_at + 1), True
         return (self._hoped, False) if self._short is None else (self._short, True)
 
     @property
@@ -172,15 +179,32 @@ class PageWalk(WalkProgress[W, R]):
         return self._highest_answered - self.pages - holes
 
     @property
-    def notes(self) -> Sequence[Guard]:
-        lone = {Guard.EMPTY_PAGE} if self._empty and Guard.EMPTY_PAGES not in self._guards else set[Guard]()
-        return sorted(self._totals_differ | self._guards | lone)
+    def _passing(self) -> set[Guard]:
+        found = set(self._totals_differ)
+        if self._empty and Guard.EMPTY_PAGES not in self._guards:
+            found.add(Guard.EMPTY_PAGE)
+        past_total = self._promised is not None and self._more_at >= self._promised
+        if not self._totals_differ and (past_total or self.distinct > (self._total or self.distinct)):
+            found.add(Guard.MORE_THAN_TOTAL)
+        return found
+
+    @property
+    def _tells_end(self) -> bool:
+        return self.pagination.total_field is not None or self.pagination.has_more_field is not None
 
     def learn(self, request: R, facts: PageFacts) -> Sequence[R]:
-        """Takes a page in; all the pages that it proves to be there."""
+        """Take in a page; return the requests that it makes possible."""
         self._answered.add(request.page)
         self._highest_answered = max(self._highest_answered, request.page)
-        self._count(facts)
+        guards = set(self._guards)
+        new = self._count(facts)
+        if not new and self._promised is not None and request.page > self._promised:
+            self._guards = guards  # the total was right, and has_more was not
+            return self._advance()
+        if new and facts.has_more is True:
+            self._more_at = max(self._more_at, request.page)
+        if _is_lowered(request.page, facts, self.pagination):
+            self._noted.add(Guard.SIZE_LOWERED)
         if _skips(request.page, facts, self.pagination):
             self._guards.add(Guard.SIZE_OTHER)
         if facts.reported_page in {None, request.page}:
@@ -190,39 +214,55 @@ class PageWalk(WalkProgress[W, R]):
         return self._advance()
 
     def _look_ahead(self, page: int, facts: PageFacts) -> None:
-        self._hear_total(page, facts)
+        self._take_total(page, facts)
         if facts.has_more is False:
             self._last = page if self._last is None else min(self._last, page)
-        elif facts.has_more is True or 0 < (max(0, facts.size or 0) or self.pagination.rows_per_page) <= facts.records:
+        elif facts.has_more is True or self._may_be_followed(facts):
             self._hoped = max(self._hoped, page + 1)
         else:
             self._short = page if self._short is None else min(self._short, page)
+        if self._end_is_not_told(facts):
+            self._guards.add(Guard.END_NOT_TOLD)
         promised = facts.has_more is True or (facts.has_more is None and page <= (self._promised or 0))
-        if facts.records == 0 and promised:
+        if facts.records == 0 and promised and not facts.list_missing:
             self._empty.add(page)
             if page - 1 in self._empty or page + 1 in self._empty:
                 self._guards.add(Guard.EMPTY_PAGES)
         barren = facts.records and self._barren_in_a_row >= BARREN_PAGES_IN_A_ROW
-        # Where a total is known the pages land as they come, and it bounds them.
+        # A known total bounds the walk, and its pages land in any order.
         if barren and facts.has_more is not False and self._promised is None:
             self._guards.add(Guard.NOTHING_NEW)
 
-    def _hear_total(self, page: int, facts: PageFacts) -> None:
+    def _may_be_followed(self, facts: PageFacts) -> bool:
+        enough = (
+            1
+            if self.pagination.ends is EndSign.EMPTY_PAGE
+            else max(0, facts.size or 0) or self.pagination.rows_per_page
+        )
+        return facts.records >= enough
+
+    def _end_is_not_told(self, facts: PageFacts) -> bool:
+        if facts.has_more is not None or self._promised is not None:
+            return False
+        empty_board = facts.total == 0 and not facts.records
+        return self.pagination.ends is EndSign.HAS_MORE or (self.pagination.ends is EndSign.TOTAL and not empty_board)
+
+    def _take_total(self, page: int, facts: PageFacts) -> None:
         total = facts.total
         self._size = self._size or _real_size(facts, self.pagination)
-        if total is None or total <= 0 or not self._size:
+        if total is None or total <= 0:
             return
         self._first_total = total if page == 1 else self._first_total
-        promised = -(-total // self._size)
+        promised = -(-total // (self._size or self.pagination.rows_per_page))
         if facts.records and promised < page:
-            return  # its own page contradicts it
+            return  # the page itself has records past that total
         if self._first_total is not None and total != self._first_total:
             grew = total > self._first_total
             self._totals_differ.add(Guard.TOTAL_GREW if grew else Guard.TOTAL_SHRANK)
             if not grew and facts.has_more is True:
                 return
-        if page > self._told_by:
-            self._told_by, self._promised = page, promised
+        if page > self._total_from:
+            self._total_from, self._promised, self._total = page, promised, total
 
     def _advance(self) -> Sequence[R]:
         limit, _ = self._limit
@@ -244,8 +284,17 @@ class PageWalk(WalkProgress[W, R]):
         limit, why = self._limit
         horizon, end_known = self._horizon
         board_ends = max(horizon, self._promised or 0)
-        if self._last is not None and self._last < board_ends and (limit is None or self._last < limit):
+        if why is Why.CLAMP and limit == self._more_at:  # has_more is true on the last page that the vendor serves
+            board_ends = max(self._highest_answered, self._promised or board_ends)
+        early = self._last is not None and self._last < board_ends and (limit is None or self._last < limit)
+        if early and not self._guards:
             self._guards.add(Guard.TOTAL_NOT_REACHED)
+        if self._total is not None and self._failed is None:
+            size = self._size or self.pagination.rows_per_page
+            self._compare(self._total if limit is None else min(self._total, limit * size))
+        by_short_page = self._last is None and self._promised is None and self._short is not None
+        if by_short_page and self.rows and self.pagination.ends is None:
+            self._noted.add(Guard.END_CONCLUDED)
         if self._guards:
             why = Why.GUARD
         elif end_known and (limit is None or board_ends <= limit):
@@ -256,12 +305,12 @@ class PageWalk(WalkProgress[W, R]):
         return [self.ask(self.walk, page, None) for page in sorted(self._asked - self._answered)]
 
     def unwanted(self) -> Sequence[R]:
-        """Those of them that lie past an end that another page has told, or in a walk that is not gone on with."""
+        """Return outstanding requests past a known end, or of a walk that is stopped."""
         last = 0 if self._guards or self._stopped else self._horizon[0]
         return [] if last >= self._highest_asked else [r for r in self.outstanding() if r.page > last]
 
     def withdraw(self, request: R) -> None:
-        """An unwanted request was not sent, and will not be unless another page tells that it is there after all."""
+        """Withdraw an unsent request; it returns if a later page shows that its page exists."""
         self._asked.discard(request.page)
         self._withdrawn.add(request.page)
         while self._highest_asked not in self._asked and self._highest_asked > 1:
@@ -270,7 +319,7 @@ class PageWalk(WalkProgress[W, R]):
         self._end_if_answered()
 
     def fail(self, request: R, why: Why, *, whole_walk: bool = False) -> None:
-        """A page will not come; the others that are known are bought all the same, unless the whole walk fails."""
+        """Record that a page will not land; the other known pages are still bought, unless the whole walk fails."""
         self._failed = why
         self._stopped |= whole_walk
         self._answered.add(request.page)
@@ -279,16 +328,24 @@ class PageWalk(WalkProgress[W, R]):
             self._end(why)
 
 
+def _is_lowered(page: int, facts: PageFacts, pages: PagePagination) -> bool:
+    """Return whether the first page is smaller than requested, with more to follow."""
+    size = facts.size or 0
+    more = facts.has_more if facts.has_more is not None else (facts.total or 0) > size
+    asked = pages.rows_per_page if pages.size_param is not None and pages.counts is PageCounting.PAGES else 0
+    return page == 1 and more and 0 < size < asked
+
+
 def _skips(page: int, facts: PageFacts, pages: PagePagination) -> bool:
-    """The vendor serves fewer records a page than were asked for: the next offset would leave some out."""
+    """Return whether a page is smaller than requested, so that the next offset would skip records."""
     more = facts.has_more if facts.has_more is not None else (facts.total or 0) > page * pages.rows_per_page
     return more and pages.counts is PageCounting.RECORDS and 0 < (facts.size or 0) < pages.rows_per_page
 
 
 def _real_size(facts: PageFacts, pages: PagePagination) -> int:
-    """Records a page: what the answer says, unless it served less than half of that with more to come.
+    """Return the real page size: the stated one, unless a page has at most half of it with more to follow.
 
-    Offsets are asked for in steps of the size that was asked for.
+    Offsets advance by the requested size.
     """
     if pages.counts is PageCounting.RECORDS:
         return pages.rows_per_page

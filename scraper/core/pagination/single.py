@@ -1,4 +1,4 @@
-"""One record, one request."""
+"""Endpoints that answer one record to one request."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from scraper.core.pagination.walk import R, W, WalkProgress
 
 @dataclass(frozen=True, slots=True)
 class SinglePagination(Pagination):
-    """The answer is one record: an object. An empty one, or null, is no record."""
+    """One record an answer, as an object; an empty object or null is no record."""
 
     kind = "single"
     shape = "object"
@@ -43,7 +43,7 @@ class SingleWalk(WalkProgress[W, R]):
 
     def learn(self, request: R, facts: PageFacts) -> Sequence[R]:  # noqa: ARG002
         self._count(facts)
-        self._end(Why.END)
+        self._end(Why.GUARD if self._guards else Why.END)
         return []
 
     def outstanding(self) -> Sequence[R]:

@@ -1,4 +1,4 @@
-"""The words in which a walk tells how far it has come, and what it met."""
+"""States of a walk, why it ended, and the guards that it met."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class WalkState(StrEnum):
-    """What a run can say of a walk: the words of coverage."""
+    """The `state` of a walk in coverage."""
 
     OPEN = "open"
     COMPLETE = "complete"
@@ -16,51 +16,86 @@ class WalkState(StrEnum):
     NOT_ATTEMPTED = "not_attempted"
 
 
+class EndSign(StrEnum):
+    """The sign of a list's end, stated in the vendor file for answers without a final has_more or total."""
+
+    SHORT_PAGE = "short_page"
+    EMPTY_PAGE = "empty_page"
+    """A short page does not end the list."""
+    HAS_MORE = "has_more"
+    """Only has_more or a total ends the list; an answer with neither is a contradiction."""
+    TOTAL = "total"
+    """Only a total or has_more ends the list; an answer with neither is a contradiction."""
+
+
 class Why(StrEnum):
-    """Why a walk ended as it did."""
+    """The `why` of a walk in coverage."""
 
     END = "end"
     AS_ASKED = "as_asked"
     CLAMP = "clamp"
     GUARD = "guard"
-    """The vendor contradicted itself; the walk's notes say how (`Guard`)."""
+    """The vendor contradicted itself; the notes name the `Guard`."""
     REFUSED = "refused"
     BUDGET = "budget"
-    """Also a quota: pages were bought, and then no more might be."""
+    """The run's budget or the account's quota ran out after pages were bought."""
     REQUEST_FAILED = "request_failed"
     INTERRUPTED = "interrupted"
     UNREACHABLE = "unreachable"
-    """The vendor or the endpoint did not answer to any use: nothing was refused, and the next run goes on there."""
+    """The vendor or the endpoint failed repeatedly without refusing anything; the next run resumes there."""
 
 
 class Guard(StrEnum):
-    """What a walk met that a vendor which keeps its own word does not answer: the notes of coverage.
+    """A contradiction or a conclusion that a walk met: the `notes` of coverage.
 
-    Each has a `meaning`, and `ends` the walk or lets it go on.
+    Each has a `meaning`. A guard that `ends` a walk makes it truncated; the others are notes of a walk that continues.
     """
 
     ends: bool
     meaning: str
 
     def __new__(cls, value: str, ends: bool = True, meaning: str = "") -> Guard:
-        """A member: its word in coverage, and what follows."""
+        """Make a member from its word in coverage, whether it ends the walk, and its meaning."""
         guard = str.__new__(cls, value)
         guard._value_, guard.ends, guard.meaning = value, ends, meaning
         return guard
 
+    # The list against what is said of it
+    LIST_MISSING = "list_missing", True, "the list is absent or null, and the total or has_more promises records"
+    RECORDS_UNUSABLE = "records_unusable", True, "more than half of the records carry no id"
+    ROWS_MISSING = "rows_missing", True, "the total promises more records than came, and overlaps do not explain it"
+    TOTAL_NOT_REACHED = "total_not_reached", True, "has_more is false, and the total promises at least one page more"
+    END_NOT_TOLD = "end_not_told", True, "the field that ends the list, by the vendor file, is absent"
+    # Fields present in a form that is not read
+    FLAG_NOT_UNDERSTOOD = "flag_not_understood", True, "has_more is neither true nor false"
+    TOTAL_NOT_UNDERSTOOD = "total_not_understood", True, "the total is present, and not a whole number of 0 or more"
+    SIZE_NOT_UNDERSTOOD = "size_not_understood", True, "the page size is present, and not a whole number of 0 or more"
+    PAGE_NOT_UNDERSTOOD = "page_not_understood", True, "the page number is present, and not a whole number of 0 or more"
+    CURSOR_NOT_UNDERSTOOD = "cursor_not_understood", True, "more is promised, and the cursor is no text or number"
+    # Pages and cursors that lead nowhere
     CURSOR_SEEN = "cursor_seen", True, "more is promised under a cursor that this walk has used before, 0 included"
     CURSOR_BACK = "cursor_back", True, "more is promised under a smaller cursor, where cursors are numbers; -1 is one"
-    CURSOR_MISSING = "cursor_missing", True, "more is promised, and the cursor is null or not there"
+    CURSOR_MISSING = "cursor_missing", True, "more is promised, and the cursor is null or absent"
     PAGE_REPEATED = "page_repeated", True, "a page lists exactly the ids of an earlier page, in whatever order"
-    PAGE_OTHER = "page_other", True, "the answer says that it is another page than the one asked for"
-    SIZE_OTHER = "size_other", True, "pages by offset come smaller than asked for: the next would leave records out"
+    PAGE_OTHER = "page_other", True, "the answer says that it is another page than the one requested"
+    SIZE_OTHER = "size_other", True, "pages by offset are smaller than requested: the next would leave records out"
     EMPTY_PAGES = "empty_pages", True, "two pages in a row list nothing, and more is promised"
     NOTHING_NEW = "nothing_new", True, "two pages in a row list only what earlier pages listed, and more is promised"
-    TOTAL_NOT_REACHED = "total_not_reached", True, "has_more is false, and the total promises at least one page more"
-    EMPTY_PAGE = "empty_page", False, "one page lists nothing, and more is promised: it is passed over"
-    TOTAL_GREW = "total_grew", False, "the total grew in mid-walk: the pages that it adds are asked for"
+    # Notes
+    EMPTY_PAGE = "empty_page", False, "one page lists nothing, and more is promised: the walk passes over it"
+    TOTAL_GREW = "total_grew", False, "the total grew during the walk: the pages that it adds are requested"
     TOTAL_SHRANK = (
         "total_shrank",
         False,
-        ("the total shrank in mid-walk: pages past it are not asked for, unless has_more is true or they hold rows"),
+        "the total shrank during the walk: pages past it are not requested, unless has_more is true or they have rows",
     )
+    MORE_THAN_TOTAL = (
+        "more_than_total",
+        False,
+        "has_more is true, or records came, past the total: pages are requested until one lists nothing new",
+    )
+    BOARD_MOVED = "board_moved", False, "records changed pages during the walk: some came twice, as many are missing"
+    SOME_UNUSABLE = "some_unusable", False, "records without an id: they stand in pages and in no table"
+    END_CONCLUDED = "end_concluded", False, "the end is concluded from a page that is not full; no field says it"
+    FIELDS_MISSING = "fields_missing", False, "no answer carries the total or has_more that the vendor file describes"
+    SIZE_LOWERED = "size_lowered", False, "pages are smaller than requested: the walk takes more requests"

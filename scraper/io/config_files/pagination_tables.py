@@ -4,10 +4,17 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from scraper.core.jobs import MOST_PAGES
-from scraper.core.pagination import CursorPagination, PageCounting, PagePagination, Pagination, SinglePagination
+from scraper.core.pagination import (
+    CursorPagination,
+    EndSign,
+    PageCounting,
+    PagePagination,
+    Pagination,
+    SinglePagination,
+)
 from scraper.io.config_files.validation import Count, FileModel, Positive
 
 
@@ -23,12 +30,20 @@ class PagePaginationTable(FileModel):
     has_more_field: str | None = None
     counts: Literal["pages", "records"] = "pages"
     first: Count | None = None
+    ends: Literal["short_page", "empty_page", "has_more", "total"] | None = None
+
+    @model_validator(mode="after")
+    def _describes_what_ends_the_list(self) -> PagePaginationTable:
+        for sign in ("has_more", "total"):
+            if self.ends == sign and getattr(self, f"{sign}_field") is None:
+                raise ValueError(f'ends = "{sign}" needs {sign}_field')
+        return self
 
     def described(self, cursor_type: str | None) -> Pagination:  # noqa: ARG002
         counts = PageCounting(self.counts)
         first = self.first if self.first is not None else 1 if counts is PageCounting.PAGES else 0
-        stated = self.model_dump(exclude={"kind", "max_size", "counts", "first"})
-        return PagePagination(**stated, rows_per_page=self.max_size, counts=counts, first=first)
+        stated = self.model_dump(exclude={"kind", "max_size", "counts", "first", "ends"})
+        return PagePagination(**stated, rows_per_page=self.max_size, counts=counts, first=first, ends=_ends(self.ends))
 
 
 class CursorPaginationTable(FileModel):
@@ -37,9 +52,11 @@ class CursorPaginationTable(FileModel):
     cursor_field: str
     has_more_field: str
     rows_per_page: Positive
+    ends: Literal["short_page", "empty_page", "has_more"] | None = None
 
     def described(self, cursor_type: str | None) -> Pagination:
-        return CursorPagination(**self.model_dump(exclude={"kind"}), numeric=cursor_type == "integer")
+        stated = self.model_dump(exclude={"kind", "ends"})
+        return CursorPagination(**stated, numeric=cursor_type == "integer", ends=_ends(self.ends))
 
 
 class SinglePaginationTable(FileModel):
@@ -47,6 +64,10 @@ class SinglePaginationTable(FileModel):
 
     def described(self, cursor_type: str | None) -> Pagination:  # noqa: ARG002
         return SinglePagination()
+
+
+def _ends(stated: str | None) -> EndSign | None:
+    return None if stated is None else EndSign(stated)
 
 
 PaginationTable = Annotated[
