@@ -21,6 +21,7 @@ from scraper.io.archive.files import stored_hash
 from scraper.io.query import open_archive
 from scraper.io.state import SqlState
 from scraper.runs.resume import Opening
+from tests.plain_duckdb import plain_duckdb
 from tests.runs.harness import HurriedClock, bench
 from tests.runs.mortal import LEDGER_STEPS, LIVES, Death, Life, MortalDisk, ledger
 
@@ -134,7 +135,7 @@ def names(data: Path) -> list[str]:
 def found_by_glob(data: Path) -> Found:
     """What somebody finds who has nothing but DuckDB."""
     glob = "read_parquet('{}/archive/{}/**/*.parquet')"
-    with duckdb.connect(config={"threads": 1}) as connection:
+    with plain_duckdb() as connection:
         return {table: _summed(connection, glob.format(data, table)) for table in names(data)}
 
 
@@ -151,7 +152,7 @@ def found_in(connection: duckdb.DuckDBPyConnection, data: Path) -> Found:
 
 def rows_by_glob(data: Path, table: str) -> Counter[str]:
     """Every row in words."""
-    found = duckdb.connect().execute(f"FROM read_parquet('{data}/archive/{table}/**/*.parquet')")
+    found = plain_duckdb().execute(f"FROM read_parquet('{data}/archive/{table}/**/*.parquet')")
     return Counter(map(repr, found.fetchall()))
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import heapq
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
@@ -70,10 +71,17 @@ def fingerprint(parts: Sequence[Path]) -> tuple[int, int]:
     """
     if not parts:
         return 0, 0
-    with duckdb.connect(config={"threads": 2, "memory_limit": "1GB", "temp_directory": ""}) as connection:
+    with _database().cursor() as connection:
         sums = "SELECT count(*), sum(hash(part)::HUGEINT) FROM read_parquet(?, hive_partitioning = false) AS part"
         [(rows, hashes)] = connection.execute(sums, [[str(path) for path in parts]]).fetchall()
     return rows, int(hashes or 0)
+
+
+@cache
+def _database() -> duckdb.DuckDBPyConnection:
+    """One for all the files of a compaction: opening one costs more than reading a small part. It remembers no file."""
+    options = {"memory_limit": "1GB", "temp_directory": "", "enable_external_file_cache": "false"}
+    return duckdb.connect(config={"threads": 2, **options})
 
 
 def _write(disk: Disk, sources: Sequence[Path], target: Path, order: PageOrder, thread: ThreadPoolExecutor) -> None:
