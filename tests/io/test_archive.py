@@ -15,7 +15,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any
 
-import duckdb
 import orjson
 import polars as pl
 import pyarrow.dataset as ds
@@ -28,6 +27,7 @@ from scraper.core.tables import PATH_COLUMNS, table_select
 from scraper.io.archive import Disk, ParquetArchive
 from scraper.ports import SpooledPage, Written, drain_order
 from tests.io.archive_fixtures import ENDPOINTS, SNAPSHOT, TABLES, board, hashtag, page
+from tests.plain_duckdb import plain_duckdb
 
 pandas = pytest.importorskip("pandas")
 MIDNIGHT_LATER = datetime(2026, 11, 22, 0, 1, tzinfo=UTC)
@@ -72,7 +72,7 @@ def files(data: Path) -> list[str]:
 def rows(data: Path, table: str) -> list[dict[str, Any]]:
     """All rows of a table, by a plain glob."""
     glob = f"{data}/archive/{table}/**/*.parquet"
-    found = duckdb.connect().sql(f"SELECT * FROM read_parquet('{glob}', hive_partitioning = true) ORDER BY ALL")
+    found = plain_duckdb().sql(f"SELECT * FROM read_parquet('{glob}', hive_partitioning = true) ORDER BY ALL")
     return list(found.to_arrow_table().to_pylist())
 
 
@@ -185,7 +185,7 @@ def test_a_table_reads_the_same_in_duckdb_polars_pandas_and_pyarrow(table: str, 
     archive(tmp_path).write(1, spool())
     archive(tmp_path).write(2, spool())
     place = tmp_path / "archive" / table
-    inside = duckdb.connect().sql(f"FROM read_parquet('{place}/**/*.parquet', hive_partitioning = true)").columns
+    inside = plain_duckdb().sql(f"FROM read_parquet('{place}/**/*.parquet', hive_partitioning = true)").columns
     expected = Counter((row["vendor"], str(row["date"]), row["request_key"]) for row in rows(tmp_path, table))
     read = {
         "polars": pl.read_parquet(f"{place}/**/*.parquet", hive_partitioning=True).to_dicts(),

@@ -11,13 +11,13 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import orjson
 import pytest
 
 from scraper.io.archive import ParquetArchive
 from scraper.ports import Written
 from tests.io.archive_fixtures import ENDPOINTS, TABLES, page
+from tests.plain_duckdb import plain_duckdb
 
 CASES = sorted(path.parent for path in (Path(__file__).parents[1] / "payloads").glob("*/*/meta.toml"))
 
@@ -34,7 +34,7 @@ def archived(case: Path, data: Path) -> tuple[list[Any], Written]:
     )
     written = ParquetArchive(data, TABLES, ENDPOINTS).write(1, [bought])
     glob = f"{data}/archive/{endpoint.table}/**/*.parquet"
-    rows = duckdb.connect().sql(f"SELECT * FROM read_parquet('{glob}', hive_partitioning = true)").to_arrow_table()
+    rows = plain_duckdb().sql(f"SELECT * FROM read_parquet('{glob}', hive_partitioning = true)").to_arrow_table()
     return orjson.loads(orjson.dumps(rows.to_pylist())), written
 
 

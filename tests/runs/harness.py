@@ -6,13 +6,14 @@ import asyncio
 import collections
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
 from aiohttp import web
+from duckdb import DuckDBPyConnection
 
 from scraper import wiring
 from scraper.core.events import Event, RequestSettled, RunResult
@@ -158,13 +159,15 @@ class Bench:
         order = wiring.RunOrder(found, catalogue, job.parent, opening, ceiling, f"scraper run {job.name}", archive)
         return await wiring.run_job(order, self.settings, heard or Heard(), begun)
 
+    def archive(self, *, views: bool = True) -> closing[DuckDBPyConnection]:
+        """The archive as it is now, for queries; without `views`, for those that read nothing but tables."""
+        chosen = wiring.load_views(None) if views else ()
+        return closing(open_archive(self.data, wiring.load_tables(None), chosen))
+
     def rows(self, sql: str, *, views: bool = True) -> list[tuple[Any, ...]]:
-        """What a query finds in the archive; without `views`, one that reads nothing but tables."""
-        connection = open_archive(self.data, wiring.load_tables(None), wiring.load_views(None) if views else ())
-        try:
+        """What one query finds there."""
+        with self.archive(views=views) as connection:
             return connection.execute(sql).fetchall()
-        finally:
-            connection.close()
 
     def charged(self) -> int:
         """What the sandbox says that it has charged, both vendors together."""

@@ -28,17 +28,21 @@ ATTEMPTS = (
 
 def told(bench: Bench) -> None:
     """Asserts that the archive alone tells what the state database holds."""
-    rows = bench.database.rows
-    walks = rows(f"SELECT {WALKS} FROM walks ORDER BY run_id, walk_id")
-    attempts = rows(f"SELECT {ATTEMPTS} FROM requests WHERE charge <> 'reserved' ORDER BY attempt_id")
-    runs = rows("SELECT run_id, job, status, budget FROM runs ORDER BY run_id")
-    days = rows("SELECT attempt_id, day FROM requests ORDER BY attempt_id")
-    assert bench.rows(f"SELECT {WALKS} FROM coverage ORDER BY run_id, walk_id") == walks
-    assert bench.rows(f"SELECT {ATTEMPTS} FROM requests ORDER BY attempt_id") == attempts
-    known = bench.rows("SELECT DISTINCT run_id, job, run_status, run_budget FROM coverage ORDER BY run_id")
-    assert known == runs
-    assert bench.rows("SELECT attempt_id, day::VARCHAR FROM requests ORDER BY attempt_id") == days
-    spent = bench.rows("SELECT coalesce(sum(charged), 0), coalesce(sum(credits), 0) FROM spend")[0]
+    state = bench.database.rows
+    walks = state(f"SELECT {WALKS} FROM walks ORDER BY run_id, walk_id")
+    attempts = state(f"SELECT {ATTEMPTS} FROM requests WHERE charge <> 'reserved' ORDER BY attempt_id")
+    runs = state("SELECT run_id, job, status, budget FROM runs ORDER BY run_id")
+    days = state("SELECT attempt_id, day FROM requests ORDER BY attempt_id")
+    with bench.archive() as archive:
+
+        def rows(sql: str) -> list[tuple[Any, ...]]:
+            return archive.execute(sql).fetchall()
+
+        assert rows(f"SELECT {WALKS} FROM coverage ORDER BY run_id, walk_id") == walks
+        assert rows(f"SELECT {ATTEMPTS} FROM requests ORDER BY attempt_id") == attempts
+        assert rows("SELECT DISTINCT run_id, job, run_status, run_budget FROM coverage ORDER BY run_id") == runs
+        assert rows("SELECT attempt_id, day::VARCHAR FROM requests ORDER BY attempt_id") == days
+        [spent] = rows("SELECT coalesce(sum(charged), 0), coalesce(sum(credits), 0) FROM spend")
     assert spent[0] == bench.charged() <= spent[1]
 
 

@@ -22,6 +22,7 @@ from scraper.io.query import open_archive
 from scraper.ports import Journal
 from scraper.runs.resume import Opening
 from tests.databases import database_in
+from tests.plain_duckdb import plain_duckdb
 from tests.runs.harness import HurriedClock, bench
 from tests.runs.mortal import Death, Life, MortalDisk, ledger, lived
 
@@ -125,7 +126,7 @@ def names(data: Path) -> list[str]:
 def found_by_glob(data: Path) -> Found:
     """What somebody finds who has nothing but DuckDB."""
     glob = "read_parquet('{}/archive/{}/**/*.parquet')"
-    with duckdb.connect(config={"threads": 1}) as connection:
+    with plain_duckdb() as connection:
         return {table: _summed(connection, glob.format(data, table)) for table in names(data)}
 
 
@@ -142,7 +143,7 @@ def found_in(connection: duckdb.DuckDBPyConnection, data: Path) -> Found:
 
 def rows_by_glob(data: Path, table: str) -> Counter[str]:
     """Every row in words."""
-    found = duckdb.connect().execute(f"FROM read_parquet('{data}/archive/{table}/**/*.parquet')")
+    found = plain_duckdb().execute(f"FROM read_parquet('{data}/archive/{table}/**/*.parquet')")
     return Counter(map(repr, found.fetchall()))
 
 

@@ -20,6 +20,7 @@ from typing import Final
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+from duckdb import DuckDBPyConnection
 
 from scraper.core.compact import groups
 from scraper.core.errors import ArchiveError, UsageError
@@ -27,7 +28,7 @@ from scraper.core.tables import PAGES_TABLE
 from scraper.io.archive.errors import explained
 from scraper.io.archive.exchange import CannotExchangeError
 from scraper.io.archive.files import HASH_KEY, Disk, checksum, make_directories, stored_hash
-from scraper.io.archive.merge import PageOrder, fingerprint, merge, page_order
+from scraper.io.archive.merge import PageOrder, fingerprint, merge, page_order, second_reader
 from scraper.ports import Compaction, Part, Partition
 
 GRACE: Final = timedelta(minutes=15)
@@ -91,10 +92,11 @@ class PartitionCompactor:
             self._disk.remove_tree(place)
             order = self._order(compaction)
             built: list[Part] = []
-            for table in compaction.merges:
-                make_directories(self._disk, place / table)
-                built += self._build_table(table, compaction, order)
-                self._disk.sync(place / table)
+            with second_reader() as reader:
+                for table in compaction.merges:
+                    make_directories(self._disk, place / table)
+                    built += self._build_table(table, compaction, order, reader)
+                    self._disk.sync(place / table)
         return tuple(built)
 
     def exchange(self, compaction: Compaction, now: datetime) -> None:
@@ -158,7 +160,9 @@ class PartitionCompactor:
         merged = [each for each in compaction.merges[PAGES_TABLE] if len(each.sources) > 1]
         return page_order([pages / source for each in merged for source in each.sources])
 
-    def _build_table(self, table: str, compaction: Compaction, order: PageOrder) -> list[Part]:
+    def _build_table(
+        self, table: str, compaction: Compaction, order: PageOrder, reader: DuckDBPyConnection
+    ) -> list[Part]:
         old, new = self._root / table / compaction.partition, self._place(compaction) / table
         built = []
         for each in compaction.merges[table]:
@@ -168,7 +172,7 @@ class PartitionCompactor:
                 self._disk.sync(target)
             else:
                 merge(self._disk, sources, target, order)
-                if fingerprint([target]) != fingerprint(sources):
+                if fingerprint(reader, [target]) != fingerprint(reader, sources):
                     raise ArchiveError(
                         f"{table}/{compaction.partition}: the merged rows are not those of the parts they come from. "
                         "Nothing was exchanged, and every row is where it was; this is a bug of ours or of a library."

@@ -63,16 +63,20 @@ def merge(disk: Disk, sources: Sequence[Path], target: Path, order: PageOrder) -
         disk.remove(beside.with_name(f"{beside.name}-{number}"))
 
 
-def fingerprint(parts: Sequence[Path]) -> tuple[int, int]:
+def second_reader() -> duckdb.DuckDBPyConnection:
+    """A database to take fingerprints with, to be closed. Opening one costs more than reading a small part."""
+    return duckdb.connect(config={"threads": 2, "memory_limit": "1GB", "temp_directory": ""})
+
+
+def fingerprint(reader: duckdb.DuckDBPyConnection, parts: Sequence[Path]) -> tuple[int, int]:
     """Rows, and the sum of their hashes over all columns: the same for the same rows in any order and any files.
 
     DuckDB reads what pyarrow wrote, so that one library's fault does not vouch for itself.
     """
     if not parts:
         return 0, 0
-    with duckdb.connect(config={"threads": 2, "memory_limit": "1GB", "temp_directory": ""}) as connection:
-        sums = "SELECT count(*), sum(hash(part)::HUGEINT) FROM read_parquet(?, hive_partitioning = false) AS part"
-        [(rows, hashes)] = connection.execute(sums, [[str(path) for path in parts]]).fetchall()
+    sums = "SELECT count(*), sum(hash(part)::HUGEINT) FROM read_parquet(?, hive_partitioning = false) AS part"
+    [(rows, hashes)] = reader.execute(sums, [[str(path) for path in parts]]).fetchall()
     return rows, int(hashes or 0)
 
 

@@ -23,7 +23,7 @@ from scraper.io.archive.coverage import write_account
 from scraper.io.archive.errors import explained
 from scraper.io.archive.files import Disk, make_directories, remove_files, stored_hash
 from scraper.io.archive.lost_values import note_lost
-from scraper.io.archive.merge import fingerprint
+from scraper.io.archive.merge import fingerprint, second_reader
 from scraper.io.archive.staged_files import Staging, require_writable
 from scraper.io.archive.survey import ReadPage, batches, read, stored_endpoints, stored_pages
 from scraper.io.archive.table_select import Selects, note_failures, note_without_key, pages_table
@@ -149,10 +149,10 @@ class ParquetArchive:
 
     def _differs(self, table: str, source: str, selects: Selects) -> bool:
         answered = stored_endpoints(self._root / PAGES_TABLE / source)
-        with self._staging(selects) as staging:
+        with self._staging(selects) as staging, second_reader() as reader:
             self._derive(table, source, answered, selects, _Tally(Watch(self._tables.values())), staging)
             live = self._root / table / source
-            same = fingerprint(staging.staged()) == fingerprint([live] if live.exists() else [])
+            same = fingerprint(reader, staging.staged()) == fingerprint(reader, [live] if live.exists() else [])
             staging.discard()
         return not same
 

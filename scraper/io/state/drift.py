@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
-from sqlalchemy import Connection, and_, func, insert, select, update
+from sqlalchemy import BindParameter, Connection, Insert, Update, and_, bindparam, func, insert, select, update
 
 from scraper.core.drift.findings import DriftKind, Finding, Found, Looked, Presence
 from scraper.io.state.schema import drains, drift, drift_endpoints, drift_paths
@@ -15,9 +16,15 @@ def note_drift(connection: Connection, drain: Drain, looked: Sequence[Looked]) -
     """What a drain saw, judged against all drains before it."""
     for each in looked:
         before = _presence(connection, each.endpoint)
-        for found in (*each.found, *each.missing(before)):
-            connection.execute(insert(drift).values(drain_id=drain.drain_id, **_row(each.endpoint, found)))
+        met = (*each.found, *each.missing(before))
+        _execute_many(connection, insert(drift), [{"drain_id": drain.drain_id, **_row(each.endpoint, f)} for f in met])
         _add_up(connection, each, before)
+
+
+def _execute_many(connection: Connection, statement: Insert | Update, rows: list[dict[str, object]]) -> None:
+    """One statement for all rows: a page has some hundred paths, and to build a statement costs more than to run it."""
+    if rows:
+        connection.execute(statement, rows)
 
 
 def _row(endpoint: str, found: Found) -> dict[str, object]:
@@ -45,14 +52,24 @@ def _add_up(connection: Connection, looked: Looked, before: dict[str, Presence])
     if connection.execute(update(drift_endpoints).where(here).values(**sums)).rowcount == 0:
         values = {"endpoint": endpoint, "pages": looked.pages, "records": looked.records}
         connection.execute(insert(drift_endpoints).values(**values))
+    born: list[dict[str, object]] = []
+    grown: list[dict[str, object]] = []
     for path, now in looked.presence.items():
-        values = {"parents": now.parents, "present": now.present}
-        if path in before:
-            total = before[path] + now
-            there = and_(drift_paths.c.endpoint == endpoint, drift_paths.c.path == path)
-            connection.execute(update(drift_paths).where(there).values(parents=total.parents, present=total.present))
-        else:
-            connection.execute(insert(drift_paths).values(endpoint=endpoint, path=path, **values))
+        total = before[path] + now if path in before else now
+        row = {"of_path": path, "parents": total.parents, "present": total.present}
+        (grown if path in before else born).append({"of_endpoint": endpoint, **row})
+    _execute_many(connection, _PATH_BORN, born)
+    _execute_many(connection, _PATH_GROWN, grown)
+
+
+_OF_PATH: dict[str, BindParameter[Any]] = {"endpoint": bindparam("of_endpoint"), "path": bindparam("of_path")}
+_COUNTS: dict[str, BindParameter[Any]] = {"parents": bindparam("parents"), "present": bindparam("present")}
+_PATH_BORN = insert(drift_paths).values(**_OF_PATH, **_COUNTS)
+_PATH_GROWN = (
+    update(drift_paths)
+    .where(and_(*(drift_paths.c[name] == value for name, value in _OF_PATH.items())))
+    .values(**_COUNTS)
+)
 
 
 def drift_records(connection: Connection, run_id: str | None = None) -> list[DriftRecord]:
