@@ -22,11 +22,11 @@ from tempfile import TemporaryDirectory
 
 from duckdb import DuckDBPyConnection
 
-from scraper import wiring
 from scraper.core.events import RunStatus
 from scraper.io.archive import ParquetArchive
 from scraper.io.query import open_archive
 from scraper.runs.coverage import write_run_tables
+from scraper.wiring.files import load_job
 from tests.runs.harness import Bench, bench
 from tests.runs.mortal import (
     LEDGER_STEPS,
@@ -103,7 +103,7 @@ def instants(step: str, times: int, *, every: bool = False) -> list[Instant]:
 
 async def whole_run(directory: Path) -> Whole:
     async with bench(directory, moment=NOON) as made:
-        job, catalogue = wiring.load_job(made.write_job(ALL_FIVE_IN_FEW))
+        job, catalogue = load_job(made.write_job(ALL_FIVE_IN_FEW))
         life = Life()
         result = await live(made, job, catalogue, life)
         assert result is not None
@@ -131,7 +131,7 @@ def stopped_and_gone_on(directory: Path, deaths: Iterable[Instant], whole: Whole
 
 async def _stopped_and_gone_on(directory: Path, death: Instant, whole: Whole) -> None:
     async with bench(directory, moment=NOON) as made:
-        job, catalogue = wiring.load_job(made.write_job(ALL_FIVE_IN_FEW))
+        job, catalogue = load_job(made.write_job(ALL_FIVE_IN_FEW))
         assert await live(made, job, catalogue, Life(death)) is None, "the step was reached"
         in_flight = ledger(made.data, "SELECT request_key FROM requests WHERE charge = 'reserved'")
         assert committed(made.data) >= made.charged()

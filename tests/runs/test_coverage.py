@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import IO, Any
 
 import scraper
-from scraper import wiring
 from scraper.core.catalogue import Charge
 from scraper.core.coverage import RUN_TABLES
 from scraper.core.events import RequestSettled, RunStatus
 from scraper.io.archive import Disk, ParquetArchive
 from scraper.runs.crawl import CrawlProcess
 from scraper.runs.resume import Opening
+from scraper.wiring.files import load_job, load_tables
 from tests.runs.harness import ALL_FIVE, KEYS, Bench, Heard, on_bench
 from tests.runs.test_faults import BOARDS
 from tests.runs.test_reconcile import on_the, reconciled
@@ -172,9 +172,9 @@ class FullFor(Disk):
 
 
 def archive_on(bench: Bench, job: Path, disk: Disk) -> ParquetArchive:
-    _, catalogue = wiring.load_job(job)
+    _, catalogue = load_job(job)
     endpoints = {endpoint.full_name: endpoint for endpoint in catalogue.endpoints}
-    return ParquetArchive(bench.data, wiring.load_tables(None), endpoints, disk)
+    return ParquetArchive(bench.data, load_tables(None), endpoints, disk)
 
 
 def test_a_disk_that_fills_there_fails_no_run_that_has_bought_its_pages(tmp_path: Path) -> None:
