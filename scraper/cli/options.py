@@ -21,7 +21,7 @@ from scraper.core.units import LARGEST_COUNT
 
 if TYPE_CHECKING:
     from scraper.ports import Clock
-    from scraper.wiring import Settings
+    from scraper.wiring.settings import Settings
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -182,7 +182,7 @@ def settings_of(
     vendor_urls: Mapping[str, str] | None = None,
 ) -> Settings:
     """Return the options as wiring takes them."""
-    from scraper.wiring import Settings
+    from scraper.wiring.settings import Settings
 
     if faults and not sandbox:
         raise UsageError("--fault needs --sandbox.")

@@ -11,7 +11,7 @@ from typing import Protocol
 from scraper.core.catalogue import OutcomeKind
 from scraper.core.compact import Merge
 from scraper.core.drift.findings import Looked
-from scraper.ports.coverage import AccountRows, RunAccount
+from scraper.ports.coverage import RunRows, RunVersion
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,7 +223,7 @@ class Archive(Protocol):
         Parts of the table whose pages are gone are taken out of the tree.
         """
 
-    def write_account(self, account: RunAccount, rows: AccountRows) -> tuple[Part, ...]:
+    def write_run_tables(self, run: RunVersion, rows: RunRows) -> tuple[Part, ...]:
         """Writes a run's coverage and ledger, a file a table and vendor, in place of what stood there.
 
         With the lock held. Raises ArchiveError; what stood there then still does.

@@ -21,11 +21,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from aiohttp import web
 
-from scraper import wiring
 from scraper.core.jobs import Job
 from scraper.core.subscriptions import Subscription
 from scraper.runs.crawl import CrawlProcess
 from scraper.sandbox import Sandbox
+from scraper.wiring.files import load_job
+from scraper.wiring.run import RunOrder, run_job
+from scraper.wiring.sandboxes import sandbox_urls
+from scraper.wiring.settings import Settings
 from tests.runs.harness import FAST, KEYS, Heard
 
 LATENCY_S = 0.05
@@ -97,11 +100,11 @@ async def script(url: str, job: Job, in_flight: int, out: Path) -> int:
 
 async def ours(url: str, path: Path, data: Path) -> int:
     """The same job, through the program."""
-    job, catalogue = wiring.load_job(path)
+    job, catalogue = load_job(path)
     environment = {"CRAWLORA_API_KEY": KEYS["crawlora"]}
-    settings = wiring.Settings(data=data, vendor_urls=wiring.sandbox_urls(url), environment=environment)
-    order = wiring.RunOrder(job, catalogue, path.parent)
-    result = await wiring.run_job(order, settings, Heard(), _nothing)
+    settings = Settings(data=data, vendor_urls=sandbox_urls(url), environment=environment)
+    order = RunOrder(job, catalogue, path.parent)
+    result = await run_job(order, settings, Heard(), _nothing)
     assert result.status.exit_code == 0, result
     return sum(result.rows.values())
 
@@ -117,7 +120,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as directory:
         path = Path(directory) / "bench.toml"
         path.write_text(JOB)
-        job, _ = wiring.load_job(path)
+        job, _ = load_job(path)
         for number in range(ROUNDS):
             spent = {}
             for name, run in (

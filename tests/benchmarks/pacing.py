@@ -12,13 +12,13 @@ import tempfile
 from contextlib import ExitStack
 from pathlib import Path
 
-from scraper import wiring
 from scraper.io.clock import SystemClock
 from scraper.io.pacing import SmoothPacer
 from scraper.runs.context import RunContext
 from scraper.runs.crawl import CrawlProcess
 from scraper.runs.resume import Opening, open_run
 from scraper.sandbox.metering import RateWindow, minute_rule
+from scraper.wiring.files import load_job
 from tests.databases import database_in
 from tests.runs.counting import CountingVendor, NoArchive
 from tests.runs.harness import Heard
@@ -32,7 +32,7 @@ async def measured(directory: Path, kind: RateWindow, per_minute: int) -> tuple[
         f'name = "pace"\nbudget = 1_000_000\n[accounts.keyapi]\nrequests_per_minute = {per_minute}\n'
         '[[crawl]]\nendpoint = "keyapi.videos"\nparams = { region = ["US", "GB", "JP", "DE", "FR", "BR"] }\n'
     )
-    job, catalogue = wiring.load_job(path)
+    job, catalogue = load_job(path)
     clock = SystemClock()
     vendor = CountingVendor(minute_rule(kind, per_minute), clock, seed=per_minute)
     opened = ExitStack()

@@ -25,16 +25,20 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from scraper import wiring
-from scraper.core.coverage import ACCOUNT_COLUMNS
+from scraper.core.coverage import RUN_TABLES
 from scraper.core.events import RunStatus
 from scraper.core.subscriptions import Subscription
 from scraper.io.archive import Disk, ParquetArchive
 from scraper.io.archive.files import stored_hash
 from scraper.io.archive.staged_files import Staging
 from scraper.io.query import open_archive, query
-from scraper.ports import AccountRow, RunAccount
+from scraper.ports import RunRow, RunVersion
 from scraper.sandbox import Sandbox, serve
+from scraper.wiring.files import load_job, load_tables, load_views
+from scraper.wiring.query import table_list
+from scraper.wiring.run import RunOrder, run_job
+from scraper.wiring.sandboxes import sandbox_urls
+from scraper.wiring.settings import Settings
 from tests.docs.markdown import Fence, fences, readme
 from tests.runs.harness import FAST, KEYS, Heard, HurriedClock
 
@@ -91,15 +95,15 @@ async def run_nights(data: Path, nights: int) -> None:
     job_file = data.parent / "configs" / "nightly.toml"
     job_file.parent.mkdir(parents=True, exist_ok=True)
     job_file.write_text(NIGHTLY)
-    job, catalogue = wiring.load_job(job_file)
+    job, catalogue = load_job(job_file)
     clock = HurriedClock()
     sandbox = Sandbox(subscriptions={vendor: Subscription("any") for vendor in KEYS}, keys=KEYS, clock=clock.now)
     async with serve(sandbox) as url:
         keys = {f"{vendor.upper()}_API_KEY": key for vendor, key in KEYS.items()}
-        settings = wiring.Settings(data=data, vendor_urls=wiring.sandbox_urls(url), environment=keys, clock=clock)
+        settings = Settings(data=data, vendor_urls=sandbox_urls(url), environment=keys, clock=clock)
         for _ in range(nights):
-            order = wiring.RunOrder(job, catalogue, job_file.parent)
-            result = await wiring.run_job(order, settings, Heard(), lambda _: None)
+            order = RunOrder(job, catalogue, job_file.parent)
+            result = await run_job(order, settings, Heard(), lambda _: None)
             if result.status is not RunStatus.COMPLETE:
                 raise RuntimeError(f"a night ended {result.status.value}: {result.message}")
             await clock.sleep(timedelta(days=1).total_seconds())
@@ -113,7 +117,7 @@ def derive_nights(data: Path, nights: int) -> None:
     schemas = {table: pq.read_schema(sample).remove_metadata() for table, sample in samples.items()}
     hashes = {table: stored_hash(sample) or "" for table, sample in samples.items()}
     disk = HastyDisk()
-    archive = ParquetArchive(data, wiring.load_tables(None), {}, disk)
+    archive = ParquetArchive(data, load_tables(None), {}, disk)
     with duckdb.connect() as connection:
         for back in range(1, nights + 1):
             source = there[(back - 1) % len(there)]
@@ -126,7 +130,7 @@ def derive_nights(data: Path, nights: int) -> None:
                     rows = connection.sql(sql, params={"days": days, "run_id": run_id})
                     staging.add(table, rows.to_arrow_table().cast(schemas[table]))
                 staging.publish()
-            archive.write_account(*_account_of_another_night(connection, root, source, days, run_id))
+            archive.write_run_tables(*_run_of_another_night(connection, root, source, days, run_id))
 
 
 def _of_another_night(root: Path, table: str, source: date, schema: pa.Schema) -> str:
@@ -139,12 +143,12 @@ def _of_another_night(root: Path, table: str, source: date, schema: pa.Schema) -
     )
 
 
-def _account_of_another_night(
+def _run_of_another_night(
     connection: duckdb.DuckDBPyConnection, root: Path, source: date, days: int, run_id: str
-) -> tuple[RunAccount, Mapping[str, Sequence[AccountRow]]]:
+) -> tuple[RunVersion, Mapping[str, Sequence[RunRow]]]:
     ago = timedelta(days=days)
-    rows: dict[str, list[AccountRow]] = {}
-    for table in ACCOUNT_COLUMNS:
+    rows: dict[str, list[RunRow]] = {}
+    for table in RUN_TABLES:
         files = f"{root / table}/*/date={source}/*.parquet"
         found = connection.sql(f"FROM read_parquet('{files}', hive_partitioning = false)").to_arrow_table()
         rows[table] = [
@@ -155,7 +159,7 @@ def _account_of_another_night(
             for row in found.to_pylist()
         ]
     began: datetime = rows["coverage"][0]["run_started_at"]
-    return RunAccount(run_id, began.replace(tzinfo=UTC), "derived"), rows
+    return RunVersion(run_id, began.replace(tzinfo=UTC), "derived"), rows
 
 
 # --- timing -----------------------------------------------------------------------------------------------------------
@@ -181,7 +185,7 @@ def recipes() -> tuple[Fence, ...]:
 
 def timed_recipes(data: Path) -> Iterator[Timed]:
     """Every recipe, the best of a few times."""
-    described = wiring.load_tables(None), wiring.load_views(None)
+    described = load_tables(None), load_views(None)
     columns_of = ColumnsRead(data)
     for recipe in recipes():
         scanned = columns_of(recipe.body)
@@ -220,7 +224,7 @@ class ColumnsRead:
     """What a query reads of each table, by DuckDB's own plan of it over tables of the same names without rows."""
 
     def __init__(self, data: Path) -> None:
-        tables, views = wiring.load_tables(None), wiring.load_views(None)
+        tables, views = load_tables(None), load_views(None)
         self._plans = duckdb.connect()
         self._plans.execute("SET disabled_optimizers = 'statistics_propagation,empty_result_pullup'")
         with closing(open_archive(data, tables)) as archive:
@@ -268,7 +272,7 @@ def main() -> None:
 
 
 def _tell(data: Path) -> None:
-    for row in wiring.table_list(wiring.Settings(data=data), None):
+    for row in table_list(Settings(data=data), None):
         if row.get("files"):
             sys.stdout.write(
                 f"{row['table']:10} {row['rows']:>9,} rows {row['files']:>6,} files {row['bytes']:>13,} bytes\n"

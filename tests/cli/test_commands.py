@@ -10,7 +10,6 @@ import pytest
 from click.shell_completion import ShellComplete
 from click.testing import CliRunner
 
-from scraper import wiring
 from scraper.cli import commands
 from scraper.cli.commands import SHORT_HELPS, imported
 from scraper.cli.main import cli
@@ -98,8 +97,3 @@ def test_a_shell_completes_commands_and_their_options(
 ) -> None:
     found = ShellComplete(cli, {}, "scraper", "_SCRAPER_COMPLETE").get_completions(typed, incomplete)
     assert [(item.value, item.help) for item in found] == offered
-
-
-@pytest.mark.parametrize("name", wiring.__all__)
-def test_every_name_of_the_wiring_is_found_where_it_is_said_to_be(name: str) -> None:
-    assert getattr(wiring, name) is not None

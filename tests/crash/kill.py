@@ -58,7 +58,7 @@ LATENCY_MS = 150.0
 AFTER_THE_RUN = "after the run"
 
 
-_ACCOUNT = re.compile(r"/run-|[.](coverage|requests)$")
+_RUN_TABLE_FILE = re.compile(r"/run-|[.](coverage|requests)$")
 """A run's coverage and ledger in the archive, or in the making."""
 
 
@@ -186,7 +186,7 @@ class Campaign:
         more = {what: times for what, times in again.items() if times > lost[what]}
         self._hold(not more, f"bought again though it was not in flight when it was lost: {more}")
         # Coverage and ledger of a run that was killed past its end are written again, and noted, by the next run.
-        strays = [name for name in stray_files(self.program.data) if not _ACCOUNT.search(name)]
+        strays = [name for name in stray_files(self.program.data) if not _RUN_TABLE_FILE.search(name)]
         self._hold(not strays, f"stray files: {strays}")
         self.bought_again += sum(again.values())
         charged = self.sandbox.charged() - self._charged_before

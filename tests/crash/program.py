@@ -13,12 +13,12 @@ from sqlite3 import connect
 from subprocess import DEVNULL, PIPE, Popen
 from typing import Any
 
-from scraper import wiring
+from scraper.wiring.files import load_catalogue
+from scraper.wiring.sandboxes import sandbox_urls
 from tests.crash.server import KEYS, ROOT, Hits, canonical
 
 PATHS = {
-    endpoint.full_name: wiring.sandbox_urls("")[endpoint.vendor] + endpoint.path
-    for endpoint in wiring.load_catalogue(None).endpoints
+    endpoint.full_name: sandbox_urls("")[endpoint.vendor] + endpoint.path for endpoint in load_catalogue(None).endpoints
 }
 
 
@@ -41,7 +41,7 @@ class Program:
 
     def start(self, job: Path, *options: str) -> Popen[str]:
         words = [sys.executable, "-m", "scraper", "run", str(job), "--data", str(self.data), "--format", "json"]
-        for vendor, url in wiring.sandbox_urls(self.url).items():
+        for vendor, url in sandbox_urls(self.url).items():
             words += ["--vendor-url", f"{vendor}={url}"]
         keys = {f"{vendor.upper()}_API_KEY": key for vendor, key in KEYS.items()}
         environment = {**os.environ, **keys}

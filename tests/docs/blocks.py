@@ -10,12 +10,11 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from scraper import wiring
 from scraper.cli.display.outcomes import charge_words, outcome_rows, when_words
 from scraper.cli.display.run import STATUS_WORDS
 from scraper.cli.main import cli
 from scraper.core.catalogue import Basis, Catalogue, Charge, Endpoint, Vendor
-from scraper.core.coverage import ACCOUNT_DESCRIPTIONS
+from scraper.core.coverage import RUN_TABLE_DESCRIPTIONS
 from scraper.core.errors import ScraperError
 from scraper.core.events import Ending, RunResult, RunStatus
 from scraper.core.pagination import Guard
@@ -26,6 +25,9 @@ from scraper.core.units import LARGEST_COUNT
 from scraper.io.config_files.job_files import AccountTable, CrawlTable, JobFile
 from scraper.io.config_files.validation import FileModel
 from scraper.sandbox import KINDS, FaultKind
+from scraper.wiring.files import load_catalogue, load_job, load_tables, load_views
+from scraper.wiring.query import table_columns
+from scraper.wiring.settings import Settings
 from tests.core.builders import NOON
 from tests.docs.markdown import ROOT
 from tests.docs.place import said
@@ -288,7 +290,7 @@ def run_json() -> str:
 
 def plan_json() -> str:
     """What ``scraper plan --format json`` says of the quickstart job."""
-    job, _ = wiring.load_job(ROOT / "configs" / "quickstart.toml")
+    job, _ = load_job(ROOT / "configs" / "quickstart.toml")
     return fenced(_object(plan(job, Known(NOON)).to_json()), "json")
 
 
@@ -309,10 +311,10 @@ def _object(value: Mapping[str, Any]) -> str:
 
 def tables() -> str:
     """Every table: what a row of it is, and its columns."""
-    selects = wiring.load_tables(None)
+    selects = load_tables(None)
     rows = [[f"`{select.name}`", select.description] for select in selects]
     rows.append([f"`{PAGES_TABLE}`", PAGES_DESCRIPTION])
-    rows += [[f"`{name}`", description] for name, description in ACCOUNT_DESCRIPTIONS.items()]
+    rows += [[f"`{name}`", description] for name, description in RUN_TABLE_DESCRIPTIONS.items()]
     common = table(["column", "type", "meaning"], [[f"`{c.name}`", c.type, c.meaning] for c in COMMON_COLUMNS])
     parts = [
         table(["table", "one row is"], rows),
@@ -325,7 +327,7 @@ def tables() -> str:
         shown = [[f"`{column}`", compact(type_), meaning] for column, type_, meaning in own]
         title = f"<code>{name}</code>: {len(own)} columns of its own"
         parts.append(folded(title, table(["column", "type", "meaning"], shown)))
-    for name in ACCOUNT_DESCRIPTIONS:
+    for name in RUN_TABLE_DESCRIPTIONS:
         shown = [[f"`{column}`", type_, meaning] for column, type_, meaning in _columns(name)]
         parts.append(folded(f"<code>{name}</code>", table(["column", "type", "meaning"], shown)))
     return "\n\n".join(parts)
@@ -333,7 +335,7 @@ def tables() -> str:
 
 def views() -> str:
     """Every view: what a row of it is, and the columns that it does not have from a table."""
-    found = wiring.load_views(None)
+    found = load_views(None)
     parts = [table(["view", "one row is"], [[f"`{view.name}{view.arguments}`", view.description] for view in found])]
     for view in found:
         own = [column for column in _columns(view.name) if column[0] in view.columns]
@@ -346,7 +348,7 @@ def views() -> str:
 
 def _columns(name: str) -> list[tuple[str, str, str]]:
     with tempfile.TemporaryDirectory() as directory:
-        found = wiring.table_columns(wiring.Settings(data=Path(directory)), None, name)
+        found = table_columns(Settings(data=Path(directory)), None, name)
     return [(str(column["column"]), str(column["type"]), str(column["meaning"])) for column in found]
 
 
@@ -372,7 +374,7 @@ def _field_names(fields: str) -> list[str]:
 
 
 def _catalogue() -> Catalogue:
-    return wiring.load_catalogue(None)
+    return load_catalogue(None)
 
 
 # --- the sandbox ------------------------------------------------------------------------------------------------------

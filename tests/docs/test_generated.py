@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from scraper import wiring
 from scraper.core.planning import Known, plan
+from scraper.wiring.files import load_job
 from tests.core.builders import NOON
 from tests.docs.blocks import BLOCKS, compact
 from tests.docs.example_job import example_job, uncommented
@@ -45,7 +45,7 @@ def test_all_output_of_commands_stands_in_generated_blocks() -> None:
 
 
 def test_the_example_job_is_a_job_that_fits_its_budget() -> None:
-    job, _ = wiring.load_job(EXAMPLE)
+    job, _ = load_job(EXAMPLE)
     assert plan(job, Known(NOON)).fits
 
 
@@ -54,7 +54,7 @@ def test_the_example_job_is_valid_with_all_its_keys_set(tmp_path: Path, without:
     path = tmp_path / "example.toml"
     path.write_text(uncommented(example_job(), without=without), encoding="utf-8")
     assert "\n#" in example_job()
-    job, _ = wiring.load_job(path)
+    job, _ = load_job(path)
     crawlora = job.accounts["crawlora"].subscription
     assert (crawlora.name, crawlora.overage, job.crawls[0].priority) == ("starter", True, 2)
     assert (job.crawls[1].top is None) == (without == "top")
@@ -67,7 +67,7 @@ def test_every_job_file_of_the_readme_is_valid(tmp_path: Path) -> None:
     jobs = sorted((tmp_path / "configs").glob("*.toml"))
     assert len(jobs) > 1
     for path in jobs:
-        wiring.load_job(path)
+        load_job(path)
 
 
 def test_figures_and_run_ids_do_not_change_the_shape_of_an_output() -> None:

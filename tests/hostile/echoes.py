@@ -15,8 +15,8 @@ from typing import Any
 
 from aiohttp import web
 
-from scraper import wiring
 from scraper.cli.main import main
+from scraper.wiring.sandboxes import sandbox_urls
 from tests.runs.harness import ACCOUNTS, ROUTES, Fault, bench
 
 JOB = f"""
@@ -118,7 +118,7 @@ def selling(place: Path, fault: Fault) -> Iterator[list[str]]:
     thread = Thread(target=lambda: loop.run_until_complete(serve()))
     thread.start()
     try:
-        yield [f"--vendor-url={vendor}={url}" for vendor, url in wiring.sandbox_urls(ready.get(timeout=30)).items()]
+        yield [f"--vendor-url={vendor}={url}" for vendor, url in sandbox_urls(ready.get(timeout=30)).items()]
     finally:
         loop.call_soon_threadsafe(over.set)
         thread.join()

@@ -24,10 +24,10 @@ import pytest
 import zstandard
 from aiohttp import web
 
-from scraper import wiring
 from scraper.cli.log import LogListener
 from scraper.cli.main import _tell_bug, cli
 from scraper.core.events import Event
+from scraper.wiring.sandboxes import sandbox_urls
 from tests.hostile.echoes import JOB, Echoing, scraper, selling
 from tests.runs.harness import Bench, Fault, Heard, bench
 
@@ -223,7 +223,7 @@ def test_an_interrupted_run_and_the_sandbox_tell_no_key(place: Path) -> None:
             return web.Response()
 
         async with bench(place, fault=hanging) as made:
-            urls = [f"--vendor-url={vendor}={url}" for vendor, url in wiring.sandbox_urls(made.url).items()]
+            urls = [f"--vendor-url={vendor}={url}" for vendor, url in sandbox_urls(made.url).items()]
             root = Path(__file__).parents[2]
             process = await asyncio.create_subprocess_exec(
                 *(sys.executable, "-m", "scraper", "run", "configs/night.toml", "-v", *urls),

@@ -10,8 +10,8 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-from scraper import wiring
 from scraper.io.query import open_archive, query
+from scraper.wiring.files import load_tables, load_views
 from tests.benchmarks.year import ColumnsRead, derive_nights, recipes, run_nights
 
 NIGHTS = 4
@@ -34,7 +34,7 @@ def rows(data: Path, table: str) -> list[Row]:
 
 
 def asked(data: Path, sql: str) -> list[Row]:
-    with open_archive(data, wiring.load_tables(None), wiring.load_views(None)) as connection:
+    with open_archive(data, load_tables(None), load_views(None)) as connection:
         found: list[Row] = query(connection, sql).read_all().to_pylist()
     return found
 
@@ -46,7 +46,7 @@ def recipe(title: str) -> str:
 
 def test_every_recipe_reads_columns_and_answers(year: Path) -> None:
     columns_of = ColumnsRead(year)
-    with open_archive(year, wiring.load_tables(None), wiring.load_views(None)) as connection:
+    with open_archive(year, load_tables(None), load_views(None)) as connection:
         for fence in recipes():
             assert all(columns_of(fence.body).values()), fence.title
             found = query(connection, fence.body).read_all().num_rows

@@ -12,7 +12,7 @@ import orjson
 
 from scraper.core.outcomes import Answer, Reply
 from scraper.core.requests import Request
-from scraper.ports import AccountRows, Clock, Compaction, Compactor, Part, Partition, RunAccount, SpooledPage, Written
+from scraper.ports import Clock, Compaction, Compactor, Part, Partition, RunRows, RunVersion, SpooledPage, Written
 from scraper.sandbox.metering import RateRule
 
 NETWORK_S = 0.1
@@ -88,8 +88,8 @@ class NoArchive:
     def outdated(self, table: str) -> tuple[str, ...]:
         raise AssertionError(f"{table} has no parts")
 
-    def write_account(self, account: RunAccount, rows: AccountRows) -> tuple[Part, ...]:
-        raise AssertionError(f"{account.run_id} has pages in the spool, and no {rows}")
+    def write_run_tables(self, run: RunVersion, rows: RunRows) -> tuple[Part, ...]:
+        raise AssertionError(f"{run.run_id} has pages in the spool, and no {rows}")
 
     def rebuild(self, table: str, sources: Sequence[str]) -> Written:
         raise AssertionError(f"{table} has no parts to be made from {sources}")
@@ -102,5 +102,5 @@ class Discarded(NoArchive):
         list(pages)
         return Written((), {}, {})
 
-    def write_account(self, account: RunAccount, rows: AccountRows) -> tuple[Part, ...]:  # noqa: ARG002
+    def write_run_tables(self, run: RunVersion, rows: RunRows) -> tuple[Part, ...]:  # noqa: ARG002
         return ()

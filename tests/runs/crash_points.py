@@ -22,11 +22,11 @@ from tempfile import TemporaryDirectory
 
 from duckdb import DuckDBPyConnection
 
-from scraper import wiring
 from scraper.core.events import RunStatus
 from scraper.io.archive import ParquetArchive
 from scraper.io.query import open_archive
-from scraper.runs.coverage import account
+from scraper.runs.coverage import write_run_tables
+from scraper.wiring.files import load_job
 from tests.runs.harness import Bench, bench
 from tests.runs.mortal import (
     LEDGER_STEPS,
@@ -103,7 +103,7 @@ def instants(step: str, times: int, *, every: bool = False) -> list[Instant]:
 
 async def whole_run(directory: Path) -> Whole:
     async with bench(directory, moment=NOON) as made:
-        job, catalogue = wiring.load_job(made.write_job(ALL_FIVE_IN_FEW))
+        job, catalogue = load_job(made.write_job(ALL_FIVE_IN_FEW))
         life = Life()
         result = await live(made, job, catalogue, life)
         assert result is not None
@@ -131,7 +131,7 @@ def stopped_and_gone_on(directory: Path, deaths: Iterable[Instant], whole: Whole
 
 async def _stopped_and_gone_on(directory: Path, death: Instant, whole: Whole) -> None:
     async with bench(directory, moment=NOON) as made:
-        job, catalogue = wiring.load_job(made.write_job(ALL_FIVE_IN_FEW))
+        job, catalogue = load_job(made.write_job(ALL_FIVE_IN_FEW))
         assert await live(made, job, catalogue, Life(death)) is None, "the step was reached"
         in_flight = ledger(made.data, "SELECT request_key FROM requests WHERE charge = 'reserved'")
         assert committed(made.data) >= made.charged()
@@ -147,16 +147,16 @@ async def _stopped_and_gone_on(directory: Path, death: Instant, whole: Whole) ->
 
 
 async def _told(made: Bench) -> None:
-    """What the next run's end does for a run that died between its end and the archive's account of it."""
+    """What the next run's end does for a run that died between its end and the archive learning of it."""
     with made.database.opened(made.clock.now) as stores:
-        assert await account(stores.journal, ParquetArchive(made.data, TABLES, {})) == ()
+        assert await write_run_tables(stores.journal, ParquetArchive(made.data, TABLES, {})) == ()
 
 
 def _check(made: Bench, whole: Whole, in_flight: int) -> None:
     with closing(open_archive(made.data, TABLES)) as connection:
         assert rows_in(connection) == whole.rows
         assert found_by_glob(made.data) == found_in(connection, made.data)
-        assert _accounts_in(connection) == ledger(made.data, _ACCOUNTED)
+        assert _ledger_in(connection) == ledger(made.data, _SETTLED)
     assert set(ledger(made.data, "SELECT count(*) FROM pages GROUP BY request_key")) == {(1,)}
     assert ledger(made.data, "SELECT count(*) FROM pages WHERE NOT stored OR body IS NOT NULL") == [(0,)]
     assert committed(made.data) >= made.charged() >= whole.charged
@@ -164,13 +164,13 @@ def _check(made: Bench, whole: Whole, in_flight: int) -> None:
     assert stray_files(made.data) == []
 
 
-_ACCOUNTED = """
+_SETTLED = """
     SELECT 'walk ' || walk_id, state, pages FROM walks
     UNION ALL SELECT 'attempt ' || attempt_id, charge, credits FROM requests WHERE charge <> 'reserved' ORDER BY 1
 """
 
 
-def _accounts_in(connection: DuckDBPyConnection) -> list[tuple[object, ...]]:
+def _ledger_in(connection: DuckDBPyConnection) -> list[tuple[object, ...]]:
     """The same from the archive alone."""
     return connection.execute(
         """

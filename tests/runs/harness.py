@@ -15,7 +15,6 @@ from typing import Any, TypeVar
 from aiohttp import web
 from duckdb import DuckDBPyConnection
 
-from scraper import wiring
 from scraper.core.events import Event, RequestSettled, RunResult
 from scraper.core.subscriptions import Subscription
 from scraper.io.query import open_archive
@@ -23,6 +22,10 @@ from scraper.ports import Archive
 from scraper.runs.crawl import CrawlProcess
 from scraper.runs.resume import Opening
 from scraper.sandbox import Sandbox
+from scraper.wiring.files import load_job, load_tables, load_views
+from scraper.wiring.run import RunOrder, run_job
+from scraper.wiring.sandboxes import sandbox_urls
+from scraper.wiring.settings import Settings
 from tests import statements
 from tests.clock import begins_at as tests_begin_at
 from tests.databases import StateDatabase, database_in
@@ -140,10 +143,10 @@ class Bench:
         return path
 
     @property
-    def settings(self) -> wiring.Settings:
+    def settings(self) -> Settings:
         environment = {f"{vendor.upper()}_API_KEY": key for vendor, key in self.keys.items()}
-        urls = wiring.sandbox_urls(self.url) | dict.fromkeys(self.unreachable, "http://127.0.0.1:9")
-        return wiring.Settings(data=self.data, vendor_urls=urls, environment=environment, clock=self.clock)
+        urls = sandbox_urls(self.url) | dict.fromkeys(self.unreachable, "http://127.0.0.1:9")
+        return Settings(data=self.data, vendor_urls=urls, environment=environment, clock=self.clock)
 
     async def run(
         self,
@@ -155,14 +158,14 @@ class Bench:
         begun: Callable[[CrawlProcess], None] = lambda _: None,
         archive: Archive | None = None,
     ) -> RunResult:
-        found, catalogue = wiring.load_job(job, ceiling)
-        order = wiring.RunOrder(found, catalogue, job.parent, opening, ceiling, f"scraper run {job.name}", archive)
-        return await wiring.run_job(order, self.settings, heard or Heard(), begun)
+        found, catalogue = load_job(job, ceiling)
+        order = RunOrder(found, catalogue, job.parent, opening, ceiling, f"scraper run {job.name}", archive)
+        return await run_job(order, self.settings, heard or Heard(), begun)
 
     def archive(self, *, views: bool = True) -> closing[DuckDBPyConnection]:
         """The archive as it is now, for queries; without `views`, for those that read nothing but tables."""
-        chosen = wiring.load_views(None) if views else ()
-        return closing(open_archive(self.data, wiring.load_tables(None), chosen))
+        chosen = load_views(None) if views else ()
+        return closing(open_archive(self.data, load_tables(None), chosen))
 
     def rows(self, sql: str, *, views: bool = True) -> list[tuple[Any, ...]]:
         """What one query finds there."""

@@ -16,7 +16,6 @@ from typing import IO, Any
 from duckdb import DuckDBPyConnection
 from sqlalchemy import Connection, Engine, event
 
-from scraper import wiring
 from scraper.core.catalogue import Catalogue
 from scraper.core.events import RunResult
 from scraper.core.jobs import Job
@@ -30,6 +29,8 @@ from scraper.ports import Stores, Transport
 from scraper.runs.context import RunContext
 from scraper.runs.execute import execute
 from scraper.runs.resume import Opening
+from scraper.wiring.files import load_tables
+from scraper.wiring.sandboxes import sandbox_urls
 from tests.databases import StateDatabase, database_in
 from tests.runs.harness import Bench, Heard
 
@@ -53,11 +54,11 @@ LEDGER_STEPS = (
     "finish_compaction",
     "undo_compaction",
     "end_run",
-    "note_account",
+    "note_run_tables",
 )
 """Methods of the stores that write."""
 
-TABLES = wiring.load_tables(None)
+TABLES = load_tables(None)
 OF_ITS_TIME = {"run_id", "snapshot_at", "observed_at", "date"}
 """Columns that differ between two runs of one job. A body tells when it was answered, and to which request."""
 
@@ -203,7 +204,7 @@ def lived(database: StateDatabase, now: Callable[[], datetime], life: Life | Non
 async def live(bench: Bench, job: Job, catalogue: Catalogue, life: Life) -> RunResult | None:
     """One process of a run; ``None`` where it died. Nothing is told to stop, drained or ended then."""
     endpoints = {endpoint.full_name: endpoint for endpoint in catalogue.endpoints}
-    urls = wiring.sandbox_urls(bench.url)
+    urls = sandbox_urls(bench.url)
     vendors = {name: catalogue.vendors[name] for name in job.vendors}
     access = {name: Access(vendor, urls[name], bench.keys[name]) for name, vendor in vendors.items()}
     try:

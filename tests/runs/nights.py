@@ -15,7 +15,6 @@ from typing import Any
 
 import orjson
 
-from scraper import wiring
 from scraper.core.events import RunResult
 from scraper.core.outcomes import Answer, NoAnswer, Reply
 from scraper.core.pagination import WalkState, Why
@@ -26,6 +25,7 @@ from scraper.runs.context import RunContext
 from scraper.runs.crawl import CrawlProcess
 from scraper.runs.execute import execute
 from scraper.runs.resume import Opening
+from scraper.wiring.files import load_job
 from tests.databases import database_in
 from tests.runs.counting import Discarded
 from tests.runs.harness import Heard
@@ -120,7 +120,7 @@ def night(
     """One process of a run of the job in this directory; seconds count from one instant for all of them."""
     path = directory / "night.toml"
     path.write_text(f'name = "night"\n{job_text}')
-    job, catalogue = wiring.load_job(path)
+    job, catalogue = load_job(path)
 
     async def whole(loop: MovedTimeLoop) -> Night:
         loop.set_default_executor(Inline())

@@ -9,11 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from scraper import wiring
 from scraper.core.events import Event, RequestSettled, RunResult, RunStarted, RunStatus
 from scraper.ports import RunRecord
 from scraper.runs.crawl import CrawlProcess
 from scraper.runs.resume import Opening
+from scraper.wiring.auto_budget import budgeted_job
+from scraper.wiring.files import load_job
+from scraper.wiring.reconcile import reconcile_job
+from scraper.wiring.run import RunOrder, opened_stores, probe_job
 from tests.runs.counting import Discarded
 from tests.runs.harness import FAST, Bench, Heard, HurriedClock, on_bench
 
@@ -44,7 +47,7 @@ async def bought(bench: Bench, job: Path, **how: object) -> RunResult:
 
 async def runs_of(bench: Bench) -> list[RunRecord]:
     """Newest first."""
-    with wiring.opened_stores(bench.settings, None) as stores:
+    with opened_stores(bench.settings, None) as stores:
         return list(await stores.runs.latest_runs(10))
 
 
@@ -90,10 +93,10 @@ def test_a_run_on_two_accounts_keeps_to_the_share_of_each(tmp_path: Path) -> Non
 def test_a_month_that_is_used_up_ends_well_before_anything_is_sent(tmp_path: Path) -> None:
     async def use(bench: Bench) -> None:
         job = auto_job(bench)
-        found, catalogue = wiring.load_job(job)
+        found, catalogue = load_job(job)
         await bought(bench, job, ceiling=8)
-        order = wiring.RunOrder(found, catalogue, job.parent)
-        await wiring.reconcile_job(order, bench.settings, assume=None, used={"crawlora": 1_200})
+        order = RunOrder(found, catalogue, job.parent)
+        await reconcile_job(order, bench.settings, assume=None, used={"crawlora": 1_200})
         bench.hits.clear()
         result = await bought(bench, job)
         assert (result.status, result.budget, result.sent) == (RunStatus.QUOTA, 0, 0)
@@ -108,10 +111,10 @@ def test_a_month_that_is_used_up_ends_well_before_anything_is_sent(tmp_path: Pat
 def test_a_console_that_knows_of_more_makes_the_nights_to_come_smaller(tmp_path: Path) -> None:
     async def use(bench: Bench) -> None:
         job = auto_job(bench)
-        found, catalogue = wiring.load_job(job)
+        found, catalogue = load_job(job)
         await bought(bench, job)
-        order = wiring.RunOrder(found, catalogue, job.parent)
-        await wiring.reconcile_job(order, bench.settings, assume=None, used={"crawlora": 620})
+        order = RunOrder(found, catalogue, job.parent)
+        await reconcile_job(order, bench.settings, assume=None, used={"crawlora": 620})
         bench.clock.go_to(FIRST + timedelta(days=1))
         assert (await bought(bench, job)).budget == (1_200 - 620) // 29
 
@@ -170,7 +173,7 @@ def test_an_interrupted_run_goes_on_with_its_share_and_on_the_next_night_with_th
 def test_a_run_that_died_before_its_share_was_granted_is_given_it_when_it_goes_on(tmp_path: Path) -> None:
     async def use(bench: Bench) -> None:
         job = auto_job(bench)
-        with wiring.opened_stores(bench.settings, "real") as stores:
+        with opened_stores(bench.settings, "real") as stores:
             died = RunRecord("night-1", "night", RunStatus.OPEN, 0, bench.clock.now(), None, 0.0, None, "", auto=True)
             await stores.runs.create_run(died)
         result = await bought(bench, job)
@@ -181,8 +184,8 @@ def test_a_run_that_died_before_its_share_was_granted_is_given_it_when_it_goes_o
 
 def test_jobs_that_begin_at_the_same_time_are_given_nothing_twice(tmp_path: Path) -> None:
     async def granted(bench: Bench, name: str, day: int) -> int:
-        job, _ = wiring.load_job(auto_job(bench, name=name))
-        with wiring.opened_stores(bench.settings, "real") as stores:
+        job, _ = load_job(auto_job(bench, name=name))
+        with opened_stores(bench.settings, "real") as stores:
             run_id, now = f"{name}-{day}", bench.clock.now()
             await stores.runs.create_run(
                 RunRecord(run_id, name, RunStatus.OPEN, 0, now, None, 0.0, None, "", auto=True)
@@ -198,7 +201,7 @@ def test_jobs_that_begin_at_the_same_time_are_given_nothing_twice(tmp_path: Path
             if day:  # they know of each other since the first night
                 assert sum(shares) == 1_200 // 29
                 assert min(shares) >= 1_200 // 29 // 3
-            with wiring.opened_stores(bench.settings, "real") as stores:
+            with opened_stores(bench.settings, "real") as stores:
                 for run in await stores.runs.latest_runs(3):
                     await stores.runs.end_run(run.run_id, RunStatus.BUDGET, bench.clock.now(), 0.0, None, "")
 
@@ -208,9 +211,9 @@ def test_jobs_that_begin_at_the_same_time_are_given_nothing_twice(tmp_path: Path
 def test_a_probe_of_a_job_with_auto_costs_what_its_requests_cost(tmp_path: Path) -> None:
     async def use(bench: Bench) -> None:
         path = auto_job(bench)
-        job, catalogue = wiring.load_job(path)
-        result, _ = await wiring.probe_job(
-            wiring.RunOrder(job, catalogue, path.parent, archive=Discarded()), bench.settings, Heard(), lambda _: None
+        job, catalogue = load_job(path)
+        result, _ = await probe_job(
+            RunOrder(job, catalogue, path.parent, archive=Discarded()), bench.settings, Heard(), lambda _: None
         )
         assert (result.status, result.budget, result.charged) == (RunStatus.COMPLETE, 8, 8)
 
@@ -220,12 +223,12 @@ def test_a_probe_of_a_job_with_auto_costs_what_its_requests_cost(tmp_path: Path)
 def test_a_plan_without_a_ledger_takes_the_month_as_unused_and_makes_nothing(tmp_path: Path) -> None:
     async def use(bench: Bench) -> None:
         path = auto_job(bench)
-        job, _ = wiring.load_job(path)
-        before, allowance = await wiring.budgeted_job(job, bench.settings)
+        job, _ = load_job(path)
+        before, allowance = await budgeted_job(job, bench.settings)
         assert allowance is not None
         assert (before.budget, allowance.from_ledger, bench.data.exists()) == (40, False, False)
         await bought(bench, path)
-        after, allowance = await wiring.budgeted_job(job, bench.settings)
+        after, allowance = await budgeted_job(job, bench.settings)
         assert allowance is not None
         assert (after.budget, allowance.from_ledger) == (0, True)
 

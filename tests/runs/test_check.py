@@ -11,7 +11,6 @@ import pyarrow.parquet as pq
 import pytest
 import zstandard
 
-from scraper import wiring
 from scraper.core.catalogue import Records
 from scraper.io.archive import ParquetArchive
 from scraper.ports import Journal
@@ -19,6 +18,7 @@ from scraper.runs.check import Checked, check
 from scraper.runs.compact import compact
 from scraper.runs.rebuild import rebuild
 from scraper.runs.resume import Opening
+from scraper.wiring.upkeep import check_archive
 from tests.databases import database_in
 from tests.runs.harness import Bench, Heard, on_bench
 from tests.runs.mortal import Instant, Life
@@ -287,7 +287,7 @@ def test_a_state_restored_from_an_older_backup_costs_no_file_that_the_archive_ha
         (bench.data / "state.db").write_bytes(backup)
         await bench.run(job, opening=Opening.NEW)
         assert {path: path.read_bytes() for path in bench.data.rglob("*.parquet") if path in kept} == kept
-        checked = await wiring.check_archive(bench.settings, job.parent, repair=True, quick=False, deep=False)
+        checked = await check_archive(bench.settings, job.parent, repair=True, quick=False, deep=False)
         assert [finding.kind for finding in checked.findings] == ["unpaid"]
         assert {finding.kind for finding in checked.repaired} == {"unknown"}
         of_runs = {path: kept[path] for path in kept if path.name.startswith("run-")}

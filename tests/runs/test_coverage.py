@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import IO, Any
 
 import scraper
-from scraper import wiring
 from scraper.core.catalogue import Charge
-from scraper.core.coverage import ACCOUNT_COLUMNS
+from scraper.core.coverage import RUN_TABLES
 from scraper.core.events import RequestSettled, RunStatus
 from scraper.io.archive import Disk, ParquetArchive
 from scraper.runs.crawl import CrawlProcess
 from scraper.runs.resume import Opening
+from scraper.wiring.files import load_job, load_tables
 from tests.runs.harness import ALL_FIVE, KEYS, Bench, Heard, on_bench
 from tests.runs.test_faults import BOARDS
 from tests.runs.test_reconcile import on_the, reconciled
@@ -46,11 +46,11 @@ def told(bench: Bench) -> None:
     assert spent[0] == bench.charged() <= spent[1]
 
 
-def accounts(data: Path) -> dict[str, int]:
+def run_files(data: Path) -> dict[str, int]:
     """Path → instant of last change of every file of coverage and requests."""
     return {
         str(path.relative_to(data)): path.stat().st_mtime_ns
-        for table in ACCOUNT_COLUMNS
+        for table in RUN_TABLES
         for path in (data / "archive" / table).rglob("*.parquet")
     }
 
@@ -82,7 +82,7 @@ def test_a_job_may_be_called_as_a_drain_is_numbered(tmp_path: Path) -> None:
 def test_no_key_stands_in_it(tmp_path: Path) -> None:
     async def use(bench: Bench) -> None:
         await bench.run(bench.write_job(ALL_FIVE))
-        for table in ACCOUNT_COLUMNS:
+        for table in RUN_TABLES:
             assert not [row for row in bench.rows(f"FROM {table}") for key in KEYS.values() if key in repr(row)]
 
     on_bench(tmp_path, use)
@@ -104,11 +104,11 @@ def test_runs_that_end_short_are_told_of_and_those_that_go_on_are_told_of_again(
         stopped = await bench.run(job, heard=Heard(stop), begun=crawls.append, **order)
         assert stopped.status is RunStatus.INTERRUPTED
         told(bench)
-        first = set(accounts(bench.data))
+        first = set(run_files(bench.data))
         ended = await bench.run(job, **order)
         assert ended.status is RunStatus.COMPLETE
         told(bench)
-        assert set(accounts(bench.data)) >= first
+        assert set(run_files(bench.data)) >= first
         assert bench.rows("SELECT count(DISTINCT run_id) FROM coverage") == [(1,)], "one file a run, replaced"
 
     on_bench(tmp_path, use)
@@ -120,13 +120,13 @@ def test_a_run_whose_ledger_is_reconciled_is_told_of_again_by_the_next_one_and_o
         first = await bench.run(job)
         assert first.unknown == 8
         await bench.run(job)
-        before = accounts(bench.data)
+        before = run_files(bench.data)
         await reconciled(bench, job, assume=Charge.FREE)
         assert bench.rows("SELECT count(*) FROM requests WHERE charge = 'unknown'") == [(1,)]
         await bench.run(job)
         told(bench)
         assert bench.rows("SELECT reconciled_by FROM requests WHERE charge = 'free'") == [("assumed free by the user",)]
-        after = accounts(bench.data)
+        after = run_files(bench.data)
         changed = {path for path, at in before.items() if after[path] != at}
         assert {Path(path).stem for path in changed} == {f"run-{first.run_id}"}
 
@@ -137,7 +137,7 @@ def test_data_from_before_there_were_such_files_gets_them_at_the_next_run(tmp_pa
     async def use(bench: Bench) -> None:
         job = bench.write_job(BOARDS)
         await bench.run(job)
-        for table in ACCOUNT_COLUMNS:
+        for table in RUN_TABLES:
             shutil.rmtree(bench.data / "archive" / table)
         bench.database.change("UPDATE runs SET accounted = false")
         bench.database.change("DELETE FROM parts WHERE table_name IN ('coverage', 'requests')")
@@ -176,9 +176,9 @@ class FullFor(Disk):
 
 
 def archive_on(bench: Bench, job: Path, disk: Disk) -> ParquetArchive:
-    _, catalogue = wiring.load_job(job)
+    _, catalogue = load_job(job)
     endpoints = {endpoint.full_name: endpoint for endpoint in catalogue.endpoints}
-    return ParquetArchive(bench.data, wiring.load_tables(None), endpoints, disk)
+    return ParquetArchive(bench.data, load_tables(None), endpoints, disk)
 
 
 def test_a_disk_that_fills_there_fails_no_run_that_has_bought_its_pages(tmp_path: Path) -> None:
@@ -189,7 +189,7 @@ def test_a_disk_that_fills_there_fails_no_run_that_has_bought_its_pages(tmp_path
         (warning,) = result.warnings
         assert f"coverage and ledger of {result.run_id} cannot be archived: No space left on device" in warning
         assert warning.endswith("The next run writes them.")
-        assert accounts(bench.data) == {}
+        assert run_files(bench.data) == {}
         await bench.run(job)
         told(bench)
 
@@ -201,7 +201,7 @@ def test_a_walk_whose_rows_wait_in_the_spool_is_not_called_complete_by_the_archi
         job = bench.write_job(BOARDS)
         result = await bench.run(job, archive=archive_on(bench, job, FullFor(".pages")))
         assert result.status is RunStatus.ERROR
-        assert accounts(bench.data) == {}
+        assert run_files(bench.data) == {}
         assert (await bench.run(job)).status is RunStatus.COMPLETE
         told(bench)
 

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from scraper import wiring
 from scraper.core.errors import ConfigurationError, UsageError
 from scraper.core.events import Ending, RunStatus
 from scraper.core.planning import Known, plan
 from scraper.runs.crawl import CrawlProcess
 from scraper.runs.resume import Opening
+from scraper.wiring.files import load_job
 from tests.runs.harness import ALL_FIVE, ROUTES, Bench, Heard, on_bench
 
 
@@ -66,7 +66,7 @@ max_pages = 1
 
     async def use(bench: Bench) -> None:
         job = bench.write_job(text)
-        planned = plan(wiring.load_job(job)[0], Known(bench.clock.now()))
+        planned = plan(load_job(job)[0], Known(bench.clock.now()))
         result = await bench.run(job)
         assert planned.credits.low == planned.credits.likely == planned.credits.high == result.charged == 28
         assert planned.requests.low == planned.requests.high == result.sent == 5

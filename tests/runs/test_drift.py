@@ -17,7 +17,7 @@ from scraper.core.events import RunResult, RunStatus
 from scraper.io.archive import ParquetArchive
 from scraper.ports import SpooledPage, Written
 from scraper.runs.resume import Opening
-from scraper.wiring import load_catalogue, load_tables
+from scraper.wiring.files import load_catalogue, load_tables
 from tests.clock import ShiftedClock
 from tests.runs.harness import ALL_FIVE, Bench, on_bench
 

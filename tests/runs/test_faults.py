@@ -10,12 +10,12 @@ from typing import IO
 import pytest
 from aiohttp import web
 
-from scraper import wiring
 from scraper.core.catalogue import OutcomeKind
 from scraper.core.events import Ending, RunStatus, Waiting
 from scraper.io.archive import ParquetArchive
 from scraper.io.archive.files import Disk
 from scraper.runs.crawl import CrawlProcess
+from scraper.wiring.files import load_job, load_tables
 from tests.runs.harness import ALL_FIVE, Bench, Fault, Heard, on_bench
 from tests.runs.test_crawl import archived_ids, served_ids
 
@@ -245,9 +245,9 @@ def test_a_full_disk_ends_the_run_as_an_error_and_the_next_one_archives_what_was
 ) -> None:
     async def use(bench: Bench) -> None:
         job = bench.write_job(ALL_FIVE)
-        _, catalogue = wiring.load_job(job)
+        _, catalogue = load_job(job)
         endpoints = {endpoint.full_name: endpoint for endpoint in catalogue.endpoints}
-        archive = ParquetArchive(bench.data, wiring.load_tables(None), endpoints, FillingDisk(room))
+        archive = ParquetArchive(bench.data, load_tables(None), endpoints, FillingDisk(room))
         result = await bench.run(job, archive=archive)
         assert result.status is RunStatus.ERROR
         assert result.status.exit_code == 5

@@ -14,10 +14,11 @@ import pytest
 from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
-from scraper import wiring
 from scraper.core.catalogue import Basis
 from scraper.core.events import RunStatus
 from scraper.core.planning import Plan
+from scraper.wiring.files import load_job
+from scraper.wiring.plan import plan_job
 from tests.examples import examples
 from tests.runs.counting import Discarded
 from tests.runs.harness import Bench, bench
@@ -53,8 +54,8 @@ def crawls(draw: st.DrawFn) -> str:
 
 
 async def planned(made: Bench, job: Path) -> Plan:
-    found, _ = wiring.load_job(job)
-    return await wiring.plan_job(found, made.settings)
+    found, _ = load_job(job)
+    return await plan_job(found, made.settings)
 
 
 def on_still_bench(directory: Path, use: Callable[[Bench], Awaitable[None]]) -> None:

@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from scraper import wiring
 from scraper.core.subscriptions import Subscription
 from scraper.io.pacing import SmoothPacer
 from scraper.runs.context import RunContext
 from scraper.runs.crawl import CrawlProcess
 from scraper.runs.resume import Opening, open_run
 from scraper.sandbox.metering import RateWindow, minute_rule
+from scraper.wiring.files import load_job
 from tests.databases import database_in
 from tests.runs.counting import LATENCY_S, NETWORK_S, CountingVendor, NoArchive
 from tests.runs.harness import Heard
@@ -37,7 +37,7 @@ endpoint = "keyapi.videos"
 params = {{ region = ["US", "GB", "JP", "DE", "FR", "BR", "IT", "ES"], order_by = ["vv", "like"] }}
 """
     )
-    job, catalogue = wiring.load_job(directory / "j.toml")
+    job, catalogue = load_job(directory / "j.toml")
     clock = MovedClock(loop)
     vendor = CountingVendor(minute_rule(kind, per_minute), clock, seed=per_minute)
     opened = ExitStack()
@@ -77,7 +77,7 @@ def test_five_restarts_within_a_minute_still_keep_the_rate(tmp_path: Path) -> No
             f'name = "rate"\nbudget = 100_000\n[accounts.keyapi]\nrequests_per_minute = {per_minute}\n'
             '[[crawl]]\nendpoint = "keyapi.videos"\nparams = { region = ["US", "GB", "JP", "DE"] }\n'
         )
-        job, catalogue = wiring.load_job(tmp_path / "j.toml")
+        job, catalogue = load_job(tmp_path / "j.toml")
         for _ in range(6):
             opened = ExitStack()
             stores = opened.enter_context(database_in(tmp_path / "data").opened(clock.now, threaded=False))
@@ -106,7 +106,7 @@ def test_a_subscription_of_two_a_second_is_kept_by_the_second(tmp_path: Path) ->
             'name = "rate"\nbudget = 100_000\n[accounts.keyapi]\nrequests_per_second = 2\n'
             '[[crawl]]\nendpoint = "keyapi.videos"\n'
         )
-        job, _ = wiring.load_job(tmp_path / "j.toml")
+        job, _ = load_job(tmp_path / "j.toml")
         account = job.accounts["keyapi"]
         assert account.subscription == Subscription(
             "unpublished", requests_per_second=2, assumed=("credits_per_month",)

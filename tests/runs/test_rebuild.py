@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 
-from scraper import wiring
 from scraper.core.catalogue import Records
 from scraper.core.errors import ArchiveError, ConfigurationError, UsageError
 from scraper.core.events import RunResult, RunStatus
@@ -20,6 +19,10 @@ from scraper.runs.compact import compact
 from scraper.runs.drain import drain
 from scraper.runs.rebuild import Rebuilt, rebuild
 from scraper.runs.resume import Opening
+from scraper.wiring.files import load_job
+from scraper.wiring.query import queried, table_columns
+from scraper.wiring.run import RunOrder, run_job
+from scraper.wiring.upkeep import compact_archive, rebuild_tables
 from tests.runs.harness import Bench, Heard, on_bench
 from tests.runs.mortal import Instant, Life, ledger
 from tests.runs.upkeep import (
@@ -195,13 +198,13 @@ FROM (SELECT *, unnest(from_json(records, '[{"hashtag_name": "VARCHAR", "rank": 
 
 
 async def ran(bench: Bench, job: Path, *, rebuild: bool = True) -> RunResult:
-    found, catalogue = wiring.load_job(job)
-    order = wiring.RunOrder(found, catalogue, job.parent, Opening.NEW, rebuild=rebuild)
-    return await wiring.run_job(order, bench.settings, Heard(), lambda _: None)
+    found, catalogue = load_job(job)
+    order = RunOrder(found, catalogue, job.parent, Opening.NEW, rebuild=rebuild)
+    return await run_job(order, bench.settings, Heard(), lambda _: None)
 
 
 async def remade(bench: Bench, job: Path, table: str) -> list[Rebuilt]:
-    return [each async for each in wiring.rebuild_tables(bench.settings, job.parent, table, None)]
+    return [each async for each in rebuild_tables(bench.settings, job.parent, table, None)]
 
 
 def counted(bench: Bench, table: str) -> int:
@@ -221,18 +224,16 @@ def test_a_table_of_the_users_own_that_came_later_gets_its_rows_from_old_pages(t
         [told] = await remade(bench, job, "loud")
         assert (told.files, told.rows) == (2, 40)
         assert counted(bench, "loud") == 40
-        with wiring.queried(bench.settings, job.parent, "SELECT min(loud), count(*) FROM loud") as answer:
+        with queried(bench.settings, job.parent, "SELECT min(loud), count(*) FROM loud") as answer:
             [(name, rows)] = [tuple(row.values()) for row in answer.read_all().to_pylist()]
         assert (name, rows) == (name.upper(), 40)
-        assert [row["meaning"] for row in wiring.table_columns(bench.settings, job.parent, "loud")][4:] == [
+        assert [row["meaning"] for row in table_columns(bench.settings, job.parent, "loud")][4:] == [
             "the name, louder",
             "",
         ]
         compacted = [
             each
-            async for each in wiring.compact_archive(
-                bench.settings, job.parent, today_too=True, offline=False, dry_run=False
-            )
+            async for each in compact_archive(bench.settings, job.parent, today_too=True, offline=False, dry_run=False)
         ]
         assert len(compacted) == 1
         assert counted(bench, "loud") == 40

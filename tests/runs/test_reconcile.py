@@ -7,20 +7,23 @@ from pathlib import Path
 
 from aiohttp import web
 
-from scraper import wiring
 from scraper.core.catalogue import Charge
 from scraper.core.events import RunStatus
 from scraper.core.subscriptions import day_of
 from scraper.runs.reconcile import Reconciled
+from scraper.wiring.files import load_job
+from scraper.wiring.inspect import status_of
+from scraper.wiring.reconcile import reconcile_job
+from scraper.wiring.run import RunOrder
 from tests.clock import NOON
 from tests.runs.harness import Bench, Fault, HurriedClock, on_bench
 from tests.runs.test_faults import BOARDS, hang_up
 
 
 async def reconciled(bench: Bench, job: Path, **how: Charge | None) -> Reconciled:
-    found, catalogue = wiring.load_job(job)
-    order = wiring.RunOrder(found, catalogue, job.parent)
-    (account,) = await wiring.reconcile_job(order, bench.settings, assume=how.get("assume"), used={})
+    found, catalogue = load_job(job)
+    order = RunOrder(found, catalogue, job.parent)
+    (account,) = await reconcile_job(order, bench.settings, assume=how.get("assume"), used={})
     return account
 
 
@@ -51,7 +54,7 @@ def test_billing_events_tell_lost_answers_that_were_charged_from_those_that_were
         await bench.clock.sleep(timedelta(minutes=7).total_seconds())
         late = await reconciled(bench, job)
         assert late == Reconciled("crawlora/default", charged=16, free=8)
-        _, accounts, _ = await wiring.status_of(bench.settings, None, 1)
+        _, accounts, _ = await status_of(bench.settings, None, 1)
         (balance,) = (account for account in accounts if account.account == "crawlora/default")
         assert balance.day == day_of(bench.clock.now())
         assert balance.day_balance.committed == balance.month_balance.charged == bench.charged()

@@ -14,13 +14,13 @@ from typing import Any, TypeVar
 
 import duckdb
 
-from scraper import wiring
 from scraper.core.tables import TableSelect
 from scraper.io.archive import Disk, ParquetArchive
 from scraper.io.archive.files import stored_hash
 from scraper.io.query import open_archive
 from scraper.ports import Journal
 from scraper.runs.resume import Opening
+from scraper.wiring.files import load_catalogue, load_tables
 from tests.databases import database_in
 from tests.plain_duckdb import plain_duckdb
 from tests.runs.harness import HurriedClock, bench
@@ -29,8 +29,8 @@ from tests.runs.mortal import Death, Life, MortalDisk, ledger, lived
 T = TypeVar("T")
 
 NOON = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
-TABLES = wiring.load_tables(None)
-ENDPOINTS = {endpoint.full_name: endpoint for endpoint in wiring.load_catalogue(None).endpoints}
+TABLES = load_tables(None)
+ENDPOINTS = {endpoint.full_name: endpoint for endpoint in load_catalogue(None).endpoints}
 
 JOB = """
 [[crawl]]

@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from scraper import wiring
 from scraper.core.errors import ConfigurationError
+from scraper.wiring.access import access_of
+from scraper.wiring.files import load_job
+from scraper.wiring.settings import Settings
 
 JOB = """
 name = "night"
@@ -28,9 +30,9 @@ def keys(
 ) -> dict[str, str]:
     path = place / "job.toml"
     path.write_text(JOB.format(accounts=accounts))
-    job, catalogue = wiring.load_job(path)
-    settings = wiring.Settings(data=place / "data", vendor_urls=urls or {}, environment=environment)
-    access = wiring.access_of(job, catalogue, place, settings, None)
+    job, catalogue = load_job(path)
+    settings = Settings(data=place / "data", vendor_urls=urls or {}, environment=environment)
+    access = access_of(job, catalogue, place, settings, None)
     return {name: each.key for name, each in access.items()}
 
 

@@ -46,13 +46,13 @@ def check(
     """
     import asyncio
 
-    from scraper import wiring
     from scraper.cli.output import Format, default_format, write_object
+    from scraper.wiring.upkeep import check_archive
 
     if quick and deep:
         raise UsageError("--quick and --deep exclude each other: give one of them.")
     settings = settings_of(data, sandbox=sandbox)
-    checked = asyncio.run(wiring.check_archive(settings, configs, repair=repair, quick=quick, deep=deep))
+    checked = asyncio.run(check_archive(settings, configs, repair=repair, quick=quick, deep=deep))
     with opened(output) as stream:
         if Format(format_name or default_format(stream)) is Format.JSON:
             write_object(checked.to_json(), stream)

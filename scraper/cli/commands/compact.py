@@ -45,16 +45,16 @@ def compact(
     """
     import asyncio
 
-    from scraper import wiring
     from scraper.cli.output import Format, default_format, write_rows
     from scraper.cli.rows import rows_of_objects
+    from scraper.wiring.upkeep import compact_archive
 
     if offline and not dry_run:
         click.echo("offline: do not read the archive until this is done", err=True)
 
     async def done() -> list[dict[str, object]]:
         settings = settings_of(data, sandbox=sandbox)
-        found = wiring.compact_archive(settings, configs, today_too=today_too, offline=offline, dry_run=dry_run)
+        found = compact_archive(settings, configs, today_too=today_too, offline=offline, dry_run=dry_run)
         return [each.to_json() async for each in found]
 
     rows = asyncio.run(done())

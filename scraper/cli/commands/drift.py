@@ -38,11 +38,11 @@ def drift(
     """
     import asyncio
 
-    from scraper import wiring
     from scraper.cli.output import Format, default_format, write_rows
     from scraper.cli.rows import rows_of_objects
+    from scraper.wiring.inspect import drift_of
 
-    found = asyncio.run(wiring.drift_of(settings_of(data, sandbox=sandbox), configs, settled=settled))
+    found = asyncio.run(drift_of(settings_of(data, sandbox=sandbox), configs, settled=settled))
     rows = [
         {
             "endpoint": record.endpoint,

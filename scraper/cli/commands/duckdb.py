@@ -12,7 +12,7 @@ from pathlib import Path
 import click
 
 from scraper.cli.options import beside, configs_option, data_option, settings_of, writable
-from scraper.wiring import Settings
+from scraper.wiring.settings import Settings
 
 SHELL = "duckdb"
 IN_UTC = "SET TimeZone = 'UTC'"
@@ -47,11 +47,11 @@ def duckdb(output: Path | None, sandbox: bool, data: Path | None, configs: Path)
 
 def _opened(shell: str, settings: Settings, configs: Path) -> int:
     """Run the shell and return its exit code. Ctrl-C is left to the shell: it stops a query."""
-    from scraper import wiring
+    from scraper.wiring.query import write_views
 
     with tempfile.TemporaryDirectory() as directory:
         database = Path(directory) / "archive.duckdb"
-        wiring.write_views(settings, configs, database, None)
+        write_views(settings, configs, database, None)
         before = signal.signal(signal.SIGINT, signal.SIG_IGN)
         try:
             command = [shell, "-readonly", "-cmd", IN_UTC, str(database)]
@@ -61,10 +61,10 @@ def _opened(shell: str, settings: Settings, configs: Path) -> int:
 
 
 def _write(database: Path, settings: Settings, configs: Path) -> None:
-    from scraper import wiring
+    from scraper.wiring.query import write_views
 
     script = database.with_name("views.sql")
     with beside(database) as new_database, beside(script) as new_script:
-        wiring.write_views(settings, configs, new_database, new_script)
+        write_views(settings, configs, new_database, new_script)
     click.echo(f"Open it:         {SHELL} -readonly {shlex.quote(str(database))}")
     click.echo(f"Archive moved:   set its path at the head of {script}, then {SHELL} -init {shlex.quote(str(script))}")

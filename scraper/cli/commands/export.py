@@ -45,8 +45,8 @@ def export(
     Writes all columns and rows, as DuckDB does. CSV holds nested values as JSON, and a ' before text that a spreadsheet
     would take for a formula; NDJSON and Parquet hold every value unchanged.
     """
-    from scraper import wiring
     from scraper.cli.formatting import counted
+    from scraper.wiring.query import exported
 
     chosen = format_name or FORMATS.get(output.suffix.lower())
     if chosen is None:
@@ -57,13 +57,13 @@ def export(
             raise UsageError("Parquet cannot go to stdout: name a file with -o.")
         with tempfile.TemporaryDirectory() as directory:
             whole = Path(directory) / "export"
-            wiring.exported(settings, configs, table, chosen, whole)
+            exported(settings, configs, table, chosen, whole)
             _print(whole)
         return
     if output.exists() and not force:
         raise UsageError(f"{output} exists: --force replaces it.")
     with beside(output) as path:
-        rows = wiring.exported(settings, configs, table, chosen, path)
+        rows = exported(settings, configs, table, chosen, path)
     click.echo(f"wrote {counted(rows, 'row')} of {table} to {output}", err=True)
 
 

@@ -46,13 +46,15 @@ def plan(  # noqa: PLR0913 - one for each option
     """
     import asyncio
 
-    from scraper import wiring
     from scraper.cli.output import Format, console_on, default_format, write_object
+    from scraper.wiring.auto_budget import budgeted_job
+    from scraper.wiring.files import load_job
+    from scraper.wiring.plan import plan_job
 
-    found, _ = wiring.load_job(job, budget)
+    found, _ = load_job(job, budget)
     settings = settings_of(data, sandbox=sandbox, seed=seed, day=day)
-    found, allowance = asyncio.run(wiring.budgeted_job(found, settings))
-    planned = asyncio.run(wiring.plan_job(found, settings, allowance))
+    found, allowance = asyncio.run(budgeted_job(found, settings))
+    planned = asyncio.run(plan_job(found, settings, allowance))
     if allowance is not None:
         click.echo(allowance.words(), err=True)
     with opened(output) as stream:

@@ -51,14 +51,14 @@ def rebuild(
     """
     import asyncio
 
-    from scraper import wiring
     from scraper.cli.output import Format, default_format, write_rows
     from scraper.cli.rows import rows_of_objects
+    from scraper.wiring.upkeep import rebuild_tables
 
     settings = settings_of(data, sandbox=sandbox)
 
     async def done() -> list[Rebuilt]:
-        found = wiring.rebuild_tables(settings, configs, table, where)
+        found = rebuild_tables(settings, configs, table, where)
         return [each async for each in found]
 
     tables = asyncio.run(done())

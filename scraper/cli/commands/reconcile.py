@@ -70,19 +70,22 @@ def reconcile(
     """
     import asyncio
 
-    from scraper import wiring
     from scraper.cli.output import Format, default_format, write_object, write_rows
     from scraper.cli.rows import rows_of_objects
     from scraper.core.catalogue import Charge
+    from scraper.wiring.access import key_warning
+    from scraper.wiring.files import load_job
+    from scraper.wiring.reconcile import reconcile_job
+    from scraper.wiring.run import RunOrder
 
     if assume is not None and used:
         raise UsageError("--assume settles attempts, --used states the month's total: give one of them.")
-    found, catalogue = wiring.load_job(job)
-    order = wiring.RunOrder(found, catalogue, job.parent)
+    found, catalogue = load_job(job)
+    order = RunOrder(found, catalogue, job.parent)
     settings = settings_of(data, sandbox=sandbox, vendor_urls=vendor_urls)
-    warn(wiring.key_warning(job.parent, settings))
+    warn(key_warning(job.parent, settings))
     charge = None if assume is None else Charge(assume)
-    done = asyncio.run(wiring.reconcile_job(order, settings, assume=charge, used=used))
+    done = asyncio.run(reconcile_job(order, settings, assume=charge, used=used))
     objects = [account.to_json() for account in done]
     exit_code = STILL_UNKNOWN if any(account.still_unknown for account in done) else 0
     with opened(output) as stream:

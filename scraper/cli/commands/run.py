@@ -38,7 +38,8 @@ if TYPE_CHECKING:
     from scraper.runs.crawl import CrawlProcess
     from scraper.runs.probe import ProbeFinding
     from scraper.runs.resume import Opening
-    from scraper.wiring import RunOrder, Settings
+    from scraper.wiring.run import RunOrder
+    from scraper.wiring.settings import Settings
 
 T = TypeVar("T")
 
@@ -92,12 +93,14 @@ def run(  # noqa: PLR0913 - one for each option
     Resumes the job's open run if it was interrupted or met a quota within resume_within; no stored page is bought
     again.
     """
-    from scraper import wiring
+    from scraper.wiring.access import key_warning
+    from scraper.wiring.files import load_job
+    from scraper.wiring.run import RunOrder
 
     opening = _opening(resume=resume, new=new)
-    found, catalogue = wiring.load_job(job, budget)
+    found, catalogue = load_job(job, budget)
     settings = settings_of(data, sandbox=sandbox, seed=seed, day=day, faults=faults, vendor_urls=vendor_urls)
-    order = wiring.RunOrder(
+    order = RunOrder(
         job=found,
         catalogue=catalogue,
         configs=job.parent,
@@ -106,7 +109,7 @@ def run(  # noqa: PLR0913 - one for each option
         command=_command(context, job, data, settings),
         rebuild=not no_rebuild,
     )
-    warn(wiring.key_warning(job.parent, settings))
+    warn(key_warning(job.parent, settings))
     planned = None if probe else asyncio.run(_planned(found, settings))
     if planned is not None and not (yes or sandbox) and not _confirmed(found, planned):
         return INTERRUPTED
@@ -127,23 +130,24 @@ def _bought(
     order: RunOrder, settings: Settings, listening: AbstractContextManager[Listener], *, probe: bool
 ) -> tuple[RunResult, Sequence[ProbeFinding] | None] | None:
     """Return the result, with a probe's findings; ``None`` if it was aborted."""
-    from scraper import wiring
+    from scraper.wiring.run import probe_job, run_job
 
     try:
         with listening as listener:
             if probe:
-                return _to_its_end(lambda begun: wiring.probe_job(order, settings, listener, begun))
-            return _to_its_end(lambda begun: wiring.run_job(order, settings, listener, begun)), None
+                return _to_its_end(lambda begun: probe_job(order, settings, listener, begun))
+            return _to_its_end(lambda begun: run_job(order, settings, listener, begun)), None
     except asyncio.CancelledError:  # printed here, after the panel has gone
         click.echo("aborted: requests in flight count as unknown until reconciled", err=True)
         return None
 
 
 async def _planned(job: Job, settings: Settings) -> Plan:
-    from scraper import wiring
+    from scraper.wiring.auto_budget import budgeted_job
+    from scraper.wiring.plan import plan_job
 
-    resolved, allowance = await wiring.budgeted_job(job, settings)
-    return await wiring.plan_job(resolved, settings, allowance)
+    resolved, allowance = await budgeted_job(job, settings)
+    return await plan_job(resolved, settings, allowance)
 
 
 def _confirmed(job: Job, planned: Plan) -> bool:

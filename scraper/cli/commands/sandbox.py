@@ -66,16 +66,17 @@ def sandbox(
     import os
     import signal
 
-    from scraper import wiring
+    from scraper.wiring.sandboxes import sandbox_server
+    from scraper.wiring.settings import SANDBOX_VENDORS
 
     settings = settings_of(None, sandbox=True, seed=seed, day=day, faults=faults)
-    keys = {vendor: os.environ.get(f"{vendor.upper()}_API_KEY", "") for vendor in wiring.SANDBOX_VENDORS}
+    keys = {vendor: os.environ.get(f"{vendor.upper()}_API_KEY", "") for vendor in SANDBOX_VENDORS}
 
     async def serve() -> None:
         stopped = asyncio.Event()
         for number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(number, stopped.set)
-        served = wiring.sandbox_server(plans, keys, settings, port=port, failed_requests=failed_requests)
+        served = sandbox_server(plans, keys, settings, port=port, failed_requests=failed_requests)
         async with served as (url, subscriptions):
             _print_addresses(url, subscriptions, keys, with_faults=bool(faults))
             await stopped.wait()
@@ -89,16 +90,17 @@ def sandbox(
 def _print_addresses(
     url: str, subscriptions: Mapping[str, Subscription], keys: Mapping[str, str], *, with_faults: bool
 ) -> None:
-    from scraper import wiring
+    from scraper.wiring.sandboxes import sandbox_urls
+    from scraper.wiring.settings import SANDBOX_KEY
 
     click.echo(f"sandbox listening at {url}; press Ctrl-C to stop", err=True)
     for vendor, subscription in subscriptions.items():
-        key = "the key in your environment" if keys[vendor] else f"key {wiring.SANDBOX_KEY}"
+        key = "the key in your environment" if keys[vendor] else f"key {SANDBOX_KEY}"
         click.echo(f"  {vendor}: plan {subscription.name}, {key}", err=True)
     click.echo(f"  account: {url}/_sandbox/account?vendor=crawlora", err=True)
     if with_faults:
         click.echo(f"  faults:  {url}/_sandbox/faults", err=True)
-    options = " ".join(f"--vendor-url {name}={at}" for name, at in wiring.sandbox_urls(url).items())
+    options = " ".join(f"--vendor-url {name}={at}" for name, at in sandbox_urls(url).items())
     click.echo(f"scraper run JOB --data DIR {options}")
 
 

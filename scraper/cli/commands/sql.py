@@ -33,12 +33,12 @@ def sql(
 
     QUERY may be - for standard input. `scraper tables` lists the tables.
     """
-    from scraper import wiring
     from scraper.cli.output import Format, default_format, write_rows
     from scraper.cli.rows import rows_of_reader
+    from scraper.wiring.query import queried
 
     with (
-        wiring.queried(settings_of(data, sandbox=sandbox), configs, _query_text(query)) as reader,
+        queried(settings_of(data, sandbox=sandbox), configs, _query_text(query)) as reader,
         opened(output) as stream,
     ):
         write_rows(rows_of_reader(reader), Format(format_name or default_format(stream)), stream)

@@ -25,12 +25,12 @@ def status(
     """
     import asyncio
 
-    from scraper import wiring
     from scraper.cli.display.status import coverage_json, print_coverage, print_status, status_json
     from scraper.cli.output import Format, console_on, default_format, write_object
+    from scraper.wiring.inspect import status_of
 
     settings = settings_of(data, sandbox=sandbox)
-    runs, accounts, coverage = asyncio.run(wiring.status_of(settings, run, limit))
+    runs, accounts, coverage = asyncio.run(status_of(settings, run, limit))
     with opened(output) as stream:
         if Format(format_name or default_format(stream)) is Format.JSON:
             content = status_json(runs, accounts)

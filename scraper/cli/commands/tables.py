@@ -31,12 +31,12 @@ def tables(
 
     Shows rows, files and bytes of each table; with a NAME, its columns and their meanings.
     """
-    from scraper import wiring
     from scraper.cli.output import Format, default_format, write_rows
     from scraper.cli.rows import rows_of_objects
+    from scraper.wiring.query import table_columns, table_list
 
     settings = settings_of(data, sandbox=sandbox)
-    found = wiring.table_list(settings, configs) if name is None else wiring.table_columns(settings, configs, name)
+    found = table_list(settings, configs) if name is None else table_columns(settings, configs, name)
     with opened(output) as stream:
         shown = Format(format_name or default_format(stream))
         if name is not None or shown is not Format.TABLE:

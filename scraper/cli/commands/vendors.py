@@ -22,15 +22,15 @@ def vendors(name: str | None, errors: bool, configs: Path, format_name: str | No
     With a NAME: every parameter, plan and error rule of that vendor, each with its source. With --errors: every
     outcome of an answer, whether it is charged, how often it is retried and what it affects.
     """
-    from scraper import wiring
     from scraper.cli.display.outcomes import outcome_rows, outcomes_json, print_outcomes
     from scraper.cli.display.vendors import print_vendor, print_vendors, vendor_json, vendors_json
     from scraper.cli.output import Format, console_on, default_format, write_object, write_rows
     from scraper.cli.rows import rows_of_objects
     from scraper.core.catalogue import Catalogue
     from scraper.core.nearest import nearest
+    from scraper.wiring.files import load_catalogue
 
-    known = wiring.load_catalogue(configs)
+    known = load_catalogue(configs)
     if name is not None and name not in known.vendors:
         raise UsageError(f"no vendor {name}{nearest(name, known.vendors)}; known are {', '.join(known.vendors)}")
     shown = known if name is None else Catalogue({name: known.vendors[name]})

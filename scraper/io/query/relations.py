@@ -15,7 +15,7 @@ from typing import Final, TypeAlias
 
 import duckdb
 
-from scraper.core.coverage import ACCOUNT_COLUMNS
+from scraper.core.coverage import RUN_TABLES
 from scraper.core.errors import ArchiveError, UsageError
 from scraper.core.tables import (
     PAGES_COLUMNS,
@@ -168,7 +168,7 @@ def empty_selects(root: Path, tables: Sequence[TableSelect]) -> dict[str, str]:
     """Tables by name: the declared ones with a SELECT of their columns, and those that only their files tell of."""
     declared = {PAGES_TABLE: empty_relation(PAGES_COLUMNS)}
     declared |= {table.name: over_no_pages(table) for table in tables}
-    declared |= {name: empty_relation(columns) for name, columns in ACCOUNT_COLUMNS.items()}
+    declared |= {name: empty_relation(columns) for name, columns in RUN_TABLES.items()}
     return declared | dict.fromkeys(sorted(_others(root, declared)), "")
 
 

@@ -78,7 +78,8 @@ runs = Table(
     Column("auto", Boolean, nullable=False, default=False),  # its budget was a share of the month
     Column("weight", BigInteger, nullable=False, default=1),
     Column("shares", Text, nullable=False, default="{}"),  # account → credits that the run may spend there
-    Column("accounted", Boolean, nullable=False, default=False),  # the archive holds its coverage and its ledger
+    Column("accounted", Boolean, nullable=False, default=False),  # its run tables in the archive are current;
+    # an old name, kept: renaming a column would lock older versions out of the database for nothing
     Index("runs_by_job", "job", "started_at"),
 )
 
