@@ -96,7 +96,7 @@ async def run_nights(data: Path, nights: int) -> None:
     job_file.parent.mkdir(parents=True, exist_ok=True)
     job_file.write_text(NIGHTLY)
     job, catalogue = load_job(job_file)
-    clock = HurriedClock()
+    clock = HurriedClock(datetime.now(UTC))  # recipes ask for the last week, by DuckDB's current_date
     sandbox = Sandbox(subscriptions={vendor: Subscription("any") for vendor in KEYS}, keys=KEYS, clock=clock.now)
     async with serve(sandbox) as url:
         keys = {f"{vendor.upper()}_API_KEY": key for vendor, key in KEYS.items()}

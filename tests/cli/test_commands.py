@@ -88,7 +88,7 @@ def test_a_misspelt_command_is_told_its_nearest_name() -> None:
     ("typed", "incomplete", "offered"),
     [
         ([], "re", [("rebuild", SHORT_HELPS["rebuild"]), ("reconcile", SHORT_HELPS["reconcile"])]),
-        (["sql"], "--f", [("--format", "Of what goes to stdout.  [default: table on a terminal, json in a pipe]")]),
+        (["sql"], "--f", [("--format", "Output format.  [default: table on a terminal, json in a pipe]")]),
         (["sql", "--format"], "n", [("ndjson", None)]),
     ],
 )

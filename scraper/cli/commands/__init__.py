@@ -9,20 +9,20 @@ from typing import Final
 import click
 
 SHORT_HELPS: Final[Mapping[str, str]] = {
-    "plan": "Say what a job will cost; spends nothing.",
-    "run": "Run a job inside its budget.",
-    "status": "Show runs, accounts, and what is unknown.",
-    "sql": "Ask the archive, in read-only SQL.",
-    "duckdb": "Open DuckDB's own shell on the archive, or write what opens it.",
+    "plan": "Estimate the cost of a job; spends nothing.",
+    "run": "Run a job within its budget.",
+    "status": "Show runs, accounts and unknown credits.",
+    "sql": "Query the archive in read-only SQL.",
+    "duckdb": "Open DuckDB's shell on the archive, or write a database for it.",
     "export": "Write a table or a view to a file.",
     "tables": "List the archive's tables, views and columns.",
     "vendors": "List endpoints, prices, plans and rules.",
-    "sandbox": "Play both vendors on a local port.",
-    "drift": "Show where answers differ from what the tables read.",
-    "check": "Hold the ledger against the archive.",
+    "sandbox": "Serve simulated vendors on a local port.",
+    "drift": "Show where answers differ from the tables' SELECTs.",
+    "check": "Check the archive against the ledger.",
     "compact": "Merge many small files into few large ones.",
-    "rebuild": "Make tables anew from the pages, for 0 credits.",
-    "reconcile": "Settle what is unknown in the ledger.",
+    "rebuild": "Rebuild tables from the pages, for 0 credits.",
+    "reconcile": "Settle unknown credits in the ledger.",
 }
 """Command → the first sentence of its help: what `scraper --help` and shell completion say of it."""
 
