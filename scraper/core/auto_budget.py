@@ -1,18 +1,18 @@
-"""``budget = "auto"``: tonight's share of what an account's month still has. Pure arithmetic over ledger balances.
+"""``budget = "auto"``: tonight's share of the rest of an account's month. Pure arithmetic over ledger balances.
 
-Where a vendor's day cap is a quarter of its month, nights that spend what they may leave an account dry on the fourth.
-So the month's remainder, less the reserve, is divided by the nights left; that is tonight's pot, never above what the
-day cap leaves. Jobs that ran with auto on the account in the last `WINDOW` share the pot by weight:
+If a vendor's daily cap is a quarter of its month, nights that spend all they may exhaust the account on the fourth. So
+the month's remainder, less the reserve, is divided by the nights left; the result, at most what the daily cap leaves,
+is tonight's pot. Jobs that ran with auto on the account within `WINDOW` share the pot by weight:
 
-- What auto runs have spent tonight counts as still there when the pot is made: the pot stays the same all night long,
-  whoever comes first. Everything else that was spent, or that the vendor's console told, makes it smaller at once.
-- The part of a job that has not come yet tonight is kept for it; what a job has left over that is done for tonight goes
-  to those who come later. On the last night the pot is all that is left.
-- A job that has had nothing tonight gets the price of one request, if the pot still holds that: weights that divide a
-  small pot below one price send no night empty. Where jobs that did not know of it have taken the whole pot, as on the
-  first night of a new job, it gets its part of what the same division makes of the rest of the month.
+- The pot is computed as if tonight's auto runs had spent nothing, so that it is the same all night, whichever job runs
+  first. All other spending, and what the vendor's console shows beyond the ledger, reduces it at once.
+- The part of a job that has not run yet tonight is kept for it; what a finished job has left goes to later ones. On the
+  last night the pot is all that is left.
+- A job that has spent nothing tonight gets the price of one request, if the pot still has that, so that dividing a
+  small pot by weight never leaves a night empty. If jobs that did not know of it have used up the pot, as on the first
+  night of a new job, it gets its part of the same division of the rest of the month.
 
-None of this passes what day and month hold less what runs under way may still spend. Credits past the plan's month
+No share exceeds what day and month have left, less what open runs may still spend. Credits past the plan's month
 (overage) are never divided: only a budget that is a number buys them.
 """
 
@@ -28,7 +28,7 @@ from scraper.core.subscriptions import day_ends_at, month_ends_at
 from scraper.core.units import Credits, iso_utc
 
 WINDOW = timedelta(days=7)
-"""A job that has not run with auto for so long has no part of a night any more."""
+"""A job that has not run with auto for so long no longer has a part of the pot."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,11 +38,11 @@ class OtherJob:
     name: str
     weight: int
     spent: Credits = 0
-    """Of tonight, by its auto runs: charged, presumed, unknown or reserved."""
+    """By its auto runs tonight: charged, presumed, unknown or reserved."""
     outstanding: Credits = 0
-    """What a run of it that is under way may still spend."""
+    """Credits that its open run may still spend."""
     done: bool = False
-    """It has begun and ended a run tonight."""
+    """True if it has begun and ended a run tonight."""
 
     @property
     def taken(self) -> Credits:
@@ -51,12 +51,12 @@ class OtherJob:
 
 @dataclass(frozen=True, slots=True)
 class Spending:
-    """What the ledger holds of an account tonight, as one job sees it. Credits are those that count as spent."""
+    """An account's spending in the ledger tonight, as one job sees it."""
 
     this_month: Credits = 0
     today: Credits = 0
     own: Credits = 0
-    """Of tonight, by auto runs of the job itself."""
+    """By the job's own auto runs tonight."""
     others: tuple[OtherJob, ...] = ()
 
     @property
@@ -65,62 +65,61 @@ class Spending:
 
     @property
     def taken(self) -> Credits:
-        """Of tonight, by auto runs of all jobs: spent, or still theirs to spend."""
+        """Credits that auto runs of all jobs have spent tonight, or may still spend."""
         return self.own + sum(other.taken for other in self.others)
 
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """What one job may spend tonight on one account, and how that came about."""
+    """Credits that a job may spend tonight on one account, and how they were computed."""
 
     account: str
     credits: Credits
     price: Credits
-    """Of the cheapest request that the job has for this account."""
+    """Of the job's cheapest request on this account."""
     remainder: Credits
-    """Credits of the month that are divided: before tonight's auto runs, without the reserve."""
+    """Credits of the month to divide: before tonight's auto runs, without the reserve."""
     reserve: Credits
     nights: int
     """UTC days until the month ends, today included."""
     pot: Credits
-    """Tonight's, for all jobs."""
+    """Tonight's credits for all jobs."""
     weight: int
     others: Mapping[str, int]
-    """Weights of the jobs that share the pot, by name."""
+    """Name → weight of the other jobs that share the pot."""
     claimed: Credits
-    """Of the pot: what the others have taken, and what is kept for those that have not come yet."""
+    """Of the pot: taken by other jobs, or kept for those that have not run yet."""
     spent: Credits
     """Of the pot: by earlier runs of this job tonight."""
     more_at: datetime
-    """The night on which there is more, if all of this is spent."""
+    """The next night with credits, if this share is spent."""
 
     @property
     def buys_nothing(self) -> bool:
-        """It does not reach for one request."""
+        """True if it does not cover one request."""
         return self.credits < self.price
 
     def words(self) -> str:
-        """For people: the share, and each figure that it comes from."""
+        """Return the share and the figures that it is computed from, for people."""
         even = self.remainder // self.nights
         reserve = f" beside the reserve of {self.reserve:,}" if self.reserve else ""
         nights = f"for {self.nights} nights: {even:,} a night" if self.nights > 1 else "and this is its last night"
         told = [f"{self.remainder:,} credits left this month{reserve}, {nights}"]
         if self.pot < even:
-            told.append(f"the day's cap leaves {self.pot:,} of them")
+            told.append(f"the daily cap leaves {self.pot:,} of these")
         if self.others:
             weights = self.weight + sum(self.others.values())
             told.append(
                 f"weight {self.weight} of {weights}: {self.claimed:,} used by or kept for {', '.join(self.others)}"
             )
         if self.spent:
-            told.append(f"{self.spent:,} spent tonight already")
+            told.append(f"{self.spent:,} already spent tonight")
         if self.credits > max(0, self.pot - self.claimed - self.spent):
             one = self.credits == self.price
-            told.append("raised to one request" if one else "tonight is used by others: a part of the nights to come")
+            told.append("raised to one request" if one else "others have used tonight's: a part of later nights'")
         return f"{self.account}: {self.credits:,} credits tonight ({'; '.join(told)})"
 
     def to_json(self) -> dict[str, Any]:
-        """Whole numbers, weights by job, UTC."""
         return {
             "account": self.account,
             "credits": self.credits,
@@ -142,33 +141,29 @@ class Allowance:
 
     shares: tuple[Share, ...]
     from_ledger: bool = True
-    """False: there is no ledger yet, so nothing of the month is known to be used."""
+    """False if there is no ledger yet: the month counts as unused."""
 
     @property
     def credits(self) -> Credits:
-        """What a run that begins now may spend."""
+        """Credits that a run begun now may spend."""
         return sum(share.credits for share in self.shares)
 
     @property
     def buys_nothing(self) -> bool:
-        """No share reaches for one request."""
+        """True if no share covers one request."""
         return all(share.buys_nothing for share in self.shares)
 
     def of(self, account: str) -> Share:
-        """The share of one account."""
         return next(share for share in self.shares if share.account == account)
 
     def by_vendor(self, job: Job) -> dict[str, Credits]:
-        """Vendor → credits of its share."""
         return {vendor: self.of(job.accounts[vendor].id).credits for vendor in job.vendors}
 
     def words(self) -> str:
-        """The shares in words; and that the month was taken as unused, where nothing is known of it."""
         said = "; ".join(share.words() for share in self.shares)
-        return said if self.from_ledger else f"{said}; no ledger is there yet, so the month is taken as unused"
+        return said if self.from_ledger else f"{said}; there is no ledger yet, so the month counts as unused"
 
     def to_json(self) -> dict[str, Any]:
-        """``{"credits": …, "from_ledger": …, "shares": […]}``."""
         return {
             "credits": self.credits,
             "from_ledger": self.from_ledger,
@@ -177,10 +172,10 @@ class Allowance:
 
 
 def allowance(job: Job, standings: Mapping[str, Spending] | None, now: datetime) -> Allowance:
-    """Tonight's shares of a job that has ``budget = "auto"``.
+    """Return tonight's shares of a job that has ``budget = "auto"``.
 
-    `standings`: by account id; an account that has none is one that the ledger has never met. ``None``: no ledger.
-    The month of every account must be known: reading the job sees to that.
+    `standings` by account id, without accounts that the ledger does not know; ``None`` if there is no ledger.
+    The month of every account must be known: the reader of job files guarantees that.
     """
     known = standings or {}
     accounts = [job.accounts[vendor] for vendor in job.vendors]
@@ -191,7 +186,7 @@ def allowance(job: Job, standings: Mapping[str, Spending] | None, now: datetime)
 def _share(job: Job, account: Account, standing: Spending, now: datetime) -> Share:
     limits = account.subscription
     if limits.credits_per_month is None:
-        raise ValueError(f'{account.id} has no known month to divide: budget = "auto" is refused where a job is read')
+        raise ValueError(f'{account.id} has no known month to divide: the reader of job files refuses budget = "auto"')
     price = min(crawl.endpoint.cost for crawl in job.crawls if crawl.endpoint.vendor == account.vendor)
     month_ends = month_ends_at(now, limits.month_starts_on)
     nights = (month_ends - day_ends_at(now)).days + 1

@@ -1,4 +1,4 @@
-"""Law 1: for every scope, charged + presumed + unknown + reserved ≤ limit. This module is where it is stated."""
+"""Law 1: for every scope, charged + presumed + unknown + reserved ≤ limit."""
 
 from __future__ import annotations
 
@@ -10,35 +10,35 @@ from scraper.core.units import Credits
 
 
 class ScopeKind(StrEnum):
-    """What a limit is a limit of."""
+    """The kinds of limits."""
 
     RUN = "run"
     SHARE = "share"
-    """What a run with ``budget = "auto"`` may spend on one account."""
+    """A run's share of one account, with ``budget = "auto"``."""
     DAY = "day"
     MONTH = "month"
 
 
 @dataclass(frozen=True, slots=True)
 class Balance:
-    """Credits of one scope, by what is known of them."""
+    """Credits of one scope, by charge."""
 
     charged: Credits = 0
     presumed: Credits = 0
     unknown: Credits = 0
     reserved: Credits = 0
     adjusted: Credits = 0
-    """What the vendor's console says beyond what the ledger knows; below 0 where the ledger presumed too much."""
+    """Credits that the vendor's console shows beyond the ledger's; negative if the ledger presumed too much."""
 
     @property
     def committed(self) -> Credits:
-        """All that may turn out to be spent."""
+        """Credits that are, or may turn out to be, spent."""
         return self.charged + self.presumed + self.unknown + self.reserved + self.adjusted
 
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """A limit and what stands against it."""
+    """A limit and the balance that counts against it."""
 
     kind: ScopeKind
     limit: Credits | None
@@ -46,15 +46,15 @@ class Scope:
 
     @property
     def left(self) -> Credits | None:
-        """Credits that may still be reserved; ``None``: no limit."""
+        """Credits that may still be reserved; ``None`` without a limit."""
         return None if self.limit is None else max(0, self.limit - self.balance.committed)
 
     def holds(self, cost: Credits) -> bool:
-        """Whether a request at this worst price keeps the law."""
+        """Return True if a request at this highest price stays within the limit."""
         return self.limit is None or self.balance.committed + cost <= self.limit
 
 
 def first_refusing(scopes: Iterable[Scope], cost: Credits) -> Scope | None:
-    """The tightest scope that refuses a request of this worst price; ``None``: it may be sent."""
+    """Return the tightest scope that refuses a request at this highest price; ``None`` if it may be sent."""
     refusing = [scope for scope in scopes if not scope.holds(cost)]
     return min(refusing, key=lambda scope: scope.left or 0, default=None)

@@ -1,17 +1,17 @@
-"""What stops a run, or keeps it from starting: one tree, an exit code on each class.
+"""Errors that stop a run, or keep it from starting: one tree, an exit code on each class.
 
-What a single request meets is a value (`core.outcomes`), never one of these::
+The outcome of a single request is a value (`core.outcomes`), never one of these::
 
     ScraperError                  1   never raised itself: a bug of ours ends with 1
     ├── ConfigurationError        2   every fault of the files at once
-    ├── UsageError                2   a command or an option that cannot be carried out as typed
-    ├── StorageError              5   the disk or a file of ours: what was met, what is safe
+    ├── UsageError                2   a command or an option that cannot be executed as typed
+    ├── StorageError              5   a disk, a directory or a file of ours
     │   ├── StateError            5   the state database
     │   ├── ArchiveError          5   the Parquet archive
-    │   └── OutputError           5   stdout, or the file of -o, takes no more
-    └── QueryError                2   SQL that DuckDB refuses, or that we do
+    │   └── OutputError           5   stdout, or the file of -o, cannot be written
+    └── QueryError                2   SQL that DuckDB or we refuse
 
-The exit codes that are no exception come from the run's status (`core.events.RunStatus.exit_code`): 0 complete ·
+Exit codes without an exception come from the run's status (`core.events.RunStatus.exit_code`): 0 complete ·
 3 budget or quota reached · 4 vendor refused · 6 finished with failures · 130 interrupted.
 """
 
@@ -23,14 +23,14 @@ from typing import ClassVar
 
 
 class ScraperError(Exception):
-    """Root of all that we raise on purpose: its text is a sentence for the user."""
+    """Base of all errors that we raise on purpose; the text is a message for the user."""
 
     exit_code: ClassVar[int] = 1
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One thing wrong in a file or an option: where, what was met, what is allowed."""
+    """A fault in a file or an option: where it is, what was found, what is allowed."""
 
     where: str
     """File and key: ``configs/week.toml: crawl[0].params.period``."""
@@ -41,7 +41,7 @@ class Fault:
 
 
 class ConfigurationError(ScraperError):
-    """Files that cannot be used as they are, with every fault found."""
+    """Invalid configuration files, with every fault found."""
 
     exit_code = 2
 
@@ -51,13 +51,13 @@ class ConfigurationError(ScraperError):
 
 
 class UsageError(ScraperError):
-    """An option or a command that cannot be carried out as it was typed."""
+    """A command or an option that cannot be executed as typed."""
 
     exit_code = 2
 
 
 class UnreadableError(UsageError):
-    """A file or directory of another user."""
+    """A file or directory that this user may not read."""
 
     def __init__(self, place: str, reason: str | None) -> None:
         super().__init__(
@@ -67,13 +67,13 @@ class UnreadableError(UsageError):
 
 
 class QueryError(ScraperError):
-    """A query that is refused: not read-only, or not SQL that DuckDB accepts."""
+    """A refused query: not read-only, or not valid SQL."""
 
     exit_code = 2
 
 
 class StorageError(ScraperError):
-    """A disk, a directory or a file of ours cannot be used; what is committed stays true."""
+    """A disk, a directory or a file of ours cannot be used; everything committed is kept."""
 
     exit_code = 5
 
@@ -87,8 +87,8 @@ class ArchiveError(StorageError):
 
 
 class OutputError(StorageError):
-    """What a command prints cannot be written. `kept`: what stays true all the same."""
+    """A command's output cannot be written. `kept` says what stays true nevertheless."""
 
-    def __init__(self, place: str, reason: str, kept: str = "What the command did stays done.") -> None:
+    def __init__(self, place: str, reason: str, kept: str = "What the command did is kept.") -> None:
         self.place, self.reason = place, reason
         super().__init__(f"{place} cannot be written: {reason}. {kept}")

@@ -1,4 +1,4 @@
-"""What happens in a run, named once: the ledger, the log and the progress display all listen to these."""
+"""The events of a run: ledger, log and progress display all listen to these."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from scraper.core.units import Credits, iso_utc
 
 
 class RunStatus(StrEnum):
-    """How a run stands. The exit code says the same."""
+    """The status of a run; each has an exit code."""
 
     OPEN = "open"
     COMPLETE = "complete"
@@ -22,7 +22,7 @@ class RunStatus(StrEnum):
     REFUSED = "refused"
     FAILED = "failed"
     UNREACHABLE = "unreachable"
-    """A vendor gave no page for a minute: stays open, since nothing is known to be wrong with what was asked."""
+    """A vendor gave no page for a minute; the run stays open, since its requests are not known to be wrong."""
     ERROR = "error"
     INTERRUPTED = "interrupted"
 
@@ -33,7 +33,7 @@ class RunStatus(StrEnum):
 
     @property
     def closes(self) -> bool:
-        """A closed run is not gone on with by the next `scraper run`; any other is."""
+        """True if the next `scraper run` begins a new run instead of resuming this one."""
         return self in {RunStatus.COMPLETE, RunStatus.BUDGET, RunStatus.FAILED}
 
 
@@ -51,36 +51,36 @@ _EXIT_CODES = {
 
 
 class Ending(StrEnum):
-    """What an attempt counts as in a run's result; every attempt that was sent counts as exactly one."""
+    """The category of an attempt in a run's result; every attempt that was sent has exactly one."""
 
     OK = "ok"
     EMPTY = "empty"
     RETRIED = "retried"
-    """Answered, to no use, and asked again."""
+    """Answered without a usable page, and retried."""
     REFUSED = "refused"
     FAILED = "failed"
     LOST = "lost"
     NOT_SENT = "not_sent"
-    """No connection: not counted as sent."""
+    """No connection; not counted as sent."""
 
 
 @dataclass(frozen=True, slots=True)
 class RunStarted:
-    """A run begins, or goes on."""
+    """A run begins or resumes."""
 
     run_id: str
     job: str
     budget: Credits
     resumed: bool
     spent: Credits
-    """Credits that stand against the budget already: of earlier processes of the run."""
+    """Credits of the budget that earlier processes of the run have committed."""
     share: str = ""
-    """With ``budget = "auto"``: how the budget came about, in words."""
+    """With ``budget = "auto"``: how the budget was computed, in words."""
 
 
 @dataclass(frozen=True, slots=True)
 class RequestSettled:
-    """An attempt has ended, and its credits and bytes are durable."""
+    """An attempt has ended; its credits and body are durable."""
 
     label: str
     vendor: str
@@ -99,7 +99,7 @@ class RequestSettled:
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """Nothing is sent for a while."""
+    """Requests to a vendor pause."""
 
     vendor: str
     wait_s: float
@@ -108,7 +108,7 @@ class Waiting:
 
 @dataclass(frozen=True, slots=True)
 class Stopped:
-    """Dispatch has ended for a vendor, or for the run: why, in words."""
+    """Dispatch has ended for a vendor, or (``None``) for the run."""
 
     vendor: str | None
     reason: str
@@ -116,7 +116,7 @@ class Stopped:
 
 @dataclass(frozen=True, slots=True)
 class Drained:
-    """Pages have moved from the spool into the archive."""
+    """Pages have been moved from the spool into the archive."""
 
     pages: int
     rows: Mapping[str, int]
@@ -135,7 +135,7 @@ Event: TypeAlias = RunStarted | RequestSettled | Waiting | Stopped | Drained | R
 
 @dataclass(frozen=True, slots=True)
 class RunResult:
-    """What `scraper run --format json` prints."""
+    """The result of a run over all its processes, as `scraper run --format json` prints it."""
 
     run_id: str
     job: str
@@ -150,28 +150,27 @@ class RunResult:
     rows: Mapping[str, int]
     elapsed_s: float
     retried: Credits = 0
-    """Of those: credits of answers that gave nothing and were bought again."""
+    """Of those: credits of attempts that brought nothing and were retried."""
     next_at: datetime | None = None
     message: str = ""
-    """Why it ended so, what is kept, how to go on; empty for a complete run."""
+    """Why it ended, what is kept, how to continue; empty for a complete run."""
     warnings: tuple[str, ...] = ()
     sandbox_charged: Mapping[str, Credits] | None = None
-    """With the sandbox of this process: what each vendor's own account was charged, to hold the ledger against."""
+    """With a sandbox in this process: vendor → credits that it charged, to compare the ledger with."""
     sandbox_faults: Mapping[str, int] | None = None
-    """With faults planned there: how many requests each kind of fault hit."""
+    """With injected faults: kind of fault → requests that it hit."""
 
     @property
     def left(self) -> Credits:
-        """Credits of the budget that nothing stands against."""
+        """Uncommitted credits of the budget."""
         return self.budget - self.charged - self.presumed - self.unknown
 
     @property
     def sent(self) -> int:
-        """Attempts that reached out: ok + empty + retried + refused + failed + lost."""
+        """Attempts that were sent: ok + empty + retried + refused + failed + lost."""
         return sum(count for ending, count in self.requests.items() if ending is not Ending.NOT_SENT)
 
     def to_json(self) -> dict[str, Any]:
-        """The object of INTERFACE: whole numbers, seconds, UTC."""
         endings = [ending for ending in Ending if ending is not Ending.NOT_SENT]
         return {
             "run_id": self.run_id,

@@ -1,8 +1,8 @@
-"""What became of attempts that were sent and never answered, as far as the vendor's own billing events tell.
+"""Settlement of attempts that were sent and never answered, by the vendor's billing events.
 
-A lost answer has no request id, so an event cannot be tied to an attempt. But events can be counted: of one endpoint,
-within the time in which an attempt can have been billed, k charged events that belong to no answered attempt settle k
-of the unknown ones; where fewer are found than attempts, the others were free.
+A lost answer has no request id, so an event cannot be matched to an attempt. But events can be counted: k charged
+events of an endpoint that belong to no answered attempt, within the time in which the attempts can have been billed,
+settle k unknown attempts as charged; attempts left over were free.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from scraper.core.outcomes import instant_of
 from scraper.core.units import Credits
 
 LONGEST_ANSWER = timedelta(seconds=90)
-"""An answer is waited for no longer than this after its request was sent."""
+"""The timeout of an answer, from the sending of its request."""
 SLACK = timedelta(minutes=5)
-"""Between our clock and the vendor's, and between an answer and its entry in the books."""
+"""Tolerance for the difference between clocks, and for the delay between an answer and its billing event."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,24 +37,24 @@ class UnknownAttempt:
     credits: Credits
     sent_at: datetime
     deadline: datetime
-    """No answer was waited for past this."""
+    """The end of its timeout."""
 
 
 @dataclass(frozen=True, slots=True)
 class BillingEvent:
-    """One entry of a vendor's books that was charged, or is not decided yet."""
+    """A billing event that was charged, or whose charge is undecided."""
 
     request_id: str | None
     path: str
     """The route that was billed."""
     at: datetime | None
-    """``None``: it does not say when; it then fits any attempt of the time that was asked about."""
+    """``None`` if the event has no time: it then matches any attempt of the requested period."""
     charged: bool = True
-    """False: the vendor itself has not decided."""
+    """False if the vendor has not decided yet."""
 
 
 def read_events(described: BillingEvents, document: Json) -> list[BillingEvent] | None:
-    """The events of an answer that were charged or may yet be; ``None`` where no list stands where it is described."""
+    """Return the charged and undecided events of an answer; ``None`` if the described path has no list."""
     found = at(document, described.records)
     if not isinstance(found, list):
         return None
@@ -81,9 +81,9 @@ def settle_unknown(
     paths: Mapping[str, str],
     now: datetime,
 ) -> dict[int, Charge]:
-    """Attempt → CHARGED or FREE. What may still be billed is left out: its time is not over, or its event undecided.
+    """Return attempt → CHARGED or FREE, without attempts that may still be billed.
 
-    `answered`: the vendor's ids of answered attempts, whose events belong to them. `paths`: endpoint → its route.
+    `answered`: vendor request ids of answered attempts, whose events are ignored. `paths`: endpoint → its route.
     """
     due = [attempt for attempt in unknown if attempt.deadline + SLACK < now]
     left = [event for event in events if event.request_id not in answered]
@@ -100,7 +100,7 @@ def settle_unknown(
 
 
 def _paired(attempts: Sequence[UnknownAttempt], events: Sequence[BillingEvent]) -> list[UnknownAttempt]:
-    """As many attempts as can be paired with events: each event takes the open attempt whose time ends first."""
+    """Return as many attempts as match events: each event takes the matching attempt with the earliest deadline."""
     waiting = sorted(attempts, key=lambda attempt: attempt.deadline)
     found = []
     in_time = sorted(events, key=lambda event: (event.at is None, event.at.timestamp() if event.at else 0.0))

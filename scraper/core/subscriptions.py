@@ -1,4 +1,4 @@
-"""What an account may use: its vendor plan, and the limits stated on top of it.
+"""Limits of accounts: a vendor plan, and the limits stated on top of it.
 
 Configuration and output say *plan*, as the vendors do; code says Subscription, so that a plan is always a crawl plan.
 """
@@ -15,7 +15,7 @@ from scraper.core.units import Credits
 
 @dataclass(frozen=True, slots=True)
 class Subscription:
-    """The limits of one vendor plan, or of one account. ``None`` is *no such limit is known*."""
+    """The limits of one vendor plan, or of one account. ``None``: no such limit is known."""
 
     name: str
     credits_per_month: Credits | None = None
@@ -24,19 +24,19 @@ class Subscription:
     requests_per_second: int | None = None
     usd_per_month: Decimal | None = None
     overage_usd_per_1000: Decimal | None = None
-    """Price of 1,000 credits past the month's, where the vendor sells them."""
+    """Price of 1,000 credits past the month's, if the vendor sells them."""
     month_starts_on: int = 1
-    """UTC day on which credits are renewed, 1 to 31; in a shorter month its last day."""
+    """UTC day on which credits are renewed, 1 to 31; the last day of a shorter month."""
     reserve: Credits = 0
-    """Credits of the month that ``budget = "auto"`` leaves alone."""
+    """Credits of the month that ``budget = "auto"`` never spends."""
     overage: bool = False
     max_overage_usd: Decimal | None = None
     assumed: tuple[str, ...] = ()
-    """Names of the fields that nobody documented or stated: shown as assumed wherever they are used."""
+    """Names of fields neither documented nor stated: labelled as assumed wherever they are used."""
 
     @property
     def month_limit(self) -> Credits | None:
-        """Credits of a month with the overage that the user allowed; ``None`` where the month has no known end."""
+        """Credits of a month, allowed overage included; ``None`` if no limit is known."""
         if self.credits_per_month is None or not self.overage:
             return self.credits_per_month
         if not self.overage_usd_per_1000 or self.max_overage_usd is None:
@@ -44,17 +44,17 @@ class Subscription:
         return self.credits_per_month + int(self.max_overage_usd * 1000 // self.overage_usd_per_1000)
 
     def overage_credits(self, used: Credits) -> Credits:
-        """Credits of a month that go beyond the plan's."""
+        """Return the credits beyond the plan's month."""
         return 0 if self.credits_per_month is None else max(0, used - self.credits_per_month)
 
     def overage_usd(self, used: Credits) -> Decimal:
-        """What those cost: exact dollars, as the vendor prices a thousand."""
+        """Return the exact price of those in dollars."""
         over = self.overage_credits(used)
         return over * self.overage_usd_per_1000 / 1000 if over and self.overage_usd_per_1000 else Decimal(0)
 
     @property
     def starts_per_second(self) -> float | None:
-        """The tighter of the two rates, in requests a second."""
+        """The stricter of the two rates, in requests per second."""
         rates = []
         if self.requests_per_minute is not None:
             rates.append(self.requests_per_minute / 60)
@@ -64,12 +64,12 @@ class Subscription:
 
 
 def day_of(moment: datetime) -> str:
-    """The UTC day that the vendor books this instant on: ``2026-11-21``."""
+    """Return the UTC day of an instant: ``2026-11-21``."""
     return moment.astimezone(UTC).date().isoformat()
 
 
 def day_ends_at(moment: datetime) -> datetime:
-    """The next UTC midnight."""
+    """Return the next UTC midnight."""
     tomorrow = moment.astimezone(UTC).date() + timedelta(days=1)
     return datetime.combine(tomorrow, time(), UTC)
 
@@ -80,7 +80,7 @@ def _month_start(year: int, month: int, starts_on: int) -> datetime:
 
 
 def month_of(moment: datetime, starts_on: int) -> str:
-    """The first UTC day of the billing month that holds this instant: ``2026-11-14``."""
+    """Return the first UTC day of an instant's billing month: ``2026-11-14``."""
     now = moment.astimezone(UTC)
     start = _month_start(now.year, now.month, starts_on)
     if now < start:
@@ -89,7 +89,7 @@ def month_of(moment: datetime, starts_on: int) -> str:
 
 
 def month_ends_at(moment: datetime, starts_on: int) -> datetime:
-    """The instant at which the next billing month begins."""
+    """Return the instant at which the next billing month begins."""
     now = moment.astimezone(UTC)
     start = _month_start(now.year, now.month, starts_on)
     if now < start:

@@ -1,15 +1,15 @@
-"""Units that a plain number cannot say by itself."""
+"""Units of plain numbers, and instants as text."""
 
 from datetime import UTC, datetime
 from typing import TypeAlias
 
 Credits: TypeAlias = int
-"""What a vendor counts in. Always a whole number; never a float, never a dollar."""
+"""The vendor's unit of price: always a whole number, never a float, never dollars."""
 
 LARGEST_COUNT = 10**12
-"""The most that a file or an option may state of anything: the sum of a million of them still fits into 64 bits."""
+"""The largest number in a file or an option: the sum of a million of them still fits into 64 bits."""
 
 
 def iso_utc(moment: datetime) -> str:
-    """An aware instant as ISO 8601 in UTC, with a Z: ``2026-11-21T02:15:00Z``; microseconds where there are any."""
+    """Return an aware instant as ISO 8601 in UTC: ``2026-11-21T02:15:00Z``, with microseconds unless these are 0."""
     return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")

@@ -1,4 +1,4 @@
-"""The machine's own time."""
+"""The machine's clock."""
 
 from __future__ import annotations
 
@@ -10,15 +10,12 @@ class SystemClock:
     """Wall time in UTC, and waiting on the running event loop."""
 
     def now(self) -> datetime:
-        """Aware, UTC."""
         return datetime.now(UTC)
 
     def monotonic(self) -> float:
-        """Seconds, for durations."""
         return time.monotonic()
 
     async def sleep(self, seconds: float) -> None:
-        """Waits."""
-        import asyncio  # noqa: PLC0415 - most commands only ask for the time
+        import asyncio  # noqa: PLC0415 - most commands only need `now`
 
         await asyncio.sleep(max(0.0, seconds))

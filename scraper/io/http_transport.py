@@ -1,8 +1,8 @@
-"""aiohttp, told to do one thing: send one request, once, and say what came back.
+"""An aiohttp client that sends each request exactly once and returns the answer.
 
-No redirect is followed (it would carry the key elsewhere), no connection error is retried (an attempt that we do not
-see may be billed), no cookie is kept, no proxy and no netrc is taken from the environment. Whatever comes in is bounded
-in time and in bytes, packed and unpacked, and no key of ours stands in it when it leaves this module.
+It follows no redirect (which would carry the key elsewhere), retries no connection error (an attempt that we do not see
+may be billed), keeps no cookies, and takes neither proxies nor netrc from the environment. Every answer is bounded in
+time and in bytes, compressed and decompressed, and our keys are masked in it before it leaves this module.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ from scraper.core.units import iso_utc
 
 KEPT_HEADERS = frozenset({"retry-after", "x-request-id", "content-type", "date", "x-ratelimit-per-second-remaining"})
 LONGEST_REASON: Final = 300
-"""Characters of a network's complaint: it may quote what a server sent."""
+"""Characters of a network error's message, which may quote what a server sent."""
 STEP_BYTES: Final = 2**18
-"""A packed body grows by so much at a time."""
+"""A body is decompressed in steps of this size."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,30 +42,30 @@ class Limits:
     connect_s: float = 10.0
     """For the connection and its TLS handshake."""
     headers_s: float = 60.0
-    """Until the answer's headers are whole. A vendor that fetches while we wait is slow to begin, and charges."""
+    """Until the answer's headers are complete. A vendor that fetches while we wait answers late, and charges."""
     between_bytes_s: float = 30.0
     """For the next bytes of a body."""
     whole_s: float = LONGEST_ANSWER.total_seconds()
-    """For the whole request. Past this an answer counts as lost, and its credits as unknown."""
+    """For the whole request. After this the answer counts as lost, and its charge as unknown."""
     body_bytes: int = 16 * 2**20
-    """Of a body, as it travels and unpacked: twenty times the largest page seen (0.7 MB)."""
+    """Of a body, both compressed and decompressed: twenty times the largest page seen (0.7 MB)."""
     header_bytes: int = 64 * 2**10
-    """Of one header line. An answer over it cannot be read and is paid for all the same, so there is ample room:
-    aiohttp's own limit is 8 KiB, which a content security policy or a set of cookies can pass."""
+    """Of one header line. A longer one makes the answer unreadable though it is paid for, so the limit is generous:
+    aiohttp's own is 8 KiB, which a content security policy or a set of cookies can exceed."""
     headers: int = 1_000
     """aiohttp's own limit is 128."""
 
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """How a vendor is reached: its address, and the key that goes there and nowhere else."""
+    """A vendor's address, and the key that is sent there and nowhere else."""
 
     vendor: Vendor
     base_url: str
     key: str = field(repr=False)
 
     def headers(self) -> dict[str, str]:
-        """The one header that carries the key."""
+        """Return the header that carries the key."""
         return {self.vendor.auth_header: self.vendor.auth_format.format(key=self.key)}
 
 
@@ -80,7 +80,7 @@ class HttpTransport:
         self._mask = Mask(each.key for each in access.values())
         self._session: aiohttp.ClientSession | None = None
         self._lost: set[str] = set()
-        """Keys of requests whose last answer never came."""
+        """Keys of requests whose last answer was lost."""
 
     async def __aenter__(self) -> HttpTransport:
         self._session = aiohttp.ClientSession(
@@ -95,8 +95,8 @@ class HttpTransport:
             trust_env=False,
             trace_configs=[_telling_whether_sent()],
         )
-        # aiohttp sends a GET again, unasked, when a kept-alive connection turns out to be closed: that one would be
-        # paid for and stand in no ledger. There is no public switch; aiohttp's own test client uses this one.
+        # aiohttp retries a GET by itself when a kept-alive connection turns out to be closed: the vendor may charge
+        # that request, and no ledger has it. There is no public switch; aiohttp's own test client uses this one.
         self._session._retry_connection = False
         return self
 
@@ -107,9 +107,9 @@ class HttpTransport:
             await self._session.close()
 
     async def send(self, request: Request) -> Reply:
-        """The answer, or the fact that none came. Raises nothing that a network or a vendor can cause.
+        """Send the request; see `Transport.send`.
 
-        A request whose last answer was lost goes over a new connection: what lost it may be the kept-alive one.
+        A request whose last answer was lost uses a new connection: the kept-alive one may be the cause.
         """
         _needs_new_connection.set(request.key in self._lost)
         reply = self._masked(await self._get(self._access[request.endpoint.vendor], request.path, request.query))
@@ -120,7 +120,7 @@ class HttpTransport:
         return reply
 
     async def billing_events(self, vendor: Vendor, since: datetime, until: datetime) -> Reply:
-        """The vendor's answer about what it billed in this time; only for a vendor that describes where."""
+        """Fetch billing events; see `BillingSource`. ValueError for a vendor that describes none."""
         described = vendor.billing_events
         if described is None:
             raise ValueError(f"{vendor.name} describes no billing events")
@@ -135,7 +135,7 @@ class HttpTransport:
         try:
             async with asyncio.timeout(patience_s):
                 response = await self._session.get(
-                    # Encoded: the path is quoted already, and is not to be tidied up into another one.
+                    # Encoded: the path is quoted already and must not be normalised.
                     URL(access.base_url + path, encoded=True).with_query(dict(params)),
                     headers=access.headers(),
                     allow_redirects=False,
@@ -145,35 +145,35 @@ class HttpTransport:
             return NoAnswer(sent=False, reason=f"no connection within {self._limits.connect_s:g} s")
         except TimeoutError:
             return NoAnswer(sent=told.sent, reason=f"no answer within {patience_s:g} s")
-        except (aiohttp.ClientError, OSError, ValueError) as failure:  # ValueError: a host name that IDNA refuses
+        except (aiohttp.ClientError, OSError, ValueError) as failure:  # ValueError: a host name that IDNA rejects
             return NoAnswer(sent=told.sent, reason=_reason(failure))
         try:
             headers = {k.lower(): _sound(v) for k, v in response.headers.items() if k.lower() in KEPT_HEADERS}
             body, cut_short = await self._read(response, ends_at)
         finally:
-            response.close()  # no more of it is read; one that was read to its end has given its connection back
+            response.close()  # a body read to its end has already returned its connection to the pool
         return Answer(response.status, headers, body, cut_short)
 
     async def _read(self, response: aiohttp.ClientResponse, ends_at: float) -> tuple[bytes, str | None]:
-        """The body, and why it is not whole where it is not: with a status in hand the answer is no longer lost."""
+        """Return the body, and why it is incomplete, if it is: once a status was received the answer is not lost."""
         body = bytearray()
         try:
             cut_short = await self._fill(body, response, ends_at)
         except TimeoutError:
             late = asyncio.get_running_loop().time() >= ends_at
             cut_short = (
-                f"not whole after {self._limits.whole_s:g} s"
+                f"incomplete after {self._limits.whole_s:g} s"
                 if late
                 else f"nothing came for {self._limits.between_bytes_s:g} s"
             )
         except zlib.error as failure:
-            cut_short = f"it cannot be unpacked: {_reason(failure)}"
+            cut_short = f"it cannot be decompressed: {_reason(failure)}"
         except (aiohttp.ClientError, OSError) as failure:
             cut_short = _reason(failure)
         return bytes(body), cut_short
 
     async def _fill(self, body: bytearray, response: aiohttp.ClientResponse, ends_at: float) -> str | None:
-        """Reads into the body, unpacked; why it is not whole, as far as the bytes themselves tell."""
+        """Append the decompressed answer to `body`; return why it is incomplete, if its bytes show that."""
         loop, limits, travelled_bytes = asyncio.get_running_loop(), self._limits, 0
         packings = _packings(response.headers.getall("Content-Encoding", ()))
         unpacking = _Unpacking(packings[0]) if len(packings) == 1 and packings[0] in _WINDOW_BITS else None
@@ -191,13 +191,13 @@ class HttpTransport:
                 del body[limits.body_bytes :]
                 return f"it is larger than {limits.body_bytes:,} bytes"
         if packings and unpacking is None:
-            return _line(f"it is packed as {', '.join(packings)}, which was not asked for")
+            return _line(f"it is compressed as {', '.join(packings)}, which was not requested")
         if unpacking is not None and travelled_bytes and not unpacking.ended:
             return f"its {packings[0]} ends too early"
         return None
 
     def _masked(self, reply: Reply) -> Reply:
-        """What a vendor echoes of a key ends here: nobody else sees an answer before."""
+        """Mask keys that a vendor echoes: nothing else sees an answer before this."""
         match reply:
             case NoAnswer(sent, reason):
                 return NoAnswer(sent, self._mask.text(reason))
@@ -212,14 +212,14 @@ class HttpTransport:
 
 
 _needs_new_connection: Final[ContextVar[bool]] = ContextVar("needs_new_connection", default=False)
-"""Of the request that this task sends."""
+"""Set for the request that this task sends."""
 
 
 class _CleanConnector(aiohttp.TCPConnector):
-    """Gives out no kept-alive connection on which something came unasked: it would pass for the next answer."""
+    """Discards a kept-alive connection on which unrequested bytes arrived: they would be taken for the next answer."""
 
     def __init__(self) -> None:
-        # How many are in flight is the ledger's to say: a queue here would stand between a slot and its start.
+        # The ledger limits the requests in flight; a queue here would delay a request past its slot.
         super().__init__(limit=0, ttl_dns_cache=300)
         self._used: WeakSet[object] = WeakSet()
 
@@ -241,7 +241,7 @@ class _CleanConnector(aiohttp.TCPConnector):
 
 
 def _telling_whether_sent() -> aiohttp.TraceConfig:
-    """Sets `sent` as soon as there is a connection: from then on a request may have reached its vendor."""
+    """Return a trace that sets `sent` once there is a connection: from then on the request may reach its vendor."""
 
     async def connecting(_session: aiohttp.ClientSession, context: SimpleNamespace, _params: object) -> None:
         context.trace_request_ctx.sent = False
@@ -263,13 +263,13 @@ _RAW_DEFLATE: Final = -15
 
 
 def _packings(headers: Sequence[str]) -> list[str]:
-    """Content-Encoding, in the order in which they were applied."""
+    """Return the content encodings in the order in which they were applied."""
     named = [name.strip().lower() for header in headers for name in header.split(",")]
     return [name for name in named if name not in {"", "identity"}]
 
 
 class _Unpacking:
-    """gzip or deflate, unpacked as far as there is room: a megabyte can hold a gigabyte."""
+    """Decompresses gzip or deflate up to a limit: a megabyte can expand to a gigabyte."""
 
     def __init__(self, packing: str) -> None:
         self._packing = packing
@@ -277,23 +277,23 @@ class _Unpacking:
 
     @property
     def ended(self) -> bool:
-        """The packed stream is whole."""
+        """The compressed stream is complete."""
         return self._stream is not None and bool(self._stream.eof)
 
     def unpack(self, chunk: bytes, body: bytearray, most_bytes: int) -> None:
-        """Adds to the body what the next bytes hold, until it has `most_bytes`; zlib.error for nonsense."""
+        """Decompress the next bytes onto `body` until it has `most_bytes`; zlib.error if they are corrupt."""
         while chunk and len(body) < most_bytes:
             if self._stream is None:
                 self._stream = zlib.decompressobj(self._window_bits(chunk))
             elif self._stream.eof:
                 if not (self._packing.endswith("gzip") and chunk.startswith(b"\x1f")):
-                    return  # padding behind the end
-                self._stream = zlib.decompressobj(_WINDOW_BITS["gzip"])  # gzip files may be strung together
+                    return  # padding after the end
+                self._stream = zlib.decompressobj(_WINDOW_BITS["gzip"])  # gzip members may be concatenated
             body += self._stream.decompress(chunk, min(STEP_BYTES, most_bytes - len(body)))
             chunk = self._stream.unconsumed_tail or self._stream.unused_data
 
     def _window_bits(self, beginning: bytes) -> int:
-        """Some servers send deflate bare, without zlib's header, whose method is always 8."""
+        """Detect raw deflate, which some servers send without zlib's header, whose method is always 8."""
         if self._packing == "deflate" and beginning[0] & 0xF != 8:
             return _RAW_DEFLATE
         return _WINDOW_BITS[self._packing]
@@ -303,12 +303,12 @@ class _Unpacking:
 
 
 def _sound(text: str) -> str:
-    """Bytes of a header that are no UTF-8 reach us as lone surrogates, which no database takes."""
+    """Replace lone surrogates: header bytes that are not UTF-8 become these, and no database accepts them."""
     return text.encode("utf-8", "replace").decode("utf-8")
 
 
 def _reason(failure: BaseException) -> str:
-    """A network's complaint in one line, without the request's headers."""
+    """Return a network error in one line, without the request's headers."""
     return _line(_complaint(failure))
 
 
@@ -328,6 +328,6 @@ def _complaint(failure: BaseException) -> str:
         case aiohttp.ServerDisconnectedError():
             return "the connection was closed before an answer"
         case aiohttp.ClientResponseError():
-            return f"the answer is no HTTP: {failure.message}"
+            return f"the answer is not HTTP: {failure.message}"
         case _:
             return str(failure) or type(failure).__name__

@@ -1,7 +1,7 @@
-"""aiolimiter, used for what it is good at: spreading starts inside one process.
+"""Spreading starts inside one process, with aiolimiter.
 
-It is no guarantee: `AsyncLimiter(N, 60)` lets 2N-1 through in a minute and forgets at exit (measured). The guarantee is
-the ledger, which gives out send slots to all processes; this only keeps a process from asking for slots in bursts.
+No guarantee: `AsyncLimiter(N, 60)` lets 2N-1 through in a minute and forgets at exit (measured). The guarantee is
+the ledger, which gives out send slots to all processes; this only keeps a process from requesting slots in bursts.
 """
 
 from __future__ import annotations
@@ -26,6 +26,5 @@ class SmoothPacer:
             self._limiter = AsyncLimiter(burst, burst * 60 / requests_per_minute)
 
     async def turn(self) -> None:
-        """See `Pacer.turn`."""
         if self._limiter is not None:
             await self._limiter.acquire()

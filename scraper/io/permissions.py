@@ -1,4 +1,4 @@
-"""Directories that another user has made. A glob passes by what it may not list, so an answer would lack its rows."""
+"""Unreadable directories. A glob skips what it may not list, so a query's answer would silently lack rows."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Final
 
 _INSIDE: Final = ("vendor=", "date=")
-"""How the names of the directories below a table's begin."""
+"""Prefixes of the directories below a table's."""
 
 
 def require_readable(root: Path) -> None:
-    """Raises PermissionError that names the first directory of an archive's tree that this user may not list.
+    """Raise PermissionError for the first directory of an archive's tree that this user may not list.
 
-    Directories that cannot be a table's (``lost+found``, ``.Trash-1000``) are left alone; no tree at all is no fault.
+    Directories that cannot be a table's (``lost+found``, ``.Trash-1000``) are skipped; a missing tree is fine.
     """
     for table in _directories(root, ""):
         if table.name.isidentifier():

@@ -1,7 +1,7 @@
-"""Calls that Linux and macOS name or carry out differently. Each is chosen by what is there, not by a system's name.
+"""System calls that differ between Linux and macOS, chosen by availability, not by the system's name.
 
-Tried on Linux; on macOS only through `tests.systems.macos`, which takes from Python what macOS lacks. Windows has no
-fcntl: nothing that its commands load may import this module (CONTRIBUTING, *Platforms*).
+Tested on Linux; macOS only through `tests.systems.macos`, which removes from Python what macOS lacks. Windows has no
+fcntl: no module that its commands load may import this one (CONTRIBUTING, *Platforms*).
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ _ZEROS: Final = bytes(2**20)
 
 
 def lock(descriptor: int, *, wait: bool) -> bool:
-    """Takes the exclusive lock of an open file, which the kernel frees when its holder dies.
+    """Take the exclusive lock of an open file, which the kernel releases when its holder dies.
 
-    False where another process holds it and nobody is to `wait`. OSError where the file system has no locks.
+    Returns False if another process holds it and `wait` is False. OSError if the file system has no locks.
     """
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -26,10 +26,10 @@ def lock(descriptor: int, *, wait: bool) -> bool:
 
 
 def sync(descriptor: int) -> None:
-    """Makes a file's bytes, or a directory's names, durable on the drive.
+    """Make a file's bytes, or a directory's entries, durable on the drive.
 
-    On macOS fsync(2) stops at the drive's own cache, and F_FULLFSYNC empties that too (its man page says so). A file
-    system that refuses it gets an fsync, as SQLite does it.
+    On macOS fsync(2) stops at the drive's cache, which F_FULLFSYNC flushes too (its man page says so). If the file
+    system refuses that, fsync is called, as SQLite does.
     """
     if (full := getattr(fcntl, "F_FULLFSYNC", None)) is not None:
         try:
@@ -42,9 +42,9 @@ def sync(descriptor: int) -> None:
 
 
 def allocate(descriptor: int, size_bytes: int) -> None:
-    """Gives an empty file so many bytes that no other file can take; OSError where the disk has not got them.
+    """Reserve disk space for an empty file; OSError if the disk lacks it.
 
-    Zeros are written where there is no posix_fallocate, as on macOS.
+    Without posix_fallocate, as on macOS, zeros are written.
     """
     if (fallocate := getattr(os, "posix_fallocate", None)) is not None:
         fallocate(descriptor, 0, size_bytes)
@@ -52,4 +52,4 @@ def allocate(descriptor: int, size_bytes: int) -> None:
     left = size_bytes
     while left > 0:
         left -= os.write(descriptor, _ZEROS[:left])
-    os.fsync(descriptor)  # a file system may only now find that it has no room
+    os.fsync(descriptor)  # a file system may find only now that it is full

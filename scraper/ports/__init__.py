@@ -1,4 +1,4 @@
-"""What the use cases need of the world. `io` implements these; `wiring` chooses."""
+"""The interfaces that use cases depend on; `io` implements them, `wiring` chooses."""
 
 from scraper.ports.archive import (
     Archive,

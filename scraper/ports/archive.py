@@ -1,4 +1,4 @@
-"""The archive, as the use cases see it."""
+"""The Parquet archive."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class SpooledPage:
     snapshot_at: datetime
     """When the walk's first request was reserved: aware, UTC. Its UTC day is the partition's date."""
     observed_at: datetime
-    """When this answer had been received: aware, UTC."""
+    """When this answer was complete: aware, UTC."""
     country: str | None
     """The walk's country parameter, upper case; ``None`` where the walk has none."""
     period_days: int | None
@@ -39,7 +39,7 @@ class SpooledPage:
     http_status: int
     outcome: OutcomeKind
     body: bytes
-    """As it came."""
+    """Unmodified, as received."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ class Part:
     select_hash: str
     """Of the SELECT that made it; of the pages' own schema for `pages`."""
     checksum: str | None = None
-    """SHA-256 of the file's bytes; ``None`` where nobody took it when it was written."""
+    """SHA-256 of the file's bytes; ``None`` for a file written before checksums were stored."""
 
     @property
     def partition(self) -> str:
@@ -63,28 +63,28 @@ class Part:
 
     @property
     def name(self) -> str:
-        """File name: for a table's part that of the pages part it is made from."""
+        """File name; a table's part has that of the pages part it is made from."""
         return self.path.rpartition("/")[2]
 
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What a drain or a rebuild has put into the archive."""
+    """The result of a drain or a rebuild."""
 
     parts: tuple[Part, ...]
     unreadable: Mapping[int, str]
-    """page_id → why no SELECT could read this page. Its bytes are in `pages` all the same."""
+    """page_id → why no SELECT could read this page. Its bytes are in `pages` nevertheless."""
     rows_without_key: Mapping[str, int]
     """Table → records that lack a key column: kept in `pages` only."""
     looked: tuple[Looked, ...] = ()
-    """What a drain saw of each endpoint: drift. A rebuild tells nothing: its pages were looked at when drained."""
+    """Drift by endpoint; empty for a rebuild, whose pages were examined when drained."""
     gone: tuple[str, ...] = ()
-    """Paths at which there is no part (any more), as `Part.path`."""
+    """Paths that have no part (any more), as `Part.path`."""
     taken_out: int = 0
-    """Parts that a rebuild found there and took away."""
+    """Number of parts that a rebuild removed."""
 
     def rows(self) -> dict[str, int]:
-        """Rows written, by table."""
+        """Return table → rows written."""
         counts: dict[str, int] = {}
         for part in self.parts:
             counts[part.table] = counts.get(part.table, 0) + part.rows
@@ -93,96 +93,95 @@ class Written:
 
 @dataclass(frozen=True, slots=True)
 class Partition:
-    """What lies under ``vendor=…/date=…`` of every table."""
+    """The files under ``vendor=…/date=…`` of every table."""
 
     path: str
     """``vendor=crawlora/date=2026-11-21``."""
     parts: Mapping[str, Sequence[str]]
-    """Table → names of its parts there; `pages` is always among them."""
+    """Table → names of its parts; always contains `pages`."""
     groups: Sequence[Sequence[str]]
-    """Names of pages parts that would become one part each."""
+    """Names of pages parts, grouped by the part that they would be merged into."""
     size_bytes: int
     fault: str | None = None
-    """Why it is left as it is: what lies there is not what the state knows."""
+    """Why it is skipped: its files are not those that the state has noted."""
 
     @property
     def files(self) -> int:
-        """Parts of all tables."""
         return sum(map(len, self.parts.values()))
 
     @property
     def mergeable(self) -> bool:
-        """Some of its parts would become one."""
+        """True if parts of it would be merged."""
         return any(len(group) > 1 for group in self.groups)
 
 
 @dataclass(frozen=True, slots=True)
 class Compaction:
-    """A journalled exchange of a partition's directories for ones with fewer, larger parts of the same rows."""
+    """A journalled exchange of a partition's directories for new ones with the same rows in fewer, larger parts."""
 
     compaction_id: int
     partition: str
     merges: Mapping[str, Sequence[Merge]]
-    """Table → what its new directory is made of."""
+    """Table → the merges that make its new directory."""
     offline: bool
-    """Its directories are renamed away and in, with a moment between: nobody may read meanwhile."""
+    """True: without an atomic exchange; the directory is missing for a moment, so readers must be stopped."""
     built: tuple[Part, ...] | None = None
-    """The parts of the new directories once these are whole, durable and verified: from then on it is only finished."""
+    """The parts of the new directories once these are durable and verified; from then on it can only be finished."""
 
 
 class Compactor(Protocol):
-    """Few large parts out of many small ones. Every method blocks and is called with the archive's lock held.
+    """Merges many small parts into few large ones. Every method blocks and needs the archive's lock.
 
-    Raises ArchiveError for what a disk or a file does.
+    Raises ArchiveError if the disk or a file fails.
     """
 
     def partition(self, path: str, known: Sequence[Part]) -> Partition:
-        """What lies there and what would become of it; `known`: its parts as the state has noted them."""
+        """Return the partition's files and how they would be merged; `known`: its parts as noted in the state."""
 
     def refuse_unless_exchangeable(self) -> None:
-        """UsageError where two directories cannot be exchanged in one step."""
+        """Raise UsageError if two directories cannot be exchanged atomically."""
 
     def build(self, compaction: Compaction) -> tuple[Part, ...]:
-        """Makes the new directories beside the tables' tree, durable; ArchiveError where their rows are not the same.
+        """Build the new directories outside the tables' tree, invisible to readers; return their parts.
 
-        The parts that these hold. No reader sees anything of it.
+        Raises ArchiveError if their rows differ from the old ones.
         """
 
     def exchange(self, compaction: Compaction, now: datetime) -> None:
-        """Puts the new directories in the place of the old ones, which go to the trash; repeatable at any point."""
+        """Exchange the new directories for the old ones, which go to the trash; idempotent."""
 
     def discard(self, compaction: Compaction) -> None:
-        """Removes what was built so far."""
+        """Remove what was built so far."""
 
     def sweep(self, now: datetime) -> None:
-        """Removes what compactions put into the trash longer ago than the grace, and what trying the exchange left."""
+        """Remove what has been in the trash longer than the grace period, and files left by testing the exchange."""
 
 
 @dataclass(frozen=True, slots=True)
 class FoundPart:
-    """A file of the tree that stands where a part stands."""
+    """A file at a path where parts are kept."""
 
     part: Part
-    """As the file itself says; nothing known of it, zeros, where it cannot be read."""
+    """As its footer says; zeros if the file cannot be read."""
     fault: str | None = None
     """Why it cannot be read, in the reader's words."""
     pages: Mapping[tuple[str, str], int] = field(default_factory=dict)
-    """(run_id, request_key) → answers, of a part that holds pages."""
+    """(run_id, request_key) → answers, for a part of `pages`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Survey:
-    """What lies in a data directory, read file by file."""
+    """The files of a data directory."""
 
     parts: Sequence[FoundPart]
     strays: Sequence[str]
-    """Files of the tree that are no parts, relative to the data directory."""
+    """Files of the tree that are not parts, relative to the data directory."""
     leftovers: Sequence[str]
-    """What lies in ``tmp`` and belongs to no query under way."""
+    """Files in ``tmp`` that no running query uses."""
 
 
 class Archive(Protocol):
-    """The Parquet archive. Every method but the properties blocks: call them in a thread."""
+    """The Parquet archive. Every method blocks, except the properties: call it in a thread."""
 
     @property
     def compactor(self) -> Compactor:
@@ -190,64 +189,64 @@ class Archive(Protocol):
 
     @property
     def select_hashes(self) -> Mapping[str, str]:
-        """Table → hash of the SELECT that it is made with now."""
+        """Table → hash of its current SELECT."""
 
     def lock(self) -> AbstractContextManager[None]:
-        """Waits for, and holds, the one lock under which files come and go (over processes; freed by a crash)."""
+        """Wait for and hold the lock, shared by all processes, under which files come and go; a crash frees it."""
 
     def refuse_unless_writable(self) -> None:
-        """ArchiveError where a drain would fail: another user's directory, or one on another file system.
+        """Raise ArchiveError if a drain would fail: another user's directory, or one on another file system.
 
-        Asked before anything is spent, and before anything is journalled that has to be finished.
+        Called before anything is spent, and before a journal is opened that has to be finished.
         """
 
     def write(self, drain_id: int, pages: Iterable[SpooledPage]) -> Written:
-        """Writes the pages and the tables made from them; repeated for a drain, it leaves the same files.
+        """Write the pages and the tables made from them; repeated for a drain, it leaves the same files.
 
-        Nothing is visible to a reader before it is whole and durable. `pages` must come sorted by `drain_order`.
-        Raises ArchiveError (disk full, not writable …); files already renamed in are replaced by the next try.
+        Readers see only files that are complete and durable. `pages` must be sorted by `drain_order`.
+        Raises ArchiveError (disk full, not writable …); a retry replaces files already renamed into place.
         """
 
     def last_drain(self) -> int:
-        """The highest number of a drain that parts of the archive bear: no new drain may take it, whoever gave it."""
+        """Return the highest drain number in the names of parts: a new drain's must be above it."""
 
     def sources(self) -> Sequence[str]:
-        """The parts that hold pages: ``vendor=crawlora/date=2026-11-21/part-17-0.parquet``."""
+        """Return the parts of `pages`: ``vendor=crawlora/date=2026-11-21/part-17-0.parquet``."""
 
     def outdated(self, table: str) -> Sequence[str]:
-        """Those of which the table has no part that its present SELECT has made."""
+        """Return those from which the table has no part made by its current SELECT."""
 
     def rebuild(self, table: str, sources: Sequence[str]) -> Written:
-        """Makes the table's parts of these pages anew, whatever stands there, each exchanged in one step.
+        """Rebuild the table's parts from these pages parts, each replaced atomically.
 
-        Parts of the table whose pages are gone are taken out of the tree.
+        Parts of the table whose pages are gone are removed.
         """
 
     def write_run_tables(self, run: RunVersion, rows: RunRows) -> tuple[Part, ...]:
-        """Writes a run's coverage and ledger, a file a table and vendor, in place of what stood there.
+        """Write a run's coverage and ledger, one file per table and vendor, replacing older ones. Needs the lock.
 
-        With the lock held. Raises ArchiveError; what stood there then still does.
+        Raises ArchiveError; the old files are then unchanged.
         """
 
 
 class InspectedArchive(Archive, Protocol):
-    """An archive that can be held against what the state says."""
+    """An archive that can be checked against the state."""
 
     def rebuildable(self, table: str, source: str) -> bool:
-        """The pages part is whole, and all of its endpoints are described: a part of this table can be made of it."""
+        """Return True if the pages part is intact and all of its endpoints are described in vendor files."""
 
     def differing(self, table: str, sources: Sequence[str]) -> Sequence[str]:
-        """Those of these pages parts whose part of the table holds other rows than its SELECT gives now."""
+        """Return those of these pages parts whose part of the table has other rows than its SELECT gives now."""
 
     def survey(self, known: Mapping[str, Part], quick: bool) -> Survey:
-        """Reads every file of the archive: all bytes, against the checksums of those known by path, or quickly:
-        footers and pages' keys."""
+        """Read every file: all bytes, compared with the checksums in `known` (by path); if `quick`, only footers and
+        the keys of pages."""
 
     def set_aside(self, paths: Sequence[str], now: datetime) -> None:
-        """Moves files of the data directory into its trash, where no command of ours removes them."""
+        """Move files of the data directory into its trash, where no command removes them."""
 
 
 def drain_order(page: SpooledPage) -> tuple[str, str, str, str, int, str, int]:
-    """Rows lie in the archive by vendor, day, endpoint, country, period, walk and page."""
+    """Sort key of pages in the archive: vendor, day, endpoint, country, period, walk, page."""
     day = page.snapshot_at.date().isoformat()
     return page.vendor, day, page.endpoint, page.country or "", page.period_days or 0, page.walk_id, page.page

@@ -10,10 +10,10 @@ class Clock(Protocol):
     """Time, and waiting for it."""
 
     def now(self) -> datetime:
-        """The current instant, aware, in UTC."""
+        """Return the current instant, aware, in UTC."""
 
     def monotonic(self) -> float:
-        """Seconds, for durations."""
+        """Return seconds of a clock that is never set back, for durations."""
 
     async def sleep(self, seconds: float) -> None:
         """Waits."""

@@ -1,4 +1,4 @@
-"""What the state tells the archive of a run, so that a copy of the archive explains itself."""
+"""A run's coverage and ledger on their way into the archive, so that a copy of the archive explains itself."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ RunRow: TypeAlias = Mapping[str, Any]
 """Column → value, of `core.coverage.RUN_TABLES`; instants are aware, in UTC."""
 
 RunRows: TypeAlias = Mapping[str, Iterable[RunRow]]
-"""Table (`coverage`, `requests`) → rows in the order of their ``endpoint``, which names their vendor; read once."""
+"""Table (`coverage`, `requests`) → rows sorted by ``endpoint``, whose first part is the vendor; can be read once."""
 
 
 @dataclass(frozen=True, slots=True)
 class RunVersion:
-    """A run whose coverage and ledger the archive is to be told."""
+    """A run and the version of its coverage and ledger."""
 
     run_id: str
     started_at: datetime
     """Aware, UTC; its day is the partition's date."""
     version: str
-    """Of its rows: it differs where any of them has changed."""
+    """Differs if any of its rows has changed."""

@@ -1,4 +1,4 @@
-"""The ledger, as the use cases see it: credits reserved and settled, accounts and their limits."""
+"""The ledger: credits reserved and settled, accounts and their limits."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from scraper.core.units import Credits
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """Credits are reserved, durably, and this is when the request may start."""
+    """Durably reserved credits, and the instant at which the request may start."""
 
     attempt_id: int
     starts_at: datetime
@@ -31,18 +31,18 @@ class Slot:
 
 @dataclass(frozen=True, slots=True)
 class NoCredits:
-    """A limit of ours refuses: nothing is reserved, nothing may be sent."""
+    """A refusal by one of our limits: nothing is reserved, nothing may be sent."""
 
     scope: Scope
     resets_at: datetime | None
-    """When the scope is renewed; ``None`` for a run's budget."""
+    """When the scope's credits are renewed; ``None`` for a run's budget."""
     outstanding: bool
-    """Reservations stand against the scope that may yet be released."""
+    """The scope has reservations that may still be released."""
 
 
 @dataclass(frozen=True, slots=True)
 class AccountClosed:
-    """The vendor has refused for want of quota, and the time that it named (or that we assume) has not come."""
+    """A refusal because the vendor reported an exhausted quota; `until` is its word, or assumed."""
 
     until: datetime
     reason: str
@@ -53,16 +53,16 @@ Reserved: TypeAlias = Slot | NoCredits | AccountClosed
 
 @dataclass(frozen=True, slots=True)
 class Settlement:
-    """How an attempt ended: goes into the ledger in one transaction with the body that it paid for."""
+    """How an attempt ended; stored in one transaction with the body that it paid for."""
 
     attempt_id: int
     outcome: Outcome
     ending: Ending
     sent_at: datetime | None
-    """``None``: it was never sent."""
+    """``None`` if it was never sent."""
     settled_at: datetime
     body: bytes | None = None
-    """As it came, where it was charged or may have been."""
+    """Unmodified; present if the attempt was charged, or may have been."""
     pause_account_until: datetime | None = None
     close_account_until: datetime | None = None
 
@@ -73,69 +73,69 @@ class AccountBalance:
 
     account: str
     subscription: Subscription
-    """As the account's last run was told."""
+    """As the account's last run stated it."""
     day: str
     day_balance: Balance
     month: str
     month_balance: Balance
     closed_until: datetime | None
     pace_percent: int = 100
-    """Of its rate: less for some minutes after a 429."""
+    """Share of its rate; below 100 for some minutes after a 429."""
 
 
 class Ledger(Protocol):
-    """Every attempt and what it cost. A method returns once its change is committed and durable.
+    """Every attempt and its cost.
 
-    Every method raises StateError where the database cannot be used.
+    A method returns once its change is durable, and raises StateError if the database cannot be used.
     """
 
     def headroom(self, job: str) -> AbstractContextManager[None]:
-        """Keep space back for answers in flight, in case the disk fills; StateError where there is none."""
+        """Reserve disk space for answers in flight, in case the disk fills up; StateError if there is none."""
 
     async def reserve(self, run_id: str, account: Account, request: Request, attempt: int) -> Reserved:
         """Reserve the worst price in every scope and a send slot, in one transaction (laws 1 and 4)."""
 
     async def renew_slot(self, account: Account, attempt_id: int) -> Reserved:
-        """Give another slot to an attempt that missed its own, or that a pause has overtaken.
+        """Give a later slot to a reserved attempt that missed its own, or whose account was paused.
 
-        On another day it is booked there; where that day's limit refuses, the attempt is still reserved on the old one.
+        A slot on another day is booked there; if that day's limit refuses, the old reservation stays.
         """
 
     async def settle(self, settlement: Settlement) -> None:
-        """Settle the credits and store the body, in one transaction (law 3)."""
+        """Settle an attempt and store its body in one transaction (law 3)."""
 
     async def paused_until(self, account: Account) -> datetime | None:
-        """Return the end of the account's pause after a 429 that any process met."""
+        """Return the end of the account's pause after a 429 in any process."""
 
     async def failures(self, run_id: str) -> Mapping[str, Sequence[Failure]]:
-        """Return request key → its failed attempts that were sent, in order: its retries are counted from them."""
+        """Return request key → its failed attempts that were sent, in order; retries are counted from them."""
 
     async def expire_dead(self) -> int:
-        """Turn what dead processes had reserved, of jobs that nobody runs, into unknown; return how many attempts."""
+        """Settle the reservations of dead processes as unknown; return the number of attempts."""
 
     async def unknown_attempts(self, account: Account) -> Sequence[UnknownAttempt]:
-        """Return the attempts that were sent, or may have been, and never answered; oldest first."""
+        """Return the attempts whose charge is unknown, oldest first."""
 
     async def answered_ids(self, account: Account, since: datetime) -> frozenset[str]:
-        """Return the vendor's own ids of the account's answered attempts since then."""
+        """Return the vendor's ids of the account's attempts answered since then."""
 
     async def reconcile(self, charges: Mapping[int, Charge], how: str) -> None:
-        """Turn unknown attempts into charged or free ones; `how` names who said so."""
+        """Settle unknown attempts as charged or free; `how` names the source."""
 
     async def tell_used(self, account: Account, used: Credits) -> Credits:
-        """Take the month's use as the vendor's console shows it; return how far the ledger was from it."""
+        """Adjust the month to its use as the vendor's console shows it; return the difference from the ledger."""
 
     async def note_accounts(self, known: Sequence[Account]) -> None:
-        """Take down the limits that these accounts have from now on."""
+        """Store the limits that these accounts have from now on."""
 
     async def account_balances(self, now: datetime) -> Sequence[AccountBalance]:
-        """Return every account's day and month that hold this instant."""
+        """Return every account's balances of the day and month of this instant."""
 
     async def standings(self, job: str, accounts: Sequence[Account]) -> Mapping[str, Spending]:
-        """Return account id → how it stands tonight for a job with auto."""
+        """Return account id → tonight's spending, as a job with ``budget = "auto"`` sees it."""
 
     async def grant(self, run_id: str, job: Job) -> Allowance:
-        """Let the run spend tonight's shares from now on, besides what it has spent already.
+        """Grant the run tonight's shares on top of what it has spent already.
 
-        One transaction: jobs that begin at the same time are given nothing twice.
+        In one transaction, so that jobs that begin at the same time are not granted the same credits.
         """

@@ -1,4 +1,4 @@
-"""Events of a run, for logs and progress."""
+"""The receiver of a run's events: logs, progress."""
 
 from __future__ import annotations
 
@@ -11,4 +11,4 @@ class Listener(Protocol):
     """Receives the events of a run."""
 
     def hear(self, event: Event) -> None:
-        """Must not raise and must not block."""
+        """Receive an event; must neither raise nor block."""

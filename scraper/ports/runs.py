@@ -1,4 +1,4 @@
-"""Runs and their walks, as the use cases see them."""
+"""Runs and their walks."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ class RunRecord:
     started_at: datetime
     ended_at: datetime | None
     elapsed_s: float
-    """Over all its processes."""
+    """Summed over all its processes."""
     next_at: datetime | None
     message: str
     auto: bool = False
-    """Its budget is made of tonight's shares."""
+    """``budget = "auto"``: its budget is the sum of tonight's shares."""
     weight: int = 1
     shares: Mapping[str, Credits] = field(default_factory=dict)
-    """Account → what the run may spend there; an account without one has the run's budget only."""
+    """Account id → what the run may spend there; accounts not listed have only the run's budget."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ class RunTotals:
     rows: Mapping[str, int]
     """By table, in the archive."""
     retried: Credits = 0
-    """Of the balance: paid for, or presumed to be, for nothing, and bought again."""
+    """Credits of the balance for attempts that brought nothing and were retried."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,28 +66,28 @@ class WalkRecord:
     snapshot_at: datetime | None
     reused_from: str | None
     overlaps: int = 0
-    """Records that another page of the walk had listed before."""
+    """Records that an earlier page of the walk had listed."""
     gaps: int = 0
-    """Pages that were asked for and never landed."""
+    """Pages that were requested and never landed."""
     notes: tuple[Guard, ...] = ()
 
 
 class Runs(Protocol):
-    """Every run, how far its walks came and which pages it holds. A method returns once its change is durable.
+    """Every run, the coverage of its walks and its pages.
 
-    Every method raises StateError where the database cannot be used.
+    A method returns once its change is durable, and raises StateError if the database cannot be used.
     """
 
     def hold(self, job: str) -> AbstractContextManager[None]:
-        """Keep the same job from running twice; UsageError names the process that holds it. Freed by a crash."""
+        """Keep the job from running twice; UsageError names the process that holds it. A crash frees it."""
 
     async def create_run(self, run: RunRecord) -> None:
         """Add a new run."""
 
     async def reopen_run(self, run_id: str, ceiling: Credits | None) -> None:
-        """Open a run again; what a dead process had reserved becomes unknown.
+        """Open a run again; settle reservations of a dead process as unknown.
 
-        `ceiling`: a total in place of its budget and shares; ``None``: they stay.
+        `ceiling` replaces its budget and shares by a total; ``None`` keeps them.
         """
 
     async def end_run(
@@ -99,13 +99,13 @@ class Runs(Protocol):
         next_at: datetime | None,
         message: str,
     ) -> None:
-        """Note the end of one process of the run; `elapsed_s` is added to the time of those before."""
+        """Store the end of one process of the run; `elapsed_s` is added to that of earlier ones."""
 
     async def run(self, run_id: str) -> RunRecord:
-        """Return one run; UsageError where there is none of that id."""
+        """Return one run; UsageError if there is none with that id."""
 
     async def last_run(self, job: str) -> RunRecord | None:
-        """Return the run of this job that began last."""
+        """Return the job's latest run."""
 
     async def latest_runs(self, limit: int) -> Sequence[RunRecord]:
         """Return the last runs, newest first."""
@@ -117,16 +117,16 @@ class Runs(Protocol):
         """Return every walk of a run."""
 
     async def cover(self, run_id: str, walks: Sequence[Progress], reused_from: Mapping[str, str]) -> None:
-        """Write down how far walks have come; `reused_from`: walk id → run whose pages were taken."""
+        """Store the progress of walks; `reused_from`: walk id → run whose pages were reused."""
 
     async def stored_pages(self, run_id: str) -> Mapping[str, PageFacts]:
-        """Return request key → facts of every page of the run that has landed, as they landed."""
+        """Return request key → facts of the run's pages, in the order in which they landed."""
 
     async def reusable_pages(self, walk: Walk, since: datetime) -> tuple[str, Mapping[str, PageFacts]] | None:
-        """Return a whole complete walk that began after `since`, at least as deep: its run and its pages."""
+        """Return run and pages of a complete walk, begun after `since` and at least as deep, if there is one."""
 
     async def leftovers(self, job: str) -> Sequence[str]:
-        """Return the ids of the walks that the job's last run left incomplete for want of credits, stalest first."""
+        """Return the ids of the walks that the job's last run left over, stalest first."""
 
     def history(self) -> History:
-        """Return what earlier runs have shown, as of now. Its methods block."""
+        """Return a view of earlier runs, as of now. Its methods block."""

@@ -1,4 +1,4 @@
-"""The three parts of one database."""
+"""The three stores of one database."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from scraper.ports.runs import Runs
 
 @dataclass(frozen=True, slots=True)
 class Stores:
-    """A whole run needs all of them; any other use case takes the part that it needs."""
+    """All three, for a run; other use cases take the store that they need."""
 
     ledger: Ledger
     journal: Journal

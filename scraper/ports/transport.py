@@ -1,4 +1,4 @@
-"""Vendors, as the use cases reach them."""
+"""The way to the vendors."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ class Transport(Protocol):
     """Sends one request, once: no retry, no redirect."""
 
     async def send(self, request: Request) -> Reply:
-        """The answer, or the fact that none came. Raises nothing that a network or a vendor can cause."""
+        """Return the answer, or the fact that none came; never raise what a network or a vendor can cause."""
 
 
 class BillingSource(Protocol):
-    """A vendor's own list of what it billed."""
+    """The billing events of a vendor."""
 
     async def billing_events(self, vendor: Vendor, since: datetime, until: datetime) -> Reply:
-        """The vendor's answer for this period. Raises nothing that a network or a vendor can cause."""
+        """Return the vendor's answer for this period; never raise what a network or a vendor can cause."""
 
 
 class Pacer(Protocol):
-    """Smooths the starts of one account inside this process; the guarantee is the ledger's slots."""
+    """Spreads the starts of one account inside this process; the guarantee is the ledger's slots."""
 
     async def turn(self) -> None:
-        """Returns when the next request may ask for a slot."""
+        """Wait until the next request may reserve a slot."""

@@ -1,4 +1,4 @@
-"""Where each vendor answers, and with which key."""
+"""The address and the key of each vendor."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 def access_of(
     job: Job, catalogue: Catalogue, configs: Path, settings: Settings, sandbox: RunningSandbox | None
 ) -> dict[str, Access]:
-    """By vendor; ConfigurationError with every fault of addresses and keys. `configs`: where the job file stands."""
+    """Return vendor → access; ConfigurationError with every fault. `configs`: the job file's directory."""
     from scraper.io.http_transport import Access
 
     vendors = {name: catalogue.vendors[name] for name in job.vendors}
@@ -36,7 +36,7 @@ def access_of(
 
 
 def key_warning(configs: Path, settings: Settings) -> str | None:
-    """What the user should know of how the keys are kept."""
+    """Return a warning about how keys are stored, if there is one."""
     from scraper.io.config_files.dotenv import dotenv_warning
 
     return None if settings.sandbox else dotenv_warning(configs)
@@ -58,7 +58,7 @@ def _url_faults(job: Job, catalogue: Catalogue, urls: Mapping[str, str], setting
 def _keys(
     job: Job, vendors: Mapping[str, Vendor], configs: Path, settings: Settings
 ) -> tuple[dict[str, str], list[Fault]]:
-    """By vendor, from the environment, else from ``.env`` beside the job."""
+    """Return vendor → key, from the environment, else from ``.env`` beside the job; and the faults."""
     from scraper.io.config_files.dotenv import DOTENV_FILE, read_dotenv
 
     if settings.sandbox:
@@ -79,11 +79,11 @@ def _keys(
             faults.append(
                 Fault(
                     variables[name],
-                    f"this environment variable must hold the {vendors[name].title} key, and is "
-                    f"{'empty' if known else 'not set'}; {configs / DOTENV_FILE} may hold it as well "
+                    f"this environment variable must contain the {vendors[name].title} key, and is "
+                    f"{'empty' if known else 'not set'}; {configs / DOTENV_FILE} may contain it as well "
                     "(--sandbox needs no key)",
                 )
             )
         elif fault := key_fault(key):
-            faults.append(Fault(variables[name], f"is no key: it {fault}"))
+            faults.append(Fault(variables[name], f"is not a key: it {fault}"))
     return keys, faults

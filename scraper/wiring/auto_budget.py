@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 
 
 async def budgeted_job(job: Job, settings: Settings) -> tuple[Job, Allowance | None]:
-    """The job with the budget that a run beginning now would have, and how that comes about.
+    """Return the job with the budget of a run begun now, and its allowance (``None`` if it has a budget of its own).
 
-    ``None``: the job has a budget of its own. Creates nothing: without a ledger the month is taken as unused.
+    Creates nothing: without a ledger the month counts as unused.
     """
     if not job.auto:
         return job, None

@@ -1,4 +1,4 @@
-"""Job, vendor and table files → the core's values."""
+"""Job, vendor and table files, read into the core's values."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ if TYPE_CHECKING:
 
 
 def load_catalogue(configs: Path | None) -> Catalogue:
-    """The vendors; ConfigurationError with every fault."""
+    """Read the vendors; ConfigurationError with every fault."""
     from scraper.io.config_files.vendor_files import read_catalogue
 
     return read_catalogue(configs)
 
 
 def load_job(path: Path, budget: Credits | None = None) -> tuple[Job, Catalogue]:
-    """A job and the vendors that it is checked against; ConfigurationError with every fault."""
+    """Read a job and the vendors that it is checked against; ConfigurationError with every fault."""
     from scraper.io.config_files.job_files import read_job
 
     catalogue = load_catalogue(path.parent)
@@ -29,14 +29,12 @@ def load_job(path: Path, budget: Credits | None = None) -> tuple[Job, Catalogue]
 
 
 def load_tables(configs: Path | None) -> tuple[TableSelect, ...]:
-    """The archive's typed tables."""
     from scraper.io.config_files.table_files import read_tables
 
     return read_tables(configs)
 
 
 def load_views(configs: Path | None) -> tuple[View, ...]:
-    """The views over those tables."""
     from scraper.io.config_files.table_files import read_view_files
 
     return read_view_files(configs)

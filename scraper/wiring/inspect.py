@@ -1,4 +1,4 @@
-"""The state, looked at: runs and accounts, drift."""
+"""Reading the state: runs, accounts, drift."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from scraper.wiring.settings import Settings
 async def status_of(
     settings: Settings, run_id: str | None, limit: int
 ) -> tuple[list[tuple[RunRecord, RunTotals]], Sequence[AccountBalance], Sequence[WalkRecord]]:
-    """The last runs, or one, with what they came to; every account's day and month; of one run every walk."""
+    """Return the last runs, or one, with their totals; every account's balances; the walks of the one run."""
     with known_stores(settings) as stores:
         found = await stores.runs.latest_runs(limit) if run_id is None else [await stores.runs.run(run_id)]
         runs = [(run, await stores.runs.totals(run.run_id)) for run in found]
@@ -23,7 +23,7 @@ async def status_of(
 
 
 async def drift_of(settings: Settings, configs: Path | None, *, settled: bool) -> list[DriftRecord]:
-    """What has drifted; what the present SELECTs have settled only if it is asked for."""
+    """Return the drift; findings settled by the current SELECTs only if `settled`."""
     from scraper.core.drift.expected import expected_of
 
     with known_stores(settings) as stores:

@@ -1,4 +1,4 @@
-"""A plan, with what the data directory knows of earlier runs."""
+"""A job's plan, informed by earlier runs."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from scraper.wiring.settings import Settings
 
 
 async def plan_job(job: Job, settings: Settings, allowance: Allowance | None = None) -> Plan:
-    """The job's plan; looks into the data directory where there is one, and creates none. See `budgeted_job`."""
+    """Return the job's plan; read the data directory if there is one, create none. See `budgeted_job`."""
     from scraper.runs.plan import plan
 
     with stores_if_any(settings, settings.kind) as stores:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @contextmanager
 def queried(settings: Settings, configs: Path | None, sql: str) -> Iterator[pyarrow.RecordBatchReader]:
-    """The rows of a read-only query over the archive; QueryError where it is refused."""
+    """Yield the rows of a read-only query over the archive; QueryError if it is refused."""
     from scraper.io.query import answered, open_archive
 
     data_is_there(settings)
@@ -30,14 +30,14 @@ def queried(settings: Settings, configs: Path | None, sql: str) -> Iterator[pyar
 
 
 def connected(path: Path, configs: Path | None) -> duckdb.DuckDBPyConnection:
-    """A connection of the caller's own with every table and view; see `scraper.connect`."""
+    """Return a connection with every table and view; see `scraper.connect`."""
     from scraper.io.query import open_unlocked
 
     return open_unlocked(path, load_tables(configs), load_views(configs))
 
 
 def exported(settings: Settings, configs: Path | None, relation: str, format: str, path: Path) -> int:
-    """A table or a view as one file; see `io.query.export`."""
+    """Write a table or a view to one file; return its rows. See `io.query.export`."""
     from scraper.io.query.export import export
     from scraper.io.query.relations import open_unlocked
 
@@ -47,7 +47,7 @@ def exported(settings: Settings, configs: Path | None, relation: str, format: st
 
 
 def write_views(settings: Settings, configs: Path | None, database: Path, script: Path | None) -> None:
-    """The views for DuckDB alone: a database of them, which must not be there yet, and their SQL."""
+    """Write the views for plain DuckDB: a database, which must not exist yet, and their SQL as a script."""
     from scraper.io.query.relations import Described
     from scraper.io.query.shell import views_script, write_database
 
@@ -59,7 +59,7 @@ def write_views(settings: Settings, configs: Path | None, database: Path, script
 
 
 def table_list(settings: Settings, configs: Path | None) -> list[dict[str, object]]:
-    """Every table with its rows, files, bytes and description; behind them every view with what a row of it is."""
+    """Return every table with its rows, files, bytes and description, then every view with its description."""
     from scraper.core.coverage import RUN_TABLE_DESCRIPTIONS
     from scraper.core.tables import PAGES_DESCRIPTION, PAGES_TABLE
     from scraper.io.query.table_stats import table_facts
@@ -84,7 +84,7 @@ def table_list(settings: Settings, configs: Path | None) -> list[dict[str, objec
 
 
 def table_columns(settings: Settings, configs: Path | None, name: str) -> list[dict[str, object]]:
-    """The columns of a table, a view or a macro: name, type, meaning. UsageError where there is none of that name."""
+    """Return the columns of a table, view or macro: name, type, meaning. UsageError for an unknown name."""
     from scraper.core.views import meanings
     from scraper.io.query import answered, open_archive
 
@@ -96,7 +96,7 @@ def table_columns(settings: Settings, configs: Path | None, name: str) -> list[d
     nothing = ", ".join("NULL" for _ in arguments.split(",")) if arguments else ""
     relation = f"{name}({nothing})" if arguments else f'"{name}"'
     opened = partial(open_archive, settings.data_directory, tables, views)
-    with answered(opened, f"DESCRIBE FROM {relation}") as reader:  # of a table without files too, before any run
+    with answered(opened, f"DESCRIBE FROM {relation}") as reader:  # works without files too, before any run
         described = [(row["column_name"], row["column_type"]) for batch in reader for row in batch.to_pylist()]
     return [
         {"column": column, "type": type_name, "meaning": known[name].get(column, "")} for column, type_name in described

@@ -1,4 +1,4 @@
-"""Settling what is unknown, with the vendors' books where they keep any."""
+"""Settling unknown attempts, by billing events of vendors that have them."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 async def reconcile_job(
     order: RunOrder, settings: Settings, *, assume: Charge | None, used: Mapping[str, Credits]
 ) -> tuple[Reconciled, ...]:
-    """Settles what is unknown of the accounts that a job uses; see `runs.reconcile`.
+    """Settle the unknown attempts of a job's accounts; see `runs.reconcile`.
 
-    From the vendors' billing events, unless the user says better: `assume` for every unknown attempt, `used` by vendor.
+    By the vendors' billing events, unless the user states `assume` for every unknown attempt, or `used` by vendor.
     """
     from scraper.runs.reconcile import reconcile, tell_used
 

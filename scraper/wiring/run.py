@@ -1,4 +1,4 @@
-"""A run with everything that it needs."""
+"""Assembly of a run: stores, archive, transport, pacers."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class RunOrder:
-    """A run as the command line asks for it."""
+    """A run as the command line requests it."""
 
     job: Job
     catalogue: Catalogue
@@ -44,13 +44,13 @@ class RunOrder:
     archive: Archive | None = None
     """Default: Parquet in the data directory."""
     rebuild: bool = True
-    """Tables whose SELECT has changed are made anew before new pages join; else pages wait in the spool."""
+    """Rebuild tables whose SELECT has changed before adding pages; if False, pages wait in the spool."""
 
 
 async def run_job(
     order: RunOrder, settings: Settings, listener: Listener, begun: Callable[[CrawlProcess], None]
 ) -> RunResult:
-    """Runs a job; see `runs.execute.execute`. `begun` is handed the crawl, so that a signal can stop it."""
+    """Run a job; see `runs.execute.execute`. `begun` receives the crawl, so that a signal can stop it."""
     async with AsyncExitStack() as opened:
         sandbox = await begin_sandbox(order.job, settings, opened) if settings.sandbox else None
         context = await opened.enter_async_context(_context(order, settings, listener, sandbox))
@@ -74,7 +74,7 @@ async def run_job(
 async def probe_job(
     order: RunOrder, settings: Settings, listener: Listener, begun: Callable[[CrawlProcess], None]
 ) -> tuple[RunResult, tuple[ProbeFinding, ...]]:
-    """One request for each endpoint of the job, held against the vendor files; see `runs.probe`."""
+    """Send one request for each endpoint of the job and compare it with the vendor file; see `runs.probe`."""
     from scraper.runs.probe import probe
 
     async with AsyncExitStack() as opened:
@@ -110,7 +110,7 @@ async def _context(
 
 
 def archive_in(settings: Settings, configs: Path, catalogue: Catalogue) -> ParquetArchive:
-    """The archive of a data directory; ConfigurationError with every fault of the tables' SELECTs."""
+    """Return the archive of the data directory; ConfigurationError with every fault of the tables' SELECTs."""
     from scraper.io.archive import ParquetArchive, table_faults
 
     tables = load_tables(configs)
@@ -122,7 +122,7 @@ def archive_in(settings: Settings, configs: Path, catalogue: Catalogue) -> Parqu
 
 @contextmanager
 def opened_stores(settings: Settings, kind: str | None) -> Iterator[Stores]:
-    """The state of the data directory; see `io.state.open_stores`."""
+    """Open the state of the data directory; see `io.state.open_stores`."""
     from scraper.io.state import open_stores, state_url
 
     with open_stores(state_url(settings.data_directory), settings.clock.now, kind=kind) as stores:
@@ -131,7 +131,7 @@ def opened_stores(settings: Settings, kind: str | None) -> Iterator[Stores]:
 
 @contextmanager
 def stores_if_any(settings: Settings, kind: str | None) -> Iterator[Stores | None]:
-    """The same where a run has left a state; looking creates none."""
+    """Open the state if there is one, else yield ``None``; reading creates none."""
     from scraper.io.state import state_exists, state_url
 
     if not state_exists(state_url(settings.data_directory)):
@@ -143,7 +143,7 @@ def stores_if_any(settings: Settings, kind: str | None) -> Iterator[Stores | Non
 
 @contextmanager
 def known_stores(settings: Settings, kind: str | None = None) -> Iterator[Stores]:
-    """The same where there is one; UsageError where there is none."""
+    """Open the state; UsageError if there is none."""
     with stores_if_any(settings, kind) as stores:
         if stores is None:
             raise no_data(settings)

@@ -1,4 +1,4 @@
-"""A sandbox in this process, or on a port of its own."""
+"""Sandboxes inside this process, or on a port of their own."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class RunningSandbox:
-    """A sandbox under way in this process."""
+    """A sandbox running in this process."""
 
     accounts: Sandbox
     url: str
@@ -46,13 +46,13 @@ async def begin_sandbox(job: Job, settings: Settings, opened: AsyncExitStack) ->
 
 
 def _failed_requests(job: Job) -> FailedRequests:
-    """The sandbox plays what the user states of the account; where nothing is stated a failure is free."""
+    """Return the billing of failures that the user stated for the account, by default free."""
     stated = job.accounts["keyapi"].failed_requests if "keyapi" in job.accounts else None
     return "charged" if stated is Charge.CHARGED else "free"
 
 
 def sandbox_urls(base_url: str) -> dict[str, str]:
-    """The vendors' base URLs in a sandbox."""
+    """Return vendor → its base URL in a sandbox."""
     return {"crawlora": f"{base_url}/api/v1", "keyapi": base_url}
 
 
@@ -65,10 +65,10 @@ async def sandbox_server(
     port: int,
     failed_requests: FailedRequests = "free",
 ) -> AsyncIterator[tuple[str, Mapping[str, Subscription]]]:
-    """A sandbox on a port of its own: its URL, and the plans that its accounts are on.
+    """Serve a sandbox on a port of its own; yield its URL and the subscriptions of its accounts.
 
-    `plans` by vendor; default: the vendor file's first. UsageError for a plan that the vendor does not have,
-    ConfigurationError for faults that cannot be read.
+    `plans` by vendor; default: the first of the vendor file. UsageError for an unknown plan, ConfigurationError for
+    faults that cannot be parsed.
     """
     from scraper.sandbox import Sandbox, endpoints_played, read_injections, serve
 

@@ -1,4 +1,4 @@
-"""What a command says about where and how."""
+"""Settings that commands share."""
 
 from __future__ import annotations
 
@@ -18,43 +18,42 @@ if TYPE_CHECKING:
 DATA = Path("data")
 SANDBOX_DATA = Path("data/sandbox")
 SANDBOX_KEY = "sandbox-key"
-"""Opens nothing but a sandbox of ours."""
+"""Accepted by our sandbox only."""
 SANDBOX_VENDORS = ("crawlora", "keyapi")
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What the command line says about where and how."""
+    """Data directory, vendors and sandbox, as the command line states them."""
 
     data: Path | None = None
     """``None``: `data`, or `data/sandbox` with the sandbox."""
     sandbox: bool = False
     seed: int = 0
     day: date | None = None
-    """The day that the sandbox's records are drawn for; ``None``: the clock's."""
+    """The day for which the sandbox generates records; ``None``: the clock's."""
     faults: Sequence[str] = ()
-    """What goes wrong in the sandbox on purpose, as `--fault` has it."""
+    """Faults to inject into the sandbox, in the syntax of `--fault`."""
     vendor_urls: Mapping[str, str] = field(default_factory=dict)
-    """Other base URLs, by vendor."""
+    """Vendor → a base URL that replaces the vendor file's."""
     environment: Mapping[str, str] = field(default_factory=lambda: os.environ, repr=False)
     clock: Clock = field(default_factory=SystemClock)
-    """The program's own time, and what the sandbox meters by."""
+    """The clock of the program and of the sandbox's metering."""
 
     @property
     def data_directory(self) -> Path:
-        """Where state and archive are."""
         if self.data is not None:
             return self.data
         return SANDBOX_DATA if self.sandbox else DATA
 
     @property
     def kind(self) -> str:
-        """``real`` or ``sandbox``: what a data directory is for ever."""
+        """``real`` or ``sandbox``: the kind of a data directory never changes."""
         return "sandbox" if self.sandbox else "real"
 
 
 def data_is_there(settings: Settings) -> None:
-    """Raise UsageError unless the data directory exists: reading commands create nothing."""
+    """Raise UsageError unless the data directory exists: commands that read create none."""
     try:
         settings.data_directory.stat()
     except (FileNotFoundError, NotADirectoryError):
@@ -64,6 +63,5 @@ def data_is_there(settings: Settings) -> None:
 
 
 def no_data(settings: Settings) -> UsageError:
-    """The error for a data directory that does not exist."""
     where = settings.data_directory
-    return UsageError(f"there is no data in {where}: name the directory with --data, or run a job first.")
+    return UsageError(f"there is no data in {where}; name another directory with --data, or run a job first.")

@@ -1,4 +1,4 @@
-"""The archive's life: compaction, rebuild, check."""
+"""Maintenance of the archive: compact, rebuild, check."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 async def compact_archive(
     settings: Settings, configs: Path, *, today_too: bool, offline: bool, dry_run: bool
 ) -> AsyncIterator[Compacted]:
-    """Each partition as it is done; see `runs.compact`."""
+    """Yield each partition once it is compacted; see `runs.compact`."""
     from scraper.runs.compact import compact
 
     with _archive_of(settings, configs) as (journal, archive):
@@ -38,7 +38,7 @@ async def compact_archive(
 async def rebuild_tables(
     settings: Settings, configs: Path, table: str | None, where: str | None
 ) -> AsyncIterator[Rebuilt]:
-    """Each table as it is done; see `runs.rebuild`. UsageError where there is no such table."""
+    """Yield each table once it is rebuilt; see `runs.rebuild`. UsageError for an unknown table."""
     from scraper.io.archive import partitions_where
     from scraper.runs.rebuild import rebuild
 
@@ -54,7 +54,7 @@ async def rebuild_tables(
 
 
 async def check_archive(settings: Settings, configs: Path, *, repair: bool, quick: bool, deep: bool) -> Checked:
-    """The ledger held against the archive; see `runs.check`."""
+    """Check the archive against the ledger; see `runs.check`."""
     from scraper.runs.check import check
 
     with _archive_of(settings, configs) as (journal, archive):
@@ -62,7 +62,7 @@ async def check_archive(settings: Settings, configs: Path, *, repair: bool, quic
 
 
 class _Deaf:
-    """Hears nothing: what a repair drains is in its own answer."""
+    """Ignores events: `check` returns what its repair drained."""
 
     def hear(self, event: Event) -> None:
         pass
@@ -70,6 +70,5 @@ class _Deaf:
 
 @contextmanager
 def _archive_of(settings: Settings, configs: Path) -> Iterator[tuple[Journal, ParquetArchive]]:
-    """Journal and archive of a data directory that is there, with the tables and vendors of `configs`."""
     with known_stores(settings) as stores:
         yield stores.journal, archive_in(settings, configs, load_catalogue(configs))

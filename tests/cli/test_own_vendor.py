@@ -161,7 +161,7 @@ def test_a_missing_key_of_ones_own_vendor_is_named(monkeypatch: pytest.MonkeyPat
     monkeypatch.delenv("FORUM_API_KEY")
     ended = said(["run", "configs/forum.toml"])
     assert (ended.exit_code, ended.stdout) == (2, "")
-    assert "FORUM_API_KEY: this environment variable must hold the Forum key" in ended.stderr
+    assert "FORUM_API_KEY: this environment variable must contain the Forum key" in ended.stderr
 
 
 @pytest.mark.usefixtures("place")

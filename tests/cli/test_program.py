@@ -110,7 +110,7 @@ def test_a_fault_of_a_job_is_one_sentence_and_exit_code_2(place: Path, met: str,
     ("words", "code", "said"),
     [
         (("run", "configs/none.toml"), 2, "configs/none.toml: cannot be read: No such file or directory"),
-        (("run", "configs/night.toml"), 2, "CRAWLORA_API_KEY: this environment variable must hold the Crawlora key"),
+        (("run", "configs/night.toml"), 2, "CRAWLORA_API_KEY: this environment variable must contain the Crawlora key"),
         (("run", "configs/night.toml", "--sandbox", "--data", "configs/night.toml/x"), 5, "cannot be used"),
         (("run", "configs/night.toml", "--vendor-url", "crawlora=http://example.org"), 2, "unencrypted"),
         (("run", "configs/night.toml", "--resume", "--new"), 2, "give one of them"),

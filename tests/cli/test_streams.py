@@ -142,7 +142,7 @@ def test_a_full_device_is_one_sentence_and_exit_code_5_and_a_closed_pipe_is_neit
     full = ended(place, words, "> /dev/full")
     assert (full.returncode, full.stderr) == (
         5,
-        "error: stdout cannot be written: No space left on device. What the command did stays done.\n",
+        "error: stdout cannot be written: No space left on device. What the command did is kept.\n",
     )
     closed = ended(place, words, "| true")
     assert (closed.returncode, closed.stderr) == (0, "")

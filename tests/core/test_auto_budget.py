@@ -150,7 +150,7 @@ def test_the_share_is_told_with_the_figures_that_it_comes_from() -> None:
     capped = allowance(auto_job(), None, LAST).words()
     assert capped == (
         "crawlora/default: 5,000 credits tonight (20,000 credits left this month, and this is its last night; "
-        "the day's cap leaves 5,000 of them); no ledger is there yet, so the month is taken as unused"
+        "the daily cap leaves 5,000 of these); there is no ledger yet, so the month counts as unused"
     )
     assert Allowance(found.shares).to_json()["shares"][0] == {
         "account": "crawlora/default",

@@ -62,7 +62,7 @@ def test_a_server_that_never_answers_or_drips_or_stalls_ends_and_is_named() -> N
     *lost, dripped, stalled = asyncio.run(script())
     assert lost == [NoAnswer(sent=True, reason="no answer within 2 s")] * 3
     assert isinstance(dripped, Answer)
-    assert dripped.cut_short == "not whole after 2 s"
+    assert dripped.cut_short == "incomplete after 2 s"
     assert set(dripped.body) == {0x20}
     assert stalled == Answer(200, {}, b"{", "nothing came for 1 s")
     assert [outcome_of(C_HASHTAGS, reply).kind for reply in (*lost, dripped, stalled)] == [
@@ -304,8 +304,8 @@ def test_a_body_of_just_the_limit_is_whole(size_bytes: int, whole: bool) -> None
         ("identity, gzip", gzip.compress(b"{}", mtime=0), b"{}", None),
         ("gzip", b"", b"", None),
         ("gzip", gzip.compress(b"{}" * 999, mtime=0)[:-9], b"{}" * 999, "its gzip ends too early"),
-        ("br", b"\x0b\x01\x80{}\x03", b"\x0b\x01\x80{}\x03", "it is packed as br, which was not asked for"),
-        ("gzip, gzip", b"xx", b"xx", "it is packed as gzip, gzip, which was not asked for"),
+        ("br", b"\x0b\x01\x80{}\x03", b"\x0b\x01\x80{}\x03", "it is compressed as br, which was not requested"),
+        ("gzip, gzip", b"xx", b"xx", "it is compressed as gzip, gzip, which was not requested"),
     ],
 )
 def test_packed_bodies(encoding: str, packed: bytes, body: bytes, cut_short: str | None) -> None:

@@ -147,7 +147,7 @@ def test_a_body_that_cannot_be_unpacked_is_an_answer_that_says_so() -> None:
     assert isinstance(reply, Answer)
     assert (reply.status, reply.cut_short) == (
         200,
-        "it cannot be unpacked: Error -3 while decompressing data: incorrect header check",
+        "it cannot be decompressed: Error -3 while decompressing data: incorrect header check",
     )
 
 

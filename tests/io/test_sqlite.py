@@ -30,7 +30,7 @@ def test_a_directory_that_cannot_be_used_is_told_in_a_sentence(tmp_path: Path) -
 
 def test_a_damaged_file_is_told_in_a_sentence_with_what_to_do(tmp_path: Path) -> None:
     (tmp_path / "state.db").write_bytes(b"this is no database, and longer than a header of one hundred bytes" * 20)
-    with pytest.raises(StateError, match=r"file is not a database\. All that was committed stays true; the file is"):
+    with pytest.raises(StateError, match=r"file is not a database\. Everything committed is kept; the file is"):
         opened(tmp_path)
 
 
@@ -51,7 +51,7 @@ def test_a_directory_may_have_any_name(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("url", ["state.db", "sqlite://", "mysql://host/scraper"])
 def test_a_url_of_no_database_that_is_known_is_refused(url: str) -> None:
-    refused = pytest.raises(UsageError, match=r"^the state's URL names no database that can be used: write sqlite:///")
+    refused = pytest.raises(UsageError, match=r"^the state's URL does not name a usable database; write sqlite:///")
     with refused, open_stores(url, lambda: NOON, kind="real"):
         pass
 

@@ -150,7 +150,7 @@ def test_the_last_run_of_a_job_is_the_one_that_began_last(database: StateDatabas
 
 
 def test_a_run_that_nobody_knows_is_told_so(database: StateDatabase) -> None:
-    with pytest.raises(UsageError, match=r"^no run nope is known in .*: scraper status lists them\.$"):
+    with pytest.raises(UsageError, match=r"^no run nope is known in .*; scraper status lists them\.$"):
         carried_out(database, lambda stores, _: stores.runs.run("nope"))
 
 
@@ -164,7 +164,7 @@ def test_the_same_job_does_not_run_twice_and_another_does(database: StateDatabas
             with first.runs.hold("night"):
                 with second.runs.hold("other"):
                     pass
-                holder = r"^job night is being run by process \S+, since 2026-11-21 12:00:00 UTC: "
+                holder = r"^job night is already run by process \S+, since 2026-11-21 12:00:00 UTC\. "
                 with pytest.raises(UsageError, match=holder), second.runs.hold("night"):
                     pass
             with second.runs.hold("night"):
@@ -185,7 +185,7 @@ def test_a_database_of_a_newer_program_is_left_alone(database: StateDatabase) ->
 
 def test_a_database_is_sandbox_or_real_for_ever(database: StateDatabase) -> None:
     carried_out(database, lambda stores, _: stores.runs.latest_runs(1))
-    refused = pytest.raises(UsageError, match="holds real data and stays so: this would be a sandbox run")
+    refused = pytest.raises(UsageError, match="contains real data, and this is a sandbox run")
     with refused, database.opened(HandClock().now, "sandbox"):
         pass
 

@@ -163,9 +163,7 @@ def test_a_full_disk_that_cannot_be_helped_is_a_sentence() -> None:
         raise OperationalError("INSERT", {}, Exception("database or disk is full"))
 
     writer = Writer(engine, "x.db")
-    with pytest.raises(
-        StateError, match=r"database or disk is full\. All that was committed stays true; free some space\."
-    ):
+    with pytest.raises(StateError, match=r"database or disk is full\. Everything committed is kept; free some space\."):
         asyncio.run(writer.do(work))
     writer.close()
     engine.dispose()

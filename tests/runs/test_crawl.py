@@ -176,7 +176,7 @@ def test_a_wrong_key_is_refused_in_one_sentence_and_costs_crawlora_nothing(tmp_p
 def test_a_missing_key_names_its_variable_and_sends_nothing(tmp_path: Path) -> None:
     async def use(bench: Bench) -> None:
         bench.keys = {"keyapi": "sk_live_test"}
-        with pytest.raises(ConfigurationError, match="CRAWLORA_API_KEY: this environment variable must hold the"):
+        with pytest.raises(ConfigurationError, match="CRAWLORA_API_KEY: this environment variable must contain the"):
             await bench.run(bench.write_job(ALL_FIVE))
         assert not bench.hits
 
@@ -244,7 +244,7 @@ def test_the_same_job_does_not_run_twice_at_once(tmp_path: Path) -> None:
         begun = asyncio.Event()
         first = asyncio.ensure_future(bench.run(job, begun=lambda _: begun.set()))
         await begun.wait()
-        with pytest.raises(UsageError, match="job night is being run by process"):
+        with pytest.raises(UsageError, match="job night is already run by process"):
             await bench.run(job)
         assert (await first).status is RunStatus.COMPLETE
 

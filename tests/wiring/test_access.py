@@ -59,17 +59,17 @@ def test_a_file_that_nobody_needs_is_not_read(tmp_path: Path) -> None:
 def test_every_missing_key_is_told_with_its_variable(tmp_path: Path) -> None:
     accounts = '[accounts.keyapi]\nkey_env = "OTHER_KEY"'
     known = {"CRAWLORA_API_KEY": " "}
-    where = f"; {tmp_path / '.env'} may hold it as well (--sandbox needs no key)"
+    where = f"; {tmp_path / '.env'} may contain it as well (--sandbox needs no key)"
     assert faults(tmp_path, known, accounts=accounts) == [
-        f"CRAWLORA_API_KEY: this environment variable must hold the Crawlora key, and is empty{where}",
-        f"OTHER_KEY: this environment variable must hold the KeyAPI key, and is not set{where}",
+        f"CRAWLORA_API_KEY: this environment variable must contain the Crawlora key, and is empty{where}",
+        f"OTHER_KEY: this environment variable must contain the KeyAPI key, and is not set{where}",
     ]
 
 
 def test_a_key_that_would_forge_a_header_is_refused_and_not_shown(tmp_path: Path) -> None:
     evil = "sk_live_1\r\nHost: evil.test"
     (told,) = faults(tmp_path, {**BOTH, "KEYAPI_API_KEY": evil})
-    assert told.startswith("KEYAPI_API_KEY: is no key: it holds a space, a line break")
+    assert told.startswith("KEYAPI_API_KEY: is not a key: it holds a space, a line break")
     assert "sk_live_1" not in told
 
 

@@ -27,18 +27,18 @@ def state_url(data: Path) -> str:
 
 
 def state_exists(url: str) -> bool:
-    """Tell whether there is a state at this URL; creates none."""
+    """Return True if there is a database at this URL; create none."""
     return _backend(url).exists()
 
 
 @contextmanager
 def open_stores(url: str, now: Callable[[], datetime], *, kind: str | None, threaded: bool = True) -> Iterator[Stores]:
-    """Open or create the database at this URL; `kind` (``real`` or ``sandbox``) is its own for ever.
+    """Open or create the database at this URL; `kind` (``real`` or ``sandbox``) never changes.
 
-    ``None`` opens what is there, whichever it is: for looking. Not `threaded`, it writes in the caller's thread: for a
-    caller whose clock stands still meanwhile.
+    ``None`` opens either kind, for reading. Without `threaded`, writes happen in the caller's thread: for callers whose
+    clock is moved by hand.
 
-    Raises StateError where the database cannot be used, UsageError where the kind is the other one.
+    Raises StateError where the database cannot be used, UsageError for the other kind.
     """
     database = Database(_backend(url), now, kind=kind, threaded=threaded)
     try:
@@ -53,5 +53,5 @@ def _backend(url: str) -> Backend:
     except ArgumentError:
         parsed = None
     if parsed is None or parsed.get_backend_name() != "sqlite" or not parsed.database:
-        raise UsageError("the state's URL names no database that can be used: write sqlite:///<path>/state.db.")
+        raise UsageError("the state's URL does not name a usable database; write sqlite:///<path>/state.db.")
     return SqliteFile(Path(parsed.database))

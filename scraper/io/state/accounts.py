@@ -1,4 +1,4 @@
-"""Accounts: their limits as the last run was told, their day and their month, on one connection."""
+"""Accounts on one connection: their limits as the last run stated them, their day and their month."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ from scraper.ports import AccountBalance
 
 
 def note_accounts(connection: Connection, known: Sequence[Account], now: datetime) -> None:
-    """The limits of accounts, as text: what `status` shows balances against.
+    """Store the accounts' limits, which `status` shows balances against.
 
-    Other limits than before are another plan: what the vendor refused under the old one is asked for again.
+    Changed limits mean another plan: a closure under the old one is lifted.
     """
     for account in known:
         ensure(connection, accounts, account=account.id)
@@ -38,7 +38,7 @@ def note_accounts(connection: Connection, known: Sequence[Account], now: datetim
 
 
 def _book_month(connection: Connection, account: Account, now: datetime) -> None:
-    """Where the month is told to begin on another day, what was spent since that day belongs to it."""
+    """Recompute the month's balance after `month_starts_on` changed: all that was spent since that day counts."""
     month = month_of(now, account.subscription.month_starts_on)
     scope = scope_names("", account.id, "", month)[ScopeKind.MONTH]
     since = and_(requests.c.account == account.id, requests.c.day >= month)

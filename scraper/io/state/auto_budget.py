@@ -1,4 +1,4 @@
-"""``budget = "auto"``: what the ledger holds of accounts tonight, and the share that a run is granted of it."""
+"""``budget = "auto"``: what accounts have spent tonight, and the share that a run is granted."""
 
 from __future__ import annotations
 
@@ -20,10 +20,6 @@ from scraper.io.state.schema import requests, runs
 
 
 def grant(connection: Connection, run_id: str, job: Job, now: datetime) -> Allowance:
-    """Tonight's shares become what the run may spend from now on, besides what it has spent already.
-
-    In one transaction with what it is made from: jobs that begin at the same time are given nothing twice.
-    """
     accounts = [job.accounts[vendor] for vendor in job.vendors]
     granted = allowance(job, standings(connection, job.name, accounts, now), now)
     shares = {share.account: _spent_by(connection, run_id, share.account) + share.credits for share in granted.shares}
@@ -34,7 +30,6 @@ def grant(connection: Connection, run_id: str, job: Job, now: datetime) -> Allow
 
 
 def standings(connection: Connection, job: str, accounts: Sequence[Account], now: datetime) -> Mapping[str, Spending]:
-    """Account id → how it stands tonight for this job."""
     day_began = datetime.combine(now.astimezone(UTC).date(), time(), UTC)
     recent = _recent_runs(connection, day_began)
     found = {}
@@ -56,9 +51,9 @@ def standings(connection: Connection, job: str, accounts: Sequence[Account], now
 
 
 def _recent_runs(connection: Connection, day_began: datetime) -> dict[str, Row[Any]]:
-    """Job → its last run with auto, of those that began in the last days or are under way; by the job's name.
+    """Return job → its last auto run that began within `WINDOW` or is open, sorted by job.
 
-    One that has not been granted its shares yet does not hide the one before it.
+    A run without shares (none granted yet) does not hide the one before it.
     """
     since = runs.c.started_at >= day_began - WINDOW
     query = select(runs).where(runs.c.auto, runs.c.shares != "{}", or_(since, runs.c.status == RunStatus.OPEN.value))
@@ -66,14 +61,13 @@ def _recent_runs(connection: Connection, day_began: datetime) -> dict[str, Row[A
 
 
 def _spent_tonight(connection: Connection, account: str, day_began: datetime) -> dict[str, Credits]:
-    """Job → what its auto runs have spent of the account's day."""
     credits = case((requests.c.charge == RESERVED, requests.c.reserved), else_=requests.c.credits)
     query = (
         select(runs.c.job, func.sum(credits))
         .join(runs, runs.c.run_id == requests.c.run_id)
         .where(
             requests.c.account == account,
-            requests.c.slot_at >= day_began,  # a day's slots are within it: this is what the index finds
+            requests.c.slot_at >= day_began,  # implied by the day; lets the index be used
             requests.c.day == day_of(day_began),
             runs.c.auto,
         )

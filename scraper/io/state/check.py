@@ -1,4 +1,4 @@
-"""What ledger, spool and notes say must be there, on one connection."""
+"""What `scraper check` compares the archive with: ledger, spool and noted parts, on one connection."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _ANSWERED = (Ending.OK.value, Ending.EMPTY.value)
 
 
 def audit(connection: Connection, database: str) -> Audit:
-    """Reads all of it; of the spool one body at a time."""
+    """Read everything; the spool one body at a time."""
     key = (pages.c.run_id, pages.c.request_key)
     stored = select(*key, func.count()).where(pages.c.stored.is_(True)).group_by(*key)
     paid = and_(requests.c.charge.in_(_PAID), requests.c.ending.in_(_ANSWERED))
@@ -54,7 +54,7 @@ def _spool_faults(connection: Connection) -> Iterator[str]:
             yield f"{named} cannot be decompressed: {fault}"
         else:
             if size_bytes != row.size_bytes:
-                yield f"{named} has {size_bytes} bytes where {row.size_bytes} were paid for"
+                yield f"{named} has {size_bytes} bytes instead of the {row.size_bytes} paid for"
 
 
 def _opened(connection: Connection) -> Iterator[str]:

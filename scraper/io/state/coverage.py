@@ -25,7 +25,7 @@ def outdated_runs(connection: Connection) -> list[str]:
 
 
 def run_version(connection: Connection, run_id: str) -> RunVersion:
-    """How the run stands: what can change once its walks are covered is how it ended and what its attempts cost."""
+    """Return the run's version; after its walks are covered, only its end and its attempts' charges can change."""
     run = connection.execute(select(runs).where(runs.c.run_id == run_id)).one()
     settled = select(
         func.count(), func.sum(requests.c.credits), func.max(requests.c.settled_at), func.max(requests.c.reconciled_at)
@@ -35,7 +35,7 @@ def run_version(connection: Connection, run_id: str) -> RunVersion:
 
 
 def note_run_tables(connection: Connection, run: RunVersion, written: Sequence[Part]) -> None:
-    """The archive holds what it was given; whether the run still stands so is looked up here."""
+    """Note the files; the run is current only if its version has not changed since they were read."""
     note_parts(connection, written)
     here = and_(runs.c.run_id == run.run_id, runs.c.status != RunStatus.OPEN.value)
     if run_version(connection, run.run_id) == run:
@@ -43,12 +43,11 @@ def note_run_tables(connection: Connection, run: RunVersion, written: Sequence[P
 
 
 def run_queries(run_id: str) -> dict[str, Select[Any]]:
-    """Table → the query for its rows."""
     return {COVERAGE_TABLE: _coverage(run_id), REQUESTS_TABLE: _requests(run_id)}
 
 
 def run_rows(connection: Connection, query: Select[Any]) -> Iterator[RunRow]:
-    """The rows of such a query, some at a time: a ledger may have a million."""
+    """Yield the query's rows in batches: a ledger may have a million."""
     for found in connection.execute(query, execution_options={"yield_per": ROWS_AT_ONCE}).mappings():
         row: dict[str, Any] = dict(found)
         if "day" in row:
@@ -81,7 +80,7 @@ def _coverage(run_id: str) -> Select[Any]:
 
 
 def _requests(run_id: str) -> Select[Any]:
-    """Whatever is settled: what is only reserved may yet cost nothing."""
+    """Select settled attempts only: a reserved one may yet cost nothing."""
     return (
         select(
             *(requests.c[column.name] for column in REQUESTS_COLUMNS if column.name in requests.c),

@@ -20,13 +20,13 @@ T = TypeVar("T")
 
 
 class Space(Protocol):
-    """Space kept back for answers in flight."""
+    """Disk space reserved for requests in flight."""
 
     def claim(self) -> None:
-        """Take the space; StateError where it is not there."""
+        """Reserve the space; StateError if the disk lacks it."""
 
     def release(self) -> bool:
-        """Give the space back; False where there was none to give."""
+        """Free the space; return False if none was reserved."""
 
 
 class Backend(Protocol):
@@ -35,26 +35,24 @@ class Backend(Protocol):
     name: str
     """The database, for messages."""
     label: str
-    """The same in short, within its data directory."""
+    """Its short name, within the data directory."""
     place: str
     """The data directory, for messages."""
 
     def exists(self) -> bool:
-        """Tell whether anything has been stored there."""
+        """Return True if the database exists."""
 
     def engines(self) -> tuple[Engine, Engine]:
-        """Return an engine whose transactions take the write lock, and one for reading; creates what is missing."""
+        """Return an engine whose transactions take the write lock, and a reading one; create what is missing."""
 
     def hold(self, job: str, holder: str) -> AbstractContextManager[None]:
-        """Hold the job's lock; UsageError with the `holder` of whoever holds it."""
+        """Hold the job's lock; UsageError names the `holder` of a lock that is taken."""
 
     def headroom(self, job: str) -> Space:
-        """Return the space that a run of the job keeps back."""
+        """Return the space to reserve for a run of the job."""
 
 
 class Database:
-    """An open database."""
-
     def __init__(
         self, backend: Backend, now: Callable[[], datetime], *, kind: str | None, threaded: bool = True
     ) -> None:
@@ -63,7 +61,7 @@ class Database:
         self.backend = backend
         self.process = f"{socket.gethostname()}:{os.getpid()}"
         self.full = False
-        """The disk has filled: nothing new is reserved."""
+        """The disk is full: no more credits are reserved."""
         self._writing, self.reading = backend.engines()
         try:
             with self._writing.begin() as connection:
@@ -75,12 +73,11 @@ class Database:
         self.do = self._writer.do
 
     def hold(self, job: str) -> AbstractContextManager[None]:
-        """Hold the job's lock in this process's name."""
         return self.backend.hold(job, f"process {self.process}, since {self.now():%Y-%m-%d %H:%M:%S} UTC")
 
     @contextmanager
     def headroom(self, job: str) -> Iterator[None]:
-        """Keep space back until the end, or until the disk is full."""
+        """Reserve the space for the duration of the block, or until the disk is full."""
         self._space = self.backend.headroom(job)
         self._space.claim()
         try:
@@ -94,7 +91,7 @@ class Database:
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
-        """Give a connection for reading in the caller's thread; StateError where it cannot be read."""
+        """Yield a connection for reading in the caller's thread; StateError if the database cannot be read."""
         try:
             with self.reading.connect() as connection:
                 yield connection
@@ -102,7 +99,7 @@ class Database:
             raise database_error(failure, self.backend.name) from failure
 
     def close(self) -> None:
-        """Finish what is queued and let go of the database."""
+        """Commit what is queued, then close all connections."""
         self._writer.close()
         self._writing.dispose()
         self.reading.dispose()
@@ -119,7 +116,7 @@ class Store:
 def in_transaction(
     work: Callable[Concatenate[Connection, P], T],
 ) -> Callable[Concatenate[Store, P], Coroutine[Any, Any, T]]:
-    """Make a store's method of a function of a connection: carried out in one transaction, and committed."""
+    """Turn a function of a connection into a store's method that runs it in one committed transaction."""
 
     async def method(store: Store, /, *args: P.args, **named: P.kwargs) -> T:
         return await store._do(work, *args, **named)

@@ -50,7 +50,6 @@ def open_drain(connection: Connection, opened_at: datetime, most_bytes: int, aft
 
 
 def members(connection: Connection, drain: Drain) -> Iterator[SpooledPage]:
-    """The pages of a drain in the order of the archive."""
     member_columns = [pages.c.page_id, pages.c.run_id, pages.c.walk_id, pages.c.request_key, pages.c.observed_at]
     query = (
         select(*member_columns, pages.c.outcome, pages.c.http_status)

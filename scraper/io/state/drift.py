@@ -1,4 +1,4 @@
-"""Drift, written with the drain that met it: a drain that is carried out again counts once."""
+"""Drift, stored in the transaction that finishes its drain, so that a repeated drain counts once."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from scraper.ports import Drain, DriftRecord
 
 
 def note_drift(connection: Connection, drain: Drain, looked: Sequence[Looked]) -> None:
-    """What a drain saw, judged against all drains before it."""
+    """Store a drain's findings, compared with all drains before it."""
     for each in looked:
         before = _presence(connection, each.endpoint)
         met = (*each.found, *each.missing(before))

@@ -1,4 +1,4 @@
-"""What a run paid for nothing, and how often each request failed: its retries are counted over all its processes."""
+"""Failed attempts of a run over all its processes: their number per request, and the credits spent on them."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from scraper.io.state.ledger import RESERVED
 from scraper.io.state.schema import requests
 
 _GAVE_NOTHING = (
-    requests.c.sent_at.is_not(None),  # what a killed process had in flight is bought again as well, and is no retry
+    requests.c.sent_at.is_not(None),  # sending a killed process's requests again is no retry
     requests.c.outcome.not_in([OutcomeKind.OK.value, OutcomeKind.EMPTY.value]),
 )
 
 
 def retried(connection: Connection, run_id: str) -> Credits:
-    """Credits of attempts that were paid for, or may have been, gave nothing and were followed by another."""
+    """Return the credits of attempts that were (or may have been) charged, brought nothing and were retried."""
     of_run = requests.c.run_id == run_id
     last = (
         select(requests.c.request_key, func.max(requests.c.attempt_id).label("attempt_id"))

@@ -1,6 +1,6 @@
-"""Space kept back while a run is under way: on a disk that fills, what is paid for and in flight can still be written.
+"""Disk space reserved during a run, so that paid answers in flight can still be written to a disk that fills up.
 
-A file of zeros that is given up when the database first meets a full disk. From then on nothing new is reserved.
+A file of zeros, deleted when the database first meets a full disk; from then on no more credits are reserved.
 """
 
 from __future__ import annotations
@@ -11,18 +11,17 @@ from scraper.core.errors import StateError
 from scraper.io.posix import allocate
 
 SIZE_BYTES = 32 * 2**20
-"""Twice over (log and database) room for some hundred of the largest pages seen, compressed."""
+"""Room for about a hundred of the largest pages seen, compressed, in both the log and the database."""
 
 
 class Headroom:
-    """The file, claimed before a run's first reservation and freed at its end."""
+    """The file, created before a run's first reservation and deleted at its end."""
 
     def __init__(self, path: Path, size_bytes: int = SIZE_BYTES) -> None:
         self._path = path
         self._size_bytes = size_bytes
 
     def claim(self) -> None:
-        """Takes the space; StateError where it is not there."""
         try:
             with self._path.open("wb") as file:
                 allocate(file.fileno(), self._size_bytes)
@@ -34,7 +33,6 @@ class Headroom:
             ) from failure
 
     def release(self) -> bool:
-        """Gives the space back; False where there was none to give."""
         try:
             self._path.unlink()
         except OSError:

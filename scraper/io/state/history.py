@@ -1,4 +1,4 @@
-"""What earlier runs have shown, read from coverage, ledger and the list of parts: the plan's `History`."""
+"""The plan's `History`, read from coverage, ledger and the noted parts."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from scraper.core.planning.history import HISTORY, WALKS_KEPT
 from scraper.io.state.schema import pages, parts, requests, walks
 
 OLDEST_WALK = timedelta(days=62)
-"""A job that runs once a month still finds its last walks."""
+"""Long enough for a monthly job to find its last walks."""
 ANSWERS_TIMED = 1_000
-"""The last answers of a vendor whose mean latency counts."""
+"""A vendor's latency is the mean over so many of its last answers."""
 IDS_IN_A_STATEMENT = 500
 
 _WHOLE = [WalkState.COMPLETE.value, WalkState.EMPTY.value]
@@ -27,14 +27,13 @@ _LANDED = [OutcomeKind.OK.value, OutcomeKind.EMPTY.value]
 
 
 class SqlHistory:
-    """Reads only; every method blocks, and raises StateError where the database cannot be read."""
+    """A read-only history; every method blocks, and raises StateError if the database cannot be read."""
 
     def __init__(self, read: Callable[[], AbstractContextManager[Connection]], now: datetime) -> None:
         self._read = read
         self._now = now
 
     def walks(self, walk_ids: Sequence[str]) -> Mapping[str, Sequence[WalkSeen]]:
-        """The last walks with these parameters that bought a page, newest first."""
         found: dict[str, list[WalkSeen]] = {}
         for walk_id, _, seen in self._last_walks(walk_ids):
             if len(kept := found.setdefault(walk_id, [])) < WALKS_KEPT:
@@ -42,7 +41,6 @@ class SqlHistory:
         return found
 
     def records(self, walk_ids: Sequence[str]) -> Mapping[str, Sequence[Record]]:
-        """What the last of those walks listed."""
         bought_in: dict[str, str] = {}
         for walk_id, run_id, _ in self._last_walks(walk_ids):
             bought_in.setdefault(walk_id, run_id)
@@ -56,7 +54,6 @@ class SqlHistory:
         return found
 
     def yields(self) -> Sequence[Yield]:
-        """Every endpoint and country of the last fortnight."""
         since = self._now - HISTORY
         place = (walks.c.endpoint, walks.c.country)
         spent = (
@@ -80,7 +77,6 @@ class SqlHistory:
         )
 
     def latency_s(self, vendor: str) -> float | None:
-        """Seconds that an answer takes, by the last thousand."""
         ours = and_(requests.c.account.startswith(f"{vendor}/", autoescape=True), requests.c.outcome.in_(_LANDED))
         last = select(requests.c.sent_at, requests.c.settled_at).where(ours, requests.c.sent_at.is_not(None))
         taken = [
@@ -90,12 +86,11 @@ class SqlHistory:
         return sum(taken) / len(taken) if taken else None
 
     def bytes_a_row(self) -> Mapping[str, float]:
-        """Table → bytes on disk that a row of it takes; of `pages`, a page."""
         sizes = select(parts.c.table_name, func.sum(parts.c.size_bytes), func.sum(parts.c.rows))
         return {table: size / rows for table, size, rows in self._rows(sizes.group_by(parts.c.table_name)) if rows}
 
     def _last_walks(self, walk_ids: Sequence[str]) -> Iterator[tuple[str, str, WalkSeen]]:
-        """Walk id, run id and what was seen, newest first."""
+        """Yield walk id, run id and the walk, newest first."""
         for some in _chunks(walk_ids):
             query = select(walks).where(
                 walks.c.walk_id.in_(some),

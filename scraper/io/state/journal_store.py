@@ -46,8 +46,8 @@ class JournalStore(Store, Journal):
                 yield from drains.members(connection, drain)
         except ZstdError as failure:
             raise StateError(
-                f"a body in the spool of {self._database.backend.name} is damaged ({failure}). Nothing was archived of "
-                "its drain, and nothing else is lost: scraper check names the page; restore the file from a backup."
+                f"a body in the spool of {self._database.backend.name} is damaged ({failure}). Nothing of its drain "
+                "was archived, nothing else is lost; scraper check names the page: restore the file from a backup."
             ) from failure
 
     def run_rows(self, run_id: str) -> RunRows:

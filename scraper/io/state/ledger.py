@@ -21,28 +21,26 @@ from scraper.io.state.schema import accounts, balances, pages, requests, runs, w
 from scraper.ports import AccountClosed, NoCredits, Reserved, Settlement, Slot
 
 MINUTE_WINDOW = timedelta(seconds=60.25)
-"""A vendor sees arrivals, we see starts: the quarter of a second takes up the jitter between them (measured)."""
+"""A vendor counts arrivals, we count starts; the quarter of a second absorbs the jitter between them (measured)."""
 SECOND_WINDOW = timedelta(seconds=1.25)
-"""The same for limits by the second: the jitter is no smaller there, and 80 % of such a rate is what it leaves. With
-50 ms in its place a loaded machine was turned away, and a vendor may charge for that."""
+"""For limits by the second; the same jitter leaves 80 % of such a rate. With a margin of 50 ms a loaded machine got
+429s, which a vendor may charge for."""
 
 CLOCK_JITTER = timedelta(minutes=1)
-"""A clock that is set back by no more than this is waited for; by more, it is named."""
+"""A clock set back by at most this is waited for; further back is an error that names it."""
 
 ONE_A_SECOND = timedelta(seconds=1)
-"""The pace from which an account slows down whose rate nobody knows: assumed."""
+"""The full pace of an account without a known rate, once it has to slow down: assumed."""
 
 RESERVED = "reserved"
 """The charge of an attempt that is not settled yet."""
 
 
 def balance_of(connection: Connection, kind: ScopeKind, scope: str) -> Balance:
-    """What stands against a scope."""
     return balances_of(connection, {kind: scope})[kind]
 
 
 def balances_of(connection: Connection, names: Mapping[ScopeKind, str]) -> dict[ScopeKind, Balance]:
-    """What stands against several scopes, in one statement."""
     columns = (balances.c[field] for field in Balance.__slots__)
     rows = connection.execute(select(balances.c.kind, *columns).where(_any_of(names)))
     return dict.fromkeys(names, Balance()) | {ScopeKind(kind): Balance(*figures) for kind, *figures in rows}
@@ -53,7 +51,7 @@ def _any_of(names: Mapping[ScopeKind, str]) -> ColumnElement[bool]:
 
 
 def scope_names(run_id: str, account_id: str, day: str, month: str) -> dict[ScopeKind, str]:
-    """The names under which the balances of an attempt's scopes stand."""
+    """Return the keys of an attempt's scopes in `balances`."""
     return {
         ScopeKind.RUN: run_id,
         ScopeKind.SHARE: f"{run_id}|{account_id}",
@@ -89,7 +87,7 @@ def _resets_at(kind: ScopeKind, account: Account, at: datetime) -> datetime | No
 
 
 def add_to_balances(connection: Connection, names: Mapping[ScopeKind, str], **deltas: int) -> None:
-    """Adds to the balances of all scopes; a scope is born with its first attempt."""
+    """Add to the balances of all scopes; a scope's row is inserted with its first attempt."""
     changes: dict[str, Any] = {name: balances.c[name] + delta for name, delta in deltas.items()}
     if connection.execute(update(balances).where(_any_of(names)).values(changes)).rowcount == len(names):
         return
@@ -101,7 +99,7 @@ def add_to_balances(connection: Connection, names: Mapping[ScopeKind, str], **de
 
 
 def ensure(connection: Connection, table: Table, **key: str) -> None:
-    """A row with this primary key and defaults, if there is none."""
+    """Insert a row of defaults under this primary key unless there is one."""
     here = and_(*(table.c[name] == value for name, value in key.items()))
     if connection.execute(select(func.count()).select_from(table).where(here)).scalar_one() == 0:
         connection.execute(insert(table).values(**key))
@@ -113,7 +111,6 @@ def ensure(connection: Connection, table: Table, **key: str) -> None:
 def reserve(
     connection: Connection, run_id: str, account: Account, request: Request, attempt: int, now: datetime, process: str
 ) -> Reserved:
-    """Reserves the worst price in every scope and gives out a send slot, or says what refuses."""
     ensure(connection, accounts, account=account.id)
     closed = connection.execute(
         select(accounts.c.closed_until, accounts.c.closed_because).where(accounts.c.account == account.id)
@@ -161,7 +158,6 @@ def _last_sent_at(connection: Connection, account: Account) -> datetime | None:
 
 
 def _begin_walk(connection: Connection, run_id: str, request: Request, now: datetime) -> None:
-    """A walk's snapshot_at is the instant at which its first request is reserved."""
     walk = request.walk
     here = and_(walks.c.run_id == run_id, walks.c.walk_id == walk.walk_id)
     known = connection.execute(select(walks.c.snapshot_at).where(here)).one_or_none()
@@ -184,10 +180,9 @@ def _begin_walk(connection: Connection, run_id: str, request: Request, now: date
 
 
 def _next_slot(connection: Connection, account: Account, now: datetime, but: int | None = None) -> datetime:
-    """Law 4: the earliest instant at which no window of the account holds more starts than it may.
+    """Law 4: return the earliest instant at which no window of the account has more starts than allowed.
 
-    A slot counts from when it is given out; that of an attempt that was settled unsent, and that of `but`, which asks
-    for another, count no more.
+    A slot counts once it is given out, except that of an attempt settled unsent and that of `but`, which is renewed.
     """
     never_sent = and_(requests.c.settled_at.is_not(None), requests.c.outcome == OutcomeKind.NOT_SENT.value)
     counted = not_(and_(never_sent, requests.c.sent_at.is_(None)))
@@ -199,7 +194,7 @@ def _next_slot(connection: Connection, account: Account, now: datetime, but: int
     earliest = [now, *(moment for moment in (paused_until(connection, account), last) if moment is not None)]
     windows = [(most, window) for most, window in _rates(account) if most is not None]
     for most, window in windows:
-        within = slots.where(requests.c.slot_at > now - window)  # an earlier one decides nothing
+        within = slots.where(requests.c.slot_at > now - window)  # earlier ones have left the window
         nth = connection.execute(within.offset(most - 1).limit(1)).scalar_one_or_none()
         if nth is not None:
             earliest.append(nth + window)
@@ -217,14 +212,12 @@ def _rates(account: Account) -> tuple[tuple[int | None, timedelta], ...]:
 
 
 def _pace(connection: Connection, account_id: str, at: datetime) -> int:
-    """Percent of its rate that an account keeps then, after a 429."""
     found = select(accounts.c.pace_percent, accounts.c.paused_until).where(accounts.c.account == account_id)
     row = connection.execute(found).one_or_none()
     return FULL_PERCENT if row is None else pace_percent(row.pace_percent, row.paused_until, at)
 
 
 def renew_slot(connection: Connection, account: Account, attempt_id: int, now: datetime) -> Reserved:
-    """A later slot for a reserved attempt; one on another day or month is booked there, or refused there."""
     slot_at = _next_slot(connection, account, now, but=attempt_id)
     here = requests.c.attempt_id == attempt_id
     row = connection.execute(select(requests).where(here)).one()
@@ -234,7 +227,7 @@ def renew_slot(connection: Connection, account: Account, attempt_id: int, now: d
         add_to_balances(connection, _names_of(row), reserved=-row.reserved)
         refusing = first_refusing(_scopes(connection, names, account), row.reserved)
         if refusing is not None:
-            add_to_balances(connection, _names_of(row), reserved=row.reserved)  # for its caller to release
+            add_to_balances(connection, _names_of(row), reserved=row.reserved)  # the caller releases it
             resets_at = _resets_at(refusing.kind, account, slot_at)
             return NoCredits(refusing, resets_at, refusing.balance.reserved > 0)
         add_to_balances(connection, names, reserved=row.reserved)
@@ -243,7 +236,6 @@ def renew_slot(connection: Connection, account: Account, attempt_id: int, now: d
 
 
 def paused_until(connection: Connection, account: Account) -> datetime | None:
-    """Until when a 429 that any process met pauses the account."""
     found: datetime | None = connection.execute(
         select(accounts.c.paused_until).where(accounts.c.account == account.id)
     ).scalar_one_or_none()
@@ -254,7 +246,7 @@ def paused_until(connection: Connection, account: Account) -> datetime | None:
 
 
 def settle(connection: Connection, settlement: Settlement) -> None:
-    """Credits, outcome and body of an attempt. A second settlement of the same attempt changes nothing."""
+    """Settle an attempt and store its body; a second settlement of the same attempt changes nothing."""
     here = requests.c.attempt_id == settlement.attempt_id
     row = connection.execute(select(requests).where(here)).one()
     if row.charge != RESERVED:
@@ -291,7 +283,7 @@ def move_credits(
     charge: Charge,
     credits: Credits,
 ) -> None:
-    """From how an attempt's credits stood to what it turned out to cost, in the scopes that it is booked in."""
+    """Move an attempt's credits from one balance column to that of its charge, in all of its scopes."""
     deltas = {held_as: -held}
     if charge is not Charge.FREE:
         deltas[charge.value] = credits
@@ -317,7 +309,7 @@ def _spool(connection: Connection, row: Any, settlement: Settlement, body: bytes
 
 
 def _note_account(connection: Connection, account_id: str, settlement: Settlement) -> None:
-    """A pause and a closure only ever grow."""
+    """Pause or close the account; neither is ever shortened."""
     pause, close = settlement.pause_account_until, settlement.close_account_until
     if pause is None and close is None:
         return
@@ -337,7 +329,7 @@ def _note_account(connection: Connection, account_id: str, settlement: Settlemen
 
 
 def expire(connection: Connection, run_id: str, now: datetime) -> int:
-    """What a dead process of the run had reserved may have been sent: it becomes unknown. How many attempts."""
+    """Settle a dead process's reservations, which may have been sent, as unknown; return their number."""
     stale = connection.execute(select(requests).where(requests.c.run_id == run_id, requests.c.charge == RESERVED)).all()
     for row in stale:
         connection.execute(
@@ -349,7 +341,7 @@ def expire(connection: Connection, run_id: str, now: datetime) -> int:
                 credits=row.reserved,
                 outcome="lost",
                 ending="lost",
-                detail="its process ended before an answer was written down",
+                detail="its process ended before an answer was stored",
             )
         )
         move_credits(connection, row, RESERVED, row.reserved, Charge.UNKNOWN, row.reserved)
@@ -359,12 +351,11 @@ def expire(connection: Connection, run_id: str, now: datetime) -> int:
 
 
 def mark_run_outdated(connection: Connection, run_id: str) -> bool:
-    """What the archive was told of the run is no longer all of it; False: there is no such run."""
     return connection.execute(update(runs).where(runs.c.run_id == run_id).values(accounted=False)).rowcount > 0
 
 
 def reserving_runs(connection: Connection) -> list[tuple[str, str]]:
-    """Job and run of all reservations that nobody has settled."""
+    """Return job and run of all reservations that are not settled."""
     query = select(runs.c.job, runs.c.run_id).where(
         runs.c.run_id.in_(select(requests.c.run_id).where(requests.c.charge == RESERVED))
     )

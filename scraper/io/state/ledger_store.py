@@ -31,8 +31,8 @@ class LedgerStore(Store, Ledger):
         database = self._database
         if database.full:
             raise StateError(
-                f"the disk of {database.backend.place} is full. What was in flight has been written to the space kept "
-                "back for it; free some space."
+                f"the disk of {database.backend.place} is full. Answers in flight were written to the space reserved "
+                "for them; free some space."
             )
         return await self._do(ledger.reserve, run_id, account, request, attempt, database.now(), database.process)
 
@@ -40,13 +40,16 @@ class LedgerStore(Store, Ledger):
         return await self._do(ledger.renew_slot, account, attempt_id, self._database.now())
 
     async def settle(self, settlement: Settlement) -> None:
-        # Shielded: a paid body that waits for its commit is not given up because its run is.
+        # Shielded: a paid body waiting for its commit outlives the cancellation of its run.
         await asyncio.shield(self._do(ledger.settle, settlement))
 
     async def expire_dead(self) -> int:
         expired = 0
         for job, run_id in await self._do(ledger.reserving_runs):
-            with suppress(UsageError), self._database.hold(job):  # held: its process lives, and settles them itself
+            with (
+                suppress(UsageError),
+                self._database.hold(job),
+            ):  # if held, its process lives and settles them itself
                 expired += await self._do(ledger.expire, run_id, self._database.now())
         return expired
 

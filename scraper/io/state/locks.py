@@ -1,4 +1,4 @@
-"""One process a job: a file lock that the kernel frees when its holder dies."""
+"""One process per job: a file lock that the kernel releases when its holder dies."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from scraper.io import posix
 
 @contextmanager
 def held(data: Path, job: str, holder: str, lock: Callable[..., bool] = posix.lock) -> Iterator[None]:
-    """Holds the job's lock; UsageError names who holds it otherwise. `holder` is what others are told of us.
+    """Hold the job's lock, under the name `holder`; UsageError names another holder.
 
-    StateError where it cannot be had: the file belongs to another user, or its file system has no locks.
+    StateError if it cannot be locked: the file belongs to another user, or its file system has no locks.
     """
     path = data / "locks" / f"{job}.lock"
     try:
@@ -27,7 +27,7 @@ def held(data: Path, job: str, holder: str, lock: Callable[..., bool] = posix.lo
         if not _locked(file.fileno(), path, lock):
             file.seek(0)
             met = file.read().strip() or "another process"
-            raise UsageError(f"job {job} is being run by {met}: wait for it, or stop it. Nothing was spent.")
+            raise UsageError(f"job {job} is already run by {met}. Nothing was spent; wait for it, or stop it.")
         file.truncate(0)
         file.write(holder)
         file.flush()
@@ -35,7 +35,7 @@ def held(data: Path, job: str, holder: str, lock: Callable[..., bool] = posix.lo
 
 
 def _locked(descriptor: int, path: Path, lock: Callable[..., bool]) -> bool:
-    """Takes the lock; another process may hold it for a moment, only to see whether the job's own process lives."""
+    """Take the lock, retrying: another process holds it for a moment to test whether the job's process lives."""
     try:
         for _ in range(20):
             if lock(descriptor, wait=False):
@@ -43,8 +43,8 @@ def _locked(descriptor: int, path: Path, lock: Callable[..., bool]) -> bool:
             time.sleep(0.02)
     except OSError as failure:
         raise StateError(
-            f"{path} cannot be locked: {failure.strerror}. Some network file systems have no locks, and without them "
-            "two processes could run the same job. Nothing was spent; name a directory on a disk of this machine with "
-            "--data."
+            f"{path} cannot be locked: {failure.strerror}. Some network file systems have no locks, without "
+            "which two processes could run the same job. Nothing was spent; use --data to name a directory on a local "
+            "disk."
         ) from failure
     return False

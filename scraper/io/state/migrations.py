@@ -1,4 +1,4 @@
-"""The schema of a database when it is opened: made, or brought forward step by step, in one transaction."""
+"""Creation and migration of the schema when a database is opened, in one transaction."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from scraper.io.state.schema import SCHEMA_VERSION, adjustments, meta, metadata
 
 
 def _to_2(connection: Connection) -> None:
-    """Accounts remember their limits; reconciliation: who settled an unknown attempt, what a console said."""
+    """Limits of accounts; reconcile: who settled an unknown attempt, what the vendor's console showed."""
     connection.exec_driver_sql("ALTER TABLE accounts ADD COLUMN subscription TEXT NOT NULL DEFAULT '{}'")
     connection.exec_driver_sql("ALTER TABLE requests ADD COLUMN reconciled_at BIGINT")
     connection.exec_driver_sql("ALTER TABLE requests ADD COLUMN reconciled_by VARCHAR")
@@ -20,7 +20,7 @@ def _to_2(connection: Connection) -> None:
 
 
 def _to_3(connection: Connection) -> None:
-    """What plans, coverage and the archive's own account of money need."""
+    """Columns for plans, coverage and the archive's `requests`."""
     for column in (
         "requests ADD COLUMN rows BIGINT NOT NULL DEFAULT 0",
         "walks ADD COLUMN overlaps BIGINT NOT NULL DEFAULT 0",
@@ -36,7 +36,7 @@ def _to_3(connection: Connection) -> None:
     ):
         connection.exec_driver_sql(f"ALTER TABLE {column}")
     connection.exec_driver_sql("CREATE INDEX IF NOT EXISTS walks_by_time ON walks (snapshot_at)")
-    # What each run has spent on each account: its scope of the law is new, the ledger that it sums is not.
+    # Each run's spending on each account: the scope is new, the ledger that it sums is not.
     connection.exec_driver_sql(
         """
         INSERT INTO balances (kind, scope, charged, presumed, unknown, reserved, adjusted)
@@ -51,13 +51,13 @@ def _to_3(connection: Connection) -> None:
 
 
 STEPS: tuple[Callable[[Connection], None], ...] = (_to_2, _to_3)
-"""The n-th step makes version n + 2 of version n + 1."""
+"""The n-th step migrates version n + 1 to n + 2."""
 
 
 def prepare(connection: Connection, name: str, place: str, kind: str | None) -> None:
-    """Create what is missing and bring an older schema forward. `name` and `place`: of the database, for messages.
+    """Create what is missing and migrate an older schema. `name` and `place` of the database appear in messages.
 
-    Raises StateError for a newer schema, UsageError where the data are of the other kind.
+    Raises StateError for a newer schema, UsageError for data of the other kind.
     """
     metadata.create_all(connection)
     known = dict(connection.execute(select(meta.c.key, meta.c.value)).all())
@@ -69,12 +69,12 @@ def prepare(connection: Connection, name: str, place: str, kind: str | None) -> 
     if int(known["schema"]) > SCHEMA_VERSION:
         raise StateError(
             f"{name} was written by a newer scraper (schema {known['schema']}, this one knows {SCHEMA_VERSION}). "
-            "Nothing was changed; install that version or a later one."
+            "Nothing was changed; install that version or a newer one."
         )
     if kind is not None and known["kind"] != kind:
         raise UsageError(
-            f"{place} holds {known['kind']} data and stays so: this would be a {kind} run. "
-            "Name another directory with --data."
+            f"{place} contains {known['kind']} data, and this is a {kind} run. "
+            "Nothing was changed; name another directory with --data."
         )
     if int(known["schema"]) < SCHEMA_VERSION:
         for step in STEPS[int(known["schema"]) - 1 :]:

@@ -1,4 +1,4 @@
-"""The archive's files as the state knows them, and the journals of what is done to them, on one connection."""
+"""The archive's noted parts and the journals of rebuilds and compactions, on one connection."""
 
 from __future__ import annotations
 
@@ -42,7 +42,6 @@ def note_parts(connection: Connection, found: Sequence[Part]) -> None:
 
 
 def forget(connection: Connection, paths: Sequence[str]) -> None:
-    """Files that are in the archive no more."""
     for start in range(0, len(paths), 500):  # SQLite binds at most 32,766 values in a statement
         connection.execute(delete(parts).where(parts.c.path.in_(paths[start : start + 500])))
 
@@ -100,9 +99,9 @@ def open_compaction(connection: Connection) -> Compaction | None:
 def begin_compaction(
     connection: Connection, partition: str, groups: Sequence[Sequence[str]], offline: bool, opened_at: datetime
 ) -> Compaction:
-    """Writes down what will be merged, under an id that no other compaction ever had.
+    """Begin a compaction under an id that no compaction ever had.
 
-    Nor that a part of the partition bears: a state that was lost or restored counts anew.
+    Nor any part of the partition: the counter of a lost or restored state starts over.
     """
     tables: dict[str, list[str]] = {}
     for part in parts_noted(connection, partition):
@@ -137,7 +136,7 @@ def finish_compaction(connection: Connection, compaction: Compaction, finished_a
 
 
 def _rename_in_rebuilds(connection: Connection, partition: str, merge: Merge) -> None:
-    """A rebuild that another job directory has left open goes on with the part that its parts were merged into."""
+    """Let a rebuild that another job directory left open resume with the merged part."""
     here = rebuilds.c.source.in_([f"{partition}/{source}" for source in merge.sources])
     opened = select(rebuilds.c.table_name, func.min(rebuilds.c.opened_at).label("opened_at")).where(here)
     rows = connection.execute(opened.group_by(rebuilds.c.table_name)).mappings().all()
@@ -150,7 +149,7 @@ def undo_compaction(connection: Connection, compaction: Compaction, finished_at:
     connection.execute(_of(compaction.compaction_id).values(finished_at=finished_at, built=None))
 
 
-def _of(compaction_id: int) -> Any:  # noqa: ANN401 - SQLAlchemy's Update has no name of its own to rely on
+def _of(compaction_id: int) -> Any:  # noqa: ANN401 - SQLAlchemy's Update
     return update(compactions).where(compactions.c.compaction_id == compaction_id)
 
 

@@ -1,4 +1,4 @@
-"""What the user, or the vendor's books, tell of attempts that the ledger holds as unknown."""
+"""Settlement of unknown attempts by the user's word or the vendor's billing events."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def answered_ids(connection: Connection, account: Account, since: datetime) -> f
 
 
 def reconcile(connection: Connection, charges: Mapping[int, Charge], how: str, at: datetime) -> None:
-    """Unknown attempts become charged or free; one that is known by now is left as it is."""
+    """Settle unknown attempts as charged or free; skip those that are settled by now."""
     for attempt_id, charge in charges.items():
         here = requests.c.attempt_id == attempt_id
         row = connection.execute(select(requests).where(here)).one()
@@ -66,7 +66,7 @@ def reconcile(connection: Connection, charges: Mapping[int, Charge], how: str, a
 
 
 def tell_used(connection: Connection, account: Account, used: Credits, at: datetime) -> Credits:
-    """The vendor's console says what the month has used: how far the ledger was from it is noted, and given back."""
+    """Note the month's use as the vendor's console shows it; return its difference from the ledger."""
     month = month_of(at, account.subscription.month_starts_on)
     scope = scope_names("", account.id, day_of(at), month)[ScopeKind.MONTH]
     balance = balance_of(connection, ScopeKind.MONTH, scope)
@@ -74,6 +74,6 @@ def tell_used(connection: Connection, account: Account, used: Credits, at: datet
     note = insert(adjustments).values(account=account.id, month=month, credits=difference, told_at=at, used=used)
     connection.execute(note)
     add_to_balances(connection, {ScopeKind.MONTH: scope}, adjusted=difference)
-    # Who has looked at the console knows better than a refusal of before.
+    # The console is newer than any earlier refusal.
     connection.execute(update(accounts).where(accounts.c.account == account.id).values(closed_until=None))
     return difference

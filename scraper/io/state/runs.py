@@ -1,4 +1,4 @@
-"""Runs and how far their walks came, as reads and writes on one connection."""
+"""Runs and the coverage of their walks, on one connection."""
 
 from __future__ import annotations
 
@@ -22,7 +22,6 @@ from scraper.ports import RunRecord, RunTotals, WalkRecord
 
 
 def _run_record(row: Row[Any]) -> RunRecord:
-    """A row of `runs` as a value."""
     values = {name: getattr(row, name) for name in RunRecord.__slots__}
     return RunRecord(**{**values, "status": RunStatus(row.status), "shares": orjson.loads(row.shares)})
 
@@ -34,7 +33,6 @@ def create_run(connection: Connection, run: RunRecord) -> None:
 
 
 def reopen_run(connection: Connection, run_id: str, ceiling: Credits | None, now: datetime) -> None:
-    """Open the run; what a dead process had reserved becomes unknown."""
     values: dict[str, object] = {"status": RunStatus.OPEN.value, "ended_at": None, "message": ""}
     if ceiling is not None:
         values |= {"budget": ceiling, "auto": False, "shares": "{}"}
@@ -52,7 +50,7 @@ def end_run(
     next_at: datetime | None,
     message: str,
 ) -> None:
-    """Note the end of one process; with a status that closes the run, its walks are closed too."""
+    """Store the end of one process; a status that closes the run closes its walks too."""
     values: dict[str, object] = {"status": status.value, "ended_at": ended_at, "next_at": next_at, "message": message}
     values["elapsed_s"] = runs.c.elapsed_s + elapsed_s
     connection.execute(update(runs).where(runs.c.run_id == run_id).values(**values))
@@ -107,7 +105,6 @@ def totals(connection: Connection, run_id: str) -> RunTotals:
 
 
 def cover(connection: Connection, run_id: str, progress: Progress, reused_from: str | None) -> None:
-    """How far a walk of a run has come."""
     walk = progress.walk
     values = {
         "crawls": ",".join(walk.crawls),
@@ -136,7 +133,6 @@ def cover(connection: Connection, run_id: str, progress: Progress, reused_from: 
 
 
 def stored_pages(connection: Connection, run_id: str, walk_id: str | None = None) -> dict[str, PageFacts]:
-    """Request key → facts of what has landed in a run, or in one walk of it."""
     query = select(pages.c.request_key, pages.c.facts).where(pages.c.run_id == run_id, pages.c.facts.is_not(None))
     if walk_id is not None:
         query = query.where(pages.c.walk_id == walk_id)
@@ -158,7 +154,7 @@ def reusable_pages(connection: Connection, walk: Walk, since: datetime) -> tuple
     for row in connection.execute(query).all():
         if row.why == Why.END.value or (walk.max_pages is not None and row.pages >= walk.max_pages):
             landed = stored_pages(connection, row.run_id, walk.walk_id)
-            if len(landed) == row.pages:  # else an answer that cost nothing was not kept, and the walk is not whole
+            if len(landed) == row.pages:  # else a free answer was not kept, and the walk is not whole
                 return row.run_id, landed
     return None
 
@@ -167,7 +163,6 @@ _WANTED_MORE = [Why.BUDGET.value, Why.UNREACHABLE.value, Why.INTERRUPTED.value]
 
 
 def leftovers(connection: Connection, job: str) -> list[str]:
-    """Walks of the job's last run that wanted more than they were given; those not bought for longest first."""
     last_one = last_run(connection, job)
     if last_one is None:
         return []
@@ -182,13 +177,13 @@ def leftovers(connection: Connection, job: str) -> list[str]:
         .where(walks.c.run_id == last_one.run_id, cut_short | never_begun | unreachable)
         .group_by(walks.c.walk_id)
     )
-    # Never bought comes before all that was; PostgreSQL and SQLite do not agree on where NULLs go, so Python sorts.
+    # Never bought sorts first; PostgreSQL and SQLite disagree on the order of NULLs, so Python sorts.
     found = [(at is not None, at, walk_id) for walk_id, at in connection.execute(query)]
     return [walk_id for _, _, walk_id in sorted(found, key=lambda row: (row[0], row[1] or 0, row[2]))]
 
 
 def _close_walks(connection: Connection, run_id: str) -> None:
-    """A run that crashed has told nothing of its open walks: with it closed, they are cut short or were not begun."""
+    """Close the open walks of a run that crashed: truncated, or not attempted if no page landed."""
     opened = select(walks.c.walk_id).where(walks.c.run_id == run_id, walks.c.state == WalkState.OPEN.value)
     for walk_id in connection.execute(opened).scalars().all():
         landed = len(stored_pages(connection, run_id, walk_id))
@@ -199,7 +194,6 @@ def _close_walks(connection: Connection, run_id: str) -> None:
 
 
 def coverage(connection: Connection, run_id: str) -> list[WalkRecord]:
-    """Every walk of a run, those that want something first."""
     query = select(walks).where(walks.c.run_id == run_id).order_by(walks.c.endpoint, walks.c.params)
     return [
         WalkRecord(

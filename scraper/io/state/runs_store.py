@@ -16,7 +16,7 @@ from scraper.io.state.history import SqlHistory
 from scraper.ports import RunRecord, Runs
 
 WALKS_IN_A_COMMIT = 500
-"""Coverage of a large run is written in pieces: other processes wait for the write lock."""
+"""Coverage of a large run is committed in batches: other processes wait for the write lock."""
 
 
 class RunsStore(Store, Runs):
@@ -39,7 +39,7 @@ class RunsStore(Store, Runs):
     async def run(self, run_id: str) -> RunRecord:
         found = await self._do(runs.run, run_id)
         if found is None:
-            raise UsageError(f"no run {run_id} is known in {self._database.backend.place}: scraper status lists them.")
+            raise UsageError(f"no run {run_id} is known in {self._database.backend.place}; scraper status lists them.")
         return found
 
     async def cover(self, run_id: str, walks: Sequence[Progress], reused_from: Mapping[str, str]) -> None:

@@ -1,4 +1,4 @@
-"""Tables of the state database. Plain SQL that SQLite and PostgreSQL both speak.
+"""Tables of the state database, in SQL that both SQLite and PostgreSQL understand.
 
 Instants are whole microseconds since 1970 in UTC: exact, sortable, the same everywhere.
 """
@@ -26,7 +26,7 @@ from sqlalchemy import (
 from sqlalchemy.types import TypeDecorator
 
 SCHEMA_VERSION = 3
-"""Raised with every change of this module; a newer database than the program is refused."""
+"""Incremented with every change of this module; a database of a newer version is refused."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -45,7 +45,7 @@ class Instant(TypeDecorator[datetime]):
         return None if value is None else _EPOCH + int(value) * _MICROSECOND
 
 
-_BigId = BigInteger().with_variant(Integer, "sqlite")  # SQLite counts up only what is an INTEGER PRIMARY KEY
+_BigId = BigInteger().with_variant(Integer, "sqlite")  # SQLite autoincrements only an INTEGER PRIMARY KEY
 
 metadata = MetaData()
 
@@ -75,7 +75,7 @@ runs = Table(
     Column("elapsed_s", Float, nullable=False, default=0.0),
     Column("next_at", Instant),
     Column("message", Text, nullable=False, default=""),
-    Column("auto", Boolean, nullable=False, default=False),  # its budget was a share of the month
+    Column("auto", Boolean, nullable=False, default=False),  # budget = "auto"
     Column("weight", BigInteger, nullable=False, default=1),
     Column("shares", Text, nullable=False, default="{}"),  # account → credits that the run may spend there
     Column("accounted", Boolean, nullable=False, default=False),  # its run tables in the archive are current;
@@ -97,9 +97,9 @@ walks = Table(
     Column("why", String),
     Column("pages", Integer, nullable=False, default=0),
     Column("rows", BigInteger, nullable=False, default=0),
-    Column("overlaps", BigInteger, nullable=False, default=0),  # records that an earlier page of the walk had listed
-    Column("gaps", BigInteger, nullable=False, default=0),  # pages that were asked for and never landed
-    Column("notes", String, nullable=False, default=""),  # names of guards, with commas between
+    Column("overlaps", BigInteger, nullable=False, default=0),  # records that an earlier page had listed
+    Column("gaps", BigInteger, nullable=False, default=0),  # pages that were requested and never landed
+    Column("notes", String, nullable=False, default=""),  # names of guards, comma-separated
     Column("snapshot_at", Instant),
     Column("reused_from", String),
     PrimaryKeyConstraint("run_id", "walk_id"),
@@ -107,7 +107,7 @@ walks = Table(
     Index("walks_by_time", "snapshot_at"),
 )
 
-# The ledger: a row for each attempt, written when its credits are reserved and settled once.
+# The ledger: one row per attempt, inserted when its credits are reserved, settled once.
 requests = Table(
     "requests",
     metadata,
@@ -142,8 +142,8 @@ requests = Table(
     Index("requests_by_run", "run_id", "charge"),
 )
 
-# Sums over the ledger, kept in the same transaction as the rows that they sum. Scope: run, its share of an account,
-# account day, account month.
+# Sums over the ledger, updated in the transaction of the rows they sum. Scopes: run, its share of an account, the
+# account's day, the account's month.
 balances = Table(
     "balances",
     metadata,
@@ -157,7 +157,7 @@ balances = Table(
     PrimaryKeyConstraint("kind", "scope"),
 )
 
-# What the user read on a vendor's console: the month's credits, and how far the ledger was from them.
+# The month's use that a user read on the vendor's console, and its difference from the ledger.
 adjustments = Table(
     "adjustments",
     metadata,
@@ -169,7 +169,7 @@ adjustments = Table(
     Column("told_at", Instant, nullable=False),
 )
 
-# The spool, and after the drain what is needed to resume: a body is there until its drain is done.
+# The spool, and after the drain what resuming needs; a body is kept until its drain is finished.
 pages = Table(
     "pages",
     metadata,
@@ -201,7 +201,7 @@ drains = Table(
     Index("drains_by_run", "run_id"),
 )
 
-# What each drain met that its SELECTs do not read as it came.
+# Findings of each drain: see the glossary, drift.
 drift = Table(
     "drift",
     metadata,
@@ -218,7 +218,7 @@ drift = Table(
     Index("drift_by_path", "endpoint", "kind", "path", "drain_id"),
 )
 
-# What all drains together have looked at, and how often each path that is read was there: what `missing` is told by.
+# Totals over all drains, and how often each read path was present: `missing` is derived from these.
 drift_endpoints = Table(
     "drift_endpoints",
     metadata,
@@ -254,14 +254,14 @@ compactions = Table(
     metadata,
     Column("compaction_id", _BigId, primary_key=True, autoincrement=True),
     Column("partition", String, nullable=False),
-    Column("merges", Text, nullable=False),  # table → what each part of its new directory is made of
+    Column("merges", Text, nullable=False),  # table → the sources of each part of its new directory
     Column("offline", Boolean, nullable=False),
     Column("opened_at", Instant, nullable=False),
-    Column("built", Text),  # parts of the new directories, once these are whole; null: undone, where it is finished
+    Column("built", Text),  # parts of the new directories once whole; null in a finished compaction: it was undone
     Column("finished_at", Instant),
 )
 
-# What is left of a rebuild: a row for each part that is still to be made anew.
+# What is left of a rebuild: one row per part still to be rebuilt.
 rebuilds = Table(
     "rebuilds",
     metadata,

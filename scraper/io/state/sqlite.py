@@ -1,4 +1,4 @@
-"""The state in one SQLite file: its permissions, its pragmas, and the locks and the headroom beside it."""
+"""The state in one SQLite file: permissions, pragmas, and the locks and headroom beside it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from scraper.io.state.headroom import Headroom
 from scraper.io.state.locks import held
 
 BUSY_TIMEOUT_S = 30.0
-"""SQLite's write lock is not fair: a process was seen to wait four seconds beside one that hammers."""
+"""SQLite's write lock is not fair: a process was seen to wait four seconds beside a busy writer."""
 
 _PRAGMAS = (
     "journal_mode = WAL",
@@ -61,12 +61,12 @@ def _make_file(path: Path) -> None:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         if not path.exists():
             path.touch(mode=0o600)
-        elif path.stat().st_mode & 0o077:  # a copy or a restored backup; SQLite's own files beside it take its mode
+        elif path.stat().st_mode & 0o077:  # a copy or a restored backup; SQLite's side files inherit the mode
             path.chmod(0o600)
     except OSError as failure:
         raise StateError(
             f"the data directory {path.parent} cannot be used: {failure.strerror}. Nothing was spent; "
-            "name a directory that can be written with --data."
+            "name a writable directory with --data."
         ) from failure
 
 
@@ -78,7 +78,7 @@ def _engine(path: Path) -> Engine:
 
 
 def _configure(connection: Any, _record: Any) -> None:  # noqa: ANN401 - a sqlite3 connection, typed by SQLAlchemy as Any
-    connection.isolation_level = None  # transactions begin where we say so, not where sqlite3 guesses
+    connection.isolation_level = None  # we begin transactions ourselves, not sqlite3
     for pragma in _PRAGMAS:
         connection.execute(f"PRAGMA {pragma}")
 

@@ -1,7 +1,7 @@
-"""The one thread that writes: it commits everything that has queued up since its last commit in one transaction.
+"""The writing thread: it commits everything queued since its last commit in one transaction.
 
-A durable commit costs a disk flush, so settlements that arrive together share one. Where a statement of a batch fails,
-the batch is undone and its members are carried out one by one: a fault is its own member's alone.
+A durable commit costs a disk flush, so settlements that arrive together share one. If a statement of a batch fails,
+the batch is rolled back and its members are committed one by one, so that a fault fails only its own member.
 """
 
 from __future__ import annotations
@@ -23,18 +23,18 @@ T = TypeVar("T")
 _Work: TypeAlias = Callable[[Connection], Any]
 
 MOST_IN_A_COMMIT = 256
-"""Keeps the write lock short: other processes wait for it."""
+"""Keeps the write lock brief: other processes wait for it."""
 
 
 class Writer:
-    """Carries out work on one connection, in the order in which it came."""
+    """A queue of work on one connection, committed in order."""
 
     def __init__(
         self, engine: Engine, where: str, free_space: Callable[[], bool] = lambda: False, *, threaded: bool = True
     ) -> None:
-        """`free_space`: called when the disk is full; True where it is worth another try.
+        """`free_space` is called when the disk is full, and returns True if a retry is worthwhile.
 
-        Not `threaded`, everything is carried out and committed by the caller's own thread, at once.
+        Without `threaded`, the caller's own thread commits each piece of work at once.
         """
         self._engine = engine
         self._where = where
@@ -45,11 +45,11 @@ class Writer:
             self._thread.start()
 
     async def do(self, work: Callable[Concatenate[Connection, P], T], *args: P.args, **named: P.kwargs) -> T:
-        """Carries out `work` in a transaction; returns when that is committed."""
+        """Run `work` in a transaction; return its result once that is committed."""
         return await asyncio.wrap_future(self._submit(lambda connection: work(connection, *args, **named)))
 
     def close(self) -> None:
-        """Finishes what is queued, then ends the thread."""
+        """Commit what is queued, then end the thread."""
         if self._thread is not None:
             self._queue.put(None)
             self._thread.join()
@@ -101,11 +101,11 @@ def _is_full(failure: BaseException) -> bool:
 
 
 def database_error(failure: SQLAlchemyError, where: str) -> StateError:
-    """A database's complaint as a sentence: what was met, what stays true, what to do."""
+    """Return a database error as a message: the cause, what stays true, what to do."""
     met = str(failure.orig) if isinstance(failure, DBAPIError) else str(failure)
-    advice = "free some space" if "full" in met else "look at the disk and the file's permissions"
+    advice = "free some space" if "full" in met else "check the disk and the file's permissions"
     if "locked" in met:
-        advice = "another process holds it for long: wait for that one, or stop it"
+        advice = "another process holds its lock: wait for it, or stop it"
     if "malformed" in met or "not a database" in met:
-        advice = "the file is damaged: restore it from a backup, or move it away to begin a new ledger"
-    return StateError(f"the state database {where} cannot be used: {met}. All that was committed stays true; {advice}.")
+        advice = "the file is damaged: restore a backup, or move it away to start a new ledger"
+    return StateError(f"the state database {where} cannot be used: {met}. Everything committed is kept; {advice}.")
