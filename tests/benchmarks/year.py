@@ -26,6 +26,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from scraper import wiring
+from scraper.core.catalogue import Catalogue
 from scraper.core.coverage import ACCOUNT_COLUMNS
 from scraper.core.events import RunStatus
 from scraper.core.subscriptions import Subscription
@@ -113,7 +114,7 @@ def derive_nights(data: Path, nights: int) -> None:
     schemas = {table: pq.read_schema(sample).remove_metadata() for table, sample in samples.items()}
     hashes = {table: stored_hash(sample) or "" for table, sample in samples.items()}
     disk = HastyDisk()
-    archive = ParquetArchive(data, wiring.load_tables(None), {}, disk)
+    archive = ParquetArchive(data, wiring.load_tables(None), Catalogue(), disk)
     with duckdb.connect() as connection:
         for back in range(1, nights + 1):
             source = there[(back - 1) % len(there)]

@@ -19,6 +19,7 @@ from scraper.runs.check import Checked, check
 from scraper.runs.compact import compact
 from scraper.runs.rebuild import rebuild
 from scraper.runs.resume import Opening
+from tests.core.builders import catalogue_of
 from tests.databases import database_in
 from tests.runs.harness import Bench, Heard, on_bench
 from tests.runs.mortal import Instant, Life
@@ -194,7 +195,9 @@ def test_a_part_of_an_older_select_is_named_and_made_anew(place: Place) -> None:
     old = [replace(table, sql=table.sql.replace("FROM places", "1 AS one FROM places"), hash="old") for table in TABLES]
 
     async def as_it_was(journal: Journal, _: ParquetArchive) -> None:
-        archive = ParquetArchive(place.data, [table for table in old if table.name == "hashtags"], ENDPOINTS)
+        archive = ParquetArchive(
+            place.data, [table for table in old if table.name == "hashtags"], catalogue_of(ENDPOINTS)
+        )
         async for _done in rebuild(journal, archive, place.clock, ["hashtags"]):
             pass
 
@@ -210,7 +213,9 @@ def test_deep_finds_rows_that_the_select_gives_no_more(place: Place) -> None:
     wrong = {**ENDPOINTS, "keyapi.hashtags": replace(known, records=Records("data.list.0.creators", "hashtag_id"))}
 
     async def misled(journal: Journal, _: ParquetArchive) -> None:
-        async for _done in rebuild(journal, ParquetArchive(place.data, TABLES, wrong), place.clock, ["hashtags"]):
+        async for _done in rebuild(
+            journal, ParquetArchive(place.data, TABLES, catalogue_of(wrong)), place.clock, ["hashtags"]
+        ):
             pass
 
     place.use(misled)
@@ -253,7 +258,7 @@ def test_a_compaction_that_a_repair_finishes_loses_no_row_that_only_another_job_
 
     async def repaired(journal: Journal, _: ParquetArchive) -> Checked:
         of_keyapi = {name: endpoint for name, endpoint in ENDPOINTS.items() if endpoint.vendor == "keyapi"}
-        archive = ParquetArchive(place.data, TABLES, of_keyapi)
+        archive = ParquetArchive(place.data, TABLES, catalogue_of(of_keyapi))
         return await check(journal, archive, place.clock, Heard(), repair=True)
 
     before = found_by_glob(place.data)

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from scraper import wiring
+from scraper.core.catalogue import Catalogue
 from scraper.core.events import RunStatus
 from scraper.io.archive import ParquetArchive
 from scraper.io.query import open_archive
@@ -128,7 +129,7 @@ async def stopped_and_gone_on(directory: Path, death: Instant, whole: Whole) -> 
 async def told(made: Bench) -> None:
     """What the next run's end does for a run that died between its end and the archive's account of it."""
     with made.database.opened(made.clock.now) as stores:
-        assert await account(stores.journal, ParquetArchive(made.data, TABLES, {})) == ()
+        assert await account(stores.journal, ParquetArchive(made.data, TABLES, Catalogue())) == ()
 
 
 def check(made: Bench, whole: Whole, in_flight: int) -> None:

@@ -134,9 +134,8 @@ def test_a_drain_that_is_carried_out_again_counts_once(deaths: int, tmp_path: Pa
 
     async def use(bench: Bench) -> RunResult:
         job = bench.write_job(JOB)
-        endpoints = {endpoint.full_name: endpoint for endpoint in load_catalogue(None).endpoints}
         for _ in range(deaths):
-            died = await bench.run(job, archive=Dying(bench.data, load_tables(None), endpoints))
+            died = await bench.run(job, archive=Dying(bench.data, load_tables(None), load_catalogue(None)))
             assert (died.status, died.warnings) == (RunStatus.ERROR, ())
         return await bench.run(job)
 

@@ -20,6 +20,7 @@ from scraper.runs.compact import compact
 from scraper.runs.drain import drain
 from scraper.runs.rebuild import Rebuilt, rebuild
 from scraper.runs.resume import Opening
+from tests.core.builders import catalogue_of
 from tests.runs.harness import Bench, Heard, on_bench
 from tests.runs.mortal import Instant, Life, ledger
 from tests.runs.upkeep import (
@@ -83,7 +84,9 @@ def test_a_corrected_vendor_file_finds_the_records_that_were_missed(place: Place
     wrong = {**ENDPOINTS, "keyapi.hashtags": replace(known, records=Records("data.wrong", "hashtag_id"))}
 
     async def misled(journal: Journal, _: ParquetArchive) -> None:
-        async for _done in rebuild(journal, ParquetArchive(place.data, TABLES, wrong), place.clock, ["hashtags"]):
+        async for _done in rebuild(
+            journal, ParquetArchive(place.data, TABLES, catalogue_of(wrong)), place.clock, ["hashtags"]
+        ):
             pass
 
     place.use(misled)

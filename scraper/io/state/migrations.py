@@ -7,7 +7,7 @@ from collections.abc import Callable
 from sqlalchemy import Connection, insert, select, update
 
 from scraper.core.errors import StateError, UsageError
-from scraper.io.state.schema import SCHEMA_VERSION, adjustments, meta, metadata
+from scraper.io.state.schema import SCHEMA_VERSION, adjustments, meta, metadata, runs
 
 
 def _to_2(connection: Connection) -> None:
@@ -50,7 +50,14 @@ def _to_3(connection: Connection) -> None:
     )
 
 
-STEPS: tuple[Callable[[Connection], None], ...] = (_to_2, _to_3)
+def _to_4(connection: Connection) -> None:
+    """Walks can be decided again; `overlaps` is `repeats` in the archive, so the next run writes every coverage."""
+    connection.exec_driver_sql("ALTER TABLE walks ADD COLUMN max_pages INTEGER")
+    connection.exec_driver_sql("ALTER TABLE walks ADD COLUMN decided_again_at BIGINT")
+    connection.execute(update(runs).values(accounted=False))
+
+
+STEPS: tuple[Callable[[Connection], None], ...] = (_to_2, _to_3, _to_4)
 """The n-th step makes version n + 2 of version n + 1."""
 
 
