@@ -50,14 +50,14 @@ def _to_3(connection: Connection) -> None:
     )
 
 
-def _to_4(connection: Connection) -> None:
+def walks_decided_again(connection: Connection) -> None:
     """Walks can be decided again; `overlaps` is `repeats` in the archive, so the next run writes every coverage."""
     connection.exec_driver_sql("ALTER TABLE walks ADD COLUMN max_pages INTEGER")
     connection.exec_driver_sql("ALTER TABLE walks ADD COLUMN decided_again_at BIGINT")
     connection.execute(update(runs).values(accounted=False))
 
 
-STEPS: tuple[Callable[[Connection], None], ...] = (_to_2, _to_3, _to_4)
+STEPS: tuple[Callable[[Connection], None], ...] = (_to_2, _to_3, walks_decided_again)
 """The n-th step makes version n + 2 of version n + 1."""
 
 
