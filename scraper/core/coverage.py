@@ -11,7 +11,7 @@ COVERAGE_TABLE: Final = "coverage"
 REQUESTS_TABLE: Final = "requests"
 
 _RUN_DAY = "UTC day on which the run began; stands in the path only"
-_ACCOUNT_PATH = (PATH_COLUMNS[0], Column("date", "DATE", _RUN_DAY))
+_RUN_PATH = (PATH_COLUMNS[0], Column("date", "DATE", _RUN_DAY))
 
 COVERAGE_COLUMNS = (
     Column("run_id", "VARCHAR", "the run that wanted the walk"),
@@ -75,7 +75,7 @@ REQUESTS_COLUMNS = (
 )
 """Columns of the files, beside the path's."""
 
-ACCOUNT_COLUMNS: Final[Mapping[str, tuple[Column, ...]]] = {
+RUN_TABLES: Final[Mapping[str, tuple[Column, ...]]] = {
     COVERAGE_TABLE: COVERAGE_COLUMNS,
     REQUESTS_TABLE: REQUESTS_COLUMNS,
 }
@@ -84,12 +84,12 @@ ACCOUNT_COLUMNS: Final[Mapping[str, tuple[Column, ...]]] = {
 RENAMED_COLUMNS: Final[Mapping[str, Mapping[str, str]]] = {COVERAGE_TABLE: {"overlaps": "repeats"}}
 """Table → column of files that an older version wrote → its name now. OVERLAPS is a keyword of SQL."""
 
-ACCOUNT_DESCRIPTIONS: Final[Mapping[str, str]] = {
+RUN_TABLE_DESCRIPTIONS: Final[Mapping[str, str]] = {
     COVERAGE_TABLE: "How far a walk came in a run, and why no further.",
     REQUESTS_TABLE: "One settled attempt of the ledger, failures included: what it met and what it cost.",
 }
 
 
-def account_meanings(table: str) -> dict[str, str]:
+def run_table_meanings(table: str) -> dict[str, str]:
     """Column → meaning of one of these tables, the path's columns included."""
-    return {column.name: column.meaning for column in (*_ACCOUNT_PATH, *ACCOUNT_COLUMNS[table])}
+    return {column.name: column.meaning for column in (*_RUN_PATH, *RUN_TABLES[table])}

@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from scraper.core.coverage import ACCOUNT_COLUMNS, account_meanings
+from scraper.core.coverage import RUN_TABLES, run_table_meanings
 from scraper.core.tables import (
     COMMON_MEANINGS,
     PAGES_COLUMNS,
@@ -61,7 +61,7 @@ def meanings(tables: Sequence[TableSelect], views: Sequence[View]) -> Mapping[st
     """Every relation of an archive, tables first → its columns' meanings, by column."""
     known: dict[str, Mapping[str, str]] = {table.name: {**COMMON_MEANINGS, **table.columns} for table in tables}
     known[PAGES_TABLE] = {column.name: column.meaning for column in (*PATH_COLUMNS, *PAGES_COLUMNS)}
-    known |= {name: account_meanings(name) for name in ACCOUNT_COLUMNS}
+    known |= {name: run_table_meanings(name) for name in RUN_TABLES}
     for view in views:
         inherited: dict[str, str] = {}
         for relation in view.reads:

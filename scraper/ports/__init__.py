@@ -15,7 +15,7 @@ from scraper.ports.archive import (
     drain_order,
 )
 from scraper.ports.clock import Clock
-from scraper.ports.coverage import AccountRow, AccountRows, RunAccount
+from scraper.ports.coverage import RunRow, RunRows, RunVersion
 from scraper.ports.journal import Audit, Drain, DriftRecord, Journal
 from scraper.ports.ledger import AccountBalance, AccountClosed, Ledger, NoCredits, Reserved, Settlement, Slot
 from scraper.ports.listener import Listener
@@ -26,8 +26,6 @@ from scraper.ports.transport import BillingSource, Pacer, Transport
 __all__ = [
     "AccountBalance",
     "AccountClosed",
-    "AccountRow",
-    "AccountRows",
     "Archive",
     "Audit",
     "BillingSource",
@@ -47,9 +45,11 @@ __all__ = [
     "Part",
     "Partition",
     "Reserved",
-    "RunAccount",
     "RunRecord",
+    "RunRow",
+    "RunRows",
     "RunTotals",
+    "RunVersion",
     "Runs",
     "Settlement",
     "Slot",

@@ -12,7 +12,7 @@ from scraper.core.catalogue import Endpoint, OutcomeKind
 from scraper.core.compact import Merge
 from scraper.core.decisions import Decision
 from scraper.core.drift.findings import Looked
-from scraper.ports.coverage import AccountRows, RunAccount
+from scraper.ports.coverage import RunRows, RunVersion
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,7 +243,7 @@ class Archive(Protocol):
         in no vendor file of this process.
         """
 
-    def write_account(self, account: RunAccount, rows: AccountRows) -> tuple[Part, ...]:
+    def write_run_tables(self, account: RunVersion, rows: RunRows) -> tuple[Part, ...]:
         """Writes a run's coverage and ledger, a file a table and vendor, in place of what stood there.
 
         With the lock held. Raises ArchiveError; what stood there then still does.

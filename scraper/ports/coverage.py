@@ -7,15 +7,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeAlias
 
-AccountRow: TypeAlias = Mapping[str, Any]
-"""Column → value, of `core.coverage.ACCOUNT_COLUMNS`; instants are aware, in UTC."""
+RunRow: TypeAlias = Mapping[str, Any]
+"""Column → value, of `core.coverage.RUN_TABLES`; instants are aware, in UTC."""
 
-AccountRows: TypeAlias = Mapping[str, Iterable[AccountRow]]
+RunRows: TypeAlias = Mapping[str, Iterable[RunRow]]
 """Table (`coverage`, `requests`) → rows in the order of their ``endpoint``, which names their vendor; read once."""
 
 
 @dataclass(frozen=True, slots=True)
-class RunAccount:
+class RunVersion:
     """A run whose coverage and ledger the archive is to be told."""
 
     run_id: str

@@ -10,7 +10,7 @@ from typing import Protocol
 from scraper.core.decisions import Decision
 from scraper.core.drift.findings import Finding
 from scraper.ports.archive import Compaction, DecidedAnswer, Part, SpooledPage, Written
-from scraper.ports.coverage import AccountRows, RunAccount
+from scraper.ports.coverage import RunRows, RunVersion
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,21 +131,21 @@ class Journal(Protocol):
     async def decide_again(self, answers: Sequence[DecidedAnswer], decided_at: datetime) -> None:
         """Note these decisions, and the coverage of every ended walk that holds or reuses the answers."""
 
-    async def recount(self, run_id: str) -> bool:
+    async def mark_run_outdated(self, run_id: str) -> bool:
         """Have the run's coverage and ledger in the archive written anew by the next run; False: no such run."""
 
-    async def unaccounted_runs(self) -> Sequence[str]:
+    async def outdated_runs(self) -> Sequence[str]:
         """Return the runs whose coverage and ledger the archive does not hold as they are, oldest first.
 
         Without those whose pages still wait in the spool: the archive must not call a walk complete before its rows
         are there.
         """
 
-    async def run_account(self, run_id: str) -> RunAccount:
+    async def run_version(self, run_id: str) -> RunVersion:
         """Return how a run's coverage and ledger stand now."""
 
-    def account_rows(self, run_id: str) -> AccountRows:
+    def run_rows(self, run_id: str) -> RunRows:
         """Return its coverage and its ledger, read as they are asked for. Blocks: call it in a thread."""
 
-    async def note_account(self, account: RunAccount, written: Sequence[Part]) -> None:
+    async def note_run_tables(self, account: RunVersion, written: Sequence[Part]) -> None:
         """Note the files of a run's account; it is done with unless it has changed since or the run is still open."""

@@ -12,11 +12,11 @@ from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Any
 
-from scraper.core.coverage import ACCOUNT_COLUMNS
+from scraper.core.coverage import RUN_TABLES
 from scraper.core.errors import ArchiveError, StorageError
 from scraper.core.tables import PAGES_TABLE
 from scraper.ports import Audit, Clock, FoundPart, InspectedArchive, Journal, Listener, Part, Survey
-from scraper.runs.coverage import account
+from scraper.runs.coverage import write_run_tables
 from scraper.runs.decisions import misread
 from scraper.runs.drain import drain
 from scraper.runs.journals import locked, rebuild_table, untouched
@@ -119,7 +119,7 @@ def findings(
     there = {each.part.path: each for each in survey.parts}
 
     def mendable(part: Part) -> bool:
-        if part.table in ACCOUNT_COLUMNS:  # a run's coverage and ledger: the state has them
+        if part.table in RUN_TABLES:  # a run's coverage and ledger: the state has them
             return True
         return part.table in select_hashes and rebuildable(part.table, _source(part))
 
@@ -143,7 +143,7 @@ def _of_known(
 ) -> Iterator[CheckFinding]:
     path, pages = f"archive/{part.path}", part.table == PAGES_TABLE
     advice = _FROM_BACKUP if pages else "scraper rebuild makes it anew from its pages"
-    if part.table in ACCOUNT_COLUMNS:
+    if part.table in RUN_TABLES:
         advice = "scraper check --repair writes it anew from the ledger"
     elif not pages and part.table not in select_hashes:
         advice = "no table file here says how to make it anew"
@@ -188,7 +188,7 @@ def _of_unknown(
             paid = sum(count for key, count in met.pages.items() if key in stored)
             text = f"the state does not know this part; {paid} of its {part.rows} answers are in the ledger"
             yield CheckFinding("unknown", path, text, True)
-    elif part.table in ACCOUNT_COLUMNS:
+    elif part.table in RUN_TABLES:
         yield CheckFinding("unknown", path, "the state does not know this account of a run", True)
     else:
         beside = f"{PAGES_TABLE}/{_source(part)}" in known
@@ -271,7 +271,7 @@ async def _repair(
             await in_a_thread(archive.set_aside, strange, clock.now())
             refused = await _mend(todo, survey, journal, archive, clock)
         await drain(journal, archive, clock, listener)
-        refused += [CheckFinding("refused", "", text, False) for text in await account(journal, archive)]
+        refused += [CheckFinding("refused", "", text, False) for text in await write_run_tables(journal, archive)]
     except StorageError as fault:
         return [CheckFinding("refused", "", str(fault), False)]
     return refused
@@ -290,9 +290,9 @@ async def _mend(
             await journal.note_parts([whole[path]])
             for each in archive.select_hashes:
                 anew.setdefault(each, set()).add(source)
-        elif table in ACCOUNT_COLUMNS:
+        elif table in RUN_TABLES:
             run_id = source.rpartition("/")[2].removeprefix("run-").removesuffix(".parquet")
-            if await journal.recount(run_id) or finding.kind != "unknown":
+            if await journal.mark_run_outdated(run_id) or finding.kind != "unknown":
                 await in_a_thread(archive.set_aside, [finding.path], clock.now())
             else:  # of a run that the state has lost: nothing else tells of it
                 await journal.note_parts([whole[path]])

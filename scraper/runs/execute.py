@@ -12,7 +12,7 @@ from scraper.core.jobs import Job
 from scraper.core.units import Credits
 from scraper.runs.compact import compact_after_run
 from scraper.runs.context import RunContext
-from scraper.runs.coverage import account
+from scraper.runs.coverage import write_run_tables
 from scraper.runs.crawl import CrawlProcess
 from scraper.runs.drift import drift_warnings
 from scraper.runs.results import run_result
@@ -62,6 +62,6 @@ async def execute(
         await runs.end_run(run.run_id, result.status, clock.now(), elapsed_s, result.next_at, result.message)
         record = await runs.last_run(job.name)
         result = replace(result, elapsed_s=elapsed_s if record is None else record.elapsed_s)
-        result = replace(result, warnings=(*result.warnings, *await account(journal, context.archive)))
+        result = replace(result, warnings=(*result.warnings, *await write_run_tables(journal, context.archive)))
     context.listener.hear(RunEnded(result))
     return result

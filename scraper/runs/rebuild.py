@@ -11,7 +11,7 @@ from typing import Any
 
 from scraper.core.errors import ArchiveError, UsageError
 from scraper.ports import Archive, Clock, Journal
-from scraper.runs.coverage import account
+from scraper.runs.coverage import write_run_tables
 from scraper.runs.journals import RebuiltTable, locked, rebuild_table
 from scraper.runs.threads import in_a_thread
 
@@ -69,7 +69,7 @@ async def rebuild(
             if chosen is None:
                 await journal.note_select(table, archive.select_hashes[table])
             yield _rebuilt(table, done)
-    if decided_again and (told := await account(journal, archive)):
+    if decided_again and (told := await write_run_tables(journal, archive)):
         raise ArchiveError(" ".join(told))
 
 

@@ -60,13 +60,13 @@ def write_views(settings: Settings, configs: Path | None, database: Path, script
 
 def table_list(settings: Settings, configs: Path | None) -> list[dict[str, object]]:
     """Every table with its rows, files, bytes and description; behind them every view with what a row of it is."""
-    from scraper.core.coverage import ACCOUNT_DESCRIPTIONS
+    from scraper.core.coverage import RUN_TABLE_DESCRIPTIONS
     from scraper.core.tables import PAGES_DESCRIPTION, PAGES_TABLE
     from scraper.io.query.table_stats import table_facts
 
     data_is_there(settings)
     descriptions = {table.name: table.description for table in load_tables(configs)}
-    descriptions |= {PAGES_TABLE: PAGES_DESCRIPTION, **ACCOUNT_DESCRIPTIONS}
+    descriptions |= {PAGES_TABLE: PAGES_DESCRIPTION, **RUN_TABLE_DESCRIPTIONS}
     tables: list[dict[str, object]] = [
         {
             "table": facts.name,

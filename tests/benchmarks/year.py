@@ -27,14 +27,14 @@ import pyarrow.parquet as pq
 
 from scraper import wiring
 from scraper.core.catalogue import Catalogue
-from scraper.core.coverage import ACCOUNT_COLUMNS
+from scraper.core.coverage import RUN_TABLES
 from scraper.core.events import RunStatus
 from scraper.core.subscriptions import Subscription
 from scraper.io.archive import Disk, ParquetArchive
 from scraper.io.archive.files import stored_hash
 from scraper.io.archive.staged_files import Staging
 from scraper.io.query import open_archive, query
-from scraper.ports import AccountRow, RunAccount
+from scraper.ports import RunRow, RunVersion
 from scraper.sandbox import Sandbox, serve
 from tests.docs.markdown import Fence, fences, readme
 from tests.runs.harness import FAST, KEYS, Heard, HurriedClock
@@ -127,7 +127,7 @@ def derive_nights(data: Path, nights: int) -> None:
                     rows = connection.sql(sql, params={"days": days, "run_id": run_id})
                     staging.add(table, rows.to_arrow_table().cast(schemas[table]))
                 staging.publish()
-            archive.write_account(*_account_of_another_night(connection, root, source, days, run_id))
+            archive.write_run_tables(*_account_of_another_night(connection, root, source, days, run_id))
 
 
 def _of_another_night(root: Path, table: str, source: date, schema: pa.Schema) -> str:
@@ -142,10 +142,10 @@ def _of_another_night(root: Path, table: str, source: date, schema: pa.Schema) -
 
 def _account_of_another_night(
     connection: duckdb.DuckDBPyConnection, root: Path, source: date, days: int, run_id: str
-) -> tuple[RunAccount, Mapping[str, Sequence[AccountRow]]]:
+) -> tuple[RunVersion, Mapping[str, Sequence[RunRow]]]:
     ago = timedelta(days=days)
-    rows: dict[str, list[AccountRow]] = {}
-    for table in ACCOUNT_COLUMNS:
+    rows: dict[str, list[RunRow]] = {}
+    for table in RUN_TABLES:
         files = f"{root / table}/*/date={source}/*.parquet"
         found = connection.sql(f"FROM read_parquet('{files}', hive_partitioning = false)").to_arrow_table()
         rows[table] = [
@@ -156,7 +156,7 @@ def _account_of_another_night(
             for row in found.to_pylist()
         ]
     began: datetime = rows["coverage"][0]["run_started_at"]
-    return RunAccount(run_id, began.replace(tzinfo=UTC), "derived"), rows
+    return RunVersion(run_id, began.replace(tzinfo=UTC), "derived"), rows
 
 
 # --- timing -----------------------------------------------------------------------------------------------------------

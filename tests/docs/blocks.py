@@ -15,7 +15,7 @@ from scraper.cli.display.outcomes import charge_words, outcome_rows, when_words
 from scraper.cli.display.run import STATUS_WORDS
 from scraper.cli.main import cli
 from scraper.core.catalogue import Basis, Catalogue, Charge, Endpoint, Vendor
-from scraper.core.coverage import ACCOUNT_DESCRIPTIONS
+from scraper.core.coverage import RUN_TABLE_DESCRIPTIONS
 from scraper.core.errors import ScraperError
 from scraper.core.events import Ending, RunResult, RunStatus
 from scraper.core.pagination import Guard
@@ -311,7 +311,7 @@ def tables() -> str:
     selects = wiring.load_tables(None)
     rows = [[f"`{select.name}`", select.description] for select in selects]
     rows.append([f"`{PAGES_TABLE}`", PAGES_DESCRIPTION])
-    rows += [[f"`{name}`", description] for name, description in ACCOUNT_DESCRIPTIONS.items()]
+    rows += [[f"`{name}`", description] for name, description in RUN_TABLE_DESCRIPTIONS.items()]
     common = table(["column", "type", "meaning"], [[f"`{c.name}`", c.type, c.meaning] for c in COMMON_COLUMNS])
     parts = [
         table(["table", "one row is"], rows),
@@ -324,7 +324,7 @@ def tables() -> str:
         shown = [[f"`{column}`", compact(type_), meaning] for column, type_, meaning in own]
         title = f"<code>{name}</code>: {len(own)} columns of its own"
         parts.append(folded(title, table(["column", "type", "meaning"], shown)))
-    for name in ACCOUNT_DESCRIPTIONS:
+    for name in RUN_TABLE_DESCRIPTIONS:
         shown = [[f"`{column}`", type_, meaning] for column, type_, meaning in _columns(name)]
         parts.append(folded(f"<code>{name}</code>", table(["column", "type", "meaning"], shown)))
     return "\n\n".join(parts)

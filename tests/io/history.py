@@ -14,7 +14,7 @@ import orjson
 
 from scraper.core.coverage import COVERAGE_COLUMNS, COVERAGE_TABLE, REQUESTS_COLUMNS, REQUESTS_TABLE
 from scraper.io.archive import ParquetArchive
-from scraper.ports import AccountRow, RunAccount, SpooledPage, drain_order
+from scraper.ports import RunRow, RunVersion, SpooledPage, drain_order
 from tests.core.builders import catalogue_of
 from tests.io.archive_fixtures import ENDPOINTS, TABLES, page
 
@@ -36,8 +36,8 @@ class History:
     """What is to be written."""
 
     pages: list[SpooledPage] = field(default_factory=list)
-    coverage: dict[str, list[AccountRow]] = field(default_factory=lambda: defaultdict(list))
-    requests: dict[str, list[AccountRow]] = field(default_factory=lambda: defaultdict(list))
+    coverage: dict[str, list[RunRow]] = field(default_factory=lambda: defaultdict(list))
+    requests: dict[str, list[RunRow]] = field(default_factory=lambda: defaultdict(list))
     began: dict[str, datetime] = field(default_factory=dict)
     _numbers: Any = field(default_factory=lambda: count(1))
 
@@ -83,4 +83,4 @@ class History:
             rows = {COVERAGE_TABLE: self.coverage[run_id], REQUESTS_TABLE: self.requests[run_id]}
             for each in rows.values():
                 each.sort(key=lambda row: str(row["endpoint"]))
-            archive.write_account(RunAccount(run_id, began, "1"), rows)
+            archive.write_run_tables(RunVersion(run_id, began, "1"), rows)

@@ -88,7 +88,7 @@ def test_the_coverage_of_every_run_is_written_again_after_its_columns_have_chang
         await stores.runs.create_run(RunRecord("night-1", "night", RunStatus.COMPLETE, 8, NOW, NOW, 1.0, None, ""))
 
     async def waiting(stores: Stores) -> list[str]:
-        return list(await stores.journal.unaccounted_runs())
+        return list(await stores.journal.outdated_runs())
 
     with_state(database, use)
     database.change("UPDATE runs SET accounted = true")

@@ -13,14 +13,14 @@ import orjson
 from scraper.core.outcomes import Answer, Reply
 from scraper.core.requests import Request
 from scraper.ports import (
-    AccountRows,
     Clock,
     Compaction,
     Compactor,
     DecidedAnswer,
     Part,
     Partition,
-    RunAccount,
+    RunRows,
+    RunVersion,
     SpooledPage,
     Written,
 )
@@ -99,7 +99,7 @@ class NoArchive:
     def outdated(self, table: str) -> tuple[str, ...]:
         raise AssertionError(f"{table} has no parts")
 
-    def write_account(self, account: RunAccount, rows: AccountRows) -> tuple[Part, ...]:
+    def write_run_tables(self, account: RunVersion, rows: RunRows) -> tuple[Part, ...]:
         raise AssertionError(f"{account.run_id} has pages in the spool, and no {rows}")
 
     def decided(self, source: str, table: str | None = None) -> Iterator[DecidedAnswer]:
@@ -116,5 +116,5 @@ class Discarded(NoArchive):
         list(pages)
         return Written((), {}, {})
 
-    def write_account(self, account: RunAccount, rows: AccountRows) -> tuple[Part, ...]:  # noqa: ARG002
+    def write_run_tables(self, account: RunVersion, rows: RunRows) -> tuple[Part, ...]:  # noqa: ARG002
         return ()

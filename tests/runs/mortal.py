@@ -52,7 +52,7 @@ LEDGER_STEPS = (
     "finish_compaction",
     "undo_compaction",
     "end_run",
-    "note_account",
+    "note_run_tables",
 )
 """Methods of the stores that write."""
 

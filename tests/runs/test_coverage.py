@@ -10,7 +10,7 @@ from typing import IO, Any
 import scraper
 from scraper import wiring
 from scraper.core.catalogue import Charge
-from scraper.core.coverage import ACCOUNT_COLUMNS
+from scraper.core.coverage import RUN_TABLES
 from scraper.core.events import RequestSettled, RunStatus
 from scraper.io.archive import Disk, ParquetArchive
 from scraper.runs.crawl import CrawlProcess
@@ -46,7 +46,7 @@ def accounts(data: Path) -> dict[str, int]:
     """Path → instant of last change of every file of coverage and requests."""
     return {
         str(path.relative_to(data)): path.stat().st_mtime_ns
-        for table in ACCOUNT_COLUMNS
+        for table in RUN_TABLES
         for path in (data / "archive" / table).rglob("*.parquet")
     }
 
@@ -78,7 +78,7 @@ def test_a_job_may_be_called_as_a_drain_is_numbered(tmp_path: Path) -> None:
 def test_no_key_stands_in_it(tmp_path: Path) -> None:
     async def use(bench: Bench) -> None:
         await bench.run(bench.write_job(ALL_FIVE))
-        for table in ACCOUNT_COLUMNS:
+        for table in RUN_TABLES:
             assert not [row for row in bench.rows(f"FROM {table}") for key in KEYS.values() if key in repr(row)]
 
     on_bench(tmp_path, use)
@@ -133,7 +133,7 @@ def test_data_from_before_there_were_such_files_gets_them_at_the_next_run(tmp_pa
     async def use(bench: Bench) -> None:
         job = bench.write_job(BOARDS)
         await bench.run(job)
-        for table in ACCOUNT_COLUMNS:
+        for table in RUN_TABLES:
             shutil.rmtree(bench.data / "archive" / table)
         bench.database.change("UPDATE runs SET accounted = false")
         bench.database.change("DELETE FROM parts WHERE table_name IN ('coverage', 'requests')")

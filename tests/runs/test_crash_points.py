@@ -15,7 +15,7 @@ from scraper.core.catalogue import Catalogue
 from scraper.core.events import RunStatus
 from scraper.io.archive import ParquetArchive
 from scraper.io.query import open_archive
-from scraper.runs.coverage import account
+from scraper.runs.coverage import write_run_tables
 from tests.runs.harness import Bench, bench
 from tests.runs.mortal import LEDGER_STEPS, TABLES, Instant, Life, committed, ledger, live, rows_of, stray_files
 from tests.runs.upkeep import found_by_glob, found_by_views
@@ -129,7 +129,7 @@ async def stopped_and_gone_on(directory: Path, death: Instant, whole: Whole) -> 
 async def told(made: Bench) -> None:
     """What the next run's end does for a run that died between its end and the archive's account of it."""
     with made.database.opened(made.clock.now) as stores:
-        assert await account(stores.journal, ParquetArchive(made.data, TABLES, Catalogue())) == ()
+        assert await write_run_tables(stores.journal, ParquetArchive(made.data, TABLES, Catalogue())) == ()
 
 
 def check(made: Bench, whole: Whole, in_flight: int) -> None:

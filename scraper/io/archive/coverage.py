@@ -12,10 +12,10 @@ from typing import Final
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from scraper.core.coverage import ACCOUNT_COLUMNS
+from scraper.core.coverage import RUN_TABLES
 from scraper.core.tables import Column, empty_relation
 from scraper.io.archive.files import HASH_KEY, ROW_GROUP_ROWS, Disk, checksum, make_directories
-from scraper.ports import AccountRow, AccountRows, Part, RunAccount
+from scraper.ports import Part, RunRow, RunRows, RunVersion
 
 _TYPES: Final[Mapping[str, pa.DataType]] = {
     "VARCHAR": pa.string(),
@@ -25,7 +25,7 @@ _TYPES: Final[Mapping[str, pa.DataType]] = {
 }
 
 
-def write_account(disk: Disk, data: Path, account: RunAccount, rows: AccountRows) -> tuple[Part, ...]:
+def write_run_tables(disk: Disk, data: Path, account: RunVersion, rows: RunRows) -> tuple[Part, ...]:
     """Each file is whole and durable beside the archive before it takes its place; a crash leaves it to be swept.
 
     Their names begin otherwise than a drain's parts: a job may be called as a drain is numbered.
@@ -33,7 +33,7 @@ def write_account(disk: Disk, data: Path, account: RunAccount, rows: AccountRows
     parts = []
     day = account.started_at.astimezone(UTC).date().isoformat()
     make_directories(disk, data / "tmp")
-    for table, columns in ACCOUNT_COLUMNS.items():
+    for table, columns in RUN_TABLES.items():
         digest = sha256(empty_relation(columns).encode()).hexdigest()[:16]
         for vendor, some in groupby(rows[table], key=lambda row: str(row["endpoint"]).partition(".")[0]):
             path = f"{table}/vendor={vendor}/date={day}/run-{account.run_id}.parquet"
@@ -47,7 +47,7 @@ def write_account(disk: Disk, data: Path, account: RunAccount, rows: AccountRows
     return tuple(parts)
 
 
-def _write(disk: Disk, path: Path, rows: Iterator[AccountRow], columns: Sequence[Column], digest: str) -> int:
+def _write(disk: Disk, path: Path, rows: Iterator[RunRow], columns: Sequence[Column], digest: str) -> int:
     fields = [(column.name, _TYPES[column.type]) for column in columns]
     schema = pa.schema(fields, metadata={HASH_KEY: digest.encode()})
     count = 0

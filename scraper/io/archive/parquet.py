@@ -20,7 +20,7 @@ from scraper.core.errors import UsageError
 from scraper.core.tables import PAGES_HASH, PAGES_TABLE, TableSelect
 from scraper.io.archive.check import survey
 from scraper.io.archive.compact import PartitionCompactor
-from scraper.io.archive.coverage import write_account
+from scraper.io.archive.coverage import write_run_tables
 from scraper.io.archive.decisions import StoredAnswers
 from scraper.io.archive.errors import explained
 from scraper.io.archive.files import Disk, make_directories, remove_files, stored_hash
@@ -30,7 +30,7 @@ from scraper.io.archive.staged_files import Staging, require_writable
 from scraper.io.archive.survey import ReadPage, batches, read, stored_endpoints
 from scraper.io.archive.table_select import Selects, note_failures, note_without_key, pages_table
 from scraper.io.permissions import require_readable
-from scraper.ports import AccountRows, DecidedAnswer, Part, RunAccount, SpooledPage, Survey, Written
+from scraper.ports import DecidedAnswer, Part, RunRows, RunVersion, SpooledPage, Survey, Written
 
 
 class ParquetArchive:
@@ -141,11 +141,11 @@ class ParquetArchive:
                 endpoint = self._endpoints[page.endpoint]
                 yield DecidedAnswer(page.run_id, page.request_key, page.observed_at, endpoint, decision)
 
-    def write_account(self, account: RunAccount, rows: AccountRows) -> tuple[Part, ...]:
-        """See `Archive.write_account`."""
+    def write_run_tables(self, account: RunVersion, rows: RunRows) -> tuple[Part, ...]:
+        """See `Archive.write_run_tables`."""
         what = f"coverage and ledger of {account.run_id} cannot be archived"
         with explained(what, safe="They are kept in the state database, and every page is in its place."):
-            return write_account(self._disk, self._data, account, rows)
+            return write_run_tables(self._disk, self._data, account, rows)
 
     def rebuildable(self, table: str, source: str) -> bool:
         """See `InspectedArchive.rebuildable`."""

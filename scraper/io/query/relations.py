@@ -15,7 +15,7 @@ from typing import Final, TypeAlias
 
 import duckdb
 
-from scraper.core.coverage import ACCOUNT_COLUMNS, RENAMED_COLUMNS
+from scraper.core.coverage import RENAMED_COLUMNS, RUN_TABLES
 from scraper.core.errors import ArchiveError, UsageError
 from scraper.core.tables import (
     PAGES_COLUMNS,
@@ -169,7 +169,7 @@ def empty_selects(root: Path, tables: Sequence[TableSelect]) -> dict[str, str]:
     """Tables by name: the declared ones with a SELECT of their columns, and those that only their files tell of."""
     declared = {PAGES_TABLE: empty_relation(PAGES_COLUMNS)}
     declared |= {table.name: over_no_pages(table) for table in tables}
-    declared |= {name: empty_relation(columns) for name, columns in ACCOUNT_COLUMNS.items()}
+    declared |= {name: empty_relation(columns) for name, columns in RUN_TABLES.items()}
     return declared | dict.fromkeys(sorted(_others(root, declared)), "")
 
 
@@ -186,7 +186,7 @@ def _others(root: Path, declared: dict[str, str]) -> set[str]:
 
 
 def _over(name: str, files: str) -> str:
-    return _over_files_of_any_version(name, files) if name in ACCOUNT_COLUMNS else _over_files(files, "")
+    return _over_files_of_any_version(name, files) if name in RUN_TABLES else _over_files(files, "")
 
 
 def _over_files(files: str, options: str) -> str:
@@ -200,7 +200,7 @@ def _over_files(files: str, options: str) -> str:
 
 def _over_files_of_any_version(name: str, files: str) -> str:
     """Select the declared columns of a table that nothing rebuilds: older files may lack one or have its old name."""
-    declared, renamed = ACCOUNT_COLUMNS[name], RENAMED_COLUMNS.get(name, {})
+    declared, renamed = RUN_TABLES[name], RENAMED_COLUMNS.get(name, {})
     types = {column.name: column.type for column in declared}
     old = [Column(before, types[now], "") for before, now in renamed.items()]
     values = {column.name: identifier(column.name) for column in (*PATH_COLUMNS, *declared)}

@@ -13,41 +13,41 @@ from scraper.core.events import RunStatus
 from scraper.io.state.ledger import RESERVED
 from scraper.io.state.parts import note_parts
 from scraper.io.state.schema import pages, requests, runs, walks
-from scraper.ports import AccountRow, Part, RunAccount
+from scraper.ports import Part, RunRow, RunVersion
 
 ROWS_AT_ONCE = 1_000
 
 
-def unaccounted_runs(connection: Connection) -> list[str]:
+def outdated_runs(connection: Connection) -> list[str]:
     waiting = exists().where(pages.c.run_id == runs.c.run_id, pages.c.stored.is_(False))
     query = select(runs.c.run_id).where(runs.c.accounted.is_(False), not_(waiting))
     return list(connection.execute(query.order_by(runs.c.started_at, runs.c.run_id)).scalars())
 
 
-def run_account(connection: Connection, run_id: str) -> RunAccount:
+def run_version(connection: Connection, run_id: str) -> RunVersion:
     """How the run stands: what can change once its walks are covered is how it ended and what its attempts cost."""
     run = connection.execute(select(runs).where(runs.c.run_id == run_id)).one()
     settled = select(
         func.count(), func.sum(requests.c.credits), func.max(requests.c.settled_at), func.max(requests.c.reconciled_at)
     ).where(requests.c.run_id == run_id, requests.c.charge != RESERVED)
     ledger = connection.execute(settled).one()
-    return RunAccount(run_id, run.started_at, f"{run.status} {run.budget} {run.ended_at} {tuple(ledger)}")
+    return RunVersion(run_id, run.started_at, f"{run.status} {run.budget} {run.ended_at} {tuple(ledger)}")
 
 
-def note_account(connection: Connection, account: RunAccount, written: Sequence[Part]) -> None:
+def note_run_tables(connection: Connection, account: RunVersion, written: Sequence[Part]) -> None:
     """The archive holds what it was given; whether the run still stands so is looked up here."""
     note_parts(connection, written)
     here = and_(runs.c.run_id == account.run_id, runs.c.status != RunStatus.OPEN.value)
-    if run_account(connection, account.run_id) == account:
+    if run_version(connection, account.run_id) == account:
         connection.execute(update(runs).where(here).values(accounted=True))
 
 
-def account_queries(run_id: str) -> dict[str, Select[Any]]:
+def run_queries(run_id: str) -> dict[str, Select[Any]]:
     """Table → the query for its rows."""
     return {COVERAGE_TABLE: _coverage(run_id), REQUESTS_TABLE: _requests(run_id)}
 
 
-def account_rows(connection: Connection, query: Select[Any]) -> Iterator[AccountRow]:
+def run_rows(connection: Connection, query: Select[Any]) -> Iterator[RunRow]:
     """The rows of such a query, some at a time: a ledger may have a million."""
     for found in connection.execute(query, execution_options={"yield_per": ROWS_AT_ONCE}).mappings():
         row: dict[str, Any] = dict(found)

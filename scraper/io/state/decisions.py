@@ -14,7 +14,7 @@ from scraper.core.decisions import Decision, replayed
 from scraper.core.events import Ending
 from scraper.core.pagination import PageFacts, WalkState, Why
 from scraper.core.requests import Walk
-from scraper.io.state.ledger import account_changed
+from scraper.io.state.ledger import mark_run_outdated
 from scraper.io.state.runs import coverage_values
 from scraper.io.state.schema import pages, requests, walks
 from scraper.ports import DecidedAnswer
@@ -55,7 +55,7 @@ def decide_again(connection: Connection, answers: Sequence[DecidedAnswer], decid
             here = and_(walks.c.run_id == row.run_id, walks.c.walk_id == walk_id)
             values = {**coverage_values(progress), "decided_again_at": decided_at}
             connection.execute(update(walks).where(here).values(**values))
-            account_changed(connection, row.run_id)
+            mark_run_outdated(connection, row.run_id)
 
 
 def _covered(connection: Connection, run_id: str, walk_id: str) -> Sequence[Row[Any]]:

@@ -12,7 +12,7 @@ from scraper.core.errors import StateError
 from scraper.io.state import check, coverage, decisions, drains, drift, ledger
 from scraper.io.state import parts as noted_parts
 from scraper.io.state.database import Store, in_transaction
-from scraper.ports import AccountRow, AccountRows, Audit, Drain, Journal, SpooledPage
+from scraper.ports import Audit, Drain, Journal, RunRow, RunRows, SpooledPage
 
 
 class JournalStore(Store, Journal):
@@ -34,10 +34,10 @@ class JournalStore(Store, Journal):
     note_select = in_transaction(noted_parts.note_select)
     noted_decisions = in_transaction(decisions.noted_decisions)
     decide_again = in_transaction(decisions.decide_again)
-    recount = in_transaction(ledger.account_changed)
-    unaccounted_runs = in_transaction(coverage.unaccounted_runs)
-    run_account = in_transaction(coverage.run_account)
-    note_account = in_transaction(coverage.note_account)
+    mark_run_outdated = in_transaction(ledger.mark_run_outdated)
+    outdated_runs = in_transaction(coverage.outdated_runs)
+    run_version = in_transaction(coverage.run_version)
+    note_run_tables = in_transaction(coverage.note_run_tables)
 
     async def audit(self) -> Audit:
         return await self._do(check.audit, self._database.backend.label)
@@ -52,9 +52,9 @@ class JournalStore(Store, Journal):
                 "its drain, and nothing else is lost: scraper check names the page; restore the file from a backup."
             ) from failure
 
-    def account_rows(self, run_id: str) -> AccountRows:
-        return {table: self._account_rows(query) for table, query in coverage.account_queries(run_id).items()}
+    def run_rows(self, run_id: str) -> RunRows:
+        return {table: self._run_rows(query) for table, query in coverage.run_queries(run_id).items()}
 
-    def _account_rows(self, query: Select[Any]) -> Iterator[AccountRow]:
+    def _run_rows(self, query: Select[Any]) -> Iterator[RunRow]:
         with self._database.read() as connection:
-            yield from coverage.account_rows(connection, query)
+            yield from coverage.run_rows(connection, query)

@@ -354,11 +354,11 @@ def expire(connection: Connection, run_id: str, now: datetime) -> int:
         )
         move_credits(connection, row, RESERVED, row.reserved, Charge.UNKNOWN, row.reserved)
     if stale:
-        account_changed(connection, run_id)
+        mark_run_outdated(connection, run_id)
     return len(stale)
 
 
-def account_changed(connection: Connection, run_id: str) -> bool:
+def mark_run_outdated(connection: Connection, run_id: str) -> bool:
     """What the archive was told of the run is no longer all of it; False: there is no such run."""
     return connection.execute(update(runs).where(runs.c.run_id == run_id).values(accounted=False)).rowcount > 0
 

@@ -13,7 +13,7 @@ from scraper.core.jobs import Account
 from scraper.core.reconcile import LONGEST_ANSWER, UnknownAttempt
 from scraper.core.subscriptions import day_of, month_of
 from scraper.core.units import Credits
-from scraper.io.state.ledger import account_changed, add_to_balances, balance_of, move_credits, scope_names
+from scraper.io.state.ledger import add_to_balances, balance_of, mark_run_outdated, move_credits, scope_names
 from scraper.io.state.schema import accounts, adjustments, requests
 
 
@@ -62,7 +62,7 @@ def reconcile(connection: Connection, charges: Mapping[int, Charge], how: str, a
         values = {"charge": charge.value, "credits": credits, "reconciled_at": at, "reconciled_by": how}
         connection.execute(update(requests).where(here).values(**values))
         move_credits(connection, row, Charge.UNKNOWN.value, row.credits, charge, credits)
-        account_changed(connection, row.run_id)
+        mark_run_outdated(connection, row.run_id)
 
 
 def tell_used(connection: Connection, account: Account, used: Credits, at: datetime) -> Credits:

@@ -14,7 +14,7 @@ from scraper.core.pagination import Guard, PageFacts, WalkState, Why
 from scraper.core.requests import Progress, Walk
 from scraper.core.units import Credits
 from scraper.io.state.failures import retried
-from scraper.io.state.ledger import account_changed, balance_of, expire
+from scraper.io.state.ledger import balance_of, expire, mark_run_outdated
 from scraper.io.state.schema import drains, pages, requests, runs, walks
 from scraper.ports import RunRecord, RunTotals, WalkRecord
 
@@ -40,7 +40,7 @@ def reopen_run(connection: Connection, run_id: str, ceiling: Credits | None, now
         values |= {"budget": ceiling, "auto": False, "shares": "{}"}
     expire(connection, run_id, now)
     connection.execute(update(runs).where(runs.c.run_id == run_id).values(**values))
-    account_changed(connection, run_id)
+    mark_run_outdated(connection, run_id)
 
 
 def end_run(
@@ -58,7 +58,7 @@ def end_run(
     connection.execute(update(runs).where(runs.c.run_id == run_id).values(**values))
     if status.closes:
         _close_walks(connection, run_id)
-    account_changed(connection, run_id)
+    mark_run_outdated(connection, run_id)
 
 
 def run(connection: Connection, run_id: str) -> RunRecord | None:
