@@ -30,7 +30,7 @@ COVERAGE_COLUMNS = (
     Column("why", "VARCHAR", "end, as_asked; clamp, guard, refused, budget, request_failed, interrupted, unreachable"),
     Column("pages", "BIGINT", "pages that landed"),
     Column("rows", "BIGINT", "records on them"),
-    Column("overlaps", "BIGINT", "records that an earlier page of the walk had listed already"),
+    Column("repeats", "BIGINT", "records that an earlier page of the walk had listed already"),
     Column("gaps", "BIGINT", "pages that were asked for and never landed"),
     Column(
         "notes",
@@ -40,6 +40,11 @@ COVERAGE_COLUMNS = (
     Column("snapshot_at", "TIMESTAMP", "UTC, when its first request was reserved, in the run that bought it"),
     Column(
         "reused_from", "VARCHAR", "the earlier run that bought its pages, under whose run_id its rows stand; else null"
+    ),
+    Column(
+        "decided_again_at",
+        "TIMESTAMP",
+        "UTC, when a rebuild read its stored pages by a corrected vendor file: state to notes are as decided then",
     ),
 )
 """Columns of the files, beside the path's."""
@@ -79,6 +84,9 @@ RUN_TABLES: Final[Mapping[str, tuple[Column, ...]]] = {
     REQUESTS_TABLE: REQUESTS_COLUMNS,
 }
 """Table → columns of its files. Made from the state database, not from pages: nothing rebuilds them but the ledger."""
+
+RENAMED_COLUMNS: Final[Mapping[str, Mapping[str, str]]] = {COVERAGE_TABLE: {"overlaps": "repeats"}}
+"""Table → column of files that an older version wrote → its name now. OVERLAPS is a keyword of SQL."""
 
 RUN_TABLE_DESCRIPTIONS: Final[Mapping[str, str]] = {
     COVERAGE_TABLE: "How far a walk came in a run, and why no further.",

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
-from scraper.core.catalogue import OutcomeKind
+from scraper.core.catalogue import Endpoint, OutcomeKind
 from scraper.core.compact import Merge
+from scraper.core.decisions import Decision
 from scraper.core.drift.findings import Looked
 from scraper.ports.coverage import RunRows, RunVersion
 
@@ -40,6 +41,18 @@ class SpooledPage:
     outcome: OutcomeKind
     body: bytes
     """Unmodified, as received."""
+
+
+@dataclass(frozen=True, slots=True)
+class DecidedAnswer:
+    """A stored answer, and what today's vendor files make of it."""
+
+    run_id: str
+    request_key: str
+    observed_at: datetime
+    """When the answer had been received: aware, UTC. Tells repeated answers to one request apart."""
+    endpoint: Endpoint
+    decision: Decision
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,6 +233,13 @@ class Archive(Protocol):
         """Rebuild the table's parts from these pages parts, each replaced atomically.
 
         Parts of the table whose pages are gone are removed.
+        """
+
+    def decided(self, source: str, table: str | None = None) -> Iterator[DecidedAnswer]:
+        """Yield the 2xx answers of a pages part, as today's vendor files read them; `table`: of what feeds it alone.
+
+        Without answers that are superseded by another one to the same request. Nothing where an endpoint of the part is
+        in no vendor file of this process.
         """
 
     def write_run_tables(self, run: RunVersion, rows: RunRows) -> tuple[Part, ...]:

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from scraper.core.decisions import Decision
 from scraper.core.drift.findings import Finding
-from scraper.ports.archive import Compaction, Part, SpooledPage, Written
+from scraper.ports.archive import Compaction, DecidedAnswer, Part, SpooledPage, Written
 from scraper.ports.coverage import RunRows, RunVersion
 
 
@@ -123,6 +124,12 @@ class Journal(Protocol):
 
     async def note_select(self, table: str, select_hash: str) -> None:
         """Note that every part of the table was made with this SELECT, or cannot be rebuilt here."""
+
+    async def noted_decisions(self, answers: Sequence[DecidedAnswer]) -> Sequence[Decision | None]:
+        """Return what was noted of each answer when it was bought or last decided; ``None``: it is not known."""
+
+    async def decide_again(self, answers: Sequence[DecidedAnswer], decided_at: datetime) -> None:
+        """Note these decisions, and the coverage of every ended walk that holds or reuses the answers."""
 
     async def mark_run_outdated(self, run_id: str) -> bool:
         """Mark the run's coverage and ledger in the archive outdated; return False if there is no such run."""

@@ -70,6 +70,8 @@ class WalkRecord:
     gaps: int = 0
     """Pages that were requested and never landed."""
     notes: tuple[Guard, ...] = ()
+    decided_again_at: datetime | None = None
+    """When a rebuild read its stored pages by a corrected vendor file; ``None``: never."""
 
 
 class Runs(Protocol):

@@ -17,8 +17,10 @@ from scraper.core.errors import ArchiveError, StorageError
 from scraper.core.tables import PAGES_TABLE
 from scraper.ports import Audit, Clock, FoundPart, InspectedArchive, Journal, Listener, Part, Survey
 from scraper.runs.coverage import write_run_tables
+from scraper.runs.decisions import misread
 from scraper.runs.drain import drain
-from scraper.runs.journals import in_a_thread, locked, rebuild_table, untouched
+from scraper.runs.journals import locked, rebuild_table, untouched
+from scraper.runs.threads import in_a_thread
 
 _STRANGE = frozenset({"stray", "leftover", "doubled"})
 """Kinds that `--repair` moves to the trash."""
@@ -31,16 +33,18 @@ class CheckFinding:
 
     kind: str
     """open · missing · damaged · changed · outdated · differs · unknown · doubled · stray · leftover · lost · unpaid ·
-    undecodable · unkept · refused"""
+    undecodable · unkept · misread · refused"""
     path: str
     """Relative to the data directory; empty where it is no file."""
     text: str
     repairable: bool
     """`--repair` does what is needed."""
+    parts: tuple[str, ...] = ()
+    """Parts of tables that have to be rebuilt for it, where that is not its path."""
 
     def to_json(self) -> dict[str, Any]:
         """A row of the command's answer."""
-        return asdict(self)
+        return {name: value for name, value in asdict(self).items() if name != "parts"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +63,8 @@ class Checked:
 
     def to_json(self) -> dict[str, Any]:
         """The command's answer."""
-        return {**asdict(self), "sound": not self.findings}
+        findings = {name: [each.to_json() for each in getattr(self, name)] for name in ("findings", "repaired")}
+        return {**asdict(self), **findings, "sound": not self.findings}
 
 
 async def check(
@@ -94,6 +99,8 @@ async def _look(journal: Journal, archive: InspectedArchive, quick: bool, deep: 
     if deep:
         found += await in_a_thread(_deep, survey, archive, {finding.path for finding in found})
     whole = [each for each in survey.parts if each.fault is None]
+    if not quick:
+        found += await _of_readings(whole, journal, archive)
     answers = sum(each.part.rows for each in whole if each.part.table == PAGES_TABLE)
     rows = sum(each.part.rows for each in whole)
     return Checked(found, (), len(whole), rows, answers, audit.spooled), survey
@@ -227,6 +234,17 @@ def _deep(survey: Survey, archive: InspectedArchive, faulty: set[str]) -> list[C
     ]
 
 
+async def _of_readings(parts: Sequence[FoundPart], journal: Journal, archive: InspectedArchive) -> list[CheckFinding]:
+    """Return the endpoints of which today's vendor files read stored answers otherwise than was noted."""
+    pages = [_source(each.part) for each in parts if each.part.table == PAGES_TABLE]
+    found = await misread(pages, journal, archive)
+    return [
+        CheckFinding("misread", "", each.text, True, tuple(f"{each.table}/{source}" for source in sorted(each.sources)))
+        for each in found
+        if each.table in archive.select_hashes
+    ]
+
+
 def _source(part: Part) -> str:
     return f"{part.partition}/{part.name}"
 
@@ -251,7 +269,7 @@ async def _repair(
             todo = [finding for finding in checked.findings if finding.repairable]
             strange = [finding.path for finding in todo if finding.kind in _STRANGE]
             await in_a_thread(archive.set_aside, strange, clock.now())
-            refused = await _mend([finding for finding in todo if finding.path], survey, journal, archive, clock)
+            refused = await _mend(todo, survey, journal, archive, clock)
         await drain(journal, archive, clock, listener)
         refused += [CheckFinding("refused", "", text, False) for text in await write_run_tables(journal, archive)]
     except StorageError as fault:
@@ -264,10 +282,8 @@ async def _mend(
 ) -> list[CheckFinding]:
     """Notes pages that were not known, and makes parts of tables anew; those that have no pages are set aside."""
     whole = {each.part.path: each.part for each in survey.parts}
-    anew: dict[str, set[str]] = {}
-    for finding in todo:
-        if finding.kind in _STRANGE:
-            continue
+    anew = _misread_parts(todo)
+    for finding in (each for each in todo if each.path and each.kind not in _STRANGE):
         path = finding.path.removeprefix("archive/")
         table, _, source = path.partition("/")
         if table == PAGES_TABLE:
@@ -288,7 +304,17 @@ async def _mend(
     for table, sources in anew.items():
         try:
             await journal.begin_rebuild({table: sorted(sources)}, clock.now())
-            await rebuild_table(table, sorted(sources), journal, archive)
+            await rebuild_table(table, sorted(sources), journal, archive, clock)
         except ArchiveError as fault:
             refused.append(CheckFinding("refused", "", str(fault), False))
     return refused
+
+
+def _misread_parts(todo: Sequence[CheckFinding]) -> dict[str, set[str]]:
+    """Return table → pages parts from which its parts are to be rebuilt because their answers were misread."""
+    found: dict[str, set[str]] = {}
+    for finding in todo:
+        for part in finding.parts:
+            table, _, source = part.partition("/")
+            found.setdefault(table, set()).add(source)
+    return found

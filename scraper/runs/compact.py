@@ -18,7 +18,8 @@ from scraper.core.compact import merges
 from scraper.core.errors import StorageError, UsageError
 from scraper.core.tables import PAGES_TABLE
 from scraper.ports import Archive, Clock, Journal, Part, Partition
-from scraper.runs.journals import finish, in_a_thread, locked, undo
+from scraper.runs.journals import finish, locked, undo
+from scraper.runs.threads import in_a_thread
 
 PARTS_BY_ITSELF = 32
 """Pages parts of a past day above which a run compacts it unasked. A night makes one or two and an hourly job 24: those

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from scraper.core.events import Drained
 from scraper.ports import Archive, Clock, Journal, Listener
-from scraper.runs.journals import in_a_thread, locked, rebuild_table
+from scraper.runs.journals import locked, rebuild_table
+from scraper.runs.threads import in_a_thread
 
 MOST_BYTES_A_DRAIN = 64 * 2**20
 """Of bodies, uncompressed: so much makes one part a table and partition."""
@@ -42,5 +43,5 @@ async def _rebuild_outdated(table: str, journal: Journal, archive: Archive, cloc
     """A table never holds parts of two SELECTs: if its SELECT has changed it is made anew before new parts join."""
     outdated = await in_a_thread(archive.outdated, table)
     await journal.begin_rebuild({table: outdated}, clock.now())
-    await rebuild_table(table, outdated, journal, archive)
+    await rebuild_table(table, outdated, journal, archive, clock)
     await journal.note_select(table, archive.select_hashes[table])

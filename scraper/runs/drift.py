@@ -1,10 +1,11 @@
-"""What a run says of drift: what is new of it, and what gave no rows."""
+"""A run's warnings of drift: what is new of it, and what gave no rows."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import groupby
 
+from scraper.core.catalogue import Endpoint
 from scraper.core.drift.findings import DriftKind
 from scraper.ports import DriftRecord
 
@@ -20,23 +21,36 @@ _IN_WORDS = {
 }
 
 
-def drift_warnings(run_id: str, found: Sequence[DriftRecord]) -> tuple[str, ...]:
-    """A sentence for each endpoint whose records drift as in no run before, and for all that gave no rows."""
+def drift_warnings(run_id: str, found: Sequence[DriftRecord], endpoints: Iterable[Endpoint]) -> tuple[str, ...]:
+    """Return a sentence for each endpoint whose records drift as in no run before, and for all that gave no rows."""
     warnings = []
+    fields = {endpoint.full_name: _fields_of(endpoint) for endpoint in endpoints}
     for endpoint, of_endpoint in groupby(found, key=lambda record: record.endpoint):
         records = list(of_endpoint)
         for kind in (DriftKind.UNREADABLE, DriftKind.WITHOUT_KEY):
             warnings += _gave_no_rows(endpoint, kind, [one for one in records if one.finding.kind is kind])
-        paths = {
-            kind: list(
-                dict.fromkeys(one.finding.path or "the record" for one in records if _is_news(one, kind, run_id))
-            )
-            for kind in _IN_WORDS
-        }
+        first = fields.get(endpoint, ())
+        paths = {kind: _by_weight([one for one in records if _is_news(one, kind, run_id)], first) for kind in _IN_WORDS}
         told = [f"{words} {_named(paths[kind])}" for kind, words in _IN_WORDS.items() if paths[kind]]
         if told:
             warnings.append(f"{endpoint} has drifted: {'; '.join(told)}. Every page is kept: scraper drift")
     return tuple(warnings)
+
+
+def _fields_of(endpoint: Endpoint) -> Sequence[str]:
+    """Return the paths that rows are told apart, ranked and followed by: the id first."""
+    records = endpoint.records
+    return [path for path in (records.id, records.rank, records.views, *records.fields) if path is not None]
+
+
+def _by_weight(found: Sequence[DriftRecord], first: Sequence[str]) -> list[str]:
+    """Return each path once: those of `first`, then by the share of the records that drift there."""
+    shares: dict[str, int] = {}
+    for record in found:
+        path = record.finding.path or "the record"
+        shares[path] = max(record.count, shares.get(path, 0))
+    places = {path: place for place, path in enumerate(first)}
+    return sorted(shares, key=lambda path: (places.get(path, len(first)), -shares[path], path))
 
 
 def _is_news(record: DriftRecord, kind: DriftKind, run_id: str) -> bool:

@@ -15,9 +15,9 @@ from scraper.runs.context import RunContext
 from scraper.runs.coverage import write_run_tables
 from scraper.runs.crawl import CrawlProcess
 from scraper.runs.drift import drift_warnings
-from scraper.runs.journals import in_a_thread
 from scraper.runs.results import run_result
 from scraper.runs.resume import Opening, open_run
+from scraper.runs.threads import in_a_thread
 
 
 async def execute(
@@ -57,7 +57,7 @@ async def execute(
         elapsed_s = clock.monotonic() - began
         totals = await runs.totals(run.run_id)
         result = run_result(job, run, crawl.ends, crawl.frontier, totals, command)
-        drifted = drift_warnings(run.run_id, await journal.drift(run.run_id))
+        drifted = drift_warnings(run.run_id, await journal.drift(run.run_id), [crawl.endpoint for crawl in job.crawls])
         result = replace(result, warnings=(*result.warnings, *drifted))
         await runs.end_run(run.run_id, result.status, clock.now(), elapsed_s, result.next_at, result.message)
         record = await runs.last_run(job.name)

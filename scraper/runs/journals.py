@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import ExitStack, asynccontextmanager
-from typing import ParamSpec, TypeVar
+from dataclasses import dataclass
 
 from scraper.core.errors import ArchiveError
 from scraper.ports import Archive, Clock, Compaction, Journal, Written
-
-P = ParamSpec("P")
-T = TypeVar("T")
+from scraper.runs.decisions import decide_again
+from scraper.runs.threads import in_a_thread
 
 PARTS_AT_A_TIME = 16
 """Between two notes in the journal of a rebuild: so much is done again after a stop."""
@@ -30,7 +29,7 @@ async def locked(journal: Journal, archive: Archive, clock: Clock) -> AsyncItera
             await settle(compaction, journal, archive, clock)
         for table, sources in (await journal.open_rebuild()).items():
             if table in archive.select_hashes:  # else a table of another job directory: its own commands go on with it
-                await rebuild_table(table, sources, journal, archive)
+                await rebuild_table(table, sources, journal, archive, clock)
         yield
 
 
@@ -48,35 +47,37 @@ async def finish(compaction: Compaction, journal: Journal, archive: Archive, clo
     await journal.finish_compaction(compaction, clock.now())
 
 
-async def rebuild_table(table: str, sources: Sequence[str], journal: Journal, archive: Archive) -> list[Written]:
-    """Carries out a rebuild that stands in the journal, some parts at a time; what it met of each.
+@dataclass(frozen=True, slots=True)
+class RebuiltTable:
+    """A rebuild that was carried out."""
+
+    written: Sequence[Written]
+    decided_again: int
+    """Answers that today's vendor files read otherwise than was noted."""
+
+
+async def rebuild_table(
+    table: str, sources: Sequence[str], journal: Journal, archive: Archive, clock: Clock
+) -> RebuiltTable:
+    """Carry out a journalled rebuild, some parts at a time, and decide its answers again.
 
     Where a page or the disk does not allow it, the rest is given up and every part left as it is: what one file does
     must not keep all other commands from the archive.
     """
-    done = []
+    done, decided = [], 0
     try:
         for start in range(0, max(len(sources), 1), PARTS_AT_A_TIME):
             some = sources[start : start + PARTS_AT_A_TIME]
             done.append(await in_a_thread(archive.rebuild, table, some))
+            decided += await decide_again(table, some, journal, archive, clock)
             await journal.note_rebuilt(table, some, done[-1])
     except ArchiveError:
         await journal.drop_rebuild(table)
         raise
-    return done
+    return RebuiltTable(done, decided)
 
 
 async def undo(compaction: Compaction, journal: Journal, archive: Archive, clock: Clock) -> None:
     """Removes what was built of a compaction of which nothing was exchanged."""
     await in_a_thread(archive.compactor.discard, compaction)
     await journal.undo_compaction(compaction, clock.now())
-
-
-async def in_a_thread(work: Callable[P, T], *args: P.args, **named: P.kwargs) -> T:
-    """Cancelled, it still waits for the thread: the lock is not let go while files are being written."""
-    working = asyncio.ensure_future(asyncio.to_thread(work, *args, **named))
-    try:
-        return await asyncio.shield(working)
-    except asyncio.CancelledError:
-        await asyncio.wait({working})
-        raise

@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from scraper.core.bodies import Decoded, Json, at, decode
-from scraper.core.catalogue import Endpoint, Vendor
+from scraper.core.catalogue import Endpoint, OutcomeKind, Vendor
+from scraper.core.displaced import advice
 from scraper.core.events import RunResult
 from scraper.core.jobs import Crawl, Job
 from scraper.core.outcomes import Answer, NoAnswer, Reply, classify
@@ -103,6 +104,9 @@ async def probe(
         findings.append(
             ProbeFinding(endpoint.full_name, described, f"{answered}{': ' if outcome.detail else ''}{outcome.detail}")
         )
+        if isinstance(reply, Answer) and outcome.kind in {OutcomeKind.EMPTY, OutcomeKind.MALFORMED}:
+            elsewhere = advice(endpoint, reply.body, by_id=False)
+            findings += [ProbeFinding(endpoint.full_name, as_described=False, text=elsewhere)] if elsewhere else []
         if outcome.facts is not None:
             findings += [
                 ProbeFinding(endpoint.full_name, good, text)

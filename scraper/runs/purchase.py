@@ -15,6 +15,7 @@ from typing import TypeAlias, TypeVar, assert_never
 
 from scraper.core.breakers import DIFFERENT_REQUESTS, Streak
 from scraper.core.catalogue import Charge, OutcomeKind
+from scraper.core.displaced import advice
 from scraper.core.errors import StorageError
 from scraper.core.events import Ending, RequestSettled, Waiting
 from scraper.core.jobs import Account
@@ -70,6 +71,8 @@ class Buyer:
         self._longest_wait_s = process.job.max_wait.total_seconds()
         self._trials: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._paused_until: dict[str, datetime] = {}
+        self._displaced: set[str] = set()
+        """Endpoints whose records have been found elsewhere."""
 
     async def buy(self, request: Request, account: Account) -> None:
         """Attempts at one request until it has landed, is given up, or may not be sent."""
@@ -181,11 +184,23 @@ class Buyer:
             close_account_until=quota_ends_at(outcome, account, now),
         )
         await self._ledger.settle(settlement)
+        self._note_displaced(request, outcome, reply)
         process.spent += outcome.credits
         process.spent_at[account.vendor] += outcome.credits
         if outcome.credits < request.endpoint.cost:  # else nothing was released for those that wait
             process.starved.clear()
         return Settled(settlement, decision)
+
+    def _note_displaced(self, request: Request, outcome: Outcome, reply: Reply) -> None:
+        """Warn once for each endpoint whose records are not where its vendor file says, but elsewhere."""
+        endpoint = request.endpoint
+        if outcome.kind not in {OutcomeKind.EMPTY, OutcomeKind.MALFORMED} or not isinstance(reply, Answer):
+            return
+        text = advice(endpoint, reply.body, by_id=outcome.kind is OutcomeKind.EMPTY)
+        warning = f"{endpoint.full_name}: {text}; then: scraper rebuild {endpoint.table}"
+        if text is not None and endpoint.full_name not in self._displaced:
+            self._displaced.add(endpoint.full_name)
+            self._process.ends.noted += (warning,)
 
     def _decide(
         self, request: Request, outcome: Outcome, sent_at: datetime, now: datetime, trial: Streak | None

@@ -9,9 +9,11 @@ from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from scraper.core.errors import UsageError
+from scraper.core.errors import ArchiveError, UsageError
 from scraper.ports import Archive, Clock, Journal
-from scraper.runs.journals import in_a_thread, locked, rebuild_table
+from scraper.runs.coverage import write_run_tables
+from scraper.runs.journals import RebuiltTable, locked, rebuild_table
+from scraper.runs.threads import in_a_thread
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +28,8 @@ class Rebuilt:
     rows_without_key: int
     taken_out: int
     """Files that hold no row any more, or whose pages are gone: these are in ``trash/without-pages``."""
+    decided_again: int = 0
+    """Answers that today's vendor files read otherwise than was noted: their walks' coverage is as decided now."""
 
     def to_json(self) -> dict[str, Any]:
         """A row of the command's answer."""
@@ -45,6 +49,7 @@ async def rebuild(
     or the disk does not allow it: what was made anew until then stays, the rest is as it was.
     """
     await in_a_thread(archive.refuse_unless_writable)
+    decided_again = 0
     async with locked(journal, archive, clock):
         sources = await in_a_thread(archive.sources)
         if chosen is not None:
@@ -59,18 +64,25 @@ async def rebuild(
             sources = [source for source in sources if _partition(source) in wanted]
         await journal.begin_rebuild(dict.fromkeys(tables, sources), clock.now())
         for table in tables:
-            written = await rebuild_table(table, sources, journal, archive)
+            done = await rebuild_table(table, sources, journal, archive, clock)
+            decided_again += done.decided_again
             if chosen is None:
                 await journal.note_select(table, archive.select_hashes[table])
-            rows = sum(part.rows for each in written for part in each.parts)
-            yield Rebuilt(
-                table=table,
-                files=sum(len(each.parts) for each in written),
-                rows=rows,
-                unreadable_pages=sum(len(each.unreadable) for each in written),
-                rows_without_key=sum(sum(each.rows_without_key.values()) for each in written),
-                taken_out=sum(each.taken_out for each in written),
-            )
+            yield _rebuilt(table, done)
+    if decided_again and (told := await write_run_tables(journal, archive)):
+        raise ArchiveError(" ".join(told))
+
+
+def _rebuilt(table: str, done: RebuiltTable) -> Rebuilt:
+    return Rebuilt(
+        table=table,
+        files=sum(len(each.parts) for each in done.written),
+        rows=sum(part.rows for each in done.written for part in each.parts),
+        unreadable_pages=sum(len(each.unreadable) for each in done.written),
+        rows_without_key=sum(sum(each.rows_without_key.values()) for each in done.written),
+        taken_out=sum(each.taken_out for each in done.written),
+        decided_again=done.decided_again,
+    )
 
 
 def _partition(source: str) -> str:

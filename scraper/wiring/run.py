@@ -116,8 +116,7 @@ def archive_in(settings: Settings, configs: Path, catalogue: Catalogue) -> Parqu
     tables = load_tables(configs)
     if faults := list(table_faults(tables)):
         raise ConfigurationError(faults)
-    endpoints = {endpoint.full_name: endpoint for endpoint in catalogue.endpoints}
-    return ParquetArchive(settings.data_directory, tables, endpoints)
+    return ParquetArchive(settings.data_directory, tables, catalogue)
 
 
 @contextmanager

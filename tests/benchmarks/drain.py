@@ -19,6 +19,7 @@ import pyarrow.parquet as pq
 
 from scraper.io.archive import ParquetArchive
 from scraper.ports import SpooledPage
+from tests.core.builders import catalogue_of
 from tests.io.archive_fixtures import ENDPOINTS, TABLES, page
 
 Record = Mapping[str, object]
@@ -116,7 +117,7 @@ def main() -> None:
     ratios = []
     for _ in range(3):
         with tempfile.TemporaryDirectory() as place:
-            archive = ParquetArchive(Path(place), TABLES, ENDPOINTS)
+            archive = ParquetArchive(Path(place), TABLES, catalogue_of(ENDPOINTS))
             plain = Path(place) / "yardstick"
             plain.mkdir()
             drained = timed(lambda archive=archive: archive.write(1, iter(pages)))  # type: ignore[misc]

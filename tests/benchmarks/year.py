@@ -25,6 +25,7 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from scraper.core.catalogue import Catalogue
 from scraper.core.coverage import RUN_TABLES
 from scraper.core.events import RunStatus
 from scraper.core.subscriptions import Subscription
@@ -117,7 +118,7 @@ def derive_nights(data: Path, nights: int) -> None:
     schemas = {table: pq.read_schema(sample).remove_metadata() for table, sample in samples.items()}
     hashes = {table: stored_hash(sample) or "" for table, sample in samples.items()}
     disk = HastyDisk()
-    archive = ParquetArchive(data, load_tables(None), {}, disk)
+    archive = ParquetArchive(data, load_tables(None), Catalogue(), disk)
     with duckdb.connect() as connection:
         for back in range(1, nights + 1):
             source = there[(back - 1) % len(there)]

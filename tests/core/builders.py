@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -34,6 +35,22 @@ def endpoint(full_name: str) -> Endpoint:
 
 def vendor_of(full_name: str) -> Vendor:
     return CATALOGUE.vendors[endpoint(full_name).vendor]
+
+
+def catalogue_of(endpoints: Mapping[str, Endpoint]) -> Catalogue:
+    """A catalogue of these endpoints; a vendor that the package does not know has no error rules."""
+    unknown = replace(CATALOGUE.vendors["crawlora"], error_rules=())
+    names = {endpoint.vendor for endpoint in endpoints.values()}
+    return Catalogue(
+        {
+            name: replace(
+                CATALOGUE.vendors.get(name, unknown),
+                name=name,
+                endpoints=tuple(endpoint for endpoint in endpoints.values() if endpoint.vendor == name),
+            )
+            for name in names
+        }
+    )
 
 
 def answer(body: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Answer:

@@ -35,7 +35,7 @@ from scraper.core.requests import Request, start
 from scraper.io.archive import ParquetArchive
 from scraper.io.query import open_archive, query
 from scraper.ports import SpooledPage, drain_order
-from tests.core.builders import NOON, endpoint, outcome_of, walk_of
+from tests.core.builders import NOON, catalogue_of, endpoint, outcome_of, walk_of
 from tests.hostile.mutations import HEADERS, STATUSES, VALUES, bodies, corpus
 from tests.io.archive_fixtures import ENDPOINTS, TABLES, page
 
@@ -171,7 +171,7 @@ def drained(bought: Sequence[Bought]) -> int:
     """Pages through Parquet into SQL; how many rows came of them."""
     pages = spooled(bought)
     with tempfile.TemporaryDirectory() as place:
-        archive = ParquetArchive(Path(place), TABLES, ENDPOINTS)
+        archive = ParquetArchive(Path(place), TABLES, catalogue_of(ENDPOINTS))
         written = archive.write(1, pages)
         again = archive.write(1, pages)
         assert again == written, "the same pages make the same files"

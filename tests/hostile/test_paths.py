@@ -119,7 +119,7 @@ def test_what_pages_say_of_themselves_stands_in_no_path(texts: list[str]) -> Non
     with tempfile.TemporaryDirectory() as directory:
         data = Path(directory) / "inner" / "data"
         data.mkdir(parents=True)
-        archive = ParquetArchive(data, read_tables(), {e.full_name: e for e in CATALOGUE.endpoints})
+        archive = ParquetArchive(data, read_tables(), CATALOGUE)
         with archive.lock():
             written = archive.write(1, [page])
         assert [part.table for part in written.parts] == [PAGES_TABLE]

@@ -15,6 +15,7 @@ import orjson
 from scraper.core.coverage import COVERAGE_COLUMNS, COVERAGE_TABLE, REQUESTS_COLUMNS, REQUESTS_TABLE
 from scraper.io.archive import ParquetArchive
 from scraper.ports import RunRow, RunVersion, SpooledPage, drain_order
+from tests.core.builders import catalogue_of
 from tests.io.archive_fixtures import ENDPOINTS, TABLES, page
 
 LISTS = {
@@ -76,7 +77,7 @@ class History:
 
     def write(self, data: Path) -> None:
         """Into an archive."""
-        archive = ParquetArchive(data, TABLES, ENDPOINTS)
+        archive = ParquetArchive(data, TABLES, catalogue_of(ENDPOINTS))
         archive.write(1, sorted(self.pages, key=drain_order))
         for run_id, began in self.began.items():
             rows = {COVERAGE_TABLE: self.coverage[run_id], REQUESTS_TABLE: self.requests[run_id]}

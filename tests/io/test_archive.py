@@ -26,6 +26,7 @@ from scraper.core.errors import ArchiveError, UsageError
 from scraper.core.tables import PATH_COLUMNS, table_select
 from scraper.io.archive import Disk, ParquetArchive
 from scraper.ports import SpooledPage, Written, drain_order
+from tests.core.builders import catalogue_of
 from tests.io.archive_fixtures import ENDPOINTS, SNAPSHOT, TABLES, board, hashtag, page
 from tests.plain_duckdb import plain_duckdb
 
@@ -53,11 +54,11 @@ def spool() -> list[SpooledPage]:
 
 
 def archive(data: Path, disk: Disk | None = None) -> ParquetArchive:
-    return ParquetArchive(data, TABLES, ENDPOINTS, disk)
+    return ParquetArchive(data, TABLES, catalogue_of(ENDPOINTS), disk)
 
 
 def hashtags_alone(data: Path, disk: Disk) -> ParquetArchive:
-    return ParquetArchive(data, TABLES[:1], ENDPOINTS, disk)
+    return ParquetArchive(data, TABLES[:1], catalogue_of(ENDPOINTS), disk)
 
 
 def rebuilt(made: ParquetArchive, table: str = "hashtags") -> Written:
@@ -268,10 +269,10 @@ def test_a_rebuild_killed_after_any_step_and_done_again_makes_the_same_table(tmp
     while True:
         wider = table_select("hashtags", TABLES[0].sql.replace("FROM places", f"{steps} AS extra FROM places"))
         try:
-            rebuilt(ParquetArchive(tmp_path, [wider], ENDPOINTS, Dies(after=steps)))
+            rebuilt(ParquetArchive(tmp_path, [wider], catalogue_of(ENDPOINTS), Dies(after=steps)))
             break
         except Killed:
-            rebuilt(ParquetArchive(tmp_path, [wider], ENDPOINTS))
+            rebuilt(ParquetArchive(tmp_path, [wider], catalogue_of(ENDPOINTS)))
         assert rows(tmp_path, "hashtags") == [row | {"extra": steps} for row in before]
         assert list((tmp_path / "tmp").iterdir()) == []
         steps += 1
@@ -339,8 +340,9 @@ def test_the_lock_is_held_inside_and_free_outside(tmp_path: Path) -> None:
 
 def test_a_killed_process_frees_the_lock(tmp_path: Path) -> None:
     program = (
-        "import os, signal, sys; from pathlib import Path; from scraper.io.archive import ParquetArchive\n"
-        "with ParquetArchive(Path(sys.argv[1]), [], {}).lock(): os.kill(os.getpid(), signal.SIGKILL)"
+        "import os, signal, sys; from pathlib import Path; from scraper.io.archive import ParquetArchive; "
+        "from scraper.core.catalogue import Catalogue\n"
+        "with ParquetArchive(Path(sys.argv[1]), [], Catalogue()).lock(): os.kill(os.getpid(), signal.SIGKILL)"
     )
     ended = subprocess.run([sys.executable, "-c", program, str(tmp_path)], check=False)
     assert ended.returncode == -signal.SIGKILL
@@ -379,7 +381,7 @@ def test_a_new_column_comes_from_the_pages_that_are_there(tmp_path: Path) -> Non
     wider = table_select(
         "hashtags", TABLES[0].sql.replace("FROM places", "upper(record.hashtag_name) AS loud FROM places")
     )
-    changed = ParquetArchive(tmp_path, [wider], ENDPOINTS)
+    changed = ParquetArchive(tmp_path, [wider], catalogue_of(ENDPOINTS))
     assert rebuilt(changed).rows() == {"hashtags": 6}
     assert [row["loud"] for row in rows(tmp_path, "hashtags")] == [
         row["hashtag_name"].upper() for row in rows(tmp_path, "hashtags")
@@ -391,7 +393,7 @@ def test_a_rebuild_leaves_rows_alone_of_an_endpoint_that_only_another_directory_
     before = rows(tmp_path, "hashtags")
     ours = {name: known for name, known in ENDPOINTS.items() if known.vendor == "keyapi"}
     wider = [replace(table, sql=table.sql + " ", hash="changed") for table in TABLES]
-    rebuilt(ParquetArchive(tmp_path, wider, ours))
+    rebuilt(ParquetArchive(tmp_path, wider, catalogue_of(ours)))
     assert rows(tmp_path, "hashtags") == before
 
 

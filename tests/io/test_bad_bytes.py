@@ -15,6 +15,7 @@ from scraper.core.catalogue import OutcomeKind
 from scraper.core.tables import table_select
 from scraper.io.archive import ParquetArchive
 from scraper.ports import SpooledPage, Written
+from tests.core.builders import catalogue_of
 from tests.examples import examples
 from tests.io.archive_fixtures import ENDPOINTS, TABLES, board, hashtag, page
 from tests.io.test_archive import archive, rows
@@ -143,7 +144,7 @@ def test_a_page_that_a_select_refuses_is_found_among_many_and_kept_with_its_erro
     touchy = table_select("hashtags", TABLES[0].sql.replace("),\nplaces AS", condition))
     bodies = [board(hashtag(n + 1, note="poison" if n in (7, 30) else "")) for n in range(40)]
     pages = [page("crawlora.hashtags", body, page_id=n, number=n) for n, body in enumerate(bodies)]
-    written = ParquetArchive(tmp_path, [touchy], ENDPOINTS).write(1, pages)
+    written = ParquetArchive(tmp_path, [touchy], catalogue_of(ENDPOINTS)).write(1, pages)
     assert sorted(written.unreadable) == [7, 30]
     assert "poison met" in written.unreadable[7]
     assert sorted(row["page"] for row in rows(tmp_path, "hashtags")) == [n for n in range(40) if n not in (7, 30)]

@@ -21,6 +21,7 @@ from scraper.core.tables import TableSelect, table_select
 from scraper.io.archive import ParquetArchive
 from scraper.io.archive.table_select import Selects
 from scraper.ports import Written, drain_order
+from tests.core.builders import catalogue_of
 from tests.examples import examples
 from tests.io.archive_fixtures import ENDPOINTS, TABLES, board, endpoint, hashtag, page
 from tests.io.test_archive import archive, rows
@@ -117,7 +118,9 @@ SOUND: dict[str, Any] = {
 def told(place: Path, *records: dict[str, Any], table: TableSelect = EVENTS) -> dict[tuple[str, str, str], int]:
     events = endpoint("shop.events", Records("rows", "id"), "events")
     body = orjson.dumps({"rows": records})
-    written = ParquetArchive(place, [table], {"shop.events": events}).write(1, [page("shop.events", body, page_id=1)])
+    written = ParquetArchive(place, [table], catalogue_of({"shop.events": events})).write(
+        1, [page("shop.events", body, page_id=1)]
+    )
     [looked] = written.looked
     return {(one.finding.kind.value, one.finding.path, one.finding.detail): one.count for one in looked.found}
 
@@ -278,7 +281,7 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Drained:
         for case, name in enumerate(bodies)
         for number, body in enumerate(bodies[name])
     ]
-    made = ParquetArchive(place, TABLES[:1], endpoints)
+    made = ParquetArchive(place, TABLES[:1], catalogue_of(endpoints))
     written = made.write(1, sorted(pages, key=drain_order))
     return Drained(place, made, written, rows(place, "hashtags"), bodies)
 
@@ -333,6 +336,6 @@ def test_a_page_that_only_its_select_refuses_is_unreadable_too(tmp_path: Path) -
     pages = [
         page("crawlora.hashtags", board(hashtag(n, trend="poison" if n == 2 else None)), page_id=n) for n in (1, 2)
     ]
-    [looked] = ParquetArchive(tmp_path, [touchy], ENDPOINTS).write(1, pages).looked
+    [looked] = ParquetArchive(tmp_path, [touchy], catalogue_of(ENDPOINTS)).write(1, pages).looked
     [refused] = [found for found in looked.found if found.finding.kind is DriftKind.UNREADABLE]
     assert (refused.count, refused.request_key, "poison met" in refused.finding.detail) == (1, "k2", True)

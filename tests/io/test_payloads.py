@@ -16,6 +16,7 @@ import pytest
 
 from scraper.io.archive import ParquetArchive
 from scraper.ports import Written
+from tests.core.builders import catalogue_of
 from tests.io.archive_fixtures import ENDPOINTS, TABLES, page
 from tests.plain_duckdb import plain_duckdb
 
@@ -32,7 +33,7 @@ def archived(case: Path, data: Path) -> tuple[list[Any], Written]:
         country=meta.get("country"),
         parameters=orjson.dumps(meta["parameters"]).decode(),
     )
-    written = ParquetArchive(data, TABLES, ENDPOINTS).write(1, [bought])
+    written = ParquetArchive(data, TABLES, catalogue_of(ENDPOINTS)).write(1, [bought])
     glob = f"{data}/archive/{endpoint.table}/**/*.parquet"
     rows = plain_duckdb().sql(f"SELECT * FROM read_parquet('{glob}', hive_partitioning = true)").to_arrow_table()
     return orjson.loads(orjson.dumps(rows.to_pylist())), written

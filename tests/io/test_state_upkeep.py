@@ -23,9 +23,10 @@ from scraper.core.events import RunStatus
 from scraper.core.jobs import Account
 from scraper.core.subscriptions import Subscription
 from scraper.io.state.headroom import Headroom
+from scraper.io.state.migrations import walks_decided_again
 from scraper.io.state.schema import SCHEMA_VERSION
 from scraper.io.state.writer import Writer
-from scraper.ports import Stores
+from scraper.ports import RunRecord, Stores
 from tests.databases import StateDatabase, database_in
 from tests.io.state_bench import kept_balances, ledger_sums
 
@@ -78,6 +79,25 @@ def test_a_database_that_was_brought_forward_has_the_schema_of_a_new_one(
     with_state(old_data, nothing)
     with_state(fresh, nothing)
     assert old_data.columns() == fresh.columns()
+
+
+def test_the_coverage_of_every_run_is_written_again_after_its_columns_have_changed(tmp_path: Path) -> None:
+    database = database_in(tmp_path)
+
+    async def use(stores: Stores) -> None:
+        await stores.runs.create_run(RunRecord("night-1", "night", RunStatus.COMPLETE, 8, NOW, NOW, 1.0, None, ""))
+
+    async def waiting(stores: Stores) -> list[str]:
+        return list(await stores.journal.outdated_runs())
+
+    with_state(database, use)
+    database.change("UPDATE runs SET accounted = true")
+    assert with_state(database, waiting) == []
+    for column in ("max_pages", "decided_again_at"):
+        database.change(f"ALTER TABLE walks DROP COLUMN {column}")
+    with create_engine(database.url).begin() as connection:
+        walks_decided_again(connection)
+    assert with_state(database, waiting) == ["night-1"]
 
 
 # --- reconciling ------------------------------------------------------------------------------------------------------

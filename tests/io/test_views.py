@@ -11,6 +11,7 @@ from typing import Any
 import duckdb
 import pytest
 
+from scraper.core.coverage import COVERAGE_COLUMNS
 from scraper.core.errors import ConfigurationError, QueryError
 from scraper.core.views import View, meanings, read_views
 from scraper.io.config_files.table_files import read_tables, read_view_files
@@ -46,6 +47,19 @@ def opened(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, duckd
         open_archive(place / "full", TABLES, VIEWS) as full,
     ):
         yield {"empty": empty, "full": full}
+
+
+def test_every_column_of_every_relation_is_named_in_sql_without_quotes(
+    opened: dict[str, duckdb.DuckDBPyConnection],
+) -> None:
+    macros = [f"{view.name}(now())" for view in VIEWS if view.arguments]
+    listed = opened["full"].execute("SELECT view_name FROM duckdb_views() WHERE NOT internal").fetchall()
+    relations = [name for (name,) in listed] + macros
+    assert len(relations) == 7 + len(VIEWS)
+    for relation in relations:
+        columns = opened["full"].execute(f"DESCRIBE FROM {relation}").fetchall()
+        for column, *_ in columns:
+            opened["full"].execute(f"SELECT {column}, found.{column} AS {column} FROM {relation} AS found LIMIT 0")
 
 
 @pytest.mark.parametrize("view", VIEWS, ids=lambda view: view.name)
@@ -292,3 +306,33 @@ def test_spend_sums_the_ledger_by_day_endpoint_and_country(tmp_path: Path) -> No
         (day, "crawlora", "crawlora.hashtags", "US", 4, 16, 0, 8, 24, 200, 0.12),
         (day, "keyapi", "keyapi.videos", "GB", 1, 0, 2, 0, 2, 0, None),
     ]
+
+
+# --- archives of other versions ---------------------------------------------------------------------------------------
+
+
+def test_coverage_that_other_versions_wrote_is_read_in_one_view(tmp_path: Path) -> None:
+    history = History()
+    history.walk("night-1", night(1), [[hashtag(1)]])
+    history.walk("night-2", night(2), [[hashtag(1)]])
+    history.write(tmp_path)
+    old, new = sorted(tmp_path.glob("archive/coverage/*/*/*.parquet"))
+    with duckdb.connect() as connection:
+        for path, columns in (
+            (old, "* EXCLUDE (repeats, decided_again_at), 3 AS overlaps"),
+            (new, "* REPLACE (5 AS repeats), 'new' AS later"),
+        ):
+            read = f"SELECT {columns} FROM read_parquet('{path}', hive_partitioning = false)"
+            connection.execute(f"COPY ({read}) TO '{tmp_path}/other' (FORMAT parquet)")
+            (tmp_path / "other").replace(path)
+    assert ask(tmp_path, "SELECT run_id, repeats, decided_again_at FROM coverage ORDER BY run_id") == [
+        ("night-1", 3, None),
+        ("night-2", 5, None),
+    ]
+    with open_archive(tmp_path, TABLES, VIEWS) as opened:
+        names = [name for name, *_ in opened.execute("DESCRIBE FROM coverage").fetchall()]
+        assert names == ["vendor", "date", *(column.name for column in COVERAGE_COLUMNS)]
+        one_day = "EXPLAIN ANALYZE SELECT run_id FROM coverage WHERE date = DATE '2026-11-02'"
+        plan = opened.execute(one_day).fetchall()[0][1]
+    assert "Total Files Read: 1" in plan or "Scanning Files: 1/2" in plan, plan
+    assert ask(tmp_path, "SELECT run_id FROM boards_latest") == [("night-2",)]

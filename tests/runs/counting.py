@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from datetime import datetime
 
@@ -12,7 +12,18 @@ import orjson
 
 from scraper.core.outcomes import Answer, Reply
 from scraper.core.requests import Request
-from scraper.ports import Clock, Compaction, Compactor, Part, Partition, RunRows, RunVersion, SpooledPage, Written
+from scraper.ports import (
+    Clock,
+    Compaction,
+    Compactor,
+    DecidedAnswer,
+    Part,
+    Partition,
+    RunRows,
+    RunVersion,
+    SpooledPage,
+    Written,
+)
 from scraper.sandbox.metering import RateRule
 
 NETWORK_S = 0.1
@@ -90,6 +101,9 @@ class NoArchive:
 
     def write_run_tables(self, run: RunVersion, rows: RunRows) -> tuple[Part, ...]:
         raise AssertionError(f"{run.run_id} has pages in the spool, and no {rows}")
+
+    def decided(self, source: str, table: str | None = None) -> Iterator[DecidedAnswer]:
+        raise AssertionError(f"{source} is no part that feeds {table}")
 
     def rebuild(self, table: str, sources: Sequence[str]) -> Written:
         raise AssertionError(f"{table} has no parts to be made from {sources}")

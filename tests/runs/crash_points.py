@@ -22,6 +22,7 @@ from tempfile import TemporaryDirectory
 
 from duckdb import DuckDBPyConnection
 
+from scraper.core.catalogue import Catalogue
 from scraper.core.events import RunStatus
 from scraper.io.archive import ParquetArchive
 from scraper.io.query import open_archive
@@ -149,7 +150,7 @@ async def _stopped_and_gone_on(directory: Path, death: Instant, whole: Whole) ->
 async def _told(made: Bench) -> None:
     """What the next run's end does for a run that died between its end and the archive learning of it."""
     with made.database.opened(made.clock.now) as stores:
-        assert await write_run_tables(stores.journal, ParquetArchive(made.data, TABLES, {})) == ()
+        assert await write_run_tables(stores.journal, ParquetArchive(made.data, TABLES, Catalogue())) == ()
 
 
 def _check(made: Bench, whole: Whole, in_flight: int) -> None:

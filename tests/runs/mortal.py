@@ -203,7 +203,6 @@ def lived(database: StateDatabase, now: Callable[[], datetime], life: Life | Non
 
 async def live(bench: Bench, job: Job, catalogue: Catalogue, life: Life) -> RunResult | None:
     """One process of a run; ``None`` where it died. Nothing is told to stop, drained or ended then."""
-    endpoints = {endpoint.full_name: endpoint for endpoint in catalogue.endpoints}
     urls = sandbox_urls(bench.url)
     vendors = {name: catalogue.vendors[name] for name in job.vendors}
     access = {name: Access(vendor, urls[name], bench.keys[name]) for name, vendor in vendors.items()}
@@ -212,7 +211,7 @@ async def live(bench: Bench, job: Job, catalogue: Catalogue, life: Life) -> RunR
             async with HttpTransport(access, "scraper/test") as transport:
                 context = RunContext(
                     stores=stores,
-                    archive=ParquetArchive(bench.data, TABLES, endpoints, MortalDisk(life)),
+                    archive=ParquetArchive(bench.data, TABLES, catalogue, MortalDisk(life)),
                     transport=MortalTransport(transport, life),
                     pacers={vendor: SmoothPacer(job.accounts[vendor].subscription) for vendor in job.vendors},
                     clock=bench.clock,

@@ -19,6 +19,7 @@ from scraper.runs.compact import compact
 from scraper.runs.rebuild import rebuild
 from scraper.runs.resume import Opening
 from scraper.wiring.upkeep import check_archive
+from tests.core.builders import catalogue_of
 from tests.databases import database_in
 from tests.runs.harness import Bench, Heard, on_bench
 from tests.runs.mortal import Instant, Life
@@ -194,7 +195,9 @@ def test_a_part_of_an_older_select_is_named_and_made_anew(place: Place) -> None:
     old = [replace(table, sql=table.sql.replace("FROM places", "1 AS one FROM places"), hash="old") for table in TABLES]
 
     async def as_it_was(journal: Journal, _: ParquetArchive) -> None:
-        archive = ParquetArchive(place.data, [table for table in old if table.name == "hashtags"], ENDPOINTS)
+        archive = ParquetArchive(
+            place.data, [table for table in old if table.name == "hashtags"], catalogue_of(ENDPOINTS)
+        )
         async for _done in rebuild(journal, archive, place.clock, ["hashtags"]):
             pass
 
@@ -209,11 +212,11 @@ def test_deep_finds_rows_that_the_select_gives_no_more(place: Place) -> None:
     known = ENDPOINTS["keyapi.hashtags"]
     wrong = {**ENDPOINTS, "keyapi.hashtags": replace(known, records=Records("data.list.0.creators", "hashtag_id"))}
 
-    async def misled(journal: Journal, _: ParquetArchive) -> None:
-        async for _done in rebuild(journal, ParquetArchive(place.data, TABLES, wrong), place.clock, ["hashtags"]):
-            pass
+    async def written_by_another(journal: Journal, _: ParquetArchive) -> None:
+        archive = ParquetArchive(place.data, TABLES, catalogue_of(wrong))
+        await journal.note_rebuilt("hashtags", [], archive.rebuild("hashtags", archive.sources()))
 
-    place.use(misled)
+    place.use(written_by_another)
     assert checked(place).findings == []
     mended = checked(place, repair=True, deep=True)
     assert (mended.findings, [each.kind for each in mended.repaired]) == ([], ["differs"] * 3)
@@ -253,7 +256,7 @@ def test_a_compaction_that_a_repair_finishes_loses_no_row_that_only_another_job_
 
     async def repaired(journal: Journal, _: ParquetArchive) -> Checked:
         of_keyapi = {name: endpoint for name, endpoint in ENDPOINTS.items() if endpoint.vendor == "keyapi"}
-        archive = ParquetArchive(place.data, TABLES, of_keyapi)
+        archive = ParquetArchive(place.data, TABLES, catalogue_of(of_keyapi))
         return await check(journal, archive, place.clock, Heard(), repair=True)
 
     before = found_by_glob(place.data)

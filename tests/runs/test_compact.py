@@ -19,6 +19,7 @@ from scraper.io.archive.exchange import CannotExchangeError
 from scraper.ports import Journal, drain_order
 from scraper.runs.compact import Compacted, compact, compact_after_run
 from scraper.runs.drain import drain
+from tests.core.builders import catalogue_of
 from tests.databases import database_in
 from tests.io.archive_fixtures import ENDPOINTS as FEW_ENDPOINTS
 from tests.io.archive_fixtures import SNAPSHOT, board, hashtag, page
@@ -85,7 +86,9 @@ def test_a_rebuild_that_another_job_directory_left_open_goes_on_with_the_merged_
         await journal.begin_rebuild({"posts": archive.sources()}, place.clock.now())
 
     async def compacted_elsewhere(journal: Journal, _: ParquetArchive) -> None:
-        archive = ParquetArchive(place.data, [table for table in TABLES if table.name != "posts"], ENDPOINTS)
+        archive = ParquetArchive(
+            place.data, [table for table in TABLES if table.name != "posts"], catalogue_of(ENDPOINTS)
+        )
         assert len([each async for each in compact(journal, archive, place.clock, today_too=True)]) == 2
 
     place.use(stopped)
@@ -246,7 +249,7 @@ def few_rows(data: Path, days: int) -> Place:
     creator = orjson.dumps({"data": {"data": {"creators": [{"user_id": "7"}]}}})
 
     async def write(journal: Journal, _: ParquetArchive) -> None:
-        archive = ParquetArchive(data, FEW_TABLES, FEW_ENDPOINTS)
+        archive = ParquetArchive(data, FEW_TABLES, catalogue_of(FEW_ENDPOINTS))
         for drain_id in (1, 2, 3):
             pages = [
                 page("crawlora.hashtags", board(hashtag(1), hashtag(2)), page_id=number, snapshot_at=SNAPSHOT - day)

@@ -177,8 +177,7 @@ class FullFor(Disk):
 
 def archive_on(bench: Bench, job: Path, disk: Disk) -> ParquetArchive:
     _, catalogue = load_job(job)
-    endpoints = {endpoint.full_name: endpoint for endpoint in catalogue.endpoints}
-    return ParquetArchive(bench.data, load_tables(None), endpoints, disk)
+    return ParquetArchive(bench.data, load_tables(None), catalogue, disk)
 
 
 def test_a_disk_that_fills_there_fails_no_run_that_has_bought_its_pages(tmp_path: Path) -> None:

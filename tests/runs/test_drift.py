@@ -12,13 +12,16 @@ from aiohttp import web
 from click.testing import CliRunner
 
 from scraper.cli.main import cli
+from scraper.core.drift.findings import DriftKind, Finding
 from scraper.core.errors import ArchiveError
 from scraper.core.events import RunResult, RunStatus
 from scraper.io.archive import ParquetArchive
-from scraper.ports import SpooledPage, Written
+from scraper.ports import DriftRecord, SpooledPage, Written
+from scraper.runs.drift import drift_warnings
 from scraper.runs.resume import Opening
 from scraper.wiring.files import load_catalogue, load_tables
 from tests.clock import ShiftedClock
+from tests.core.builders import NOON as NOW
 from tests.runs.harness import ALL_FIVE, Bench, on_bench
 
 JOB = """
@@ -134,12 +137,27 @@ def test_a_drain_that_is_carried_out_again_counts_once(deaths: int, tmp_path: Pa
 
     async def use(bench: Bench) -> RunResult:
         job = bench.write_job(JOB)
-        endpoints = {endpoint.full_name: endpoint for endpoint in load_catalogue(None).endpoints}
         for _ in range(deaths):
-            died = await bench.run(job, archive=Dying(bench.data, load_tables(None), endpoints))
+            died = await bench.run(job, archive=Dying(bench.data, load_tables(None), load_catalogue(None)))
             assert (died.status, died.warnings) == (RunStatus.ERROR, ())
         return await bench.run(job)
 
     result = on_bench(tmp_path, use, fault=board)
     assert len(result.warnings) == 1
     assert [(row["path"], row["times"], row["of"]) for row in drift_of(tmp_path)] == [("extra", 30, 30)]
+
+
+def test_a_warning_names_what_rows_are_told_apart_by_first_and_then_the_most_frequent() -> None:
+    def drifted(path: str, count: int) -> DriftRecord:
+        finding = Finding(DriftKind.UNFIT, path, "string for BIGINT")
+        return DriftRecord("crawlora.hashtags", finding, count, 100, NOW, NOW, "night", "k", "night")
+
+    known = load_catalogue(None).endpoint("crawlora.hashtags")
+    assert known is not None
+    found = [drifted(path, 1) for path in ("a", "b", "c", "d", "e")]
+    found += [drifted("rank", 2), drifted("often", 90), drifted("often", 3), drifted("hashtag_id", 1)]
+    (warning,) = drift_warnings("night", found, [known])
+    assert warning == (
+        "crawlora.hashtags has drifted: did not fit their column: hashtag_id, rank, often, a, b and 3 more. "
+        "Every page is kept: scraper drift"
+    )

@@ -246,8 +246,7 @@ def test_a_full_disk_ends_the_run_as_an_error_and_the_next_one_archives_what_was
     async def use(bench: Bench) -> None:
         job = bench.write_job(ALL_FIVE)
         _, catalogue = load_job(job)
-        endpoints = {endpoint.full_name: endpoint for endpoint in catalogue.endpoints}
-        archive = ParquetArchive(bench.data, load_tables(None), endpoints, FillingDisk(room))
+        archive = ParquetArchive(bench.data, load_tables(None), catalogue, FillingDisk(room))
         result = await bench.run(job, archive=archive)
         assert result.status is RunStatus.ERROR
         assert result.status.exit_code == 5

@@ -23,6 +23,7 @@ from scraper.wiring.files import load_job
 from scraper.wiring.query import queried, table_columns
 from scraper.wiring.run import RunOrder, run_job
 from scraper.wiring.upkeep import compact_archive, rebuild_tables
+from tests.core.builders import catalogue_of
 from tests.runs.harness import Bench, Heard, on_bench
 from tests.runs.mortal import Instant, Life, ledger
 from tests.runs.upkeep import (
@@ -86,14 +87,24 @@ def test_a_corrected_vendor_file_finds_the_records_that_were_missed(place: Place
     wrong = {**ENDPOINTS, "keyapi.hashtags": replace(known, records=Records("data.wrong", "hashtag_id"))}
 
     async def misled(journal: Journal, _: ParquetArchive) -> None:
-        async for _done in rebuild(journal, ParquetArchive(place.data, TABLES, wrong), place.clock, ["hashtags"]):
+        async for _done in rebuild(
+            journal, ParquetArchive(place.data, TABLES, catalogue_of(wrong)), place.clock, ["hashtags"]
+        ):
             pass
 
+    covered = (
+        "SELECT run_id, walk_id, state, why, pages, rows, overlaps, gaps, notes FROM walks ORDER BY run_id, walk_id"
+    )
+    coverage = ledger(place.data, covered)
     place.use(misled)
     assert place.parts("hashtags", "keyapi") == []
     assert strange_files(place) == []
+    assert ledger(place.data, covered) != coverage
     rebuilt(place, ["hashtags"])
-    assert found_by_glob(place.data) == before
+    assert ledger(place.data, covered) == coverage
+    found = found_by_glob(place.data)
+    assert found.pop("coverage") != before.pop("coverage")  # it says when it was decided again
+    assert found == before
 
 
 def test_where_limits_it_to_partitions(place: Place) -> None:

@@ -21,6 +21,7 @@ from scraper.io.query import open_archive
 from scraper.ports import Journal
 from scraper.runs.resume import Opening
 from scraper.wiring.files import load_catalogue, load_tables
+from tests.core.builders import catalogue_of
 from tests.databases import database_in
 from tests.plain_duckdb import plain_duckdb
 from tests.runs.harness import HurriedClock, bench
@@ -84,7 +85,7 @@ class Place:
     @contextmanager
     def opened(self, disk: Disk | None = None, life: Life | None = None) -> Iterator[tuple[Journal, ParquetArchive]]:
         with lived(database_in(self.data), self.clock.now, life) as stores:
-            yield stores.journal, ParquetArchive(self.data, self.tables, ENDPOINTS, disk)
+            yield stores.journal, ParquetArchive(self.data, self.tables, catalogue_of(ENDPOINTS), disk)
 
     def use(self, command: Callable[[Journal, ParquetArchive], Awaitable[T]], disk: Disk | None = None) -> T:
         """A whole command, on an event loop of its own."""

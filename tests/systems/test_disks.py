@@ -18,6 +18,7 @@ from scraper.io.state.locks import held
 from scraper.ports import Journal
 from scraper.runs.compact import compact
 from scraper.runs.rebuild import rebuild
+from tests.core.builders import catalogue_of
 from tests.runs.harness import Bench, on_bench
 from tests.runs.upkeep import ENDPOINTS, TABLES, Place, copied, found_by_glob
 
@@ -64,7 +65,9 @@ def other_disk(tmp_path: Path) -> Iterator[Path]:
 def test_a_run_sends_nothing_where_its_archive_is_on_another_file_system(tmp_path: Path) -> None:
     async def use(bench: Bench) -> int:
         with pytest.raises(ArchiveError, match=rf"Nothing was spent or changed\. .*{NEW_DISK}"):
-            await bench.run(bench.write_job(JOB), archive=ParquetArchive(bench.data, TABLES, ENDPOINTS, Elsewhere()))
+            await bench.run(
+                bench.write_job(JOB), archive=ParquetArchive(bench.data, TABLES, catalogue_of(ENDPOINTS), Elsewhere())
+            )
         return sum(bench.hits.values())
 
     assert on_bench(tmp_path, use) == 0
@@ -89,7 +92,7 @@ def test_a_table_linked_to_another_disk_is_found_too(three_runs: Path, tmp_path:
     shutil.move(place.root / "hashtags", other_disk / "hashtags")
     (place.root / "hashtags").symlink_to(other_disk / "hashtags")
     with pytest.raises(ArchiveError, match=rf"link \(.*/archive/hashtags\)\. Nothing was spent or .*{NEW_DISK}"):
-        ParquetArchive(place.data, TABLES, ENDPOINTS).refuse_unless_writable()
+        ParquetArchive(place.data, TABLES, catalogue_of(ENDPOINTS)).refuse_unless_writable()
 
 
 @pytest.mark.parametrize("offline", [False, True])

@@ -137,7 +137,7 @@ def print_coverage(walks: Sequence[WalkRecord], console: Console) -> None:
     """Print the walks of a run that are incomplete or have notes, each with its reason; count the others."""
     complete = sum(walk.state is WalkState.COMPLETE for walk in walks)
     console.print(Text(f"{counted(len(walks), 'walk')}, {count(complete)} of them complete"))
-    partial = [walk for walk in walks if walk.state is not WalkState.COMPLETE or walk.notes or walk.overlaps]
+    partial = [walk for walk in walks if walk.state is not WalkState.COMPLETE or _has_remarks(walk)]
     if not partial:
         return
     table = new_table()
@@ -151,13 +151,18 @@ def print_coverage(walks: Sequence[WalkRecord], console: Console) -> None:
     console.print(table)
 
 
+def _has_remarks(walk: WalkRecord) -> bool:
+    return bool(walk.notes or walk.overlaps or walk.decided_again_at)
+
+
 def _standing(walk: WalkRecord) -> str:
-    """``truncated: guard (cursor seen)``; gaps and overlaps below it."""
+    """``truncated: guard (cursor seen)``; gaps, repeats and a later decision below it."""
     words = walk.state.value if walk.why is None else f"{walk.state.value}: {walk.why.value}"
     if walk.notes:
         words += f" ({', '.join(walk.notes)})"
     more = [counted(walk.gaps, "page") + " missing"] if walk.gaps else []
     more += [counted(walk.overlaps, "row") + " listed twice"] if walk.overlaps else []
+    more += [f"decided again on {walk.decided_again_at:%Y-%m-%d}"] if walk.decided_again_at else []
     return "\n".join([words.replace("_", " "), *more])
 
 
@@ -230,11 +235,12 @@ def coverage_json(walks: Sequence[WalkRecord]) -> list[dict[str, Any]]:
             "why": None if walk.why is None else walk.why.value,
             "pages": walk.pages,
             "rows": walk.rows,
-            "overlaps": walk.overlaps,
+            "repeats": walk.overlaps,
             "gaps": walk.gaps,
             "notes": ",".join(walk.notes),
             "snapshot_at": None if walk.snapshot_at is None else iso_utc(walk.snapshot_at),
             "reused_from": walk.reused_from,
+            "decided_again_at": None if walk.decided_again_at is None else iso_utc(walk.decided_again_at),
         }
         for walk in walks
     ]

@@ -6,41 +6,44 @@ import contextlib
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
 
 import pyarrow as pa
 
-from scraper.core.catalogue import Endpoint
+from scraper.core.catalogue import Catalogue, OutcomeKind
+from scraper.core.decisions import Decision
 from scraper.core.drift.observe import Watch
 from scraper.core.errors import UsageError
 from scraper.core.tables import PAGES_HASH, PAGES_TABLE, TableSelect
 from scraper.io.archive.check import survey
 from scraper.io.archive.compact import PartitionCompactor
 from scraper.io.archive.coverage import write_run_tables
+from scraper.io.archive.decisions import StoredAnswers
 from scraper.io.archive.errors import explained
 from scraper.io.archive.files import Disk, make_directories, remove_files, stored_hash
 from scraper.io.archive.lost_values import note_lost
 from scraper.io.archive.merge import fingerprint, second_reader
 from scraper.io.archive.staged_files import Staging, require_writable
-from scraper.io.archive.survey import ReadPage, batches, read, stored_endpoints, stored_pages
+from scraper.io.archive.survey import ReadPage, batches, read, stored_endpoints
 from scraper.io.archive.table_select import Selects, note_failures, note_without_key, pages_table
 from scraper.io.permissions import require_readable
-from scraper.ports import Part, RunRows, RunVersion, SpooledPage, Survey, Written
+from scraper.ports import DecidedAnswer, Part, RunRows, RunVersion, SpooledPage, Survey, Written
 
 
 class ParquetArchive:
     """The `Archive` port over a data directory. `write` and `rebuild` are called with the lock held."""
 
     def __init__(
-        self, data: Path, tables: Sequence[TableSelect], endpoints: Mapping[str, Endpoint], disk: Disk | None = None
+        self, data: Path, tables: Sequence[TableSelect], catalogue: Catalogue, disk: Disk | None = None
     ) -> None:
         self._data = data
         self._root = data / "archive"
         self._tables = {table.name: table for table in tables}
-        self._endpoints = endpoints
+        self._catalogue = catalogue
+        self._endpoints = {endpoint.full_name: endpoint for endpoint in catalogue.endpoints}
         self._disk = disk or Disk()
         self.compactor = PartitionCompactor(data, self._disk)
         self._hashes = {table.name: table.hash for table in tables}
@@ -118,15 +121,25 @@ class ParquetArchive:
         gone: list[str] = []
         with explained(f"{table} cannot be rebuilt", safe=_SAFE), Selects(self._tables) as selects:
             before = {self._source(path) for path in self._parts(table)}
+            stored = self._stored_answers()
             for source in sources:
                 answered = stored_endpoints(self._root / PAGES_TABLE / source)
                 if answered <= self._endpoints.keys():
-                    made = self._rebuild_part(table, source, answered, selects, tally)
+                    made = self._rebuild_part(table, source, selects, tally, stored)
                     parts += made
                     gone += [] if made else [f"{table}/{source}"]
             gone += self._without_pages(table)
             taken_out = len(before - {self._source(path) for path in self._parts(table)})
         return Written(tuple(parts), tally.unreadable, tally.rows_without_key, gone=tuple(gone), taken_out=taken_out)
+
+    def decided(self, source: str, table: str | None = None) -> Iterator[DecidedAnswer]:
+        """See `Archive.decided`."""
+        with explained(f"{PAGES_TABLE}/{source} cannot be read", safe=_SAFE):
+            if not stored_endpoints(self._root / PAGES_TABLE / source) <= self._endpoints.keys():
+                return
+            for page, decision in self._stored_answers().of(source, self._feeding(table), count()):
+                endpoint = self._endpoints[page.endpoint]
+                yield DecidedAnswer(page.run_id, page.request_key, page.observed_at, endpoint, decision)
 
     def write_run_tables(self, run: RunVersion, rows: RunRows) -> tuple[Part, ...]:
         """See `Archive.write_run_tables`."""
@@ -148,9 +161,9 @@ class ParquetArchive:
             return tuple(source for source in sources if self._differs(table, source, selects))
 
     def _differs(self, table: str, source: str, selects: Selects) -> bool:
-        answered = stored_endpoints(self._root / PAGES_TABLE / source)
+        tally = _Tally(Watch(self._tables.values()))
         with self._staging(selects) as staging, second_reader() as reader:
-            self._derive(table, source, answered, selects, _Tally(Watch(self._tables.values())), staging)
+            self._derive(table, source, selects, tally, staging, self._stored_answers())
             live = self._root / table / source
             same = fingerprint(reader, staging.staged()) == fingerprint(reader, [live] if live.exists() else [])
             staging.discard()
@@ -175,27 +188,33 @@ class ParquetArchive:
                 self._disk.sync((self._data / path).parent)
 
     def _rebuild_part(
-        self, table: str, source: str, answered: frozenset[str], selects: Selects, tally: _Tally
+        self, table: str, source: str, selects: Selects, tally: _Tally, stored: StoredAnswers
     ) -> tuple[Part, ...]:
         with self._staging(selects) as staging:
-            self._derive(table, source, answered, selects, tally, staging)
+            self._derive(table, source, selects, tally, staging, stored)
             parts = staging.publish()
         if not parts:
             remove_files(self._disk, {self._root / table / source} & set(self._parts(table)))
         return parts
 
     def _derive(
-        self, table: str, source: str, answered: frozenset[str], selects: Selects, tally: _Tally, staging: Staging
+        self, table: str, source: str, selects: Selects, tally: _Tally, staging: Staging, stored: StoredAnswers
     ) -> None:
         """Adds the rows of one table that its SELECT gives for a part of the raw table."""
-        feeding = frozenset(name for name, endpoint in self._endpoints.items() if endpoint.table == table)
-        if feeding.isdisjoint(answered):
+        feeding, path = self._feeding(table), self._root / PAGES_TABLE / source
+        if feeding.isdisjoint(stored_endpoints(path)):
             return
-        path = self._root / PAGES_TABLE / source
         staging.turn_to(source.rpartition("/")[0], path.stem)
-        pages = stored_pages(path, feeding, tally.stored_ids)
+        pages = (_as_decided(page, now) for page, now in stored.of(source, feeding, tally.stored_ids))
         for batch in batches(read(page, self._endpoints, self._tables, tally.watch) for page in pages):
             tally.derive(batch, selects, staging)
+
+    def _feeding(self, table: str | None) -> frozenset[str]:
+        """Return the endpoints that feed a table, or any."""
+        return frozenset(name for name, endpoint in self._endpoints.items() if table in {None, endpoint.table})
+
+    def _stored_answers(self) -> StoredAnswers:
+        return StoredAnswers(self._root, self._catalogue)
 
     def _without_pages(self, table: str) -> list[str]:
         """Takes parts whose pages are gone out of the tree, where they would stay as an old SELECT made them; kept."""
@@ -221,6 +240,12 @@ class ParquetArchive:
 
 _DRAINED = re.compile(r"part-(\d+)-\d+\.parquet")
 _SAFE = "No page was touched, and every part is whole."
+
+
+def _as_decided(page: SpooledPage, now: Decision) -> SpooledPage:
+    """A page that can no longer be read keeps its outcome, so that it counts as unreadable."""
+    unreadable = page.outcome is OutcomeKind.OK and now.outcome is OutcomeKind.MALFORMED
+    return page if unreadable else replace(page, outcome=now.outcome)
 
 
 @dataclass(slots=True)

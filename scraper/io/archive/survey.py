@@ -135,19 +135,19 @@ def batches(pages: Iterable[ReadPage]) -> Iterator[list[ReadPage]]:
 
 
 def stored_endpoints(path: Path) -> frozenset[str]:
-    """The endpoints whose readable answers lie in a part of the raw table."""
-    columns = pq.read_table(path, columns=["endpoint", "outcome"], partitioning=None)
-    feeding = columns.filter(pc.equal(columns["outcome"], OutcomeKind.OK.value))
-    return frozenset(feeding["endpoint"].unique().to_pylist())
+    """Return the endpoints of the 2xx answers in a part of the raw table."""
+    columns = pq.read_table(path, columns=["endpoint", "http_status"], partitioning=None)
+    successful = pc.equal(pc.divide(columns["http_status"], 100), 2)
+    return frozenset(columns.filter(successful)["endpoint"].unique().to_pylist())
 
 
 def stored_pages(path: Path, endpoints: Container[str], page_ids: Iterator[int]) -> Iterator[SpooledPage]:
-    """The pages of a part of the raw table that these endpoints answered."""
+    """Yield the 2xx answers of these endpoints in a part of the raw table, as they were booked."""
     vendor = path.parent.parent.name.removeprefix("vendor=")
     with pq.ParquetFile(path) as part:
         for rows in part.iter_batches(batch_size=PAGES_AT_ONCE):
             for row in rows.to_pylist():
-                if row["endpoint"] in endpoints and row["outcome"] == OutcomeKind.OK.value:
+                if row["endpoint"] in endpoints and row["http_status"] // 100 == 2:
                     yield _spooled(next(page_ids), vendor, row)
 
 

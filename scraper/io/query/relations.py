@@ -15,12 +15,13 @@ from typing import Final, TypeAlias
 
 import duckdb
 
-from scraper.core.coverage import RUN_TABLES
+from scraper.core.coverage import RENAMED_COLUMNS, RUN_TABLES
 from scraper.core.errors import ArchiveError, UsageError
 from scraper.core.tables import (
     PAGES_COLUMNS,
     PAGES_TABLE,
     PATH_COLUMNS,
+    Column,
     TableSelect,
     bare_sql,
     empty_relation,
@@ -176,7 +177,7 @@ def table_statements(root: Path, selects: Mapping[str, str], files: Files) -> It
     """A CREATE VIEW for each of these `empty_selects`, over its files where it has any."""
     for name, select in selects.items():
         has_files = any((root / name).glob(PARTS))
-        yield f"CREATE VIEW {identifier(name)} AS {_over_files(files(name)) if has_files else _over_nothing(select)}"
+        yield f"CREATE VIEW {identifier(name)} AS {_over(name, files(name)) if has_files else _over_nothing(select)}"
 
 
 def _others(root: Path, declared: dict[str, str]) -> set[str]:
@@ -184,13 +185,29 @@ def _others(root: Path, declared: dict[str, str]) -> set[str]:
     return set(there) - declared.keys()
 
 
-def _over_files(files: str) -> str:
+def _over(name: str, files: str) -> str:
+    return _over_files_of_any_version(name, files) if name in RUN_TABLES else _over_files(files, "")
+
+
+def _over_files(files: str, options: str) -> str:
     """Vendor and date come from the end of a file's path, never from a directory above the archive: DuckDB's own hive
     partitioning reads every `key=value` of the whole path. A filter on either still opens only the files it allows.
     """
     columns = ", ".join(f"{_path_value(column.name)}::{column.type} AS {column.name}" for column in PATH_COLUMNS)
-    read = f"read_parquet({files}, hive_partitioning = false, filename = true)"
+    read = f"read_parquet({files}, hive_partitioning = false, filename = true{options})"
     return f"SELECT {columns}, * EXCLUDE (filename) FROM {read}"  # noqa: S608 - of declared names and a quoted path
+
+
+def _over_files_of_any_version(name: str, files: str) -> str:
+    """Select the declared columns of a table that nothing rebuilds: older files may lack one or have its old name."""
+    declared, renamed = RUN_TABLES[name], RENAMED_COLUMNS.get(name, {})
+    types = {column.name: column.type for column in declared}
+    old = [Column(before, types[now], "") for before, now in renamed.items()]
+    values = {column.name: identifier(column.name) for column in (*PATH_COLUMNS, *declared)}
+    values |= {now: f"coalesce({identifier(now)}, {identifier(before)})" for before, now in renamed.items()}
+    columns = ", ".join(f"{value} AS {identifier(column)}" for column, value in values.items())
+    nothing, read = _over_nothing(empty_relation((*declared, *old))), _over_files(files, ", union_by_name = true")
+    return f"SELECT {columns} FROM ({nothing} UNION ALL BY NAME {read})"  # noqa: S608 - as above
 
 
 def _path_value(column: str) -> str:

@@ -64,6 +64,7 @@ def _coverage(run_id: str) -> Select[Any]:
         select(
             *(column for column in own if column is not walks.c.snapshot_at),
             walks.c.params.label("parameters"),
+            walks.c.overlaps.label("repeats"),
             snapshot_at.label("snapshot_at"),
             runs.c.job,
             runs.c.status.label("run_status"),

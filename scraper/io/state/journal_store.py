@@ -9,7 +9,7 @@ from sqlalchemy import Select
 from zstandard import ZstdError
 
 from scraper.core.errors import StateError
-from scraper.io.state import check, coverage, drains, drift, ledger
+from scraper.io.state import check, coverage, decisions, drains, drift, ledger
 from scraper.io.state import parts as noted_parts
 from scraper.io.state.database import Store, in_transaction
 from scraper.ports import Audit, Drain, Journal, RunRow, RunRows, SpooledPage
@@ -32,6 +32,8 @@ class JournalStore(Store, Journal):
     note_rebuilt = in_transaction(noted_parts.note_rebuilt)
     drop_rebuild = in_transaction(noted_parts.drop_rebuild)
     note_select = in_transaction(noted_parts.note_select)
+    noted_decisions = in_transaction(decisions.noted_decisions)
+    decide_again = in_transaction(decisions.decide_again)
     mark_run_outdated = in_transaction(ledger.mark_run_outdated)
     outdated_runs = in_transaction(coverage.outdated_runs)
     run_version = in_transaction(coverage.run_version)

@@ -104,10 +104,9 @@ def totals(connection: Connection, run_id: str) -> RunTotals:
 # --- coverage ---------------------------------------------------------------------------------------------------------
 
 
-def cover(connection: Connection, run_id: str, progress: Progress, reused_from: str | None) -> None:
-    walk = progress.walk
-    values = {
-        "crawls": ",".join(walk.crawls),
+def coverage_values(progress: Progress) -> dict[str, object]:
+    """Return the columns of `walks` that a walk's pages decide."""
+    return {
         "state": progress.state.value,
         "why": None if progress.why is None else progress.why.value,
         "pages": progress.pages,
@@ -115,7 +114,18 @@ def cover(connection: Connection, run_id: str, progress: Progress, reused_from: 
         "overlaps": progress.overlaps,
         "gaps": progress.gaps,
         "notes": ",".join(progress.notes),
+    }
+
+
+def cover(connection: Connection, run_id: str, progress: Progress, reused_from: str | None) -> None:
+    """How far a walk of a run has come."""
+    walk = progress.walk
+    values = {
+        **coverage_values(progress),
+        "crawls": ",".join(walk.crawls),
+        "max_pages": walk.max_pages,
         "reused_from": reused_from,
+        "decided_again_at": None,
     }
     here = and_(walks.c.run_id == run_id, walks.c.walk_id == walk.walk_id)
     if connection.execute(update(walks).where(here).values(**values)).rowcount == 0:
@@ -209,6 +219,7 @@ def coverage(connection: Connection, run_id: str) -> list[WalkRecord]:
             overlaps=row.overlaps,
             gaps=row.gaps,
             notes=tuple(Guard(name) for name in row.notes.split(",") if name),
+            decided_again_at=row.decided_again_at,
         )
         for row in connection.execute(query)
     ]

@@ -25,7 +25,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.types import TypeDecorator
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 """Incremented with every change of this module; a database of a newer version is refused."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -102,6 +102,8 @@ walks = Table(
     Column("notes", String, nullable=False, default=""),  # names of guards, comma-separated
     Column("snapshot_at", Instant),
     Column("reused_from", String),
+    Column("max_pages", Integer),  # the job's own limit; null: none, or covered before it was noted
+    Column("decided_again_at", Instant),  # when a rebuild read its pages by a corrected vendor file
     PrimaryKeyConstraint("run_id", "walk_id"),
     Index("walks_by_id", "walk_id", "snapshot_at"),
     Index("walks_by_time", "snapshot_at"),

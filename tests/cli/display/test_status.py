@@ -185,11 +185,12 @@ def test_coverage_for_programs_holds_every_walk() -> None:
         "why": "end",
         "pages": 1,
         "rows": 100,
-        "overlaps": 3,
+        "repeats": 3,
         "gaps": 0,
         "notes": "total_grew",
         "snapshot_at": "2026-11-21T02:15:00Z",
         "reused_from": "week-0",
+        "decided_again_at": None,
     }
 
 
