@@ -107,6 +107,8 @@ def run(  # noqa: PLR0913 - one for each option
         rebuild=not no_rebuild,
     )
     warn(wiring.key_warning(job.parent, settings))
+    if not probe:
+        _warn_of_unknown_values(found)
     planned = None if probe else asyncio.run(_planned(found, settings))
     if planned is not None and not (yes or sandbox) and not _confirmed(found, planned):
         return INTERRUPTED
@@ -137,6 +139,13 @@ def _bought(
     except asyncio.CancelledError:  # printed here, after the panel has gone
         click.echo("aborted: requests in flight count as unknown until reconciled", err=True)
         return None
+
+
+def _warn_of_unknown_values(job: Job) -> None:
+    from scraper.core.planning import unknown_values
+
+    for sentence in unknown_values(job.crawls):
+        warn(sentence)
 
 
 async def _planned(job: Job, settings: Settings) -> Plan:

@@ -31,6 +31,8 @@ class Why(StrEnum):
     INTERRUPTED = "interrupted"
     UNREACHABLE = "unreachable"
     """The vendor or the endpoint did not answer to any use: nothing was refused, and the next run goes on there."""
+    OUT_OF_CHARACTER = "out_of_character"
+    """Several boards of its endpoint in a row came blank, shrunken, frozen or foreign: the next run begins there."""
 
 
 class Guard(StrEnum):
@@ -64,3 +66,8 @@ class Guard(StrEnum):
         False,
         ("the total shrank in mid-walk: pages past it are not asked for, unless has_more is true or they hold rows"),
     )
+    # By the history of the same board (`core.board_history`)
+    BOARD_BLANK = "board_blank", True, "the board is empty, and had rows each time before"
+    BOARD_SHRUNKEN = "board_shrunken", True, "the board has less than a fifth of its usual rows"
+    BOARD_FROZEN = "board_frozen", True, "the board is the same to the letter for longer than any of its kind before"
+    BOARD_FOREIGN = "board_foreign", True, "most records name another country than the one requested"

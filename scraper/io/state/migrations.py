@@ -7,7 +7,7 @@ from collections.abc import Callable
 from sqlalchemy import Connection, insert, select, update
 
 from scraper.core.errors import StateError, UsageError
-from scraper.io.state.schema import SCHEMA_VERSION, adjustments, meta, metadata
+from scraper.io.state.schema import SCHEMA_VERSION, adjustments, boards, meta, metadata
 
 
 def _to_2(connection: Connection) -> None:
@@ -50,7 +50,12 @@ def _to_3(connection: Connection) -> None:
     )
 
 
-STEPS: tuple[Callable[[Connection], None], ...] = (_to_2, _to_3)
+def _to_4(connection: Connection) -> None:
+    """The history of boards begins with the next run: earlier walks have no digest, and prove nothing."""
+    boards.create(connection, checkfirst=True)
+
+
+STEPS: tuple[Callable[[Connection], None], ...] = (_to_2, _to_3, _to_4)
 """The n-th step makes version n + 2 of version n + 1."""
 
 

@@ -25,7 +25,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.types import TypeDecorator
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 """Raised with every change of this module; a newer database than the program is refused."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -104,6 +104,25 @@ walks = Table(
     PrimaryKeyConstraint("run_id", "walk_id"),
     Index("walks_by_id", "walk_id", "snapshot_at"),
     Index("walks_by_time", "snapshot_at"),
+)
+
+# The history of a board, a row for each walk id: `core.board_history.BoardHistory`, folded from the first pages of its
+# complete and empty walks. Runs of older programs have none.
+boards = Table(
+    "boards",
+    metadata,
+    Column("walk_id", String, primary_key=True),
+    Column("endpoint", String, nullable=False),
+    Column("read_at", Instant, nullable=False),
+    Column("reads", BigInteger, nullable=False),
+    Column("filled", BigInteger, nullable=False),  # reads with rows since the last one without
+    Column("usual", String, nullable=False),  # rows of the last reads with rows, with commas between
+    Column("digest", String, nullable=False),  # of the ids in order; empty: no rows
+    Column("still_since", Instant, nullable=False),
+    Column("still_reads", BigInteger, nullable=False),
+    Column("longest_still_us", BigInteger, nullable=False),
+    Column("changes", BigInteger, nullable=False),
+    Index("boards_by_endpoint", "endpoint", "longest_still_us"),
 )
 
 # The ledger: a row for each attempt, written when its credits are reserved and settled once.
