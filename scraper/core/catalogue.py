@@ -6,7 +6,7 @@ source.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
@@ -84,6 +84,15 @@ class Source:
 
 
 @dataclass(frozen=True, slots=True)
+class KnownValue:
+    """A value that a document lists; others may be served too, and usually answer empty."""
+
+    value: str
+    name: str = ""
+    """The value in words, where it does not speak for itself."""
+
+
+@dataclass(frozen=True, slots=True)
 class Parameter:
     """One query parameter of an endpoint. Values are text, as they travel."""
 
@@ -103,6 +112,14 @@ class Parameter:
     role: Role | None = None
     from_parent: str | None = None
     """A crawl with ``each`` fills this parameter with this field of its parents' records."""
+    known: tuple[KnownValue, ...] = ()
+    """Values that are documented; any other is a warning with its price. Empty: nothing is documented."""
+    known_source: Source | None = None
+
+    def unknown(self, values: Iterable[str]) -> list[str]:
+        """Return those of the values that no document lists; none where nothing is documented."""
+        documented = {each.value for each in self.known} | set(self.means_none)
+        return [value for value in values if self.known and value not in documented]
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +136,8 @@ class Records:
     views: str | None = None
     fields: tuple[str, ...] = ()
     """Dotted paths of further fields that can fill a child's parameter."""
+    country: str | None = None
+    """Dotted path of the code of the country that a record belongs to: the one that its walk requested."""
 
     @property
     def carried(self) -> tuple[str, ...]:

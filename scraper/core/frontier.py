@@ -19,9 +19,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TypeAlias
 
+from scraper.core.board_watch import BoardWatch
 from scraper.core.catalogue import Endpoint
 from scraper.core.jobs import Crawl
-from scraper.core.pagination import PageFacts, Record, WalkState, Why
+from scraper.core.pagination import Guard, PageFacts, Record, WalkState, Why
 from scraper.core.parents import all_hold, as_parents, best, rank_of
 from scraper.core.requests import Params, Progress, Request, Walk, start
 from scraper.core.units import Credits
@@ -32,12 +33,21 @@ _Value: TypeAlias = tuple[bool, int, int, bool, int, tuple[int, ...], str]
 class Frontier:
     """All walks of a run, and the requests that may be sent now."""
 
-    def __init__(self, crawls: Sequence[Crawl], leftovers: Sequence[str] = (), *, strict: bool = False) -> None:
+    def __init__(
+        self,
+        crawls: Sequence[Crawl],
+        leftovers: Sequence[str] = (),
+        *,
+        strict: bool = False,
+        boards: BoardWatch | None = None,
+    ) -> None:
         """`leftovers`: ids of the walks that the job's last run left over, stalest first; they come before the others.
 
-        `strict`: the budget may not cover everything (`core.planning.may_outrun`).
+        `strict`: the budget may not cover everything (`core.planning.may_outrun`). `boards`: compares first pages with
+        earlier ones; ``None``: nothing is compared.
         """
         self._crawls = list(crawls)
+        self._boards = boards
         self._strict = strict
         self._boards_first = False
         self._wanted_for: dict[str, int] = {}
@@ -142,10 +152,14 @@ class Frontier:
         """Take in a landed page; the requests that follow become ready."""
         self._release(request)
         progress = self._walks[request.walk.walk_id]
-        for following in progress.learn(request, facts):
-            self._push(following)
-        self._withdraw(progress)
-        self._feed(progress.walk, facts.ids)
+        following = progress.learn(request, facts)
+        if (guard := self._out_of_character(request, facts)) is not None:  # its records make no children either
+            progress.reject(guard)
+        else:
+            for each in following:
+                self._push(each)
+            self._withdraw(progress)
+            self._feed(progress.walk, facts.ids)
         self._settle(progress)
         return progress
 
@@ -154,6 +168,8 @@ class Frontier:
         self._release(request)
         progress = self._walks[request.walk.walk_id]
         progress.fail(request, why, whole_walk=whole_walk)
+        if self._boards is not None:
+            self._boards.forget(progress.walk)
         self._withdraw(progress)
         self._settle(progress)
         return progress
@@ -244,6 +260,11 @@ class Frontier:
 
     def _closed_for_endpoint(self, endpoint: Endpoint) -> Why | None:
         return self._closed.get(endpoint.full_name) or self._closed.get(endpoint.vendor)
+
+    def _out_of_character(self, request: Request, facts: PageFacts) -> Guard | None:
+        if self._boards is None or request.page > 1:
+            return None
+        return self._boards.judge(self._walks[request.walk.walk_id].walk, facts)
 
     def _fly(self, request: Request) -> None:
         self._in_flight[request.key] = request

@@ -57,6 +57,8 @@ class Crawl:
     """Name of the parent crawl."""
     top: int | None = None
     top_per_board: int | None = None
+    expect_rows: int | None = None
+    """The fewest rows over all its walks; ``None``: more than none, unless its last walks gave none either."""
 
     @property
     def combinations(self) -> int:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterable, Mapping
+
 from scraper.core.bodies import Json, at, integer_of, text_of, understood
 from scraper.core.catalogue import Endpoint, Records
 from scraper.core.pagination import PageFacts, Record
@@ -25,7 +28,21 @@ def read_page(endpoint: Endpoint, document: Json) -> PageFacts | None:
     told = endpoint.pagination.read(document)
     nothing_there = not found and at(document, endpoint.records.path) is None
     promised = (told.get("total") or 0) > 0 or told.get("has_more") is True
-    return PageFacts(len(found), ids, **told, list_missing=nothing_there and promised)
+    countries = _countries(endpoint.records, found)
+    return PageFacts(len(found), ids, **told, list_missing=nothing_there and promised, countries=countries)
+
+
+_SAME_COUNTRY = {"UK": "GB"}
+"""Code → the vendors' code of the same country."""
+
+
+def _countries(records: Records, elements: Iterable[Json]) -> Mapping[str, int]:
+    """Count the countries that records name; what is no code of two letters names none."""
+    if records.country is None:
+        return {}
+    named = (at(element, records.country) for element in elements)
+    codes = (value.strip().upper() for value in named if isinstance(value, str))
+    return Counter(_SAME_COUNTRY.get(code, code) for code in codes if len(code) == 2 and code.isalpha())
 
 
 def _record(records: Records, element: Json) -> Record | None:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol
 
+from scraper.core.board_history import BoardHistory, BoardRead
 from scraper.core.budget import Balance
 from scraper.core.events import Ending, RunStatus
 from scraper.core.pagination import Guard, PageFacts, WalkState, Why
@@ -129,6 +130,15 @@ class Runs(Protocol):
 
     async def leftovers(self, job: str) -> Sequence[str]:
         """Return the ids of the walks that the job's last run left over, stalest first."""
+
+    async def board_histories(self, walk_ids: Sequence[str]) -> Mapping[str, BoardHistory]:
+        """Return walk id → history of each of these boards that was ever read."""
+
+    async def longest_still(self, endpoint: str) -> timedelta:
+        """Return the longest standstill of any board of an endpoint, without those that last."""
+
+    async def note_reads(self, reads: Sequence[BoardRead]) -> None:
+        """Add reads to the histories of their boards; one that was noted before changes nothing."""
 
     def history(self) -> History:
         """Return a view of earlier runs, as of now. Its methods block."""

@@ -5,17 +5,20 @@ from __future__ import annotations
 import asyncio
 import math
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
+from scraper.core.board_history import BoardRead
+from scraper.core.board_watch import BoardWatch
 from scraper.core.catalogue import Vendor
 from scraper.core.errors import StorageError
-from scraper.core.events import RunStarted, Stopped
+from scraper.core.events import RunStarted, RunStatus, Stopped
+from scraper.core.expected_rows import rows_missing
 from scraper.core.frontier import Frontier
 from scraper.core.jobs import Account, Job
-from scraper.core.pagination import PageFacts, Why
+from scraper.core.pagination import PageFacts, WalkState, Why
 from scraper.core.planning import may_outrun
 from scraper.core.reconcile import LONGEST_ANSWER
-from scraper.core.requests import Request
+from scraper.core.requests import Request, Walk
 from scraper.runs.context import RunContext
 from scraper.runs.process import RunProcess
 from scraper.runs.purchase import Buyer
@@ -27,6 +30,10 @@ DRAIN_AT_BYTES = 32 * 2**20
 """Bodies that landed since the last drain, in a run that goes on: bounds the spool, keeps the archive fresh."""
 
 
+_CUT_SHORT = {RunStatus.INTERRUPTED, RunStatus.REFUSED, RunStatus.QUOTA, RunStatus.BUDGET}
+"""Such a run has not bought all that it wanted."""
+
+
 class CrawlProcess:
     """Carries out one process of one run."""
 
@@ -35,12 +42,21 @@ class CrawlProcess:
         for_retries = job.retry_credits(run.budget)  # what they take is not there for pages
         shares = {vendor: share - for_retries for vendor, share in self._shares.items()}
         strict = may_outrun(job.crawls, run.budget - for_retries, shares)
-        self.frontier = Frontier(job.crawls, run.leftovers, strict=strict)
+        tolerant = frozenset(crawl.name for crawl in job.crawls if crawl.expect_rows == 0)
+        self.boards = BoardWatch(run.started_at, tolerant)
+        self.frontier = Frontier(job.crawls, run.leftovers, strict=strict, boards=self.boards)
         self.ends = Ends()
         """Why dispatch has stopped where it has."""
         retries = Retries(for_retries, context.jitter)
         self._process = RunProcess(
-            job=job, vendors=vendors, run=run, context=context, frontier=self.frontier, retries=retries, ends=self.ends
+            job=job,
+            vendors=vendors,
+            run=run,
+            context=context,
+            frontier=self.frontier,
+            retries=retries,
+            boards=self.boards,
+            ends=self.ends,
         )
         self._job, self._run, self._context = job, run, context
         self._stores, self._listener, self._signals = context.stores, context.listener, self._process.signals
@@ -76,8 +92,10 @@ class CrawlProcess:
                 group.create_task(self._dispatch(vendor, group))
         self.frontier.give_up(Why.INTERRUPTED if self.ends.interrupted else Why.BUDGET)
         await stores.runs.cover(run.run_id, list(self.frontier.walks.values()), self.reused_from)
+        await stores.runs.note_reads(self._reads())
         if self._signals.storage_failure is not None:
             raise self._signals.storage_failure
+        self._count_rows()
         await self._drain()
 
     # --- dispatch -----------------------------------------------------------------------------------------------------
@@ -138,7 +156,33 @@ class CrawlProcess:
                         continue
                     self.reused_from[walk.walk_id] = found[0]
                     self._stored.update(found[1])
+                await self._remember([walk for walk in new if walk.walk_id not in self.reused_from])
                 self.frontier.replay(self._stored)
+
+    async def _remember(self, walks: Sequence[Walk]) -> None:
+        """Look up how the boards of these walks were read before."""
+        runs = self._stores.runs
+        self.boards.remember(walks, await runs.board_histories([walk.walk_id for walk in walks]))
+        for endpoint in {walk.endpoint.full_name for walk in walks}:
+            if not self.boards.knows(endpoint):
+                self.boards.remember_still(endpoint, await runs.longest_still(endpoint))
+
+    def _reads(self) -> Sequence[BoardRead]:
+        """The first pages that this run bought, of walks that are whole."""
+        whole = {
+            walk_id
+            for walk_id, progress in self.frontier.walks.items()
+            if progress.state in {WalkState.COMPLETE, WalkState.EMPTY} and walk_id not in self.reused_from
+        }
+        return [read for read in self.boards.reads() if read.walk_id in whole]
+
+    def _count_rows(self) -> None:
+        """Note the crawls that brought fewer rows than were expected."""
+        whole = self.ends.status(self.frontier) not in _CUT_SHORT
+        walks = self.frontier.walks.values()
+        for missing in rows_missing(self._job.crawls, walks, self.reused_from.keys(), self.boards):
+            if missing.is_final or whole:
+                (self.ends.rows_missing if missing.is_failure else self.ends.without_rows).append(missing.sentence)
 
     # --- archive ------------------------------------------------------------------------------------------------------
 

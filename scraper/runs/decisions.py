@@ -40,7 +40,7 @@ async def decide_again(table: str, sources: Sequence[str], journal: Journal, arc
 
 
 @dataclass(slots=True)
-class Misread:
+class MisreadPages:
     """The answers of an endpoint that today's vendor files read otherwise than was noted."""
 
     endpoint: str
@@ -70,15 +70,15 @@ class Misread:
         return f"{met} and {now}: scraper rebuild {self.table}"
 
 
-async def misread(sources: Sequence[str], journal: Journal, archive: Archive) -> list[Misread]:
+async def misread(sources: Sequence[str], journal: Journal, archive: Archive) -> list[MisreadPages]:
     """Read every stored 2xx body of these pages parts by today's vendor files."""
-    found: dict[str, Misread] = {}
+    found: dict[str, MisreadPages] = {}
     for source in sources:
         try:
             async for differing in differences(source, journal, archive):
                 for now, noted in differing:
                     endpoint = now.endpoint
-                    known = found.setdefault(endpoint.full_name, Misread(endpoint.full_name, endpoint.table))
+                    known = found.setdefault(endpoint.full_name, MisreadPages(endpoint.full_name, endpoint.table))
                     known.add(source, now.decision, noted)
         except ArchiveError:  # a damaged part is a finding of its own
             continue

@@ -58,7 +58,7 @@ def probe_job_of(job: Job) -> Job:
         first = {name: values[:1] for name, values in crawl.params.items()}
         top = 1 if parent else None
         one = replace(crawl, params=first, max_pages=1, max_items=None, each=parent, top=top, top_per_board=None)
-        crawls.append(one)
+        crawls.append(replace(one, expect_rows=None if crawl.expect_rows else crawl.expect_rows))  # a count is of all
     cost = sum(crawl.endpoint.cost for crawl in crawls)
     budget = cost if job.auto else min(job.budget, cost)
     name = f"{job.name}-probe"

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from scraper.core.board_watch import BoardWatch
 from scraper.core.breakers import Breakers
 from scraper.core.catalogue import Vendor
 from scraper.core.frontier import Frontier
@@ -28,6 +29,7 @@ class RunProcess:
     context: RunContext
     frontier: Frontier
     retries: Retries
+    boards: BoardWatch
     breakers: Breakers = field(default_factory=Breakers)
     signals: RunSignals = field(default_factory=RunSignals)
     ends: Ends = field(default_factory=Ends)

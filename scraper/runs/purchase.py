@@ -86,20 +86,32 @@ class Buyer:
 
     async def _attempt_in_turn(self, request: Request, account: Account) -> Met:
         """One attempt; where its endpoint or its vendor is on trial, alone and not before its time."""
-        while (trial := self._breakers.trial(request)) is not None:
-            lock = self._trials[trial.name]
+        while (name := self._on_trial(request)) is not None:
+            lock = self._trials[name]
             await self._stand_back(account, lock.acquire())
             try:
-                if self._breakers.trial(request) is not trial:
+                if self._on_trial(request) != name:
                     continue
-                wait_s = 0.0 if trial.try_at is None else (trial.try_at - self._clock.now()).total_seconds()
-                self._listener.hear(Waiting(account.vendor, wait_s, f"{trial.name} fails again and again"))
-                if await self._wait(request, account, wait_s, lambda: self._breakers.trial(request) is trial):
-                    return await self._attempt(request, account, trial)
-                return Unsent.STOPPED
+                trial = self._breakers.trial(request)
+                if self._signals.stopping or (trial is not None and not await self._wait_for(trial, request, account)):
+                    return Unsent.STOPPED
+                return await self._attempt(request, account, trial)
             finally:
                 lock.release()
         return await self._attempt(request, account, None)
+
+    async def _wait_for(self, trial: Streak, request: Request, account: Account) -> bool:
+        """Wait until the next trial may be sent, or is needed no more; False where the run was stopped."""
+        wait_s = 0.0 if trial.try_at is None else (trial.try_at - self._clock.now()).total_seconds()
+        self._listener.hear(Waiting(account.vendor, wait_s, f"{trial.name} fails again and again"))
+        return await self._wait(request, account, wait_s, lambda: self._breakers.trial(request) is trial)
+
+    def _on_trial(self, request: Request) -> str | None:
+        """The vendor or endpoint of the request to which only one is sent at a time, if either is on trial."""
+        trial, endpoint = self._breakers.trial(request), request.endpoint.full_name
+        if trial is not None:
+            return trial.name
+        return endpoint if self._process.boards.is_on_trial(endpoint) else None
 
     async def _attempt(self, request: Request, account: Account, trial: Streak | None) -> Met:
         """Reserve, wait for the slot, send, settle."""
@@ -252,6 +264,9 @@ class Buyer:
         process.proven.add(vendor)
         self._retries.succeed(request)
         self._frontier.learn(request, facts)
+        if request.page == 1:
+            process.boards.observe(request.walk)
+            self._stops.if_out_of_character(request)
         process.undrained_bytes += len(settlement.body or b"")
 
     async def _after_failure(self, request: Request, account: Account, settlement: Settlement, retry: Retry) -> bool:

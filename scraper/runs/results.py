@@ -50,7 +50,11 @@ class Ends:
     """Of the cheapest request that the budget did not hold."""
     unreachable: list[str] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
-    """Requests that were given up, named."""
+    """Requests that were given up, and endpoints that were closed, named."""
+    rows_missing: list[str] = field(default_factory=list)
+    """Crawls that brought fewer rows than were expected."""
+    without_rows: list[str] = field(default_factory=list)
+    """Crawls that brought none, as before."""
     storage: str | None = None
     """The sentence of the state or the archive that could not go on."""
     noted: tuple[str, ...] = ()
@@ -66,7 +70,7 @@ class Ends:
             (bool(self.quotas), RunStatus.QUOTA),
             (bool(self.budgets), RunStatus.BUDGET),
             (bool(self.unreachable), RunStatus.UNREACHABLE),
-            (bool(self.failures or guarded), RunStatus.FAILED),
+            (bool(self.failures or self.rows_missing or guarded), RunStatus.FAILED),
         )
         return next((status for holds, status in in_order if holds), RunStatus.COMPLETE)
 
@@ -157,7 +161,7 @@ def run_result(job: Job, run: OpenedRun, ends: Ends, frontier: Frontier, totals:
         elapsed_s=0.0,
         next_at=next_at,
         message=_message(status, job, run, ends, frontier, totals, command),
-        warnings=_warnings(ends, frontier, totals),
+        warnings=_warnings(status, ends, frontier, totals),
     )
 
 
@@ -184,12 +188,18 @@ def _message(
         case RunStatus.UNREACHABLE:
             return f"{'; '.join(ends.unreachable)}. {kept}. {go_on}"
         case RunStatus.FAILED:
-            met = "; ".join(ends.failures[:MOST_NAMED]) or _guarded(frontier)
-            return f"{met}. {kept}. Once more for what is missing: {command} --resume; for all of it: {command}"
+            return _failed_message(ends, frontier, kept, command)
         case RunStatus.ERROR:
             return f"{ends.storage} {go_on}"
         case RunStatus.COMPLETE | RunStatus.OPEN:
             return ""
+
+
+def _failed_message(ends: Ends, frontier: Frontier, kept: str, command: str) -> str:
+    met = "; ".join([*ends.failures[:MOST_NAMED], *ends.rows_missing]) or _guarded(frontier)
+    if ends.rows_missing and not ends.failures:  # nothing is left to resume
+        return f"{met}. {kept}. Once more for all of it: {command}"
+    return f"{met}. {kept}. Once more for what is missing: {command} --resume; for all of it: {command}"
 
 
 def _guarded(frontier: Frontier) -> str:
@@ -213,8 +223,11 @@ def _budget_message(job: Job, run: OpenedRun, ends: Ends, totals: RunTotals, kep
     return f"{'; '.join(ends.budgets)}. {kept}. Go on then: {command}; or now, past the share: {beyond}"
 
 
-def _warnings(ends: Ends, frontier: Frontier, totals: RunTotals) -> tuple[str, ...]:
+def _warnings(status: RunStatus, ends: Ends, frontier: Frontier, totals: RunTotals) -> tuple[str, ...]:
     warnings = list(ends.noted)
+    if status is not RunStatus.FAILED:  # else its message says so
+        warnings += ends.rows_missing
+    warnings += ends.without_rows
     if len(ends.failures) > MOST_NAMED:
         warnings.append(f"and {len(ends.failures) - MOST_NAMED} more requests failed: scraper status names the walks")
     walks = frontier.walks.values()

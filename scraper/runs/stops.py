@@ -68,6 +68,16 @@ class Stops:
                 (self._ends.unreachable if streak.is_vendors else self._ends.failures).append(sentence)
         self.leave(request)
 
+    def if_out_of_character(self, request: Request) -> None:
+        """Close the endpoint of a board that has landed where too many of its boards are out of character."""
+        name, boards = request.endpoint.full_name, self._process.boards
+        if not boards.is_failing(name):
+            return
+        walks = [one for one in self._frontier.walks.values() if one.walk.endpoint.full_name == name]
+        sentence = boards.sentence(name, sum(progress.pages == 0 for progress in walks))
+        if self._close_for_now(name, sentence, Why.OUT_OF_CHARACTER):
+            self._ends.failures.append(sentence)
+
     def _close(self, endpoint_or_vendor: str, why: Why) -> bool:
         self._process.signals.tell_news()
         return self._frontier.close(endpoint_or_vendor, why)

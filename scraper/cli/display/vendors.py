@@ -119,12 +119,15 @@ def _print_endpoint(endpoint: Endpoint, console: Console, sources: Sources) -> N
         fields.append(("note", harmless(endpoint.note)))
     print_fields(console, fields)
     console.print(Text("parameters", style="dim"))
-    print_fields(console, map(_parameter_field, endpoint.parameters), style="bold")
+    print_fields(console, [_parameter_field(each, sources) for each in endpoint.parameters], style="bold")
 
 
-def _parameter_field(parameter: Parameter) -> tuple[str, str]:
-    words = harmless(", ".join(_parameter_words(parameter)))
-    return f"  {harmless(parameter.name)}", f"{words}\n{harmless(parameter.description)}"
+def _parameter_field(parameter: Parameter, sources: Sources) -> tuple[str, str]:
+    words = [", ".join(_parameter_words(parameter)), parameter.description]
+    if parameter.known:
+        named = [f"{each.value} {each.name}".rstrip() for each in parameter.known]
+        words.append(f"Documented{sources.mark(parameter.known_source)}: {', '.join(named)}")
+    return f"  {harmless(parameter.name)}", "\n".join(map(harmless, words))
 
 
 def _parameter_words(parameter: Parameter) -> Iterator[str]:
@@ -243,4 +246,7 @@ def _parameter_json(parameter: Parameter) -> dict[str, Any]:
         "role": None if parameter.role is None else parameter.role.value,
         "from_parent": parameter.from_parent,
         "parent_id": parameter.from_parent,  # its name before
+        "known": [each.value for each in parameter.known],
+        "known_names": {each.value: each.name for each in parameter.known if each.name},
+        "known_source": source_json(parameter.known_source),
     }

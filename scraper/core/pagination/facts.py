@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
+
+import orjson
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +41,19 @@ class PageFacts:
     """Names of the facts above whose field is present in a form that is not read; they are ``None`` here."""
     list_missing: bool = False
     """Nothing is at the path of the records, and a total or has_more promises some."""
+    countries: Mapping[str, int] = field(default_factory=dict)
+    """Country code, upper case → records that name it, where the vendor file says where records do."""
+
+    @property
+    def digest(self) -> str:
+        """Hash of the ids in order, 16 hex digits; empty where there are none."""
+        if not self.ids:
+            return ""
+        return hashlib.blake2b(orjson.dumps([record.id for record in self.ids]), digest_size=8).hexdigest()
+
+    def foreign_to(self, country: str | None) -> int:
+        """Return how many records name another country than this one; ``None``: all countries are requested."""
+        return 0 if country is None else sum(count for name, count in self.countries.items() if name != country)
 
     def to_json(self) -> dict[str, Any]:
         """Return a plain object for the state database."""

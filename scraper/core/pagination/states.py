@@ -43,6 +43,8 @@ class Why(StrEnum):
     INTERRUPTED = "interrupted"
     UNREACHABLE = "unreachable"
     """The vendor or the endpoint failed repeatedly without refusing anything; the next run resumes there."""
+    OUT_OF_CHARACTER = "out_of_character"
+    """Several boards of its endpoint in a row were blank, shrunken, frozen or foreign; the next run resumes there."""
 
 
 class Guard(StrEnum):
@@ -99,3 +101,8 @@ class Guard(StrEnum):
     END_CONCLUDED = "end_concluded", False, "the end is concluded from a page that is not full; no field says it"
     FIELDS_MISSING = "fields_missing", False, "no answer carries the total or has_more that the vendor file describes"
     SIZE_LOWERED = "size_lowered", False, "pages are smaller than requested: the walk takes more requests"
+    # By the history of the same board (`core.board_history`)
+    BOARD_BLANK = "board_blank", True, "the board is empty, and had rows each time before"
+    BOARD_SHRUNKEN = "board_shrunken", True, "the board has less than a fifth of its usual rows"
+    BOARD_FROZEN = "board_frozen", True, "the board is the same to the letter for longer than any of its kind before"
+    BOARD_FOREIGN = "board_foreign", True, "most records name another country than the one requested"

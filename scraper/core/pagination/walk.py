@@ -157,6 +157,11 @@ class WalkProgress(ABC, Generic[W, R]):
         if self.state is WalkState.OPEN:
             self._end(why)
 
+    def reject(self, guard: Guard) -> None:
+        """End the walk under a guard that the board's history holds against its first page."""
+        self._guards.add(guard)
+        self._end(Why.GUARD)
+
     @property
     def _reached(self) -> int:
         """The last requested page."""

@@ -2,6 +2,7 @@
 
 from scraper.core.planning.calendar import Day
 from scraper.core.planning.history import AccountStanding, History, Known, NothingSeen, WalkSeen, Yield
+from scraper.core.planning.notes import unknown_values
 from scraper.core.planning.plans import CrawlPlan, Plan, may_outrun, plan
 from scraper.core.planning.ranges import Range
 
@@ -18,4 +19,5 @@ __all__ = [
     "Yield",
     "may_outrun",
     "plan",
+    "unknown_values",
 ]

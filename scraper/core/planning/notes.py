@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from scraper.core.catalogue import Role
+from scraper.core.catalogue import Parameter, Role
 from scraper.core.jobs import Account, Crawl, Job
+from scraper.core.nearest import nearest
 from scraper.core.planning.history import AccountStanding, Known, Yield
 from scraper.core.planning.ranges import Range
 from scraper.core.planning.walks import CrawlEstimate, hard_limit
@@ -13,6 +14,8 @@ from scraper.core.units import Credits, iso_utc
 
 POOR_SHARE = 0.1
 """Of the rows that an endpoint gives elsewhere: a country below it is named."""
+COUNTRY_CODE = 2
+"""Letters; of so few, another code is never far."""
 ENOUGH_WALKS = 2
 """Walks from which on a poor yield is told as one."""
 
@@ -34,9 +37,30 @@ def warnings(job: Job, found: Sequence[CrawlEstimate], credits: Range, budget: C
         yield f"up to {credits.high} credits were possible; the budget of {budget} is the ceiling"
     if known.leftovers:
         yield f"{len(known.leftovers)} walks that the last run left over come first"
+    yield from unknown_values(job.crawls)
     for estimate in found:
         yield from _crawl_warnings(estimate, budget)
     yield from _poor_yields(job, known.history.yields())
+
+
+def unknown_values(crawls: Sequence[Crawl]) -> Iterator[str]:
+    """Name the values that no document lists, with what asking for them costs at the least."""
+    for crawl in crawls:
+        for name, values in crawl.params.items():
+            parameter = crawl.endpoint.parameter(name)
+            if parameter is not None and (unknown := parameter.unknown(values)):
+                yield _unknown_words(crawl, parameter, unknown)
+
+
+def _unknown_words(crawl: Crawl, parameter: Parameter, unknown: Sequence[str]) -> str:
+    walks = crawl.combinations // len(crawl.params[parameter.name]) * len(unknown)
+    documented = [each.value for each in parameter.known]
+    named = ", ".join(value + (nearest(value, documented) if len(value) > COUNTRY_CODE else "") for value in unknown)
+    price = f"{walks} walk{'' if walks == 1 else 's'}, at least {walks * crawl.endpoint.cost} credits"
+    each = "" if crawl.each is None else " for each parent"
+    met = f"{crawl.name}: {parameter.name} {named}"
+    listed = f"none of the {len(documented)} documented values"
+    return f"{met}: {listed}, so the answer may be empty and is paid ({price}{each}); scraper vendors lists them"
 
 
 def _vendor(estimate: CrawlEstimate) -> str:

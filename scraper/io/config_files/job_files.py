@@ -108,6 +108,10 @@ class CrawlTable(FileModel):
     top_per_board: Positive | None = Field(
         default=None, description="only the best parents of each board; default: all"
     )
+    expect_rows: Count | None = Field(
+        default=None,
+        description="fewest rows over all its walks, else exit 6; default: 1 where its last walks had rows",
+    )
 
 
 class JobFile(FileModel):
@@ -251,6 +255,7 @@ def _crawls(file: JobFile, where: str, catalogue: Catalogue) -> tuple[list[Crawl
             each=table.each,
             top=table.top,
             top_per_board=table.top_per_board,
+            expect_rows=table.expect_rows,
         )
         named[name] = (at, crawl)
     crawls = {name: crawl for name, (_, crawl) in named.items()}

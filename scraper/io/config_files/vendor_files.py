@@ -26,6 +26,7 @@ from scraper.core.catalogue import (
     Condition,
     Endpoint,
     ErrorRule,
+    KnownValue,
     OutcomeKind,
     Parameter,
     QuotaScope,
@@ -105,6 +106,7 @@ class RecordsTable(FileModel):
     rank: str | None = None
     views: str | None = None
     fields: list[str] = []
+    country: str | None = None
 
 
 class ParameterTable(FileModel):
@@ -117,6 +119,14 @@ class ParameterTable(FileModel):
     ignored: bool = False
     role: Literal["country", "period_days", "page", "page_size", "cursor"] | None = None
     from_parent: str | None = None
+    known: list[Scalar] | dict[str, str] = []
+    known_source: str | None = None
+
+    @model_validator(mode="after")
+    def _names_the_source_of_known_values(self) -> ParameterTable:
+        if bool(self.known) != (self.known_source is not None):
+            raise ValueError("known and known_source go together: documented values, and the document that lists them")
+        return self
 
 
 class EndpointTable(FileModel):
@@ -247,9 +257,15 @@ def _vendor(file: VendorFile, where: str, stem: str) -> Vendor:
     sourced |= {f"plans.{name}": plan.source for name, plan in file.plans.items()}
     sourced |= {f"errors[{n}]": rule.source for n, rule in enumerate(file.errors)}
     sourced |= {f"endpoints.{name}": endpoint.source for name, endpoint in file.endpoints.items()}
+    known = {
+        f"endpoints.{name}.parameters.{key}.known": parameter.known_source
+        for name, endpoint in file.endpoints.items()
+        for key, parameter in endpoint.parameters.items()
+    }
+    sourced |= {key: source for key, source in known.items() if source is not None}
     for key, name in sourced.items():
         if name not in file.sources:
-            at = f"{where}: {key}.source" if key else f"{where}: source"
+            at = f"{where}: {f'{key}.source' if key else 'source'}".replace("known.source", "known_source")
             faults.append(Fault(at, f"{name!r} is not in [sources], which has {', '.join(file.sources)}"))
     for name, plan in file.plans.items():
         for key in ("usd_per_month", "overage_usd_per_1000"):
@@ -329,7 +345,13 @@ def _error_rule(table: ErrorTable, sources: Mapping[str, Source]) -> ErrorRule:
     )
 
 
-def _parameter(name: str, table: ParameterTable) -> Parameter:
+def _known(values: list[Scalar] | dict[str, str]) -> tuple[KnownValue, ...]:
+    if isinstance(values, dict):
+        return tuple(KnownValue(value, name) for value, name in values.items())
+    return tuple(KnownValue(value) for value in _listed(values))
+
+
+def _parameter(name: str, table: ParameterTable, sources: Mapping[str, Source]) -> Parameter:
     return Parameter(
         name=name,
         type=table.type,
@@ -341,6 +363,8 @@ def _parameter(name: str, table: ParameterTable) -> Parameter:
         ignored=table.ignored,
         role=None if table.role is None else Role(table.role),
         from_parent=table.from_parent,
+        known=_known(table.known),
+        known_source=None if table.known_source is None else sources[table.known_source],
     )
 
 
@@ -352,7 +376,7 @@ def _endpoint(vendor: str, name: str, table: EndpointTable, sources: Mapping[str
         path=table.path,
         summary=table.summary,
         cost=table.cost,
-        parameters=tuple(_parameter(key, parameter) for key, parameter in table.parameters.items()),
+        parameters=tuple(_parameter(key, parameter, sources) for key, parameter in table.parameters.items()),
         pagination=table.pagination.described(cursor_type),
         records=Records(**{**table.records.model_dump(), "fields": tuple(table.records.fields)}),
         table=table.table,

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from sqlalchemy import Connection, insert, select, update
 
 from scraper.core.errors import StateError, UsageError
-from scraper.io.state.schema import SCHEMA_VERSION, adjustments, meta, metadata, runs
+from scraper.io.state.schema import SCHEMA_VERSION, adjustments, boards, meta, metadata, runs
 
 
 def _to_2(connection: Connection) -> None:
@@ -50,14 +50,15 @@ def _to_3(connection: Connection) -> None:
     )
 
 
-def walks_decided_again(connection: Connection) -> None:
-    """Walks can be decided again; `overlaps` is `repeats` in the archive, so the next run writes every coverage."""
+def _to_4(connection: Connection) -> None:
+    """Add the history of boards and walks decided again; the next run writes coverage anew (`overlaps` is `repeats`)."""
+    boards.create(connection, checkfirst=True)  # begins empty: earlier walks have no digest
     connection.exec_driver_sql("ALTER TABLE walks ADD COLUMN max_pages INTEGER")
     connection.exec_driver_sql("ALTER TABLE walks ADD COLUMN decided_again_at BIGINT")
     connection.execute(update(runs).values(accounted=False))
 
 
-STEPS: tuple[Callable[[Connection], None], ...] = (_to_2, _to_3, walks_decided_again)
+STEPS: tuple[Callable[[Connection], None], ...] = (_to_2, _to_3, _to_4)
 """The n-th step makes version n + 2 of version n + 1."""
 
 

@@ -169,7 +169,7 @@ def reusable_pages(connection: Connection, walk: Walk, since: datetime) -> tuple
     return None
 
 
-_WANTED_MORE = [Why.BUDGET.value, Why.UNREACHABLE.value, Why.INTERRUPTED.value]
+_WANTED_MORE = [Why.BUDGET.value, Why.UNREACHABLE.value, Why.INTERRUPTED.value, Why.OUT_OF_CHARACTER.value]
 
 
 def leftovers(connection: Connection, job: str) -> list[str]:

@@ -7,10 +7,11 @@ from contextlib import AbstractContextManager
 
 from sqlalchemy import Connection
 
+from scraper.core.board_history import BoardRead
 from scraper.core.errors import UsageError
 from scraper.core.requests import Progress
 from scraper.core.units import Credits
-from scraper.io.state import runs
+from scraper.io.state import boards, runs
 from scraper.io.state.database import Store, in_transaction
 from scraper.io.state.history import SqlHistory
 from scraper.ports import RunRecord, Runs
@@ -29,6 +30,8 @@ class RunsStore(Store, Runs):
     stored_pages = in_transaction(runs.stored_pages)
     reusable_pages = in_transaction(runs.reusable_pages)
     leftovers = in_transaction(runs.leftovers)
+    board_histories = in_transaction(boards.board_histories)
+    longest_still = in_transaction(boards.longest_still)
 
     def hold(self, job: str) -> AbstractContextManager[None]:
         return self._database.hold(job)
@@ -49,6 +52,10 @@ class RunsStore(Store, Runs):
 
         for start in range(0, len(walks), WALKS_IN_A_COMMIT):
             await self._do(work, walks[start : start + WALKS_IN_A_COMMIT])
+
+    async def note_reads(self, reads: Sequence[BoardRead]) -> None:
+        for some in boards.chunks(reads):
+            await self._do(boards.note_reads, some)
 
     def history(self) -> SqlHistory:
         return SqlHistory(self._database.read, self._database.now())

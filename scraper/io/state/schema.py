@@ -109,6 +109,25 @@ walks = Table(
     Index("walks_by_time", "snapshot_at"),
 )
 
+# The history of a board, a row for each walk id: `core.board_history.BoardHistory`, folded from the first pages of its
+# complete and empty walks. Runs of older programs have none.
+boards = Table(
+    "boards",
+    metadata,
+    Column("walk_id", String, primary_key=True),
+    Column("endpoint", String, nullable=False),
+    Column("read_at", Instant, nullable=False),
+    Column("reads", BigInteger, nullable=False),
+    Column("filled", BigInteger, nullable=False),  # reads with rows since the last one without
+    Column("usual", String, nullable=False),  # rows of the last reads with rows, with commas between
+    Column("digest", String, nullable=False),  # of the ids in order; empty: no rows
+    Column("still_since", Instant, nullable=False),
+    Column("still_reads", BigInteger, nullable=False),
+    Column("longest_still_us", BigInteger, nullable=False),
+    Column("changes", BigInteger, nullable=False),
+    Index("boards_by_endpoint", "endpoint", "longest_still_us"),
+)
+
 # The ledger: one row per attempt, inserted when its credits are reserved, settled once.
 requests = Table(
     "requests",
