@@ -51,7 +51,7 @@ def _to_3(connection: Connection) -> None:
 
 
 def _to_4(connection: Connection) -> None:
-    """Add the history of boards and walks decided again; the next run writes coverage anew (`overlaps` is `repeats`)."""
+    """Add board history and walks decided again; the next run rewrites coverage (`overlaps` became `repeats`)."""
     boards.create(connection, checkfirst=True)  # begins empty: earlier walks have no digest
     connection.exec_driver_sql("ALTER TABLE walks ADD COLUMN max_pages INTEGER")
     connection.exec_driver_sql("ALTER TABLE walks ADD COLUMN decided_again_at BIGINT")
