@@ -411,7 +411,7 @@ def test_what_came_of_a_charged_body_is_kept_with_its_charge_and_its_reason(tmp_
         assert [event.detail.partition(": ")[2][:24] for event in heard.settled] == [
             "Response payload is not ",
             "it is larger than 16,777",
-            "it is packed as br, whic",
+            "it is compressed as br, ",
             "",
         ]
         kept = made.rows(
