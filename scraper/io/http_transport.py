@@ -48,9 +48,9 @@ class Limits:
     whole_s: float = LONGEST_ANSWER.total_seconds()
     """For the whole request. After this the answer counts as lost, and its charge as unknown."""
     body_bytes: int = 16 * 2**20
-    """Of a body, both compressed and decompressed: twenty times the largest page seen (0.7 MB)."""
+    """The size of a body, both compressed and decompressed: twenty times the largest page seen (0.7 MB)."""
     header_bytes: int = 64 * 2**10
-    """Of one header line. A longer one makes the answer unreadable though it is paid for, so the limit is generous:
+    """The size of one header line. A longer one makes the answer unreadable though it is paid for, so the limit is generous:
     aiohttp's own is 8 KiB, which a content security policy or a set of cookies can exceed."""
     headers: int = 1_000
     """aiohttp's own limit is 128."""

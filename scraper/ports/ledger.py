@@ -53,7 +53,7 @@ Reserved: TypeAlias = Slot | NoCredits | AccountClosed
 
 @dataclass(frozen=True, slots=True)
 class Settlement:
-    """How an attempt ended; stored in one transaction with the body that it paid for."""
+    """The end of an attempt, stored in one transaction with the body that it paid for."""
 
     attempt_id: int
     outcome: Outcome
