@@ -76,7 +76,7 @@ class Share:
     account: str
     credits: Credits
     price: Credits
-    """Of the job's cheapest request on this account."""
+    """The cost of the job's cheapest request on this account."""
     remainder: Credits
     """Credits of the month to divide: before tonight's auto runs, without the reserve."""
     reserve: Credits
@@ -88,9 +88,9 @@ class Share:
     others: Mapping[str, int]
     """Name → weight of the other jobs that share the pot."""
     claimed: Credits
-    """Of the pot: taken by other jobs, or kept for those that have not run yet."""
+    """Credits of the pot taken by other jobs, or kept for those that have not run yet."""
     spent: Credits
-    """Of the pot: by earlier runs of this job tonight."""
+    """Credits of the pot spent by earlier runs of this job tonight."""
     more_at: datetime
     """The next night with credits, if this share is spent."""
 

@@ -49,12 +49,12 @@ class Scope:
         """Credits that may still be reserved; ``None`` without a limit."""
         return None if self.limit is None else max(0, self.limit - self.balance.committed)
 
-    def holds(self, cost: Credits) -> bool:
+    def allows(self, cost: Credits) -> bool:
         """Return True if a request at this highest price stays within the limit."""
         return self.limit is None or self.balance.committed + cost <= self.limit
 
 
 def first_refusing(scopes: Iterable[Scope], cost: Credits) -> Scope | None:
     """Return the tightest scope that refuses a request at this highest price; ``None`` if it may be sent."""
-    refusing = [scope for scope in scopes if not scope.holds(cost)]
+    refusing = [scope for scope in scopes if not scope.allows(cost)]
     return min(refusing, key=lambda scope: scope.left or 0, default=None)

@@ -150,10 +150,10 @@ class RunResult:
     rows: Mapping[str, int]
     elapsed_s: float
     retried: Credits = 0
-    """Of those: credits of attempts that brought nothing and were retried."""
+    """Credits, among those, of attempts that brought nothing and were retried."""
     next_at: datetime | None = None
     message: str = ""
-    """Why it ended, what is kept, how to continue; empty for a complete run."""
+    """The reason for its end, what is kept, how to continue; empty for a complete run."""
     warnings: tuple[str, ...] = ()
     sandbox_charged: Mapping[str, Credits] | None = None
     """With a sandbox in this process: vendor → credits that it charged, to compare the ledger with."""

@@ -48,10 +48,10 @@ class Limits:
     whole_s: float = LONGEST_ANSWER.total_seconds()
     """For the whole request. After this the answer counts as lost, and its charge as unknown."""
     body_bytes: int = 16 * 2**20
-    """Of a body, both compressed and decompressed: twenty times the largest page seen (0.7 MB)."""
+    """The size of a body, both compressed and decompressed: twenty times the largest page seen (0.7 MB)."""
     header_bytes: int = 64 * 2**10
-    """Of one header line. A longer one makes the answer unreadable though it is paid for, so the limit is generous:
-    aiohttp's own is 8 KiB, which a content security policy or a set of cookies can exceed."""
+    """The size of one header line. A longer one makes the answer unreadable though it is paid for, so this is generous:
+    aiohttp's own limit is 8 KiB, which a content security policy or a set of cookies can exceed."""
     headers: int = 1_000
     """aiohttp's own limit is 128."""
 
@@ -93,7 +93,7 @@ class HttpTransport:
             max_field_size=self._limits.header_bytes,
             max_headers=self._limits.headers,
             trust_env=False,
-            trace_configs=[_telling_whether_sent()],
+            trace_configs=[_sent_trace()],
         )
         # aiohttp retries a GET by itself when a kept-alive connection turns out to be closed: the vendor may charge
         # that request, and no ledger has it. There is no public switch; aiohttp's own test client uses this one.
@@ -148,7 +148,7 @@ class HttpTransport:
         except (aiohttp.ClientError, OSError, ValueError) as failure:  # ValueError: a host name that IDNA rejects
             return NoAnswer(sent=told.sent, reason=_reason(failure))
         try:
-            headers = {k.lower(): _sound(v) for k, v in response.headers.items() if k.lower() in KEPT_HEADERS}
+            headers = {k.lower(): _valid_text(v) for k, v in response.headers.items() if k.lower() in KEPT_HEADERS}
             body, cut_short = await self._read(response, ends_at)
         finally:
             response.close()  # a body read to its end has already returned its connection to the pool
@@ -240,7 +240,7 @@ class _CleanConnector(aiohttp.TCPConnector):
             connection.close()
 
 
-def _telling_whether_sent() -> aiohttp.TraceConfig:
+def _sent_trace() -> aiohttp.TraceConfig:
     """Return a trace that sets `sent` once there is a connection: from then on the request may reach its vendor."""
 
     async def connecting(_session: aiohttp.ClientSession, context: SimpleNamespace, _params: object) -> None:
@@ -302,7 +302,7 @@ class _Unpacking:
 # --- words ------------------------------------------------------------------------------------------------------------
 
 
-def _sound(text: str) -> str:
+def _valid_text(text: str) -> str:
     """Replace lone surrogates: header bytes that are not UTF-8 become these, and no database accepts them."""
     return text.encode("utf-8", "replace").decode("utf-8")
 
@@ -313,7 +313,7 @@ def _reason(failure: BaseException) -> str:
 
 
 def _line(text: str) -> str:
-    line = " ".join("".join(c if c.isprintable() else " " for c in _sound(text)).split())
+    line = " ".join("".join(c if c.isprintable() else " " for c in _valid_text(text)).split())
     return line if len(line) <= LONGEST_REASON else line[: LONGEST_REASON - 1] + "…"
 
 

@@ -65,7 +65,7 @@ class Part:
     rows: int
     size_bytes: int
     select_hash: str
-    """Of the SELECT that made it; of the pages' own schema for `pages`."""
+    """Hash of the SELECT that made it; for `pages`, of their own schema."""
     checksum: str | None = None
     """SHA-256 of the file's bytes; ``None`` for a file written before checksums were stored."""
 
@@ -116,7 +116,7 @@ class Partition:
     """Names of pages parts, grouped by the part that they would be merged into."""
     size_bytes: int
     fault: str | None = None
-    """Why it is skipped: its files are not those that the state has noted."""
+    """The reason for skipping it: its files are not those that the state has noted."""
 
     @property
     def files(self) -> int:
@@ -177,7 +177,7 @@ class FoundPart:
     part: Part
     """As its footer says; zeros if the file cannot be read."""
     fault: str | None = None
-    """Why it cannot be read, in the reader's words."""
+    """The reader's error, if the file cannot be read."""
     pages: Mapping[tuple[str, str], int] = field(default_factory=dict)
     """(run_id, request_key) → answers, for a part of `pages`."""
 
@@ -198,7 +198,7 @@ class Archive(Protocol):
 
     @property
     def compactor(self) -> Compactor:
-        """What merges this archive's parts."""
+        """The archive's compactor."""
 
     @property
     def select_hashes(self) -> Mapping[str, str]:

@@ -53,7 +53,7 @@ Reserved: TypeAlias = Slot | NoCredits | AccountClosed
 
 @dataclass(frozen=True, slots=True)
 class Settlement:
-    """How an attempt ended; stored in one transaction with the body that it paid for."""
+    """The end of an attempt, stored in one transaction with the body that it paid for."""
 
     attempt_id: int
     outcome: Outcome
@@ -122,7 +122,7 @@ class Ledger(Protocol):
     async def reconcile(self, charges: Mapping[int, Charge], how: str) -> None:
         """Settle unknown attempts as charged or free; `how` names the source."""
 
-    async def tell_used(self, account: Account, used: Credits) -> Credits:
+    async def note_used(self, account: Account, used: Credits) -> Credits:
         """Adjust the month to its use as the vendor's console shows it; return the difference from the ledger."""
 
     async def note_accounts(self, known: Sequence[Account]) -> None:

@@ -54,7 +54,7 @@ class RunTotals:
 
 @dataclass(frozen=True, slots=True)
 class WalkRecord:
-    """How far a walk of a run has come."""
+    """The coverage of one walk of a run."""
 
     walk_id: str
     endpoint: str

@@ -69,9 +69,9 @@ async def reconcile(
     return Reconciled(account.id, sum_of(Charge.CHARGED), sum_of(Charge.FREE), left, message=message)
 
 
-async def tell_used(account: Account, used: Credits, ledger: Ledger) -> Reconciled:
+async def note_used(account: Account, used: Credits, ledger: Ledger) -> Reconciled:
     """Takes what the vendor's console says that the month has used; the ledger's month is that from now on."""
-    adjusted = await ledger.tell_used(account, used)
+    adjusted = await ledger.note_used(account, used)
     left = sum(attempt.credits for attempt in await ledger.unknown_attempts(account))
     return Reconciled(account.id, still_unknown=left, adjusted=adjusted)
 

@@ -25,7 +25,7 @@ async def reconcile_job(
 
     By the vendors' billing events, unless the user states `assume` for every unknown attempt, or `used` by vendor.
     """
-    from scraper.runs.reconcile import reconcile, tell_used
+    from scraper.runs.reconcile import note_used, reconcile
 
     job = order.job
     if unknown := [vendor for vendor in used if vendor not in job.accounts]:
@@ -44,7 +44,7 @@ async def reconcile_job(
         for vendor in used or job.vendors:
             account = job.accounts[vendor]
             if vendor in used:
-                done.append(await tell_used(account, used[vendor], ledger))
+                done.append(await note_used(account, used[vendor], ledger))
             else:
                 now = settings.clock.now()
                 done.append(await reconcile(account, order.catalogue.vendors[vendor], ledger, books, assume, now))

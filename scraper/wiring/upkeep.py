@@ -58,10 +58,10 @@ async def check_archive(settings: Settings, configs: Path, *, repair: bool, quic
     from scraper.runs.check import check
 
     with _archive_of(settings, configs) as (journal, archive):
-        return await check(journal, archive, settings.clock, _Deaf(), repair=repair, quick=quick, deep=deep)
+        return await check(journal, archive, settings.clock, _NoListener(), repair=repair, quick=quick, deep=deep)
 
 
-class _Deaf:
+class _NoListener:
     """Ignores events: `check` returns what its repair drained."""
 
     def hear(self, event: Event) -> None:

@@ -18,12 +18,12 @@ def test_all_that_may_turn_out_to_be_spent_is_committed() -> None:
 
 def test_the_last_credit_may_be_reserved_and_no_more() -> None:
     scope = Scope(ScopeKind.RUN, 24, Balance(charged=8, reserved=8))
-    assert (scope.left, scope.holds(8), scope.holds(9)) == (8, True, False)
+    assert (scope.left, scope.allows(8), scope.allows(9)) == (8, True, False)
 
 
 def test_a_scope_without_a_limit_holds_everything() -> None:
     scope = Scope(ScopeKind.MONTH, None, Balance(charged=10**9))
-    assert (scope.left, scope.holds(10**9)) == (None, True)
+    assert (scope.left, scope.allows(10**9)) == (None, True)
 
 
 def test_an_overdrawn_scope_has_nothing_left() -> None:

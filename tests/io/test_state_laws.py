@@ -88,7 +88,7 @@ def test_no_scope_ever_holds_more_than_its_limit_and_balances_are_the_sums_of_th
                             waiting.append((reserved.attempt_id, vendor))
                         else:
                             assert isinstance(reserved, NoCredits)
-                            assert not reserved.scope.holds(REQUESTS[vendor].endpoint.cost)
+                            assert not reserved.scope.allows(REQUESTS[vendor].endpoint.cost)
                     case "settle" if waiting:
                         attempt_id, vendor = data.draw(st.sampled_from(waiting))  # maybe a second time
                         charge, kind = data.draw(ENDINGS)

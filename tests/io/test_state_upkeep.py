@@ -120,10 +120,10 @@ def test_an_unknown_attempt_becomes_what_the_user_says_and_only_once(
 def test_what_the_console_says_is_the_months_sum_from_then_on(old_data: StateDatabase) -> None:
     async def use(stores: Stores) -> None:
         await stores.ledger.note_accounts([ACCOUNT])
-        assert await stores.ledger.tell_used(ACCOUNT, 120) == 120 - 16
+        assert await stores.ledger.note_used(ACCOUNT, 120) == 120 - 16
         (balance,) = await stores.ledger.account_balances(NOW)
         assert balance.month_balance.committed == 120
-        assert await stores.ledger.tell_used(ACCOUNT, 8) == 8 - 120
+        assert await stores.ledger.note_used(ACCOUNT, 8) == 8 - 120
         (balance,) = await stores.ledger.account_balances(NOW)
         assert balance.month_balance.committed == 8
 
@@ -143,7 +143,7 @@ def test_a_month_that_is_told_to_begin_on_another_day_holds_what_was_spent_since
         await stores.ledger.note_accounts([replace(ACCOUNT, subscription=earlier)])
         (balance,) = await stores.ledger.account_balances(NOW)
         assert (balance.month, balance.month_balance) == ("2026-10-20", Balance(charged=8, unknown=8))
-        await stores.ledger.tell_used(replace(ACCOUNT, subscription=earlier), 20)
+        await stores.ledger.note_used(replace(ACCOUNT, subscription=earlier), 20)
         await stores.ledger.note_accounts([replace(ACCOUNT, subscription=late)])
         await stores.ledger.note_accounts([replace(ACCOUNT, subscription=earlier)])
         (balance,) = await stores.ledger.account_balances(NOW)

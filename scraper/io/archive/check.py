@@ -24,7 +24,6 @@ _BATCH_ROWS: Final = 64
 
 
 def survey(data: Path, known: Mapping[str, Part], quick: bool) -> Survey:
-    """See `InspectedArchive.survey`."""
     root = data / "archive"
     files = {path.relative_to(root).as_posix(): path for path in sorted(root.rglob("*")) if not path.is_dir()}
     places = [place for place in files if _PLACE.fullmatch(place)]

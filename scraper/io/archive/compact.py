@@ -50,7 +50,6 @@ class PartitionCompactor:
         self._disk = disk
 
     def partition(self, path: str, known: Sequence[Part]) -> Partition:
-        """See `Compactor.partition`."""
         pages = {part.name for part in known if part.table == PAGES_TABLE}
         tables: dict[str, list[str]] = {}
         for part in known:
@@ -86,7 +85,6 @@ class PartitionCompactor:
             )
 
     def build(self, compaction: Compaction) -> tuple[Part, ...]:
-        """See `Compactor.build`."""
         place = self._place(compaction)
         with explained(f"{compaction.partition} cannot be compacted", safe=_SAFE):
             self._disk.remove_tree(place)
@@ -117,12 +115,10 @@ class PartitionCompactor:
             self._disk.sync(self._tmp)
 
     def discard(self, compaction: Compaction) -> None:
-        """See `Compactor.discard`."""
         with explained(f"{compaction.partition} cannot be compacted", safe=_SAFE):
             self._disk.remove_tree(self._place(compaction))
 
     def sweep(self, now: datetime) -> None:
-        """See `Compactor.sweep`."""
         with explained("the trash cannot be emptied", safe=_SAFE):
             for directory in self._tmp.glob(f"{_PROBE}*"):
                 self._disk.remove_tree(directory)

@@ -50,7 +50,6 @@ class ParquetArchive:
 
     @property
     def select_hashes(self) -> Mapping[str, str]:
-        """See `Archive.select_hashes`."""
         return self._hashes
 
     @contextlib.contextmanager
@@ -67,7 +66,6 @@ class ParquetArchive:
             os.close(descriptor)
 
     def refuse_unless_writable(self) -> None:
-        """See `Archive.refuse_unless_writable`."""
         with explained("the archive cannot be written", safe="Nothing was spent or changed."):
             require_writable(self._disk, self._data)
 
@@ -92,18 +90,15 @@ class ParquetArchive:
         return Written(parts, tally.unreadable, tally.rows_without_key, tally.watch.looked())
 
     def last_drain(self) -> int:
-        """See `Archive.last_drain`."""
         with explained("the archive cannot be read", safe=_SAFE):
             drained = (_DRAINED.fullmatch(path.name) for path in self._parts("*", "part-*-*.parquet"))
             return max((int(met[1]) for met in drained if met), default=0)
 
     def sources(self) -> tuple[str, ...]:
-        """See `Archive.sources`."""
         with explained("the archive cannot be read", safe=_SAFE):
             return tuple(sorted(self._source(path) for path in self._parts(PAGES_TABLE)))
 
     def outdated(self, table: str) -> tuple[str, ...]:
-        """See `Archive.outdated`."""
         now = self._hashes[table]
         return tuple(source for source in self.sources() if stored_hash(self._root / table / source) != now)
 
@@ -142,13 +137,11 @@ class ParquetArchive:
                 yield DecidedAnswer(page.run_id, page.request_key, page.observed_at, endpoint, decision)
 
     def write_run_tables(self, run: RunVersion, rows: RunRows) -> tuple[Part, ...]:
-        """See `Archive.write_run_tables`."""
         what = f"coverage and ledger of {run.run_id} cannot be archived"
         with explained(what, safe="They are kept in the state database, and every page is in its place."):
             return write_run_tables(self._disk, self._data, run, rows)
 
     def rebuildable(self, table: str, source: str) -> bool:
-        """See `InspectedArchive.rebuildable`."""
         try:
             answered = stored_endpoints(self._root / PAGES_TABLE / source)
         except (OSError, pa.ArrowException):
@@ -156,7 +149,6 @@ class ParquetArchive:
         return table in self._tables and answered <= self._endpoints.keys()
 
     def differing(self, table: str, sources: Sequence[str]) -> tuple[str, ...]:
-        """See `InspectedArchive.differing`."""
         with explained(f"{table} cannot be compared", safe=_SAFE), Selects(self._tables) as selects:
             return tuple(source for source in sources if self._differs(table, source, selects))
 
@@ -170,12 +162,10 @@ class ParquetArchive:
         return not same
 
     def survey(self, known: Mapping[str, Part], quick: bool) -> Survey:
-        """See `InspectedArchive.survey`."""
         with explained("the archive cannot be read", safe="Nothing was changed."):
             return survey(self._data, known, quick)
 
     def set_aside(self, paths: Sequence[str], now: datetime) -> None:
-        """See `InspectedArchive.set_aside`."""
         place = self._data / "trash" / f"{now.astimezone(UTC):%Y%m%dT%H%M%SZ}-check"
         with explained("files cannot be moved to the trash", safe="Each is where it was or in the trash."):
             for path in paths:

@@ -82,7 +82,6 @@ class Selects:
         return pa.concat_tables(found) if found else self.schemas[table].empty_table(), failures
 
     def typed(self, type_name: str, values: Sequence[bytes]) -> Sequence[object]:
-        """See `core.drift.casts.Typed`."""
         self._connection.register("asked", pa.table({"list": [b"[" + b",".join(values) + b"]"]}, _ASKED))
         structure = json.dumps([type_name]).replace("'", "''")
         held = self._connection.sql(f"SELECT from_json(list, '{structure}') AS held FROM asked")  # noqa: S608

@@ -1,4 +1,4 @@
-"""What `scraper check` compares the archive with: ledger, spool and noted parts, on one connection."""
+"""The ledger's side of `scraper check`: attempts, spool and noted parts, on one connection."""
 
 from __future__ import annotations
 

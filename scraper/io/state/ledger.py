@@ -92,10 +92,10 @@ def add_to_balances(connection: Connection, names: Mapping[ScopeKind, str], **de
     if connection.execute(update(balances).where(_any_of(names)).values(changes)).rowcount == len(names):
         return
     known = set(connection.execute(select(balances.c.kind).where(_any_of(names))).scalars())
-    born = {**dict.fromkeys(Balance.__slots__, 0), **deltas}
+    new = {**dict.fromkeys(Balance.__slots__, 0), **deltas}
     for kind, scope in names.items():
         if kind.value not in known:
-            connection.execute(insert(balances).values(kind=kind.value, scope=scope, **born))
+            connection.execute(insert(balances).values(kind=kind.value, scope=scope, **new))
 
 
 def ensure(connection: Connection, table: Table, **key: str) -> None:

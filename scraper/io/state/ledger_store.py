@@ -56,8 +56,8 @@ class LedgerStore(Store, Ledger):
     async def reconcile(self, charges: Mapping[int, Charge], how: str) -> None:
         await self._do(reconcile.reconcile, charges, how, self._database.now())
 
-    async def tell_used(self, account: Account, used: Credits) -> Credits:
-        return await self._do(reconcile.tell_used, account, used, self._database.now())
+    async def note_used(self, account: Account, used: Credits) -> Credits:
+        return await self._do(reconcile.note_used, account, used, self._database.now())
 
     async def note_accounts(self, known: Sequence[Account]) -> None:
         await self._do(accounts.note_accounts, known, self._database.now())

@@ -65,7 +65,7 @@ def reconcile(connection: Connection, charges: Mapping[int, Charge], how: str, a
         mark_run_outdated(connection, row.run_id)
 
 
-def tell_used(connection: Connection, account: Account, used: Credits, at: datetime) -> Credits:
+def note_used(connection: Connection, account: Account, used: Credits, at: datetime) -> Credits:
     """Note the month's use as the vendor's console shows it; return its difference from the ledger."""
     month = month_of(at, account.subscription.month_starts_on)
     scope = scope_names("", account.id, day_of(at), month)[ScopeKind.MONTH]
