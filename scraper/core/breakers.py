@@ -49,6 +49,8 @@ class Streak:
     _requests: set[str] = field(default_factory=set)
     _endpoints: set[str] = field(default_factory=set)
     _kinds: set[OutcomeKind] = field(default_factory=set)
+    _may_pass: bool = False
+    """One of the failures was transient."""
 
     @property
     def is_vendors(self) -> bool:
@@ -68,6 +70,7 @@ class Streak:
         self.began_at = self.began_at or now
         self.last = outcome
         self._kinds.add(outcome.kind)
+        self._may_pass |= outcome.transient
         self._endpoints.add(request.endpoint.full_name)
         if len(self._requests) < DIFFERENT_REQUESTS:
             self._requests.add(request.key)
@@ -78,7 +81,9 @@ class Streak:
             self.try_at = now + timedelta(seconds=max(wait_s, min(outcome.wait_s or 0.0, MOST_HEARD_S)))
 
     def is_dead(self, now: datetime) -> bool:
-        """Nothing has come of it for too long."""
+        """Nothing has come of it for too long; an endpoint all of whose answers are wrong in structure is not tried."""
+        if not self.is_vendors and self.on_trial and not self._may_pass:
+            return True
         return self.on_trial and self.trials > 0 and self.began_at is not None and now - self.began_at >= PATIENCE
 
     def sentence(self, now: datetime) -> str:
@@ -110,11 +115,12 @@ class Breakers:
 
     def trial(self, request: Request) -> Streak | None:
         """What the request has to wait for: the trial of its vendor, else of its endpoint."""
-        names = (request.endpoint.vendor, request.endpoint.full_name)
-        streaks = (self._streaks.get(name) for name in names)
-        return next((streak for streak in streaks if streak is not None and streak.on_trial), None)
+        return next((streak for streak in self._streaks_of(request) if streak.on_trial), None)
 
     def dead(self, request: Request, now: datetime) -> Streak | None:
-        """The streak that closes its vendor or its endpoint, if one does."""
-        streak = self.trial(request)
-        return streak if streak is not None and streak.is_dead(now) else None
+        """Return the streak that closes its vendor or its endpoint, if one does."""
+        return next((streak for streak in self._streaks_of(request) if streak.is_dead(now)), None)
+
+    def _streaks_of(self, request: Request) -> list[Streak]:
+        names = (request.endpoint.vendor, request.endpoint.full_name)
+        return [streak for name in names if (streak := self._streaks.get(name)) is not None]

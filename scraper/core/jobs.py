@@ -119,7 +119,7 @@ class Job:
     retry_budget: Credits | BudgetPercent = BudgetPercent(15)
     """For buying again what was charged, or may have been, and gave nothing."""
     max_wait: timedelta = timedelta(minutes=15)
-    """A vendor that asks for a longer pause ends the run for now: it can be gone on with."""
+    """A vendor that names a longer wait ends the run for now; the next run resumes it."""
     resume_within: timedelta = timedelta(hours=24)
     confirm_above: Credits = 1_000
     """On a terminal, a run that is likely to spend more asks first."""

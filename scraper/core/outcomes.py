@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import TypeAlias
 
-from scraper.core.bodies import Decoded, Json, at, decode
+from scraper.core.bodies import Decoded, Json, Undecodable, at, decode
 from scraper.core.catalogue import Charge, ChargeRule, Condition, Endpoint, ErrorRule, OutcomeKind, QuotaScope, Vendor
 from scraper.core.pagination import PageFacts
 from scraper.core.records import read_page
@@ -30,6 +30,8 @@ class Answer:
     body: bytes
     cut_short: str | None = None
     """The reason why the body is incomplete, if it is."""
+    over_limit: bool = False
+    """The body is incomplete because it is larger than the limit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +65,8 @@ class Outcome:
     resets_at: datetime | None = None
     retries: int | None = None
     """Retries in a row that the vendor's rule allows; ``None``: no rule."""
+    transient: bool = True
+    """Another attempt may bring another answer; False: the same fault comes, and is charged, each time."""
 
     @property
     def landed(self) -> bool:
@@ -97,6 +101,7 @@ def classify(
         wait_s=_wait_s(vendor, reply.headers, document, now),
         scope=QuotaScope.UNSTATED if rule is None else rule.scope,
         retries=None if rule is None else rule.retries,
+        transient=kind is not OutcomeKind.MALFORMED or _may_pass(endpoint, reply, decoded),
         resets_at=instant_of(at(document, vendor.resets_at_field)) if vendor.resets_at_field else None,
     )
 
@@ -136,6 +141,19 @@ def _read_success(endpoint: Endpoint, answer: Answer, document: Json) -> _Readin
     if facts.records == 0 and at(document, endpoint.records.path) is None and all(v is None for _, v in stated):
         return OutcomeKind.MALFORMED, f"the body has neither {endpoint.records.path} nor a sign of success", None
     return (OutcomeKind.OK if facts.records else OutcomeKind.EMPTY), "", facts
+
+
+def _may_pass(endpoint: Endpoint, answer: Answer, decoded: Decoded | Undecodable) -> bool:
+    """Return whether a malformed answer may come sound another time.
+
+    A body that lost bytes or is a page of HTML may, and so may an object of no known shape, which may be an error that
+    no rule names. Sound JSON with something else than records at their path, or of another kind, comes again.
+    """
+    if answer.cut_short is not None:
+        return not answer.over_limit
+    if isinstance(decoded, Undecodable):
+        return True
+    return isinstance(decoded.value, dict) and at(decoded.value, endpoint.records.path) is None
 
 
 def _is_2xx(status: int) -> bool:

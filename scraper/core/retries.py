@@ -20,10 +20,14 @@ FREE_RETRIES = 4
 """Further attempts at one request after failures that cost nothing."""
 PAID_RETRIES = 3
 """An answer that was charged, or may have been, and gave nothing is bought again at most so often: 1 + 3 attempts."""
+MALFORMED_RETRIES = 1
+"""The same for an answer that is not as documented: a second one is no accident, and costs as much as a good one."""
 FIRST_BACKOFF_S = 1.0
 LONGEST_BACKOFF_S = 60.0
 RATE_LIMIT_WAIT_S = 60.0
 """After a 429 that names no time: both vendors count by the minute or say so (vendor facts, sections 1 and 2)."""
+LONGEST_PAUSE_S = 900.0
+"""A pause of ours that has doubled past this ends the run for now: an account refused for so long is not just busy."""
 
 
 class Reach(StrEnum):
@@ -89,6 +93,8 @@ class Retry:
 
     wait_s: float
     whole_account: bool = False
+    named: bool = False
+    """The vendor named this wait: the job's `max_wait` applies. False: it is our own backoff or pause."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +123,8 @@ class Tries:
     free: int = 0
     paid: int = 0
     """Charged, presumed or unknown."""
+    malformed: int = 0
+    """Of those, answers that were not as documented."""
     kind: OutcomeKind | None = None
     in_a_row: int = 0
     """How often the last kind came without another between."""
@@ -127,7 +135,8 @@ class Tries:
         if kind is OutcomeKind.NOT_SENT or (kind is OutcomeKind.RATE_LIMITED and free):
             return self
         in_a_row = self.in_a_row + 1 if kind is self.kind else 1
-        return Tries(self.free + free, self.paid + (not free), kind, in_a_row)
+        malformed = self.malformed + (not free and kind is OutcomeKind.MALFORMED)
+        return Tries(self.free + free, self.paid + (not free), malformed, kind, in_a_row)
 
 
 def tries_of(failures: Iterable[Failure]) -> Tries:
@@ -163,22 +172,27 @@ def decide(
     match policy.wait:
         case Wait.PAUSE:
             told_s = RATE_LIMIT_WAIT_S if outcome.wait_s is None else outcome.wait_s
-            return Retry(told_s if pauses <= 1 else max(1.0, told_s) * 2 ** min(pauses - 1, 30), whole_account=True)
+            if pauses <= 1:
+                return Retry(told_s, whole_account=True, named=outcome.wait_s is not None)
+            return Retry(max(1.0, told_s) * 2 ** min(pauses - 1, 30), whole_account=True)
         case Wait.BACKOFF:
             doublings = min(max(0, tries.free + tries.paid - 1), 30)
             backoff_s = min(LONGEST_BACKOFF_S, FIRST_BACKOFF_S * 2**doublings) * (0.5 + jitter / 2)
-            return Retry(max(backoff_s, outcome.wait_s or 0))
+            named_s = outcome.wait_s or 0.0
+            return Retry(named_s, named=True) if named_s > backoff_s else Retry(backoff_s)
         case _:
             assert_never(policy.wait)
 
 
 def _spent(outcome: Outcome, tries: Tries, *, may_buy_again: bool, blameless: bool) -> bool:
     """Whether the request has been asked for often enough."""
-    if outcome.charge is not Charge.FREE and not may_buy_again:
+    if not outcome.transient or (outcome.charge is not Charge.FREE and not may_buy_again):
         return True
     if tries.paid > PAID_RETRIES:
         return True
     if blameless:
         return False
+    if tries.malformed > MALFORMED_RETRIES:
+        return True
     by_rule = outcome.retries is not None and tries.in_a_row > outcome.retries
     return by_rule or tries.free > FREE_RETRIES

@@ -149,16 +149,17 @@ class HttpTransport:
             return NoAnswer(sent=told.sent, reason=_reason(failure))
         try:
             headers = {k.lower(): _valid_text(v) for k, v in response.headers.items() if k.lower() in KEPT_HEADERS}
-            body, cut_short = await self._read(response, ends_at)
+            return await self._read(response, headers, ends_at)
         finally:
             response.close()  # a body read to its end has already returned its connection to the pool
-        return Answer(response.status, headers, body, cut_short)
 
-    async def _read(self, response: aiohttp.ClientResponse, ends_at: float) -> tuple[bytes, str | None]:
-        """Return the body, and why it is incomplete, if it is: once a status was received the answer is not lost."""
-        body = bytearray()
+    async def _read(self, response: aiohttp.ClientResponse, headers: Mapping[str, str], ends_at: float) -> Answer:
+        """Read the body as far as it comes: once a status was received the answer is not lost."""
+        body, over_limit = bytearray(), False
         try:
             cut_short = await self._fill(body, response, ends_at)
+        except _OverLimitError as failure:
+            cut_short, over_limit = str(failure), True
         except TimeoutError:
             late = asyncio.get_running_loop().time() >= ends_at
             cut_short = (
@@ -170,7 +171,7 @@ class HttpTransport:
             cut_short = f"it cannot be decompressed: {_reason(failure)}"
         except (aiohttp.ClientError, OSError) as failure:
             cut_short = _reason(failure)
-        return bytes(body), cut_short
+        return Answer(response.status, headers, bytes(body), cut_short, over_limit)
 
     async def _fill(self, body: bytearray, response: aiohttp.ClientResponse, ends_at: float) -> str | None:
         """Append the decompressed answer to `body`; return why it is incomplete, if its bytes show that."""
@@ -189,7 +190,7 @@ class HttpTransport:
                 unpacking.unpack(chunk, body, limits.body_bytes + 1)
             if max(len(body), travelled_bytes) > limits.body_bytes:
                 del body[limits.body_bytes :]
-                return f"it is larger than {limits.body_bytes:,} bytes"
+                raise _OverLimitError(f"it is larger than {limits.body_bytes:,} bytes")
         if packings and unpacking is None:
             return _line(f"it is compressed as {', '.join(packings)}, which was not requested")
         if unpacking is not None and travelled_bytes and not unpacking.ended:
@@ -201,11 +202,16 @@ class HttpTransport:
         match reply:
             case NoAnswer(sent, reason):
                 return NoAnswer(sent, self._mask.text(reason))
-            case Answer(status, headers, body, cut_short):
+            case Answer(status, headers, body, cut_short, over_limit):
                 masked = {name: self._mask.text(value) for name, value in headers.items()}
                 if cut_short is None:
                     return Answer(status, masked, self._mask.body(body))
-                return Answer(status, masked, self._mask.body(body, cut_off=True), self._mask.text(cut_short))
+                told = self._mask.text(cut_short)
+                return Answer(status, masked, self._mask.body(body, cut_off=True), told, over_limit)
+
+
+class _OverLimitError(Exception):
+    """A body is larger than we read."""
 
 
 # --- connections ------------------------------------------------------------------------------------------------------

@@ -21,7 +21,7 @@ from scraper.core.events import Ending, RequestSettled, Waiting
 from scraper.core.jobs import Account
 from scraper.core.outcomes import Answer, Outcome, Reply, classify
 from scraper.core.requests import Request
-from scraper.core.retries import Decision, GiveUp, Reach, Retry, breaks
+from scraper.core.retries import LONGEST_PAUSE_S, Decision, GiveUp, Reach, Retry, breaks
 from scraper.ports import AccountClosed, NoCredits, Settlement, Slot
 from scraper.runs.process import RunProcess
 from scraper.runs.results import ending_of, pause_until, quota_ends_at
@@ -73,6 +73,8 @@ class Buyer:
         self._paused_until: dict[str, datetime] = {}
         self._displaced: set[str] = set()
         """Endpoints whose records have been found elsewhere."""
+        self._own_pauses: dict[str, datetime] = {}
+        """By vendor: the end of the last pause whose length is ours, not the vendor's."""
 
     async def buy(self, request: Request, account: Account) -> None:
         """Attempts at one request until it has landed, is given up, or may not be sent."""
@@ -158,9 +160,13 @@ class Buyer:
 
     async def _pause_is_too_long(self, account: Account, now: datetime) -> bool:
         until = await self._ledger.paused_until(account)
-        if until is None or (until - now).total_seconds() <= self._longest_wait_s:
+        if until is None:
             return False
-        self._stops.for_quota(account, until, f"it asks to wait {(until - now).total_seconds():.0f} s")
+        ours = until == self._own_pauses.get(account.vendor)
+        pause_s, longest_s = (until - now).total_seconds(), LONGEST_PAUSE_S if ours else self._longest_wait_s
+        if pause_s <= longest_s:
+            return False
+        self._stops.for_quota(account, until, f"it refused requests for their rate, a pause of {pause_s:.0f} s is left")
         return True
 
     async def _release(self, attempt_id: int) -> None:
@@ -224,7 +230,7 @@ class Buyer:
             dead = self._breakers.dead(request, now)
         blameless = self._breakers.trial(request) is not None
         decision = self._retries.decide(request, outcome, sent_at, now, blameless=blameless)
-        if dead is None or isinstance(decision, GiveUp):
+        if dead is None or (isinstance(decision, GiveUp) and outcome.transient):
             return decision
         return GiveUp(Reach.ACCOUNT if dead.is_vendors else Reach.ENDPOINT)
 
@@ -273,10 +279,14 @@ class Buyer:
         outcome, wait_s = settlement.outcome, retry.wait_s
         if settlement.pause_account_until is not None:
             self._paused_until[account.vendor] = settlement.pause_account_until
-        if wait_s > self._longest_wait_s:
+            if not retry.named:
+                self._own_pauses[account.vendor] = settlement.pause_account_until
+        if wait_s > (self._longest_wait_s if retry.named else LONGEST_PAUSE_S):
             self._frontier.give_back(request)
             until = settlement.settled_at + timedelta(seconds=wait_s)
-            self._stops.for_quota(account, until, f"it asks to wait {wait_s:.0f} s ({outcome.detail})")
+            asked = f"it asks to wait {wait_s:.0f} s"
+            met = asked if retry.named else f"it refuses each time, the next attempt is due in {wait_s:.0f} s"
+            self._stops.for_quota(account, until, f"{met} ({outcome.detail})")
             return True
         if self._breakers.trial(request) is not None:
             return False  # the trial waits, for all of them

@@ -83,5 +83,8 @@ class Retries:
         said = f"{outcome.kind.value.replace('_', ' ')}: {outcome.detail}"
         if request.key in self._refused_for_budget:
             return f"{said}; retry_budget holds no {outcome.credits} of its {self._limit} credits for another try"
+        if not outcome.transient:
+            kept = "" if outcome.charge is Charge.FREE else ", and its body is kept"
+            return f"{said}; not retried: the answer is the same each time{kept}"
         attempts = self._attempts[request.key]
         return said if attempts == 1 else f"{said}, at the last of {attempts} attempts"

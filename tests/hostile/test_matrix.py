@@ -58,7 +58,7 @@ def hold_rows(bench: Bench) -> None:
     assert archived_ids(bench) == served_ids(bench)
 
 
-# --- answers that bring nothing: asked for again, and given up when they never heal -----------------------------------
+# --- answers that bring nothing: requested again, and given up when they never heal -----------------------------------
 
 MOST_ATTEMPTS: Final = 1 + FREE_RETRIES + PAID_RETRIES
 """Of one request that is to blame itself: those that cost nothing and those that cost are counted apart."""
@@ -74,21 +74,19 @@ BROKEN: Final[dict[str, Met | dict[str, Met]]] = {
     "in_band_10201": {POSTS: Met.IN_BAND_ERROR, "": Met.MALFORMED},
     "in_band_4": {POSTS: Met.IN_BAND_ERROR, "": Met.MALFORMED},
     "html": Met.MALFORMED,
-    "not_an_object": Met.MALFORMED,
     "zero_bytes": Met.MALFORMED,
     "no_content": Met.MALFORMED,
     "half_json": Met.MALFORMED,
-    "list_is_object": Met.MALFORMED,
     "truncated": Met.MALFORMED,
     "lost": Met.LOST,
     "reset": Met.LOST,
 }
+WRONG_EACH_TIME: Final = ("not_an_object", "list_is_object")
+"""Whole, and of another structure: bought once."""
 
-
-_HALF: Final = len(BROKEN) // 2
-IN_TWOS: Final = list(
-    zip(list(BROKEN)[:_HALF], list(BROKEN)[_HALF:], itertools.cycle(("free", "charged")), strict=False)
-)
+_SPOILT: Final = [fault for fault, met in BROKEN.items() if met is Met.MALFORMED or isinstance(met, dict)]
+_OTHERS: Final = [fault for fault in BROKEN if fault not in _SPOILT]
+IN_TWOS: Final = list(zip(_OTHERS, itertools.cycle(_SPOILT), itertools.cycle(("free", "charged")), strict=False))
 """Two of different kinds: a vendor's rule may allow fewer retries of the same in a row."""
 PAIRS: Final = (("crawlora.hashtags", "keyapi.hashtags"), ("crawlora.creators", "keyapi.videos"), (POSTS,))
 """At most an endpoint of each vendor: their accounts, and what breaks them, stand apart."""
@@ -143,6 +141,20 @@ def test_an_answer_that_never_heals_is_given_up_by_name_after_a_few_attempts(
         assert archived_ids(bench) == {}
 
     in_a_night(tmp_path, use, faults, failed_requests)
+
+
+@pytest.mark.parametrize("fault", WRONG_EACH_TIME)
+def test_an_answer_of_another_structure_is_bought_once_and_kept(fault: str, tmp_path: Path) -> None:
+    async def use(bench: Bench) -> None:
+        result = await bench.run(bench.write_job("".join(one_page(endpoint) for endpoint in COUNTRY)))
+        walks = {(endpoint, values(endpoint)[0]) for endpoint in COUNTRY}
+        assert outcomes(bench) == {walk: [Met.MALFORMED] for walk in walks}
+        assert coverage(bench) == dict.fromkeys(walks, (Walk.FAILED, ""))
+        assert (result.status, result.retried) == (Ended.FAILED, 0)
+        assert bench.rows("SELECT count(*) FROM pages WHERE outcome = 'malformed' AND body <> ''") == [(len(walks),)]
+        hold_credits(bench)
+
+    in_a_night(tmp_path, use, [fault])
 
 
 def _met(fault: str, endpoint: str) -> Met:
@@ -305,5 +317,5 @@ NOT_HERE: Final = {"hang": "ends with the client's own time limit: tests/hostile
 
 
 def test_the_matrix_holds_every_kind_of_fault() -> None:
-    held = {fault.partition(":")[0] for fault in (*BROKEN, *REFUSALS, *SOUND, *LIES, *NOT_HERE)}
+    held = {fault.partition(":")[0] for fault in (*BROKEN, *WRONG_EACH_TIME, *REFUSALS, *SOUND, *LIES, *NOT_HERE)}
     assert held == {kind.name for kind in KINDS}

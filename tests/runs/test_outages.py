@@ -140,13 +140,14 @@ def test_an_outage_that_is_there_from_the_start_closes_nothing_either(tmp_path: 
 # --- the retry budget -------------------------------------------------------------------------------------------------
 
 MALFORMED = Answer(200, {}, b"<html>")
+IN_BAND = Answer(200, {}, b'{"code": 500, "msg": "busy"}')
 
 
 def test_retries_that_are_paid_stay_within_their_budget_and_what_exhausts_it_is_named(tmp_path: Path) -> None:
     every_third = {"US", "DE", "IT", "ID"}
 
     def some(request: Request, _: float) -> Reply | None:
-        return MALFORMED if request.walk.country in every_third else None
+        return IN_BAND if request.walk.country in every_third else None
 
     job = BOARDS.replace("budget = 10_000", "budget = 10_000\nretry_budget = 80").replace("[7, 30, 120]", "7")
     short = night(tmp_path, job, some)
@@ -161,7 +162,7 @@ def test_an_answer_that_was_paid_for_nothing_is_bought_again_three_times_over_al
     job = BOARDS.replace("[7, 30, 120]", "7").replace("budget = 10_000", "budget = 112")
 
     def japan(request: Request, _: float) -> Reply | None:
-        return MALFORMED if request.walk.country == "JP" else None
+        return IN_BAND if request.walk.country == "JP" else None
 
     first = night(tmp_path, job, japan)
     sent = [request for _, request in first.sent if request.walk.country == "JP"]
@@ -183,16 +184,63 @@ def test_a_restart_between_gives_no_request_more_retries(tmp_path: Path) -> None
         met.append(request)
         if len(met) == 2:
             crawls[-1].stop()
-        return MALFORMED
+        return IN_BAND
 
     assert night(tmp_path, job, japan, begun=crawls.append).result.status is RunStatus.INTERRUPTED
     again = night(tmp_path, job, japan, begins_s=3600, begun=crawls.append)
     assert again.result.status is RunStatus.FAILED
     assert len(met) == 1 + 3
     assert again.result.retried == 3 * 8
-    assert (
-        "malformed: HTTP 200 with 6 bytes that are not a JSON object, at the last of 4 attempts" in again.result.message
-    )
+    assert "in band error: HTTP 200 with code = 500: busy, at the last of 4 attempts" in again.result.message
+
+
+# --- what fails the same way each time --------------------------------------------------------------------------------
+
+LIST_AS_TEXT = b'{"code":200,"data":{"code":0,"data":{"list":"[{}]","pagination":{"total":100}}}}'
+NO_OBJECT = b'["US","GB"]'
+OVER_LIMIT = Answer(200, {}, b'{"code":200,"da', "it is larger than 16 bytes", over_limit=True)
+ONE_BOARD = BOARDS.replace("[7, 30, 120]", "7").replace(REGIONS, '"JP"')
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        Answer(200, {}, LIST_AS_TEXT),
+        Answer(200, {}, b'{"code":200,"data":{"code":0,"data":{"list":{"0":{}}}}}'),
+        Answer(200, {}, b'{"code":200,"data":{"code":0,"data":{"list":7}}}'),
+        Answer(200, {}, NO_OBJECT),
+        Answer(200, {}, b"null"),
+        OVER_LIMIT,
+    ],
+)
+def test_an_answer_that_is_wrong_each_time_is_bought_once_and_its_body_is_kept(tmp_path: Path, answer: Answer) -> None:
+    once = night(tmp_path, ONE_BOARD, lambda *_: answer)
+    assert (once.result.status, once.result.charged, once.result.retried) == (RunStatus.FAILED, 8, 0)
+    assert once.stood() == {("crawlora.hashtags", WalkState.FAILED, Why.REQUEST_FAILED)}
+    assert "not retried: the answer is the same each time, and its body is kept" in once.result.message
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        MALFORMED,
+        Answer(200, {}, b""),
+        Answer(200, {}, b'{"code":200,"data":', "20 of 999 bytes"),
+        Answer(200, {}, b'{"statusCode":10201}'),
+    ],
+)
+def test_an_answer_that_may_be_spoilt_by_chance_is_bought_twice_at_the_most(tmp_path: Path, answer: Answer) -> None:
+    twice = night(tmp_path, ONE_BOARD, lambda *_: answer)
+    assert (twice.result.status, twice.result.charged, twice.result.retried) == (RunStatus.FAILED, 16, 8)
+    healed = night(tmp_path, ONE_BOARD, between(3600, 3600.5, answer), Opening.NEW, begins_s=3600)
+    assert (healed.result.status, healed.result.charged) == (RunStatus.COMPLETE, 16)
+
+
+@pytest.mark.parametrize("body", [LIST_AS_TEXT, NO_OBJECT])
+def test_an_endpoint_whose_answers_are_wrong_in_structure_is_closed_after_three(tmp_path: Path, body: bytes) -> None:
+    changed = night(tmp_path, BOARDS, lambda *_: Answer(200, {}, body))
+    assert (changed.result.status, changed.result.charged) == (RunStatus.FAILED, 24)
+    assert "crawlora.hashtags gives no page: 3 attempts in a row failed" in changed.result.message
 
 
 # --- 429 in spite of pacing -------------------------------------------------------------------------------------------
@@ -251,5 +299,24 @@ def test_a_wait_longer_than_max_wait_ends_the_run_as_quota_and_it_is_gone_on_wit
     stopped = night(tmp_path, job, between(20, 1e9, status(429, **{"retry-after": "31"})))
     assert stopped.result.status is RunStatus.QUOTA
     assert "it asks to wait 31 s" in stopped.result.message
+    assert stopped.took_s < 25
     patient = night(tmp_path, job, between(3620, 3621.9, status(429, **{"retry-after": "29"})), begins_s=3600)
     assert (patient.result.status, patient.result.run_id) == (RunStatus.COMPLETE, stopped.result.run_id)
+
+
+def test_a_pause_of_our_own_is_not_held_against_max_wait_nor_called_the_vendors_wish(tmp_path: Path) -> None:
+    job = LONG.replace("budget = 1_000_000", 'budget = 1_000_000\nmax_wait = "5s"')
+    passed = night(tmp_path, job, between(20, 60, status(429)))  # a minute by default: it names none
+    assert passed.result.status is RunStatus.COMPLETE
+    refused = night(tmp_path, job, lambda *_: status(429), Opening.NEW, begins_s=36_000)
+    assert refused.result.status is RunStatus.QUOTA
+    assert "it refuses each time, the next attempt is due in 960 s (HTTP 429: not now)" in refused.result.message
+    assert "asks to wait" not in refused.result.message
+
+
+@pytest.mark.parametrize("reply", [status(500), status(503), TIMED_OUT])
+def test_a_backoff_of_our_own_is_waited_for_whatever_max_wait_says(tmp_path: Path, reply: Reply) -> None:
+    job = ONE_BOARD.replace("budget = 10_000", 'budget = 10_000\nmax_wait = "0s"')
+    passed = night(tmp_path, job, between(0, 2, reply))
+    assert passed.result.status is RunStatus.COMPLETE
+    assert len(passed.sent) > 1

@@ -14,7 +14,7 @@ from scraper.cli.formatting import harmless
 from scraper.cli.tables import heading, new_table, print_fields
 from scraper.core.catalogue import Basis, Charge, Condition, ErrorRule, OutcomeKind, QuotaScope, Vendor
 from scraper.core.outcomes import charges_of
-from scraper.core.retries import FREE_RETRIES, PAID_RETRIES, POLICIES, Policy, Wait
+from scraper.core.retries import FREE_RETRIES, MALFORMED_RETRIES, PAID_RETRIES, POLICIES, Policy, Wait
 
 MEANINGS: Final[Mapping[OutcomeKind, str]] = MappingProxyType(
     {
@@ -98,6 +98,8 @@ def _asked_again(vendor: Vendor, kind: OutcomeKind, policy: Policy) -> str:
             pass
     free = set(charges_of(vendor, kind)) <= {None, Charge.FREE}
     usual = FREE_RETRIES if free else PAID_RETRIES
+    if kind is OutcomeKind.MALFORMED:
+        return f"{times(usual if free else MALFORMED_RETRIES)}; never where the answer is the same each time"
     own = [rule for rule in vendor.error_rules if rule.outcome is kind and rule.retries is not None]
     words = [f"{times(rule.retries or 0)} after {when_words(rule)} ({rule.basis.value})" for rule in own]
     return "; ".join([times(usual), *words])

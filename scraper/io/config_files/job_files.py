@@ -131,7 +131,7 @@ class JobFile(FileModel):
         default="15%",
         description="credits, or a share of the budget, for buying again what was charged and gave nothing",
     )
-    max_wait: str = Field(default="15m", description="a vendor that asks for a longer pause ends the run for now")
+    max_wait: str = Field(default="15m", description="a vendor that names a longer wait ends the run for now")
     resume_within: str = Field(default="24h", description="an open run that began within this is gone on with")
     confirm_above: Count = Field(
         default=1_000,
