@@ -17,7 +17,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
@@ -35,6 +35,7 @@ from scraper.io.archive.staged_files import Staging
 from scraper.io.query import open_archive, query
 from scraper.ports import AccountRow, RunAccount
 from scraper.sandbox import Sandbox, serve
+from tests.clock import dated
 from tests.docs.markdown import Fence, fences, readme
 from tests.runs.harness import FAST, KEYS, Heard, HurriedClock
 
@@ -87,7 +88,7 @@ class HastyDisk(Disk):
 
 
 async def run_nights(data: Path, nights: int) -> None:
-    """Nights through the program, the first one now, each a day after the one before."""
+    """Nights through the program, the first one where the tests begin, each a day after the one before."""
     job_file = data.parent / "configs" / "nightly.toml"
     job_file.parent.mkdir(parents=True, exist_ok=True)
     job_file.write_text(NIGHTLY)
@@ -174,8 +175,12 @@ class Timed:
 
 
 def recipes() -> tuple[Fence, ...]:
-    """The README's SQL that names tables and views."""
-    shown = (fence for fence in fences(readme(), "sql") if not fence.body.startswith("-- configs/"))
+    """The README's SQL that names tables and views, on the day of the nights that are there."""
+    shown = (
+        replace(fence, body=dated(fence.body))
+        for fence in fences(readme(), "sql")
+        if not fence.body.startswith("-- configs/")
+    )
     return tuple(fence for fence in shown if "read_parquet(" not in fence.body)
 
 
