@@ -48,3 +48,9 @@ class ShiftedClock:
     async def sleep(self, seconds: float) -> None:
         """Waits."""
         await asyncio.sleep(max(0.0, seconds))
+
+
+def dated(query: str) -> str:
+    """SQL on the day of the tests: DuckDB's own day is the machine's."""
+    now = ShiftedClock().now()
+    return query.replace("current_date", f"DATE '{now:%Y-%m-%d}'").replace("now()", f"TIMESTAMP '{now:%Y-%m-%d %H:%M}'")

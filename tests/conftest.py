@@ -7,12 +7,15 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from tests.clock import NOON, set_clock
 from tests.environment import scrub, set_zone
 
 scrub(os.environ)
 set_zone("UTC")
+settings.register_profile("tests", deadline=None)  # nor does a loaded machine, or one that hypothesis takes for CI
+settings.load_profile("tests")
 
 ROOT = Path(__file__).parents[1]
 _TOOLS = {".git", ".venv", "__pycache__", ".hypothesis"}

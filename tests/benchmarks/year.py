@@ -17,7 +17,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
@@ -40,6 +40,7 @@ from scraper.wiring.query import table_list
 from scraper.wiring.run import RunOrder, run_job
 from scraper.wiring.sandboxes import sandbox_urls
 from scraper.wiring.settings import Settings
+from tests.clock import dated
 from tests.docs.markdown import Fence, fences, readme
 from tests.runs.harness import FAST, KEYS, Heard, HurriedClock
 
@@ -92,12 +93,12 @@ class HastyDisk(Disk):
 
 
 async def run_nights(data: Path, nights: int) -> None:
-    """Nights through the program, the first one now, each a day after the one before."""
+    """Nights through the program, the first one where the tests begin, each a day after the one before."""
     job_file = data.parent / "configs" / "nightly.toml"
     job_file.parent.mkdir(parents=True, exist_ok=True)
     job_file.write_text(NIGHTLY)
     job, catalogue = load_job(job_file)
-    clock = HurriedClock(datetime.now(UTC))  # recipes ask for the last week, by DuckDB's current_date
+    clock = HurriedClock()
     sandbox = Sandbox(subscriptions={vendor: Subscription("any") for vendor in KEYS}, keys=KEYS, clock=clock.now)
     async with serve(sandbox) as url:
         keys = {f"{vendor.upper()}_API_KEY": key for vendor, key in KEYS.items()}
@@ -179,8 +180,12 @@ class Timed:
 
 
 def recipes() -> tuple[Fence, ...]:
-    """The README's SQL that names tables and views."""
-    shown = (fence for fence in fences(readme(), "sql") if not fence.body.startswith("-- configs/"))
+    """The README's SQL that names tables and views, on the day of the nights that are there."""
+    shown = (
+        replace(fence, body=dated(fence.body))
+        for fence in fences(readme(), "sql")
+        if not fence.body.startswith("-- configs/")
+    )
     return tuple(fence for fence in shown if "read_parquet(" not in fence.body)
 
 

@@ -16,7 +16,7 @@ from scraper.cli.commands import imported
 from scraper.cli.main import cli
 from scraper.cli.output import Format, write_rows
 from scraper.cli.rows import rows_of_reader
-from tests.clock import ShiftedClock
+from tests.clock import dated
 from tests.docs.markdown import README, ROOT, Fence, blocks, fences, readme
 from tests.docs.place import Place, said
 
@@ -32,12 +32,6 @@ COMMANDS = [
     for command in fence.commands
     if command.startswith("scraper ")
 ]
-
-
-def _today(query: str) -> str:
-    """The query on the day of the tests: DuckDB's own day is the machine's."""
-    now = ShiftedClock().now()
-    return query.replace("current_date", f"DATE '{now:%Y-%m-%d}'").replace("now()", f"TIMESTAMP '{now:%Y-%m-%d %H:%M}'")
 
 
 def _first_line(fence: Fence) -> str:
@@ -70,7 +64,7 @@ def test_a_recipe_without_anything_of_ours_answers(place: Place, fence: Fence) -
 def test_a_recipe_answers_the_same_in_the_program_and_in_plain_duckdb(
     place: Place, plain: duckdb.DuckDBPyConnection, recipe: Fence
 ) -> None:
-    query = _today(recipe.body)
+    query = dated(recipe.body)
     with contextlib.chdir(place.directory):
         ours = said(["sql", "--sandbox", "--format", "ndjson", query])
     assert (ours.exit_code, ours.stderr) == (0, "")
