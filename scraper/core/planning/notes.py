@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 
 from scraper.core.catalogue import Parameter, Role
 from scraper.core.jobs import Account, Crawl, Job
-from scraper.core.nearest import nearest
 from scraper.core.planning.history import AccountStanding, Known, Yield
 from scraper.core.planning.ranges import Range
 from scraper.core.planning.walks import CrawlEstimate, hard_limit
@@ -14,8 +13,6 @@ from scraper.core.units import Credits, iso_utc
 
 POOR_SHARE = 0.1
 """Of the rows that an endpoint gives elsewhere: a country below it is named."""
-COUNTRY_CODE = 2
-"""Letters; of so few, another code is never far."""
 ENOUGH_WALKS = 2
 """Walks from which on a poor yield is told as one."""
 
@@ -54,12 +51,10 @@ def unknown_values(crawls: Sequence[Crawl]) -> Iterator[str]:
 
 def _unknown_words(crawl: Crawl, parameter: Parameter, unknown: Sequence[str]) -> str:
     walks = crawl.combinations // len(crawl.params[parameter.name]) * len(unknown)
-    documented = [each.value for each in parameter.known]
-    named = ", ".join(value + (nearest(value, documented) if len(value) > COUNTRY_CODE else "") for value in unknown)
     price = f"{walks} walk{'' if walks == 1 else 's'}, at least {walks * crawl.endpoint.cost} credits"
     each = "" if crawl.each is None else " for each parent"
-    met = f"{crawl.name}: {parameter.name} {named}"
-    listed = f"none of the {len(documented)} documented values"
+    met = f"{crawl.name}: {parameter.name} {', '.join(unknown)}"  # of codes, another is never far: none is suggested
+    listed = f"none of the {len(parameter.known)} documented values"
     return f"{met}: {listed}, so the answer may be empty and is paid ({price}{each}); scraper vendors lists them"
 
 

@@ -124,8 +124,8 @@ class ParameterTable(FileModel):
 
     @model_validator(mode="after")
     def _names_the_source_of_known_values(self) -> ParameterTable:
-        if bool(self.known) != (self.known_source is not None):
-            raise ValueError("known and known_source go together: documented values, and the document that lists them")
+        if self.known and self.known_source is None:
+            raise ValueError("known needs known_source, the document that lists the values")
         return self
 
 
