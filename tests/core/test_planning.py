@@ -256,9 +256,9 @@ def test_values_that_no_document_lists_are_named_with_their_price_and_nothing_is
     ]
     told = [
         "crawlora.hashtags: country_code ZZ, EN: none of the 27 documented values, so the answer may be empty and is "
-        "paid (8 walks, at least 64 credits); scraper vendors lists them",
+        "charged (8 walks, at least 64 credits); scraper vendors lists them",
         "crawlora.hashtags: industry_id 1000000000: none of the 15 documented values, so the answer may be empty "
-        "and is paid (6 walks, at least 48 credits); scraper vendors lists them",
+        "and is charged (6 walks, at least 48 credits); scraper vendors lists them",
     ]
     assert list(planning.unknown_values(asked)) == told
     assert [warning for warning in plan(job(*asked)).warnings if "documented values" in warning] == told
