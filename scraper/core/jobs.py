@@ -1,4 +1,4 @@
-"""A job: what to crawl, how deep, within which budget. And everything that can be wrong with one, all at once."""
+"""A job: what to crawl, how deep, within which budget; and its faults, all at once."""
 
 from __future__ import annotations
 
@@ -16,26 +16,26 @@ from scraper.core.subscriptions import Subscription
 from scraper.core.units import Credits
 
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
-"""Of jobs and accounts: it stands in run ids and file names, so it can leave no directory."""
+"""Names of jobs and accounts. They appear in run ids and file names, so they cannot leave a directory."""
 
 MOST_PAGES = 100_000
-"""Of one walk, one after the other: at 600 requests a minute, three hours. A plan looks at each of them."""
+"""Most pages of one walk: three hours at 600 requests a minute. A plan iterates over them."""
 MOST_WALKS = 1_000_000
-"""Of one crawl's sweep, for the same reason."""
+"""Most walks of one crawl's sweep, for the same reason."""
 
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """Vendor + name, with its limits. A key may be rotated, the account and its ledger stay."""
+    """A vendor account: vendor, name and limits. The key may be rotated; the account and its ledger stay."""
 
     vendor: str
     subscription: Subscription
     key_env: str
     name: str = "default"
     allow_http: bool = False
-    """Its owner lets the key travel unencrypted."""
+    """The owner allows the key to be sent unencrypted."""
     failed_requests: Charge | None = None
-    """CHARGED or FREE: what the owner knows of failed requests where the vendor documents nothing."""
+    """CHARGED or FREE: the owner's word on failed requests if the vendor documents nothing."""
 
     @property
     def id(self) -> str:
@@ -54,7 +54,7 @@ class Crawl:
     max_items: int | None = None
     priority: int = 1
     each: str | None = None
-    """Name of the parent crawl."""
+    """Name of the parent crawl, if it is a child."""
     top: int | None = None
     top_per_board: int | None = None
     expect_rows: int | None = None
@@ -62,14 +62,14 @@ class Crawl:
 
     @property
     def combinations(self) -> int:
-        """How many sets of parameters the sweep makes."""
+        """The number of parameter sets in the sweep."""
         count = 1
         for values in self.params.values():
             count *= len(values)
         return count
 
     def sweep(self, parent: str | None = None) -> Iterator[Params]:
-        """Every combination, as canonical parameters; for a child, with the value of its parent filled in."""
+        """Yield every combination as canonical parameters; for a child, with the value of its parent."""
         given = {} if parent is None else {self._parent_parameter.name: parent}
         names = list(self.params)
         for values in itertools.product(*self.params.values()):
@@ -84,12 +84,12 @@ class Crawl:
 
     @property
     def from_parent(self) -> str:
-        """The field of its parents' records that a child is made from."""
+        """The field of the parents' records that fills the child's parameter."""
         return self._parent_parameter.from_parent or ""
 
     @property
     def page_limit(self) -> int | None:
-        """Pages of one walk by the job's own limits: `max_items` is rounded up to whole pages."""
+        """The most pages of one walk by the job's own limits; `max_items` is rounded up to whole pages."""
         limits = []
         if self.max_pages is not None:
             limits.append(self.max_pages)
@@ -100,36 +100,36 @@ class Crawl:
 
 @dataclass(frozen=True, slots=True)
 class BudgetPercent:
-    """A part of a run's budget."""
+    """A percentage of a run's budget."""
 
     percent: int
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """What a job file says, with its endpoints and accounts looked up."""
+    """A job file with its endpoints and accounts resolved."""
 
     name: str
     budget: Credits
-    """What one run may spend. With `auto` 0, until tonight's share is known and filled in."""
+    """Credits that one run may spend. With `auto`: 0 until tonight's share is filled in."""
     crawls: tuple[Crawl, ...]
     accounts: Mapping[str, Account]
-    """By vendor: one for each vendor that a crawl uses."""
+    """By vendor, for each vendor that a crawl uses."""
     max_age: timedelta | None = None
     retry_budget: Credits | BudgetPercent = BudgetPercent(15)
-    """For buying again what was charged, or may have been, and gave nothing."""
+    """Credits for retries of attempts that were charged, or may have been, without a page."""
     max_wait: timedelta = timedelta(minutes=15)
-    """A vendor that names a longer wait ends the run for now; the next run resumes it."""
+    """If a vendor asks for a longer pause, the run stops and can be resumed."""
     resume_within: timedelta = timedelta(hours=24)
     confirm_above: Credits = 1_000
-    """On a terminal, a run that is likely to spend more asks first."""
+    """A run on a terminal that is likely to spend more asks for confirmation."""
     auto: bool = False
-    """Its budget is tonight's share of the accounts' months: `core.auto_budget`."""
+    """The budget is tonight's share of the accounts' months: `core.auto_budget`."""
     weight: int = 1
-    """Its part where several jobs share a night."""
+    """Its weight among the jobs that share an account."""
 
     def retry_credits(self, budget: Credits) -> Credits:
-        """Credits of a run with this budget that may go into retries; a share holds one request at the least."""
+        """Return the retry budget of a run with this budget; a percentage covers at least one request."""
         match self.retry_budget:
             case BudgetPercent(percent):
                 dearest = max(crawl.endpoint.cost for crawl in self.crawls)
@@ -139,12 +139,12 @@ class Job:
 
     @property
     def vendors(self) -> tuple[str, ...]:
-        """In the order in which the crawls name them."""
+        """The vendors, in the order of the crawls."""
         return tuple(dict.fromkeys(crawl.endpoint.vendor for crawl in self.crawls))
 
 
 def crawl_faults(where: str, crawl: Crawl, catalogue: Catalogue, parents: Mapping[str, Crawl]) -> list[Fault]:
-    """All that is wrong with one crawl. `parents` are the crawls of the job, by name."""
+    """Return all faults of one crawl. `parents`: the crawls of the job, by name."""
     faults = []
     for name, values in crawl.params.items():
         faults += _parameter_faults(f"{where}.params.{name}", crawl, name, values)
@@ -164,9 +164,9 @@ def _parameter_faults(where: str, crawl: Crawl, name: str, values: tuple[str, ..
         allowed = f"{endpoint.full_name} takes {', '.join(known)}"
         return [Fault(where, f"no such parameter{nearest(name, known)}; {allowed}")]
     if not values:
-        return [Fault(where, "an empty list sweeps nothing: give a value or leave the parameter out")]
+        return [Fault(where, "an empty list has nothing to sweep: give a value or leave the parameter out")]
     if len(set(values)) < len(values):
-        return [Fault(where, f"a value stands twice in {_listed(values)}: the same walk is bought once")]
+        return [Fault(where, f"a value is listed twice in {_listed(values)}: the same walk is bought once")]
     match parameter.role:
         case Role.PAGE | Role.PAGE_SIZE | Role.CURSOR:
             return [Fault(where, endpoint.pagination.refusal(name, values, endpoint.full_name, endpoint.cost))]
@@ -189,7 +189,8 @@ def _value_fault(parameter: Parameter, value: str) -> str | None:
         return f"{value!r} is no country code of two capital letters{nearest_code}"
     if parameter.role is Role.COUNTRY and value == "UK":
         return (
-            "the vendors' code for the United Kingdom is 'GB', not 'UK': an unknown country answers empty, and is paid"
+            "the vendors' code for the United Kingdom is 'GB', not 'UK': an unknown country returns an empty list, "
+            "which is charged"
         )
     if value == "":
         return "an empty value filters nothing: leave the parameter out"
@@ -230,7 +231,7 @@ def _parent_faults(where: str, crawl: Crawl, catalogue: Catalogue, parents: Mapp
     if parent is None:
         return [Fault(at, f"no crawl of this job is named {crawl.each!r}{nearest(crawl.each, parents)}")]
     if parent.each is not None:
-        return [Fault(at, f"{crawl.each!r} is a child itself: a parent crawl has no each")]
+        return [Fault(at, f"{crawl.each!r} is itself a child: a parent crawl has no each")]
     faults = []
     carried, taken = parent.endpoint.records.carried, crawl.from_parent
     if taken not in carried:

@@ -9,6 +9,7 @@ from functools import reduce
 from itertools import groupby
 from statistics import median
 
+import orjson
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -25,8 +26,9 @@ from scraper.core.board_history import (
     history_of,
     out_of_character,
 )
-from scraper.core.pagination import Guard
-from tests.core.builders import NOON
+from scraper.core.pagination import Guard, PageFacts
+from tests.core.builders import C_HASHTAGS, NOON, answer, board, outcome_of
+from tests.core.builders import facts as facts_of
 
 DAY = timedelta(days=1)
 NO_TIME = timedelta(0)
@@ -181,3 +183,23 @@ def test_an_endpoint_that_fails_nine_times_in_ten_is_stopped_within_a_few_boards
 def _observed(watch: EndpointWatch, suspicious: bool) -> EndpointWatch:
     watch.observe(suspicious=suspicious)
     return watch
+
+
+# --- what a page shows ------------------------------------------------------------------------------------------------
+
+
+def test_a_page_counts_the_countries_that_its_records_name() -> None:
+    named = ["US", "us ", "GB", "UK", "United States", "", None, 7]
+    rows = [{"hashtag_id": str(place), "country_info": {"id": code}} for place, code in enumerate(named)]
+    facts = outcome_of(C_HASHTAGS, answer(board([*rows, {"hashtag_id": "9"}, 5]))).facts
+    assert facts is not None
+    assert facts.countries == {"US": 2, "GB": 2}
+    assert [facts.foreign_to(country) for country in ("US", "GB", "FR", None)] == [2, 2, 4, 0]
+    assert PageFacts.from_json(orjson.loads(orjson.dumps(facts.to_json()))) == facts
+
+
+def test_pages_have_one_digest_where_they_list_the_same_ids_in_the_same_order() -> None:
+    first, same, turned, shorter, empty = (facts_of(*ids).digest for ids in ("12", "12", "21", "1", ""))
+    assert first == same
+    assert len({first, turned, shorter, empty}) == 4
+    assert empty == ""

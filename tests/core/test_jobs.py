@@ -227,7 +227,7 @@ def test_faults_of_every_kind_are_told_in_one_go(read: Read) -> None:
             "crawlora.hashtags",
             'params = { country_code = "UK" }',
             "crawl[0].params.country_code: the vendors' code for the United Kingdom is 'GB', not 'UK': an unknown "
-            "country answers empty, and is paid",
+            "country returns an empty list, which is charged",
         ),
         (
             "crawlora.hashtags",
@@ -237,12 +237,12 @@ def test_faults_of_every_kind_are_told_in_one_go(read: Read) -> None:
         (
             "crawlora.hashtags",
             "params = { period = [] }",
-            "crawl[0].params.period: an empty list sweeps nothing: give a value or leave the parameter out",
+            "crawl[0].params.period: an empty list has nothing to sweep: give a value or leave the parameter out",
         ),
         (
             "crawlora.hashtags",
             'params = { period = [7, "7"] }',
-            "crawl[0].params.period: a value stands twice in 7, 7: the same walk is bought once",
+            "crawl[0].params.period: a value is listed twice in 7, 7: the same walk is bought once",
         ),
         (
             "keyapi.hashtags",
@@ -268,7 +268,7 @@ def test_faults_of_every_kind_are_told_in_one_go(read: Read) -> None:
         (
             "crawlora.hashtag_posts",
             'each = "crawlora.hashtag_posts"',
-            "crawl[0].each: 'crawlora.hashtag_posts' is a child itself: a parent crawl has no each",
+            "crawl[0].each: 'crawlora.hashtag_posts' is itself a child: a parent crawl has no each",
         ),
     ],
 )

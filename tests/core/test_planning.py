@@ -245,3 +245,21 @@ def test_every_range_is_ordered_and_none_of_the_whole_job_goes_past_the_budget(g
         assert one.credits.high <= max(given_job.budget, one.credits.likely)
         assert one.requests.exact or one.basis is not Basis.KNOWN
     assert dataclasses.replace(made) == plan(given_job)
+
+
+def test_values_that_no_document_lists_are_named_with_their_price_and_nothing_is_refused() -> None:
+    industries = ("10000000000", "1000000000")
+    countries = {"country_code": ["US", "ZZ", "EN"], "period": ["7", "30"], "industry_id": industries}
+    asked = [
+        crawl(C_HASHTAGS, params=countries),
+        crawl(K_HASHTAGS, params={"region": ["all_regions", "US"], "industry_id": "nothing"}),
+        crawl(K_VIDEOS, params={"region": "PL"}),
+    ]
+    told = [
+        "crawlora.hashtags: country_code ZZ, EN: none of the 27 documented values, so the answer may be empty and is "
+        "charged (8 walks, at least 64 credits); scraper vendors lists them",
+        "crawlora.hashtags: industry_id 1000000000: none of the 15 documented values, so the answer may be empty "
+        "and is charged (6 walks, at least 48 credits); scraper vendors lists them",
+    ]
+    assert list(planning.unknown_values(asked)) == told
+    assert [warning for warning in plan(job(*asked)).warnings if "documented values" in warning] == told

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from importlib import resources
 from pathlib import Path
 
 import pytest
@@ -11,6 +13,7 @@ from scraper.core.errors import ConfigurationError
 from scraper.core.outcomes import Answer, classify
 from scraper.core.pagination import CursorPagination, EndSign, SinglePagination
 from scraper.io.config_files.vendor_files import read_catalogue, url_fault
+from scraper.sandbox.records import places
 from tests.core.builders import NOON
 
 VIDEO_DETAIL = """
@@ -103,6 +106,43 @@ def test_every_figure_has_its_source() -> None:
         assert vendor.charge.source
         assert all(rule.source for rule in vendor.error_rules)
         assert all(endpoint.source.document for endpoint in vendor.endpoints)
+
+
+def test_documented_countries_and_industries_are_those_that_the_sandbox_serves() -> None:
+    known = {
+        (endpoint.full_name, parameter.name): {each.value for each in parameter.known}
+        for endpoint in read_catalogue().endpoints
+        for parameter in endpoint.parameters
+        if parameter.known
+    }
+    industries = {str(industry) for industry in places.INDUSTRIES}
+    assert known == {
+        ("crawlora.hashtags", "country_code"): set(places.HASHTAG_COUNTRIES),
+        ("crawlora.hashtags", "industry_id"): industries,
+        ("crawlora.creators", "creator_country"): set(places.CREATOR_COUNTRIES),
+        ("keyapi.hashtags", "region"): set(places.HASHTAG_COUNTRIES),
+        ("keyapi.hashtags", "industry_id"): industries,
+        ("keyapi.videos", "region"): set(places.VIDEO_COUNTRIES),
+    }
+
+
+@pytest.mark.parametrize(
+    ("stated", "fault"),
+    [
+        ('known = ["US"]', ".country_code: known needs known_source"),
+        ('known = ["US"]\nknown_source = "atlas"', ".country_code.known_source: 'atlas' is not in [sources]"),
+    ],
+)
+def test_known_values_need_the_document_that_lists_them(tmp_path: Path, stated: str, fault: str) -> None:
+    packaged = resources.files("scraper").joinpath("vendors/crawlora.toml").read_text(encoding="utf-8")
+    before, at, behind = packaged.partition("[endpoints.hashtags.parameters.country_code]\n")
+    rest = behind[behind.index("[endpoints.hashtags.parameters.filter_by]") :]
+    table = f'type = "string"\nrole = "country"\ndescription = "A country."\n{stated}\n'
+    changed = (before + at + table + rest).replace('"crawlora"', '"other"', 1)
+    (tmp_path / "vendors").mkdir()
+    (tmp_path / "vendors" / "other.toml").write_text(changed, encoding="utf-8")
+    with pytest.raises(ConfigurationError, match=re.escape(fault)):
+        read_catalogue(tmp_path)
 
 
 def test_a_directory_without_vendors_changes_nothing(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""What a job will do and cost, before a credit is spent: cost with its range, days under the caps, what is dropped."""
+"""A job's plan before a credit is spent: cost as a range, days under the caps, pages that the budget drops."""
 
 from scraper.core.planning.calendar import Day
 from scraper.core.planning.history import AccountStanding, History, Known, NothingSeen, WalkSeen, Yield

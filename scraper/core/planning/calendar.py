@@ -1,4 +1,4 @@
-"""When a job is done: its credits laid out over UTC days, under the account's caps and at its rate."""
+"""The calendar of a job: its credits by UTC day, under the account's caps and at its rate."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from scraper.core.subscriptions import Subscription, day_ends_at, day_of, month_
 from scraper.core.units import Credits
 
 LATENCY_S = 1.0
-"""Seconds that one answer takes: assumed, until runs have been observed."""
+"""Latency of one response in seconds: assumed until a run has been observed."""
 LONGEST = timedelta(days=3 * 366)
-"""A plan that takes longer is told as one that does not end."""
+"""A longer plan counts as one without an end."""
 
 
 @dataclass(frozen=True, slots=True)
 class Day:
-    """What one UTC day buys of a plan."""
+    """The part of a plan that one UTC day buys."""
 
     day: str
     credits: Credits
@@ -29,19 +29,19 @@ class Day:
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """One account's days."""
+    """The days of one account."""
 
     days: tuple[Day, ...] = ()
     done_at: datetime | None = None
-    """``None``: not within `LONGEST`, or never."""
+    """``None``: never, or later than `LONGEST`."""
     duration_s: int = 0
-    """Seconds of asking, the waits for another day left out."""
+    """Seconds of sending, without the waits for another day."""
 
 
 def schedule(
     account: Account, standing: AccountStanding, requests: int, cost: Credits, now: datetime, latency_s: float
 ) -> Schedule:
-    """So many requests of one price, from `now` on: as much each day as the caps, the month and the rate allow."""
+    """Schedule requests of one price from `now` on, as many a day as the caps, the month and the rate allow."""
     if requests == 0:
         return Schedule(done_at=now)
     subscription = account.subscription
@@ -81,21 +81,21 @@ def _affordable(subscription: Subscription, used_today: Credits, used_month: Cre
 
 
 def _next_start(subscription: Subscription, at: datetime, used_month: Credits, cost: Credits) -> datetime:
-    """The next midnight; the next month, where this one has nothing left."""
+    """Return the next midnight, or the start of the next month if this one is spent."""
     if subscription.month_limit is not None and subscription.month_limit - used_month < cost:
         return month_ends_at(at, subscription.month_starts_on)
     return day_ends_at(at)
 
 
 def seconds_of(requests: int, rate: float | None, latency_s: float) -> int:
-    """Seconds of asking so many, at so many starts a second; ``None``: as fast as they come."""
+    """Return the seconds that so many requests take at a rate a second; ``None``: no rate limit."""
     if not requests:
         return 0
     return round(latency_s + (requests - 1) / rate) if rate else round(latency_s)
 
 
 def merged(schedules: Sequence[Schedule]) -> Schedule:
-    """Accounts work side by side: a day's credits are those of all, the slowest says when it is done."""
+    """Merge the schedules of accounts that work in parallel: credits add up, the slowest account ends last."""
     days: dict[str, Day] = {}
     for day in (day for one in schedules for day in one.days):
         known = days.get(day.day, Day(day.day, 0, 0))
@@ -107,7 +107,7 @@ def merged(schedules: Sequence[Schedule]) -> Schedule:
 
 
 def overage_usd(account: Account, standing: AccountStanding, credits: Credits) -> Decimal:
-    """Dollars for what these credits add past the month's, never more than the limit allows."""
+    """Return the dollars for credits past the month's quota, at most up to the overage limit."""
     subscription, used = account.subscription, standing.month.committed
     if subscription.month_limit is None:
         return Decimal(0)

@@ -1,4 +1,4 @@
-"""What earlier runs have shown: the port that a plan asks, and what it answers with."""
+"""The history of earlier runs: the port that a plan reads, and its values."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from scraper.core.requests import Walk
 from scraper.core.units import Credits
 
 HISTORY = timedelta(days=14)
-"""How far back averages go: boards of a fortnight ago tell little of tonight's."""
+"""Window of the averages: older boards say little about tonight's."""
 WALKS_KEPT = 5
-"""The last walks with the same parameters whose spread counts."""
+"""Last walks with the same parameters whose range of pages counts."""
 
 
 @dataclass(frozen=True, slots=True)
 class WalkSeen:
-    """A walk of an earlier run, as its coverage stands."""
+    """A walk of an earlier run, by its coverage."""
 
     state: WalkState
     why: Why | None
@@ -30,11 +30,11 @@ class WalkSeen:
 
     @property
     def ended(self) -> bool:
-        """It came to the vendor's end of it, not to a limit of ours."""
+        """The walk reached the vendor's end, not a limit of the job."""
         return self.why is Why.END
 
     def serves(self, walk: Walk, since: datetime) -> bool:
-        """Whether it stands for this walk: whole, at least as deep, and young enough."""
+        """Return whether it can be reused for this walk: whole, at least as deep and young enough."""
         if self.state not in {WalkState.COMPLETE, WalkState.EMPTY} or self.snapshot_at < since:
             return False
         return self.ended or (walk.max_pages is not None and self.pages >= walk.max_pages)
@@ -42,7 +42,7 @@ class WalkSeen:
 
 @dataclass(frozen=True, slots=True)
 class Yield:
-    """What an endpoint has given in one country, over the last fortnight."""
+    """The rows and credits of an endpoint in one country, over the last fortnight."""
 
     endpoint: str
     country: str | None
@@ -56,7 +56,7 @@ class Yield:
     credits: Credits
 
     def and_also(self, other: Yield) -> Yield:
-        """Both countries together."""
+        """Return the sums of both countries."""
         return Yield(
             self.endpoint,
             None,
@@ -70,22 +70,22 @@ class Yield:
 
 
 class History(Protocol):
-    """What earlier runs have shown. Reads only; every method may block."""
+    """Read access to earlier runs; every method may block."""
 
     def walks(self, walk_ids: Sequence[str]) -> Mapping[str, Sequence[WalkSeen]]:
-        """The last walks with these parameters that bought a page, newest first."""
+        """Return the last walks with these parameters that bought a page, newest first."""
 
     def records(self, walk_ids: Sequence[str]) -> Mapping[str, Sequence[Record]]:
-        """What the last of those walks listed."""
+        """Return the records of the last of those walks."""
 
     def yields(self) -> Sequence[Yield]:
-        """Every endpoint and country."""
+        """Return the yield of every endpoint and country."""
 
     def latency_s(self, vendor: str) -> float | None:
-        """Seconds that an answer takes, by the last thousand."""
+        """Return the mean latency of the last thousand responses in seconds."""
 
     def bytes_a_row(self) -> Mapping[str, float]:
-        """Table → bytes on disk that a row of it takes; of `pages`, a page."""
+        """Return table → bytes on disk of a row; of `pages`, of a page."""
 
 
 class NothingSeen:
@@ -109,7 +109,7 @@ class NothingSeen:
 
 @dataclass(frozen=True, slots=True)
 class AccountStanding:
-    """What stands against an account now."""
+    """The balances of an account."""
 
     day: Balance = field(default_factory=Balance)
     month: Balance = field(default_factory=Balance)
@@ -118,16 +118,16 @@ class AccountStanding:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What a plan is made with, besides the job."""
+    """The inputs of a plan beside the job."""
 
     now: datetime
     """Aware, UTC."""
     history: History = field(default_factory=NothingSeen)
     standings: Mapping[str, AccountStanding] = field(default_factory=dict)
-    """By vendor; one that is not there has not been used."""
+    """By vendor; an unused account is absent."""
     leftovers: Sequence[str] = ()
-    """Walks that the job's last run left over."""
+    """Ids of the walks that the job's last run left over."""
     shares: Mapping[str, Credits] = field(default_factory=dict)
-    """Vendor → what of the budget is for that one alone."""
+    """Vendor → its share of the budget."""
     open_run: str = ""
-    """In words: the run that `scraper run` would go on with."""
+    """In words: the open run that `scraper run` would resume."""

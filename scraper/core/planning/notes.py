@@ -1,4 +1,4 @@
-"""What a plan has to say beside its figures."""
+"""The warnings of a plan."""
 
 from __future__ import annotations
 
@@ -6,22 +6,19 @@ from collections.abc import Iterator, Sequence
 
 from scraper.core.catalogue import Parameter, Role
 from scraper.core.jobs import Account, Crawl, Job
-from scraper.core.nearest import nearest
 from scraper.core.planning.history import AccountStanding, Known, Yield
 from scraper.core.planning.ranges import Range
 from scraper.core.planning.walks import CrawlEstimate, hard_limit
 from scraper.core.units import Credits, iso_utc
 
 POOR_SHARE = 0.1
-"""Of the rows that an endpoint gives elsewhere: a country below it is named."""
-COUNTRY_CODE = 2
-"""Letters; of so few, another code is never far."""
+"""A country with less than this share of the rows that the endpoint yields elsewhere is named."""
 ENOUGH_WALKS = 2
-"""Walks from which on a poor yield is told as one."""
+"""Fewest walks for a verdict on a country's yield."""
 
 
 def warnings(job: Job, found: Sequence[CrawlEstimate], credits: Range, budget: Credits, known: Known) -> Iterator[str]:
-    """One sentence each, what matters most first."""
+    """Yield one sentence for each warning, the most important first."""
     if known.open_run:
         yield known.open_run
     for vendor in job.vendors:
@@ -34,7 +31,7 @@ def warnings(job: Job, found: Sequence[CrawlEstimate], credits: Range, budget: C
     if credits.likely > budget:
         yield f"likely {credits.likely} credits, the budget is {budget}: the most valuable pages come first"
     elif credits.high > budget:
-        yield f"up to {credits.high} credits were possible; the budget of {budget} is the ceiling"
+        yield f"up to {credits.high} credits possible; the budget of {budget} is the ceiling"
     if known.leftovers:
         yield f"{len(known.leftovers)} walks that the last run left over come first"
     yield from unknown_values(job.crawls)
@@ -44,7 +41,7 @@ def warnings(job: Job, found: Sequence[CrawlEstimate], credits: Range, budget: C
 
 
 def unknown_values(crawls: Sequence[Crawl]) -> Iterator[str]:
-    """Name the values that no document lists, with what asking for them costs at the least."""
+    """Yield a warning for parameter values that no document lists, with the least that they cost."""
     for crawl in crawls:
         for name, values in crawl.params.items():
             parameter = crawl.endpoint.parameter(name)
@@ -54,13 +51,11 @@ def unknown_values(crawls: Sequence[Crawl]) -> Iterator[str]:
 
 def _unknown_words(crawl: Crawl, parameter: Parameter, unknown: Sequence[str]) -> str:
     walks = crawl.combinations // len(crawl.params[parameter.name]) * len(unknown)
-    documented = [each.value for each in parameter.known]
-    named = ", ".join(value + (nearest(value, documented) if len(value) > COUNTRY_CODE else "") for value in unknown)
     price = f"{walks} walk{'' if walks == 1 else 's'}, at least {walks * crawl.endpoint.cost} credits"
     each = "" if crawl.each is None else " for each parent"
-    met = f"{crawl.name}: {parameter.name} {named}"
-    listed = f"none of the {len(documented)} documented values"
-    return f"{met}: {listed}, so the answer may be empty and is paid ({price}{each}); scraper vendors lists them"
+    met = f"{crawl.name}: {parameter.name} {', '.join(unknown)}"  # of codes, another is never far: none is suggested
+    listed = f"none of the {len(parameter.known)} documented values"
+    return f"{met}: {listed}, so the answer may be empty and is charged ({price}{each}); scraper vendors lists them"
 
 
 def _vendor(estimate: CrawlEstimate) -> str:
@@ -78,7 +73,7 @@ def _account_warnings(account: Account, standing: AccountStanding, likely: Credi
         left = f"{max(0, month - used)} of {month} left" if used else str(month)
         yield f"{vendor}: likely {likely} credits, and the account's month has {left}: the run ends there"
     if standing.closed_until is not None and standing.closed_until > known.now:
-        yield f"{vendor} has refused for want of quota: nothing is sent before {iso_utc(standing.closed_until)}"
+        yield f"{vendor} has no quota left: nothing is sent before {iso_utc(standing.closed_until)}"
 
 
 def _crawl_warnings(estimate: CrawlEstimate, budget: Credits) -> Iterator[str]:
@@ -87,7 +82,7 @@ def _crawl_warnings(estimate: CrawlEstimate, budget: Credits) -> Iterator[str]:
         yield f"{crawl.name}: a cursor has no known end; max_items or max_pages would bound it"
     walk = max([*estimate.depths, *estimate.leftover_depths], default=0) * crawl.endpoint.cost
     if walk > budget:
-        yield f"{crawl.name}: one walk likely costs {walk} credits: with this budget none is ever complete"
+        yield f"{crawl.name}: one walk likely costs {walk} credits, more than the budget: none will be complete"
     if crawl.endpoint.note:
         yield f"{crawl.endpoint.full_name}: {crawl.endpoint.note}"
     if estimate.walks.likely == 0:
@@ -97,7 +92,7 @@ def _crawl_warnings(estimate: CrawlEstimate, budget: Credits) -> Iterator[str]:
 
 
 def _poor_yields(job: Job, yields: Sequence[Yield]) -> Iterator[str]:
-    """Countries of the job that came back empty, or nearly so, before."""
+    """Yield a warning for each country of the job that was empty, or nearly so, in earlier runs."""
     endpoints = {crawl.endpoint.full_name: crawl for crawl in job.crawls}
     for met in yields:
         crawl = endpoints.get(met.endpoint)

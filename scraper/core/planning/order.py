@@ -1,8 +1,8 @@
-"""What a budget does not reach: the plan's walks taken in the order in which a run buys them.
+"""The pages that a budget does not reach, with walks in the order in which a run buys them.
 
-That order is the frontier's: walks left over, then priority, then breadth before depth, the boards that parents are
-picked from before all else of a depth, then the job's own order, and parents by rank. A board is worth as much as what
-is wanted of it, and comes before children that were left over.
+The order is the frontier's: walks left over, then priority, then breadth before depth, the boards that parents are
+picked from first within a depth, then the job's own order, and parents by rank. A board has the highest priority of
+its children, and precedes children that were left over.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from scraper.core.units import Credits
 
 @dataclass(frozen=True, slots=True, order=True)
 class _Layer:
-    """Pages of one depth of one crawl: the unit in which a short budget ends."""
+    """Pages of one depth of one crawl: the unit at which a short budget ends."""
 
     later: bool
-    """Not of a walk that was left over."""
+    """False for a walk that was left over."""
     priority: int
     depth: int
     feeds: int
@@ -32,7 +32,7 @@ class _Layer:
 
 @dataclass(frozen=True, slots=True)
 class Dropped:
-    """What of one crawl is not likely to be bought."""
+    """The requests of one crawl that are unlikely to be bought."""
 
     crawl: int
     """Its place in the job."""
@@ -43,7 +43,7 @@ class Dropped:
 def dropped(
     job: Job, found: Sequence[CrawlEstimate], budget: Credits, shares: Mapping[str, Credits]
 ) -> tuple[Dropped, ...]:
-    """What is not likely to be bought, by crawl. `shares`: the most of the budget by vendor."""
+    """Return the requests that are unlikely to be bought, by crawl. `shares`: vendor → the most of the budget."""
     left, of_share = budget, dict(shares)
     missing: dict[int, list[tuple[int, int, int]]] = {}
     for layer in sorted(_layers(job, found)):
@@ -73,7 +73,7 @@ def _layers(job: Job, found: Sequence[CrawlEstimate]) -> Iterator[_Layer]:
 
 
 def _by_page(depths: dict[int, int]) -> Iterator[tuple[int, int]]:
-    """1-based page → how many walks likely have it."""
+    """Yield each 1-based page with the number of walks that likely have it."""
     walks = sum(count for pages, count in depths.items() if pages)
     page = 1
     for pages in sorted(pages for pages in depths if pages):
@@ -84,7 +84,7 @@ def _by_page(depths: dict[int, int]) -> Iterator[tuple[int, int]]:
 
 
 def _words(estimate: CrawlEstimate, layers: Sequence[tuple[int, int, int]]) -> str:
-    """``posts: page 2 of the last 6 walks, pages 3–4: 46 of 60 requests``."""
+    """Return ``posts: page 2 of the last 6 walks, pages 3–4: 46 of 60 requests``."""
     pages = sorted({page for page, _, _ in layers})
     count = sum(missing for _, missing, _ in layers)
     partly = [(page, missing) for page, missing, whole in layers if missing < whole]

@@ -1,4 +1,4 @@
-"""What a job will do and cost, before a credit is spent: pure arithmetic over job, vendor files and what was seen."""
+"""A job's plan: pure arithmetic over the job, the vendor files and earlier runs."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from scraper.core.units import Credits, iso_utc
 
 BYTES_A_ROW: Mapping[str, float] = {"pages": 20_000}
 BYTES_OF_A_ROW = 400
-"""On disk, compressed, of a page and of a row of any table: assumed, until parts have been seen."""
+"""Bytes on disk, compressed, of a page and of a row of any table: assumed until parts have been written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,16 +40,16 @@ class CrawlPlan:
     rows: Range
     basis: Basis
     bounded_by_budget: bool = False
-    """Nothing but the budget says where this crawl ends."""
+    """Only the budget bounds this crawl."""
     reused: int = 0
-    """Walks of an earlier run that stand for as many of this one."""
+    """Walks of an earlier run that are reused."""
     explanation: tuple[str, ...] = ()
-    """Where the figures come from, a sentence each."""
+    """The sources of the figures, a sentence each."""
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What a run of a job will do."""
+    """The plan of one run of a job."""
 
     job: str
     budget: Credits
@@ -60,11 +60,11 @@ class Plan:
     credits: Range
     rows: Mapping[str, Range]
     duration_s: Range
-    """Seconds of asking at the accounts' rates."""
+    """Seconds of sending at the accounts' rates."""
     calendar: tuple[Day, ...]
-    """The likely credits, laid out over UTC days under the caps; of what the budget allows."""
+    """The likely credits within the budget, by UTC day under the caps."""
     done_at: datetime | None
-    """Aware, UTC; ``None``: the caps never let it end."""
+    """Aware, UTC; ``None``: the caps never let the job finish."""
     overage_usd: Decimal
     size_bytes: Range
     """On disk, pages and tables together."""
@@ -73,11 +73,11 @@ class Plan:
 
     @property
     def days(self) -> int:
-        """UTC days on which something is bought."""
+        """Return the number of UTC days on which something is bought."""
         return max(1, len(self.calendar))
 
     def to_json(self) -> dict[str, Any]:
-        """The object of INTERFACE."""
+        """Return the object that `scraper plan --format json` prints."""
         return {
             "job": self.job,
             "fits": self.fits,
@@ -112,7 +112,7 @@ def _crawl_json(crawl: CrawlPlan) -> dict[str, Any]:
 
 
 def plan(job: Job, known: Known) -> Plan:
-    """The plan of a run that starts now, within the job's budget."""
+    """Plan a run that starts now, within the job's budget."""
     found = estimates(job, known)
     budget = job.budget
     shares = {vendor: min(budget, known.shares.get(vendor, budget)) for vendor in job.vendors}
@@ -147,9 +147,9 @@ def plan(job: Job, known: Known) -> Plan:
 
 
 def may_outrun(crawls: Sequence[Crawl], budget: Credits, shares: Mapping[str, Credits] | None = None) -> bool:
-    """Whether the documented clamps and the job's own limits leave it open that the budget ends the run.
+    """Return whether the budget may end the run: documented clamps and the job's own limits do not exclude it.
 
-    `shares`: vendor → what of the budget is for that one alone.
+    `shares`: vendor → its share of the budget.
     """
     credits: Counter[str] = Counter()
     most: dict[str, int] = {}
@@ -175,7 +175,7 @@ def _crawl_plan(estimate: CrawlEstimate, budget: Credits) -> CrawlPlan:
     endpoint, requests = crawl.endpoint, estimate.requests
     affordable = budget // endpoint.cost
     high = affordable if estimate.unbounded else min(requests.high, affordable)
-    # What is likely stands as it is, so that a job that does not fit shows by how much.
+    # The likely figure is not capped, so that a job that does not fit shows by how much.
     requests = Range(requests.low, requests.likely, max(requests.likely, high))
     rows = estimate.rows
     if estimate.unbounded:
@@ -201,7 +201,7 @@ def _crawl_plan(estimate: CrawlEstimate, budget: Credits) -> CrawlPlan:
 
 
 def _kept(crawls: Sequence[CrawlPlan], missing: Sequence[Dropped], job: Job) -> tuple[CrawlPlan, ...]:
-    """The crawls without the requests that the budget does not reach; their rows are as many fewer."""
+    """Return the crawls without the requests that the budget does not reach, and without their rows."""
     kept = list(crawls)
     for one in missing:
         crawl, endpoint = crawls[one.crawl], job.crawls[one.crawl].endpoint
@@ -221,7 +221,7 @@ def _kept(crawls: Sequence[CrawlPlan], missing: Sequence[Dropped], job: Job) -> 
 def _credits(
     crawls: Sequence[CrawlPlan], kept: Sequence[CrawlPlan], shares: Mapping[str, Credits], budget: Credits
 ) -> Range:
-    """What the run spends: whole requests only, and never more than the budget, or than each account's share of it."""
+    """Return the run's spending: whole requests, within the budget and each account's share of it."""
     apart: list[tuple[Sequence[CrawlPlan], Credits]] = [
         ([one for one in crawls if one.vendor == vendor], share) for vendor, share in shares.items()
     ]
@@ -234,7 +234,7 @@ def _credits(
 
 
 def _within(crawls: Sequence[CrawlPlan], budget: Credits) -> Range:
-    """Requests of one vendor, no more than the budget, or its share of it, pays for."""
+    """Return the requests of one vendor that the budget, or its share of it, pays for."""
     return total(crawl.requests for crawl in crawls).at_most(budget // min((crawl.cost for crawl in crawls), default=1))
 
 

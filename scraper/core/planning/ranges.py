@@ -1,4 +1,4 @@
-"""A figure that is not known to the unit, and what a budget makes of it."""
+"""Figures with a range, and the most and least that a budget buys of them."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 LARGEST_EXACT_BUDGET = 5_000_000
-"""Credits up to which the most that a budget buys is worked out to the credit: a set of sums of so many bits."""
+"""Largest budget for which the most that it buys is computed exactly, as a bit set of sums."""
 
 
 @dataclass(frozen=True, slots=True)
 class Range:
-    """A figure that is not known to the unit: low ≤ likely ≤ high."""
+    """A figure with a range: low ≤ likely ≤ high."""
 
     low: int
     likely: int
@@ -21,20 +21,20 @@ class Range:
         return Range(self.low + other.low, self.likely + other.likely, self.high + other.high)
 
     def times(self, factor: int) -> Range:
-        """The range of so many of these."""
+        """Return the range multiplied."""
         return Range(self.low * factor, self.likely * factor, self.high * factor)
 
     def at_most(self, ceiling: int) -> Range:
-        """The range below a ceiling."""
+        """Return the range capped at a ceiling."""
         return Range(min(self.low, ceiling), min(self.likely, ceiling), min(self.high, ceiling))
 
     @property
     def exact(self) -> bool:
-        """Known to the unit."""
+        """The figure has no range."""
         return self.low == self.high
 
     def to_json(self) -> dict[str, int]:
-        """``{"low": …, "likely": …, "high": …}``."""
+        """Return ``{"low": …, "likely": …, "high": …}``."""
         return {"low": self.low, "likely": self.likely, "high": self.high}
 
 
@@ -42,21 +42,21 @@ NOTHING = Range(0, 0, 0)
 
 
 def exactly(count: int) -> Range:
-    """A figure that is known."""
+    """Return an exact figure."""
     return Range(count, count, count)
 
 
 def total(ranges: Iterable[Range]) -> Range:
-    """Their sum."""
+    """Return the sum of the ranges."""
     return sum(ranges, NOTHING)
 
 
 def most_within(budget: int, priced: Sequence[tuple[int, int]]) -> int:
-    """The most credits that so many requests of these prices, ``(credits, count)``, can come to within a budget."""
+    """Return the most credits that requests at these prices, ``(credits, count)``, can spend within a budget."""
     whole = sum(cost * count for cost, count in priced)
     if whole <= budget or budget > LARGEST_EXACT_BUDGET:
         return min(whole, budget)
-    sums = 1  # the n-th bit: n credits can be spent
+    sums = 1  # bit n: n credits can be spent
     within = (1 << (budget + 1)) - 1
     for cost, count in priced:
         left, step = min(count, budget // cost), 1
@@ -68,12 +68,12 @@ def most_within(budget: int, priced: Sequence[tuple[int, int]]) -> int:
 
 
 def least_within(budget: int, priced: Sequence[tuple[int, int]]) -> int:
-    """The fewest credits that are spent before the budget refuses, where all of these requests are there to be sent."""
+    """Return the fewest credits spent before the budget refuses, if all of these requests are wanted."""
     priced = [(cost, count) for cost, count in priced if count]
     whole = sum(cost * count for cost, count in priced)
     if whole <= budget:
         return whole
     if len({cost for cost, _ in priced}) == 1:
         return most_within(budget, priced)
-    # The cheaper ones may be used up first: then what is left is less than the dearest price.
+    # The cheaper requests may be spent first; the rest is then less than the highest price.
     return max(0, budget - max(cost for cost, _ in priced) + 1)

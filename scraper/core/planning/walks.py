@@ -1,7 +1,7 @@
-"""How many walks, pages and rows a crawl comes to: from limits, from what was seen before, else from recordings.
+"""Estimates of walks, pages and rows of a crawl: from limits, from earlier runs, else from recorded answers.
 
-Root walks, and children whose parents have been seen, are looked up one by one, up to `MOST_ENUMERATED`; past that, and
-where nothing is known of a walk, the average of its endpoint and country stands in, else the vendor file's figure.
+Root walks, and children whose parents have been seen, are looked up one by one, up to `MOST_ENUMERATED`. For the rest,
+and for a walk without a history, the average of its endpoint and country is used, else the vendor file's figure.
 """
 
 from __future__ import annotations
@@ -21,27 +21,27 @@ from scraper.core.planning.ranges import NOTHING, Range, exactly
 from scraper.core.requests import Walk
 
 MOST_ENUMERATED = 5_000
-"""Walks of a crawl that are looked up each; a larger sweep is reckoned by averages."""
+"""Most walks of a crawl that are looked up one by one; a larger sweep is estimated from averages."""
 _WEAKEST = (Basis.ASSUMED, Basis.OBSERVED, Basis.KNOWN)
 FALL, RISE = 0.9, 1.1
-"""What was seen once may turn out a tenth smaller or larger: boards change every day. Chosen, not measured."""
+"""Observed figures may differ by a tenth: boards change every day. Chosen, not measured."""
 
 
 @dataclass(frozen=True, slots=True)
 class Pages:
-    """What one walk comes to."""
+    """The pages and rows of one walk."""
 
     pages: Range
     rows: int
     """Likely."""
     basis: Basis
     unbounded: bool = False
-    """Nothing but the budget says where it ends; `pages.high` is a figure without force then."""
+    """Only the budget bounds it; `pages.high` is then arbitrary."""
 
 
 @dataclass(slots=True)
 class CrawlEstimate:
-    """What one crawl comes to, before any budget."""
+    """The estimate of one crawl, before any budget."""
 
     crawl: Crawl
     walks: Range
@@ -50,18 +50,18 @@ class CrawlEstimate:
     basis: Basis = Basis.ASSUMED
     unbounded: bool = False
     depths: Counter[int] = field(default_factory=Counter)
-    """Likely pages of a walk → how many walks."""
+    """Likely pages of a walk → number of walks."""
     leftover_depths: Counter[int] = field(default_factory=Counter)
     """The same of walks that the last run left over: they come first."""
     boards: Sequence[Walk] | None = None
-    """Its walks, where each was looked at."""
+    """Its walks, if each was looked up."""
     reused: int = 0
-    """Walks that a young whole one stands for."""
+    """Walks for which a young complete one is reused."""
     explanation: list[str] = field(default_factory=list)
 
 
 def estimates(job: Job, known: Known) -> list[CrawlEstimate]:
-    """Every crawl of the job, in its order; parents before their children whatever the order of the file."""
+    """Estimate every crawl, parents before children; return them in the job's order."""
     estimator = _Estimator(job, known)
     for crawl in sorted(job.crawls, key=lambda crawl: crawl.each is not None):
         estimator.add(crawl)
@@ -69,13 +69,13 @@ def estimates(job: Job, known: Known) -> list[CrawlEstimate]:
 
 
 def hard_limit(crawl: Crawl) -> int | None:
-    """Pages that a walk can have at most, by the job's own limits and the vendor's documented clamp."""
+    """Return the most pages of a walk, by the job's own limits and the vendor's documented clamp."""
     limits = (crawl.page_limit, crawl.endpoint.pagination.max_page)
     return min((pages for pages in limits if pages is not None), default=None)
 
 
 class _Estimator:
-    """The crawls of one job: walks that two of them share are bought, and counted, once."""
+    """The crawls of one job; a walk that two of them share counts once."""
 
     def __init__(self, job: Job, known: Known) -> None:
         self._history: History = known.history
@@ -120,7 +120,7 @@ class _Estimator:
         return [Walk(crawl.endpoint, params, crawl.page_limit) for one in ids for params in crawl.sweep(one)]
 
     def _fill(self, made: CrawlEstimate) -> None:
-        """Sums over the walks that are known by name, and averages for the others."""
+        """Sum up the walks that are known, and average the others."""
         walks = made.boards or []
         seen = self._history.walks([walk.walk_id for walk in walks]) if walks else {}
         self._remember_records(made)
@@ -153,7 +153,7 @@ class _Estimator:
         rows = min(sums.rows, pages.likely * size)
         made.rows = Range(min(int(sums.rows_low * fewer), rows), rows, max(rows, made.requests.high * size))
         made.basis = sums.basis()
-        if not made.walks.exact:  # then its parents are the weaker figure
+        if not made.walks.exact:  # the number of parents is then the weaker figure
             made.basis = Basis.ASSUMED if made.boards is None else min(made.basis, Basis.OBSERVED, key=_WEAKEST.index)
         made.explanation += _walk_words(made, sums, shared)
 
@@ -162,7 +162,7 @@ class _Estimator:
         if not seen:
             return unseen
         most, latest = hard_limit(crawl), seen[0]
-        if unseen.basis is Basis.KNOWN:  # one page, and what it held when it was last there
+        if unseen.basis is Basis.KNOWN:  # one page, with the rows that it had last
             return replace(unseen, rows=latest.rows // max(1, latest.pages))
         if latest.ended:
             ended = [_capped(one.pages, most) for one in seen if one.ended]
@@ -178,7 +178,7 @@ class _Estimator:
         return Pages(met, round(rows_a_page * likely), unseen.basis, unseen.unbounded)
 
     def _unseen(self, crawl: Crawl, country: str | None) -> Pages:
-        """A walk of which nothing is known but its endpoint and its country."""
+        """Estimate a walk of which only endpoint and country are known."""
         endpoint, most = crawl.endpoint, hard_limit(crawl)
         size = endpoint.pagination.rows_per_page
         whole = -(-endpoint.typical_total // size) if endpoint.typical_total else None
@@ -190,7 +190,7 @@ class _Estimator:
             likely = _capped(max(1, round(met.pages / met.walks)), most)
             rows = round(likely * met.rows / max(1, met.pages))
             basis = Basis.OBSERVED
-        # Where nothing bounds a walk, twice the usual one stands in until the budget does.
+        # If nothing bounds a walk, twice the usual depth is assumed until the budget bounds it.
         high = most if most is not None else max(2 * likely, 0 if met is None else met.most_pages)
         return Pages(Range(1, likely, high), rows, Basis.KNOWN if most == 1 else basis, most is None and whole is None)
 
@@ -201,12 +201,12 @@ class _Estimator:
             self._records.update(self._history.records([walk.walk_id for walk in made.boards]))
 
     def _feeds(self, walk: Walk, made: CrawlEstimate) -> bool:
-        """Whether the walk's last pages hold what the children of this crawl are made from."""
+        """Return whether the walk's last pages have the fields that fill the children's parameters."""
         names = self._taken_from.get(made.crawl.name, set())
         return all_hold(self._records.get(walk.walk_id, ()), walk.endpoint.records, names)
 
     def _parents(self, crawl: Crawl, parent: CrawlEstimate) -> tuple[Range, list[str]]:
-        """Distinct parents, and the ids of those that were seen: boards overlap, change, or come up empty."""
+        """Return the number of distinct parents, and the ids of those seen: boards overlap and change."""
         described = parent.crawl.endpoint.records
         boards = [
             best(as_parents(self._records[walk.walk_id], described, crawl.from_parent))
@@ -229,7 +229,7 @@ class _Estimator:
 
 
 class _Sums:
-    """Walks added up: those that were seen once may be a tenth off, together."""
+    """Sums over walks; the total of observed ones may be a tenth off."""
 
     def __init__(self, crawl: Crawl) -> None:
         self._most = hard_limit(crawl)
@@ -241,7 +241,7 @@ class _Sums:
         self.unbounded = False
 
     def add(self, pages: Pages, before: Pages | None) -> int:
-        """One walk; `before`: what another crawl buys of it already. Gives its likely pages."""
+        """Add one walk, without `before`, the part that another crawl buys; return its likely pages."""
         met = pages.pages
         if before is not None:
             had = before.pages
@@ -260,7 +260,7 @@ class _Sums:
         return met.likely
 
     def add_many(self, pages: Pages, count: int) -> None:
-        """So many walks of which nothing is known by name."""
+        """Add walks of which only the average is known."""
         self.bases[pages.basis] += count
         self.rows += count * pages.rows
         self.unbounded = self.unbounded or pages.unbounded
@@ -275,7 +275,7 @@ class _Sums:
         return Range(low, seen.likely, max(seen.likely, high)) + self._unseen
 
     def basis(self) -> Basis:
-        """The weakest of what it is made of."""
+        """Return the weakest basis of its parts."""
         return next((basis for basis in _WEAKEST if self.bases[basis]), Basis.OBSERVED)
 
 

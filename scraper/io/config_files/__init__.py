@@ -1,4 +1,4 @@
-"""TOML and SQL files at the edge: read, validated whole, and turned into the core's values.
+"""Readers of TOML and SQL files: they validate a whole file and return the core's values.
 
-Nothing is imported here: the tables of a query are read without what validates vendors and jobs.
+Nothing is imported here, so that a query reads its tables without the imports that validate vendors and jobs.
 """

@@ -1,7 +1,7 @@
-"""``.env`` beside the job files: keys for those who keep them in no environment.
+"""The ``.env`` file beside the job files, with keys that are not in the environment.
 
-A few lines are read here and not by a library, because a line that cannot be read is to be named without showing it,
-and because nothing may get into the environment that other programs inherit.
+It is parsed here and not by a library: a line that cannot be parsed is reported by number without its content,
+and nothing may enter the environment that child processes inherit.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ _LINE = re.compile(
 
 
 def read_dotenv(directory: Path) -> Mapping[str, str]:
-    """The variables of ``.env`` in this directory, none where there is no such file; ConfigurationError, all faults.
+    """Return the variables of ``.env`` in this directory, if present. Raises ConfigurationError with all faults.
 
     A line is ``NAME=value``, with ``export`` before it or not, the value in quotes or not, a ``#`` comment, or empty.
-    Nothing is expanded; the last of two lines for a name holds.
+    Nothing is expanded; of two lines for a name the last one counts.
     """
     path = directory / DOTENV_FILE
     if not path.exists():
@@ -45,7 +45,7 @@ def read_dotenv(directory: Path) -> Mapping[str, str]:
 
 
 def dotenv_warning(directory: Path) -> str | None:
-    """What is to be said of ``.env`` in this directory where others can read it."""
+    """Return a warning if other users can read ``.env`` in this directory."""
     path = directory / DOTENV_FILE
     try:
         mode = path.stat().st_mode

@@ -1,4 +1,4 @@
-"""``configs/*.toml``: job files, and ``accounts.toml`` beside them, into a `Job`."""
+"""Read job files (``configs/*.toml``), and ``accounts.toml`` beside them, into a `Job`."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from scraper.io.config_files.validation import (
 ACCOUNTS_FILE = "accounts.toml"
 _DURATION = re.compile(r"([0-9]{1,12})\s*([smhd])")
 _LONGEST = timedelta(days=36_500)
-"""As good as for ever, and still a date when it is taken from one."""
+"""Longer than anyone needs, and still a valid date when subtracted from now."""
 _SHARE = re.compile(r"([0-9]|[1-9][0-9]|100)\s*%")
 _UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
@@ -52,7 +52,7 @@ Budget = Annotated[int | Literal["auto"], PlainValidator(_budget, json_schema_in
 
 
 class AccountTable(FileModel):
-    """``[accounts.<vendor>]``: the plan you are on, and any limit stated instead or on top of it."""
+    """``[accounts.<vendor>]``: your plan, and limits stated instead of it or on top."""
 
     name: JobName = Field(default="default", description="account's name, where you have several with one vendor")
     plan: str | None = Field(default=None, description="a plan of the vendor's file; default: its first")
@@ -72,7 +72,7 @@ class AccountTable(FileModel):
     )
     allow_http: bool = Field(
         default=False,
-        description="true: the key may travel unencrypted, where everyone on the way can read and use it",
+        description="true: the key may be sent unencrypted, so that anyone on the way can read and use it",
     )
     overage: bool = Field(default=False, description="true: credits past the plan are bought, up to max_overage_usd")
     max_overage_usd: str | None = Field(default=None, description='dollars a month that overage may cost: "5.00"')
@@ -83,9 +83,9 @@ class AccountTable(FileModel):
     @field_validator("key_env")
     @classmethod
     def _names_a_variable(cls, value: str | None) -> str | None:
-        if value is not None and not VARIABLE.fullmatch(value):  # what stands there may be the key: it is not shown
+        if value is not None and not VARIABLE.fullmatch(value):  # the value may be the key: it is not shown
             raise ValueError(
-                "is no name of an environment variable (A-Z, 0-9, _): the key itself stands in no job file"
+                "is not the name of an environment variable (A-Z, 0-9, _): a job file never contains the key itself"
             )
         return value
 
@@ -129,10 +129,10 @@ class JobFile(FileModel):
     )
     retry_budget: Count | str = Field(
         default="15%",
-        description="credits, or a share of the budget, for buying again what was charged and gave nothing",
+        description="credits, or a share of the budget, for retries of attempts that were charged without a page",
     )
-    max_wait: str = Field(default="15m", description="a vendor that names a longer wait ends the run for now")
-    resume_within: str = Field(default="24h", description="an open run that began within this is gone on with")
+    max_wait: str = Field(default="15m", description="a vendor that asks for a longer pause ends the run for now")
+    resume_within: str = Field(default="24h", description="an open run that began within this is resumed")
     confirm_above: Count = Field(
         default=1_000,
         description="a run on a terminal that is likely to spend more credits asks first",
@@ -142,17 +142,17 @@ class JobFile(FileModel):
 
 
 class AccountsFile(FileModel):
-    """``accounts.toml``: the accounts of all jobs beside it."""
+    """``accounts.toml``: the accounts of all jobs in its directory."""
 
     accounts: dict[str, AccountTable]
 
 
 def read_job(path: Path, catalogue: Catalogue, budget: int | None = None) -> Job:
-    """The job of a file, with the accounts of ``accounts.toml`` beside it. ConfigurationError: all faults at once.
+    """Read a job, with the accounts of ``accounts.toml`` beside it. Raises ConfigurationError with all faults.
 
-    `budget`: takes the place of the file's.
+    `budget`: overrides the file's.
     """
-    # Stand-ins for required keys that are missing or faulty, so that the rest is looked at all the same.
+    # Placeholders for required keys that are missing or faulty, so that the rest is still checked.
     file, faults = validate_what_can_be(JobFile, read_toml(path), str(path), {"name": "job", "budget": 1})
     if file is None:
         raise ConfigurationError(faults)
@@ -197,7 +197,7 @@ def read_job(path: Path, catalogue: Catalogue, budget: int | None = None) -> Job
 
 
 def _account_tables(path: Path, file: JobFile, faults: list[Fault]) -> tuple[dict[str, AccountTable], dict[str, Path]]:
-    """The accounts of a job and of ``accounts.toml`` beside it, by vendor, and the file that states each."""
+    """Return the accounts of a job and of ``accounts.toml`` by vendor, and the file that states each."""
     tables = dict(file.accounts)
     wheres = dict.fromkeys(tables, path)
     accounts_path = path.parent / ACCOUNTS_FILE
@@ -212,7 +212,7 @@ def _account_tables(path: Path, file: JobFile, faults: list[Fault]) -> tuple[dic
 
 
 def _undivided(where: str, account: Account) -> Fault | None:
-    """What keeps a month from being divided into nights."""
+    """Return the fault that keeps a month from being divided into nights, if any."""
     terms, table = account.subscription, f"[accounts.{account.vendor}]"
     if terms.credits_per_month is None:
         met = f"{account.vendor}, plan {terms.name}, has no credits_per_month that is known"
@@ -261,7 +261,7 @@ def _crawls(file: JobFile, where: str, catalogue: Catalogue) -> tuple[list[Crawl
     crawls = {name: crawl for name, (_, crawl) in named.items()}
     for at, crawl in named.values():
         unknown_parent = crawl.each is not None and crawl.each not in crawls and len(crawls) < len(file.crawl)
-        if not unknown_parent:  # else its parent is the crawl whose own fault is told already
+        if not unknown_parent:  # else its parent has a fault that is reported already
             faults += crawl_faults(at, crawl, catalogue, crawls)
     return list(crawls.values()), faults
 
@@ -327,7 +327,7 @@ def _with_stated_limits(plan: Subscription, table: AccountTable) -> Subscription
     stated: dict[str, Any] = {key: getattr(table, key) for key in limits if getattr(table, key) is not None}
     rates = {"requests_per_minute", "requests_per_second"}
     replaced = set(stated)
-    if rates & set(stated):  # a rate that is known takes the place of one that was only assumed
+    if rates & set(stated):  # a known rate replaces an assumed one
         stated = {**dict.fromkeys(rates & set(plan.assumed)), **stated}
         replaced |= rates
     assumed = tuple(key for key in plan.assumed if key not in replaced)
@@ -336,7 +336,7 @@ def _with_stated_limits(plan: Subscription, table: AccountTable) -> Subscription
 
 
 def _conflicts(path: Path, accounts: Mapping[str, AccountTable], wheres: Mapping[str, Path]) -> list[Fault]:
-    """Files beside this one that state other limits for the same account: an account has one truth.
+    """Return a fault for each file in the directory that states other limits for the same account.
 
     `wheres`: the file that each account is stated in, this one or ``accounts.toml``.
     """
@@ -348,7 +348,7 @@ def _conflicts(path: Path, accounts: Mapping[str, AccountTable], wheres: Mapping
             tables = read_toml(other).get("accounts", {})
             theirs = {vendor: AccountTable.model_validate(table) for vendor, table in tables.items()}
         except (ConfigurationError, ValidationError, AttributeError):
-            continue  # not a file of ours, or one whose own run will tell
+            continue  # not a job file, or one whose own run reports its faults
         for vendor, mine in accounts.items():
             their = theirs.get(vendor)
             if their is None or their.name != mine.name or their == mine or other == wheres[vendor]:

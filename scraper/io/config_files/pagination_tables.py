@@ -1,4 +1,4 @@
-"""``[endpoints.<name>.pagination]`` of a vendor file: a table for each kind of pagination."""
+"""``[endpoints.<name>.pagination]`` of a vendor file: one model for each kind of pagination."""
 
 from __future__ import annotations
 

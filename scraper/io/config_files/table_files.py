@@ -1,6 +1,6 @@
-"""``tables/*.sql``: the SELECTs that the archive's tables are made with, and ``tables/views.sql``: views over them.
+"""Read ``tables/*.sql``, the SELECTs of the archive's tables, and ``tables/views.sql``, the views over them.
 
-Both stand in the package; those of ``configs/tables/`` come beside or in place of them.
+Both are part of the package; files of ``configs/tables/`` add to them or replace them.
 """
 
 from __future__ import annotations
@@ -18,18 +18,18 @@ from scraper.core.views import View, read_views
 from scraper.io.config_files.text import files_in, read_text
 
 VIEWS_FILE = "views.sql"
-"""The one file of the directory that is no table."""
+"""The only file of the directory that is not a table."""
 
 TABLE_NAME = re.compile("[a-z][a-z0-9_]{0,62}")
-"""Of tables: it is a directory of the archive, and a name in SQL."""
+"""Names of tables: a directory of the archive, and an identifier in SQL."""
 OWN_TABLES = frozenset({PAGES_TABLE, COVERAGE_TABLE, REQUESTS_TABLE})
-"""What the archive holds besides the tables of files."""
+"""Tables of the archive that are not made from these files."""
 
 
 def read_tables(configs: Path | None = None) -> tuple[TableSelect, ...]:
-    """The packaged tables, with those of ``<configs>/tables/`` beside or in place of them.
+    """Return the packaged tables, extended or replaced by those of ``<configs>/tables/``.
 
-    ConfigurationError: all faults at once.
+    Raises ConfigurationError with all faults.
     """
     texts: dict[str, str] = {}
     faults = []
@@ -53,7 +53,7 @@ def read_tables(configs: Path | None = None) -> tuple[TableSelect, ...]:
 
 
 def read_view_files(configs: Path | None = None) -> tuple[View, ...]:
-    """The packaged views, with those of ``<configs>/tables/views.sql`` behind or in place of them."""
+    """Return the packaged views, extended or replaced by those of ``<configs>/tables/views.sql``."""
     views: dict[str, View] = {}
     with _directories(configs) as directories:
         for path in (path for directory in directories for path in files_in(directory, VIEWS_FILE)):

@@ -1,4 +1,4 @@
-"""The text of a settings file: bounded, so that a wrong file is a sentence and not a long wait."""
+"""Read the text of a settings file, with a size limit: a wrong file is an error, not a long wait."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from pathlib import Path
 from scraper.core.errors import ConfigurationError, Fault
 
 MOST_BYTES = 1_000_000
-"""A hundred times a long job file."""
+"""A hundred times the size of a long job file."""
 
 
 def read_text(path: Path, encoding: str = "utf-8") -> str:
-    """The whole text; ConfigurationError where the file cannot be read, is no text, or is too large."""
+    """Return the text; raise ConfigurationError if the file is unreadable, not text or too large."""
     try:
         with path.open("rb") as file:
             content = file.read(MOST_BYTES + 1)
@@ -26,9 +26,9 @@ def read_text(path: Path, encoding: str = "utf-8") -> str:
 
 
 def files_in(directory: Path, ending: str) -> list[Path]:
-    """The directory's files with this ending, by name; none where there is no such directory.
+    """Return the directory's files with this ending, sorted by name; none if it does not exist.
 
-    ConfigurationError where it cannot be listed: a glob would pass by what stands there.
+    Raises ConfigurationError if it cannot be listed: a glob would silently skip its files.
     """
     try:
         return sorted(path for path in directory.iterdir() if path.name.endswith(ending))

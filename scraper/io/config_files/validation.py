@@ -1,4 +1,4 @@
-"""pydantic's findings, said as we say faults: file and key, what was met, what is allowed, the nearest known name."""
+"""pydantic's errors as faults: file and key, the value, the allowed values, the nearest known name."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from scraper.io.config_files.text import read_text
 
 
 class FileModel(BaseModel):
-    """A table of a file: unknown keys are refused, values are what TOML says that they are."""
+    """A table of a file: unknown keys are refused, values are not coerced."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, populate_by_name=False)
 
@@ -33,7 +33,7 @@ Count = Annotated[int, Field(ge=0, le=LARGEST_COUNT)]
 Positive = Annotated[int, Field(ge=1, le=LARGEST_COUNT)]
 
 MOST_LEVELS = 16
-"""Three times the depth of a vendor file."""
+"""Three times the nesting of a vendor file."""
 MOST_FAULTS = 50
 MOST_CHARACTERS = 200
 
@@ -43,12 +43,12 @@ _DEEP_KEY = re.compile(rf"(?:^|[\[{{,])[ \t]*{_KEY}(?:[ \t]*\.[ \t]*{_KEY}){{{MO
 
 
 def dollars_of(text: str | None) -> Decimal | None:
-    """An amount of dollars, written as text so that it stays exact; ``None`` where there is none, or it is none."""
+    """Return an amount of dollars, written as text to stay exact; ``None`` if absent or not an amount."""
     return Decimal(text) if text and _DOLLARS.fullmatch(text) else None
 
 
 def read_toml(path: Path) -> dict[str, Any]:
-    """A TOML file as plain objects; ConfigurationError where it is not there, is no TOML, or is out of bounds."""
+    """Return a TOML file as plain objects; raise ConfigurationError if missing, invalid or out of bounds."""
     text = read_text(path)
     deep = Fault(str(path), f"holds tables or lists more than {MOST_LEVELS} levels deep")
     if _DEEP_KEY.search(text):  # before tomllib, whose memory grows with the square of a key's parts
@@ -66,7 +66,7 @@ def read_toml(path: Path) -> dict[str, Any]:
 
 
 def _out_of_bounds(value: object, where: str, level: int = 0) -> Iterator[Fault]:
-    """Values deeper than MOST_LEVELS, and integers past 64 bits, which TOML does not have."""
+    """Yield a fault for values nested deeper than MOST_LEVELS, and for integers of more than 64 bits."""
     match value:
         case dict() | list() if level >= MOST_LEVELS:
             yield Fault(where, f"is more than {MOST_LEVELS} levels deep")
@@ -81,12 +81,12 @@ def _out_of_bounds(value: object, where: str, level: int = 0) -> Iterator[Fault]
 
 
 def shortened(text: str) -> str:
-    """The text, cut where it is longer than anybody reads."""
+    """Return the text, truncated to a readable length."""
     return text if len(text) <= MOST_CHARACTERS else f"{text[:MOST_CHARACTERS]}…"
 
 
 def validate(model: type[M], content: dict[str, Any], where: str) -> M:
-    """The content as a model; ConfigurationError with every fault."""
+    """Return the content as a model; raise ConfigurationError with every fault."""
     valid, faults = validate_what_can_be(model, content, where)
     if valid is None or faults:
         raise ConfigurationError(faults)
@@ -96,10 +96,10 @@ def validate(model: type[M], content: dict[str, Any], where: str) -> M:
 def validate_what_can_be(
     model: type[M], content: dict[str, Any], where: str, stand_ins: Mapping[str, Any] = types.MappingProxyType({})
 ) -> tuple[M | None, list[Fault]]:
-    """The content without its faulty keys, so that what is wrong in the rest is found in the same go; and the faults.
+    """Validate the content without its faulty keys, so that other faults are found too; return both.
 
-    `stand_ins`: values for required keys of the top that are missing or faulty. ``None`` where nothing can be made of
-    it all the same, as when a required key further down is the faulty one.
+    `stand_ins`: values for required top-level keys that are missing or faulty. The model is ``None`` if
+    validation fails even so, as when a required key of a nested table is faulty.
     """
     try:
         return model.model_validate(content), []
@@ -118,7 +118,7 @@ def validate_what_can_be(
 
 
 def _drop(content: Any, loc: tuple[int | str, ...]) -> None:  # noqa: ANN401 - whatever TOML gave
-    """Removes the key at pydantic's location, as far as the location can be followed."""
+    """Remove the key at pydantic's location, as far as it can be followed."""
     for depth, step in enumerate(loc):
         if not isinstance(content, dict) or not isinstance(step, str) or step not in content:
             if isinstance(content, list) and isinstance(step, int) and step < len(content):
@@ -153,7 +153,7 @@ def _keys(model: type[BaseModel]) -> list[str]:
 
 
 def _locate(model: type[BaseModel], loc: tuple[int | str, ...]) -> tuple[str, type[BaseModel] | None]:
-    """pydantic's location as a person writes it, and the model whose keys stand there."""
+    """Return pydantic's location as a dotted path, and the model of the keys there."""
     path, here, owner = "", typing.cast(Any, model), model
     for step in loc:
         models = _models(here)

@@ -1,4 +1,4 @@
-"""``scraper/vendors/*.toml`` and ``configs/vendors/*.toml`` into the catalogue.
+"""Read ``scraper/vendors/*.toml`` and ``configs/vendors/*.toml`` into the catalogue.
 
 A file in ``configs/vendors/`` adds a vendor, or is laid over the packaged vendor of that name: tables are merged key by
 key, so a new endpoint is one table and a corrected figure is one line.
@@ -124,8 +124,8 @@ class ParameterTable(FileModel):
 
     @model_validator(mode="after")
     def _names_the_source_of_known_values(self) -> ParameterTable:
-        if bool(self.known) != (self.known_source is not None):
-            raise ValueError("known and known_source go together: documented values, and the document that lists them")
+        if self.known and self.known_source is None:
+            raise ValueError("known needs known_source, the document that lists the values")
         return self
 
 
@@ -182,7 +182,7 @@ class VendorFile(FileModel):
 
 
 def read_catalogue(configs: Path | None = None) -> Catalogue:
-    """The packaged vendors, with the files of ``<configs>/vendors/`` laid over. ConfigurationError: all faults."""
+    """Return the packaged vendors, overlaid by ``<configs>/vendors/``. Raises ConfigurationError with all faults."""
     contents: dict[str, tuple[str, dict[str, Any]]] = {}
     with resources.as_file(resources.files("scraper") / "vendors") as packaged:
         for path in sorted(packaged.glob("*.toml")):
@@ -208,7 +208,7 @@ def read_catalogue(configs: Path | None = None) -> Catalogue:
 
 
 _RENAMED = {"parent_id": "from_parent"}
-"""Keys by their names of before."""
+"""Former names of keys."""
 
 
 def _laid_over(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
@@ -223,7 +223,7 @@ def _laid_over(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, 
 
 
 def url_fault(url: str, allow_http: bool = False) -> str | None:
-    """What is wrong with a vendor's address: a key goes over TLS, or to this machine only, unless its owner says so."""
+    """Return the fault of a vendor's URL, if any: without TLS, loopback only, unless the key's owner allows it."""
     try:
         parts = urlsplit(url)
         well_formed = bool(parts.hostname) and (parts.port is None or parts.port > 0)
@@ -242,7 +242,7 @@ def url_fault(url: str, allow_http: bool = False) -> str | None:
 
 
 def is_loopback(host: str) -> bool:
-    """Whether this host is this machine."""
+    """Return whether a host is loopback."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
