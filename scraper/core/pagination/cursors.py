@@ -38,7 +38,8 @@ class CursorPagination(Pagination):
     @property
     def words(self) -> str:
         cursor = f"by cursor ({self.cursor_param}, from {self.cursor_field})"
-        return f"{cursor}, {self.rows_per_page} rows (assumed, from recorded answers)"
+        ends = "" if self.ends is None else f", {self.ends.words}"
+        return f"{cursor}, {self.rows_per_page} rows (assumed, from recorded answers){ends}"
 
     def params(self, page: int, cursor: str | None) -> Mapping[str, str]:  # noqa: ARG002
         return {} if cursor is None else {self.cursor_param: cursor}

@@ -27,6 +27,11 @@ class EndSign(StrEnum):
     TOTAL = "total"
     """Only a total or has_more ends the list; an answer with neither is a contradiction."""
 
+    @property
+    def words(self) -> str:
+        """Describe the sign, for people."""
+        return f"lists end by {self.value.replace('_page', ' page')}"
+
 
 class Why(StrEnum):
     """The `why` of a walk in coverage."""
