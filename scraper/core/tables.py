@@ -47,7 +47,7 @@ _WALK_COLUMNS = (
 _POSITION = Column("position", "BIGINT", "1-based place of the record in its page")
 
 COMMON_COLUMNS = (*PATH_COLUMNS, *_WALK_COLUMNS, _POSITION)
-"""What every typed table starts with."""
+"""Names and types of the columns that every typed table starts with; `1::BIGINT AS position` for a single record."""
 
 PAGES_TABLE = "pages"
 PAGES_DESCRIPTION = "One paid answer, as it came: what every other table is made from."

@@ -86,6 +86,9 @@ class AccountBalance:
 class Ledger(Protocol):
     """Every attempt and its cost.
 
+    One database with Runs and Journal: `settle` fills the spool that Journal drains, `reserve` reads the run's budget
+    and begins its walks.
+
     A method returns once its change is durable, and raises StateError if the database cannot be used.
     """
 

@@ -1,4 +1,4 @@
-"""The three stores of one database."""
+"""The three stores of one database. None can be replaced alone: another database is another `Backend` (`io.state`)."""
 
 from __future__ import annotations
 

@@ -12,6 +12,8 @@ import pyarrow as pa
 import pytest
 
 from scraper.core.drift.expected import Elements, Fields, Leaf, expected_of
+from scraper.core.tables import table_select
+from scraper.io.archive import table_faults
 from scraper.io.archive.table_select import Selects
 from tests.io.archive_fixtures import ENDPOINTS, TABLES, board, hashtag, page
 from tests.io.test_archive import archive, rows
@@ -258,3 +260,9 @@ def _below(path: str, kind: pa.DataType) -> Iterator[tuple[str, pa.DataType]]:
         yield from fields(list(kind), f"{path}.")
     else:
         yield path, kind
+
+
+def test_a_common_column_of_another_type_is_a_fault_before_anything_is_bought() -> None:
+    [fault] = table_faults([table_select("music", "SELECT endpoint, page, 1 AS position FROM pages")])
+    assert str(fault) == "tables/music.sql: position is BIGINT in every table, not int32: write …::BIGINT"
+    assert list(table_faults([table_select("music", "SELECT endpoint, page, 1::BIGINT AS position FROM pages")])) == []

@@ -21,7 +21,7 @@ MEANINGS: Final[Mapping[OutcomeKind, str]] = MappingProxyType(
         OutcomeKind.OK: "a page with rows",
         OutcomeKind.EMPTY: "a page without rows",
         OutcomeKind.IN_BAND_ERROR: "a 2xx whose body says that it failed",
-        OutcomeKind.MALFORMED: "a 2xx that is no JSON object, is cut short, or has no list where it belongs",
+        OutcomeKind.MALFORMED: "a 2xx that is no JSON object, is cut short, or lacks its list (or its one record)",
         OutcomeKind.RATE_LIMITED: "too many requests, by the vendor's count",
         OutcomeKind.QUOTA_EXHAUSTED: "the credits of the day or the month are used up",
         OutcomeKind.AUTH_REJECTED: "the key is refused",

@@ -5,15 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 import duckdb
+import pyarrow as pa
 
 from scraper.core.errors import Fault
-from scraper.core.tables import PAGES_TABLE, PATH_COLUMNS, TableSelect, over_no_pages
+from scraper.core.tables import COMMON_COLUMNS, PAGES_TABLE, PATH_COLUMNS, TableSelect, empty_relation, over_no_pages
 from scraper.io.archive.schemas import schemas_of
+
+_COMMON = empty_relation(COMMON_COLUMNS)
 
 
 def table_faults(tables: Sequence[TableSelect]) -> Iterator[Fault]:
     """What keeps a table from being written: SQL that DuckDB refuses, a name or a column that is taken."""
-    schemas = schemas_of(over_no_pages(table) for table in tables if table.name != PAGES_TABLE)
+    schemas = schemas_of([_COMMON, *(over_no_pages(table) for table in tables if table.name != PAGES_TABLE)])
     for table in tables:
         where = f"tables/{table.name}.sql"
         if table.name == PAGES_TABLE:
@@ -25,3 +28,12 @@ def table_faults(tables: Sequence[TableSelect]) -> Iterator[Fault]:
             continue
         for taken in [column.name for column in PATH_COLUMNS if column.name in schema.names]:
             yield Fault(where, f"{taken} stands in the path: leave the column out")
+        yield from _type_faults(where, schema, schemas[_COMMON])
+
+
+def _type_faults(where: str, schema: pa.Schema, common: pa.Schema | duckdb.Error) -> Iterator[Fault]:
+    if isinstance(common, duckdb.Error):
+        raise common
+    for column in COMMON_COLUMNS:
+        if column.name in schema.names and (met := schema.field(column.name).type) != common.field(column.name).type:
+            yield Fault(where, f"{column.name} is {column.type} in every table, not {met}: write …::{column.type}")

@@ -30,7 +30,7 @@ class Space(Protocol):
 
 
 class Backend(Protocol):
-    """A kind of database at one place; a second kind is a second class, chosen in `open_stores`."""
+    """A kind of database at one place; a second kind is a second class, chosen in `io.state._backend`."""
 
     name: str
     """The database, for messages."""
