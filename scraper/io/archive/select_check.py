@@ -1,4 +1,4 @@
-"""Tables' SELECTs tried over no pages, before anything is paid for."""
+"""Checks of the tables' SELECTs over an empty input, before anything is paid for."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from scraper.core.tables import PAGES_TABLE, PATH_COLUMNS, TableSelect, over_no_
 
 
 def table_faults(tables: Sequence[TableSelect]) -> Iterator[Fault]:
-    """What keeps a table from being written: SQL that DuckDB refuses, a name or a column that is taken."""
+    """Yield every fault that keeps a table from being written: refused SQL, a reserved table or column name."""
     with duckdb.connect(config={"python_enable_replacements": "false"}) as connection:
         connection.execute("SET enable_external_access = false")
         for table in tables:
