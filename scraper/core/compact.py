@@ -1,6 +1,6 @@
-"""Which parts of a partition become one: pure arithmetic over names and sizes.
+"""The parts of a partition that compaction merges: pure arithmetic over names and sizes.
 
-A table's part bears the name of the pages part that it was made from, so the pages decide for every table: those that
+A part of a table has the name of the pages part that it was made from, so the pages decide for every table: those that
 become one there become one everywhere.
 """
 
@@ -12,11 +12,11 @@ from dataclasses import dataclass
 
 LARGE_BYTES = 1 << 30
 """Bodies, uncompressed, at which a part is large: some 100 to 200 MB of file. An ordinary day stays far below it and
-becomes one file; a part is still made anew, moved or read over a network in seconds."""
+becomes one file; a part is still rebuilt, moved or read over a network in seconds."""
 
 NEARLY = 0.8
-"""From this share of `LARGE_BYTES` on a part counts as large: what was merged is not taken up again because its size
-is told a little smaller afterwards."""
+"""From this share of `LARGE_BYTES` on a part counts as large: a merged part is not merged again because its size
+is reported a little smaller afterwards."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,18 +26,18 @@ class Merge:
     target: str
     """File name in the new directory: ``part-c12-0.parquet``."""
     sources: tuple[str, ...]
-    """File names in the old one, oldest first. A single one is not rewritten but carried over, under this name."""
+    """File names in the old one, oldest first. A single one is linked under its new name, not rewritten."""
 
     @property
     def kept(self) -> bool:
-        """The part stays what it is."""
+        """Whether the part is unchanged."""
         return self.sources == (self.target,)
 
 
 def groups(sizes: Mapping[str, int], large: int = LARGE_BYTES) -> tuple[tuple[str, ...], ...]:
-    """Names of pages parts that become one part each, from their sizes in bytes of bodies, uncompressed.
+    """Return groups of pages parts, each to become one part, by the uncompressed sizes of their bodies.
 
-    A group is closed once it is large, so a later turn finds nothing to merge in what this one leaves: at most one part
+    A group is closed once it is large, so a later compaction finds nothing to merge in the result: at most one part
     that is not large.
     """
     found: list[tuple[str, ...]] = []
@@ -60,10 +60,10 @@ def groups(sizes: Mapping[str, int], large: int = LARGE_BYTES) -> tuple[tuple[st
 def merges(
     compaction_id: int, grouped: Sequence[Sequence[str]], tables: Mapping[str, Sequence[str]]
 ) -> dict[str, tuple[Merge, ...]]:
-    """Table → what its directory is made of afterwards; tables in which nothing changes are left out.
+    """Return table → the contents of its new directory; tables in which nothing changes are left out.
 
     `grouped`: names of pages parts; `tables`: table → names of its parts, `pages` among them. A part without pages is
-    carried over as it is.
+    kept unchanged.
     """
     planned = {}
     for table, names in tables.items():
@@ -82,11 +82,11 @@ def merges(
 
 
 def compacted_by(name: str) -> int:
-    """The compaction that made a part of this name; 0: a drain made it."""
+    """Return the id of the compaction that made a part of this name; 0: a drain made it."""
     met = re.match(r"part-c(\d+)-", name)
     return int(met[1]) if met else 0
 
 
 def _age(name: str) -> tuple[bool, list[int]]:
-    """Compacted parts first, then drains by number."""
+    """Return a sort key: compacted parts first, then drains by number."""
     return not name.startswith("part-c"), [int(number) for number in re.findall(r"\d+", name)]

@@ -1,4 +1,4 @@
-"""What the archive tells of itself: how far each walk came, and what every attempt cost. No key stands in either."""
+"""The archive's tables about runs: how far each walk came, and what every attempt cost. Neither has a key in it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from scraper.core.tables import PATH_COLUMNS, Column
 COVERAGE_TABLE: Final = "coverage"
 REQUESTS_TABLE: Final = "requests"
 
-_RUN_DAY = "UTC day on which the run began; stands in the path only"
+_RUN_DAY = "UTC day on which the run began; in the path only"
 _RUN_PATH = (PATH_COLUMNS[0], Column("date", "DATE", _RUN_DAY))
 
 COVERAGE_COLUMNS = (
@@ -35,7 +35,7 @@ COVERAGE_COLUMNS = (
     Column("pages", "BIGINT", "pages that landed"),
     Column("rows", "BIGINT", "records on them"),
     Column("repeats", "BIGINT", "records that an earlier page of the walk had listed already"),
-    Column("gaps", "BIGINT", "pages that were asked for and never landed"),
+    Column("gaps", "BIGINT", "pages that were requested and never landed"),
     Column(
         "notes",
         "VARCHAR",
@@ -62,12 +62,12 @@ REQUESTS_COLUMNS = (
     Column("country", "VARCHAR", "the walk's country, upper case; null where it has none"),
     Column("period_days", "BIGINT", "the window of the board in days; null where the endpoint has none"),
     Column("walk_id", "VARCHAR", "the walk that it belongs to"),
-    Column("request_key", "VARCHAR", "what was asked: joins an attempt to its page"),
+    Column("request_key", "VARCHAR", "key of the request: joins an attempt to its page"),
     Column("page", "BIGINT", "1-based place of the page in its walk"),
     Column("attempt_id", "BIGINT", "number of the attempt in its ledger"),
     Column("attempt", "BIGINT", "1 for the first try of a request in its process, 2 for the next"),
     Column("parameters", "VARCHAR", "JSON object of the request's parameters"),
-    Column("outcome", "VARCHAR", "what it met: ok, empty, rate_limited, lost … ; not_sent: it was held back, and free"),
+    Column("outcome", "VARCHAR", "its outcome: ok, empty, rate_limited, lost … ; not_sent: it was held back, and free"),
     Column("ending", "VARCHAR", "what it counts as in its run: ok, empty, retried, refused, failed, lost, not_sent"),
     Column("charge", "VARCHAR", "charged, free, presumed (no rule is documented) or unknown (never answered)"),
     Column("credits", "BIGINT", "what it cost; presumed and unknown count as charged"),
@@ -87,17 +87,17 @@ RUN_TABLES: Final[Mapping[str, tuple[Column, ...]]] = {
     COVERAGE_TABLE: COVERAGE_COLUMNS,
     REQUESTS_TABLE: REQUESTS_COLUMNS,
 }
-"""Table → columns of its files. Made from the state database, not from pages: nothing rebuilds them but the ledger."""
+"""Table → columns of its files. They are written from the state database, not from pages."""
 
 RENAMED_COLUMNS: Final[Mapping[str, Mapping[str, str]]] = {COVERAGE_TABLE: {"overlaps": "repeats"}}
 """Table → column of files that an older version wrote → its name now. OVERLAPS is a keyword of SQL."""
 
 RUN_TABLE_DESCRIPTIONS: Final[Mapping[str, str]] = {
     COVERAGE_TABLE: "How far a walk came in a run, and why no further.",
-    REQUESTS_TABLE: "One settled attempt of the ledger, failures included: what it met and what it cost.",
+    REQUESTS_TABLE: "One settled attempt of the ledger, failures included: its outcome and its cost.",
 }
 
 
 def run_table_meanings(table: str) -> dict[str, str]:
-    """Column → meaning of one of these tables, the path's columns included."""
+    """Return column → meaning of one of these tables, with the path's columns."""
     return {column.name: column.meaning for column in (*_RUN_PATH, *RUN_TABLES[table])}

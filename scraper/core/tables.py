@@ -1,4 +1,4 @@
-"""What the archive's tables are made of: the columns that all share, and the SELECTs that give each its own.
+"""The archive's tables: the columns that all share, and the SELECTs that define each.
 
 A table is a file ``<name>.sql``: one SELECT over a relation named ``pages``, of the columns `SELECT_INPUT`, that gives
 at most one row for each record and none for a record that lacks its key. Its comments are read as documentation:
@@ -28,10 +28,10 @@ class Column:
 
 
 PATH_COLUMNS = (
-    Column("vendor", "VARCHAR", "who sold the answer; stands in the path only"),
-    Column("date", "DATE", "UTC day of snapshot_at; stands in the path only"),
+    Column("vendor", "VARCHAR", "who sold the answer; in the path only"),
+    Column("date", "DATE", "UTC day of snapshot_at; in the path only"),
 )
-"""Inside the files as well, pyarrow and pandas would refuse the directory."""
+"""With these columns inside the files as well, pyarrow and pandas refuse the directory."""
 
 _WALK_COLUMNS = (
     Column("endpoint", "VARCHAR", "full name of the endpoint: crawlora.hashtags"),
@@ -50,14 +50,14 @@ COMMON_COLUMNS = (*PATH_COLUMNS, *_WALK_COLUMNS, _POSITION)
 """Names and types of the columns that every typed table starts with; `1::BIGINT AS position` for a single record."""
 
 PAGES_TABLE = "pages"
-PAGES_DESCRIPTION = "One paid answer, as it came: what every other table is made from."
+PAGES_DESCRIPTION = "One paid answer, verbatim: every other table is made from these."
 PAGES_COLUMNS = (
     *_WALK_COLUMNS,
     Column("parameters", "VARCHAR", "JSON object of the request's parameters"),
     Column("http_status", "BIGINT", "HTTP status of the answer"),
-    Column("outcome", "VARCHAR", "what the request met: ok, empty, in_band_error …; only ok pages feed tables"),
+    Column("outcome", "VARCHAR", "the outcome when it was bought: ok, empty …; a rebuild decides each 2xx body again"),
     Column("error", "VARCHAR", "why the page cannot be read; null: it can"),
-    Column("body", "BLOB", "the bytes as they came"),
+    Column("body", "BLOB", "the bytes, unmodified"),
 )
 """Columns of the raw table's files, beside the path's."""
 
@@ -78,13 +78,13 @@ class TableSelect:
     name: str
     sql: str
     hash: str
-    """Of the SQL without comments and spacing: a comment rebuilds nothing."""
+    """Hash of the SQL without comments and spacing: a comment rebuilds nothing."""
     description: str
     columns: Mapping[str, str]
     """Column → meaning, in the file's order."""
 
     def meaning(self, column: str) -> str:
-        """The file's own words for a column, else those of the common columns, else nothing."""
+        """Return the file's meaning of a column, else that of the common columns, else an empty text."""
         return self.columns.get(column) or COMMON_MEANINGS.get(column, "")
 
 
@@ -99,7 +99,7 @@ _HEAD = re.compile(r"(?:[ \t]*--[^\n]*\n|[ \t]*\n)*")
 
 
 def table_select(name: str, text: str) -> TableSelect:
-    """The table that the text of its ``.sql`` file declares."""
+    """Return the table that the text of its ``.sql`` file declares."""
     head = _HEAD.match(text)
     lines = head.group().splitlines() if head else []
     return TableSelect(
@@ -112,24 +112,24 @@ def table_select(name: str, text: str) -> TableSelect:
 
 
 def column_meanings(text: str) -> dict[str, str]:
-    """Column → meaning, of every ``AS name, -- meaning`` in a text of SQL."""
+    """Return column → meaning, of every ``AS name, -- meaning`` in a text of SQL."""
     return {column: meaning.strip() for column, meaning in _MEANING.findall(text)}
 
 
 @lru_cache(maxsize=128)
 def bare_sql(text: str) -> str:
-    """SQL with each run of spacing and comments as one blank; quoted text is left alone."""
+    """Return SQL with each run of spacing and comments as one blank; quoted text is left alone."""
     return _TOKEN.sub(lambda token: token["text"] or " ", text).strip().rstrip(";").rstrip()
 
 
 def empty_relation(columns: Iterable[Column]) -> str:
-    """A SELECT of these columns and no rows: what a table's schema is asked of."""
+    """Return a SELECT of these columns and no rows, which has a table's schema."""
     fields = ", ".join(f'NULL::{column.type} AS "{column.name}"' for column in columns)
     return f"SELECT {fields} WHERE false"
 
 
 def over_no_pages(table: TableSelect) -> str:
-    """The table's SELECT over an empty input: it has the table's columns, and no rows."""
+    """Return the table's SELECT over an empty input: it has the table's columns, and no rows."""
     return f"WITH pages AS ({empty_relation(SELECT_INPUT)}) SELECT * FROM ({bare_sql(table.sql)})"  # noqa: S608
 
 

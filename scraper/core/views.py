@@ -1,4 +1,4 @@
-"""Views over the archive's tables, as their SQL file declares them.
+"""Views over the archive's tables, as an SQL file declares them.
 
 The file holds ``CREATE VIEW name AS …;`` and ``CREATE MACRO name(…) AS TABLE …;``. The comment lines right above a
 statement are its description; ``… AS name, -- meaning`` at the end of a line is the meaning of column ``name``, and a
@@ -29,7 +29,7 @@ _READ = re.compile(r"\b(?:FROM|JOIN)\s+(\w+)\b")
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """A view, or a macro that is asked like one."""
+    """A view, or a table macro."""
 
     name: str
     arguments: str
@@ -38,16 +38,16 @@ class View:
     """Its whole CREATE statement, without comments."""
     description: str
     columns: Mapping[str, str]
-    """Column → meaning, where the file says one."""
+    """Column → meaning, where the file has one."""
 
     @property
     def reads(self) -> tuple[str, ...]:
-        """The relations that its statement reads, in the order in which it names them."""
+        """The relations that its statement reads, in order."""
         return tuple(_READ.findall(self.sql))
 
 
 def read_views(text: str) -> tuple[View, ...]:
-    """The views of a file, in its order: later ones may read earlier ones. ValueError for a text that holds more."""
+    """Return the views of a file in order: later ones may read earlier ones. ValueError for any other statement."""
     views = []
     for head, statement, _, name, arguments in _STATEMENT.findall(text):
         description = " ".join(line.lstrip("-").strip() for line in head.splitlines())
@@ -58,7 +58,7 @@ def read_views(text: str) -> tuple[View, ...]:
 
 
 def meanings(tables: Sequence[TableSelect], views: Sequence[View]) -> Mapping[str, Mapping[str, str]]:
-    """Every relation of an archive, tables first → its columns' meanings, by column."""
+    """Return relation → column → meaning, of every relation of an archive, tables first."""
     known: dict[str, Mapping[str, str]] = {table.name: {**COMMON_MEANINGS, **table.columns} for table in tables}
     known[PAGES_TABLE] = {column.name: column.meaning for column in (*PATH_COLUMNS, *PAGES_COLUMNS)}
     known |= {name: run_table_meanings(name) for name in RUN_TABLES}

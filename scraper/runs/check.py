@@ -1,7 +1,7 @@
-"""The ledger held against the archive: what is missing, damaged, unknown or strange, and what of that can be mended.
+"""The check of the archive against the ledger: missing, damaged, unknown and stray files, and their repair.
 
-Pages are what was paid for: a file of pages is never removed and never made anew, only named. Everything else is made
-from pages, and can be made again.
+Pages are what was paid for: a file of pages is never removed or rewritten, only reported. Everything else is made
+from pages, and can be rebuilt.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ from scraper.runs.threads import in_a_thread
 
 _STRANGE = frozenset({"stray", "leftover", "doubled"})
 """Kinds that `--repair` moves to the trash."""
-_FROM_BACKUP = "restore it from a backup: nothing else holds these answers"
+_FROM_BACKUP = "restore it from a backup: these answers are stored nowhere else"
 
 
 @dataclass(frozen=True, slots=True)
 class CheckFinding:
-    """One thing that is not as it should be."""
+    """A fault of the archive or the state."""
 
     kind: str
     """open · missing · damaged · changed · outdated · differs · unknown · doubled · stray · leftover · lost · unpaid ·
@@ -38,7 +38,7 @@ class CheckFinding:
     """Relative to the data directory; empty where it is no file."""
     text: str
     repairable: bool
-    """`--repair` does what is needed."""
+    """Whether `--repair` mends it."""
     parts: tuple[str, ...] = ()
     """Parts of tables that have to be rebuilt for it, where that is not its path."""
 
@@ -49,10 +49,10 @@ class CheckFinding:
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """What was found, and what was done."""
+    """The findings, and the repairs."""
 
     findings: Sequence[CheckFinding]
-    """After the repair, where there was one."""
+    """After the repair, if there was one."""
     repaired: Sequence[CheckFinding]
     files: int
     rows: int
@@ -77,7 +77,7 @@ async def check(
     quick: bool = False,
     deep: bool = False,
 ) -> Checked:
-    """Looks at everything; `quick`: without the columns' bytes; `deep`: rows against what the SELECTs give as well."""
+    """Check everything; `quick`: without the columns' bytes; `deep`: also rows against what the SELECTs give."""
     async with untouched(archive):
         checked, survey = await _look(journal, archive, quick, deep)
     if not repair or not (checked.findings or checked.spooled):
@@ -112,14 +112,14 @@ async def _look(journal: Journal, archive: InspectedArchive, quick: bool, deep: 
 def findings(
     audit: Audit, survey: Survey, select_hashes: Mapping[str, str], rebuildable: Callable[[str, str], bool]
 ) -> Iterator[CheckFinding]:
-    """Everything that the state's word and the files do not agree on."""
+    """Yield every difference between the state and the files."""
     for opened in audit.opened:
-        yield CheckFinding("open", "", f"{opened} was begun and not finished: the next command goes on with it", True)
+        yield CheckFinding("open", "", f"{opened} was begun and not finished: the next command resumes it", True)
     known = {part.path: part for part in audit.parts}
     there = {each.part.path: each for each in survey.parts}
 
     def mendable(part: Part) -> bool:
-        if part.table in RUN_TABLES:  # a run's coverage and ledger: the state has them
+        if part.table in RUN_TABLES:  # written from the state
             return True
         return part.table in select_hashes and rebuildable(part.table, _source(part))
 
@@ -132,9 +132,9 @@ def findings(
     for path in sorted(there.keys() - known.keys()):
         yield from _of_unknown(there[path], known, in_known, audit.stored, mendable)
     for path in survey.strays:
-        yield CheckFinding("stray", path, "this is no part of the archive, and a reader's glob may meet it", True)
+        yield CheckFinding("stray", path, "this is no part of the archive, and a reader's glob may match it", True)
     for path in survey.leftovers:
-        yield CheckFinding("leftover", path, "a command that was stopped has left this behind", True)
+        yield CheckFinding("leftover", path, "an interrupted command left this behind", True)
     yield from _of_answers(audit, there.values())
 
 
@@ -142,13 +142,13 @@ def _of_known(
     part: Part, met: FoundPart | None, select_hashes: Mapping[str, str], mendable: Callable[[Part], bool]
 ) -> Iterator[CheckFinding]:
     path, pages = f"archive/{part.path}", part.table == PAGES_TABLE
-    advice = _FROM_BACKUP if pages else "scraper rebuild makes it anew from its pages"
+    advice = _FROM_BACKUP if pages else "scraper rebuild makes it again from its pages"
     if part.table in RUN_TABLES:
-        advice = "scraper check --repair writes it anew from the ledger"
+        advice = "scraper check --repair writes it again from the ledger"
     elif not pages and part.table not in select_hashes:
-        advice = "no table file here says how to make it anew"
+        advice = "no table file here defines it"
     if met is None:
-        yield CheckFinding("missing", path, f"{part.rows} rows are not where they were put; {advice}", mendable(part))
+        yield CheckFinding("missing", path, f"{part.rows} rows are missing; {advice}", mendable(part))
     elif met.fault is not None:
         yield CheckFinding("damaged", path, f"it is damaged ({met.fault}); {advice}", mendable(part))
     elif (met.part.rows, met.part.size_bytes) != (part.rows, part.size_bytes):
@@ -157,14 +157,14 @@ def _of_known(
     elif met.part.select_hash != select_hashes.get(part.table, part.select_hash):
         made = "it was made by another SELECT than the table has now"
         if mendable(part):
-            yield CheckFinding("outdated", path, f"{made}; the next run, or scraper rebuild, makes it anew", True)
+            yield CheckFinding("outdated", path, f"{made}; the next run, or scraper rebuild, rebuilds it", True)
         else:
             yield CheckFinding(
                 "outdated", path, f"{made}, and no vendor file here describes all of its endpoints", False
             )
     elif pages and met.part.select_hash != part.select_hash:
         yield CheckFinding(
-            "outdated", path, "its schema is not the one that was noted: a plain glob may fail on it", False
+            "outdated", path, "its schema differs from the one noted in the state: a plain glob may fail on it", False
         )
 
 
@@ -182,7 +182,7 @@ def _of_unknown(
     elif part.table == PAGES_TABLE:
         pages = Counter(met.pages)
         if twice := (pages & in_known).total():
-            text = f"{twice} of its {part.rows} answers lie in other parts as well: every query has their rows twice"
+            text = f"{twice} of its {part.rows} answers are in other parts too: every query returns their rows twice"
             yield CheckFinding("doubled", path, text, pages <= in_known)
         else:
             paid = sum(count for key, count in met.pages.items() if key in stored)
@@ -197,7 +197,7 @@ def _of_unknown(
 
 
 def _of_answers(audit: Audit, there: Iterable[FoundPart]) -> Iterator[CheckFinding]:
-    """Law 2 and law 3: what was paid for is there, once."""
+    """Check laws 2 and 3: every paid answer is stored, once."""
     archived = Counter[tuple[str, str]]()
     for each in there:
         archived.update(each.pages)
@@ -219,7 +219,7 @@ def _of_answers(audit: Audit, there: Iterable[FoundPart]) -> Iterator[CheckFindi
 
 def _deep(survey: Survey, archive: InspectedArchive, faulty: set[str]) -> list[CheckFinding]:
     sources = [_source(each.part) for each in survey.parts if each.part.table == PAGES_TABLE and each.fault is None]
-    text = "it holds other rows than the SELECT gives for its pages now; scraper rebuild makes it anew"
+    text = "its rows differ from what the SELECT gives for its pages now; scraper rebuild makes it again"
     return [
         CheckFinding("differs", f"archive/{table}/{source}", text, True)
         for table in archive.select_hashes
@@ -261,10 +261,10 @@ async def _repair(
     clock: Clock,
     listener: Listener,
 ) -> list[CheckFinding]:
-    """Does what is safe; what could not be done, in words. Nothing is deleted: what is moved lies in the trash."""
+    """Repair what is safe; return what could not be repaired. Nothing is deleted, only moved to the trash."""
     try:
         async with locked(journal, archive, clock):
-            if any(finding.kind == "open" for finding in checked.findings):  # it is finished now, and files have moved
+            if any(finding.kind == "open" for finding in checked.findings):  # finished by now, and files have moved
                 checked, survey = await look()
             todo = [finding for finding in checked.findings if finding.repairable]
             strange = [finding.path for finding in todo if finding.kind in _STRANGE]
@@ -280,7 +280,7 @@ async def _repair(
 async def _mend(
     todo: Sequence[CheckFinding], survey: Survey, journal: Journal, archive: InspectedArchive, clock: Clock
 ) -> list[CheckFinding]:
-    """Notes pages that were not known, and makes parts of tables anew; those that have no pages are set aside."""
+    """Note unknown pages and rebuild parts of tables; parts without pages are moved to the trash."""
     whole = {each.part.path: each.part for each in survey.parts}
     anew = _misread_parts(todo)
     for finding in (each for each in todo if each.path and each.kind not in _STRANGE):
@@ -294,7 +294,7 @@ async def _mend(
             run_id = source.rpartition("/")[2].removeprefix("run-").removesuffix(".parquet")
             if await journal.mark_run_outdated(run_id) or finding.kind != "unknown":
                 await in_a_thread(archive.set_aside, [finding.path], clock.now())
-            else:  # of a run that the state has lost: nothing else tells of it
+            else:  # of a run that the state has lost: its only record
                 await journal.note_parts([whole[path]])
         elif archive.rebuildable(table, source):
             anew.setdefault(table, set()).add(source)

@@ -1,4 +1,4 @@
-"""Many small parts of past days into few large ones: the same rows, verified before the old parts go.
+"""Compaction: many small parts of past days become few large ones, with their rows verified first.
 
 One partition is one (vendor, day) with all its tables, journalled as one: a table's parts keep the names of the pages
 parts that they are made from, so the directories of all its tables are exchanged together or, after a stop, by whoever
@@ -28,7 +28,7 @@ wait for `scraper compact`. Above it a query opens so many files for one day tha
 
 @dataclass(frozen=True, slots=True)
 class Compacted:
-    """What became of a partition, or would."""
+    """The result for one partition, planned or done."""
 
     partition: str
     files_before: int
@@ -37,7 +37,7 @@ class Compacted:
     bytes_after: int | None
     """``None``: it was not built."""
     left_because: str | None = None
-    """Why it is left as it is, where it could be smaller."""
+    """Why a partition that could be smaller is unchanged."""
 
     def to_json(self) -> dict[str, Any]:
         """A row of the command's answer."""
@@ -63,9 +63,9 @@ async def compact(
     dry_run: bool = False,
     more_than: int = 1,
 ) -> AsyncIterator[Compacted]:
-    """Every partition with more than so many pages parts, one after the other; the lock is let go between them.
+    """Compact every partition with more than so many pages parts in turn; the lock is released between them.
 
-    Raises ArchiveError or StateError; what was compacted until then stays so, and what stands open is finished or
+    Raises ArchiveError or StateError; what was compacted until then stays so, and an open compaction is finished or
     undone by the next command. UsageError where the platform cannot do it and `offline` was not said.
     """
     candidates = _candidates(await journal.parts(), clock.now(), today_too, more_than)
@@ -85,7 +85,7 @@ async def compact(
 
 
 async def compact_after_run(journal: Journal, archive: Archive, clock: Clock) -> tuple[str, ...]:
-    """What a run does unasked; warnings in place of errors, for its own result stands already."""
+    """Compact at the end of a run; return errors as warnings, since the run's own result is final."""
     try:
         done = [each async for each in compact(journal, archive, clock, more_than=PARTS_BY_ITSELF)]
     except (StorageError, UsageError) as fault:
@@ -94,7 +94,7 @@ async def compact_after_run(journal: Journal, archive: Archive, clock: Clock) ->
 
 
 def _candidates(known: Sequence[Part], now: datetime, today_too: bool, more_than: int) -> list[str]:
-    """Partitions by the number of their pages parts, oldest first."""
+    """Return the partitions with enough pages parts, oldest first."""
     pages = Counter(part.partition for part in known if part.table == PAGES_TABLE)
     many = [path for path, parts in pages.items() if parts > more_than]
     today = now.astimezone(UTC).date().isoformat()
@@ -102,7 +102,7 @@ def _candidates(known: Sequence[Part], now: datetime, today_too: bool, more_than
 
 
 def _plan(partition: Partition) -> Compacted | None:
-    """What would become of a partition; ``None`` where there is nothing to merge."""
+    """Return the planned result for a partition; ``None`` where there is nothing to merge."""
     if partition.fault is None and not partition.mergeable:
         return None
     planned = merges(0, partition.groups, partition.parts) if partition.fault is None else {}
@@ -120,7 +120,7 @@ async def _compact(
     try:
         parts = await in_a_thread(archive.compactor.build, begun)
     except StorageError:
-        with suppress(StorageError):  # gives the space back; where not even that can be done, the next command does it
+        with suppress(StorageError):  # frees the space; failing that, the next command does it
             await undo(begun, journal, archive, clock)
         raise
     await finish(await journal.note_built(begun, parts), journal, archive, clock)

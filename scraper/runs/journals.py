@@ -1,4 +1,4 @@
-"""The archive's lock, and what stands open under it: whoever takes it first finishes or undoes what was stopped."""
+"""The archive's lock: whoever takes it first finishes or undoes interrupted work."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from scraper.runs.decisions import decide_again
 from scraper.runs.threads import in_a_thread
 
 PARTS_AT_A_TIME = 16
-"""Between two notes in the journal of a rebuild: so much is done again after a stop."""
+"""Parts between two notes in the journal of a rebuild: so many are repeated after an interruption."""
 
 
 @asynccontextmanager
 async def locked(journal: Journal, archive: Archive, clock: Clock) -> AsyncIterator[None]:
-    """Holds the archive's lock, with nothing open but a drain: that one is carried out again by `drain`.
+    """Hold the archive's lock, with nothing open except a drain, which `drain` repeats.
 
-    Raises ArchiveError or StateError where something open cannot be finished now.
+    Raises ArchiveError or StateError where open work cannot be finished now.
     """
     async with untouched(archive):
         await in_a_thread(archive.compactor.sweep, clock.now())
@@ -28,28 +28,28 @@ async def locked(journal: Journal, archive: Archive, clock: Clock) -> AsyncItera
             settle = undo if compaction.built is None else finish
             await settle(compaction, journal, archive, clock)
         for table, sources in (await journal.open_rebuild()).items():
-            if table in archive.select_hashes:  # else a table of another job directory: its own commands go on with it
+            if table in archive.select_hashes:  # else a table of another job directory, whose commands resume it
                 await rebuild_table(table, sources, journal, archive, clock)
         yield
 
 
 @asynccontextmanager
 async def untouched(archive: Archive) -> AsyncIterator[None]:
-    """Holds the archive's lock, to look at what is there."""
+    """Hold the archive's lock without finishing anything, to read."""
     with ExitStack() as held:
         await asyncio.to_thread(held.enter_context, archive.lock())
         yield
 
 
 async def finish(compaction: Compaction, journal: Journal, archive: Archive, clock: Clock) -> None:
-    """Exchanges the directories of a compaction that is built, as often as it takes."""
+    """Exchange the directories of a compaction that is built; repeatable."""
     await in_a_thread(archive.compactor.exchange, compaction, clock.now())
     await journal.finish_compaction(compaction, clock.now())
 
 
 @dataclass(frozen=True, slots=True)
 class RebuiltTable:
-    """A rebuild that was carried out."""
+    """The result of a rebuild."""
 
     written: Sequence[Written]
     decided_again: int
@@ -61,8 +61,8 @@ async def rebuild_table(
 ) -> RebuiltTable:
     """Carry out a journalled rebuild, some parts at a time, and decide its answers again.
 
-    Where a page or the disk does not allow it, the rest is given up and every part left as it is: what one file does
-    must not keep all other commands from the archive.
+    Where a page or the disk does not allow it, the rest is given up and every part left unchanged: one file
+    must not block all other commands.
     """
     done, decided = [], 0
     try:
@@ -78,6 +78,6 @@ async def rebuild_table(
 
 
 async def undo(compaction: Compaction, journal: Journal, archive: Archive, clock: Clock) -> None:
-    """Removes what was built of a compaction of which nothing was exchanged."""
+    """Remove the new directories of a compaction of which nothing was exchanged."""
     await in_a_thread(archive.compactor.discard, compaction)
     await journal.undo_compaction(compaction, clock.now())

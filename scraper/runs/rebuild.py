@@ -1,6 +1,6 @@
-"""Tables made anew from the pages that are there: for a corrected vendor file, a new table, lost or damaged files.
+"""The rebuild of tables from stored pages: for a corrected vendor file, a new table, lost or damaged files.
 
-What a changed SELECT needs, a drain does by itself; this one makes anew whatever stands there. Journalled part by part.
+A drain rebuilds a table whose SELECT has changed; this rebuilds any. It is journalled part by part.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ from scraper.runs.threads import in_a_thread
 
 @dataclass(frozen=True, slots=True)
 class Rebuilt:
-    """What became of a table."""
+    """The result for one table."""
 
     table: str
     files: int
     rows: int
     unreadable_pages: int
-    """Their bytes are in `pages` all the same."""
+    """Their bytes remain in `pages`."""
     rows_without_key: int
     taken_out: int
-    """Files that hold no row any more, or whose pages are gone: these are in ``trash/without-pages``."""
+    """Files without rows, and files whose pages are gone: the latter are in ``trash/without-pages``."""
     decided_again: int = 0
     """Answers that today's vendor files read otherwise than was noted: their walks' coverage is as decided now."""
 
@@ -43,10 +43,10 @@ async def rebuild(
     tables: Sequence[str],
     chosen: Callable[[Collection[str]], Collection[str]] | None = None,
 ) -> AsyncIterator[Rebuilt]:
-    """Makes these tables anew, those of `chosen` partitions or all.
+    """Rebuild these tables, in `chosen` partitions or in all.
 
-    Raises UsageError where some partitions would be made with another SELECT than the others, ArchiveError where a page
-    or the disk does not allow it: what was made anew until then stays, the rest is as it was.
+    Raises UsageError where partitions would come from different SELECTs, ArchiveError where a page
+    or the disk does not allow it: what was rebuilt until then stays, the rest is unchanged.
     """
     await in_a_thread(archive.refuse_unless_writable)
     decided_again = 0
@@ -57,7 +57,7 @@ async def rebuild(
             for table in tables:
                 if made_with.get(table, frozenset()) - {archive.select_hashes[table]}:
                     raise UsageError(
-                        f"the SELECT of {table} has changed, so all of it has to be made anew: leave --where out. "
+                        f"the SELECT of {table} has changed, so the whole table has to be rebuilt: leave --where out. "
                         "Nothing was changed."
                     )
             wanted = chosen({_partition(source) for source in sources})

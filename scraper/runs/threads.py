@@ -11,7 +11,7 @@ T = TypeVar("T")
 
 
 async def in_a_thread(work: Callable[P, T], *args: P.args, **named: P.kwargs) -> T:
-    """Cancelled, it still waits for the thread: the lock is not let go while files are being written."""
+    """Run work in a thread; when cancelled, wait for it all the same: no lock is released while files are written."""
     working = asyncio.ensure_future(asyncio.to_thread(work, *args, **named))
     try:
         return await asyncio.shield(working)

@@ -31,7 +31,7 @@ SELECT
   ) AS industry_id, -- first-level industry, 22000000000: the record's, else the one that the walk asked for
   record.industry_info.value AS industry_name, -- the industry in words
   record.industry_info.label AS industry_label, -- the industry's label, label_22000000000
-  record.country_info.id AS country_code, -- the record's own country as it came, whatever the walk asked for
+  record.country_info.id AS country_code, -- the record's own country, unmodified, whatever the walk asked for
   record.country_info.value AS country_name, -- the record's own country in words
   record.country_info.label AS country_label, -- the record's own country, the vendor's label
   record.is_promoted AS is_promoted, -- an advertiser paid for the place

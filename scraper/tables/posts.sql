@@ -142,7 +142,7 @@ SELECT
   hashtag_id AS hashtag_id, -- the hashtag that the walk asked for; others stand in challenges
   CASE WHEN createTime BETWEEN 0 AND 253402300799
     THEN make_timestamp(createTime * 1000000) END AS created_at, -- UTC, when the post was published
-  "desc" AS description, -- the post's text as it came
+  "desc" AS description, -- the post's text, unmodified
   CASE WHEN author.id IS NOT NULL OR author.uniqueId IS NOT NULL OR author_handle IS NOT NULL THEN {
     'id': author.id, 'unique_id': coalesce(author.uniqueId, author_handle ->> '$'),
     'nickname': author.nickname, 'signature': author.signature, 'sec_uid': author.secUid,
@@ -255,11 +255,11 @@ SELECT
   anchors AS anchors, -- things linked from the post: effects, places, products
   CategoryType AS category_type, -- TikTok's category number
   adLabelVersion AS ad_label_version, -- newer answers only
-  aigcLabelType AS aigc_label_type, -- how the post is labelled as made by AI, 0: not
+  aigcLabelType AS aigc_label_type, -- label as made by AI, 0: not
   AIGCDescription AS aigc_description, -- the words of that label
-  BAInfo AS ba_info, -- business account, as it came
+  BAInfo AS ba_info, -- business account, unmodified
   diversificationId AS diversification_id, -- TikTok's topic number
   playlistId AS playlist_id, -- the playlist it belongs to
-  item_control::VARCHAR AS item_control, -- what may be done with the post, JSON text as it came
+  item_control::VARCHAR AS item_control, -- what may be done with the post, JSON text, unmodified
 FROM dated
 WHERE nullif(id, '') IS NOT NULL AND nullif(hashtag_id, '') IS NOT NULL

@@ -1,4 +1,4 @@
--- Views over the archive's tables. A filter on date reads those days alone, but for first_seen_at and last_seen_at.
+-- Views over the archive's tables. A filter on date reads those days alone, except for first_seen_at and last_seen_at.
 -- The comment above a statement says what a row is; "AS name, -- meaning" what a column is. A column without a meaning
 -- means what it means in the table that it is read from.
 
@@ -93,7 +93,7 @@ SELECT
   vendor, date, endpoint, run_id, walk_id, snapshot_at, country, period_days, hashtag_id, hashtag_name, rank,
   place AS place, -- 1-based place among the hashtag's creators
   creator.nick_name AS nick_name, -- display name, no handle and no id: two creators may share it
-  creator.avatar_url AS avatar_url, -- signed URL as it came: dead after hours
+  creator.avatar_url AS avatar_url, -- signed URL, unmodified: dead after hours
 FROM (
   SELECT *, unnest(creators) AS creator, generate_subscripts(creators, 1) AS place FROM (
     SELECT * FROM hashtags
@@ -111,8 +111,8 @@ SELECT
   item.vv AS views, -- views of the post
   item.liked_cnt AS likes, -- likes of the post
   item.create_time AS created_at, -- UTC, when it was published
-  item.tt_link AS tt_link, -- the post's page at TikTok, as it came: it lacks the creator's handle
-  item.cover_url AS cover_url, -- signed URL as it came: dead after hours
+  item.tt_link AS tt_link, -- the post's page at TikTok, unmodified: it lacks the creator's handle
+  item.cover_url AS cover_url, -- signed URL, unmodified: dead after hours
 FROM (
   SELECT *, unnest(items) AS item, generate_subscripts(items, 1) AS place FROM (
     SELECT * FROM creators

@@ -388,5 +388,5 @@ def test_an_answer_whose_rows_have_been_handed_out_is_not_restarted(compactable:
     with answered(opened.pop, wide, held_bytes=0) as reader:
         assert reader.read_next_batch().num_rows > 0
         compacted(compactable)
-        with pytest.raises(QueryError, match=r"No such file.*ask again"):
+        with pytest.raises(QueryError, match=r"No such file.*repeat the query"):
             reader.read_all()

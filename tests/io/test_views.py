@@ -107,7 +107,7 @@ def test_a_view_that_cannot_be_made_says_so_when_it_is_asked_and_is_in_nobodys_w
     with open_archive(tmp_path, TABLES, views) as connection:
         assert query(connection, "FROM sound").read_all().to_pylist() == [{"one": 1}]
         for sql in ("FROM mine", "SELECT rankk FROM mine", "FROM of_mine"):
-            with pytest.raises(QueryError, match=r'mine cannot be made over this archive: .*"rankk"'):
+            with pytest.raises(QueryError, match=r'mine cannot be created over this archive: .*"rankk"'):
                 query(connection, sql).read_all()
 
 
@@ -330,9 +330,9 @@ def test_coverage_that_other_versions_wrote_is_read_in_one_view(tmp_path: Path) 
         ("night-2", 5, None),
     ]
     with open_archive(tmp_path, TABLES, VIEWS) as opened:
-        names = [name for name, *_ in opened.execute("DESCRIBE FROM coverage").fetchall()]
-        assert names == ["vendor", "date", *(column.name for column in COVERAGE_COLUMNS)]
+        described = [name for name, *_ in opened.execute("DESCRIBE FROM coverage").fetchall()]
+        assert described == ["vendor", "date", *(column.name for column in COVERAGE_COLUMNS)]
         one_day = "EXPLAIN ANALYZE SELECT run_id FROM coverage WHERE date = DATE '2026-11-02'"
         plan = opened.execute(one_day).fetchall()[0][1]
-    assert "Total Files Read: 1" in plan or "Scanning Files: 1/2" in plan, plan
+    assert "Scanning Files: 1/2" in plan
     assert ask(tmp_path, "SELECT run_id FROM boards_latest") == [("night-2",)]

@@ -1,6 +1,6 @@
-"""The casts of a SELECT's structure, judged by their results: DuckDB casts, this compares.
+"""Verdicts on the casts of a SELECT's structure: DuckDB casts, this module compares the results.
 
-DuckDB's rules are not repeated here, but for the types that no value of a JSON type is lost in (`verdict_of_type`).
+DuckDB's rules are not repeated here, except for types that lose no value of a JSON type (`verdict_of_type`).
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Final, TypeAlias
 from scraper.core.bodies import Json
 
 Typed: TypeAlias = Callable[[str, Sequence[bytes]], Sequence[object]]
-"""The values that a column of a type (DuckDB's name) holds for these JSON values, given as text; ``None`` for null."""
+"""Returns the values of a column of a type (DuckDB's name) for JSON values given as text; ``None`` for null."""
 
 
 class Verdict(StrEnum):
@@ -44,14 +44,14 @@ _JSON_TYPES: Final[dict[type, str]] = {
 
 
 def json_type(value: Json) -> str:
-    """The JSON type in a word; a fraction, an exponent or more than 64 bits make a ``number`` of an ``integer``."""
+    """Return the JSON type; a fraction, an exponent or more than 64 bits make it ``number`` instead of ``integer``."""
     if type(value) is int and not -(2**63) <= value < 2**64:
         return "number"
     return _JSON_TYPES[type(value)]
 
 
 def verdict_of_type(met: type, type_name: str) -> Verdict | None:
-    """The verdict on all values of one JSON type; ``None`` where DuckDB has to be asked about each."""
+    """Return the verdict on all values of one JSON type; ``None`` where DuckDB has to cast each."""
     if type_name == "JSON":
         return Verdict.FITS
     if type_name in _TEXT:
@@ -62,7 +62,7 @@ def verdict_of_type(met: type, type_name: str) -> Verdict | None:
 
 
 def verdict(value: Json, held: object) -> Verdict:
-    """The verdict on a value that is not null, by what a column holds of it."""
+    """Return the verdict on a value that is not null, by the value that the column has for it."""
     if held is None:
         return Verdict.UNFIT
     if isinstance(held, str):
@@ -82,7 +82,7 @@ def verdict(value: Json, held: object) -> Verdict:
 
 
 def _of_text(text: str, held: float | Decimal) -> Verdict:
-    """The verdict on a text that the column holds as a number or as yes or no."""
+    """Return the verdict on text in a numeric or boolean column."""
     if str(held) == text:
         return Verdict.TYPE
     try:

@@ -1,7 +1,7 @@
-"""What a table's SELECT reads of a record, and what is known to come beside it.
+"""The fields that a table's SELECT reads, and those that are known to come beside them.
 
-What it reads is the structure of its ``from_json(records, '…')``. What is known to differ is told in comments of the
-same file, so that telling it rebuilds no table:
+The fields are the structure of its ``from_json(records, '…')``. Known differences stand in comments of the
+same file, so that adding one rebuilds no table:
 
 - ``-- known, not kept: a, b.c, d[].e, f.*``: paths that come and that no column reads;
 - ``-- known as string: a, b.*`` (integer, number, boolean, object, list): they come as that as well.
@@ -22,11 +22,11 @@ from scraper.core.drift.findings import DriftKind, Finding
 from scraper.core.tables import bare_sql
 
 PATH_LENGTH: Final = 120
-"""Of a vendor's keys no more is kept than this."""
+"""The most characters of a path that are kept."""
 
 
 COLUMN: Final = "column "
-"""Before a column's name: a value that its cast keeps, and the column's own expression does not."""
+"""Prefix of a column's name: its cast keeps the value, and the column's own expression does not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,19 +55,19 @@ Structure: TypeAlias = Leaf | Elements | Fields
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """What a table's SELECT reads of a record, and what is known beside it."""
+    """The fields that a table's SELECT reads, and those that are known beside them."""
 
     record: Structure
     not_kept: frozenset[str] = frozenset()
     known_as: Mapping[str, frozenset[str]] = field(default_factory=dict)
-    """Path → JSON types that are known to come there."""
+    """Path → JSON types that are known there."""
 
     def paths(self) -> dict[str, str]:
-        """Every path that is read, and what for: ``BIGINT``, ``an object``, ``a list``."""
+        """Return every path that is read, with its type: ``BIGINT``, ``an object``, ``a list``."""
         return dict(_paths("", self.record))
 
     def settles(self, finding: Finding) -> bool:
-        """The finding was made with another SELECT: this one reads it, or knows of it."""
+        """Return whether this SELECT reads or knows what a finding of an earlier one reported."""
         path, parent = finding.path, finding.path.rpartition(".")[0]
         met, _, was_for = finding.detail.partition(" for ")
         read = self.paths()
@@ -85,16 +85,16 @@ class Expected:
                 return False
 
     def is_not_kept(self, path: str, parent: str) -> bool:
-        """The path is known to come, and that no column reads it."""
+        """Return whether the path is known and no column reads it."""
         return path in self.not_kept or joined(parent, "*") in self.not_kept
 
     def comes_as(self, path: str, parent: str, met: str) -> bool:
-        """The path is known to come as this JSON type."""
+        """Return whether this JSON type is known at the path."""
         return any(met in self.known_as.get(named, ()) for named in (path, joined(parent, "*")))
 
 
 def wanted(structure: Structure) -> str:
-    """What a place is for, in words: ``BIGINT``, ``an object``, ``a list``."""
+    """Return the type of a structure in words: ``BIGINT``, ``an object``, ``a list``."""
     match structure:
         case Leaf(type_name):
             return type_name
@@ -105,7 +105,7 @@ def wanted(structure: Structure) -> str:
 
 
 def _paths(path: str, structure: Structure) -> Iterator[tuple[str, str]]:
-    """Every path that is read, and what for."""
+    """Yield every path that is read, with its type."""
     yield path, wanted(structure)
     match structure:
         case Elements(of):
@@ -120,7 +120,7 @@ _KNOWN = re.compile(r"^[ \t]*--[ \t]*known(?:, (not kept)| as (\w+)):[ \t]*(.*)$
 
 
 def expected_of(sql: str) -> Expected | None:
-    """The structure and the comments of a table's SQL.
+    """Return the structure and the known differences that a table's SQL declares.
 
     ``None`` where it does not read its records by one ``from_json`` with a list's structure.
     """
@@ -154,7 +154,7 @@ def _structure(literal: Json) -> Structure:
 
 
 def joined(parent: str, key: str) -> str:
-    """The path of a key below another path."""
+    """Return the path of a key below another path."""
     name = key if _PLAIN.fullmatch(key) else json.dumps(key[:PATH_LENGTH], ensure_ascii=False)
     path = f"{parent}.{name}" if parent else name
     return path if len(path) <= PATH_LENGTH else f"{path[: PATH_LENGTH - 1]}…"

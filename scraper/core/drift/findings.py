@@ -1,6 +1,6 @@
-"""Drift: where a vendor's records differ from what a table's SELECT reads of them, as counted values.
+"""Findings of drift: counted differences between a vendor's records and what a table's SELECT reads.
 
-`core.drift.expected` says what is read, `core.drift.observe` looks.
+`core.drift.expected` has the fields that are read, `core.drift.observe` finds the differences.
 """
 
 from __future__ import annotations
@@ -12,20 +12,20 @@ from enum import StrEnum
 from typing import Final
 
 NEARLY_ALL: Final = 0.95
-"""A path that was in a smaller share of the records before is optional, and never missing."""
+"""The least share of earlier records that a path must have been in to be reported missing."""
 LEAST_BEFORE: Final = 20
-"""Records of which something has to have been seen before its absence says anything."""
+"""The least number of earlier records before an absence is significant."""
 CHANCE: Final = 0.001
-"""How likely an absence may be by chance, at most, to be told."""
+"""The highest probability of an absence by chance at which it is reported."""
 
 
 class DriftKind(StrEnum):
-    """How records, or whole pages, differ from what is read of them."""
+    """Kinds of difference between records, or whole pages, and what is read of them."""
 
     NEW = "new"
     """A path that no column reads."""
     MISSING = "missing"
-    """A path that nearly all earlier records had, and none of this drain's."""
+    """A path of nearly all earlier records, and of none of this drain's."""
     TYPE = "type"
     """Another JSON type, and yet the same value in the column."""
     COERCED = "coerced"
@@ -35,7 +35,7 @@ class DriftKind(StrEnum):
     WITHOUT_KEY = "without_key"
     """Records that lack a key column, and so are no rows."""
     REPAIRED = "repaired"
-    """Pages that were no sound JSON and could be read after repair."""
+    """Pages of invalid JSON that could be read after repair."""
     UNREADABLE = "unreadable"
     """Pages that no SELECT could read."""
 
@@ -47,7 +47,7 @@ class DriftKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What was met. Of one endpoint, kind and path are what it is known by."""
+    """A difference, identified within its endpoint by kind and path."""
 
     kind: DriftKind
     path: str
@@ -61,9 +61,9 @@ class Found:
 
     finding: Finding
     count: int
-    """Records that it was met in, each once; pages, where the kind is of pages."""
+    """Records with this finding, each once; pages, where the kind is of pages."""
     request_key: str
-    """Of the first page that it was met in."""
+    """Of the first page with it."""
     first_at: datetime
     last_at: datetime
     """When the first and the last such answer had been received."""
@@ -71,10 +71,10 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Presence:
-    """How often a path that is read was there, and not null."""
+    """How often a path that is read was present and not null."""
 
     parents: int
-    """Objects that it might have stood in."""
+    """Objects that might have had it."""
     present: int
 
     def __add__(self, other: Presence) -> Presence:
@@ -83,7 +83,7 @@ class Presence:
 
 @dataclass(frozen=True, slots=True)
 class Looked:
-    """What one drain saw of one endpoint."""
+    """The drift that one drain found in one endpoint."""
 
     endpoint: str
     pages: int
@@ -97,7 +97,7 @@ class Looked:
     """By path, of all that the structure reads."""
 
     def missing(self, before: Mapping[str, Presence]) -> Iterator[Found]:
-        """What is in no record of this drain, and was in nearly all `before`.
+        """Yield the paths that are in no record of this drain and were in nearly all `before`.
 
         That is in `NEARLY_ALL` of them, and in so many that its absence here would be chance in less than `CHANCE` of
         such drains (by Laplace's rule of succession). Inside what is missing as a whole, nothing is missing.

@@ -1,12 +1,12 @@
-"""Looking at every record of a drain for what its table's SELECT does not read as it came.
+"""The drift watch: compares every record of a drain with what its table's SELECT reads.
 
-Records of one shape (the same keys in the same order, of the same JSON types) are looked at closely once; of all others
-of that shape only the values are kept that may not fit: DuckDB casts those, once a statement, and `settle` counts.
+The first record of a shape (the same keys in the same order, of the same JSON types) is inspected; of all others only
+the values that may not fit are collected. DuckDB casts those in one statement, and `settle` counts the differences.
 
 Why in Python, where DuckDB parses the same records: its `json_structure`, counted by record as findings and presence
-are, took 0.46 s of CPU for 2,000 boards and 0.26 s for 300 pages of posts (less the scan; one busy machine), where the
-watch took 0.52 s and 0.25 s, and the values need a second `from_json` beside it. Only these parts were measured, not a
-whole watch in DuckDB. It may pay once the drain decodes no body in Python.
+are, took 0.46 s of CPU for 2,000 boards and 0.26 s for 300 pages of posts (without the scan; one busy machine), where
+the watch took 0.52 s and 0.25 s, and the values need a second `from_json` in addition. Only these parts were measured,
+no whole watch in DuckDB. It may pay once the drain decodes no body in Python.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ from scraper.core.drift.findings import DriftKind, Finding, Found, Looked, Prese
 from scraper.core.tables import TableSelect
 
 MOST_FINDINGS: Final = 200
-"""Findings of one endpoint in one drain that are told apart; further ones are counted together, as path ``…``."""
+"""The most findings of one endpoint in one drain; further ones are counted together, as path ``…``."""
 
 MOST_SHAPES: Final = 2_000
-"""Shapes of one place that are remembered: where a vendor's keys are ids, every record has a shape of its own."""
+"""The most shapes remembered at one place: where a vendor's keys are ids, every record has its own shape."""
 
 DETAIL_LENGTH: Final = 200
 OTHERS: Final = "…"
@@ -43,7 +43,7 @@ _TEXT: Final = Leaf("VARCHAR")
 
 @dataclass(slots=True)
 class _Shape:
-    """What objects of the same keys and JSON types have in common."""
+    """The findings and places that objects of the same keys and JSON types share."""
 
     present: tuple[str, ...]
     """Keys that are read, and not null."""
@@ -54,14 +54,14 @@ class _Shape:
     integers: tuple[tuple[str, _Place], ...]
     """Whole numbers for BIGINT, which fit unless they are too large."""
     values: tuple[tuple[str, _Place], ...]
-    """Others that DuckDB has to be asked about."""
+    """Others, which DuckDB has to cast."""
     numbers_as_text: bool
-    """Numbers with a fraction, or of more than 64 bits, that a column takes for text."""
+    """Whether a column keeps numbers with a fraction, or of more than 64 bits, as text."""
     count: int = 0
 
 
 class _Place:
-    """Where values stand: a node of the structure, with the shapes that were met there."""
+    """A node of the structure, with the shapes of the objects found there."""
 
     def __init__(self, path: str, parent: str, structure: Structure, expected: Expected) -> None:
         self.path = path
@@ -82,7 +82,7 @@ class _Place:
                 self.element = _Place(f"{path}[]", path, of, expected)
 
     def shape(self, signature: tuple[object, ...], value: Mapping[str, Json]) -> _Shape:
-        """Looks closely at the first object of its shape."""
+        """Inspect the first object of a shape."""
         if len(self.shapes) >= MOST_SHAPES:
             self._count_shapes()
         there = [
@@ -114,7 +114,7 @@ class _Place:
             yield Finding(DriftKind.NEW, path, json_type(each))
 
     def judge(self, value: Json) -> Verdict | None:
-        """The verdict on every value of this JSON type that is not null; ``None``: DuckDB has to be asked."""
+        """Return the verdict on every non-null value of this JSON type; ``None``: DuckDB has to cast each."""
         match self.structure:
             case Fields():
                 return Verdict.FITS if isinstance(value, dict) else Verdict.UNFIT
@@ -124,7 +124,7 @@ class _Place:
                 return verdict_of_type(type(value), type_name)
 
     def finding(self, value: Json, met: Verdict) -> Finding | None:
-        """The finding that a verdict makes, if any: another JSON type may be known to come."""
+        """Return the finding for a verdict, if any: another JSON type may be known here."""
         if met is Verdict.FITS:
             return None
         key = (json_type(value), met)
@@ -139,7 +139,7 @@ class _Place:
         return Finding(DriftKind(met.value), self.path, f"{came_as} for {self.wanted}")
 
     def presence(self) -> Iterator[tuple[str, Presence]]:
-        """Every path below that is read, and how often it was there."""
+        """Yield every path below that is read, and how often it was present."""
         self._count_shapes()
         for key, place in self.fields.items():
             yield place.path, Presence(self._parents, self._present[key])
@@ -148,7 +148,7 @@ class _Place:
             yield from self.element.presence()
 
     def _count_shapes(self) -> None:
-        """Forgets the shapes, once what they held is counted."""
+        """Add the shapes to the counts and forget them."""
         for shape in self.shapes.values():
             self._parents += shape.count
             for key in shape.present:
@@ -158,7 +158,7 @@ class _Place:
 
 @dataclass(frozen=True, slots=True)
 class PageMark:
-    """What a page is found by again."""
+    """The reference by which a page is found again."""
 
     endpoint: str
     request_key: str
@@ -190,14 +190,14 @@ class _Watched:
         self._asked: list[tuple[_Place, Json, PageMark, int]] = []
 
     def turn_to(self, page: PageMark) -> None:
-        """What is noted from now on is of this page."""
+        """Attribute what follows to this page."""
         self.pages += 1
         self.page = page
         self.numbers_as_text = False
         self._first_at, self._last_at = min(self._first_at, page.at), max(self._last_at, page.at)
 
     def look(self, place: _Place, value: Json) -> None:
-        """Notes what differs in a value and below it."""
+        """Note the differences in a value and below it."""
         if place.fields and type(value) is dict:
             self._look_into(place, value)
         elif place.element is not None and type(value) is list:
@@ -239,7 +239,7 @@ class _Watched:
         self._asked.append((place, value, self.page, self.records))
 
     def settle(self, typed: Typed) -> None:
-        """Asks DuckDB about the values that were put aside, and notes what became of them."""
+        """Have DuckDB cast the deferred values, and note the differences."""
         texts = [as_json(value) for _, value, _, _ in self._asked]
         by_type: dict[str, dict[bytes, Json]] = {}
         for (place, value, _, _), text in zip(self._asked, texts, strict=True):
@@ -258,7 +258,7 @@ class _Watched:
             self.note(finding, self.page, self.records)
 
     def note(self, finding: Finding, page: PageMark, record: int | None = None, count: int = 1) -> None:
-        """Counts a finding: so many of a page, or once for a record."""
+        """Count a finding: so many of a page, or once for a record."""
         if finding not in self._found and len(self._found) >= MOST_FINDINGS:
             finding = _others(finding.kind)
         known = self._found.get(finding)
@@ -271,7 +271,7 @@ class _Watched:
         known.first_at, known.last_at = min(known.first_at, page.at), max(known.last_at, page.at)
 
     def looked(self) -> Looked:
-        """All of it."""
+        """Return everything found in the endpoint."""
         found = [
             Found(finding, known.count, known.page.request_key, known.first_at, known.last_at)
             for finding, known in self._found.items()
@@ -289,20 +289,20 @@ class _Watched:
 
 
 class Watch:
-    """What one drain meets, by endpoint."""
+    """The drift of one drain, by endpoint."""
 
     def __init__(self, tables: Iterable[TableSelect]) -> None:
         self._expected = {table.name: expected_of(table.sql) for table in tables}
         self._endpoints: dict[str, _Watched] = {}
 
     def turn_to(self, page: PageMark, table: str | None) -> None:
-        """A page that should feed this table."""
+        """Turn to a page that should feed this table."""
         if page.endpoint not in self._endpoints:
             self._endpoints[page.endpoint] = _Watched(self._expected.get(table or ""), page)
         self._endpoints[page.endpoint].turn_to(page)
 
     def look(self, endpoint: str, records: Sequence[Json]) -> bool:
-        """Looks at the records of the page that was turned to; whether a number among them is kept as text."""
+        """Inspect the current page's records; return whether a number among them is kept as text."""
         watched = self._endpoints[endpoint]
         for record in records:
             watched.records += 1
@@ -311,21 +311,21 @@ class Watch:
         return watched.numbers_as_text
 
     def settle(self, typed: Typed) -> None:
-        """Counts what DuckDB makes of the values that were put aside since it was last called."""
+        """Have DuckDB cast the values deferred since the last call, and count the differences."""
         for watched in self._endpoints.values():
             watched.settle(typed)
 
     def note(self, page: PageMark, kind: DriftKind, detail: str = "", count: int = 1, path: str = "") -> None:
-        """Counts what so many records of a page have met, or the page as a whole; it was turned to before."""
+        """Count a finding in so many records of a page, or in the page as a whole."""
         self._endpoints[page.endpoint].note(Finding(kind, path, detail[:DETAIL_LENGTH]), page, count=count)
 
     def looked(self) -> tuple[Looked, ...]:
-        """What was seen."""
+        """Return the drift of each endpoint."""
         return tuple(watched.looked() for watched in self._endpoints.values())
 
 
 def as_json(value: Json) -> bytes:
-    """A value as JSON text; orjson writes no whole number of more than 64 bits."""
+    """Return a value as JSON text; orjson writes no integer of more than 64 bits."""
     try:
         return orjson.dumps(value)
     except orjson.JSONEncodeError:

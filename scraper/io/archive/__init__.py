@@ -1,13 +1,13 @@
-"""The Parquet archive: pages as they came, and the tables that SELECTs make of them.
+"""The Parquet archive: pages, verbatim, and the tables that SELECTs make of them.
 
 ::
 
     <data>/archive/<table>/vendor=…/date=YYYY-MM-DD/part-<drain>-<n>.parquet
     …/part-c<compaction>-<n>.parquet    what a compaction has merged
-    <data>/tmp/        files not yet whole, outside the tables' tree: a reader's `**` never meets them
+    <data>/tmp/        unfinished files, outside the tables' tree, so that a reader's `**` never matches them
     <data>/archive.lock
 
-A table's part bears the name of the pages part that it was made from, so that it can be made anew alone.
+A part of a table has the name of the pages part that it was made from, so that it can be rebuilt alone.
 """
 
 from scraper.io.archive.files import Disk

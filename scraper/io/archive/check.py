@@ -1,4 +1,4 @@
-"""Every file of a data directory, read: what it is, what it says of itself, whether its bytes are as written."""
+"""A survey of every file in a data directory: its kind, its metadata and its checksum."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def survey(data: Path, known: Mapping[str, Part], quick: bool) -> Survey:
 
 
 def _found(path: Path, place: str, known: Part | None, quick: bool) -> FoundPart:
-    """Bytes with the checksum that they were written with are not read any further."""
+    """Read a file; its columns only where its checksum does not prove them intact."""
     table, size_bytes, keys = place.partition("/")[0], path.stat().st_size, Counter[tuple[str, str]]()
     try:
         digest = None if quick else checksum(path)
@@ -53,12 +53,12 @@ def _found(path: Path, place: str, known: Part | None, quick: bool) -> FoundPart
     except (OSError, pa.ArrowException, KeyError) as fault:
         return FoundPart(Part(table, place, 0, size_bytes, ""), " ".join(str(fault).split())[:300])
     if known is not None and known.checksum not in {None, digest} and not quick and known.size_bytes == size_bytes:
-        return FoundPart(part, "its bytes are not those that were written", keys)
+        return FoundPart(part, "its checksum has changed", keys)
     return FoundPart(part, None, keys)
 
 
 def _in_use(path: Path) -> bool:
-    """Where a query that is under way puts what does not fit in memory."""
+    """Return whether it is the spill directory of a running query."""
     query = _QUERY.fullmatch(path.name)
     if query is None:
         return False

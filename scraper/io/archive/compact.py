@@ -1,10 +1,10 @@
-"""`PartitionCompactor`: a partition's directories are built anew beside the tree, then exchanged in one step each.
+"""`PartitionCompactor`: builds new directories for a partition beside the tree, then exchanges each atomically.
 
 In the data directory::
 
     tmp/compaction-<id>/<table>/            the new directory of one table, whole before anything is exchanged;
                                             afterwards the old one
-    trash/<stamp>-compaction-<id>/…         what has been exchanged, for the grace
+    trash/<stamp>-compaction-<id>/…         the old directories, for the grace period
 
 Tried with readers looping over a plain glob: every other scheme (new files beside the old, the old removed first, a
 manifest) gave doubled or missing rows; this one a wrong answer never, and a missing file now and then (measured).
@@ -32,7 +32,7 @@ from scraper.io.archive.merge import PageOrder, fingerprint, merge, page_order, 
 from scraper.ports import Compaction, Part, Partition
 
 GRACE: Final = timedelta(minutes=15)
-"""How long exchanged directories stay in the trash: longer than a query that still reads them."""
+"""The time that exchanged directories stay in the trash: longer than a query that still reads them."""
 
 _STAMP: Final = "%Y%m%dT%H%M%SZ"
 _IN_TRASH: Final = re.compile(r"(\d{8}T\d{6}Z)-compaction-\d+")
@@ -53,7 +53,7 @@ class PartitionCompactor:
         pages = {part.name for part in known if part.table == PAGES_TABLE}
         tables: dict[str, list[str]] = {}
         for part in known:
-            if part.name in pages:  # the others, as a run's ledger, are not made from pages and stay where they are
+            if part.name in pages:  # other parts, as a run's ledger, are not made from pages and stay
                 tables.setdefault(part.table, []).append(part.name)
         with explained(f"{path} cannot be read", safe=_SAFE):
             grouped: tuple[tuple[str, ...], ...] = ()
@@ -98,7 +98,7 @@ class PartitionCompactor:
         return tuple(built)
 
     def exchange(self, compaction: Compaction, now: datetime) -> None:
-        """See `Compactor.exchange`. A table whose new parts are in place already is left as it is."""
+        """See `Compactor.exchange`. A table that was exchanged before is skipped."""
         place = self._place(compaction)
         with explained(f"{compaction.partition} cannot be exchanged", safe="Every row is where it was, once."):
             if place.is_dir():
@@ -133,7 +133,7 @@ class PartitionCompactor:
         return self._tmp / f"compaction-{compaction.compaction_id}"
 
     def _fault(self, path: str, tables: Mapping[str, Sequence[str]]) -> str | None:
-        """Why nothing is merged: only what is there and known is, for the old directory goes as a whole."""
+        """Return why a partition cannot be merged: its old directory goes as a whole, so all files must be known."""
         for table, names in sorted(tables.items()):
             directory = self._root / table / path
             known, met = set(names), set(_names(directory))
@@ -193,7 +193,7 @@ def _names(directory: Path) -> list[str]:
 
 
 def _body_bytes(path: Path) -> int:
-    """Of a pages part, uncompressed: a figure that merging does not change."""
+    """Return the uncompressed size of a part's bodies, which merging does not change."""
     metadata = pq.read_metadata(path)
     body = metadata.schema.to_arrow_schema().get_field_index("body")
     return sum(

@@ -1,4 +1,4 @@
-"""Coverage and ledger of a run as files of the archive, one a table and vendor, written whole."""
+"""A run's coverage and ledger as files of the archive, one for each table and vendor."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ _TYPES: Final[Mapping[str, pa.DataType]] = {
 
 
 def write_run_tables(disk: Disk, data: Path, run: RunVersion, rows: RunRows) -> tuple[Part, ...]:
-    """Each file is whole and durable beside the archive before it takes its place; a crash leaves it to be swept.
+    """Write each file durably beside the archive, then rename it in; a crash leaves a file that is swept later.
 
-    Their names begin otherwise than a drain's parts: a job may be called as a drain is numbered.
+    Their names have another prefix than a drain's parts, since a job may be named like a drain's number.
     """
     parts = []
     day = run.started_at.astimezone(UTC).date().isoformat()

@@ -1,4 +1,4 @@
-"""Every fault of a disk or of a file as a sentence."""
+"""Disk and file errors as sentences."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from scraper.core.errors import ArchiveError
 
 @contextlib.contextmanager
 def explained(what: str, *, safe: str) -> Iterator[None]:
-    """Says what was met, what stays true and what to do, for every fault of the disk or of a file."""
+    """Turn every disk or file error into an ArchiveError: the cause, what stays true and what to do."""
     try:
         yield
     except (OSError, pa.ArrowException, duckdb.Error) as fault:
@@ -47,4 +47,4 @@ def _advice(fault: Exception) -> str:
                 "this machine with --data."
             )
         case _:
-            return "See to the disk, then run the same command again; a damaged file is restored from a backup."
+            return "Check the disk, then run the same command again; restore a damaged file from a backup."

@@ -1,4 +1,4 @@
-"""Two directories change places in one step. Python has no name for it, so it is called in the system's own library.
+"""The atomic exchange of two directories, by the system's C library, as Python has no function for it.
 
 Linux 3.15 with glibc 2.28 has ``renameat2`` with ``RENAME_EXCHANGE``; macOS 10.12 has ``renamex_np`` with
 ``RENAME_SWAP`` (rename(2) there), tried only through a simulator.
@@ -16,17 +16,17 @@ _AT_FDCWD: Final = -100
 _RENAME_EXCHANGE: Final = 2
 _RENAME_SWAP: Final = 2
 _NOT_HERE: Final = frozenset({errno.ENOSYS, errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EXDEV})
-"""What kernels and file systems say that cannot do it, or not between these two places."""
+"""Errors of kernels and file systems that do not support it, or not between these two paths."""
 
 
 class CannotExchangeError(OSError):
-    """This platform, this file system or these two places do not allow it."""
+    """The platform, the file system or these two paths do not support it."""
 
 
 def exchange(one: Path, other: Path) -> None:
-    """Both exist before and after, each under the other's name; nobody ever sees one missing.
+    """Exchange two existing directories; no reader ever sees either missing.
 
-    Raises CannotExchangeError where it is not to be had, OSError for everything else that a disk does.
+    Raises CannotExchangeError where that is not supported, OSError for any other disk error.
     """
     library = ctypes.CDLL(None, use_errno=True)
     if _called(library, os.fsencode(one), os.fsencode(other)) != 0:
@@ -35,7 +35,7 @@ def exchange(one: Path, other: Path) -> None:
 
 
 def _called(library: ctypes.CDLL, one: bytes, other: bytes) -> Any:  # noqa: ANN401 - what ctypes gives: a C int
-    """0 where it is done, else errno says why."""
+    """Return 0 on success; otherwise errno has the cause."""
     if (renameat2 := getattr(library, "renameat2", None)) is not None:
         return renameat2(_AT_FDCWD, one, _AT_FDCWD, other, ctypes.c_uint(_RENAME_EXCHANGE))
     if (renamex_np := getattr(library, "renamex_np", None)) is not None:

@@ -1,4 +1,4 @@
-"""Files of the archive: written whole and durable beside it, then renamed in."""
+"""Files of the archive: written durably beside it, then renamed in atomically."""
 
 from __future__ import annotations
 
@@ -19,26 +19,26 @@ from scraper.io import posix
 from scraper.io.archive.exchange import exchange
 
 HASH_KEY: Final = b"scraper.select_hash"
-"""Parquet key-value metadata of each part: what `Part.select_hash` says."""
+"""Key of each part's Parquet metadata that has `Part.select_hash`."""
 
 ROW_GROUP_ROWS: Final = 5_000
 """Groups of 100 rows cost 57 % more bytes (measured)."""
 
 ROW_GROUP_BYTES: Final = 32 * 2**20
-"""A group is closed at this size whatever its rows, so that pages of 700 KB do not pile up in memory."""
+"""A group is closed at this size whatever its rows, so that pages of 700 KB do not accumulate in memory."""
 
 
 _NO_LINKS: Final = frozenset({errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK})
 
 
 class Disk:
-    """Everything that is done to the archive's files, a method for each step: a test can stop after any of them."""
+    """Every operation on the archive's files, a method for each step, so that a test can stop after any of them."""
 
     def create(self, path: Path) -> IO[bytes]:
         return path.open("wb")
 
     def sync(self, path: Path) -> None:
-        """Makes a file's bytes, or a directory's names, durable."""
+        """Flush a file, or a directory's entries, to the disk."""
         descriptor = os.open(path, os.O_RDONLY)
         try:
             posix.sync(descriptor)
@@ -46,7 +46,7 @@ class Disk:
             os.close(descriptor)
 
     def lock(self, path: Path) -> int:
-        """Waits for the lock of a file, made where it is not there, and gives the descriptor whose closing frees it."""
+        """Wait for the lock of a file, created if missing; return the descriptor whose closing releases it."""
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
         try:
             posix.lock(descriptor, wait=True)
@@ -59,11 +59,11 @@ class Disk:
         path.mkdir(exist_ok=True)
 
     def replace(self, source: Path, target: Path) -> None:
-        """Renames a file, over another if need be, or a directory to a name that is free."""
+        """Rename a file, replacing any other, or a directory to an unused name."""
         source.replace(target)
 
     def try_rename(self, source: Path, target: Path) -> None:
-        """Renames an empty directory from the one directory into the other, and removes it: nothing is left."""
+        """Rename an empty directory from one directory into the other, and remove it."""
         tried = [place / f".try-{os.getpid()}" for place in (source, target)]
         tried[0].mkdir(exist_ok=True)
         try:
@@ -74,11 +74,11 @@ class Disk:
                     directory.rmdir()
 
     def exchange(self, one: Path, other: Path) -> None:
-        """Two directories change places; CannotExchange where that is not to be had."""
+        """Exchange two directories; CannotExchangeError where that is not supported."""
         exchange(one, other)
 
     def link(self, source: Path, target: Path) -> None:
-        """The same file under a second name, or a copy where the file system knows no such thing."""
+        """Hard-link a file, or copy it where the file system has no hard links."""
         try:
             target.hardlink_to(source)
         except OSError as fault:
@@ -90,13 +90,13 @@ class Disk:
         path.unlink(missing_ok=True)
 
     def remove_tree(self, path: Path) -> None:
-        """A directory with all that is in it; nothing where it is not there."""
+        """Remove a directory and its contents, if it exists."""
         with contextlib.suppress(FileNotFoundError):
             shutil.rmtree(path)
 
 
 def make_directories(disk: Disk, path: Path) -> None:
-    """The directory and its parents, each durable in its own parent."""
+    """Create a directory and its parents, each flushed to the disk."""
     if path.is_dir():
         return
     make_directories(disk, path.parent)
@@ -105,7 +105,7 @@ def make_directories(disk: Disk, path: Path) -> None:
 
 
 def remove_files(disk: Disk, paths: Iterable[Path]) -> None:
-    """Removes the files, durably."""
+    """Remove files, and flush their directories to the disk."""
     gone = sorted(paths)
     for path in gone:
         disk.remove(path)
@@ -114,9 +114,9 @@ def remove_files(disk: Disk, paths: Iterable[Path]) -> None:
 
 
 class PartWriter:
-    """One Parquet file in the making: tables of any size go in, row groups of a useful size come out.
+    """A writer of one Parquet file that regroups tables of any size into row groups of a useful size.
 
-    A group is compressed in the given thread while the next one gathers: a third of a drain's time (measured).
+    A group is compressed in the given thread while the next one is gathered: a third of a drain's time (measured).
     """
 
     def __init__(self, disk: Disk, path: Path, schema: pa.Schema, select_hash: str, thread: Executor) -> None:
@@ -147,7 +147,7 @@ class PartWriter:
             self._write_group()
 
     def close(self) -> int:
-        """Writes what is left, makes the file durable and gives its size in bytes."""
+        """Write the remaining rows, flush the file to the disk and return its size in bytes."""
         self._write_group()
         self._settle_group()
         self._parquet.close()
@@ -156,7 +156,7 @@ class PartWriter:
         return self.path.stat().st_size
 
     def abandon(self) -> None:
-        """Lets go of the file, whatever state it is in."""
+        """Close the file in whatever state it is."""
         for let_go in (self._settle_group, self._parquet.close, self._file.close):
             with contextlib.suppress(OSError, ValueError):
                 let_go()
@@ -169,20 +169,20 @@ class PartWriter:
             self._group = self._thread.submit(self._parquet.write_table, group, row_group_size=group.num_rows)
 
     def _settle_group(self) -> None:
-        """Waits for the group on its way, and raises what it met: no more than one is held in memory."""
+        """Wait for the group that is being written, and raise its error: at most one is held in memory."""
         group, self._group = self._group, None
         if group is not None:
             group.result()
 
 
 def checksum(path: Path) -> str:
-    """SHA-256 of a file: what `Part.checksum` says."""
+    """Return the SHA-256 of a file, as `Part.checksum` has it."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def stored_hash(path: Path) -> str | None:
-    """The hash of the SELECT that made a part; ``None`` where there is no such part or it cannot be read."""
+    """Return the hash of the SELECT that made a part; ``None`` where it is missing or unreadable."""
     try:
         metadata = pq.read_metadata(path).metadata or {}
     except (OSError, pa.ArrowInvalid):

@@ -1,6 +1,6 @@
-"""Values that a SELECT's own expressions make null of, after its casts have kept them: a time that is out of bounds.
+"""Values that survive a SELECT's casts and become null in its own expressions, as a time out of bounds does.
 
-Which columns stand for a value is found by trying the SELECT over made-up records, once a table and process: a column
+The columns of a value are found by running the SELECT over made-up records, once a table and process: a column
 that is null as soon as a value is missing has no other source. A value is lost where all such columns are null, and is
 looked for only where one of the tried values is lost that way. Empty text is no value: `nullif(x, '')` loses nothing.
 """
@@ -24,7 +24,7 @@ from scraper.core.drift.observe import Watch, as_json
 from scraper.io.archive.survey import ReadPage, mark
 
 Steps: TypeAlias = tuple[str, ...]
-"""The way to a value through keys and, as `ELEMENTS`, lists."""
+"""The path to a value through keys and, as `ELEMENTS`, lists."""
 ELEMENTS: Final = "[]"
 
 _WHOLE: Final = (1_700_000_000, 1_700_000_000_000, 17, -1, 2**62)
@@ -36,17 +36,17 @@ _ROUNDS: Final = range(len(_WHOLE))
 
 @dataclass(frozen=True, slots=True)
 class Fragile:
-    """A value that the SELECT may make null of."""
+    """A value that the SELECT may turn into null."""
 
     value: Steps
     type: str
-    """What it is read as."""
+    """DuckDB's type that it is read as."""
     columns: tuple[Steps, ...]
     """The columns that it alone fills."""
 
     @property
     def path(self) -> str:
-        """As drift names it."""
+        """Its path, as drift reports it."""
         path = ""
         for step in self.value:
             path = path + ELEMENTS if step == ELEMENTS else joined(path, step)
@@ -56,13 +56,13 @@ class Fragile:
 _PLACE: Final = ("endpoint", "request_key", "position")
 
 Plain: TypeAlias = Callable[[pa.Table], Iterable[Mapping[str, object]]]
-"""Rows as JSON has them."""
+"""Turns rows into JSON objects."""
 Tried: TypeAlias = Callable[[Sequence[Json]], Sequence[Mapping[str, object] | None]]
-"""The row that a SELECT makes of each record; ``None`` where it makes none, or fails."""
+"""Returns the row that a SELECT makes of each record; ``None`` where it makes none, or fails."""
 
 
 def fragile_values(structure: Structure, tried: Tried) -> tuple[Fragile, ...]:
-    """The values of a structure that the SELECT may make null of."""
+    """Return the values of a structure that the SELECT may turn into null."""
     whole = [_filled(row) for row in tried([_made(structure, turn) for turn in _ROUNDS])]
     shaky = frozenset[Steps]().union(*whole) - frozenset(whole[0]).intersection(*whole)
     bases = {next(turn for turn in _ROUNDS if column in whole[turn]) for column in shaky}
@@ -83,7 +83,7 @@ def fragile_values(structure: Structure, tried: Tried) -> tuple[Fragile, ...]:
 def note_lost(
     batch: Sequence[ReadPage], rows: pa.Table, fragile: Sequence[Fragile], typed: Typed, plain: Plain, watch: Watch
 ) -> None:
-    """Tells the watch of the records that came with a value and went into the table without it."""
+    """Report to the watch the records that lost a value on their way into the table."""
     for one in fragile:
         if all(_has_nulls(rows, column) for column in one.columns):
             columns = {*_PLACE, *(column[0] for column in one.columns)}.intersection(rows.column_names)
@@ -100,7 +100,7 @@ def note_lost(
 def _lost(
     records: Sequence[Json], rows: Sequence[Mapping[str, object]], one: Fragile, typed: Typed
 ) -> Mapping[str, int]:
-    """JSON type → records of a page of which a value that the structure holds is in no column."""
+    """Return JSON type → records of a page that have a value which no column has kept."""
     alike = one.value.count(ELEMENTS) == one.columns[0].count(ELEMENTS)
     there = [list(_values(_record(records, row), one.value)) for row in rows]
     held = iter(typed(one.type, [as_json(value) for values in there for value in values]))
@@ -126,7 +126,7 @@ def _has_nulls(rows: pa.Table, column: Steps) -> bool:
 
 
 def _values(value: object, steps: Steps) -> Iterator[Json]:
-    """The values at the end of a way that are neither null nor empty text."""
+    """Yield the values at the end of a path that are neither null nor empty text."""
     for place, step in enumerate(steps):
         if step == ELEMENTS:
             for each in value if isinstance(value, list) else ():
@@ -138,7 +138,7 @@ def _values(value: object, steps: Steps) -> Iterator[Json]:
 
 
 def _made(structure: Structure, turn: int, without: Steps | None = None) -> Json:
-    """A record with a value everywhere, but for one place."""
+    """Return a record with a value everywhere except at one path."""
     if without == ():
         return None
     match structure:
@@ -173,7 +173,7 @@ def _leaves(structure: Structure, steps: Steps = ()) -> Iterator[tuple[Steps, st
 
 
 def _filled(value: object, steps: Steps = ()) -> frozenset[Steps]:
-    """The ways to all values of a row that are not null."""
+    """Return the paths to all values of a row that are not null."""
     match value:
         case None:
             return frozenset()

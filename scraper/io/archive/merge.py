@@ -1,4 +1,4 @@
-"""Several sorted parts read as one, in bounded memory, and the proof that what was written is the same.
+"""The merge of several sorted parts in bounded memory, and the proof that it has the same rows.
 
 The order is the pages' (`ports.drain_order`, boards of one walk by their snapshot): a table's rows follow their pages,
 as they do when the part is rebuilt.
@@ -35,7 +35,7 @@ _ORDER: Final = ("endpoint", "country", "period_days", "walk_id", "snapshot_at",
 
 
 def page_order(pages: Sequence[Path]) -> PageOrder:
-    """The place of every answer among those of these parts of the raw table."""
+    """Return the place of every answer among those of these parts of the raw table."""
     found: list[tuple[tuple[Any, ...], tuple[str, str]]] = []
     for path in pages:
         columns = pq.read_table(path, columns=[*_ORDER, *_PAGE_KEY], partitioning=None)
@@ -50,7 +50,7 @@ def page_order(pages: Sequence[Path]) -> PageOrder:
 
 
 def merge(disk: Disk, sources: Sequence[Path], target: Path, order: PageOrder) -> None:
-    """Writes the rows of all sources, which must have one schema and one hash, into one durable file."""
+    """Write the rows of all sources, which must have one schema and one hash, into one file, flushed to the disk."""
     beside = target.with_name(f".{target.name}")
     turn, waiting = 0, list(sources)
     with ThreadPoolExecutor(1, "parquet") as thread:
@@ -64,14 +64,14 @@ def merge(disk: Disk, sources: Sequence[Path], target: Path, order: PageOrder) -
 
 
 def second_reader() -> duckdb.DuckDBPyConnection:
-    """A database to take fingerprints with, to be closed. Opening one costs more than reading a small part."""
+    """Open a database for fingerprints, to be closed by the caller: opening costs more than reading a small part."""
     return duckdb.connect(config={"threads": 2, "memory_limit": "1GB", "temp_directory": ""})
 
 
 def fingerprint(reader: duckdb.DuckDBPyConnection, parts: Sequence[Path]) -> tuple[int, int]:
-    """Rows, and the sum of their hashes over all columns: the same for the same rows in any order and any files.
+    """Return the rows and the sum of their hashes over all columns, equal for equal rows in any order and any files.
 
-    DuckDB reads what pyarrow wrote, so that one library's fault does not vouch for itself.
+    DuckDB reads what pyarrow wrote, so that one library does not vouch for its own bug.
     """
     if not parts:
         return 0, 0
@@ -99,7 +99,7 @@ def _merged(sources: Sequence[Path], order: PageOrder) -> Iterator[pa.Table]:
 
 
 def _runs(path: Path, order: PageOrder) -> Iterator[tuple[int, pa.Table]]:
-    """The part's rows, those of one answer together, each run with the answer's place."""
+    """Yield a part's rows, those of one answer together, with the answer's place."""
     with pq.ParquetFile(path, pre_buffer=False, buffer_size=_READ_BYTES) as part:
         batch_rows = _BATCH_PAGES if "body" in part.schema_arrow.names else _BATCH_ROWS
         for batch in part.iter_batches(batch_size=batch_rows, use_threads=False):
@@ -112,7 +112,7 @@ def _runs(path: Path, order: PageOrder) -> Iterator[tuple[int, pa.Table]]:
 
 
 def _places(rows: pa.Table, order: PageOrder) -> Iterable[int]:
-    """Of rows that name no answer, as a table of the user's own may hold: the last place, in the order of the parts."""
+    """Return the place of each row; rows that name no answer, as in a user's own table, come last."""
     if not set(_PAGE_KEY) <= set(rows.schema.names):
         return [len(order)] * rows.num_rows
     keys = zip(*(rows[name].to_pylist() for name in _PAGE_KEY), strict=True)

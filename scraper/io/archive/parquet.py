@@ -1,4 +1,4 @@
-"""`ParquetArchive`: drains written whole, tables made anew part by part."""
+"""`ParquetArchive`: writes drains, and rebuilds tables part by part."""
 
 from __future__ import annotations
 
@@ -190,7 +190,7 @@ class ParquetArchive:
     def _derive(
         self, table: str, source: str, selects: Selects, tally: _Tally, staging: Staging, stored: StoredAnswers
     ) -> None:
-        """Adds the rows of one table that its SELECT gives for a part of the raw table."""
+        """Add the rows of one table that its SELECT gives for a part of the raw table."""
         feeding, path = self._feeding(table), self._root / PAGES_TABLE / source
         if feeding.isdisjoint(stored_endpoints(path)):
             return
@@ -207,7 +207,7 @@ class ParquetArchive:
         return StoredAnswers(self._root, self._catalogue)
 
     def _without_pages(self, table: str) -> list[str]:
-        """Takes parts whose pages are gone out of the tree, where they would stay as an old SELECT made them; kept."""
+        """Move parts whose pages are gone to the trash: no rebuild would bring them up to date."""
         there = sorted(self._source(path) for path in self._parts(table))
         stale = [source for source in there if not (self._root / PAGES_TABLE / source).exists()]
         for source in stale:
@@ -233,14 +233,14 @@ _SAFE = "No page was touched, and every part is whole."
 
 
 def _as_decided(page: SpooledPage, now: Decision) -> SpooledPage:
-    """A page that can no longer be read keeps its outcome, so that it counts as unreadable."""
+    """Return a page with today's outcome; one that is no longer readable keeps its own, to count as unreadable."""
     unreadable = page.outcome is OutcomeKind.OK and now.outcome is OutcomeKind.MALFORMED
     return page if unreadable else replace(page, outcome=now.outcome)
 
 
 @dataclass(slots=True)
 class _Tally:
-    """What became of the pages, apart from rows."""
+    """Counts of pages and records that gave no rows."""
 
     watch: Watch
     stored_ids: Iterator[int] = field(default_factory=lambda: count(-1, -1))
@@ -248,7 +248,7 @@ class _Tally:
     rows_without_key: dict[str, int] = field(default_factory=dict)
 
     def derive(self, batch: Sequence[ReadPage], selects: Selects, staging: Staging) -> Mapping[int, str]:
-        """Adds the rows of a batch to their table; gives the pages whose statement failed."""
+        """Add the rows of a batch to their table; return the pages whose statement failed."""
         table = batch[0].table
         failures: Mapping[int, str] = {}
         if table is not None:

@@ -1,4 +1,4 @@
-"""``--where``: which partitions a condition means."""
+"""``--where``: the partitions that a condition selects."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from scraper.core.errors import UsageError
 
 
 def partitions_where(condition: str, partitions: Collection[str]) -> frozenset[str]:
-    """Those of ``vendor=…/date=…`` for which an SQL condition over vendor and date holds.
+    """Return the partitions ``vendor=…/date=…`` for which an SQL condition over vendor and date holds.
 
-    UsageError where it names anything else or is no condition: parts are made anew whole.
+    UsageError where it names anything else or is no condition: parts are rebuilt as a whole.
     """
     named = [path.removeprefix("vendor=").partition("/date=") for path in sorted(partitions)]
     known = pa.table({"vendor": [vendor for vendor, _, _ in named], "day": [day for _, _, day in named]})

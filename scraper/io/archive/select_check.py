@@ -1,4 +1,4 @@
-"""Tables' SELECTs tried over no pages, before anything is paid for."""
+"""Checks of the tables' SELECTs over an empty input, before anything is paid for."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _COMMON = empty_relation(COMMON_COLUMNS)
 
 
 def table_faults(tables: Sequence[TableSelect]) -> Iterator[Fault]:
-    """What keeps a table from being written: SQL that DuckDB refuses, a name or a column that is taken."""
+    """Yield every fault that keeps a table from being written: refused SQL, a reserved name, a wrong type."""
     schemas = schemas_of([_COMMON, *(over_no_pages(table) for table in tables if table.name != PAGES_TABLE)])
     for table in tables:
         where = f"tables/{table.name}.sql"

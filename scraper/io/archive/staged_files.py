@@ -1,4 +1,4 @@
-"""Parts in the making: beside the archive until all of them are whole and durable, then renamed in."""
+"""Staged parts: beside the archive until all of them are whole and durable, then renamed in."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from scraper.ports import Part
 
 @dataclass(frozen=True, slots=True)
 class Staged:
-    """A whole, durable file that no reader sees yet."""
+    """A finished, durable file that no reader sees yet."""
 
     file: Path
     part: Part
@@ -48,12 +48,12 @@ class Staging:
         self._sweep()
 
     def turn_to(self, partition: str, name: str) -> None:
-        """Ends the parts of the partition before; what is added from now on goes to parts of this name."""
+        """Finish the current parts and start parts of this name in another partition."""
         self._end_parts()
         self.partition, self._name = partition, name
 
     def add(self, table: str, rows: pa.Table) -> None:
-        """Rows of one table; a table without rows gets no part."""
+        """Add rows of one table; a table without rows gets no part."""
         if rows.num_rows == 0:
             return
         if table not in self._writers:
@@ -62,7 +62,7 @@ class Staging:
         self._writers[table].add(rows)
 
     def publish(self) -> tuple[Part, ...]:
-        """Renames every part in, replacing what bears its name, and makes the names durable."""
+        """Rename every part in, replacing any of its name, and flush the directories to the disk."""
         self._end_parts()
         targets = [self._root / staged.part.path for staged in self._staged]
         for staged, target in zip(self._staged, targets, strict=True):
@@ -73,12 +73,12 @@ class Staging:
         return tuple(staged.part for staged in self._staged)
 
     def staged(self) -> tuple[Path, ...]:
-        """The files so far, whole and durable, which no reader sees yet."""
+        """Finish the current parts; return the files, which no reader sees yet."""
         self._end_parts()
         return tuple(staged.file for staged in self._staged)
 
     def discard(self) -> None:
-        """Removes them: they were made to be looked at."""
+        """Remove the staged files."""
         self._staged = []
         self._sweep()
 
@@ -86,7 +86,7 @@ class Staging:
         return self
 
     def __exit__(self, fault: type[BaseException] | None, *_: object) -> None:
-        """Ends the thread; after a fault, the space of unfinished parts is given back."""
+        """End the thread; after an error, free the space of unfinished parts."""
         try:
             if fault is not None:
                 with contextlib.suppress(OSError):
@@ -112,7 +112,7 @@ class Staging:
 
 
 def require_writable(disk: Disk, data: Path) -> None:
-    """Raises OSError where parts could not be renamed in from the staging directory; the names say where.
+    """Raise OSError where parts could not be renamed in from the staging directory; the names say where.
 
     Tried with an empty directory, as only that shows a file system of its own, a bind mount and a right that is
     lacking; below the archive's root the directories are only looked at.
@@ -131,7 +131,7 @@ def require_writable(disk: Disk, data: Path) -> None:
 
 
 def _written_to(root: Path) -> Iterator[Path]:
-    """The directories of tables and vendors, and each vendor's last day: what a drain of today writes to."""
+    """Yield the directories that a drain of today writes to: of tables, vendors and each vendor's last day."""
     for vendor in sorted(root.glob("*/vendor=*")):
         yield from (vendor.parent, vendor, *sorted(vendor.glob("date=*"))[-1:])
 

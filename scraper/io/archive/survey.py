@@ -1,4 +1,4 @@
-"""From a page's bytes to the list of records that a SELECT reads."""
+"""Pages decoded: from their bytes to the list of records that a SELECT reads."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ from scraper.core.tables import PAGES_TABLE
 from scraper.ports import SpooledPage
 
 STATEMENT_BYTES: Final = 2 * 2**20
-"""JSON that one SQL statement reads at most, unless one page alone is larger (memory grows with it: measured)."""
+"""The most JSON that one SQL statement reads, unless one page alone is larger (memory grows with it: measured)."""
 
 PAGES_AT_ONCE: Final = 8
-"""Stored pages, of up to 700 KB each, that are held as Python values at a time."""
+"""Stored pages, of up to 700 KB each, that are in memory as Python values at a time."""
 
 
 @dataclass(frozen=True, slots=True)
 class ReadPage:
-    """A page and what its body gave."""
+    """A page and the records of its body."""
 
     page: SpooledPage
     table: str | None = None
@@ -47,7 +47,7 @@ class ReadPage:
 
     @property
     def feeds(self) -> bool:
-        """A SELECT would read it, if it could be read."""
+        """Whether its records should feed a table, readable or not."""
         return self.page.outcome is OutcomeKind.OK
 
     @property
@@ -61,9 +61,9 @@ class ReadPage:
 
 
 def read(page: SpooledPage, endpoints: Mapping[str, Endpoint], tables: Container[str], watch: Watch) -> ReadPage:
-    """The page with its records; with an error where there is no way to them. Never raises for what a body holds.
+    """Return a page with its records, or with an error where there is no way to them; no body makes it raise.
 
-    Records are watched for drift on their way.
+    The watch sees every record.
     """
     decoded = decode(page.body)
     if page.outcome is not OutcomeKind.OK:
@@ -106,12 +106,12 @@ def _not_json(decoded: Decoded | Undecodable) -> str | None:
 
 
 def mark(page: SpooledPage) -> PageMark:
-    """What drift knows the page by."""
+    """Return the mark by which drift refers to a page."""
     return PageMark(page.endpoint, page.request_key, page.observed_at)
 
 
 def _text(records: list[Json], exactly: bool, page: SpooledPage, endpoint: Endpoint) -> bytes:
-    """The records as JSON; read again, exactly, where numbers are kept as text or orjson cannot write what it read."""
+    """Return the records as JSON; decoded exactly where numbers are kept as text or orjson cannot write them."""
     if not exactly:
         with contextlib.suppress(orjson.JSONEncodeError):
             return orjson.dumps(records)
@@ -121,7 +121,7 @@ def _text(records: list[Json], exactly: bool, page: SpooledPage, endpoint: Endpo
 
 
 def batches(pages: Iterable[ReadPage]) -> Iterator[list[ReadPage]]:
-    """Runs of pages of one partition that feed one table, each of at most `STATEMENT_BYTES` or one page."""
+    """Group pages of one partition that feed one table into batches of at most `STATEMENT_BYTES`, or one page."""
     for _, run in groupby(pages, key=lambda page: (page.partition, page.table)):
         batch: list[ReadPage] = []
         weight = 0

@@ -1,4 +1,4 @@
-"""The tables' SELECTs, run by DuckDB over batches of pages."""
+"""The tables' SELECTs, executed by DuckDB over batches of pages."""
 
 from __future__ import annotations
 
@@ -61,12 +61,12 @@ class Selects:
         self._input = _schema(known[_INPUT])
 
     def plain(self, rows: pa.Table) -> Iterator[Mapping[str, object]]:
-        """Rows as JSON has them: a time is a text, for Python's own end with the year 9999."""
+        """Yield rows as JSON objects: times are text, since Python's end with the year 9999."""
         self._connection.register("made", rows)
         return _plain(self._connection, "FROM made")
 
     def fragile(self, table: str) -> tuple[Fragile, ...]:
-        """The values of a table's records that its SELECT may make null of."""
+        """Return the values of a table's records that its SELECT may turn into null."""
         return _fragile(self._tables[table].sql)
 
     def __enter__(self) -> Self:
@@ -76,7 +76,7 @@ class Selects:
         self._connection.close()
 
     def rows(self, table: str, pages: Sequence[ReadPage]) -> tuple[pa.Table, Mapping[int, str]]:
-        """The rows of the pages in their order, and page_id → why for pages that no statement could read."""
+        """Return the rows of the pages in their order, and page_id → cause of pages that no statement could read."""
         failures: dict[int, str] = {}
         found = self._bisected(table, pages, failures)
         return pa.concat_tables(found) if found else self.schemas[table].empty_table(), failures
@@ -88,7 +88,7 @@ class Selects:
         return held.to_arrow_table()["held"][0].as_py()  # type: ignore[no-any-return]
 
     def _bisected(self, table: str, pages: Sequence[ReadPage], failures: dict[int, str]) -> list[pa.Table]:
-        """One page that DuckDB refuses fails its whole statement: halves are tried until it stands alone."""
+        """Select from halves until a page that DuckDB refuses, and that fails its whole statement, is alone."""
         try:
             return [self._select(table, pages)]
         except duckdb.IOException:
@@ -106,7 +106,7 @@ class Selects:
         return self._connection.sql(self._sql[table]).to_arrow_table()
 
     def _reconnect(self) -> None:
-        """An internal error of DuckDB closes a database for good: the next statement gets a new one."""
+        """Open a new database: an internal error of DuckDB closes the old one permanently."""
         self._connection.close()
         self._connection = _connect()
 
@@ -124,7 +124,7 @@ def _fragile(sql: str) -> tuple[Fragile, ...]:
 def _tried(
     connection: duckdb.DuckDBPyConnection, sql: str, schema: pa.Schema, records: Sequence[Json]
 ) -> list[Mapping[str, object] | None]:
-    """The row that a SELECT makes of each record, alone on its page; ``None`` where it makes none, or fails."""
+    """Return the row that a SELECT makes of each record, alone on its page; ``None`` where it makes none, or fails."""
     made_up = {"page": 1, "parent_id": "1", "parameters": "{}"}
     pages = [{**made_up, "request_key": str(n), "records": as_json([each])} for n, each in enumerate(records)]
     connection.register("pages", pa.Table.from_pylist(pages, schema))
@@ -139,7 +139,7 @@ def _tried(
 
 
 def _plain(connection: duckdb.DuckDBPyConnection, rows: str) -> Iterator[Mapping[str, object]]:
-    """Each row of a relation as an object."""
+    """Yield each row of a relation as a JSON object."""
     texts = connection.sql(f"SELECT to_json(made)::VARCHAR AS made FROM ({rows}) AS made").to_arrow_table()  # noqa: S608
     for text in texts["made"].to_pylist():
         row = decode(text.encode())
@@ -160,7 +160,7 @@ def _connect() -> duckdb.DuckDBPyConnection:
 
 
 def input_table(pages: Sequence[ReadPage], schema: pa.Schema) -> pa.Table:
-    """The relation that SELECTs read: `core.tables.SELECT_INPUT`."""
+    """Return the relation that SELECTs read: `core.tables.SELECT_INPUT`."""
     return pa.table(
         [
             [read.page.vendor for read in pages],
@@ -174,7 +174,7 @@ def input_table(pages: Sequence[ReadPage], schema: pa.Schema) -> pa.Table:
 
 
 def pages_table(pages: Sequence[ReadPage], failures: Mapping[int, str], schema: pa.Schema) -> pa.Table:
-    """The rows of the raw table: `core.tables.PAGES_COLUMNS`."""
+    """Return the rows of the raw table: `core.tables.PAGES_COLUMNS`."""
     return pa.table(
         [
             *_walk_columns(pages),
@@ -189,14 +189,14 @@ def pages_table(pages: Sequence[ReadPage], failures: Mapping[int, str], schema: 
 
 
 def note_failures(pages: Sequence[ReadPage], failures: Mapping[int, str], watch: Watch) -> None:
-    """Tells the watch of pages that no statement could read."""
+    """Report to the watch the pages that no statement could read."""
     for read in pages:
         if (failure := failures.get(read.page.page_id)) is not None:
             watch.note(mark(read.page), DriftKind.UNREADABLE, failure)
 
 
 def note_without_key(pages: Sequence[ReadPage], failures: Mapping[int, str], rows: pa.Table, watch: Watch) -> int:
-    """Tells the watch of the pages whose records are no rows for want of a key; how many records."""
+    """Report to the watch the pages with records that lack a key; return the number of those records."""
     records = [read for read in pages if read.page.page_id not in failures]
     lacking = int(sum(read.count for read in records) - rows.num_rows)
     if lacking > 0 and {"endpoint", "request_key"} <= set(rows.column_names):

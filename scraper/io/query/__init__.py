@@ -1,4 +1,4 @@
-"""SQL over the archive, for people who have nothing but SQL."""
+"""SQL over the archive."""
 
 from scraper.io.query.read_only import answered, query
 from scraper.io.query.relations import Described, open_archive, open_unlocked

@@ -1,4 +1,4 @@
-"""A table or a view as one file: what DuckDB's COPY writes, and for CSV what a spreadsheet must not run."""
+"""The export of a table or view as one file, by DuckDB's COPY; CSV is safe to open in a spreadsheet."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ OPTIONS: Final[Mapping[str, str]] = {
 """Format → options of COPY."""
 
 _FORMULA: Final = r"^[=+\-@\t\r\n]"
-"""What Excel, LibreOffice and Google Sheets take for the beginning of a formula."""
+"""The first characters that Excel, LibreOffice and Google Sheets take for a formula."""
 
 
 def export(opened: Callable[[], duckdb.DuckDBPyConnection], relation: str, format: str, path: Path) -> int:
-    """Writes all rows of a table or a view; gives their number. `path` is replaced, and not whole if this raises.
+    """Write all rows of a table or view to `path`, replacing it; return their number. After an error it is incomplete.
 
-    CSV holds nested values as JSON text, and a text that a spreadsheet would run with a ' before it. UsageError where
-    there is no such relation, QueryError where DuckDB cannot read or write.
+    CSV has nested values as JSON text, and a ' before text that a spreadsheet would take for a formula. Raises
+    UsageError where there is no such relation, QueryError where DuckDB cannot read or write.
     """
     return asked_again(lambda: _copied(opened(), relation, format, path))
 

@@ -1,12 +1,12 @@
-"""Read-only SQL over the archive, for people who have nothing but SQL.
+"""Read-only SQL over the archive.
 
-Read-only has to hold against the query's own text. What was tried on DuckDB 2.0: `COPY` inside a `WITH` counts as a
-SELECT and writes wherever reading is allowed; `query('…')` runs SQL that stands in a text; `EXPLAIN ANALYZE` runs what
+Read-only has to hold against the query's own text. Tried on DuckDB 2.0: `COPY` inside a `WITH` counts as a
+SELECT and writes wherever reading is allowed; `query('…')` runs SQL from a string; `EXPLAIN ANALYZE` runs what
 it explains. So a query passes three gates: one statement of type SELECT, a syntax tree of nothing but SELECTs and
 without the functions that run text or change settings, and a connection that is locked down to the archive's directory.
 
 A compaction exchanges a partition's directory in one step. A query that had listed the old files may then meet one that
-is gone. It is asked again, from the opening of the archive on, as long as none of its rows has been handed out.
+is gone. It is repeated, from opening the archive on, as long as none of its rows has been handed out.
 """
 
 from __future__ import annotations
@@ -50,24 +50,24 @@ _REFUSED_FUNCTIONS: Final = frozenset(
         "destroy_external_resource",
     }
 )
-"""Functions that run SQL from a text or change something, though they stand in a SELECT."""
+"""Functions that run SQL from a string or change something, though they are allowed in a SELECT."""
 
 _EXPLAIN: Final = re.compile(r"EXPLAIN (?:ANALYZE |\( ?(?:FORMAT|ANALYZE)\b[^()]*\) ?)?", re.IGNORECASE)
-_READ_ONLY: Final = "only one SELECT is answered: the archive is read-only here"
+_READ_ONLY: Final = "only one SELECT is allowed: the archive is read-only here"
 _BATCH_ROWS: Final = 10_000
 _ATTEMPTS: Final = 5
 
 HELD_BYTES: Final = 32 * 2**20
-"""Rows of an answer that are held back before the first is handed out: as long as all are here, it can be restarted."""
+"""Bytes of rows that are buffered before the first is handed out: until then a query can be restarted."""
 
 
 @contextmanager
 def answered(
     opened: Callable[[], duckdb.DuckDBPyConnection], sql: str, held_bytes: int = HELD_BYTES
 ) -> Iterator[pa.RecordBatchReader]:
-    """The rows of a query over an archive that others may compact meanwhile: asked again where a file has gone.
+    """Yield the rows of a query; it is repeated where a compaction has removed a file meanwhile.
 
-    An answer of more than `held_bytes` is handed out while it is read. What goes wrong from there on cannot be undone:
+    A result of more than `held_bytes` is handed out while it is read. An error from there on cannot be repeated away:
     the reader raises QueryError.
     """
     connection, reader, held = asked_again(lambda: _begun(opened(), sql, held_bytes))
@@ -76,7 +76,7 @@ def answered(
 
 
 def asked_again(ask: Callable[[], T]) -> T:
-    """What `ask` gives; it is called again where a file of the archive went away meanwhile."""
+    """Return what `ask` returns, calling it again where a file of the archive disappeared meanwhile."""
     for _ in range(1, _ATTEMPTS):
         try:
             return ask()
@@ -109,14 +109,14 @@ def _held(reader: pa.RecordBatchReader, most_bytes: int) -> list[pa.RecordBatch]
 
 
 def _is_gone(fault: BaseException | None) -> bool:
-    """Whether DuckDB met a file that is no longer where it was listed. By Arrow it comes as a fault of Arrow's."""
+    """Return whether a listed file was missing; through Arrow, DuckDB's error is one of Arrow's."""
     return "No such file" in str(fault)
 
 
 def query(connection: duckdb.DuckDBPyConnection, sql: str) -> pa.RecordBatchReader:
-    """The rows of one SELECT (or the plan of an EXPLAIN), read as they are asked for.
+    """Return the rows of one SELECT (or the plan of an EXPLAIN), read as they are requested.
 
-    Raises QueryError, here or from the reader, in one sentence of DuckDB's own with its line and its candidates.
+    Raises QueryError, here or from the reader, with DuckDB's message, its line and its candidates in one sentence.
     """
     try:
         statement = _only_reading(connection, sql)
@@ -128,7 +128,7 @@ def query(connection: duckdb.DuckDBPyConnection, sql: str) -> pa.RecordBatchRead
 
 
 def _relation(connection: duckdb.DuckDBPyConnection, statement: str) -> duckdb.DuckDBPyRelation:
-    """`sql` streams its rows where `execute` holds them all, but only `execute` says in which line it met a fault."""
+    """Return a relation: `sql` streams rows where `execute` buffers all, but only `execute` reports an error's line."""
     try:
         return connection.sql(statement)
     except duckdb.Error:
@@ -137,7 +137,7 @@ def _relation(connection: duckdb.DuckDBPyConnection, statement: str) -> duckdb.D
 
 
 def _only_reading(connection: duckdb.DuckDBPyConnection, sql: str) -> str:
-    """The statement to run, once it is known that it only reads."""
+    """Return the statement to run, once it is known to be read-only."""
     try:
         sql.encode()
     except UnicodeEncodeError as fault:
@@ -165,7 +165,7 @@ def _kind(statement: duckdb.Statement) -> str:
 
 
 def _refused(tree: object) -> Iterator[str]:
-    """What in a serialised syntax tree does more than read."""
+    """Yield whatever in a serialised syntax tree does more than read."""
     for node in nodes_of(tree):
         kind, function = node.get("type"), node.get("function_name")
         if isinstance(kind, str) and kind.endswith("_NODE") and kind not in _SELECT_NODES:
@@ -176,7 +176,7 @@ def _refused(tree: object) -> Iterator[str]:
 
 @contextmanager
 def _interruptible(connection: duckdb.DuckDBPyConnection) -> Iterator[Callable[[Callable[[], T]], T]]:
-    """Calls work in a thread: while DuckDB is busy it hears no signal, and a Ctrl-C is to end the query."""
+    """Call work in a thread, since DuckDB handles no signals while it is busy: Ctrl-C interrupts the query."""
 
     def run(work: Callable[[], T]) -> T:
         working = thread.submit(work)
@@ -201,6 +201,6 @@ def _batches(connection: duckdb.DuckDBPyConnection, reader: pa.RecordBatchReader
 
 
 def refusal(fault: Exception) -> QueryError:
-    """DuckDB's complaint in one sentence."""
-    gone = " It went away while the query ran, as in a compaction: ask again." if _is_gone(fault) else ""
+    """Return DuckDB's error in one sentence."""
+    gone = "; it was removed while the query ran, as by a compaction: repeat the query." if _is_gone(fault) else ""
     return QueryError(f"{shortened(fault)}{gone}")

@@ -1,4 +1,4 @@
-"""What a query sees of an archive: a view for each table over its files, and the views that are made of those.
+"""The relations of an archive: a view for each table over its files, and the views over those.
 
 An archive is a directory of tables. It may have been copied without the state database and without the SQL files of
 whoever made it: a table that no SQL file describes is a view of what its files hold.
@@ -32,7 +32,7 @@ from scraper.io.permissions import require_readable
 from scraper.io.query.syntax_tree import relations_named, syntax_tree
 
 PARTS: Final = "vendor=*/date=*/*.parquet"
-"""Where a table's files lie in its directory."""
+"""Glob of a table's files in its directory."""
 
 UTC: Final = "SET TimeZone = 'UTC'"
 """Instants are TIMESTAMP in UTC: compared with now(), a session must stand there too."""
@@ -45,16 +45,16 @@ Files: TypeAlias = Callable[[str], str]
 
 @dataclass(frozen=True, slots=True)
 class Described:
-    """What the SQL files say: tables made from pages, and views over tables."""
+    """The declarations of the SQL files: tables made from pages, and views over tables."""
 
     tables: Sequence[TableSelect]
     views: Sequence[View] = ()
 
 
 def archive_root(data: Path) -> Path:
-    """The directory of tables: `archive` in a data directory, or that directory itself where it was copied alone.
+    """Return the directory of tables: `archive` in a data directory, or a copy of it alone.
 
-    Raises ArchiveError where this user may not read all of it: DuckDB would answer without those rows.
+    Raises ArchiveError where this user may not read all of it: DuckDB would silently leave those rows out.
     """
     inside = data / "archive"
     try:
@@ -71,10 +71,10 @@ def archive_root(data: Path) -> Path:
 def open_archive(
     data: Path, tables: Sequence[TableSelect], views: Sequence[View] = (), query: str | None = None
 ) -> duckdb.DuckDBPyConnection:
-    """A connection with a view for each table and each view of the files, that can read the archive and nothing else.
+    """Open a connection with a view for each table and view of the files, which can read the archive and nothing else.
 
-    With a `query` only the views that it reads are made: most of the time that a small archive takes goes into views.
-    A table without files is an empty view of the same columns. Files that appear in an empty table later are not seen.
+    With a `query` only the views that it reads are created, which takes most of the time in a small archive.
+    A table without files is an empty view of the same columns; files that are added to it later are not seen.
     """
     root = archive_root(data)
     spill = {"temp_directory": str(data.resolve() / "tmp" / f"sql-{os.getpid()}")}
@@ -97,9 +97,9 @@ def open_archive(
 
 
 def open_unlocked(data: Path, tables: Sequence[TableSelect], views: Sequence[View]) -> duckdb.DuckDBPyConnection:
-    """The same relations in a connection of the caller's own: it may make tables beside them, and read other files.
+    """Open the same relations in an unrestricted connection: the caller may create tables and read other files.
 
-    Raises UsageError where there is no such directory: a mistyped one is told of.
+    Raises UsageError where there is no such directory.
     """
     root = archive_root(data)
     if not data.is_dir():
@@ -116,10 +116,10 @@ def open_unlocked(data: Path, tables: Sequence[TableSelect], views: Sequence[Vie
 def create_relations(
     connection: duckdb.DuckDBPyConnection, root: Path, described: Described, query: str | None = None
 ) -> None:
-    """Makes every view in the connection, or those that a query reads.
+    """Create every view in the connection, or those that a query reads.
 
-    One that cannot be made (misspelt, or over files that an older version wrote) says so when it is asked, and is in
-    nobody's way.
+    One that cannot be created (misspelt, or over files of an older version) raises its error when it is queried, and
+    affects no other.
     """
     connection.execute(UTC)
     selects, views = empty_selects(root, described.tables), described.views
@@ -135,14 +135,14 @@ def create_relations(
         except (duckdb.IOException, duckdb.InvalidInputException):
             raise  # of the files, not of the view
         except duckdb.Error as fault:
-            why = f"{view.name} cannot be made over this archive: {shortened(fault)}"
+            why = f"{view.name} cannot be created over this archive: {shortened(fault)}"
             connection.execute(
                 f"CREATE VIEW {identifier(view.name)} AS SELECT error({quoted(why)}) AS {identifier(why)}"
             )
 
 
 def lock_statements(root: Path) -> tuple[str, ...]:
-    """What shuts a connection in with the archive: nothing else is read, nothing is written, nothing is unlocked."""
+    """Return the statements that restrict a connection to reading the archive, permanently."""
     # Checked against the pattern of a view as well as against the files that it finds.
     return (
         f"SET allowed_directories = [{quoted(root)}, {quoted(pattern(root))}]",
@@ -152,7 +152,7 @@ def lock_statements(root: Path) -> tuple[str, ...]:
 
 
 def _read_by(connection: duckdb.DuckDBPyConnection, query: str, texts: Mapping[str, str]) -> set[str]:
-    """The relations that a query reads, and those that they may read, in lower case; `texts`: their SQL, by name."""
+    """Return the relations that a query reads, also through views, in lower case; `texts`: their SQL, by name."""
     known = {name.lower(): text.lower() for name, text in texts.items()}
     try:
         waiting = set(relations_named(syntax_tree(connection, query), frozenset(known)))
@@ -166,7 +166,7 @@ def _read_by(connection: duckdb.DuckDBPyConnection, query: str, texts: Mapping[s
 
 
 def empty_selects(root: Path, tables: Sequence[TableSelect]) -> dict[str, str]:
-    """Tables by name: the declared ones with a SELECT of their columns, and those that only their files tell of."""
+    """Return the tables by name: declared ones with a SELECT of their columns, others known by their files alone."""
     declared = {PAGES_TABLE: empty_relation(PAGES_COLUMNS)}
     declared |= {table.name: over_no_pages(table) for table in tables}
     declared |= {name: empty_relation(columns) for name, columns in RUN_TABLES.items()}
@@ -174,7 +174,7 @@ def empty_selects(root: Path, tables: Sequence[TableSelect]) -> dict[str, str]:
 
 
 def table_statements(root: Path, selects: Mapping[str, str], files: Files) -> Iterator[str]:
-    """A CREATE VIEW for each of these `empty_selects`, over its files where it has any."""
+    """Yield a CREATE VIEW for each of these `empty_selects`, over its files where it has any."""
     for name, select in selects.items():
         has_files = any((root / name).glob(PARTS))
         yield f"CREATE VIEW {identifier(name)} AS {_over(name, files(name)) if has_files else _over_nothing(select)}"
@@ -190,8 +190,8 @@ def _over(name: str, files: str) -> str:
 
 
 def _over_files(files: str, options: str) -> str:
-    """Vendor and date come from the end of a file's path, never from a directory above the archive: DuckDB's own hive
-    partitioning reads every `key=value` of the whole path. A filter on either still opens only the files it allows.
+    """Select from files; vendor and date come from the end of a file's path, not from above the archive: DuckDB's hive
+    partitioning reads every `key=value` of the whole path. A filter on either still opens only matching files.
     """
     columns = ", ".join(f"{_path_value(column.name)}::{column.type} AS {column.name}" for column in PATH_COLUMNS)
     read = f"read_parquet({files}, hive_partitioning = false, filename = true{options})"
@@ -222,31 +222,31 @@ def _over_nothing(empty: str) -> str:
 
 
 def pattern(directory: Path) -> str:
-    """The directory as a glob pattern: wildcard characters of its own name are text."""
+    """Return the directory as a glob pattern, with wildcard characters of its own name escaped."""
     return re.sub(r"([*?\[])", r"[\1]", str(directory))
 
 
 def quoted(text: Path | str) -> str:
-    """Text as SQL has it."""
+    """Return text as an SQL string literal."""
     return "'" + str(text).replace("'", "''") + "'"
 
 
 def identifier(name: str) -> str:
-    """A name as SQL has it, whatever it is made of."""
+    """Return a name as a quoted SQL identifier."""
     return '"' + name.replace('"', '""') + '"'
 
 
 def damaged(place: Path, fault: Exception) -> str:
-    """A file that cannot be read, as a sentence."""
+    """Return the sentence for a file that cannot be read."""
     advice = (
         "Nothing was changed; restore the file that it names from a backup; "
-        "any but one of pages, scraper check --repair makes anew."
+        "scraper check --repair rebuilds any other than one of pages."
     )
     return f"{place} cannot be read: {shortened(fault)}. {advice}"
 
 
 def shortened(fault: Exception) -> str:
-    """DuckDB's message on one line: what is wrong, what it may have meant, the line of the query; no caret."""
+    """Return DuckDB's message on one line: the error, its candidates and the line of the query, without the caret."""
     lines = (line.strip() for line in str(fault).splitlines())
     text = " ".join(line for line in lines if line and set(line) != {"^"})
     return text if len(text) <= _MESSAGE_LENGTH else f"{text[:_MESSAGE_LENGTH]}…"

@@ -1,4 +1,4 @@
-"""The same tables and views for DuckDB without this program: a database file of views, and their SQL for any place."""
+"""The tables and views for DuckDB without this program: as a database file, and as SQL for any path."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from scraper.io.query.relations import (
 )
 
 _STORAGE = "v1.2.0"
-"""A file that older shells open too; the views' own SQL needs DuckDB 1.3."""
+"""Storage version that older shells open too; the views' own SQL needs DuckDB 1.3."""
 
 _HEAD = """\
 -- Tables and views of an archive, for DuckDB 1.3 or later: duckdb -init views.sql
@@ -32,7 +32,7 @@ _HEAD = """\
 
 
 def write_database(path: Path, data: Path, described: Described) -> None:
-    """A DuckDB database that holds no row, only views over absolute paths. `path` must not be there yet."""
+    """Write a DuckDB database of views over absolute paths, without rows. `path` must not exist."""
     try:
         with duckdb.connect(str(path), config={"storage_compatibility_version": _STORAGE}) as connection:
             create_relations(connection, archive_root(data), described)
@@ -41,7 +41,7 @@ def write_database(path: Path, data: Path, described: Described) -> None:
 
 
 def views_script(data: Path, described: Described) -> str:
-    """The same views as SQL whose paths begin with a variable."""
+    """Return the same views as SQL whose paths start with a variable."""
     root = archive_root(data)
     lines = [f"SET VARIABLE archive = {quoted(pattern(root))};", f"{UTC};"]
     selects = empty_selects(root, described.tables)

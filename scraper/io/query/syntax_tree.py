@@ -1,4 +1,4 @@
-"""A SELECT as DuckDB has parsed it: what it names is read here, and never from its text."""
+"""The syntax tree of a SELECT as DuckDB parses it, and the relations that it names."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from typing import Any, Final
 import duckdb
 
 _PLAIN_FUNCTIONS: Final = frozenset({"range", "generate_series", "unnest"})
-"""Table functions that look at no relation. Any other may look at all of them, as duckdb_views() does."""
+"""Table functions that read no relation. Any other may read all of them, as duckdb_views() does."""
 
 
 def syntax_tree(connection: duckdb.DuckDBPyConnection, sql: str) -> Mapping[str, Any]:
-    """DuckDB's serialised tree; ``error`` is true in it where this is no SELECT."""
+    """Return DuckDB's serialised tree; its ``error`` is true where this is no SELECT."""
     serialised = connection.execute("SELECT json_serialize_sql(?)", [sql]).fetchall()[0][0]
     tree: Mapping[str, Any] = json.loads(serialised)
     return tree
 
 
 def nodes_of(tree: object) -> Iterator[Mapping[str, Any]]:
-    """Every object of a tree."""
+    """Yield every object of a tree."""
     waiting: list[object] = [tree]
     while waiting:
         match waiting.pop():
@@ -32,7 +32,7 @@ def nodes_of(tree: object) -> Iterator[Mapping[str, Any]]:
 
 
 def relations_named(tree: Mapping[str, Any], known: frozenset[str]) -> frozenset[str]:
-    """Those of the known relations that a SELECT can read, in lower case as they are given: all where that is unclear.
+    """Return the known relations that a SELECT can read, in lower case as they are given: all where that is unclear.
 
     Unclear are a list of the relations, as of SHOW TABLES or information_schema, and a name that is not known: then
     DuckDB names the nearest one.

@@ -1,4 +1,4 @@
-"""How much of a table there is."""
+"""Statistics of tables."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class TableFacts:
 
 
 def table_facts(data: Path, tables: Sequence[str]) -> tuple[TableFacts, ...]:
-    """Rows, files and bytes of tables, from the footers of their files."""
+    """Return the rows, files and bytes of tables, from the footers of their files."""
     root = archive_root(data)
     return tuple(_facts(name, sorted((root / name).glob(PARTS))) for name in tables)
 
