@@ -75,7 +75,7 @@ SECTIONS = (
             "params": '{ country_code = ["US", "GB"], period = 7 }',
             "max_pages": "1",
         },
-        {"max_items": "100", "priority": "2"},
+        {"max_items": "100", "priority": "2", "expect_rows": "1"},
     ),
     Section(
         "# Children: a walk for each hashtag that the boards hold.\n[[crawl]]",
