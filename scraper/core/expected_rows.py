@@ -32,7 +32,7 @@ def rows_missing(
     walks = list(walks)
     for crawl in crawls:
         own = [progress for progress in walks if crawl.name in progress.walk.crawls]
-        rows = sum(progress.rows for progress in own)
+        rows = sum(progress.distinct for progress in own)  # a record without its id is in no table
         if crawl.expect_rows is not None:
             if rows < crawl.expect_rows:
                 came = f"{rows} row{' came' if rows == 1 else 's came'}"
