@@ -27,7 +27,11 @@ COVERAGE_COLUMNS = (
     Column("country", "VARCHAR", "the walk's country, upper case; null where it has none"),
     Column("period_days", "BIGINT", "the window of the board in days; null where the endpoint has none"),
     Column("state", "VARCHAR", "complete, truncated, empty, failed, not_attempted; open: its run was cut off"),
-    Column("why", "VARCHAR", "end, as_asked; clamp, guard, refused, budget, request_failed, interrupted, unreachable"),
+    Column(
+        "why",
+        "VARCHAR",
+        "end, as_asked, known; clamp, guard, refused, budget, request_failed, interrupted, unreachable",
+    ),
     Column("pages", "BIGINT", "pages that landed"),
     Column("rows", "BIGINT", "records on them"),
     Column("overlaps", "BIGINT", "records that an earlier page of the walk had listed already"),

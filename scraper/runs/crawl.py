@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from scraper.core.catalogue import Vendor
 from scraper.core.errors import StorageError
@@ -15,7 +15,7 @@ from scraper.core.jobs import Account, Job
 from scraper.core.pagination import PageFacts, Why
 from scraper.core.planning import may_outrun
 from scraper.core.reconcile import LONGEST_ANSWER
-from scraper.core.requests import Request
+from scraper.core.requests import Request, Walk
 from scraper.runs.context import RunContext
 from scraper.runs.process import RunProcess
 from scraper.runs.purchase import Buyer
@@ -138,7 +138,16 @@ class CrawlProcess:
                         continue
                     self.reused_from[walk.walk_id] = found[0]
                     self._stored.update(found[1])
+                await self._tell_what_is_known(walk for walk in new if walk.walk_id not in self.reused_from)
                 self.frontier.replay(self._stored)
+
+    async def _tell_what_is_known(self, walks: Iterable[Walk]) -> None:
+        """Tell the walks that stop at known ids what earlier runs found; a resumed run is told the same."""
+        wanted = [walk.walk_id for walk in walks if walk.stop_when_known is not None]
+        if wanted:
+            known = await self._stores.runs.known_ids(wanted, self._run.started_at)
+            for walk_id, ids in known.items():
+                self.frontier.walks[walk_id].know(ids)
 
     # --- archive ------------------------------------------------------------------------------------------------------
 

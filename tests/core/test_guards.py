@@ -176,7 +176,7 @@ def test_a_total_past_the_clamp_or_past_what_the_job_asked_is_no_contradiction_o
 
 def test_the_guards_that_end_a_walk_and_those_that_let_it_go_on_are_told_apart() -> None:
     going_on = {guard for guard in Guard if not guard.ends}
-    assert going_on == {Guard.EMPTY_PAGE, Guard.TOTAL_GREW, Guard.TOTAL_SHRANK}
+    assert going_on == {Guard.EMPTY_PAGE, Guard.ROWS_REPEATED, Guard.TOTAL_GREW, Guard.TOTAL_SHRANK}
     assert all(guard.meaning for guard in Guard)
 
 

@@ -63,7 +63,7 @@ class CursorWalk(WalkProgress[W, R]):
     @property
     def notes(self) -> Sequence[Guard]:
         lone = {Guard.EMPTY_PAGE} if self._passed_over else set[Guard]()
-        return sorted(self._guards | lone)
+        return sorted(self._guards | lone | self._repeating)
 
     def learn(self, request: R, facts: PageFacts) -> Sequence[R]:
         """Takes a page in; the next one, unless this was the last or the cursor leads nowhere."""
@@ -77,7 +77,7 @@ class CursorWalk(WalkProgress[W, R]):
             self._guards.clear()  # a last page that repeats an earlier one promises nothing
             self._end(Why.END)
             return []
-        if self._barren_in_a_row >= BARREN_PAGES_IN_A_ROW:
+        if self._barren_in_a_row >= BARREN_PAGES_IN_A_ROW and not self._is_known:
             only_empty = self._empty_in_a_row >= BARREN_PAGES_IN_A_ROW
             self._guards.add(Guard.EMPTY_PAGES if only_empty else Guard.NOTHING_NEW)
         if self._guards:
@@ -85,6 +85,9 @@ class CursorWalk(WalkProgress[W, R]):
             return []
         if self.walk.max_pages is not None and self.pages >= self.walk.max_pages:
             self._end(Why.AS_ASKED)
+            return []
+        if self._is_known:
+            self._end(Why.KNOWN)
             return []
         return self._advance()
 

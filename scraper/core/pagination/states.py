@@ -21,6 +21,8 @@ class Why(StrEnum):
 
     END = "end"
     AS_ASKED = "as_asked"
+    KNOWN = "known"
+    """At a page of which the job's `stop_when_known` was seen before: what follows was not requested."""
     CLAMP = "clamp"
     GUARD = "guard"
     """The vendor contradicted itself; the walk's notes say how (`Guard`)."""
@@ -58,6 +60,7 @@ class Guard(StrEnum):
     NOTHING_NEW = "nothing_new", True, "two pages in a row list only what earlier pages listed, and more is promised"
     TOTAL_NOT_REACHED = "total_not_reached", True, "has_more is false, and the total promises at least one page more"
     EMPTY_PAGE = "empty_page", False, "one page lists nothing, and more is promised: it is passed over"
+    ROWS_REPEATED = "rows_repeated", False, "more than a quarter of the records repeat earlier ones of the same walk"
     TOTAL_GREW = "total_grew", False, "the total grew in mid-walk: the pages that it adds are asked for"
     TOTAL_SHRANK = (
         "total_shrank",

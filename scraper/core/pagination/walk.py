@@ -8,7 +8,7 @@ whatever order they did, so that a resumed run stands where the first process st
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Generic, Protocol, TypeVar
 
@@ -19,6 +19,10 @@ BARREN_PAGES_IN_A_ROW = 2
 """One empty page in the middle happens (vendor facts, section 6), and a board that moves may repeat a page's worth of
 rows; two in a row that bring nothing and promise more are a loop that bills."""
 
+REPEATS_NOTED = 0.25
+"""Share of a walk's records, on pages that list something new, that may repeat earlier ones unsaid. Of boards that move
+while they are read a tenth does; 6 % were reported of a feed (vendor facts, section 6)."""
+
 
 class Bounded(Protocol):
     """A walk, as far as its pagination needs it."""
@@ -26,6 +30,10 @@ class Bounded(Protocol):
     @property
     def max_pages(self) -> int | None:
         """The job's own limit."""
+
+    @property
+    def stop_when_known(self) -> float | None:
+        """The share of a page's ids, seen before, at which the job wants no further page."""
 
 
 class Page(Protocol):
@@ -70,6 +78,12 @@ class WalkProgress(ABC, Generic[W, R]):
     """The same of every page: of all its ids, whatever their order."""
     _barren_in_a_row: int = 0
     """Pages that landed one after the other and listed nothing, or nothing new."""
+    _repeats: int = 0
+    """Records that repeat earlier ones, on pages that list something new as well."""
+    _before: set[int] = field(default_factory=set)
+    """Hashes of the ids that earlier runs found."""
+    _known_share: float = 0.0
+    """The largest share of a page's ids that was seen before."""
 
     @property
     def gaps(self) -> int:
@@ -79,7 +93,21 @@ class WalkProgress(ABC, Generic[W, R]):
     @property
     def notes(self) -> Sequence[Guard]:
         """What the walk met that its vendor's own word contradicts."""
-        return sorted(self._guards)
+        return sorted(self._guards | self._repeating)
+
+    @property
+    def _repeating(self) -> set[Guard]:
+        return {Guard.ROWS_REPEATED} if self._repeats > REPEATS_NOTED * self.rows else set()
+
+    def know(self, ids: Iterable[str]) -> None:
+        """Take in the ids that earlier runs found, before the first page lands; `stop_when_known` counts them."""
+        self._before = {hash(each) for each in ids}
+
+    @property
+    def _is_known(self) -> bool:
+        """A page listed so much of what was seen before that the job wants no further one."""
+        limit = self.walk.stop_when_known
+        return limit is not None and self._known_share >= limit
 
     @abstractmethod
     def learn(self, request: R, facts: PageFacts) -> Sequence[R]:
@@ -88,7 +116,11 @@ class WalkProgress(ABC, Generic[W, R]):
     def widen(self, walk: W) -> Sequence[R]:
         """Another crawl wants the walk too, maybe deeper; the requests that this makes possible."""
         self.walk = walk
-        if self.why is not Why.AS_ASKED or (walk.max_pages is not None and walk.max_pages <= self._reached):
+        deeper = self.why is Why.AS_ASKED and (walk.max_pages is None or walk.max_pages > self._reached)
+        if not (deeper or self.why is Why.KNOWN):
+            return []
+        if self._is_known:
+            self.why = Why.KNOWN
             return []
         self.state, self.why = WalkState.OPEN, None
         return self._advance()
@@ -130,23 +162,26 @@ class WalkProgress(ABC, Generic[W, R]):
         new = ids - self._ids
         self._ids |= new
         self.overlaps += len(ids) - len(new)
+        self._repeats += len(ids) - len(new) if new else 0
+        if ids:
+            self._known_share = max(self._known_share, 1 - len(new - self._before) / len(ids))
         barren = not facts.records or (bool(ids) and not new)
         self._barren_in_a_row = self._barren_in_a_row + 1 if barren else 0
         if ids:
             listed = hash(frozenset(ids))
-            if listed in self._lists:
+            if listed in self._lists and not self._is_known:
                 self._guards.add(Guard.PAGE_REPEATED)
             self._lists.add(listed)
 
     def _end(self, why: Why) -> None:
         """Closes the walk: the state follows from why it ended and from what it holds."""
         self.why = self._failed or why
-        if self.why is not Why.AS_ASKED:  # else another crawl may still want it deeper
-            self._ids, self._lists = set(), set()
+        if self.why not in {Why.AS_ASKED, Why.KNOWN}:  # else another crawl may still want it deeper
+            self._ids, self._lists, self._before = set(), set(), set()
         if self._failed:
             kept = self._failed in {Why.REFUSED, Why.UNREACHABLE} and self.pages > 0
             self.state = WalkState.TRUNCATED if kept else WalkState.FAILED
-        elif why in {Why.END, Why.AS_ASKED}:
+        elif why in {Why.END, Why.AS_ASKED, Why.KNOWN}:
             self.state = WalkState.COMPLETE if self.rows else WalkState.EMPTY
         elif self.pages == 0:
             self.state = WalkState.NOT_ATTEMPTED
