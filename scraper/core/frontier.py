@@ -57,6 +57,8 @@ class Frontier:
         self._leftovers = {walk_id: place for place, walk_id in enumerate(leftovers)}
         self._walks: dict[str, Progress] = {}
         self._new: list[Walk] = []
+        self._unprepared: set[str] = set()
+        """New walks whose pages may not be replayed before it is known what earlier runs found of them."""
         self._heaps: dict[str, list[tuple[_Value, int, Request]]] = defaultdict(list)
         self._ready: dict[str, Request] = {}
         self._in_flight: dict[str, Request] = {}
@@ -144,6 +146,7 @@ class Frontier:
     def new_walks(self) -> list[Walk]:
         """Return the walks that are new since the last call."""
         new, self._new = self._new, []
+        self._unprepared.clear()
         return new
 
     # --- telling ------------------------------------------------------------------------------------------------------
@@ -283,7 +286,8 @@ class Frontier:
             self._busy[request.walk.walk_id] -= 1
 
     def _push(self, request: Request) -> None:
-        if (place := self._landing.get(request.key)) is not None:
+        prepared = request.walk.walk_id not in self._unprepared
+        if prepared and (place := self._landing.get(request.key)) is not None:
             self._fly(request)
             heapq.heappush(self._landed, (place, request))
             return
@@ -291,7 +295,7 @@ class Frontier:
         heapq.heappush(self._heaps[request.endpoint.vendor], (self._value(request), next(self._pushes), request))
 
     def _add(self, crawl: Crawl, params: Params, order: tuple[int, ...]) -> None:
-        walk = Walk(crawl.endpoint, params, crawl.page_limit, (crawl.name,), crawl.priority, order)
+        walk = crawl.walk(params, order)
         known = self._walks.get(walk.walk_id)
         if known is not None:
             self._widen(known, _merged(known.walk, walk, [each.name for each in self._crawls]))
@@ -301,6 +305,8 @@ class Frontier:
         self._walks[walk.walk_id] = progress
         self._open_parents[crawl.name] += 1
         self._new.append(walk)
+        if walk.stop_when_known is not None:
+            self._unprepared.add(walk.walk_id)
         self._push(first)
 
     def _widen(self, progress: Progress, walk: Walk) -> None:
@@ -361,10 +367,13 @@ class Frontier:
 def _merged(first: Walk, second: Walk, names: Sequence[str]) -> Walk:
     """Merge two walks: as deep and as early as either asks. `names`: the job's crawls in order."""
     limits = (first.max_pages, second.max_pages)
+    shares = (first.stop_when_known, second.stop_when_known)
     return replace(
         first,
         crawls=tuple(name for name in names if name in {*first.crawls, *second.crawls}),
         max_pages=None if None in limits else max(limit for limit in limits if limit is not None),
+        stop_when_known=None if None in shares else max(share for share in shares if share is not None),
+        retry_empty=max(first.retry_empty, second.retry_empty),
         priority=max(first.priority, second.priority),
         order=min(first.order, second.order),
     )

@@ -11,7 +11,7 @@ from datetime import timedelta
 from scraper.core.catalogue import Catalogue, Charge, Endpoint, Parameter, Role
 from scraper.core.errors import Fault
 from scraper.core.nearest import nearest
-from scraper.core.requests import Params, canonical
+from scraper.core.requests import Params, Walk, canonical
 from scraper.core.subscriptions import Subscription
 from scraper.core.units import Credits
 
@@ -59,6 +59,10 @@ class Crawl:
     top_per_board: int | None = None
     expect_rows: int | None = None
     """The fewest rows over all its walks; ``None``: more than none, unless its last walks gave none either."""
+    stop_when_known: float | None = None
+    """Share of a page's ids, seen earlier in the walk or by earlier runs, at which the walk ends: 0 < x <= 1."""
+    retry_empty: int = 0
+    """How often an empty page that promises more is requested again; each attempt is paid."""
 
     @property
     def combinations(self) -> int:
@@ -74,6 +78,19 @@ class Crawl:
         names = list(self.params)
         for values in itertools.product(*self.params.values()):
             yield canonical(self.endpoint, {**dict(zip(names, values, strict=True)), **given})
+
+    def walk(self, params: Params, order: tuple[int, ...] = ()) -> Walk:
+        """Return the walk of one combination, within the crawl's limits."""
+        return Walk(
+            self.endpoint,
+            params,
+            self.page_limit,
+            (self.name,),
+            self.priority,
+            order,
+            stop_when_known=self.stop_when_known,
+            retry_empty=self.retry_empty,
+        )
 
     @property
     def _parent_parameter(self) -> Parameter:

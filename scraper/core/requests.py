@@ -50,6 +50,10 @@ class Walk:
     """Crawl, parent's rank and views, combination: a tie-break, the smaller first."""
     leftover: int | None = None
     """Its place among the walks that an earlier run left over, stalest first; ``None``: not left over."""
+    stop_when_known: float | None = None
+    """Share of a page's ids, seen before, at which the walk ends; ``None``: never."""
+    retry_empty: int = 0
+    """How often an empty page that promises more is requested again."""
     walk_id: str = field(init=False)
     """Hash of vendor, endpoint and parameters: 16 hex digits."""
 

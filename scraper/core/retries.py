@@ -7,7 +7,7 @@ reaches when it is not. An error rule of the vendor's file may allow fewer retri
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from types import MappingProxyType
 from typing import TypeAlias, assert_never
@@ -125,18 +125,22 @@ class Tries:
     """Charged, presumed or unknown."""
     malformed: int = 0
     """Of those, answers that were not as documented."""
+    empty: int = 0
+    """Apart from those: empty pages that promised more, and were requested again."""
     kind: OutcomeKind | None = None
     in_a_row: int = 0
     """How often the last kind came without another between."""
 
     def after(self, kind: OutcomeKind, charge: Charge) -> Tries:
-        """With one failed attempt more."""
+        """Return the tries with one failed attempt more."""
+        if kind is OutcomeKind.EMPTY:
+            return replace(self, empty=self.empty + 1)
         free = charge is Charge.FREE
         if kind is OutcomeKind.NOT_SENT or (kind is OutcomeKind.RATE_LIMITED and free):
             return self
         in_a_row = self.in_a_row + 1 if kind is self.kind else 1
         malformed = self.malformed + (not free and kind is OutcomeKind.MALFORMED)
-        return Tries(self.free + free, self.paid + (not free), malformed, kind, in_a_row)
+        return Tries(self.free + free, self.paid + (not free), malformed, self.empty, kind, in_a_row)
 
 
 def tries_of(failures: Iterable[Failure]) -> Tries:
@@ -182,6 +186,21 @@ def decide(
             return Retry(named_s, named=True) if named_s > backoff_s else Retry(backoff_s)
         case _:
             assert_never(policy.wait)
+
+
+def retry_empty(
+    outcome: Outcome, tries: Tries, most: int, jitter: float, *, may_buy_again: bool = True
+) -> Retry | None:
+    """Return the retry of an empty page that promises more; ``None`` where the page is taken as it is.
+
+    `tries`: the attempts at it before this one. `most`: the job's limit. TikTok is known to answer a page in mid-feed
+    with no rows, and with all of them when it is requested again (vendor facts, section 6).
+    """
+    promises_more = outcome.kind is OutcomeKind.EMPTY and outcome.facts is not None and outcome.facts.has_more is True
+    affordable = outcome.charge is Charge.FREE or may_buy_again
+    if not promises_more or tries.empty >= most or not affordable:
+        return None
+    return Retry(FIRST_BACKOFF_S * (0.5 + jitter / 2))
 
 
 def _spent(outcome: Outcome, tries: Tries, *, may_buy_again: bool, blameless: bool) -> bool:

@@ -128,6 +128,11 @@ class Runs(Protocol):
     async def reusable_pages(self, walk: Walk, since: datetime) -> tuple[str, Mapping[str, PageFacts]] | None:
         """Return run and pages of a complete walk, begun after `since` and at least as deep, if there is one."""
 
+    async def known_ids(self, walk_ids: Sequence[str], before: datetime) -> Mapping[str, frozenset[str]]:
+        """Return walk id → ids that its last whole complete walk before then listed, and those after it that ended at
+        known ids.
+        """
+
     async def leftovers(self, job: str) -> Sequence[str]:
         """Return the ids of the walks that the job's last run left over, stalest first."""
 

@@ -156,7 +156,9 @@ class CrawlProcess:
                         continue
                     self.reused_from[walk.walk_id] = found[0]
                     self._stored.update(found[1])
-                await self._remember([walk for walk in new if walk.walk_id not in self.reused_from])
+                bought = [walk for walk in new if walk.walk_id not in self.reused_from]
+                await self._remember(bought)
+                await self._tell_what_is_known(bought)
                 self.frontier.replay(self._stored)
 
     async def _remember(self, walks: Sequence[Walk]) -> None:
@@ -183,6 +185,14 @@ class CrawlProcess:
         for missing in rows_missing(self._job.crawls, walks, self.reused_from.keys(), self.boards):
             if missing.is_final or whole:
                 (self.ends.rows_missing if missing.is_failure else self.ends.without_rows).append(missing.sentence)
+
+    async def _tell_what_is_known(self, walks: Sequence[Walk]) -> None:
+        """Tell the walks that stop at known ids what earlier runs found; a resumed run is told the same."""
+        wanted = [walk.walk_id for walk in walks if walk.stop_when_known is not None]
+        if wanted:
+            known = await self._stores.runs.known_ids(wanted, self._run.started_at)
+            for walk_id, ids in known.items():
+                self.frontier.walks[walk_id].know(ids)
 
     # --- archive ------------------------------------------------------------------------------------------------------
 

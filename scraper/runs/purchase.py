@@ -39,7 +39,7 @@ class Settled:
 
     settlement: Settlement
     decision: Decision | None
-    """Of a failure; ``None``: a page has landed."""
+    """Of a failure, or of an empty page that is requested again; ``None``: a page has landed."""
 
 
 class Unsent(Enum):
@@ -189,7 +189,12 @@ class Buyer:
         """Makes the outcome durable, with what follows from a failure."""
         now, process = self._clock.now(), self._process
         outcome = classify(process.vendors[account.vendor], request.endpoint, reply, now, account.failed_requests)
-        decision = None if outcome.landed else self._decide(request, outcome, sent_at, now, trial)
+        decision: Decision | None
+        if outcome.landed:
+            walk = self._frontier.walks[request.walk.walk_id].walk
+            decision = self._retries.decide_empty(request, outcome, walk.retry_empty)
+        else:
+            decision = self._decide(request, outcome, sent_at, now, trial)
         paid = outcome.charge in {Charge.CHARGED, Charge.PRESUMED}
         settlement = Settlement(
             attempt_id=attempt_id,
@@ -254,6 +259,8 @@ class Buyer:
                     case None:
                         self._landed(request, settlement)
                     case Retry():
+                        if settlement.outcome.landed:
+                            self._note_alive(request, settlement)
                         return await self._after_failure(request, account, settlement, decision)
                     case GiveUp(reach):
                         self._stops.give_up(request, account, settlement, reach)
@@ -262,17 +269,21 @@ class Buyer:
         return True
 
     def _landed(self, request: Request, settlement: Settlement) -> None:
-        process, vendor, facts = self._process, request.endpoint.vendor, settlement.outcome.facts
+        facts = settlement.outcome.facts
         if facts is None:
             raise AssertionError("an attempt that has not landed has a decision")
-        if self._breakers.succeed(request) or vendor not in process.proven:
-            self._signals.tell_news()
-        process.proven.add(vendor)
+        self._note_alive(request, settlement)
         self._retries.succeed(request)
         self._frontier.learn(request, facts)
         if request.page == 1:
-            process.boards.observe(request.walk)
+            self._process.boards.observe(request.walk)
             self._stops.if_out_of_character(request)
+
+    def _note_alive(self, request: Request, settlement: Settlement) -> None:
+        process, vendor = self._process, request.endpoint.vendor
+        if self._breakers.succeed(request) or vendor not in process.proven:
+            self._signals.tell_news()
+        process.proven.add(vendor)
         process.undrained_bytes += len(settlement.body or b"")
 
     async def _after_failure(self, request: Request, account: Account, settlement: Settlement, retry: Retry) -> bool:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Mapping
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -13,8 +13,9 @@ from scraper.core.events import Ending, RunResult, RunStatus
 from scraper.core.frontier import Frontier
 from scraper.core.jobs import Account, Job
 from scraper.core.outcomes import Outcome
-from scraper.core.pagination import WalkState, Why
+from scraper.core.pagination import Guard, WalkState, Why
 from scraper.core.planning import Known, plan
+from scraper.core.requests import Progress
 from scraper.core.retries import Decision, Retry
 from scraper.core.subscriptions import day_ends_at, month_ends_at
 from scraper.core.units import Credits
@@ -79,12 +80,13 @@ def ending_of(outcome: Outcome, decision: Decision | None) -> Ending:
     """What an attempt counts as."""
     by_kind = {
         OutcomeKind.OK: Ending.OK,
-        OutcomeKind.EMPTY: Ending.EMPTY,
         OutcomeKind.LOST: Ending.LOST,
         OutcomeKind.NOT_SENT: Ending.NOT_SENT,
     }
     if isinstance(decision, Retry):
         otherwise = Ending.RETRIED
+    elif outcome.kind is OutcomeKind.EMPTY:
+        otherwise = Ending.EMPTY
     else:
         otherwise = Ending.REFUSED if outcome.kind in REFUSALS else Ending.FAILED
     return by_kind.get(outcome.kind, otherwise)
@@ -223,6 +225,21 @@ def _budget_message(job: Job, run: OpenedRun, ends: Ends, totals: RunTotals, kep
     return f"{'; '.join(ends.budgets)}. {kept}. Go on then: {command}; or now, past the share: {beyond}"
 
 
+def _repeat_warnings(frontier: Frontier) -> Iterator[str]:
+    """Say how much of the walks that repeat themselves was paid for twice."""
+    repeating: dict[str, list[Progress]] = defaultdict(list)
+    for progress in frontier.walks.values():
+        if Guard.ROWS_REPEATED in progress.notes:
+            repeating[progress.walk.endpoint.full_name].append(progress)
+    for endpoint, found in sorted(repeating.items()):
+        repeats, rows = sum(each.overlaps for each in found), sum(each.rows for each in found)
+        of = "the same walk" if len(found) == 1 else f"the same walk, in {len(found)} walks"
+        unbounded = any(each.walk.stop_when_known is None for each in found)
+        advice = "; stop_when_known in its [[crawl]] ends such a walk" if unbounded else ""
+        share = round(100 * repeats / rows)
+        yield f"{endpoint}: {repeats:,} of {rows:,} rows repeat earlier rows of {of} ({share} %){advice}"
+
+
 def _warnings(status: RunStatus, ends: Ends, frontier: Frontier, totals: RunTotals) -> tuple[str, ...]:
     warnings = list(ends.noted)
     if status is not RunStatus.FAILED:  # else its message says so
@@ -231,7 +248,13 @@ def _warnings(status: RunStatus, ends: Ends, frontier: Frontier, totals: RunTota
     if len(ends.failures) > MOST_NAMED:
         warnings.append(f"and {len(ends.failures) - MOST_NAMED} more requests failed: scraper status names the walks")
     walks = frontier.walks.values()
-    noted = Counter((progress.walk.endpoint.full_name, note) for progress in walks for note in progress.notes)
+    warnings += _repeat_warnings(frontier)
+    noted = Counter(
+        (progress.walk.endpoint.full_name, note)
+        for progress in walks
+        for note in progress.notes
+        if note is not Guard.ROWS_REPEATED
+    )
     for (endpoint, note), count in sorted(noted.items()):
         ended = "stopped by a guard" if note.ends else "noted"
         warnings.append(f"{endpoint}: {_walks(count)} {ended}: {note.replace('_', ' ')}: {note.meaning}")

@@ -9,7 +9,7 @@ from datetime import datetime
 from scraper.core.catalogue import Charge, OutcomeKind
 from scraper.core.outcomes import Outcome
 from scraper.core.requests import Request
-from scraper.core.retries import Decision, Failure, GiveUp, Retry, Tries, decide, tries_of
+from scraper.core.retries import Decision, Failure, GiveUp, Retry, Tries, decide, retry_empty, tries_of
 from scraper.core.units import Credits
 
 
@@ -69,6 +69,18 @@ class Retries:
                 if not affordable:
                     self._refused_for_budget.add(key)
         return decision
+
+    def decide_empty(self, request: Request, outcome: Outcome, most: int) -> Retry | None:
+        """Decide whether a page that has landed is requested again because it is empty and promises more."""
+        key = request.key
+        tries = self._tries.get(key, Tries())
+        affordable = self._spent + outcome.credits <= self._limit
+        retry = retry_empty(outcome, tries, most, self._jitter(), may_buy_again=affordable) if most else None
+        if retry is not None:
+            self._tries[key] = tries.after(outcome.kind, outcome.charge)
+            self._attempts[key] += 1
+            self._spent += outcome.credits
+        return retry
 
     def _pauses_in_a_row(self, request: Request, sent_at: datetime, now: datetime) -> int:
         """Pauses of the account with no page between; what was in flight when one began belongs to it."""

@@ -2,7 +2,8 @@
 -- The comment above a statement says what a row is; "AS name, -- meaning" what a column is. A column without a meaning
 -- means what it means in the table that it is read from.
 
--- Of each board, the walk that was the newest complete one at an instant, in UTC: boards_as_of('2026-11-21 06:00').
+-- Of each board, the walk that was the newest complete one at an instant, in UTC: boards_as_of('2026-11-21 06:00'). A
+-- walk that stop_when_known ended is no whole board: it stands only where there is no whole one.
 CREATE MACRO boards_as_of(ts) AS TABLE
 SELECT
   vendor AS vendor, -- who sold the board
@@ -11,12 +12,12 @@ SELECT
   snapshot_at,
   snapshot_at::DATE AS snapshot_date, -- the partition that holds its rows
   country, period_days, parameters,
-  why AS why, -- end: to its end; as_asked: as deep as the job asked
+  why AS why, -- end: to its end; as_asked: as deep as the job asked; known: to what was seen before
   pages, rows
 FROM coverage
 WHERE state = 'complete' AND snapshot_at <= CASE typeof(ts)
   WHEN 'TIMESTAMP WITH TIME ZONE' THEN make_timestamp(epoch_us(ts::TIMESTAMPTZ)) ELSE ts::TIMESTAMP END
-QUALIFY row_number() OVER (PARTITION BY walk_id ORDER BY snapshot_at DESC, reused_from NULLS FIRST, run_id) = 1;
+QUALIFY row_number() OVER (PARTITION BY walk_id ORDER BY why = 'known', snapshot_at DESC, reused_from NULLS FIRST, run_id) = 1;
 
 -- Of each board, the newest walk that is complete: what the views *_latest show.
 CREATE VIEW boards_latest AS
@@ -42,13 +43,20 @@ FROM creators SEMI JOIN boards_latest AS board ON (
 )
 QUALIFY row_number() OVER (PARTITION BY walk_id, user_id ORDER BY page, position) = 1;
 
--- The posts of every hashtag as its newest complete walk found them; each post once a hashtag.
+-- The posts of every hashtag as its newest complete walk found them, and those that walks which stop_when_known ended
+-- have found since; each post once a hashtag.
 CREATE VIEW posts_latest AS
 SELECT posts.*
-FROM posts SEMI JOIN boards_latest AS board ON (
+FROM posts SEMI JOIN (
+  SELECT walk_id, run_id, snapshot_date FROM boards_latest
+  UNION ALL
+  SELECT walk_id, coalesce(later.reused_from, later.run_id), later.snapshot_at::DATE
+  FROM coverage AS later JOIN boards_latest AS board USING (walk_id)
+  WHERE later.state = 'complete' AND later.why = 'known' AND later.snapshot_at > board.snapshot_at
+) AS board ON (
   posts.walk_id = board.walk_id AND posts.run_id = board.run_id AND posts.date = board.snapshot_date
 )
-QUALIFY row_number() OVER (PARTITION BY walk_id, post_id ORDER BY page, position) = 1;
+QUALIFY row_number() OVER (PARTITION BY walk_id, post_id ORDER BY snapshot_at DESC, page, position) = 1;
 
 -- The videos of every board as its newest complete walk found them; each video once a board.
 CREATE VIEW videos_latest AS

@@ -157,7 +157,7 @@ def test_faults_of_every_kind_are_told_in_one_go(read: Read) -> None:
         "week.toml: name: string should match pattern '^[a-z0-9][a-z0-9_-]{0,62}$', and 'Week' was met",
         "week.toml: budget: is missing",
         "week.toml: crawl[1].pirority: no such key; did you mean 'priority'?; known are endpoint, name, params, "
-        "max_pages, max_items, priority, each, top, top_per_board, expect_rows",
+        "max_pages, max_items, priority, each, top, top_per_board, expect_rows, stop_when_known, retry_empty",
         "week.toml: budgt: no such key; did you mean 'budget'?; known are name, budget, weight, max_age, "
         "retry_budget, max_wait, resume_within, confirm_above, accounts, crawl",
         "week.toml: accounts.crawlra: no such vendor; did you mean 'crawlora'?",

@@ -81,7 +81,7 @@ SECTIONS = (
         "# Children: a walk for each hashtag that the boards hold.\n[[crawl]]",
         CrawlTable,
         {"endpoint": '"crawlora.hashtag_posts"', "name": '"posts"', "each": '"boards"', "top": "5", "max_items": "30"},
-        {"top_per_board": "2"},
+        {"top_per_board": "2", "stop_when_known": "0.9", "retry_empty": "1"},
     ),
 )
 

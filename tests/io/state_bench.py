@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TypeVar
@@ -89,10 +89,17 @@ async def bought(
 
 
 async def walked(
-    stores: Stores, clock: HandClock, run_id: str, account: Account, walk: Walk, *answers: PageFacts
+    stores: Stores,
+    clock: HandClock,
+    run_id: str,
+    account: Account,
+    walk: Walk,
+    *answers: PageFacts,
+    known: Sequence[str] = (),
 ) -> Progress:
     """A walk of a run, bought page by page and covered."""
     progress, request = start(walk)
+    progress.know(known)
     queue = [request]
     for page in answers:
         request = queue.pop(0)

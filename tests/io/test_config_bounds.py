@@ -61,7 +61,7 @@ COUNTED_ACCOUNT = [
     "month_starts_on",
     "reserve",
 ]
-COUNTED_CRAWL = ["max_pages", "max_items", "priority", "top", "top_per_board"]
+COUNTED_CRAWL = ["max_pages", "max_items", "priority", "top", "top_per_board", "stop_when_known", "retry_empty"]
 FILES = [
     *(job(budget=each.removeprefix("budget = ")) for each in values("budget")),
     *(job(top=each) for key in ("weight", "confirm_above", "retry_budget") for each in values(key)),
@@ -69,6 +69,7 @@ FILES = [
     *(job(account=each) for key in COUNTED_ACCOUNT for each in values(key)),
     *(job(account=f'overage = true\nmax_overage_usd = "{amount}"') for amount in (HUGE, "1e30", "1e999999", "NaN")),
     *(job(crawl=each) for key in COUNTED_CRAWL for each in values(key)),
+    *(job(crawl=each) for each in ("stop_when_known = 0", "stop_when_known = 1.01", "retry_empty = 4")),
     *(
         job().replace("crawlora.hashtags", "keyapi.videos") + each
         for each in ("max_pages = 100_001", "max_items = 9_999_999")

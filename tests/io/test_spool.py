@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -240,6 +241,37 @@ def test_a_walk_whose_free_answer_was_not_kept_is_not_reused(database: StateData
         return await stores.runs.reusable_pages(US, NOON - timedelta(hours=1))
 
     assert carried_out(database, script) is None
+
+
+def test_what_is_known_of_a_walk_is_its_last_whole_one_before_and_what_stopped_at_known_ids_since(
+    database: StateDatabase,
+) -> None:
+    """Nights of one board: whole, whole, stopped, cut short, stopped, and one of a run that has begun since."""
+    stopping = replace(US, stop_when_known=0.5)
+    nights = {
+        "first": (US, [facts("a", "b", has_more=False)], None),
+        "second": (US, [facts("b", "c", has_more=True), facts("d", has_more=False)], None),
+        "third": (stopping, [facts("c", "e", has_more=True)], None),
+        "fourth": (US, [facts("f", has_more=True)], Why.BUDGET),
+        "fifth": (stopping, [facts("c", "g", has_more=True)], None),
+        "last": (US, [facts("h", has_more=False)], None),
+    }
+
+    async def script(stores: Stores, clock: HandClock) -> list[Mapping[str, frozenset[str]]]:
+        found = list[Mapping[str, frozenset[str]]]()
+        for run_id, (walk, answers, why) in nights.items():
+            await stores.runs.create_run(run_record(run_id, at=clock.now()))
+            found.append(await stores.runs.known_ids([US.walk_id, "other"], clock.now()))
+            progress = await walked(stores, clock, run_id, account("keyapi"), walk, *answers, known=["c"])
+            if why is not None:
+                progress.give_up(why)
+            await stores.runs.cover(run_id, [progress], {})
+            clock.move(hours=24)
+        return found
+
+    met = carried_out(database, script)
+    listed = ["".join(sorted(ids.get(US.walk_id, ()))) for ids in met]
+    assert listed == ["", "ab", "bcd", "bcde", "bcde", "bcdeg"]
 
 
 def test_walks_that_wanted_more_credits_are_left_over_and_no_others(database: StateDatabase) -> None:

@@ -159,6 +159,36 @@ def test_a_walk_that_is_not_complete_is_in_no_latest_board(state: str, tmp_path:
     assert ask(tmp_path, "SELECT hashtag_name FROM hashtag_ranks") == [("tag1",)]
 
 
+def test_a_walk_that_stopped_at_known_ids_takes_the_place_of_no_whole_board(tmp_path: Path) -> None:
+    history = History()
+    history.walk("night-1", night(1), [[hashtag(1)], [hashtag(2)]])
+    history.walk("night-2", night(2), [[hashtag(1, rank=9)]], why="known")
+    history.walk("night-2", night(2), [[hashtag(7)]], walk_id="gb", why="known")
+    history.write(tmp_path)
+    whole = [("us", "tag1", 1), ("us", "tag2", 2)]
+    assert names(tmp_path, "hashtags_latest") == [("gb", "tag7", 7), *whole]
+    assert names(tmp_path, f"hashtags_as_of(TIMESTAMP '{night(1):%F %T}')") == whole
+
+
+def test_the_latest_posts_are_those_of_the_last_whole_walk_and_of_the_walks_since_that_stopped_at_known_ids(
+    tmp_path: Path,
+) -> None:
+    history = History()
+    for run_id, day, state, why, pages in (
+        ("night-1", 1, "complete", "end", ["9"]),
+        ("night-2", 2, "complete", "as_asked", ["2", "1"]),
+        ("night-3", 3, "complete", "known", ["3", "2"]),
+        ("night-4", 4, "complete", "known", ["4", "3"]),
+        ("night-5", 5, "truncated", "guard", ["5", "4"]),
+    ):
+        bought = [[{"id": each}] for each in pages]
+        told = {"endpoint": "crawlora.hashtag_posts", "parameters": '{"id":"77"}'}
+        history.walk(run_id, night(day), bought, state=state, why=why, **told)
+    history.write(tmp_path)
+    latest = ask(tmp_path, "SELECT post_id, run_id FROM posts_latest ORDER BY post_id")
+    assert latest == [("1", "night-2"), ("2", "night-3"), ("3", "night-4"), ("4", "night-4")]
+
+
 def test_a_reused_walk_is_found_under_the_run_that_bought_it(tmp_path: Path) -> None:
     history = History()
     history.walk("night-1", night(1), [[hashtag(1)]], why="as_asked")

@@ -219,7 +219,10 @@ def _listening(clock: Clock, log_format: str, verbose: bool, likely_requests: in
 
 
 def _to_its_end(begin: Callable[[Callable[[CrawlProcess], None]], Coroutine[Any, Any, T]]) -> T:
-    """Run it on an event loop. The first SIGINT or SIGTERM stops it in order, the second aborts it."""
+    """Run it on an event loop. The first SIGINT, SIGTERM or SIGHUP stops it in order, the second aborts.
+
+    A SIGHUP that was ignored at the start stays ignored: that is what nohup asks for.
+    """
 
     async def watched() -> T:
         loop, crawls = asyncio.get_running_loop(), list[Any]()
@@ -234,7 +237,8 @@ def _to_its_end(begin: Callable[[Callable[[CrawlProcess], None]], Coroutine[Any,
             elif asked_at is None or loop.time() - asked_at > SAME_REQUEST_S:
                 task.cancel()
 
-        for number in (signal.SIGINT, signal.SIGTERM):
+        hung_up = () if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN else (signal.SIGHUP,)
+        for number in (signal.SIGINT, signal.SIGTERM, *hung_up):
             loop.add_signal_handler(number, asked_to_stop)
         return await task
 

@@ -82,7 +82,7 @@ class CursorWalk(WalkProgress[W, R]):
             self._guards.discard(Guard.PAGE_REPEATED)  # a last page that repeats an earlier one promises nothing
             self._end(Why.GUARD if self._guards else Why.END)
             return []
-        if self._barren_in_a_row >= BARREN_PAGES_IN_A_ROW:
+        if self._barren_in_a_row >= BARREN_PAGES_IN_A_ROW and not self._is_known:
             only_empty = self._empty_in_a_row >= BARREN_PAGES_IN_A_ROW
             self._guards.add(Guard.EMPTY_PAGES if only_empty else Guard.NOTHING_NEW)
         if self._guards:
@@ -90,6 +90,9 @@ class CursorWalk(WalkProgress[W, R]):
             return []
         if self.walk.max_pages is not None and self.pages >= self.walk.max_pages:
             self._end(Why.AS_ASKED)
+            return []
+        if self._is_known:
+            self._end(Why.KNOWN)
             return []
         return self._advance()
 

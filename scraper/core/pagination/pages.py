@@ -232,7 +232,7 @@ class PageWalk(WalkProgress[W, R]):
             self._empty.add(page)
             if page - 1 in self._empty or page + 1 in self._empty:
                 self._guards.add(Guard.EMPTY_PAGES)
-        barren = facts.records and self._barren_in_a_row >= BARREN_PAGES_IN_A_ROW
+        barren = facts.records and self._barren_in_a_row >= BARREN_PAGES_IN_A_ROW and not self._is_known
         # A known total bounds the walk, and its pages land in any order.
         if barren and facts.has_more is not False and self._promised is None:
             self._guards.add(Guard.NOTHING_NEW)
@@ -272,7 +272,9 @@ class PageWalk(WalkProgress[W, R]):
         limit, _ = self._limit
         reach = min(self._horizon[0], len(self._answered) + MOST_PAGES_AHEAD)
         reach = reach if limit is None else min(reach, limit)
-        if self._guards or self._stopped or self._failed is Why.REFUSED:
+        if self.walk.stop_when_known is not None:  # each page says whether the next is wanted
+            reach = min(reach, self._highest_answered + 1)
+        if self._guards or self._stopped or self._is_known or self._failed is Why.REFUSED:
             reach = 0
         again = sorted(page for page in self._withdrawn if page <= reach)
         wanted = [*again, *range(self._highest_asked + 1, reach + 1)]
@@ -301,6 +303,8 @@ class PageWalk(WalkProgress[W, R]):
             self._noted.add(Guard.END_CONCLUDED)
         if self._guards:
             why = Why.GUARD
+        elif self._is_known and self._highest_answered < (board_ends if limit is None else min(board_ends, limit)):
+            why = Why.KNOWN
         elif end_known and (limit is None or board_ends <= limit):
             why = Why.END
         self._end(why)
@@ -310,7 +314,7 @@ class PageWalk(WalkProgress[W, R]):
 
     def unwanted(self) -> Sequence[R]:
         """Return outstanding requests past a known end, or of a walk that is stopped."""
-        last = 0 if self._guards or self._stopped else self._horizon[0]
+        last = 0 if self._guards or self._stopped or self._is_known else self._horizon[0]
         return [] if last >= self._highest_asked else [r for r in self.outstanding() if r.page > last]
 
     def withdraw(self, request: R) -> None:

@@ -38,6 +38,8 @@ class Why(StrEnum):
 
     END = "end"
     AS_ASKED = "as_asked"
+    KNOWN = "known"
+    """At a page of which the job's `stop_when_known` was seen before: what follows was not requested."""
     CLAMP = "clamp"
     GUARD = "guard"
     """The vendor contradicted itself; the notes name the `Guard`."""
@@ -90,6 +92,7 @@ class Guard(StrEnum):
     NOTHING_NEW = "nothing_new", True, "two pages in a row list only what earlier pages listed, and more is promised"
     # Notes
     EMPTY_PAGE = "empty_page", False, "one page lists nothing, and more is promised: the walk passes over it"
+    ROWS_REPEATED = "rows_repeated", False, "more than a quarter of the records repeat earlier ones of the same walk"
     TOTAL_GREW = "total_grew", False, "the total grew during the walk: the pages that it adds are requested"
     TOTAL_SHRANK = (
         "total_shrank",

@@ -17,7 +17,7 @@ last believed value. The rows that the same board had on earlier nights are not 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Generic, Protocol, TypeVar
 
@@ -33,6 +33,10 @@ MOST_EXPLAINED = 0.1
 repositories, TikTok's discover page; 2020-2026), in five pages while one day's board replaces another, 95 % lose at
 most 8 % (songs), 12 % (repositories) and 10 % (discover) of their rows."""
 
+REPEATS_NOTED = 0.25
+"""Share of a walk's records, on pages that list something new, that may repeat earlier ones unsaid. Of boards that move
+while they are read a tenth does; 6 % were reported of a feed (vendor facts, section 6)."""
+
 
 class Bounded(Protocol):
     """The part of a walk that pagination needs."""
@@ -40,6 +44,10 @@ class Bounded(Protocol):
     @property
     def max_pages(self) -> int | None:
         """The job's limit; ``None``: no limit."""
+
+    @property
+    def stop_when_known(self) -> float | None:
+        """The share of a page's ids, seen before, at which the job wants no further page."""
 
 
 class Page(Protocol):
@@ -101,6 +109,12 @@ class WalkProgress(ABC, Generic[W, R]):
     """Hashes of the set of ids of each page."""
     _barren_in_a_row: int = 0
     """Consecutive landed pages without a new record."""
+    _repeats: int = 0
+    """Records that repeat earlier ones, on pages that also list a new one."""
+    _before: set[int] = field(default_factory=set)
+    """Hashes of the ids that earlier runs found."""
+    _known_share: float = 0.0
+    """The largest share of a page's ids that was seen before."""
 
     @property
     def gaps(self) -> int:
@@ -112,7 +126,8 @@ class WalkProgress(ABC, Generic[W, R]):
         """The guards that the walk met."""
         partly = {Guard.SOME_UNUSABLE} if self.unusable and Guard.RECORDS_UNUSABLE not in self._guards else set[Guard]()
         silent = {Guard.FIELDS_MISSING} if self._tells_end and self.pages and not self._end_stated else set[Guard]()
-        return sorted(self._guards | self._noted | partly | silent | self._passing)
+        repeating = {Guard.ROWS_REPEATED} if self._repeats > REPEATS_NOTED * self.rows else set[Guard]()
+        return sorted(self._guards | self._noted | partly | silent | repeating | self._passing)
 
     @property
     def _passing(self) -> set[Guard]:
@@ -124,6 +139,16 @@ class WalkProgress(ABC, Generic[W, R]):
         """The vendor file describes a field that says where the list ends."""
         return False
 
+    def know(self, ids: Iterable[str]) -> None:
+        """Take in the ids that earlier runs found, before the first page lands; `stop_when_known` counts them."""
+        self._before = {hash(each) for each in ids}
+
+    @property
+    def _is_known(self) -> bool:
+        """A page listed so much of what was seen before that the job wants no further one."""
+        limit = self.walk.stop_when_known
+        return limit is not None and self._known_share >= limit
+
     @abstractmethod
     def learn(self, request: R, facts: PageFacts) -> Sequence[R]:
         """Take in an answer; return the requests that it makes possible."""
@@ -131,7 +156,11 @@ class WalkProgress(ABC, Generic[W, R]):
     def widen(self, walk: W) -> Sequence[R]:
         """Let another crawl share the walk, possibly deeper; return the requests that this makes possible."""
         self.walk = walk
-        if self.why is not Why.AS_ASKED or (walk.max_pages is not None and walk.max_pages <= self._reached):
+        deeper = self.why is Why.AS_ASKED and (walk.max_pages is None or walk.max_pages > self._reached)
+        if not (deeper or self.why is Why.KNOWN):
+            return []
+        if self._is_known:
+            self.why = Why.KNOWN
             return []
         self.state, self.why = WalkState.OPEN, None
         return self._advance()
@@ -187,11 +216,14 @@ class WalkProgress(ABC, Generic[W, R]):
             self._guards.add(Guard.LIST_MISSING)
         if self.unusable * 2 > self.rows:
             self._guards.add(Guard.RECORDS_UNUSABLE)
+        self._repeats += len(ids) - len(new) if new else 0
+        if ids:
+            self._known_share = max(self._known_share, 1 - len(new - self._before) / len(ids))
         barren = not facts.records or (bool(ids) and not new)
         self._barren_in_a_row = self._barren_in_a_row + 1 if barren else 0
         if ids:
             listed = hash(frozenset(ids))
-            if listed in self._lists:
+            if listed in self._lists and not self._is_known:
                 self._guards.add(Guard.PAGE_REPEATED)
             self._lists.add(listed)
         return bool(new)
@@ -209,12 +241,12 @@ class WalkProgress(ABC, Generic[W, R]):
     def _end(self, why: Why) -> None:
         """Close the walk; its state follows from the reason and from the pages and rows that landed."""
         self.why = self._failed or why
-        if self.why is not Why.AS_ASKED:  # otherwise another crawl may still want it deeper
-            self._ids, self._lists = set(), set()
+        if self.why not in {Why.AS_ASKED, Why.KNOWN}:  # otherwise another crawl may still want it deeper
+            self._ids, self._lists, self._before = set(), set(), set()
         if self._failed:
             kept = self._failed in {Why.REFUSED, Why.UNREACHABLE} and self.pages > 0
             self.state = WalkState.TRUNCATED if kept else WalkState.FAILED
-        elif why in {Why.END, Why.AS_ASKED}:
+        elif why in {Why.END, Why.AS_ASKED, Why.KNOWN}:
             self.state = WalkState.COMPLETE if self.rows else WalkState.EMPTY
         elif self.pages == 0:
             self.state = WalkState.NOT_ATTEMPTED

@@ -14,7 +14,7 @@ from math import ceil
 
 from scraper.core.catalogue import Basis
 from scraper.core.jobs import Crawl, Job
-from scraper.core.pagination import Record
+from scraper.core.pagination import Record, Why
 from scraper.core.parents import all_hold, as_parents, best
 from scraper.core.planning.history import History, Known, WalkSeen, Yield
 from scraper.core.planning.ranges import NOTHING, Range, exactly
@@ -148,16 +148,23 @@ class _Estimator:
         more = made.walks.high - made.walks.likely
         made.unbounded = made.unbounded or (more > 0 and unseen.unbounded)
         pages = sums.pages()
-        made.requests = Range(int(pages.low * fewer), pages.likely, pages.high + more * unseen.pages.high)
+        most = pages.high + more * unseen.pages.high
+        again = _empty_retries(made.crawl, most, made.walks.high)
+        made.requests = Range(int(pages.low * fewer), pages.likely, most + again)
         size = made.crawl.endpoint.pagination.rows_per_page
         rows = min(sums.rows, pages.likely * size)
-        made.rows = Range(min(int(sums.rows_low * fewer), rows), rows, max(rows, made.requests.high * size))
+        made.rows = Range(min(int(sums.rows_low * fewer), rows), rows, max(rows, most * size))
         made.basis = sums.basis()
         if not made.walks.exact:  # the number of parents is then the weaker figure
             made.basis = Basis.ASSUMED if made.boards is None else min(made.basis, Basis.OBSERVED, key=_WEAKEST.index)
         made.explanation += _walk_words(made, sums, shared)
 
     def _pages(self, crawl: Crawl, walk: Walk, seen: Sequence[WalkSeen]) -> Pages:
+        whole = self._whole_pages(crawl, walk, [one for one in seen if one.why is not Why.KNOWN])
+        return whole if crawl.stop_when_known is None else _stopped(whole, seen)
+
+    def _whole_pages(self, crawl: Crawl, walk: Walk, seen: Sequence[WalkSeen]) -> Pages:
+        """What a walk comes to that does not stop at known ids."""
         unseen = self._unseen(crawl, walk.country)
         if not seen:
             return unseen
@@ -279,6 +286,19 @@ class _Sums:
         return next((basis for basis in _WEAKEST if self.bases[basis]), Basis.OBSERVED)
 
 
+def _stopped(whole: Pages, seen: Sequence[WalkSeen]) -> Pages:
+    """Return what a walk comes to that stops at known ids: one page at the least, likely as many as the last time."""
+    low, likely, high = 1, whole.pages.likely, whole.pages.high
+    if not seen or seen[0].why is not Why.KNOWN or seen[0].pages > high:
+        return replace(whole, pages=Range(min(low, likely), likely, high))
+    return replace(whole, pages=Range(low, seen[0].pages, high), rows=seen[0].rows, basis=Basis.OBSERVED)
+
+
+def _empty_retries(crawl: Crawl, pages: int, walks: int) -> int:
+    """Return the most requests that `retry_empty` adds: two empty pages in a row end a walk, so half of them are."""
+    return crawl.retry_empty * min(pages, pages // 2 + walks)
+
+
 def _capped(pages: int, most: int | None) -> int:
     return pages if most is None else min(pages, most)
 
@@ -313,6 +333,10 @@ def _walk_words(made: CrawlEstimate, sums: _Sums, shared: int) -> Iterable[str]:
     depths = _depth_words(made.depths + made.leftover_depths)
     if depths:
         yield f"likely pages: {depths}; " + ", ".join(f"{count} {basis}" for basis, count in sorted(bases.items()))
+    if crawl.stop_when_known is not None:
+        yield f"a walk ends at the first page of which {crawl.stop_when_known:.0%} was seen before: 1 page or more"
+    if crawl.retry_empty:
+        yield f"high counts {crawl.retry_empty} more attempts for each empty page that promises more (retry_empty)"
     yield f"{crawl.endpoint.cost} credits a request (known)"
 
 

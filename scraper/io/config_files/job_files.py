@@ -112,6 +112,13 @@ class CrawlTable(FileModel):
         default=None,
         description="fewest rows over all its walks, else exit 6; default: 1 where its last walks had rows",
     )
+    stop_when_known: Annotated[float, Field(gt=0, le=1)] | None = Field(
+        default=None,
+        description="0.9: a walk ends at the first page of which 90 % was seen before, in it or by earlier runs",
+    )
+    retry_empty: Annotated[int, Field(ge=0, le=3)] = Field(
+        default=0, description="how often an empty page that promises more is bought again, within retry_budget"
+    )
 
 
 class JobFile(FileModel):
@@ -256,6 +263,8 @@ def _crawls(file: JobFile, where: str, catalogue: Catalogue) -> tuple[list[Crawl
             top=table.top,
             top_per_board=table.top_per_board,
             expect_rows=table.expect_rows,
+            stop_when_known=table.stop_when_known,
+            retry_empty=table.retry_empty,
         )
         named[name] = (at, crawl)
     crawls = {name: crawl for name, (_, crawl) in named.items()}

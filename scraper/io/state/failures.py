@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, and_, func, select
+from sqlalchemy import Connection, and_, func, or_, select
 
 from scraper.core.catalogue import Charge, OutcomeKind
 from scraper.core.events import Ending
@@ -13,7 +13,10 @@ from scraper.io.state.schema import requests
 
 _GAVE_NOTHING = (
     requests.c.sent_at.is_not(None),  # sending a killed process's requests again is no retry
-    requests.c.outcome.not_in([OutcomeKind.OK.value, OutcomeKind.EMPTY.value]),
+    or_(
+        requests.c.outcome.not_in([OutcomeKind.OK.value, OutcomeKind.EMPTY.value]),
+        requests.c.ending == Ending.RETRIED.value,  # an empty page that promised more
+    ),
 )
 
 

@@ -47,7 +47,7 @@ class SqlHistory:
         found: dict[str, list[Record]] = {}
         for run_id in dict.fromkeys(bought_in.values()):
             ours = [walk_id for walk_id, bought in bought_in.items() if bought == run_id]
-            for some in _chunks(ours):
+            for some in chunks(ours):
                 listed = and_(pages.c.run_id == run_id, pages.c.walk_id.in_(some), pages.c.facts.is_not(None))
                 for walk_id, facts in self._rows(select(pages.c.walk_id, pages.c.facts).where(listed)):
                     found.setdefault(walk_id, []).extend(PageFacts.from_json(orjson.loads(facts)).ids)
@@ -68,6 +68,7 @@ class SqlHistory:
             select(*place, func.count(), empty, func.sum(walks.c.pages), func.max(walks.c.pages))
             .add_columns(func.sum(walks.c.rows))
             .where(walks.c.snapshot_at >= since, walks.c.reused_from.is_(None), walks.c.state.in_(_WHOLE))
+            .where(walks.c.why.is_distinct_from(Why.KNOWN.value))
             .group_by(*place)
             .order_by(*place)
         )
@@ -91,7 +92,7 @@ class SqlHistory:
 
     def _last_walks(self, walk_ids: Sequence[str]) -> Iterator[tuple[str, str, WalkSeen]]:
         """Yield walk id, run id and the walk, newest first."""
-        for some in _chunks(walk_ids):
+        for some in chunks(walk_ids):
             query = select(walks).where(
                 walks.c.walk_id.in_(some),
                 walks.c.snapshot_at >= self._now - OLDEST_WALK,
@@ -109,6 +110,6 @@ class SqlHistory:
             return connection.execute(query).all()
 
 
-def _chunks(ids: Sequence[str]) -> Iterator[Sequence[str]]:
+def chunks(ids: Sequence[str]) -> Iterator[Sequence[str]]:
     for start in range(0, len(ids), IDS_IN_A_STATEMENT):
         yield ids[start : start + IDS_IN_A_STATEMENT]

@@ -12,6 +12,7 @@ from sqlalchemy import ColumnElement, Connection, Table, and_, func, insert, not
 
 from scraper.core.budget import Balance, Scope, ScopeKind, first_refusing
 from scraper.core.catalogue import Charge, OutcomeKind
+from scraper.core.events import Ending
 from scraper.core.jobs import Account
 from scraper.core.pace import FULL_PERCENT, pace_percent, slowed_down
 from scraper.core.requests import Request
@@ -292,6 +293,7 @@ def move_credits(
 
 def _spool(connection: Connection, row: Any, settlement: Settlement, body: bytes) -> None:  # noqa: ANN401
     outcome = settlement.outcome
+    facts = outcome.facts if outcome.landed and settlement.ending is not Ending.RETRIED else None
     connection.execute(
         insert(pages).values(
             attempt_id=settlement.attempt_id,
@@ -301,7 +303,7 @@ def _spool(connection: Connection, row: Any, settlement: Settlement, body: bytes
             observed_at=settlement.settled_at,
             outcome=outcome.kind.value,
             http_status=outcome.http_status,
-            facts=orjson.dumps(outcome.facts.to_json()) if outcome.facts is not None and outcome.landed else None,
+            facts=None if facts is None else orjson.dumps(facts.to_json()),
             body=zstandard.compress(body, 3),
             size_bytes=len(body),
         )

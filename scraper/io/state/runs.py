@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -14,6 +15,7 @@ from scraper.core.pagination import Guard, PageFacts, WalkState, Why
 from scraper.core.requests import Progress, Walk
 from scraper.core.units import Credits
 from scraper.io.state.failures import retried
+from scraper.io.state.history import OLDEST_WALK, chunks
 from scraper.io.state.ledger import balance_of, expire, mark_run_outdated
 from scraper.io.state.schema import drains, pages, requests, runs, walks
 from scraper.ports import RunRecord, RunTotals, WalkRecord
@@ -167,6 +169,29 @@ def reusable_pages(connection: Connection, walk: Walk, since: datetime) -> tuple
             if len(landed) == row.pages:  # else a free answer was not kept, and the walk is not whole
                 return row.run_id, landed
     return None
+
+
+def known_ids(connection: Connection, walk_ids: Sequence[str], before: datetime) -> dict[str, frozenset[str]]:
+    found: dict[str, set[str]] = {}
+    for some in chunks(walk_ids):
+        query = select(walks.c.walk_id, walks.c.run_id, walks.c.why).where(
+            walks.c.walk_id.in_(some),
+            walks.c.snapshot_at < before,
+            walks.c.snapshot_at >= before - OLDEST_WALK,
+            walks.c.reused_from.is_(None),
+            walks.c.state == WalkState.COMPLETE.value,
+        )
+        whole, bought_in = set[str](), dict[str, list[str]]()
+        for row in connection.execute(query.order_by(walks.c.snapshot_at.desc())).all():
+            if row.walk_id not in whole:
+                bought_in.setdefault(row.run_id, []).append(row.walk_id)
+                whole |= set() if row.why == Why.KNOWN.value else {row.walk_id}
+        for run_id, ours in bought_in.items():
+            listed = and_(pages.c.run_id == run_id, pages.c.walk_id.in_(ours), pages.c.facts.is_not(None))
+            for walk_id, facts in connection.execute(select(pages.c.walk_id, pages.c.facts).where(listed)):
+                ids = (record.id for record in PageFacts.from_json(orjson.loads(facts)).ids)
+                found.setdefault(walk_id, set()).update(ids)
+    return {walk_id: frozenset(ids) for walk_id, ids in found.items()}
 
 
 _WANTED_MORE = [Why.BUDGET.value, Why.UNREACHABLE.value, Why.INTERRUPTED.value, Why.OUT_OF_CHARACTER.value]

@@ -29,6 +29,7 @@ class RunsStore(Store, Runs):
     coverage = in_transaction(runs.coverage)
     stored_pages = in_transaction(runs.stored_pages)
     reusable_pages = in_transaction(runs.reusable_pages)
+    known_ids = in_transaction(runs.known_ids)
     leftovers = in_transaction(runs.leftovers)
     board_histories = in_transaction(boards.board_histories)
     longest_still = in_transaction(boards.longest_still)
