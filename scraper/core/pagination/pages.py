@@ -297,7 +297,8 @@ class PageWalk(WalkProgress[W, R]):
             self._guards.add(Guard.TOTAL_NOT_REACHED)
         if self._total is not None and self._failed is None:
             size = self._size or self.pagination.rows_per_page
-            self._compare(self._total if limit is None else min(self._total, limit * size))
+            requested = self._highest_answered if self._is_known else limit
+            self._compare(self._total if requested is None else min(self._total, requested * size))
         by_short_page = self._last is None and self._promised is None and self._short is not None
         if by_short_page and self.rows and self.pagination.ends is None:
             self._noted.add(Guard.END_CONCLUDED)
