@@ -366,3 +366,16 @@ def test_coverage_that_other_versions_wrote_is_read_in_one_view(tmp_path: Path) 
         plan = opened.execute(one_day).fetchall()[0][1]
     assert "Scanning Files: 1/2" in plan
     assert ask(tmp_path, "SELECT run_id FROM boards_latest") == [("night-2",)]
+
+
+def test_a_renamed_column_answers_to_its_old_name_in_a_query_that_uses_it(tmp_path: Path) -> None:
+    asked = 'SELECT "overlaps" AS before, repeats FROM coverage'
+    with open_archive(tmp_path / "nothing", TABLES, VIEWS, asked) as opened:
+        assert opened.execute(asked).fetchall() == []
+    history = History()
+    history.walk("night-1", night(1), [[hashtag(1)], [hashtag(1), hashtag(2)]])
+    history.write(tmp_path)
+    with open_archive(tmp_path, TABLES, VIEWS, asked) as opened:
+        [(before, repeats)] = opened.execute(asked).fetchall()
+    assert before == repeats
+    assert ("overlaps",) not in ask(tmp_path, "SELECT column_name FROM (DESCRIBE coverage)")

@@ -127,7 +127,8 @@ def create_relations(
         read = _read_by(connection, query, {**dict.fromkeys(selects, ""), **{view.name: view.sql for view in views}})
         selects = {name: select for name, select in selects.items() if name.lower() in read}
         views = [view for view in views if view.name.lower() in read]
-    for statement in table_statements(root, selects, lambda name: quoted(f"{pattern(root / name)}/{PARTS}")):
+    files: Files = lambda name: quoted(f"{pattern(root / name)}/{PARTS}")  # noqa: E731
+    for statement in table_statements(root, selects, files, query or ""):
         connection.execute(statement)
     for view in views:
         try:
@@ -173,20 +174,23 @@ def empty_selects(root: Path, tables: Sequence[TableSelect]) -> dict[str, str]:
     return declared | dict.fromkeys(sorted(_others(root, declared)), "")
 
 
-def table_statements(root: Path, selects: Mapping[str, str], files: Files) -> Iterator[str]:
-    """Yield a CREATE VIEW for each of these `empty_selects`, over its files where it has any."""
+def table_statements(root: Path, selects: Mapping[str, str], files: Files, query: str = "") -> Iterator[str]:
+    """Yield a CREATE VIEW for each of these `empty_selects`, over its files where it has any.
+
+    A column that was renamed has its old name as well where the text of the `query` holds it.
+    """
     for name, select in selects.items():
         has_files = any((root / name).glob(PARTS))
-        yield f"CREATE VIEW {identifier(name)} AS {_over(name, files(name)) if has_files else _over_nothing(select)}"
+        if name in RUN_TABLES:
+            made = _over_files_of_any_version(name, files(name) if has_files else None, query)
+        else:
+            made = _over_files(files(name), "") if has_files else _over_nothing(select)
+        yield f"CREATE VIEW {identifier(name)} AS {made}"
 
 
 def _others(root: Path, declared: dict[str, str]) -> set[str]:
     there = (child.name for child in root.iterdir() if any(child.glob(PARTS))) if root.is_dir() else ()
     return set(there) - declared.keys()
-
-
-def _over(name: str, files: str) -> str:
-    return _over_files_of_any_version(name, files) if name in RUN_TABLES else _over_files(files, "")
 
 
 def _over_files(files: str, options: str) -> str:
@@ -198,16 +202,20 @@ def _over_files(files: str, options: str) -> str:
     return f"SELECT {columns}, * EXCLUDE (filename) FROM {read}"  # noqa: S608 - of declared names and a quoted path
 
 
-def _over_files_of_any_version(name: str, files: str) -> str:
+def _over_files_of_any_version(name: str, files: str | None, query: str) -> str:
     """Select the declared columns of a table that nothing rebuilds: older files may lack one or have its old name."""
     declared, renamed = RUN_TABLES[name], RENAMED_COLUMNS.get(name, {})
     types = {column.name: column.type for column in declared}
     old = [Column(before, types[now], "") for before, now in renamed.items()]
     values = {column.name: identifier(column.name) for column in (*PATH_COLUMNS, *declared)}
-    values |= {now: f"coalesce({identifier(now)}, {identifier(before)})" for before, now in renamed.items()}
+    for before, now in renamed.items():
+        values[now] = f"coalesce({identifier(now)}, {identifier(before)})"
+        if before in query.lower():
+            values[before] = values[now]
     columns = ", ".join(f"{value} AS {identifier(column)}" for column, value in values.items())
-    nothing, read = _over_nothing(empty_relation((*declared, *old))), _over_files(files, ", union_by_name = true")
-    return f"SELECT {columns} FROM ({nothing} UNION ALL BY NAME {read})"  # noqa: S608 - as above
+    rows = _over_nothing(empty_relation((*declared, *old)))
+    rows += "" if files is None else f" UNION ALL BY NAME {_over_files(files, ', union_by_name = true')}"
+    return f"SELECT {columns} FROM ({rows})"  # noqa: S608 - of declared names and a quoted path
 
 
 def _path_value(column: str) -> str:
