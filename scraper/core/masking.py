@@ -1,8 +1,8 @@
-"""Taking keys out of what strangers say: a vendor that echoes a key must not make us keep it.
+"""Masks API keys in answers: a key that a vendor echoes must not be stored.
 
-Found are a key as it is, as JSON and URLs spell it (writers escape what is neither letter nor digit nor ``-._~``, also
-twice: JSON within JSON), and in Base64, as gateways dump requests. What is found becomes `MARK`. What escapes letters,
-encrypts, compresses, hashes or respells a key is beyond this.
+Finds a key verbatim, escaped as in JSON and URLs (all characters except letters, digits and ``-._~``; also twice, as
+JSON within JSON), and in Base64, as gateways dump requests. Each match becomes `MARK`. Keys whose letters are escaped,
+and keys that are encrypted, compressed or hashed, are not found.
 """
 
 from __future__ import annotations
@@ -13,16 +13,16 @@ from collections.abc import Iterable, Iterator
 from functools import cache
 
 MARK = "redacted"
-"""Safe wherever a key may stand. It begins with a letter that JSON allows behind a backslash: where bytes that look
-like a key begin in the middle of an escape, what is left is JSON all the same."""
+"""Safe wherever a key may appear. It begins with a letter that JSON allows after a backslash: if the match begins in an
+escape sequence, the result is still valid JSON."""
 
 SHORTEST_KEY = 8
-"""Shorter ones stand in innocent text by chance; neither vendor hands out any."""
+"""Shorter keys match unrelated text by chance; neither vendor issues any."""
 LONGEST_KEY = 1024
-"""Longer headers are refused by servers."""
+"""Servers refuse longer headers."""
 
 SHORTEST_REST = 4
-"""At the end of a body that is cut off, fewer characters of a key than this tell nothing."""
+"""Fewer characters of a key at the end of a truncated body reveal nothing."""
 
 _CUT_OFF_ESCAPE = re.compile(rb"(?:%(?:25)?[0-9A-Fa-f]?|\\{1,3}(?:u[0-9A-Fa-f]{0,3})?)?")
 _LONGEST_ESCAPE = 8
@@ -30,31 +30,31 @@ _NEVER_ESCAPED = re.compile(rb"[A-Za-z0-9._~-]*")
 
 
 def key_fault(key: str) -> str | None:
-    """What is wrong with a key, in words that do not tell it; ``None``: it can be used."""
+    """Describe what is wrong with a key without revealing it; ``None``: it can be used."""
     if not all("!" <= character <= "~" for character in key):
-        return "holds a space, a line break or another character that no key has"
+        return "contains a space, a line break or another character that no key has"
     if '"' in key or "\\" in key:
-        return "holds a quotation mark or a backslash: it seems to be quoted twice"
+        return "contains a quotation mark or a backslash: it seems to be quoted twice"
     if len(key) < SHORTEST_KEY:
-        return f"holds {len(key)} characters, and a key has at least {SHORTEST_KEY}"
+        return f"has {len(key)} characters, and a key has at least {SHORTEST_KEY}"
     if len(key) > LONGEST_KEY:
-        return f"holds {len(key)} characters, and a key has at most {LONGEST_KEY}"
+        return f"has {len(key)} characters, and a key has at most {LONGEST_KEY}"
     if key.isdecimal():
-        return "holds digits only: one could not tell it from an id"
+        return "contains only digits: it could not be told from an id"
     return None
 
 
 class Mask:
-    """Takes the keys of one process out of bytes and texts."""
+    """Masks the keys of one process in bytes and text."""
 
     def __init__(self, keys: Iterable[str]) -> None:
-        """Every key is one that `key_fault` has nothing against."""
+        """`key_fault` returns ``None`` for every key."""
         self._keys = sorted({key.encode() for key in keys}, key=len, reverse=True)
         self._spelled = [(_signature(key), re.compile(b"".join(map(_way, key)))) for key in self._keys]
         self._base64 = tuple(dict.fromkeys(spelling for key in self._keys for spelling in _in_base64(key)))
 
     def body(self, body: bytes, cut_off: bool = False) -> bytes:
-        """The bytes without keys; `cut_off`: more was to come, so a key may have begun at their end."""
+        """Return the bytes without keys; `cut_off`: truncated, so that a key may begin at their end."""
         for signature, spelled in self._spelled:
             if signature in body:
                 body = spelled.sub(MARK.encode(), body)
@@ -64,11 +64,10 @@ class Mask:
         return self._without_beginning(body) if cut_off else body
 
     def text(self, text: str) -> str:
-        """A text without keys."""
         return self.body(text.encode("utf-8", "surrogatepass")).decode("utf-8", "surrogatepass")
 
     def _without_beginning(self, body: bytes) -> bytes:
-        """The bytes without the beginning of a key at their end."""
+        """Remove the beginning of a key at the end of the bytes."""
         begins_at = min((*self._base64_beginnings(body), *self._beginnings(body)), default=len(body))
         return body if begins_at == len(body) else body[:begins_at] + MARK.encode()
 
@@ -91,20 +90,20 @@ class Mask:
 
 
 def _signature(key: bytes) -> bytes:
-    """The longest piece of a key that every spelling but Base64 has as it is: quick to look for."""
+    """Return the longest piece of a key that is never escaped: quick to search for."""
     pieces: list[bytes] = _NEVER_ESCAPED.findall(key)
     return max(pieces, key=len)
 
 
 def _in_base64(key: bytes) -> Iterator[bytes]:
-    """What Base64 makes of a key wherever it begins in a group of three bytes, but for what its neighbours share."""
+    """Yield the key in Base64 at each offset in a group of three bytes, without characters shared with neighbours."""
     for encode in (b64encode, urlsafe_b64encode):
         for before in range(3):
             yield encode(bytes(before) + key)[(before * 8 + 5) // 6 : (before + len(key)) * 8 // 6]
 
 
 def _way(character: int) -> bytes:
-    """One character of a key, escaped or not, as a pattern."""
+    """Return a pattern for one character of a key, escaped or not."""
     itself = b"%c" % character
     if _NEVER_ESCAPED.fullmatch(itself):
         return re.escape(itself)

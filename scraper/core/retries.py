@@ -1,7 +1,7 @@
-"""What follows a failed attempt. Every further attempt is a decision of ours, reserved and in the ledger.
+"""The retry policy. Each retry is decided here, reserved, and entered in the ledger.
 
-Whatever an attempt ended in has a policy here: whether it is asked again, after which wait, and how far its failure
-reaches when it is not. An error rule of the vendor's file may allow fewer retries than the policy does.
+Each outcome has a policy: whether the request is retried, after which wait, and how far its failure reaches when it is
+not. An error rule of the vendor file may allow fewer retries than the policy does.
 """
 
 from __future__ import annotations
@@ -17,17 +17,17 @@ from scraper.core.events import Ending
 from scraper.core.outcomes import Outcome
 
 FREE_RETRIES = 4
-"""Further attempts at one request after failures that cost nothing."""
+"""Retries of one request after free failures."""
 PAID_RETRIES = 3
-"""An answer that was charged, or may have been, and gave nothing is bought again at most so often: 1 + 3 attempts."""
+"""Retries of one request after failures that were charged, or may have been: 1 + 3 attempts."""
 MALFORMED_RETRIES = 1
-"""The same for an answer that is not as documented: a second one is no accident, and costs as much as a good one."""
+"""Paid retries of one request after malformed answers: a second one is no accident, and costs as much as a good one."""
 FIRST_BACKOFF_S = 1.0
 LONGEST_BACKOFF_S = 60.0
 RATE_LIMIT_WAIT_S = 60.0
 """After a 429 that names no time: both vendors count by the minute or say so (vendor facts, sections 1 and 2)."""
 LONGEST_PAUSE_S = 900.0
-"""A pause of ours that has doubled past this ends the run for now: an account refused for so long is not just busy."""
+"""Longest pause of our own. A pause that has doubled past it ends the run for now."""
 
 
 class Reach(StrEnum):
@@ -40,25 +40,25 @@ class Reach(StrEnum):
 
 
 class Wait(StrEnum):
-    """What is waited for before another attempt."""
+    """The wait before a retry."""
 
     NONE = "none"
-    """There is no other attempt."""
+    """No retry."""
     BACKOFF = "backoff"
-    """Twice as long each time, from half a second to a second on, or as long as the vendor asks for."""
+    """Exponential backoff from 0.5 to 1 s on, or the wait that the vendor names if it is longer."""
     PAUSE = "pause"
-    """The whole account waits as long as the vendor says, else a minute; twice as long each time in a row."""
+    """The whole account pauses for the time that the vendor names, else a minute; consecutive pauses double."""
 
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """What follows an outcome of one kind."""
+    """The consequence of one kind of outcome."""
 
     wait: Wait
     reach: Reach
-    """Where it is not asked again, or has been often enough."""
+    """How far the failure reaches once the request is not retried."""
     breaks: bool = False
-    """It counts towards closing its endpoint or its vendor (`core.breakers`)."""
+    """It counts towards the circuit breakers (`core.breakers`)."""
 
 
 _PASSING = Policy(Wait.BACKOFF, Reach.REQUEST, breaks=True)
@@ -78,18 +78,18 @@ POLICIES: Mapping[OutcomeKind, Policy] = MappingProxyType(
         OutcomeKind.BAD_REQUEST: Policy(Wait.NONE, Reach.WALK),
     }
 )
-"""Of every kind but OK and EMPTY, which are pages. A request of a cursor walk breaks the chain: it reaches the walk."""
+"""Policies of all kinds except OK and EMPTY, which are pages. In a cursor walk, a failed request ends the walk."""
 
 
 def breaks(outcome: Outcome) -> bool:
-    """Whether a failure counts towards closing its endpoint or its vendor."""
+    """Return whether a failure counts towards the circuit breakers."""
     policy = POLICIES.get(outcome.kind)
     return policy is not None and policy.breaks
 
 
 @dataclass(frozen=True, slots=True)
 class Retry:
-    """Ask again after a wait; a wait of the whole account is kept by every process."""
+    """Retry after a wait. A wait of the whole account holds in every process."""
 
     wait_s: float
     whole_account: bool = False
@@ -99,7 +99,7 @@ class Retry:
 
 @dataclass(frozen=True, slots=True)
 class GiveUp:
-    """This request ends here, and all others within its reach."""
+    """Give up this request, and all others within reach."""
 
     reach: Reach
 
@@ -109,7 +109,7 @@ Decision: TypeAlias = Retry | GiveUp
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """A failed attempt, as the ledger keeps it."""
+    """A failed attempt in the ledger."""
 
     kind: OutcomeKind
     charge: Charge
@@ -118,7 +118,7 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class Tries:
-    """Failed attempts at one request that are its own: no refused connection, no 429 that cost nothing."""
+    """Failed attempts of one request, without refused connections and free 429s, which are not its fault."""
 
     free: int = 0
     paid: int = 0
@@ -126,10 +126,10 @@ class Tries:
     malformed: int = 0
     """Of those, answers that were not as documented."""
     empty: int = 0
-    """Apart from those: empty pages that promised more, and were requested again."""
+    """Empty pages that promised more and were retried; not counted in `paid`."""
     kind: OutcomeKind | None = None
     in_a_row: int = 0
-    """How often the last kind came without another between."""
+    """Consecutive failures of the last kind."""
 
     def after(self, kind: OutcomeKind, charge: Charge) -> Tries:
         """Return the tries with one failed attempt more."""
@@ -144,7 +144,7 @@ class Tries:
 
 
 def tries_of(failures: Iterable[Failure]) -> Tries:
-    """Where earlier processes of the run stood with a request; one that was given up begins anew when it is resumed."""
+    """Return the tries of a request over earlier processes of the run; one that was given up starts again at 0."""
     tries = Tries()
     for failure in failures:
         tries = tries.after(failure.kind, failure.charge)
@@ -162,15 +162,15 @@ def decide(
     may_buy_again: bool = True,
     blameless: bool = False,
 ) -> Decision:
-    """What to do after a request failed so.
+    """Decide what follows a failed attempt.
 
-    `tries`: its failed attempts, this one among them. `jitter`: a random number in 0..1. `pauses`: of the account, in a
-    row. `may_buy_again`: the retry budget holds the price once more. `blameless`: everything fails at the endpoint or
-    the vendor just now, so that only what is paid counts against the request.
+    `tries`: the failed attempts of the request, including this one. `jitter`: a random number in 0..1. `pauses`:
+    consecutive pauses of the account. `may_buy_again`: the retry budget covers the price. `blameless`: the endpoint or
+    the vendor is failing as a whole, so that only paid attempts count against the request.
     """
     policy = POLICIES.get(outcome.kind)
     if policy is None:
-        raise ValueError(f"an attempt that ended {outcome.kind} is not tried again")
+        raise ValueError(f"an attempt that ended {outcome.kind} is not retried")
     if policy.wait is Wait.NONE or _spent(outcome, tries, may_buy_again=may_buy_again, blameless=blameless):
         return GiveUp(policy.reach)
     match policy.wait:
@@ -193,8 +193,8 @@ def retry_empty(
 ) -> Retry | None:
     """Return the retry of an empty page that promises more; ``None`` where the page is taken as it is.
 
-    `tries`: the attempts at it before this one. `most`: the job's limit. TikTok is known to answer a page in mid-feed
-    with no rows, and with all of them when it is requested again (vendor facts, section 6).
+    `tries`: its earlier attempts. `most`: the job's limit. TikTok is known to answer a page in mid-feed without rows,
+    and with all of them on a retry (vendor facts, section 6).
     """
     promises_more = outcome.kind is OutcomeKind.EMPTY and outcome.facts is not None and outcome.facts.has_more is True
     affordable = outcome.charge is Charge.FREE or may_buy_again
@@ -204,7 +204,7 @@ def retry_empty(
 
 
 def _spent(outcome: Outcome, tries: Tries, *, may_buy_again: bool, blameless: bool) -> bool:
-    """Whether the request has been asked for often enough."""
+    """Return whether the request is out of retries."""
     if not outcome.transient or (outcome.charge is not Charge.FREE and not may_buy_again):
         return True
     if tries.paid > PAID_RETRIES:

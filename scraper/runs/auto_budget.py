@@ -1,4 +1,4 @@
-"""``budget = "auto"`` before a run: what it would be given if it began now."""
+"""The allowance of ``budget = "auto"`` before a run starts."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from scraper.ports import Ledger
 
 
 async def tonights_allowance(job: Job, ledger: Ledger | None, now: datetime) -> Allowance:
-    """Tonight's shares of a job with auto; grants nothing, a run asks for its own when it begins.
+    """Return tonight's shares of a job with auto, without granting them: a run requests its own when it starts.
 
-    `ledger`: ``None`` where there is no ledger yet: the month is taken as unused, as the first run will find it.
+    `ledger`: ``None`` if there is no ledger yet; the month then counts as unused.
     """
     accounts = [job.accounts[vendor] for vendor in job.vendors]
     standings = None if ledger is None else await ledger.standings(job.name, accounts)

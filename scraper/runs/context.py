@@ -1,4 +1,4 @@
-"""What a run needs besides its job."""
+"""The ports and settings that a run needs in addition to its job."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from scraper.runs.drain import drain
 
 @dataclass(frozen=True, slots=True)
 class RunContext:
-    """The ports, and chance."""
+    """The ports, a source of randomness, and settings."""
 
     stores: Stores
     archive: Archive
@@ -23,8 +23,8 @@ class RunContext:
     jitter: Callable[[], float]
     """A random number in 0..1."""
     rebuild: bool = True
-    """Tables whose SELECT has changed are made anew before new pages join; else pages wait in the spool."""
+    """Tables whose SELECT has changed are rebuilt before new pages are added; otherwise pages wait in the spool."""
 
     async def drain(self) -> tuple[str, ...]:
-        """Empties the spool into the archive; see `runs.drain`."""
+        """Drain the spool into the archive; see `runs.drain`."""
         return await drain(self.stores.journal, self.archive, self.clock, self.listener, rebuild=self.rebuild)

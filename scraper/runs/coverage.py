@@ -1,4 +1,4 @@
-"""Coverage and ledger of each run that has changed, as files of the archive beside its rows."""
+"""Writes the coverage and the ledger of changed runs to the archive."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from scraper.ports import Archive, Journal, Part, RunVersion
 
 
 async def write_run_tables(journal: Journal, archive: Archive) -> tuple[str, ...]:
-    """Writes the coverage and the ledger of every run that the archive does not hold as it is.
+    """Write the coverage and the ledger of every run whose archived copy is outdated.
 
-    A run is not failed by this: its pages are bought and in their tables. What could not be written is told as a
-    warning, and written at the end of the next run, whichever that is.
+    A failure here does not fail the run, whose pages are in their tables: it is returned as a warning, and the next run
+    of any job writes them.
     """
     try:
         for run_id in await journal.outdated_runs():
@@ -25,6 +25,6 @@ async def write_run_tables(journal: Journal, archive: Archive) -> tuple[str, ...
 
 
 def _written(journal: Journal, archive: Archive, found: RunVersion) -> Sequence[Part]:
-    """In one thread, so that who cancels the wait does not let go of the lock."""
+    """Write in one thread, so that a cancelled wait does not release the lock."""
     with archive.lock():
         return archive.write_run_tables(found, journal.run_rows(found.run_id))

@@ -1,4 +1,4 @@
-"""The one async loop: frontier → reserve → send → settle → frontier, all accounts side by side; then the archive."""
+"""The crawl loop: frontier → reserve → send → settle → frontier, for all accounts at once; then the drain."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from scraper.runs.resume import OpenedRun
 from scraper.runs.retries import Retries
 
 DRAIN_AT_BYTES = 32 * 2**20
-"""Bodies that landed since the last drain, in a run that goes on: bounds the spool, keeps the archive fresh."""
+"""Bodies that land before the next drain of a run in progress: bounds the spool and keeps the archive fresh."""
 
 
 _CUT_SHORT = {RunStatus.INTERRUPTED, RunStatus.REFUSED, RunStatus.QUOTA, RunStatus.BUDGET}
@@ -35,18 +35,18 @@ _CUT_SHORT = {RunStatus.INTERRUPTED, RunStatus.REFUSED, RunStatus.QUOTA, RunStat
 
 
 class CrawlProcess:
-    """Carries out one process of one run."""
+    """One process of a run."""
 
     def __init__(self, job: Job, vendors: Mapping[str, Vendor], run: OpenedRun, context: RunContext) -> None:
         self._shares = {} if run.allowance is None else run.allowance.by_vendor(job)
-        for_retries = job.retry_credits(run.budget)  # what they take is not there for pages
+        for_retries = job.retry_credits(run.budget)  # not available for pages
         shares = {vendor: share - for_retries for vendor, share in self._shares.items()}
         strict = may_outrun(job.crawls, run.budget - for_retries, shares)
         tolerant = frozenset(crawl.name for crawl in job.crawls if crawl.expect_rows == 0)
         self.boards = BoardWatch(run.started_at, tolerant)
         self.frontier = Frontier(job.crawls, run.leftovers, strict=strict, boards=self.boards)
         self.ends = Ends()
-        """Why dispatch has stopped where it has."""
+        """The reasons for which dispatch has stopped."""
         retries = Retries(for_retries, context.jitter)
         self._process = RunProcess(
             job=job,
@@ -63,12 +63,12 @@ class CrawlProcess:
         self._buyer = Buyer(self._process)
         self.reused_from: dict[str, str] = {}
         self._stored: dict[str, PageFacts] = {}
-        self._taking_up = asyncio.Lock()
+        self._preparing = asyncio.Lock()
         self._running: Counter[str] = Counter()
         self._draining: asyncio.Task[None] | None = None
 
     def stop(self) -> None:
-        """Sends nothing more; what is in flight lands. May be called at any time from the event loop."""
+        """Stop sending; requests in flight land. May be called from the event loop at any time."""
         if self.ends.interrupted:
             return
         self.ends.interrupted = True
@@ -76,17 +76,17 @@ class CrawlProcess:
         self._signals.halt()
 
     async def run(self) -> None:
-        """Buys until nothing is left to buy or nothing more may be bought, then fills the archive.
+        """Buy until nothing is left or nothing more may be bought, then drain.
 
-        Raises StateError or ArchiveError; all that was settled is durable then.
+        Raises StateError or ArchiveError; everything settled is durable by then.
         """
         stores, run, process = self._stores, self._run, self._process
         totals = await stores.runs.totals(run.run_id)
         spent = process.spent = totals.balance.committed
         self._listener.hear(RunStarted(run.run_id, self._job.name, run.budget, run.resumed, spent, run.share_words))
         self._stored = dict(await stores.runs.stored_pages(run.run_id))
-        process.retries.take_up(await stores.ledger.failures(run.run_id), totals.retried)
-        await self._take_up_new_walks()
+        process.retries.restore(await stores.ledger.failures(run.run_id), totals.retried)
+        await self._prepare_new_walks()
         async with asyncio.TaskGroup() as group:
             for vendor in self._job.vendors:
                 group.create_task(self._dispatch(vendor, group))
@@ -107,21 +107,21 @@ class CrawlProcess:
             self._signals.fail(failure)
 
     async def _dispatch_requests(self, vendor: str, group: asyncio.TaskGroup) -> None:
-        """Starts a task for each request of one account, in order of value, as fast as the pacer lets it."""
+        """Start a task for each request of one account, in order of value, at the pacer's rate."""
         account, process = self._job.accounts[vendor], self._process
         while not self._signals.stopping:
-            await self._take_up_new_walks()
+            await self._prepare_new_walks()
             starved = vendor in process.starved and self.frontier.in_flight > 0
-            # The first request goes alone: a wrong key, or a vendor that is not there, is met once and not by a volley.
+            # The first request is sent alone: a wrong key or an unreachable vendor fails once, not in a volley.
             alone = vendor not in process.proven and self._running[vendor] > process.waiting[vendor]
             room = self._running[vendor] < _most_in_flight(account) and not alone
             if self._may_send(vendor) and room and not starved:
                 if await self._signals.unless_stopped(self._context.pacers[vendor].turn()):
-                    await self._take_up_new_walks()  # what came up meanwhile may be stored already
+                    await self._prepare_new_walks()  # new walks may be stored already
                     if self._may_send(vendor) and (request := self.frontier.take(vendor)) is not None:
                         self._running[vendor] += 1
                         group.create_task(self._buy(request, account))
-                        self._signals.tell_change()  # another account's best may have waited for this one
+                        self._signals.tell_change()  # another account's best request may have waited for this one
             elif self.frontier.idle:
                 self._signals.tell_change()
                 return
@@ -143,9 +143,9 @@ class CrawlProcess:
             self._process.undrained_bytes = 0
             self._draining = asyncio.create_task(self._drain_meanwhile())
 
-    async def _take_up_new_walks(self) -> None:
-        """Before a new walk costs anything: its pages of this run, else those of a young complete walk of another."""
-        async with self._taking_up:
+    async def _prepare_new_walks(self) -> None:
+        """Replay the stored pages of new walks: those of this run, else of a young complete walk of another run."""
+        async with self._preparing:
             while new := self.frontier.new_walks():
                 for walk in new:
                     if self._job.max_age is None or self.frontier.walks[walk.walk_id].pages:
@@ -158,7 +158,7 @@ class CrawlProcess:
                     self._stored.update(found[1])
                 bought = [walk for walk in new if walk.walk_id not in self.reused_from]
                 await self._remember(bought)
-                await self._tell_what_is_known(bought)
+                await self._recall_known_ids(bought)
                 self.frontier.replay(self._stored)
 
     async def _remember(self, walks: Sequence[Walk]) -> None:
@@ -170,7 +170,7 @@ class CrawlProcess:
                 self.boards.remember_still(endpoint, await runs.longest_still(endpoint))
 
     def _reads(self) -> Sequence[BoardRead]:
-        """The first pages that this run bought, of walks that are whole."""
+        """Return the first pages that this run bought of complete and empty walks."""
         whole = {
             walk_id
             for walk_id, progress in self.frontier.walks.items()
@@ -186,8 +186,8 @@ class CrawlProcess:
             if missing.is_final or whole:
                 (self.ends.rows_missing if missing.is_failure else self.ends.without_rows).append(missing.sentence)
 
-    async def _tell_what_is_known(self, walks: Sequence[Walk]) -> None:
-        """Tell the walks that stop at known ids what earlier runs found; a resumed run is told the same."""
+    async def _recall_known_ids(self, walks: Sequence[Walk]) -> None:
+        """Give walks that stop at known ids the ids of earlier runs; a resumed run gets the same."""
         wanted = [walk.walk_id for walk in walks if walk.stop_when_known is not None]
         if wanted:
             known = await self._stores.runs.known_ids(wanted, self._run.started_at)
@@ -211,6 +211,6 @@ class CrawlProcess:
 
 
 def _most_in_flight(account: Account) -> int:
-    """The rate times the longest that an answer may take: nothing waits for a place, and memory is bounded."""
+    """Return the rate times the longest answer time: no request waits for a place, and memory is bounded."""
     rate = account.subscription.starts_per_second
     return 256 if rate is None else max(4, min(1024, math.ceil(rate * LONGEST_ANSWER.total_seconds())))

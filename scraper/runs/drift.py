@@ -1,4 +1,4 @@
-"""A run's warnings of drift: what is new of it, and what gave no rows."""
+"""Warnings of a run about drift: new drift, and pages or records without rows."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from scraper.core.drift.findings import DriftKind
 from scraper.ports import DriftRecord
 
 MOST_PATHS = 5
-"""Paths named in a warning; `scraper drift` names them all."""
+"""Paths named in a warning; `scraper drift` lists all."""
 
 _IN_WORDS = {
     DriftKind.NEW: "no column reads",
-    DriftKind.MISSING: "no longer there:",
+    DriftKind.MISSING: "missing:",
     DriftKind.TYPE: "of another type:",
     DriftKind.COERCED: "changed by their column:",
     DriftKind.UNFIT: "did not fit their column:",
@@ -22,7 +22,7 @@ _IN_WORDS = {
 
 
 def drift_warnings(run_id: str, found: Sequence[DriftRecord], endpoints: Iterable[Endpoint]) -> tuple[str, ...]:
-    """Return a sentence for each endpoint whose records drift as in no run before, and for all that gave no rows."""
+    """Return a sentence for each endpoint with new drift, and for pages and records that gave no rows."""
     warnings = []
     fields = {endpoint.full_name: _fields_of(endpoint) for endpoint in endpoints}
     for endpoint, of_endpoint in groupby(found, key=lambda record: record.endpoint):

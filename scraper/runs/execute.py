@@ -1,4 +1,4 @@
-"""A whole run, as a command asks for it: opened, crawled, drained, closed, and its result over all processes."""
+"""One process of a run from start to end: open, crawl, drain, close; the result covers all processes."""
 
 from __future__ import annotations
 
@@ -31,12 +31,11 @@ async def execute(
     command: str,
     begun: Callable[[CrawlProcess], None],
 ) -> RunResult:
-    """Runs a job to its end for now.
+    """Run a job until it ends or has to stop.
 
-    `ceiling`: a budget in place of the run's. `command`: how to type this run, for advice. `begun`: is handed the crawl
-    before its first request, so that a signal can stop it. A disk or a database that gives out ends the run as `error`;
-    StateError is raised where not even that can be written down, StateError or ArchiveError where nothing can be kept:
-    before the run is opened.
+    `ceiling`: replaces the run's budget. `command`: the command line of this run, for advice. `begun`: called with the
+    crawl before its first request, so that a signal can stop it. A disk or a database that fails ends the run as
+    `error`. Raises StateError if even that cannot be recorded, and StateError or ArchiveError before the run is opened.
     """
     ledger, journal, runs, clock = context.stores.ledger, context.stores.journal, context.stores.runs, context.clock
     await ledger.expire_dead()

@@ -1,4 +1,4 @@
-"""A plan with all that is known: the job, the ledger's balances, and what earlier runs have shown."""
+"""Builds a plan from the job, the ledger's balances and the history of earlier runs."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from scraper.core.jobs import Job
 from scraper.core.planning import AccountStanding, Known, Plan
 from scraper.core.planning import plan as plan_of
 from scraper.ports import Stores
-from scraper.runs.resume import is_gone_on_with
+from scraper.runs.resume import should_resume
 
 
 async def plan(job: Job, stores: Stores | None, now: datetime, allowance: Allowance | None = None) -> Plan:
-    """What a run of the job that begins now will do. Writes nothing; without stores nothing has been seen yet.
+    """Plan a run of the job that starts now. Writes nothing; without stores there is no history.
 
-    `allowance`: what the budget comes from, with auto.
+    `allowance`: the source of the budget, with auto.
 
-    Raises StateError where the database cannot be read.
+    Raises StateError if the database cannot be read.
     """
     shares = {} if allowance is None else allowance.by_vendor(job)
     if stores is None:
@@ -31,9 +31,9 @@ async def plan(job: Job, stores: Stores | None, now: datetime, allowance: Allowa
     }
     last = await stores.runs.last_run(job.name)
     open_run, leftovers = "", await stores.runs.leftovers(job.name)
-    if last is not None and is_gone_on_with(last, job, now):
+    if last is not None and should_resume(last, job, now):
         totals = await stores.runs.totals(last.run_id)
         spent = f"{totals.balance.committed} of {last.budget} credits spent"
-        open_run = f"{last.run_id} is open ({spent}): scraper run goes on with it; this is the plan of a new run"
+        open_run = f"{last.run_id} is open ({spent}): scraper run resumes it; this plan is for a new run"
     history = stores.runs.history()
     return await asyncio.to_thread(plan_of, job, Known(now, history, standings, leftovers, shares, open_run))

@@ -1,6 +1,6 @@
-"""First contact: one request for each endpoint of a job, its answer held against the vendor file, differences in words.
+"""Sends one request for each endpoint of a job and compares the answers with the vendor file.
 
-The requests are a run of their own, ``<job>-probe``: reserved, in the ledger, their pages in the archive as any other.
+The requests are a run of their own, ``<job>-probe``, with reservations, ledger entries and archived pages as any other.
 """
 
 from __future__ import annotations
@@ -25,17 +25,17 @@ from scraper.runs.resume import Opening
 
 @dataclass(frozen=True, slots=True)
 class ProbeFinding:
-    """One thing that an answer shows of an endpoint."""
+    """One fact that an answer shows about an endpoint."""
 
     endpoint: str
     as_described: bool
-    """False: it differs from the vendor file, or could not be seen."""
+    """False: it differs from the vendor file, or the answer does not show it."""
     text: str
 
 
 @dataclass(slots=True)
 class _Listening:
-    """A transport that remembers what came back last for each endpoint."""
+    """A transport that remembers the last answer of each endpoint."""
 
     transport: Transport
     replies: dict[str, tuple[Request, Reply]]
@@ -47,7 +47,7 @@ class _Listening:
 
 
 def probe_job_of(job: Job) -> Job:
-    """The job cut down to one request for each of its endpoints, and to what those cost."""
+    """Return the job reduced to one request for each of its endpoints, with a budget of their cost."""
     kept: dict[str, Crawl] = {}
     for crawl in job.crawls:
         kept.setdefault(crawl.endpoint.full_name, crawl)
@@ -57,7 +57,9 @@ def probe_job_of(job: Job) -> Job:
         parent = None if crawl.each is None else kept[endpoint_of[crawl.each]].name
         first = {name: values[:1] for name, values in crawl.params.items()}
         top = 1 if parent else None
-        one = replace(crawl, params=first, max_pages=1, max_items=None, each=parent, top=top, top_per_board=None)
+        one = replace(
+            crawl, params=first, max_pages=1, max_items=None, each=parent, top=top, top_per_board=None, retry_empty=0
+        )
         crawls.append(replace(one, expect_rows=None if crawl.expect_rows else crawl.expect_rows))  # a count is of all
     cost = sum(crawl.endpoint.cost for crawl in crawls)
     budget = cost if job.auto else min(job.budget, cost)
@@ -74,7 +76,7 @@ async def probe(
     command: str,
     begun: Callable[[CrawlProcess], None],
 ) -> tuple[RunResult, tuple[ProbeFinding, ...]]:
-    """Sends the requests and says what they show. Raises what `execute` raises."""
+    """Send the requests and return what they show. Raises what `execute` raises."""
     short = probe_job_of(job)
     listening = _Listening(context.transport, {})
     result = await execute(
@@ -93,7 +95,7 @@ async def probe(
         seen = listening.replies.get(endpoint.full_name)
         if seen is None:
             why = "its parents found no ids" if crawl.each else "the run ended before it"
-            findings.append(ProbeFinding(endpoint.full_name, as_described=False, text=f"not asked: {why}"))
+            findings.append(ProbeFinding(endpoint.full_name, as_described=False, text=f"not requested: {why}"))
             continue
         account = job.accounts[endpoint.vendor]
         request, reply = seen
@@ -151,4 +153,4 @@ def _compared(words: str, path: str, met: object, asked: object) -> tuple[bool, 
     if met is None:
         return False, f"{words}: nothing stands at {path}"
     as_described = asked in {None, met}
-    return as_described, f"{words} at {path}: {met}{'' if as_described else f', {asked} was asked for'}"
+    return as_described, f"{words} at {path}: {met}{'' if as_described else f', {asked} was requested'}"

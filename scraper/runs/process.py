@@ -1,4 +1,4 @@
-"""One process of a run: everything that its dispatch, its purchases and its stops share."""
+"""The state shared by dispatch, purchases and stops of one process of a run."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from scraper.runs.signals import RunSignals
 
 @dataclass(slots=True, kw_only=True)
 class RunProcess:
-    """`runs.crawl` dispatches from it, `runs.purchase` buys into it, `runs.stops` closes parts of it."""
+    """Shared by `runs.crawl` (dispatch), `runs.purchase` (buying) and `runs.stops` (closing)."""
 
     job: Job
     vendors: Mapping[str, Vendor]
@@ -34,14 +34,14 @@ class RunProcess:
     signals: RunSignals = field(default_factory=RunSignals)
     ends: Ends = field(default_factory=Ends)
     spent: Credits = 0
-    """Credits that stand against the run's budget, but for what is in flight."""
+    """Credits counted against the run's budget, without requests in flight."""
     spent_at: Counter[str] = field(default_factory=Counter)
-    """By vendor: the same, of this process alone."""
+    """By vendor: the same, for this process alone."""
     waiting: Counter[str] = field(default_factory=Counter)
-    """By vendor: requests that were begun and wait to be tried again."""
+    """By vendor: requests that wait for a retry."""
     proven: set[str] = field(default_factory=set)
-    """Vendors of whom a page has landed in this process."""
+    """Vendors of which a page has landed in this process."""
     starved: set[str] = field(default_factory=set)
-    """Vendors whose next request waits for credits that what is in flight may release."""
+    """Vendors whose next request waits for credits that requests in flight may release."""
     undrained_bytes: int = 0
-    """Bodies that landed since the last drain began."""
+    """Size of the bodies that landed since the last drain began."""

@@ -1,6 +1,6 @@
-"""Buying one request: attempts, each with its reservation, send slot and settlement, until it is dealt with.
+"""Buys one request: attempts, each with its reservation, send slot and settlement, until the request is settled.
 
-One direction: an attempt is made and returns what it met, `_after` decides once what follows, and tells the frontier.
+Data flows one way: an attempt returns its result, and `_after` acts on it once and updates the frontier.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from scraper.runs.stops import Stops
 T = TypeVar("T")
 
 LATE_S = 0.15
-"""A start so late after its slot takes another: the windows allow 0.25 s for this and for the network together."""
+"""Latest start after a slot; past it another slot is taken. The rate windows allow 0.25 s for this and the network."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ class Settled:
 
     settlement: Settlement
     decision: Decision | None
-    """Of a failure, or of an empty page that is requested again; ``None``: a page has landed."""
+    """For a failure, or an empty page that is retried; ``None``: a page has landed."""
 
 
 class Unsent(Enum):
@@ -48,11 +48,11 @@ class Unsent(Enum):
     CLOSED = auto()
     """The endpoint or the vendor was closed before."""
     STOPPED = auto()
-    """The run was stopped, or what the request waited for takes too long."""
+    """The run was stopped, or the wait is too long."""
 
 
 Met: TypeAlias = Settled | NoCredits | AccountClosed | Unsent
-"""What an attempt met."""
+"""The result of an attempt."""
 
 
 class Buyer:
@@ -74,10 +74,10 @@ class Buyer:
         self._displaced: set[str] = set()
         """Endpoints whose records have been found elsewhere."""
         self._own_pauses: dict[str, datetime] = {}
-        """By vendor: the end of the last pause whose length is ours, not the vendor's."""
+        """By vendor: the end of the last pause whose length the vendor did not name."""
 
     async def buy(self, request: Request, account: Account) -> None:
-        """Attempts at one request until it has landed, is given up, or may not be sent."""
+        """Attempt a request until it has landed, is given up, or may not be sent."""
         try:
             while not await self._after(request, account, await self._attempt_in_turn(request, account)):
                 pass
@@ -87,7 +87,7 @@ class Buyer:
     # --- an attempt ---------------------------------------------------------------------------------------------------
 
     async def _attempt_in_turn(self, request: Request, account: Account) -> Met:
-        """One attempt; where its endpoint or its vendor is on trial, alone and not before its time."""
+        """Make one attempt; if the endpoint or the vendor is on trial, alone and when the trial is due."""
         while (name := self._on_trial(request)) is not None:
             lock = self._trials[name]
             await self._stand_back(account, lock.acquire())
@@ -105,7 +105,7 @@ class Buyer:
     async def _wait_for(self, trial: Streak, request: Request, account: Account) -> bool:
         """Wait until the next trial may be sent, or is needed no more; False where the run was stopped."""
         wait_s = 0.0 if trial.try_at is None else (trial.try_at - self._clock.now()).total_seconds()
-        self._listener.hear(Waiting(account.vendor, wait_s, f"{trial.name} fails again and again"))
+        self._listener.hear(Waiting(account.vendor, wait_s, f"{trial.name} keeps failing"))
         return await self._wait(request, account, wait_s, lambda: self._breakers.trial(request) is trial)
 
     def _on_trial(self, request: Request) -> str | None:
@@ -116,7 +116,7 @@ class Buyer:
         return endpoint if self._process.boards.is_on_trial(endpoint) else None
 
     async def _attempt(self, request: Request, account: Account, trial: Streak | None) -> Met:
-        """Reserve, wait for the slot, send, settle."""
+        """Reserve, wait for the slot, send and settle."""
         if self._frontier.closed_because(request) is not None:
             return Unsent.CLOSED
         attempt, run_id = self._retries.attempt_of(request), self._process.run.run_id
@@ -134,9 +134,9 @@ class Buyer:
         return settled
 
     async def _slot_comes(self, account: Account, slot: Slot) -> NoCredits | Unsent | None:
-        """Waits for the send slot, renews one that was missed or that a pause has overtaken.
+        """Wait for the send slot; renew one that was missed or that falls into a pause.
 
-        Where the attempt may not be sent, returns why: a limit that refuses, where the slot falls on another day.
+        Returns the reason if the attempt may not be sent, such as a limit on the day of the renewed slot.
         """
         clock = self._clock
         while not self._signals.stopping:
@@ -170,7 +170,7 @@ class Buyer:
         return True
 
     async def _release(self, attempt_id: int) -> None:
-        """A reservation that was never sent costs nothing."""
+        """Release the reservation of an attempt that was not sent."""
         outcome = Outcome(OutcomeKind.NOT_SENT, Charge.FREE, 0, "stopped before it was sent")
         await self._ledger.settle(
             Settlement(attempt_id, outcome, Ending.NOT_SENT, sent_at=None, settled_at=self._clock.now())
@@ -186,7 +186,7 @@ class Buyer:
         sent_at: datetime,
         trial: Streak | None,
     ) -> Settled:
-        """Makes the outcome durable, with what follows from a failure."""
+        """Store the outcome durably, together with the consequences of a failure."""
         now, process = self._clock.now(), self._process
         outcome = classify(process.vendors[account.vendor], request.endpoint, reply, now, account.failed_requests)
         decision: Decision | None
@@ -210,7 +210,7 @@ class Buyer:
         self._note_displaced(request, outcome, reply)
         process.spent += outcome.credits
         process.spent_at[account.vendor] += outcome.credits
-        if outcome.credits < request.endpoint.cost:  # else nothing was released for those that wait
+        if outcome.credits < request.endpoint.cost:  # otherwise nothing was released for waiting requests
             process.starved.clear()
         return Settled(settlement, decision)
 
@@ -228,7 +228,7 @@ class Buyer:
     def _decide(
         self, request: Request, outcome: Outcome, sent_at: datetime, now: datetime, trial: Streak | None
     ) -> Decision:
-        """What follows a failure: of the request, unless its endpoint or its vendor is dead by it."""
+        """Decide what follows a failure of the request, or of its endpoint or vendor if that is dead now."""
         dead = None
         if breaks(outcome):
             self._breakers.fail(request, outcome, now, trial)
@@ -242,7 +242,7 @@ class Buyer:
     # --- after it -----------------------------------------------------------------------------------------------------
 
     async def _after(self, request: Request, account: Account, met: Met) -> bool:
-        """Decides what follows and tells the frontier; returns whether the request is dealt with."""
+        """Act on the result of an attempt; return whether the request is settled."""
         match met:
             case Unsent.CLOSED:
                 self._stops.leave(request)
@@ -271,7 +271,7 @@ class Buyer:
     def _landed(self, request: Request, settlement: Settlement) -> None:
         facts = settlement.outcome.facts
         if facts is None:
-            raise AssertionError("an attempt that has not landed has a decision")
+            raise AssertionError("an attempt that has not landed needs a decision")
         self._note_alive(request, settlement)
         self._retries.succeed(request)
         self._frontier.learn(request, facts)
@@ -300,7 +300,7 @@ class Buyer:
             self._stops.for_quota(account, until, f"{met} ({outcome.detail})")
             return True
         if self._breakers.trial(request) is not None:
-            return False  # the trial waits, for all of them
+            return False  # the trial does the waiting
         self._listener.hear(Waiting(account.vendor, wait_s, outcome.detail or outcome.kind.value))
         if await self._back_off(request, account, settlement, wait_s):
             return False
@@ -308,9 +308,9 @@ class Buyer:
         return True
 
     async def _back_off(self, request: Request, account: Account, settlement: Settlement, wait_s: float) -> bool:
-        """Waits before another attempt; False where the run was stopped.
+        """Wait before a retry; return False if the run was stopped.
 
-        While nothing has landed yet, two other requests go first: they tell whether it is the vendor that fails.
+        While nothing has landed yet, two other requests go first, to show whether the vendor is failing.
         """
 
         def unproven() -> bool:
@@ -324,7 +324,7 @@ class Buyer:
     async def _wait(
         self, request: Request, account: Account, wait_s: float, still: Callable[[], bool] = lambda: True
     ) -> bool:
-        """Keeps a request back while it is `still` to wait and may be sent at all; False where the run was stopped."""
+        """Hold a request back while `still` is true and it may be sent; return False if the run was stopped."""
         clock = self._clock
         ends = clock.monotonic() + wait_s
         while (left_s := ends - clock.monotonic()) > 0 and still():
@@ -336,7 +336,7 @@ class Buyer:
         return not self._signals.stopping
 
     async def _stand_back(self, account: Account, waiting: Awaitable[T]) -> T:
-        """Waits, and lets dispatch know that this one is not on its way meanwhile."""
+        """Wait without counting as in flight for dispatch."""
         self._process.waiting[account.vendor] += 1
         self._signals.tell_change()
         try:

@@ -1,4 +1,4 @@
-"""Settling what is unknown, only when the user asks: by the vendor's billing events, or on the user's word."""
+"""Settles unknown attempts on request: from the vendor's billing events, or on the user's word."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ from scraper.ports import BillingSource, Ledger
 
 @dataclass(frozen=True, slots=True)
 class Reconciled:
-    """What is known now of one account's unknown attempts."""
+    """The result for one account."""
 
     account: str
     charged: Credits = 0
     free: Credits = 0
     still_unknown: Credits = 0
     adjusted: Credits | None = None
-    """How far the ledger's month was from what the console said, where the user told."""
+    """Difference between the ledger's month and the console's figure, if the user gave it."""
     message: str = ""
-    """Why attempts are still unknown, and what else can be done."""
+    """Why attempts are still unknown, and what to do."""
 
     def to_json(self) -> dict[str, Any]:
-        """A plain object: credits."""
+        """Return a plain object."""
         return {
             "account": self.account,
             "charged": self.charged,
@@ -44,9 +44,9 @@ class Reconciled:
 async def reconcile(
     account: Account, vendor: Vendor, ledger: Ledger, books: BillingSource | None, assume: Charge | None, now: datetime
 ) -> Reconciled:
-    """Settles an account's unknown attempts: all as `assume` says, else as the vendor's events show.
+    """Settle an account's unknown attempts: all as `assume` says, else by the vendor's billing events.
 
-    Without either, or where the events cannot be read, nothing is changed and the message says why.
+    Without either, or if the events cannot be read, nothing changes and the message says why.
     """
     await ledger.expire_dead()
     unknown = await ledger.unknown_attempts(account)
@@ -65,12 +65,12 @@ async def reconcile(
 
     left = sum_of(None)
     if left and not message:
-        message = "some were sent so lately that the vendor may not have booked them yet: try again in ten minutes"
+        message = "the vendor may not have booked the latest attempts yet: try again in ten minutes"
     return Reconciled(account.id, sum_of(Charge.CHARGED), sum_of(Charge.FREE), left, message=message)
 
 
 async def note_used(account: Account, used: Credits, ledger: Ledger) -> Reconciled:
-    """Takes what the vendor's console says that the month has used; the ledger's month is that from now on."""
+    """Set the ledger's month to the use that the vendor's console shows."""
     adjusted = await ledger.note_used(account, used)
     left = sum(attempt.credits for attempt in await ledger.unknown_attempts(account))
     return Reconciled(account.id, still_unknown=left, adjusted=adjusted)
@@ -84,10 +84,10 @@ async def _from_books(
     unknown: Sequence[UnknownAttempt],
     now: datetime,
 ) -> tuple[dict[int, Charge], str]:
-    by_hand = "settle them by hand with --assume charged or --assume free, or tell what the console says with --used"
+    by_hand = "settle them with --assume charged or --assume free, or state the console's figure with --used"
     described = vendor.billing_events
     if books is None:
-        return {}, f"the books of a sandbox end with its process: {by_hand}"
+        return {}, f"the billing events of a sandbox end with its process: {by_hand}"
     if described is None:
         return {}, f"{vendor.name} describes no billing events: {by_hand}"
     since = min(attempt.sent_at for attempt in unknown) - SLACK

@@ -1,4 +1,4 @@
-"""How a run has ended: from what stopped it to its status, its exit code and the sentence for the user."""
+"""The result of a run: status, exit code, message and warnings."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from scraper.ports import NoCredits, RunTotals
 from scraper.runs.resume import OpenedRun
 
 MOST_NAMED = 5
-"""Failures named in a result; the others are counted, and all stand in the ledger."""
+"""Failures named in a result. The others are counted; the ledger has all."""
 
 
 REFUSALS = frozenset(
@@ -35,34 +35,34 @@ REFUSALS = frozenset(
         OutcomeKind.GONE,
     }
 )
-"""What the vendor does not want to answer; all else it could not."""
+"""Outcomes that are a refusal; in all others the vendor failed to answer."""
 
 
 @dataclass(slots=True)
 class Ends:
-    """Why dispatch has stopped where it has: what the run's status is made of."""
+    """The reasons for which dispatch has stopped; the run's status follows from them."""
 
     interrupted: bool = False
     refused: list[str] = field(default_factory=list)
     quotas: list[tuple[str, datetime]] = field(default_factory=list)
     budgets: list[str] = field(default_factory=list)
-    """One for each account that has been closed because the run's budget, or its share there, is spent."""
+    """One for each account that is closed because the run's budget, or its share there, is spent."""
     refused_cost: Credits = 0
-    """Of the cheapest request that the budget did not hold."""
+    """Price of the cheapest request that the budget did not cover."""
     unreachable: list[str] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
-    """Requests that were given up, and endpoints that were closed, named."""
+    """Requests that were given up, and endpoints that were closed, with the reason."""
     rows_missing: list[str] = field(default_factory=list)
     """Crawls that brought fewer rows than were expected."""
     without_rows: list[str] = field(default_factory=list)
     """Crawls that brought none, as before."""
     storage: str | None = None
-    """The sentence of the state or the archive that could not go on."""
+    """The failure of the state or the archive, in words."""
     noted: tuple[str, ...] = ()
-    """What the archive's upkeep has to say; nothing of it changes how the run ends."""
+    """Messages of the archive's upkeep; they do not change the status."""
 
     def status(self, frontier: Frontier) -> RunStatus:
-        """The first that is true decides: what a user must act on comes before what passes by itself."""
+        """Return the first status that applies: those that need the user come before those that pass by themselves."""
         guarded = any(progress.why is Why.GUARD for progress in frontier.walks.values())
         in_order = (
             (self.storage is not None, RunStatus.ERROR),
@@ -77,7 +77,7 @@ class Ends:
 
 
 def ending_of(outcome: Outcome, decision: Decision | None) -> Ending:
-    """What an attempt counts as."""
+    """Return what an attempt counts as."""
     by_kind = {
         OutcomeKind.OK: Ending.OK,
         OutcomeKind.LOST: Ending.LOST,
@@ -93,16 +93,16 @@ def ending_of(outcome: Outcome, decision: Decision | None) -> Ending:
 
 
 def pause_until(decision: Decision | None, now: datetime) -> datetime | None:
-    """Until when a 429 keeps the whole account from sending."""
+    """Return the end of the pause that a 429 imposes on the whole account."""
     if isinstance(decision, Retry) and decision.whole_account:
         return now + timedelta(seconds=decision.wait_s)
     return None
 
 
 def quota_ends_at(outcome: Outcome, account: Account, now: datetime) -> datetime | None:
-    """When a vendor's quota refusal is over: what it says, else the end of the scope that it names.
+    """Return when a quota refusal ends: the vendor's instant, else the end of the scope that it names.
 
-    A refusal that names no scope closes the account until the next UTC midnight: assumed, no vendor documents it.
+    A refusal without a scope closes the account until the next UTC midnight: assumed, no vendor documents it.
     """
     if outcome.kind is not OutcomeKind.QUOTA_EXHAUSTED:
         return None
@@ -118,7 +118,7 @@ def quota_ends_at(outcome: Outcome, account: Account, now: datetime) -> datetime
 def limit_met(
     refusal: NoCredits, allowance: Allowance | None, account: Account, cost: Credits
 ) -> tuple[str, datetime | None]:
-    """Which limit of ours is met, in words, and when it is renewed; ``None``: the run's budget, which is not."""
+    """Describe the limit that was reached, and when it renews; ``None``: never, as for the run's budget."""
     scope = refusal.scope
     spent = f"{scope.balance.committed} of {scope.limit} credits spent, the next page costs {cost}"
     if refusal.resets_at is not None:
@@ -128,12 +128,12 @@ def limit_met(
     more_at = allowance.of(account.id).more_at
     if allowance.buys_nothing:
         return f"nothing of the month is left for tonight: {spent}", more_at
-    # Another account may have had something: the next night is a new run, and buys its boards anew.
+    # Another account may have had credits left: the next night is a new run and buys its boards again.
     return f"tonight's share of {account.id} is used: {spent}; there is more on {more_at:%Y-%m-%d}", None
 
 
 def refusal_sentence(endpoint: Endpoint, account: Account, outcome: Outcome) -> str:
-    """What the vendor refuses, in words."""
+    """Describe a refusal by the vendor."""
     match outcome.kind:
         case OutcomeKind.AUTH_REJECTED:
             return f"{account.vendor} refuses the key in {account.key_env} ({outcome.detail})"
@@ -144,7 +144,7 @@ def refusal_sentence(endpoint: Endpoint, account: Account, outcome: Outcome) -> 
 
 
 def run_result(job: Job, run: OpenedRun, ends: Ends, frontier: Frontier, totals: RunTotals, command: str) -> RunResult:
-    """The result over all processes of the run, but for its time. `command`: how to type this run, for advice."""
+    """Return the result over all processes of the run, without its time. `command`: its command line, for advice."""
     status = ends.status(frontier)
     next_at = min((until for _, until in ends.quotas), default=None) if status is RunStatus.QUOTA else None
     return RunResult(
@@ -174,7 +174,7 @@ def _walk_counts(found: Mapping[WalkState, int]) -> dict[str, int]:
 def _message(
     status: RunStatus, job: Job, run: OpenedRun, ends: Ends, frontier: Frontier, totals: RunTotals, command: str
 ) -> str:
-    """What was met, what stays true, what to do."""
+    """Say why the run ended, what is kept and what to do."""
     pages = totals.endings.get(Ending.OK, 0) + totals.endings.get(Ending.EMPTY, 0)
     kept = f"{pages} page{'s are' if pages != 1 else ' is'} kept"
     go_on = f"Go on: {command}"
@@ -184,7 +184,7 @@ def _message(
         case RunStatus.QUOTA:
             return f"{'; '.join(sentence for sentence, _ in ends.quotas)}. {kept}. {go_on}"
         case RunStatus.REFUSED:
-            return f"{'; '.join(ends.refused)}. {kept}. When that is put right: {command}"
+            return f"{'; '.join(ends.refused)}. {kept}. Once that is fixed: {command}"
         case RunStatus.INTERRUPTED:
             return f"interrupted. {kept}. {go_on}"
         case RunStatus.UNREACHABLE:
@@ -200,8 +200,8 @@ def _message(
 def _failed_message(ends: Ends, frontier: Frontier, kept: str, command: str) -> str:
     met = "; ".join([*ends.failures[:MOST_NAMED], *ends.rows_missing]) or _guarded(frontier)
     if ends.rows_missing and not ends.failures:  # nothing is left to resume
-        return f"{met}. {kept}. Once more for all of it: {command}"
-    return f"{met}. {kept}. Once more for what is missing: {command} --resume; for all of it: {command}"
+        return f"{met}. {kept}. Start over: {command}"
+    return f"{met}. {kept}. Retry what is missing: {command} --resume; start over: {command}"
 
 
 def _guarded(frontier: Frontier) -> str:
@@ -219,14 +219,14 @@ def _budget_message(job: Job, run: OpenedRun, ends: Ends, totals: RunTotals, kep
     likely = sum(crawl.credits.likely for crawl in plan(job, Known(run.started_at)).crawls)
     beyond = f"{command} --resume --budget {max(likely, run.budget + run.budget // 2)}"
     if run.allowance is None:
-        # Told anew: what was in flight, or cheaper, has landed since the first refusal.
+        # Recomputed: requests in flight, and cheaper ones, have landed since the first refusal.
         spent = f"{totals.balance.committed} of {run.budget} credits spent, the next page costs {ends.refused_cost}"
         return f"budget reached: {spent}. {kept}. Go on: {beyond}"
     return f"{'; '.join(ends.budgets)}. {kept}. Go on then: {command}; or now, past the share: {beyond}"
 
 
 def _repeat_warnings(frontier: Frontier) -> Iterator[str]:
-    """Say how much of the walks that repeat themselves was paid for twice."""
+    """Yield a warning for each endpoint whose walks repeat themselves, with the share of repeated rows."""
     repeating: dict[str, list[Progress]] = defaultdict(list)
     for progress in frontier.walks.values():
         if Guard.ROWS_REPEATED in progress.notes:

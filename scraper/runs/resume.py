@@ -1,4 +1,4 @@
-"""Which run a command goes on with: the open one, the last one under a new ceiling, or a new one."""
+"""Opens the run that a command carries out: the open run, the last run under a new ceiling, or a new run."""
 
 from __future__ import annotations
 
@@ -16,57 +16,55 @@ from scraper.ports import Clock, RunRecord, Runs, Stores
 
 
 class Opening(Enum):
-    """What the user asked for."""
+    """The user's choice of run."""
 
     GO_ON = auto()
-    """The job's open run if there is one that is young enough, else a new one."""
+    """The job's open run if it is young enough, else a new one."""
     RESUME = auto()
-    """The job's last run, however it ended."""
+    """The job's last run, no matter how it ended."""
     NEW = auto()
-    """A new run, whatever is open."""
+    """A new run, even if another is open."""
 
 
 @dataclass(frozen=True, slots=True)
 class OpenedRun:
-    """A run that this process carries out now."""
+    """The run that this process carries out."""
 
     run_id: str
     budget: Credits
     started_at: datetime
     resumed: bool
     leftovers: Sequence[str]
-    """Ids of walks that the last run left over, stalest first."""
+    """Ids of the walks that the last run left over, stalest first."""
     allowance: Allowance | None = None
-    """With auto: how the budget came about."""
+    """With auto: the source of the budget."""
 
     @property
     def share_words(self) -> str:
-        """The same for people; empty without auto."""
+        """The allowance in words; empty without auto."""
         return "" if self.allowance is None else self.allowance.words()
 
 
 async def open_run(
     job: Job, opening: Opening, ceiling: Credits | None, stores: Stores, clock: Clock, suffix: str
 ) -> OpenedRun:
-    """Opens a run; `ceiling` takes the place of its budget, `suffix` makes the id of a new one its own.
+    """Open a run. `ceiling` replaces its budget; `suffix` makes the id of a new run unique.
 
-    With auto, tonight's share is granted to a new run, and to one that goes on besides what it has spent: one that was
-    interrupted before midnight does not leave the next night empty.
+    With auto, tonight's share is granted to a new run, and to a resumed one on top of what it has spent: a run that was
+    interrupted before midnight does not use up the next night.
 
-    Raises UsageError where there is nothing to resume.
+    Raises UsageError if there is nothing to resume.
     """
     runs = stores.runs
     last = await runs.last_run(job.name)
     now = clock.now()
-    goes_on = opening is Opening.RESUME or (opening is Opening.GO_ON and last and is_gone_on_with(last, job, now))
+    goes_on = opening is Opening.RESUME or (opening is Opening.GO_ON and last and should_resume(last, job, now))
     if last is not None and goes_on:
         await runs.reopen_run(last.run_id, ceiling)
         granted = await stores.ledger.grant(last.run_id, job) if last.auto and job.auto else None
         return await _opened(last.run_id, runs, granted, resumed=True, leftovers=())
     if opening is Opening.RESUME:
-        raise UsageError(
-            f"job {job.name} has no run to resume in this data directory: leave --resume out to begin one."
-        )
+        raise UsageError(f"job {job.name} has no run to resume in this data directory: omit --resume to start one.")
     leftovers: Sequence[str] = ()
     if last is not None:
         if not last.status.closes:
@@ -87,13 +85,13 @@ async def _opened(
     return OpenedRun(run_id, run.budget, run.started_at, resumed, leftovers, allowance)
 
 
-def is_gone_on_with(last: RunRecord, job: Job, now: datetime) -> bool:
-    """Whether a run is open, and young enough, so that `scraper run` takes it up again."""
+def should_resume(last: RunRecord, job: Job, now: datetime) -> bool:
+    """Return whether a run is open and young enough to be resumed."""
     return not last.status.closes and now - last.started_at < job.resume_within
 
 
 async def _close(last: RunRecord, runs: Runs, now: datetime) -> None:
-    """An open run that is not gone on with: what it paid for is kept, what it had reserved becomes unknown."""
+    """Close an open run that is too old to resume: its pages are kept, its reservations become unknown."""
     await runs.reopen_run(last.run_id, None)
-    message = "closed unfinished: a new run of the job has begun"
+    message = "closed unfinished: a new run of the job has started"
     await runs.end_run(last.run_id, RunStatus.FAILED, now, 0.0, None, message)

@@ -1,4 +1,4 @@
-"""How often each request of a run has failed, over all its processes, and what it may still cost to ask again."""
+"""Counts the failures of each request over all processes of a run, and the retry budget."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from scraper.core.units import Credits
 
 
 class Retries:
-    """The retry budget, and the tries of every request that has failed."""
+    """The retry budget and the tries of each failed request."""
 
     def __init__(self, limit: Credits, jitter: Callable[[], float]) -> None:
-        """`limit`: credits of the run that may have bought nothing and be spent once more."""
+        """`limit`: credits that the run may spend on retries of paid attempts."""
         self._limit = limit
         self._jitter = jitter
         self._spent: Credits = 0
@@ -27,8 +27,8 @@ class Retries:
         self._pauses: Counter[str] = Counter()
         self._paused_at: dict[str, datetime] = {}
 
-    def take_up(self, failures: Mapping[str, Sequence[Failure]], retried: Credits) -> None:
-        """Goes on where the earlier processes of the run stood."""
+    def restore(self, failures: Mapping[str, Sequence[Failure]], retried: Credits) -> None:
+        """Restore the counts of earlier processes of the run."""
         self._spent = retried
         for key, failed in failures.items():
             self._attempts[key] = len(failed)
@@ -36,15 +36,15 @@ class Retries:
                 self._tries[key] = tries
 
     def attempt_of(self, request: Request) -> int:
-        """The number of its next attempt, or of the one under way, 1-based."""
+        """Return the 1-based number of the current or next attempt."""
         return self._attempts[request.key] + 1
 
     def has_failed(self, request: Request) -> bool:
-        """It reached its vendor, and nothing came of it."""
+        """Return whether the request reached its vendor and has failed."""
         return request.key in self._tries
 
     def succeed(self, request: Request) -> None:
-        """It has landed: nothing of it needs to be remembered, and its account is not turned away."""
+        """Forget a request that has landed, and the pauses of its account."""
         self._tries.pop(request.key, None)
         self._attempts.pop(request.key, None)
         self._pauses.pop(request.endpoint.vendor, None)
@@ -52,7 +52,7 @@ class Retries:
     def decide(
         self, request: Request, outcome: Outcome, sent_at: datetime, now: datetime, *, blameless: bool
     ) -> Decision:
-        """What follows a failed attempt; `blameless`: everything fails there just now."""
+        """Decide what follows a failed attempt; `blameless`: its endpoint or vendor is failing as a whole."""
         key = request.key
         tries = self._tries.get(key, Tries()).after(outcome.kind, outcome.charge)
         if tries != Tries():
@@ -71,7 +71,7 @@ class Retries:
         return decision
 
     def decide_empty(self, request: Request, outcome: Outcome, most: int) -> Retry | None:
-        """Decide whether a page that has landed is requested again because it is empty and promises more."""
+        """Return the retry of a page that is empty and promises more; ``None``: the page has landed."""
         key = request.key
         tries = self._tries.get(key, Tries())
         affordable = self._spent + outcome.credits <= self._limit
@@ -83,7 +83,7 @@ class Retries:
         return retry
 
     def _pauses_in_a_row(self, request: Request, sent_at: datetime, now: datetime) -> int:
-        """Pauses of the account with no page between; what was in flight when one began belongs to it."""
+        """Count consecutive pauses of the account; requests in flight when one began belong to it."""
         vendor = request.endpoint.vendor
         if vendor not in self._pauses or sent_at > self._paused_at[vendor]:
             self._pauses[vendor] += 1
@@ -91,12 +91,12 @@ class Retries:
         return self._pauses[vendor]
 
     def words(self, request: Request, outcome: Outcome) -> str:
-        """Why a request is given up, for people."""
+        """Describe why a request is given up."""
         said = f"{outcome.kind.value.replace('_', ' ')}: {outcome.detail}"
         if request.key in self._refused_for_budget:
-            return f"{said}; retry_budget holds no {outcome.credits} of its {self._limit} credits for another try"
+            return f"{said}; retry_budget exhausted ({self._limit} credits)"
         if not outcome.transient:
-            kept = "" if outcome.charge is Charge.FREE else ", and its body is kept"
-            return f"{said}; not retried: the answer is the same each time{kept}"
+            kept = "" if outcome.charge is Charge.FREE else "; its body is kept"
+            return f"{said}; not retried, the answer would be the same{kept}"
         attempts = self._attempts[request.key]
-        return said if attempts == 1 else f"{said}, at the last of {attempts} attempts"
+        return said if attempts == 1 else f"{said}, after {attempts} attempts"

@@ -1,4 +1,4 @@
-"""Whether a process of a run goes on, and word of every change that its tasks wait for."""
+"""Stop and change signals of one process of a run."""
 
 from __future__ import annotations
 
@@ -9,50 +9,50 @@ from scraper.core.errors import StorageError
 
 
 class RunSignals:
-    """Shared by dispatch and by all that it has started."""
+    """Shared by dispatch and the tasks that it starts."""
 
     def __init__(self) -> None:
         self.storage_failure: StorageError | None = None
-        """The first that a task met: the run ends with it."""
+        """The first failure that a task met; it ends the run."""
         self._stopping = asyncio.Event()
         self._changed = asyncio.Event()
         self._news = asyncio.Event()
 
     @property
     def stopping(self) -> bool:
-        """Nothing more is sent; what is in flight lands."""
+        """True: nothing more is sent; requests in flight land."""
         return self._stopping.is_set()
 
     def halt(self) -> None:
-        """Sends nothing more. May be called at any time from the event loop."""
+        """Stop sending. May be called from the event loop at any time."""
         self._stopping.set()
         self.tell_change()
 
     def fail(self, failure: StorageError) -> None:
-        """Sends nothing more; what is in flight still lands where it can, and the run ends with the first failure."""
+        """Stop sending because of a failure; requests in flight still land if they can."""
         self.storage_failure = self.storage_failure or failure
         self.halt()
 
     def tell_change(self) -> None:
-        """Wakes every task that waits for the frontier, the ledger or the stop."""
+        """Wake every task that waits for the frontier, the ledger or the stop."""
         self._changed.set()
         self._changed = asyncio.Event()
 
     async def change(self) -> None:
-        """Returns at the next change."""
+        """Wait for the next change."""
         await self._changed.wait()
 
     def tell_news(self) -> None:
-        """Lets every request that waits to be tried again look whether it still has to."""
+        """Wake the requests that wait for a retry, to check whether they still have to."""
         self._news.set()
         self._news = asyncio.Event()
 
     async def news(self) -> None:
-        """Returns at the next such news: a vendor has answered, or is closed."""
+        """Wait until a vendor has answered or is closed."""
         await self._news.wait()
 
     async def unless_stopped(self, *waiting: Awaitable[object]) -> bool:
-        """Waits for the first of them; False where the run was stopped meanwhile."""
+        """Wait for the first awaitable; return False if the run was stopped meanwhile."""
         tasks = [asyncio.ensure_future(each) for each in (*waiting, self._stopping.wait())]
         try:
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)

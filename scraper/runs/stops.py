@@ -1,4 +1,4 @@
-"""Where a run stops sending: requests that are given up, endpoints and vendors that are closed, and why, in words."""
+"""Gives up requests, closes endpoints and vendors, and records why in words."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from scraper.runs.results import limit_met, refusal_sentence
 
 
 class Stops:
-    """Tells the frontier what is closed, and fills the ends of one process of a run."""
+    """Closes parts of the frontier and records the ends of one process of a run."""
 
     def __init__(self, process: RunProcess) -> None:
         self._process = process
@@ -25,14 +25,14 @@ class Stops:
         self._ends = process.ends
 
     def leave(self, request: Request) -> None:
-        """It is not sent (again) in this process: a request that was tried at a dead endpoint has failed."""
+        """Leave a request of a closed endpoint: it fails if it was tried at a dead one, and is given back otherwise."""
         if self._frontier.closed_because(request) is Why.UNREACHABLE and self._process.retries.has_failed(request):
             self._frontier.fail(request, Why.UNREACHABLE)
         else:
             self._frontier.give_back(request)
 
     def give_up(self, request: Request, account: Account, settlement: Settlement, reach: Reach) -> None:
-        """A request is not asked again in this process; nor is anything else within reach."""
+        """Give up a request and everything else within reach, for this process."""
         outcome, endpoint = settlement.outcome, request.endpoint
         if settlement.close_account_until is not None:
             self._frontier.give_back(request)
@@ -54,13 +54,13 @@ class Stops:
             case Reach.ACCOUNT if outcome.kind is OutcomeKind.RATE_LIMITED:
                 self._frontier.give_back(request)
                 until = settlement.settled_at + timedelta(seconds=outcome.wait_s or RATE_LIMIT_WAIT_S)
-                self.for_quota(account, until, f"it turns away what was paid for ({outcome.detail})")
+                self.for_quota(account, until, f"it charges for requests that it rejects ({outcome.detail})")
             case Reach.ACCOUNT:
                 self._frontier.fail(request, Why.REFUSED)
                 self._close_refused(account.vendor, refusal_sentence(endpoint, account, outcome))
 
     def _close_dead(self, request: Request, now: datetime) -> None:
-        """An endpoint ends the run as failed, a vendor as unreachable; both leave their walks to the next run."""
+        """Close a dead endpoint (the run fails) or vendor (unreachable); the next run takes their walks."""
         streak = self._process.breakers.dead(request, now)
         if streak is not None:
             sentence = f"{streak.sentence(now)}; its walks are left over"
@@ -89,7 +89,7 @@ class Stops:
             self._process.context.listener.hear(Stopped(endpoint_or_vendor.partition(".")[0], reason))
 
     def no_credits(self, request: Request, account: Account, refusal: NoCredits) -> None:
-        """Waits for reservations of this run that may be released; else the account, or the run, is done for now."""
+        """Wait for reservations of this run that may be released; otherwise end the account, or the run, for now."""
         if refusal.outstanding and self._frontier.in_flight:
             self._process.starved.add(account.vendor)
             return
@@ -102,13 +102,13 @@ class Stops:
             self._ends.budgets.append(sentence)
 
     def for_quota(self, account: Account, until: datetime, reason: str) -> None:
-        """Nothing more is sent for an account until then."""
-        sentence = f"{account.vendor}: {reason}; it can go on at {iso_utc(until.replace(microsecond=0))}"
+        """Send nothing more for an account until then."""
+        sentence = f"{account.vendor}: {reason}; it can resume at {iso_utc(until.replace(microsecond=0))}"
         if self._close_for_now(account.vendor, sentence):
             self._ends.quotas.append((sentence, until))
 
     def _close_for_now(self, vendor: str, sentence: str, why: Why = Why.BUDGET) -> bool:
-        """Sends nothing more there; False where that was so already, as for all but the first of what is in flight."""
+        """Close an endpoint or a vendor; return False if it was closed already, as by another request in flight."""
         if not self._close(vendor, why):
             return False
         self._process.context.listener.hear(Stopped(vendor.partition(".")[0], sentence))

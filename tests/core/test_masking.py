@@ -100,13 +100,13 @@ def test_what_is_cut_off_holds_no_more_than_the_first_characters_of_a_key(
 @pytest.mark.parametrize(
     ("key", "said"),
     [
-        ("short", "holds 5 characters, and a key has at least 8"),
+        ("short", "has 5 characters, and a key has at least 8"),
         ("k" * (LONGEST_KEY + 1), "at most 1024"),
-        ("key with a blank", "holds a space, a line break"),
-        ("key-\r\nX-Evil: 1", "holds a space, a line break"),
+        ("key with a blank", "contains a space, a line break"),
+        ("key-\r\nX-Evil: 1", "contains a space, a line break"),
         ("schlüssel-1", "another character that no key has"),
         ('"quoted-key"', "seems to be quoted twice"),
-        ("12345678901", "holds digits only"),
+        ("12345678901", "contains only digits"),
         (KEY, None),
     ],
 )

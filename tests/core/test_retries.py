@@ -197,7 +197,7 @@ def test_no_request_is_to_blame_for_a_refused_connection() -> None:
 
 @pytest.mark.parametrize("kind", [OutcomeKind.OK, OutcomeKind.EMPTY])
 def test_a_page_that_landed_has_nothing_to_decide(kind: OutcomeKind) -> None:
-    with pytest.raises(ValueError, match="is not tried again"):
+    with pytest.raises(ValueError, match="is not retried"):
         decide(failed(kind), Tries(), 0.5)
 
 

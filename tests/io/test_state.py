@@ -90,7 +90,7 @@ def test_a_settled_request_is_settled_once(database: StateDatabase) -> None:
     assert [page.body for page in drained(database)] == [b"first"]
 
 
-def test_what_a_dead_process_had_reserved_is_unknown_after_it_is_gone_on_with(database: StateDatabase) -> None:
+def test_what_a_dead_process_had_reserved_is_unknown_after_it_should_resume(database: StateDatabase) -> None:
     async def script(stores: Stores, _: HandClock) -> list[RunTotals]:
         await stores.ledger.reserve("one", FREELY, board("US"), 1)
         before = await stores.runs.totals("one")

@@ -176,7 +176,7 @@ def test_a_first_run_that_brings_nothing_at_all_fails_and_says_what_to_do(tmp_pa
     assert (made.result.status, made.result.charged, made.result.walks["empty"]) == (RunStatus.FAILED, 32, 4)
     assert made.result.message == (
         "crawlora.hashtags: 4 walks for 32 credits brought no row, and there are no earlier ones to compare them with: "
-        "check its parameters, or set expect_rows = 0 if none are expected. 4 pages are kept. Once more for all of it: "
+        "check its parameters, or set expect_rows = 0 if none are expected. 4 pages are kept. Start over: "
         "scraper run night"
     )
 

@@ -25,5 +25,5 @@ def test_every_step_of_a_run_is_one_at_which_it_is_stopped_here(whole: Whole) ->
 
 
 @pytest.mark.parametrize("step", STEPS)
-def test_a_run_that_died_at_a_step_is_gone_on_with_to_the_same_rows(tmp_path: Path, whole: Whole, step: str) -> None:
+def test_a_run_that_died_at_a_step_should_resume_to_the_same_rows(tmp_path: Path, whole: Whole, step: str) -> None:
     stopped_and_gone_on(tmp_path, instants(step, whole.steps[step]), whole)

@@ -115,7 +115,7 @@ max_pages = 1
 
 
 @pytest.mark.parametrize("after", [1, 4, 9])
-def test_a_run_that_was_interrupted_is_gone_on_with_and_pays_nothing_twice(tmp_path: Path, after: int) -> None:
+def test_a_run_that_was_interrupted_should_resume_and_pays_nothing_twice(tmp_path: Path, after: int) -> None:
     async def use(bench: Bench) -> None:
         job, crawls, heard = bench.write_job(ALL_FIVE), list[CrawlProcess](), Heard()
         heard = Heard(lambda _: crawls[0].stop() if len(heard.settled) == after else None)

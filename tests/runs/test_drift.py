@@ -81,7 +81,7 @@ def test_drift_is_news_in_the_first_run_that_meets_it_and_is_counted_in_all(tmp_
         (),
         (told.format("no column reads extra; changed by their column: video_views"),),
         (),
-        (told.format("no longer there: publish_cnt"),),
+        (told.format("missing: publish_cnt"),),
     ]
     assert [(row["kind"], row["path"], row["what"], row["times"], row["of"]) for row in drift_of(tmp_path)] == [
         ("new", "extra", "integer", 60, 120),

@@ -69,7 +69,7 @@ def test_every_missing_key_is_told_with_its_variable(tmp_path: Path) -> None:
 def test_a_key_that_would_forge_a_header_is_refused_and_not_shown(tmp_path: Path) -> None:
     evil = "sk_live_1\r\nHost: evil.test"
     (told,) = faults(tmp_path, {**BOTH, "KEYAPI_API_KEY": evil})
-    assert told.startswith("KEYAPI_API_KEY: is not a key: it holds a space, a line break")
+    assert told.startswith("KEYAPI_API_KEY: is not a key: it contains a space, a line break")
     assert "sk_live_1" not in told
 
 

@@ -44,7 +44,7 @@ _FIRST_QUERIES: Final[Mapping[str, str]] = {
     "videos": "SELECT country, title, item_url FROM videos ORDER BY page, position LIMIT 10",
     "posts": "SELECT created_at, description, stats.play_count FROM posts ORDER BY play_count DESC LIMIT 10",
 }
-_COMMAND = re.compile(r"(?:Go on|Once more for what is missing|When that is put right): .*")
+_COMMAND = re.compile(r"(?:Go on|Retry what is missing|Once that is fixed): .*")
 """The end of a result's message: what to type."""
 _IDENTIFIER = re.compile(r"[a-z_][a-z0-9_]*")
 
