@@ -76,7 +76,7 @@ def test_a_key_that_would_forge_a_header_is_refused_and_not_shown(tmp_path: Path
 @pytest.mark.parametrize("value", ["sk_live_SECRET", "SECRET-with-a-dash", "SECRET KEY"])
 def test_a_key_in_the_place_of_its_variables_name_is_refused_and_not_shown(tmp_path: Path, value: str) -> None:
     (told,) = faults(tmp_path, BOTH, accounts=f'[accounts.keyapi]\nkey_env = "{value}"')
-    assert "the key itself stands in no job file" in told
+    assert "a job file never contains the key itself" in told
     assert "SECRET" not in told
 
 
