@@ -162,14 +162,14 @@ class Bench:
         order = RunOrder(found, catalogue, job.parent, opening, ceiling, f"scraper run {job.name}", archive)
         return await run_job(order, self.settings, heard or Heard(), begun)
 
-    def archive(self, *, views: bool = True) -> closing[DuckDBPyConnection]:
-        """The archive as it is now, for queries; without `views`, for those that read nothing but tables."""
+    def archive(self, sql: str | None = None, *, views: bool = True) -> closing[DuckDBPyConnection]:
+        """The archive as it is now, with all relations or those that `sql` reads; without `views`, tables alone."""
         chosen = load_views(None) if views else ()
-        return closing(open_archive(self.data, load_tables(None), chosen))
+        return closing(open_archive(self.data, load_tables(None), chosen, sql))
 
     def rows(self, sql: str, *, views: bool = True) -> list[tuple[Any, ...]]:
         """What one query finds there."""
-        with self.archive(views=views) as connection:
+        with self.archive(sql, views=views) as connection:
             return connection.execute(sql).fetchall()
 
     def charged(self) -> int:
