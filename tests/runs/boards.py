@@ -282,7 +282,8 @@ class Play:
         reads = suspects = 0
         while reads < stated and not suspects:
             if self.number - began > NIGHTS_OF_FAILURES:
-                self.found.failures.append(f"{kind} {group} from night {began}: its boards have no more snapshots")
+                words = f"{kind} {group} from night {began}: {stated} reads are stated"
+                self.found.failures.append(f"{words}, more than the {NIGHTS_OF_FAILURES} nights that were played")
                 return
             tonight = await self.night((kind, group))
             suspects = sum(name.startswith(f"{group}/") for name in tonight.met)
