@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -35,12 +34,6 @@ def pytest_configure(config: pytest.Config) -> None:
     set_zone(config.getoption("--tz"))
     if not _is_worker(config):  # else the workers of pytest-xdist would begin anew, each at its own time
         set_clock(config.getoption("--clock"))
-
-
-def pytest_collection_finish() -> None:
-    """Leave what is imported and collected out of garbage collection: it lives as long as the process."""
-    gc.collect()
-    gc.freeze()
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:

@@ -21,7 +21,7 @@ from datetime import datetime, timedelta
 from statistics import median
 from typing import Final
 
-from scraper.core.pagination import Guard
+from scraper.core.pagination import MOST_EXPLAINED, Guard
 
 USUAL_READS: Final = 7
 """The last reads with rows, whose median is the usual number: a week of nights."""
@@ -141,12 +141,14 @@ def out_of_character(
     *,
     ranked: bool,
     may_be_empty: bool,
+    end_unstated: bool = False,
 ) -> Guard | None:
     """Return the guard that a first page meets, if any.
 
     `foreign`: its records that name another country than the one requested. `longest_still`: of any board of the
     endpoint. `ranked`: the walk is a ranked list. The length of a feed and its standing still say nothing: the last
-    post of a hashtag may be a year old. `may_be_empty`: the job says that no rows are fine.
+    post of a hashtag may be a year old. `may_be_empty`: the job says that no rows are fine. `end_unstated`: the page
+    lacks every field that the vendor describes to say where the list ends.
     """
     if foreign * 2 > read.rows:
         return Guard.BOARD_FOREIGN
@@ -158,6 +160,8 @@ def out_of_character(
         return None
     if read.rows * SHRUNKEN < history.usual_rows and not may_be_empty:
         return Guard.BOARD_SHRUNKEN
+    if end_unstated and read.rows < history.usual_rows * (1 - MOST_EXPLAINED) and not may_be_empty:
+        return Guard.BOARD_SHORT
     return Guard.BOARD_FROZEN if history.is_frozen(read.digest, read.read_at, longest_still) else None
 
 

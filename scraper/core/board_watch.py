@@ -16,13 +16,16 @@ from scraper.core.board_history import BoardHistory, BoardRead, EndpointWatch, o
 from scraper.core.pagination import Guard, PageFacts
 from scraper.core.requests import Progress, Walk
 
-BOARD_GUARDS = frozenset({Guard.BOARD_BLANK, Guard.BOARD_SHRUNKEN, Guard.BOARD_FROZEN, Guard.BOARD_FOREIGN})
+BOARD_GUARDS = frozenset(
+    {Guard.BOARD_BLANK, Guard.BOARD_SHRUNKEN, Guard.BOARD_FROZEN, Guard.BOARD_SHORT, Guard.BOARD_FOREIGN}
+)
 MOST_NAMED = 5
 
 _IN_WORDS: Mapping[Guard, str] = {
     Guard.BOARD_BLANK: "came back empty that had rows before",
     Guard.BOARD_SHRUNKEN: "came back with less than a fifth of their usual rows",
     Guard.BOARD_FROZEN: "stand still for longer than any did before",
+    Guard.BOARD_SHORT: "came back with fewer rows than usual and without the fields that say where they end",
     Guard.BOARD_FOREIGN: "list records of another country than the one requested",
 }
 
@@ -78,6 +81,7 @@ class BoardWatch:
             self._longest_still.get(endpoint.full_name, timedelta(0)),
             ranked=not endpoint.pagination.open_ended,
             may_be_empty=bool(walk.crawls) and self.may_be_empty.issuperset(walk.crawls),
+            end_unstated=endpoint.pagination.tells_end and facts.total is None and facts.has_more is None,
         )
         self._reads[walk.walk_id] = read, guard
         return guard
@@ -89,13 +93,16 @@ class BoardWatch:
     def observe(self, walk: Walk) -> None:
         """Count a first page that has just been bought in the test of its endpoint.
 
-        A board that was never read, or that is empty at times, proves nothing as long as it is in character.
+        A board that was never read, or that is empty at times, proves nothing as long as it is in character; neither
+        does one that shows its last list again where others of its endpoint are frozen.
         """
-        name, (_, guard) = walk.endpoint.full_name, self._reads[walk.walk_id]
-        history = self._histories.get(walk.walk_id)
+        name, (read, guard) = walk.endpoint.full_name, self._reads[walk.walk_id]
+        history, test = self._histories.get(walk.walk_id), self._tests[name]
         if guard is None and (history is None or not history.is_never_empty):
             return
-        test = self._tests[name]
+        frozen = {one for _, one in self._suspects[name]} == {Guard.BOARD_FROZEN}
+        if guard is None and frozen and history is not None and read.digest == history.digest:
+            return
         test.observe(suspicious=guard is not None)
         if guard is not None:
             self._suspects[name].append((walk, guard))

@@ -45,10 +45,12 @@ def folded(reads: Sequence[BoardRead]) -> BoardHistory:
 
 def judged(
     page: BoardRead, reads: Sequence[BoardRead], *, foreign: int = 0, longest_still: timedelta = NO_TIME,
-    ranked: bool = True, may_be_empty: bool = False,
+    ranked: bool = True, may_be_empty: bool = False, end_unstated: bool = False,
 ) -> Guard | None:  # fmt: skip
     history = folded(reads) if reads else None
-    return out_of_character(page, foreign, history, longest_still, ranked=ranked, may_be_empty=may_be_empty)
+    return out_of_character(
+        page, foreign, history, longest_still, ranked=ranked, may_be_empty=may_be_empty, end_unstated=end_unstated
+    )
 
 
 NIGHTS = [read(day) for day in range(30)]
@@ -94,6 +96,13 @@ def test_a_board_with_less_than_a_fifth_of_its_usual_rows_has_shrunk(rows: int, 
     assert judged(read(30, rows), NIGHTS) is guard
     assert judged(read(30, rows), NIGHTS, ranked=False) is None
     assert judged(read(30, rows), NIGHTS, may_be_empty=True) is None
+
+
+@pytest.mark.parametrize(("rows", "guard"), [(25, Guard.BOARD_SHORT), (44, Guard.BOARD_SHORT), (45, None), (50, None)])
+def test_without_the_fields_that_say_where_it_ends_a_board_needs_its_usual_rows(rows: int, guard: Guard | None) -> None:
+    assert judged(read(30, rows), NIGHTS, end_unstated=True) is guard
+    assert judged(read(30, rows), NIGHTS) is None
+    assert judged(read(0, rows), [], end_unstated=True) is None, "nothing is known of a first night"
 
 
 @pytest.mark.parametrize(("foreign", "guard"), [(26, Guard.BOARD_FOREIGN), (25, None)])

@@ -112,6 +112,28 @@ def test_a_night_on_which_81_boards_are_blank_costs_24_credits_and_so_does_the_n
     assert noted(night(tmp_path, text, healthy, begins_s=3 * DAY_S))["AA"][0] is WalkState.COMPLETE
 
 
+def without_pagination(rows: int) -> Callable[[Request, float], Reply | None]:
+    def answered(request: Request, _: float) -> Answer:
+        document = orjson.loads(page(request).body)
+        document["data"]["data"] = {"list": document["data"]["data"]["list"][:rows]}
+        return Answer(200, {}, orjson.dumps(document))
+
+    return answered
+
+
+def test_a_board_whose_pagination_is_gone_is_noted_and_guarded_where_it_is_shorter_than_before(tmp_path: Path) -> None:
+    text = job(["US"])
+    assert night(tmp_path, text, healthy).result.status is RunStatus.COMPLETE
+    whole = night(tmp_path, text, without_pagination(60), begins_s=DAY_S)
+    assert whole.result.status is RunStatus.COMPLETE
+    assert Guard.FIELDS_MISSING in noted(whole)["US"][2]
+    half = night(tmp_path, text, without_pagination(30), begins_s=2 * DAY_S)
+    assert (half.result.status, half.result.status.exit_code) == (RunStatus.FAILED, 6)
+    state, why, notes = noted(half)["US"]
+    assert (state, why) == REJECTED
+    assert Guard.BOARD_SHORT in notes
+
+
 def test_the_walks_that_were_not_bought_come_first_in_the_next_night(tmp_path: Path) -> None:
     text = job(COUNTRIES[:9])
     night(tmp_path, text, healthy)

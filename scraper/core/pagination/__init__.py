@@ -9,9 +9,10 @@ from scraper.core.pagination.kind import Pagination
 from scraper.core.pagination.pages import PageCounting, PagePagination
 from scraper.core.pagination.single import SinglePagination
 from scraper.core.pagination.states import EndSign, Guard, WalkState, Why
-from scraper.core.pagination.walk import WalkProgress
+from scraper.core.pagination.walk import MOST_EXPLAINED, WalkProgress
 
 __all__ = [
+    "MOST_EXPLAINED",
     "CursorPagination",
     "EndSign",
     "Guard",

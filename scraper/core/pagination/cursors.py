@@ -69,7 +69,7 @@ class CursorWalk(WalkProgress[W, R]):
 
     @property
     def _tells_end(self) -> bool:
-        return True
+        return self.pagination.tells_end
 
     def learn(self, request: R, facts: PageFacts) -> Sequence[R]:
         """Take in a page; return the next request, if there is one."""

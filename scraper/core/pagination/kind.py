@@ -47,6 +47,11 @@ class Pagination(ABC):
         return {}
 
     @property
+    def tells_end(self) -> bool:
+        """The vendor describes a field that says where the list ends."""
+        return any(self.fields.get(fact) is not None for fact in ("total", "has_more"))
+
+    @property
     @abstractmethod
     def words(self) -> str:
         """Describe the pagination in words, for people."""

@@ -194,7 +194,7 @@ class PageWalk(WalkProgress[W, R]):
 
     @property
     def _tells_end(self) -> bool:
-        return self.pagination.total_field is not None or self.pagination.has_more_field is not None
+        return self.pagination.tells_end
 
     def learn(self, request: R, facts: PageFacts) -> Sequence[R]:
         """Take in a page; return the requests that it makes possible."""

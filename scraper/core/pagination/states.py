@@ -113,4 +113,9 @@ class Guard(StrEnum):
     BOARD_BLANK = "board_blank", True, "the board is empty, and had rows each time before"
     BOARD_SHRUNKEN = "board_shrunken", True, "the board has less than a fifth of its usual rows"
     BOARD_FROZEN = "board_frozen", True, "the board is the same to the letter for longer than any of its kind before"
+    BOARD_SHORT = (
+        "board_short",
+        True,
+        "no field says where the list ends, and it has fewer rows than usual",
+    )
     BOARD_FOREIGN = "board_foreign", True, "most records name another country than the one requested"
