@@ -32,7 +32,7 @@ _IN_WORDS: Mapping[Guard, str] = {
 
 @dataclass(slots=True)
 class BoardWatch:
-    """What is known of the boards of a run, and of their endpoints."""
+    """The history of the boards of a run, and the state of their endpoints."""
 
     now: datetime
     """The beginning of the run: its boards are compared as of then, in every process."""

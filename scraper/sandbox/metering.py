@@ -190,7 +190,7 @@ class AccountPage(TypedDict):
 
 
 class Meter:
-    """What one key has used, and whether it may go on.
+    """The usage of one key, and its limits.
 
     A window holds the arrivals *after* the instant 60 (or 1) seconds ago; the clock is taken never to run backwards.
     Of the arrivals only the last 60 seconds are kept.

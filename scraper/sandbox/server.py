@@ -79,7 +79,7 @@ def utc_now() -> datetime:
 
 @lru_cache(maxsize=4)
 def _world(seed: int) -> tuple[HashtagBoards, CreatorBoards, PostFeeds, VideoBoards]:
-    """What a seed gives, drawn once for all the sandboxes of a process: nothing in it is ever changed."""
+    """Draw the records of a seed, once for all sandboxes of a process; nothing in them is ever changed."""
     hashtags = HashtagBoards(seed)
     return hashtags, CreatorBoards(seed), PostFeeds(seed, hashtags.pool, hashtags.by_id), VideoBoards(seed)
 
@@ -145,7 +145,7 @@ class Sandbox:
         return self._played[vendor].account.page(self._clock())
 
     def events(self, vendor: str) -> Sequence[Event]:
-        """What became of each billable request with the right key, oldest first; KeyError for a vendor not played.
+        """Return the event of each billable request with the right key, oldest first; KeyError for a vendor not played.
 
         An answer that was lost on its way has its event too. Kept are the last 32 days, at most 200,000.
         """
@@ -346,7 +346,7 @@ def _sent(sent: Sent) -> web.Response:
 
 
 def endpoints_played(vendors: Collection[str]) -> Mapping[str, Paging]:
-    """What these vendors sell here, by name, and how its pages are asked for."""
+    """Return endpoint → kind of pagination, for all that these vendors sell here."""
     kinds: tuple[type[PlayedVendor], ...] = (Crawlora, KeyApi)
     sold = [each for kind in kinds if kind.name in vendors for each in kind.sold.values()]
     return {each.endpoint: each.paging for each in sold}

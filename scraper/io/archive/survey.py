@@ -47,7 +47,7 @@ class ReadPage:
 
     @property
     def feeds(self) -> bool:
-        """Whether its records should feed a table, readable or not."""
+        """True if its records should feed a table, readable or not."""
         return self.page.outcome is OutcomeKind.OK
 
     @property
