@@ -2,7 +2,7 @@
 
 The outcome of a single request is a value (`core.outcomes`), never one of these::
 
-    ScraperError                  1   never raised itself: a bug of ours ends with 1
+    ScraperError                  1   never raised itself: a bug in scraper ends with 1
     ├── ConfigurationError        2   every fault of the files at once
     ├── UsageError                2   a command or an option that cannot be executed as typed
     ├── StorageError              5   a disk, a directory or a file of ours

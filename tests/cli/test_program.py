@@ -16,18 +16,8 @@ import pytest
 from click.testing import CliRunner
 
 from scraper.cli.main import cli, main
+from tests.cli.conftest import JOB
 from tests.clock import ShiftedClock
-from tests.runs.harness import ACCOUNTS
-
-JOB = f"""
-name = "night"
-budget = 40
-{ACCOUNTS}
-[[crawl]]
-endpoint = "crawlora.hashtags"
-params = {{ country_code = "US" }}
-max_pages = 1
-"""
 
 
 @contextlib.contextmanager
@@ -79,13 +69,6 @@ def process(directory: Path, *words: str, **environment: str) -> subprocess.Comp
         timeout=60,
         check=False,
     )
-
-
-@pytest.fixture
-def place(tmp_path: Path) -> Path:
-    (tmp_path / "configs").mkdir()
-    (tmp_path / "configs" / "night.toml").write_text(JOB)
-    return tmp_path
 
 
 @pytest.mark.parametrize(

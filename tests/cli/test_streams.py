@@ -25,7 +25,6 @@ from scraper.cli.rows import Rows
 from scraper.cli.streams import ReaderGone, Stream, program_streams
 from scraper.core.errors import OutputError
 from scraper.core.events import Stopped
-from tests.cli.test_program import JOB
 
 ENCODINGS = ("ascii", "cp1252", "latin-1", "cp437", "utf-8")
 ROOT = Path(__file__).parents[2]
@@ -126,13 +125,6 @@ def ended(place: Path, words: str, redirection: str, **environment: str) -> subp
         timeout=60,
         check=False,
     )
-
-
-@pytest.fixture
-def place(tmp_path: Path) -> Path:
-    (tmp_path / "configs").mkdir()
-    (tmp_path / "configs" / "night.toml").write_text(JOB)
-    return tmp_path
 
 
 @pytest.mark.parametrize(
