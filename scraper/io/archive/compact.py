@@ -171,7 +171,7 @@ class PartitionCompactor:
                 if fingerprint(reader, [target]) != fingerprint(reader, sources):
                     raise ArchiveError(
                         f"{table}/{compaction.partition}: the merged rows are not those of the parts they come from. "
-                        "Nothing was exchanged, and every row is where it was; this is a bug in scraper or in a library."
+                        "Nothing was exchanged, and every row is where it was; it is a bug in scraper or a library."
                     )
             path = f"{table}/{compaction.partition}/{each.target}"
             rows, size_bytes = pq.read_metadata(target).num_rows, target.stat().st_size
