@@ -41,7 +41,7 @@ from scraper.wiring.run import RunOrder, run_job
 from scraper.wiring.sandboxes import sandbox_urls
 from scraper.wiring.settings import Settings
 from tests.clock import dated
-from tests.docs.markdown import Fence, fences, manual
+from tests.docs.markdown import RECIPES, Fence, fences
 from tests.runs.harness import FAST, KEYS, Heard, HurriedClock
 
 NIGHTLY = f"""
@@ -181,11 +181,7 @@ class Timed:
 
 def recipes() -> tuple[Fence, ...]:
     """The manual's SQL that names tables and views, on the day of the nights that are there."""
-    shown = (
-        replace(fence, body=dated(fence.body))
-        for fence in fences(manual(), "sql")
-        if not fence.body.startswith("-- configs/")
-    )
+    shown = (replace(fence, body=dated(fence.body)) for fence in fences(RECIPES.read_text(encoding="utf-8"), "sql"))
     return tuple(fence for fence in shown if "read_parquet(" not in fence.body)
 
 

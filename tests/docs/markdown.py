@@ -18,7 +18,9 @@ from scraper.io.docs import TOPICS
 ROOT = Path(__file__).parents[2]
 README = ROOT / "README.md"
 CONTRIBUTING = ROOT / "CONTRIBUTING.md"
-PAGES = tuple(ROOT / "scraper" / "docs" / f"{topic}.md" for topic in TOPICS)
+DOCS = ROOT / "scraper" / "docs"
+PAGES = tuple(DOCS / f"{topic}.md" for topic in TOPICS)
+RECIPES = DOCS / "recipes.md"
 DOCUMENTS = (README, *PAGES)
 
 _BLOCK = re.compile(r"(<!-- (generated|command): ([^\n]+?) -->\n)(.*?)(<!-- end -->)", re.DOTALL)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from scraper.io.docs import TOPICS, summary
-from tests.docs.markdown import CONTRIBUTING, DOCUMENTS, PAGES, README, fences, without_fences
+from tests.docs.markdown import CONTRIBUTING, DOCS, DOCUMENTS, PAGES, README, RECIPES, fences, without_fences
 
 README_LINES = 300
 WIDEST = 120
@@ -33,7 +33,7 @@ def test_the_readme_takes_half_an_hour() -> None:
 
 
 def test_every_topic_has_a_page_and_every_page_is_a_topic() -> None:
-    assert {path.stem for path in (PAGES[0].parent).glob("*.md")} == set(TOPICS)
+    assert {path.stem for path in DOCS.glob("*.md")} == set(TOPICS)
 
 
 @pytest.mark.parametrize("path", PAGES, ids=_name)
@@ -64,7 +64,7 @@ def test_the_readme_shows_no_picture_that_a_package_index_cannot() -> None:
 
 
 def test_the_readmes_queries_are_recipes_of_the_manual() -> None:
-    recipes = {fence.body for fence in fences(_read(PAGES[TOPICS.index("recipes")]), "sql")}
+    recipes = {fence.body for fence in fences(_read(RECIPES), "sql")}
     shown = [fence.body for fence in fences(_read(README), "sql")]
     assert len(shown) == 5
     assert set(shown) <= recipes
