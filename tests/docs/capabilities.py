@@ -20,6 +20,7 @@ CAPABILITIES = {
     "compact": "merge small files of a partition",
     "coverage": "how far each walk of a run came, and what it cost",
     "decisions": "read stored answers again by today's vendor files",
+    "docs": "the manual, shown by `scraper docs`",
     "drift": "fields and types that nothing describes",
     "errors": "failures as sentences with an exit code",
     "export": "write a table or a view to a file",

@@ -124,6 +124,7 @@ COMMANDS: dict[str, list[list[str]]] = {
     "drift": [[]],
     "export": [["hashtags", "--format", "csv", "-o", "hashtags.csv"]],
     "duckdb": [["--help"]],
+    "docs": [[], ["jobs"], ["nothing"]],
 }
 """What each command is tried with, and no others: a command that is missing here, or is none, fails the test."""
 
