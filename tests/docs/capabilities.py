@@ -14,6 +14,7 @@ OTHER_SENSES = {"pages", "plans", "records", "files", "sandbox"}
 CAPABILITIES = {
     "archive": "write and read the Parquet files",
     "auto_budget": "divide what is left of a month among nights and jobs",
+    "backtest": "replay known boards under another budget or order",
     "check": "compare the archive with the ledger, and repair it",
     "clock": "the time, and waiting for it",
     "compact": "merge small files of a partition",
