@@ -71,6 +71,7 @@ class Database:
         self._space: Space | None = None
         self._writer = Writer(self._writing, backend.name, self._free_space, threaded=threaded)
         self.do = self._writer.do
+        self.join = self._writer.join
 
     def hold(self, job: str) -> AbstractContextManager[None]:
         return self.backend.hold(job, f"process {self.process}, since {self.now():%Y-%m-%d %H:%M:%S} UTC")
@@ -111,6 +112,7 @@ class Store:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._do = database.do
+        self._join = database.join
 
 
 def in_transaction(

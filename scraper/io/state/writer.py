@@ -9,8 +9,9 @@ from __future__ import annotations
 import asyncio
 import queue
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
+from dataclasses import dataclass
 from typing import Any, Concatenate, ParamSpec, TypeAlias, TypeVar
 
 from sqlalchemy import Connection, Engine
@@ -20,10 +21,19 @@ from scraper.core.errors import ScraperError, StateError
 
 P = ParamSpec("P")
 T = TypeVar("T")
-_Work: TypeAlias = Callable[[Connection], Any]
+Item = TypeVar("Item")
+_Work: TypeAlias = Callable[[Connection, Sequence[Any]], Sequence[Any]]
+"""Work for several items at once: a result for each."""
 
 MOST_IN_A_COMMIT = 256
 """Keeps the write lock brief: other processes wait for it."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Queued:
+    work: _Work
+    item: Any
+    future: Future[Any]
 
 
 class Writer:
@@ -39,14 +49,25 @@ class Writer:
         self._engine = engine
         self._where = where
         self._free_space = free_space
-        self._queue: queue.SimpleQueue[tuple[_Work, Future[Any]] | None] = queue.SimpleQueue()
+        self._queue: queue.SimpleQueue[_Queued | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._serve, name="state-writer", daemon=True) if threaded else None
         if self._thread is not None:
             self._thread.start()
 
     async def do(self, work: Callable[Concatenate[Connection, P], T], *args: P.args, **named: P.kwargs) -> T:
         """Run `work` in a transaction; return its result once that is committed."""
-        return await asyncio.wrap_future(self._submit(lambda connection: work(connection, *args, **named)))
+
+        def alone(connection: Connection, _items: Sequence[None]) -> Sequence[T]:
+            return [work(connection, *args, **named)]
+
+        return await self.join(alone, None)
+
+    async def join(self, work: Callable[[Connection, Sequence[Item]], Sequence[T]], item: Item) -> T:
+        """Run `work` for this item, together with all others that are queued for it, where the first of them stands.
+
+        Nothing orders work whose callers all still wait for it.
+        """
+        return await asyncio.wrap_future(self._submit(work, item))
 
     def close(self) -> None:
         """Commit what is queued, then end the thread."""
@@ -54,13 +75,13 @@ class Writer:
             self._queue.put(None)
             self._thread.join()
 
-    def _submit(self, work: Callable[[Connection], T]) -> Future[T]:
-        future: Future[T] = Future()
+    def _submit(self, work: Callable[[Connection, Sequence[Item]], Sequence[T]], item: Item) -> Future[T]:
+        queued = _Queued(work, item, Future[T]())
         if self._thread is None:
-            self._commit([(work, future)])
+            self._commit([queued])
         else:
-            self._queue.put((work, future))
-        return future
+            self._queue.put(queued)
+        return queued.future
 
     def _serve(self) -> None:
         open_for_more = True
@@ -69,15 +90,17 @@ class Writer:
             while len(batch) < MOST_IN_A_COMMIT and not self._queue.empty():
                 batch.append(self._queue.get())
             open_for_more = None not in batch
-            members = [member for member in batch if member is not None and member[1].set_running_or_notify_cancel()]
-            self._commit(members)
+            self._commit([one for one in batch if one is not None and one.future.set_running_or_notify_cancel()])
 
-    def _commit(self, members: list[tuple[_Work, Future[Any]]]) -> None:
+    def _commit(self, members: Sequence[_Queued]) -> None:
         if not members:
             return
+        together: dict[_Work, list[_Queued]] = {}
+        for member in members:
+            together.setdefault(member.work, []).append(member)
         try:
             with self._engine.begin() as connection:
-                results = [work(connection) for work, _ in members]
+                results = [work(connection, [one.item for one in some]) for work, some in together.items()]
         except BaseException as failure:
             if _is_full(failure) and self._free_space():
                 self._commit(members)
@@ -85,10 +108,11 @@ class Writer:
                 for member in members:
                     self._commit([member])
             else:
-                members[0][1].set_exception(self._named(failure))
+                members[0].future.set_exception(self._named(failure))
         else:
-            for (_, future), result in zip(members, results, strict=True):
-                future.set_result(result)
+            for some, found in zip(together.values(), results, strict=True):
+                for member, result in zip(some, found, strict=True):
+                    member.future.set_result(result)
 
     def _named(self, failure: BaseException) -> BaseException:
         if isinstance(failure, ScraperError) or not isinstance(failure, SQLAlchemyError):
