@@ -12,7 +12,7 @@ from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
-from scraper.io.state.migrations import prepare
+from scraper.io.state.migrations import is_current, prepare
 from scraper.io.state.writer import Writer, database_error
 
 P = ParamSpec("P")
@@ -64,8 +64,11 @@ class Database:
         """The disk is full: no more credits are reserved."""
         self._writing, self.reading = backend.engines()
         try:
-            with self._writing.begin() as connection:
-                prepare(connection, backend.name, backend.place, kind)
+            with self.reading.connect() as connection:
+                current = is_current(connection, backend.name, backend.place, kind)
+            if not current:
+                with self._writing.begin() as connection:
+                    prepare(connection, backend.name, backend.place, kind)
         except SQLAlchemyError as failure:
             raise database_error(failure, backend.name) from failure
         self._space: Space | None = None

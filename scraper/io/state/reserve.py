@@ -184,8 +184,10 @@ class _Books:
         if names != self._names:  # another day: a statement more
             self.close()
             self._names, self._held = names, balances_of(self._connection, names)
-        scopes = [Scope(kind, self._limits[kind], self._held[kind]) for kind in ScopeKind]
-        refusing = first_refusing(scopes, cost)
+        held = self._held
+        if self._added:
+            held = {kind: replace(each, reserved=each.reserved + self._added) for kind, each in held.items()}
+        refusing = first_refusing([Scope(kind, self._limits[kind], held[kind]) for kind in ScopeKind], cost)
         if refusing is None:
             return None
         return NoCredits(refusing, _resets_at(refusing.kind, self._account, at), refusing.balance.reserved > 0)
@@ -193,13 +195,12 @@ class _Books:
     def add(self, cost: Credits) -> None:
         """Add a reservation that was not refused."""
         self._added += cost
-        self._held = {kind: replace(held, reserved=held.reserved + cost) for kind, held in self._held.items()}
 
     def close(self) -> None:
         """Write what was added."""
         if self._added:
             add_to_balances(self._connection, self._names, reserved=self._added)
-        self._added = 0
+            self._added = 0
 
 
 def _resets_at(kind: ScopeKind, account: Account, at: datetime) -> datetime | None:

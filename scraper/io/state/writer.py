@@ -10,7 +10,7 @@ import asyncio
 import queue
 import threading
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Concatenate, ParamSpec, TypeAlias, TypeVar
 
@@ -33,7 +33,7 @@ MOST_IN_A_COMMIT = 256
 class _Queued:
     work: _Work
     item: Any
-    future: Future[Any]
+    future: asyncio.Future[Any]
 
 
 class Writer:
@@ -67,21 +67,19 @@ class Writer:
 
         Nothing orders work whose callers all still wait for it.
         """
-        return await asyncio.wrap_future(self._submit(work, item))
+        future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        queued = _Queued(work, item, future)
+        if self._thread is None:
+            _deliver(self._commit([queued]))
+        else:
+            self._queue.put(queued)
+        return await future
 
     def close(self) -> None:
         """Commit what is queued, then end the thread."""
         if self._thread is not None:
             self._queue.put(None)
             self._thread.join()
-
-    def _submit(self, work: Callable[[Connection, Sequence[Item]], Sequence[T]], item: Item) -> Future[T]:
-        queued = _Queued(work, item, Future[T]())
-        if self._thread is None:
-            self._commit([queued])
-        else:
-            self._queue.put(queued)
-        return queued.future
 
     def _serve(self) -> None:
         open_for_more = True
@@ -90,11 +88,12 @@ class Writer:
             while len(batch) < MOST_IN_A_COMMIT and not self._queue.empty():
                 batch.append(self._queue.get())
             open_for_more = None not in batch
-            self._commit([one for one in batch if one is not None and one.future.set_running_or_notify_cancel()])
+            _tell(self._commit([one for one in batch if one is not None and not one.future.cancelled()]))
 
-    def _commit(self, members: Sequence[_Queued]) -> None:
+    def _commit(self, members: Sequence[_Queued]) -> list[_Met]:
+        """Commit the work of all members, or else of each one that can be; return what each of them met."""
         if not members:
-            return
+            return []
         together: dict[_Work, list[_Queued]] = {}
         for member in members:
             together.setdefault(member.work, []).append(member)
@@ -103,21 +102,43 @@ class Writer:
                 results = [work(connection, [one.item for one in some]) for work, some in together.items()]
         except BaseException as failure:
             if _is_full(failure) and self._free_space():
-                self._commit(members)
-            elif len(members) > 1:
-                for member in members:
-                    self._commit([member])
-            else:
-                members[0].future.set_exception(self._named(failure))
-        else:
-            for some, found in zip(together.values(), results, strict=True):
-                for member, result in zip(some, found, strict=True):
-                    member.future.set_result(result)
+                return self._commit(members)
+            if len(members) > 1:
+                return [met for member in members for met in self._commit([member])]
+            return [(members[0].future, self._named(failure), None)]
+        met: list[_Met] = []
+        for some, found in zip(together.values(), results, strict=True):
+            met += ((member.future, None, result) for member, result in zip(some, found, strict=True))
+        return met
 
     def _named(self, failure: BaseException) -> BaseException:
         if isinstance(failure, ScraperError) or not isinstance(failure, SQLAlchemyError):
             return failure
         return database_error(failure, self._where)
+
+
+_Met: TypeAlias = tuple[asyncio.Future[Any], BaseException | None, Any]
+"""A member's future, and its failure or its result."""
+
+
+def _tell(met: Sequence[_Met]) -> None:
+    """Wake each event loop once for all of its members: every wake-up is a system call."""
+    by_loop: dict[asyncio.AbstractEventLoop, list[_Met]] = {}
+    for one in met:
+        by_loop.setdefault(one[0].get_loop(), []).append(one)
+    for loop, some in by_loop.items():
+        with suppress(RuntimeError):  # the loop is closed, and nobody waits any more
+            loop.call_soon_threadsafe(_deliver, some)
+
+
+def _deliver(met: Sequence[_Met]) -> None:
+    for future, failure, result in met:
+        if future.done():  # its caller was cancelled meanwhile
+            continue
+        if failure is None:
+            future.set_result(result)
+        else:
+            future.set_exception(failure)
 
 
 def _is_full(failure: BaseException) -> bool:
