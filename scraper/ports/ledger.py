@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol, TypeAlias
 
 from scraper.core.auto_budget import Allowance, Spending
@@ -27,6 +27,8 @@ class Slot:
 
     attempt_id: int
     starts_at: datetime
+    lateness: timedelta
+    """How late it may start without another slot."""
 
 
 @dataclass(frozen=True, slots=True)

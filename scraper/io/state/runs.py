@@ -14,9 +14,10 @@ from scraper.core.events import Ending, RunStatus
 from scraper.core.pagination import Guard, PageFacts, WalkState, Why
 from scraper.core.requests import Progress, Walk
 from scraper.core.units import Credits
+from scraper.io.state.balances import balance_of
 from scraper.io.state.failures import retried
 from scraper.io.state.history import OLDEST_WALK, chunks
-from scraper.io.state.ledger import balance_of, expire, mark_run_outdated
+from scraper.io.state.ledger import expire, mark_run_outdated
 from scraper.io.state.schema import drains, pages, requests, runs, walks
 from scraper.ports import RunRecord, RunTotals, WalkRecord
 
