@@ -65,6 +65,20 @@ class Ending(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class ProjectInUse:
+    """The places that a run uses, as absolute paths; heard before anything else."""
+
+    project: str
+    """Empty outside any project."""
+    data: str
+    configs: str
+    accounts: str
+    """The file that states the accounts of all jobs; empty if there is none."""
+    new_ledger: str = ""
+    """If this run begins a ledger: what it cannot know, in words."""
+
+
+@dataclass(frozen=True, slots=True)
 class RunStarted:
     """A run begins or resumes."""
 
@@ -130,7 +144,7 @@ class RunEnded:
     result: RunResult
 
 
-Event: TypeAlias = RunStarted | RequestSettled | Waiting | Stopped | Drained | RunEnded
+Event: TypeAlias = ProjectInUse | RunStarted | RequestSettled | Waiting | Stopped | Drained | RunEnded
 
 
 @dataclass(frozen=True, slots=True)

@@ -144,6 +144,8 @@ class Job:
     """The budget is tonight's share of the accounts' months: `core.auto_budget`."""
     weight: int = 1
     """Its weight among the jobs that share an account."""
+    sandbox_only: bool = False
+    """Its accounts are made up: it runs against the sandbox alone."""
 
     def retry_credits(self, budget: Credits) -> Credits:
         """Return the retry budget of a run with this budget; a percentage covers at least one request."""

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 def access_of(
     job: Job, catalogue: Catalogue, configs: Path, settings: Settings, sandbox: RunningSandbox | None
 ) -> dict[str, Access]:
-    """Return vendor → access; ConfigurationError with every fault. `configs`: the job file's directory."""
+    """Return vendor → access; ConfigurationError with every fault. `configs`: the project's directory of them."""
     from scraper.io.http_transport import Access
 
     vendors = {name: catalogue.vendors[name] for name in job.vendors}
@@ -39,7 +39,8 @@ def key_warning(configs: Path, settings: Settings) -> str | None:
     """Return a warning about how keys are stored, if there is one."""
     from scraper.io.config_files.dotenv import dotenv_warning
 
-    return None if settings.sandbox else dotenv_warning(configs)
+    places = () if settings.sandbox else dict.fromkeys((configs, *settings.project.places))
+    return next((warning for place in places if (warning := dotenv_warning(place))), None)
 
 
 def _url_faults(job: Job, catalogue: Catalogue, urls: Mapping[str, str], settings: Settings) -> list[Fault]:
@@ -58,16 +59,18 @@ def _url_faults(job: Job, catalogue: Catalogue, urls: Mapping[str, str], setting
 def _keys(
     job: Job, vendors: Mapping[str, Vendor], configs: Path, settings: Settings
 ) -> tuple[dict[str, str], list[Fault]]:
-    """Return vendor → key, from the environment, else from ``.env`` beside the job; and the faults."""
+    """Return vendor → key, from the environment, else from the project's ``.env``; and the faults."""
     from scraper.io.config_files.dotenv import DOTENV_FILE, read_dotenv
 
     if settings.sandbox:
         return dict.fromkeys(vendors, SANDBOX_KEY), []
     variables = {name: job.accounts[name].key_env for name in vendors}
     found = {variable: settings.environment.get(variable, "").strip() for variable in variables.values()}
-    if not all(found.values()):
+    for place in dict.fromkeys((configs, *settings.project.places)):
+        if all(found.values()):
+            break
         try:
-            beside = read_dotenv(configs)
+            beside = read_dotenv(place)
         except ConfigurationError as failure:
             return {}, list(failure.faults)
         found = {variable: key or beside.get(variable, "").strip() for variable, key in found.items()}

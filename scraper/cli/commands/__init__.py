@@ -9,6 +9,7 @@ from typing import Final
 import click
 
 SHORT_HELPS: Final[Mapping[str, str]] = {
+    "init": "Make a project: jobs, accounts and settings to start from.",
     "plan": "Estimate the cost of a job; spends nothing.",
     "run": "Run a job within its budget.",
     "backtest": "Replay known boards under another budget or order; spends nothing.",
@@ -18,6 +19,7 @@ SHORT_HELPS: Final[Mapping[str, str]] = {
     "export": "Write a table or a view to a file.",
     "tables": "List the archive's tables, views and columns.",
     "vendors": "List endpoints, prices, plans and rules.",
+    "schema": "Print the JSON Schema of a kind of settings file.",
     "sandbox": "Serve simulated vendors on a local port.",
     "drift": "Show where answers differ from the tables' SELECTs.",
     "check": "Check the archive against the ledger.",

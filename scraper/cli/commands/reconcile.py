@@ -80,10 +80,11 @@ def reconcile(
 
     if assume is not None and used:
         raise UsageError("--assume settles attempts, --used states the month's total: give one of them.")
-    found, catalogue = load_job(job)
-    order = RunOrder(found, catalogue, job.parent)
-    settings = settings_of(data, sandbox=sandbox, vendor_urls=vendor_urls)
-    warn(key_warning(job.parent, settings))
+    settings = settings_of(data, job=job, sandbox=sandbox, vendor_urls=vendor_urls)
+    configs = settings.project.configs
+    found, catalogue = load_job(job, project=settings.project)
+    order = RunOrder(found, catalogue, configs)
+    warn(key_warning(configs, settings))
     charge = None if assume is None else Charge(assume)
     done = asyncio.run(reconcile_job(order, settings, assume=charge, used=used))
     objects = [account.to_json() for account in done]

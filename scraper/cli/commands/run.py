@@ -98,18 +98,18 @@ def run(  # noqa: PLR0913 - one for each option
     from scraper.wiring.run import RunOrder
 
     opening = _opening(resume=resume, new=new)
-    found, catalogue = load_job(job, budget)
-    settings = settings_of(data, sandbox=sandbox, seed=seed, day=day, faults=faults, vendor_urls=vendor_urls)
+    settings = settings_of(data, job=job, sandbox=sandbox, seed=seed, day=day, faults=faults, vendor_urls=vendor_urls)
+    found, catalogue = load_job(job, budget, settings.project)
     order = RunOrder(
         job=found,
         catalogue=catalogue,
-        configs=job.parent,
+        configs=settings.project.configs,
         opening=opening,
         ceiling=budget,
         command=_command(context, job, data, settings),
         rebuild=not no_rebuild,
     )
-    warn(key_warning(job.parent, settings))
+    warn(key_warning(settings.project.configs, settings))
     planned = None if probe else asyncio.run(_planned(found, settings))
     if planned is not None and not (yes or sandbox) and not _confirmed(found, planned):
         return INTERRUPTED
@@ -167,7 +167,9 @@ def _confirmed(job: Job, planned: Plan) -> bool:
 
 def _command(context: click.Context, job: Path, data: Path | None, settings: Settings) -> str:
     """Return the command that repeats this run."""
-    words = [*program(), "run", str(job)]
+    from scraper.wiring.project import job_words
+
+    words = [*program(), "run", job_words(job)]
     words += ["--sandbox"] if settings.sandbox else []
     words += ["--seed", str(settings.seed)] if settings.seed else []
     words += ["--day", str(settings.day)] if settings.day else []
@@ -190,10 +192,11 @@ class _PanelAndLog:
         self._panel, self._log, self._verbose = panel, log, verbose
 
     def hear(self, event: Event) -> None:
-        from scraper.core.events import Drained, RunEnded, RunStarted
+        from scraper.core.events import Drained, ProjectInUse, RunEnded, RunStarted
 
         self._panel.hear(event)
-        if self._verbose or not isinstance(event, RunStarted | Drained | RunEnded):
+        shown = isinstance(event, RunStarted | Drained | RunEnded)
+        if self._verbose or not (shown or (isinstance(event, ProjectInUse) and not event.new_ledger)):
             self._log.hear(event)
 
 

@@ -144,6 +144,9 @@ class JobFile(FileModel):
         default=1_000,
         description="a run on a terminal that is likely to spend more credits asks first",
     )
+    sandbox_only: bool = Field(
+        default=False, description="true: it runs against the sandbox alone, as its accounts are made up"
+    )
     accounts: dict[str, AccountTable] = {}
     crawl: Annotated[list[CrawlTable], Field(min_length=1)]
 
@@ -154,16 +157,16 @@ class AccountsFile(FileModel):
     accounts: dict[str, AccountTable]
 
 
-def read_job(path: Path, catalogue: Catalogue, budget: int | None = None) -> Job:
-    """Read a job, with the accounts of ``accounts.toml`` beside it. Raises ConfigurationError with all faults.
+def read_job(path: Path, catalogue: Catalogue, budget: int | None = None, accounts_file: Path | None = None) -> Job:
+    """Read a job, with the accounts that are stated for all jobs. Raises ConfigurationError with all faults.
 
-    `budget`: overrides the file's.
+    `budget`: overrides the file's. `accounts_file`: default: ``accounts.toml`` beside the job.
     """
     # Placeholders for required keys that are missing or faulty, so that the rest is still checked.
     file, faults = validate_what_can_be(JobFile, read_toml(path), str(path), {"name": "job", "budget": 1})
     if file is None:
         raise ConfigurationError(faults)
-    tables, wheres = _account_tables(path, file, faults)
+    tables, wheres = _account_tables(path, accounts_file, file, faults)
     accounts: dict[str, Account] = {}
     for vendor, table in tables.items():
         at = f"{wheres[vendor]}: accounts.{vendor}"
@@ -200,20 +203,23 @@ def read_job(path: Path, catalogue: Catalogue, budget: int | None = None) -> Job
         confirm_above=file.confirm_above,
         auto=auto,
         weight=file.weight,
+        sandbox_only=file.sandbox_only,
     )
 
 
-def _account_tables(path: Path, file: JobFile, faults: list[Fault]) -> tuple[dict[str, AccountTable], dict[str, Path]]:
+def _account_tables(
+    path: Path, shared_in: Path | None, file: JobFile, faults: list[Fault]
+) -> tuple[dict[str, AccountTable], dict[str, Path]]:
     """Return the accounts of a job and of ``accounts.toml`` by vendor, and the file that states each."""
     tables = dict(file.accounts)
     wheres = dict.fromkeys(tables, path)
-    accounts_path = path.parent / ACCOUNTS_FILE
-    if accounts_path.exists() and accounts_path.resolve() != path.resolve():
-        shared, shared_faults = _shared_accounts(accounts_path)
+    shared_in = shared_in or path.parent / ACCOUNTS_FILE
+    if shared_in.exists() and shared_in.resolve() != path.resolve():
+        shared, shared_faults = _shared_accounts(shared_in)
         faults += shared_faults
         for vendor, table in shared.items():
             tables.setdefault(vendor, table)
-            wheres.setdefault(vendor, accounts_path)
+            wheres.setdefault(vendor, shared_in)
     faults += _conflicts(path, tables, wheres)
     return tables, wheres
 
