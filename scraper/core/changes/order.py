@@ -13,6 +13,9 @@ from scraper.core.changes.residence import UNIFORM, GapCounts, Weights, fit, mea
 EXPLORATION: Final = 0.1
 """The part of the budget that buys the stalest boards, however quiet they seem: a board that is not read again would
 stay quiet for ever."""
+LONGEST_WAIT: Final = 4
+"""No board waits longer than so many times the gap at which all of them would be read alike: a bound on what wrong
+rates may cost. On real boards it changes little."""
 LEAST_GAIN: Final = 0.09
 """Below this expected gain the boards count as alike, and the stalest are bought first. Learnt rates always differ a
 little, by chance."""
@@ -169,7 +172,10 @@ class ChangesOrder:
 
     def _ordered(self, night: int, budget: int, stalest: Sequence[int]) -> list[int]:
         """Overdue boards, the tenth for exploration, then the rest by worth."""
-        overdue = [place for place in stalest if self._is_overdue(place, night)]
+        longest = LONGEST_WAIT * sum(board.cost for board in self._boards) / budget
+        if self._max_staleness is not None:
+            longest = min(longest, self._max_staleness)
+        overdue = [place for place in stalest if self._gap(place, night) >= longest]
         self._explored += EXPLORATION * budget
         explored = []
         for place in stalest:
@@ -179,9 +185,6 @@ class ChangesOrder:
         first = set(overdue) | set(explored)
         rest = [place for place in stalest if place not in first]
         return [*overdue, *explored, *sorted(rest, key=lambda place: -self._worth(place, night))]
-
-    def _is_overdue(self, place: int, night: int) -> bool:
-        return self._max_staleness is not None and self._gap(place, night) >= self._max_staleness
 
     def _worth(self, board: int, night: int) -> float:
         learnt = self._learnt[board]
