@@ -32,10 +32,10 @@ from scraper.core.catalogue import Charge, OutcomeKind
 from scraper.core.outcomes import Answer, Outcome
 from scraper.core.pagination import PageFacts, WalkState, Why
 from scraper.core.requests import Request, start
+from scraper.core.vendor_times import LONGEST_WAIT_S
 from scraper.io.archive import ParquetArchive
 from scraper.io.query import open_archive, query
 from scraper.ports import SpooledPage, drain_order
-from scraper.core.vendor_times import LONGEST_WAIT_S
 from tests.core.builders import NOON, catalogue_of, endpoint, outcome_of, walk_of
 from tests.hostile.mutations import HEADERS, STATUSES, VALUES, bodies, corpus
 from tests.io.archive_fixtures import ENDPOINTS, TABLES, page

@@ -18,6 +18,7 @@ from scraper.core.pace import FULL_PERCENT, pace_percent, slowed_down
 from scraper.core.requests import Request
 from scraper.core.subscriptions import day_ends_at, day_of, month_ends_at, month_of
 from scraper.core.units import Credits
+from scraper.io.state.clock_gap import CLOCK_JITTER, clock_gap, newest_start
 from scraper.io.state.schema import accounts, balances, pages, requests, runs, walks
 from scraper.ports import AccountClosed, NoCredits, Reserved, Settlement, Slot
 
@@ -26,9 +27,6 @@ MINUTE_WINDOW = timedelta(seconds=60.25)
 SECOND_WINDOW = timedelta(seconds=1.25)
 """For limits by the second; the same jitter leaves 80 % of such a rate. With a margin of 50 ms a loaded machine got
 429s, which a vendor may charge for."""
-
-CLOCK_JITTER = timedelta(minutes=1)
-"""A clock set back by at most this is waited for; further back is an error that names it."""
 
 ONE_A_SECOND = timedelta(seconds=1)
 """The full pace of an account without a known rate, once it has to slow down: assumed."""
@@ -118,9 +116,9 @@ def reserve(
     ).one()
     if closed.closed_until is not None and closed.closed_until > now:
         return AccountClosed(closed.closed_until, closed.closed_because)
-    if (last_sent_at := _last_sent_at(connection, account)) is not None and last_sent_at > now + CLOCK_JITTER:
-        behind = f"the clock says {now:%Y-%m-%d %H:%M:%S} UTC, and the last request was sent at {last_sent_at:%H:%M:%S}"
-        return AccountClosed(last_sent_at, f"{behind}: set the clock right")
+    if (newest := newest_start(connection, account.id)) is not None and newest > now + CLOCK_JITTER:
+        gap = clock_gap(connection, account.id, now)
+        return AccountClosed(newest, "" if gap is None else gap.words)
     slot_at = _next_slot(connection, account, now)
     cost = request.endpoint.cost
     day, month = day_of(slot_at), month_of(slot_at, account.subscription.month_starts_on)
@@ -148,14 +146,6 @@ def reserve(
     )
     attempt_id = connection.execute(row.returning(requests.c.attempt_id)).scalar_one()
     return Slot(attempt_id, slot_at)
-
-
-def _last_sent_at(connection: Connection, account: Account) -> datetime | None:
-    newest = select(requests.c.sent_at).where(requests.c.account == account.id, requests.c.sent_at.is_not(None))
-    found: datetime | None = connection.execute(
-        newest.order_by(requests.c.slot_at.desc()).limit(1)
-    ).scalar_one_or_none()
-    return found
 
 
 def _begin_walk(connection: Connection, run_id: str, request: Request, now: datetime) -> None:
@@ -338,6 +328,7 @@ def expire(connection: Connection, run_id: str, now: datetime) -> int:
             update(requests)
             .where(requests.c.attempt_id == row.attempt_id)
             .values(
+                slot_at=min(row.slot_at, now),  # it will not be sent any more
                 settled_at=now,
                 charge=Charge.UNKNOWN.value,
                 credits=row.reserved,
