@@ -38,14 +38,14 @@ def test_a_clock_that_was_ahead_is_told_from_one_that_went_back(met: ClockGap, f
 def test_the_sentence_has_both_dates_and_what_to_do() -> None:
     says = "the clock says 2026-11-21 12:00 UTC, and its last request is dated"
     assert gap(400 * DAY, 400 * DAY).words == (
-        f"{says} 2027-12-26 12:00 UTC: the clock was about 400 days ahead when the last 12 requests were sent; if it is "
-        "right now, scraper account crawlora/default --lift makes the account usable again"
+        f"{says} 2027-12-26 12:00 UTC: the clock was about 400 days ahead when the last 12 requests were sent; if it "
+        "is right now, scraper account crawlora/default --lift makes the account usable again"
     )
     assert gap(MINUTE, 8 * DAY).words == (
         f"{says} 2026-11-29 12:00 UTC: the clock has gone back by about 8 days; set the clock right (if it is right, "
         "scraper account crawlora/default --lift)"
     )
     assert gap(60 * MINUTE, 90 * MINUTE, None).words == (
-        f"{says} 2026-11-21 13:30 UTC: either the clock is 90 minutes behind (set the clock right), or it was ahead then "
-        "(scraper account crawlora/default --lift)"
+        f"{says} 2026-11-21 13:30 UTC: either the clock is 90 minutes behind (set the clock right), or it was ahead "
+        "then (scraper account crawlora/default --lift)"
     )

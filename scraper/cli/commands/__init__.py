@@ -12,6 +12,7 @@ SHORT_HELPS: Final[Mapping[str, str]] = {
     "plan": "Estimate the cost of a job; spends nothing.",
     "run": "Run a job within its budget.",
     "status": "Show runs, accounts and unknown credits.",
+    "account": "Show accounts: balances, pauses, closures and pace.",
     "sql": "Query the archive in read-only SQL.",
     "duckdb": "Open DuckDB's shell on the archive, or write a database for it.",
     "export": "Write a table or a view to a file.",

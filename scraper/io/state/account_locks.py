@@ -86,6 +86,8 @@ def _end(connection: Connection, standing: AccountStanding, now: datetime) -> It
     """End each lock of an account; yield its kind, and what it was."""
     balance = standing.balance
     here = accounts.c.account == balance.account
+    never_sent = and_(requests.c.sent_at.is_(None), requests.c.settled_at.is_not(None), requests.c.slot_at > now)
+    connection.execute(update(requests).where(requests.c.account == balance.account, never_sent).values(slot_at=now))
     if standing.clock is not None:
         gap = standing.clock
         back = move_back(connection, balance.account, balance.subscription.month_starts_on, now)
