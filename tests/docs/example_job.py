@@ -7,7 +7,8 @@ import textwrap
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from scraper.io.config_files.job_files import AccountTable, CrawlTable, JobFile
+from scraper.io.config_files.account_tables import AccountTable
+from scraper.io.config_files.job_files import CrawlTable, JobFile
 from scraper.io.config_files.validation import FileModel
 from tests.docs.blocks import NOTHING, default_words, keys
 
