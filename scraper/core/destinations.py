@@ -56,14 +56,12 @@ class Destination:
 
     def question(self, settings_file: str) -> str:
         """What would be sent where, and the two ways to allow it."""
-        if self.variable_is_known:
-            instead = f" instead of {self.instead_of}" if self.instead_of else ", which no packaged file names"
-            met = f"this sends {self.variable} to {self.host}{instead}"
+        met, entry = f"this would send {self.variable} to {self.host}", self.entry
+        if not self.variable_is_known:
+            met += f", and its name does not say that it is for {self.owner}"
         else:
-            met = f"this sends {self.variable} to {self.host}, and its name does not say that it is for {self.owner}"
-        return (
-            f'{met}; if you want that: --allow-host {self.entry}, or allow_hosts = ["{self.entry}"] in {settings_file}'
-        )
+            met += f" instead of {self.instead_of}" if self.instead_of else ", which no packaged file names"
+        return f'{met}; if you want that: --allow-host {entry}, or allow_hosts = ["{entry}"] in {settings_file}'
 
 
 def carries(variable: str, name: str) -> bool:

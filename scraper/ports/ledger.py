@@ -108,7 +108,7 @@ class AccountLift:
 
 
 @dataclass(frozen=True, slots=True)
-class AccountStanding:
+class AccountState:
     """An account's balances, and what locks it."""
 
     balance: AccountBalance
@@ -174,7 +174,7 @@ class Ledger(Protocol):
     async def account_balances(self, now: datetime) -> Sequence[AccountBalance]:
         """Return every account's balances of the day and month of this instant."""
 
-    async def account_standings(self, now: datetime) -> Sequence[AccountStanding]:
+    async def account_states(self, now: datetime) -> Sequence[AccountState]:
         """Return every account's balances of this instant, and what locks it."""
 
     async def lift(self, account_ids: Sequence[str], by: str, now: datetime) -> Mapping[str, Sequence[AccountLift]]:

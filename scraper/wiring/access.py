@@ -33,26 +33,27 @@ def access_of(
     vendors = {name: catalogue.vendors[name] for name in job.vendors}
     urls = {name: vendor.base_url for name, vendor in vendors.items()}
     urls |= sandbox_urls(sandbox.url) if sandbox is not None else {}
-    faults = _url_faults(job, catalogue, {**urls, **settings.vendor_urls}, settings)
-    urls |= {name: url for name, url in settings.vendor_urls.items() if name in vendors}
-    if not faults:  # a host can only be told from a sound address
+    urls |= settings.vendor_urls
+    proxies: dict[str, ProxyChoice] = {}
+    faults = _url_faults(job, catalogue, urls, settings)
+    if not faults:  # the host of an address can only be told if it is one
         faults = questions(destinations_of(job, catalogue, settings, default_proxy), settings)
-    proxies = {name: proxy_of(job.accounts[name], url, default_proxy) for name, url in urls.items() if not faults}
-    chosen = {name: proxy for name, proxy in proxies.items() if proxy is not None}
-    faults += [fault for name, proxy in chosen.items() if (fault := _proxy_fault(name, urls[name], proxy))]
-    wanted = {job.accounts[name].key_env for name in vendors} | {proxy.auth_env for proxy in chosen.values()} - {""}
+        ways = {name: proxy_of(job.accounts[name], urls[name], default_proxy) for name in vendors}
+        proxies = {name: way for name, way in ways.items() if way is not None}
+        faults += [fault for name, proxy in proxies.items() if (fault := _proxy_fault(name, urls[name], proxy))]
+    variables = [job.accounts[name].key_env for name in vendors] + [proxy.auth_env for proxy in proxies.values()]
     try:
-        found = {} if settings.sandbox else _values(wanted, configs, settings)
+        found = {} if settings.sandbox else _values(filter(None, variables), configs, settings)
     except ConfigurationError as failure:
         raise ConfigurationError([*faults, *failure.faults]) from failure
     keys, key_faults = _keys(job, vendors, found, configs, settings)
     faults += key_faults
-    faults += [fault for proxy in chosen.values() if (fault := _credentials_fault(proxy, found, configs))]
+    faults += [fault for proxy in proxies.values() if (fault := _credentials_fault(proxy, found, configs))]
     if faults:
         raise ConfigurationError(list(dict.fromkeys(faults)))
-    ways = {name: Proxy(proxy.url, found.get(proxy.auth_env, "")) for name, proxy in chosen.items()}
+    tunnels = {name: Proxy(proxy.url, found.get(proxy.auth_env, "")) for name, proxy in proxies.items()}
     return {
-        name: Access(vendor, urls[name].rstrip("/"), keys[name], ways.get(name)) for name, vendor in vendors.items()
+        name: Access(vendor, urls[name].rstrip("/"), keys[name], tunnels.get(name)) for name, vendor in vendors.items()
     }
 
 
@@ -80,7 +81,7 @@ def _values(variables: Iterable[str], configs: Path, settings: Settings) -> dict
     """Return the variables' values, from the environment, else from ``.env`` beside the job."""
     from scraper.io.config_files.dotenv import read_dotenv
 
-    found = {variable: settings.environment.get(variable, "").strip() for variable in sorted(variables)}
+    found = {variable: settings.environment.get(variable, "").strip() for variable in variables}
     if all(found.values()):
         return found
     beside = read_dotenv(configs)

@@ -76,6 +76,13 @@ def _of_vendor(
         )
 
 
+def entry_fault(entry: str) -> str | None:
+    """Return the fault of a host that a user allows, if any."""
+    from scraper.io.config_files import addresses
+
+    return addresses.entry_fault(entry)
+
+
 def questions(destinations: Sequence[Destination], settings: Settings) -> list[Fault]:
     """Return a fault for each destination that neither the user nor their settings have allowed.
 

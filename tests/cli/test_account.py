@@ -12,7 +12,7 @@ import pytest
 from scraper.cli.commands.account import account as command
 from scraper.cli.display.account import account_rows, accounts_json, lifted_sentence, print_accounts
 from scraper.core.clock_gap import ClockGap
-from scraper.ports import AccountLift, AccountStanding, LockKind
+from scraper.ports import AccountLift, AccountState, LockKind
 from tests.cli.examples import ACCOUNT, ENDLESS_ACCOUNT, NOW, dedent_page, rendered
 from tests.clock import ShiftedClock, begins_at
 from tests.docs.place import Said, said
@@ -26,10 +26,10 @@ endpoint = "crawlora.hashtags"
 params = { country_code = "US" }
 max_pages = 1
 """
-OPEN = AccountStanding(ENDLESS_ACCOUNT, NOW + DAY, NOW + 10 * DAY, None, "", None, ())
+OPEN = AccountState(ENDLESS_ACCOUNT, NOW + DAY, NOW + 10 * DAY, None, "", None, ())
 LIFTED = AccountLift(LockKind.PAUSE, "until 2036-11-21 02:15 UTC", NOW - DAY, "ann@laptop")
 GAP = ClockGap("acme/default", NOW, 12, NOW + 400 * DAY, NOW + 400 * DAY, NOW - DAY)
-LOCKED = AccountStanding(ACCOUNT, NOW + DAY, NOW + 10 * DAY, NOW + DAY, "", GAP, (LIFTED,))
+LOCKED = AccountState(ACCOUNT, NOW + DAY, NOW + 10 * DAY, NOW + DAY, "", GAP, (LIFTED,))
 
 
 @pytest.fixture

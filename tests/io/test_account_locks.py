@@ -14,7 +14,7 @@ from scraper.core.budget import Balance
 from scraper.core.catalogue import Charge, OutcomeKind
 from scraper.core.clock_gap import ClockFault
 from scraper.core.events import Ending
-from scraper.ports import AccountClosed, AccountLift, AccountStanding, LockKind, NoCredits, Settlement, Slot, Stores
+from scraper.ports import AccountClosed, AccountLift, AccountState, LockKind, NoCredits, Settlement, Slot, Stores
 from tests.core.builders import C_HASHTAGS, NOON, account, facts, walk_of
 from tests.databases import StateDatabase, database_in
 from tests.examples import examples
@@ -56,8 +56,8 @@ async def locked(stores: Stores, clock: HandClock, *, pause: bool, close: bool) 
     await stores.ledger.settle(told)
 
 
-async def standing(stores: Stores, clock: HandClock) -> AccountStanding:
-    [found] = await stores.ledger.account_standings(clock.now())
+async def standing(stores: Stores, clock: HandClock) -> AccountState:
+    [found] = await stores.ledger.account_states(clock.now())
     return found
 
 
@@ -84,7 +84,7 @@ def test_a_pause_and_a_closure_of_ten_years_end_with_the_users_word_which_is_kep
     ]
     assert lifted == {ID: kept}
     assert again == {ID: []}
-    assert isinstance(after, AccountStanding)
+    assert isinstance(after, AccountState)
     assert (after.paused_until, after.balance.closed_until, after.lifts) == (None, None, tuple(reversed(kept)))
     assert isinstance(taken, Slot)
     assert at <= taken.starts_at < at + timedelta(minutes=1)
@@ -122,11 +122,11 @@ def test_a_slot_at_the_end_of_a_long_pause_locks_nothing_once_its_process_is_dea
 def test_an_account_that_is_not_named_stays_locked(database: StateDatabase) -> None:
     other = replace(FREELY, name="second")
 
-    async def script(stores: Stores, clock: HandClock) -> list[AccountStanding]:
+    async def script(stores: Stores, clock: HandClock) -> list[AccountState]:
         await stores.ledger.note_accounts([other])
         await locked(stores, clock, pause=False, close=True)
         await stores.ledger.lift([other.id], "ann", clock.now())
-        return list(await stores.ledger.account_standings(clock.now()))
+        return list(await stores.ledger.account_states(clock.now()))
 
     first, second = carried_out(database, script)
     assert (first.balance.account, first.balance.closed_until) == (ID, NOON + YEARS)
@@ -170,7 +170,7 @@ def test_a_state_written_under_a_clock_that_was_ahead_is_usable_again_with_the_u
     [told] = lifted[LIMITED.id]  # type: ignore[index]
     assert told.kind is LockKind.CLOCK
     assert told.detail == "2 requests dated up to 2027-12-26 12:00 UTC, moved back by 399 days 0 minutes"
-    assert isinstance(after, AccountStanding)
+    assert isinstance(after, AccountState)
     assert (after.clock, after.balance.day_balance) == (None, Balance(charged=8, unknown=8, reserved=8))
     assert after.balance.month_balance == Balance(charged=16, unknown=8, reserved=8)
     assert isinstance(taken, Slot)

@@ -16,6 +16,7 @@ import click
 
 from scraper.cli.options import (
     CREDITS,
+    allow_host_option,
     data_option,
     fault_option,
     format_option,
@@ -62,6 +63,7 @@ SAME_REQUEST_S = 1.0
 @fault_option
 @data_option
 @vendor_url_option
+@allow_host_option
 @format_option("table", "json")
 @output_option
 @click.option("--log-format", type=click.Choice(["text", "json"]), default="text", show_default=True)
@@ -83,6 +85,7 @@ def run(  # noqa: PLR0913 - one for each option
     faults: Sequence[str],
     data: Path | None,
     vendor_urls: Mapping[str, str],
+    allow_hosts: Sequence[str],
     format_name: str | None,
     output: Path | None,
     log_format: str,
@@ -99,16 +102,11 @@ def run(  # noqa: PLR0913 - one for each option
 
     opening = _opening(resume=resume, new=new)
     found, catalogue = load_job(job, budget)
-    settings = settings_of(data, sandbox=sandbox, seed=seed, day=day, faults=faults, vendor_urls=vendor_urls)
-    order = RunOrder(
-        job=found,
-        catalogue=catalogue,
-        configs=job.parent,
-        opening=opening,
-        ceiling=budget,
-        command=_command(context, job, data, settings),
-        rebuild=not no_rebuild,
+    settings = settings_of(
+        data, sandbox=sandbox, seed=seed, day=day, faults=faults, vendor_urls=vendor_urls, allow_hosts=allow_hosts
     )
+    command = _command(context, job, data, settings)
+    order = RunOrder(found, catalogue, job.parent, opening, budget, command, rebuild=not no_rebuild)
     warn(key_warning(job.parent, settings))
     planned = None if probe else asyncio.run(_planned(found, settings))
     if planned is not None and not (yes or sandbox) and not _confirmed(found, planned):
@@ -177,6 +175,8 @@ def _command(context: click.Context, job: Path, data: Path | None, settings: Set
     words += ["--data", str(data)] if data is not None and given is click.core.ParameterSource.COMMANDLINE else []
     for vendor, url in settings.vendor_urls.items():
         words += ["--vendor-url", f"{vendor}={url}"]
+    for host in settings.allow_hosts:
+        words += ["--allow-host", host]
     return shlex.join(words)
 
 
@@ -193,7 +193,8 @@ class _PanelAndLog:
         from scraper.core.events import Drained, RunEnded, RunStarted
 
         self._panel.hear(event)
-        if self._verbose or not isinstance(event, RunStarted | Drained | RunEnded):
+        told = isinstance(event, RunStarted) and event.access  # where keys go is always said
+        if self._verbose or told or not isinstance(event, RunStarted | Drained | RunEnded):
             self._log.hear(event)
 
 

@@ -15,7 +15,7 @@ from scraper.cli.tables import new_table, print_fields
 from scraper.core.budget import Balance
 from scraper.core.pace import FULL_PERCENT
 from scraper.core.units import Credits, iso_utc
-from scraper.ports import AccountLift, AccountStanding, LockKind
+from scraper.ports import AccountLift, AccountState, LockKind
 
 KINDS: Final = ("charged", "presumed", "unknown", "reserved")
 LOCK_WORDS: Final = {
@@ -26,7 +26,7 @@ LOCK_WORDS: Final = {
 
 
 def print_accounts(
-    accounts: Sequence[AccountStanding],
+    accounts: Sequence[AccountState],
     console: Console,
     lift: Callable[[str], str] = "scraper account {} --lift".format,
 ) -> None:
@@ -39,7 +39,7 @@ def print_accounts(
         _print_account(account, console, lift)
 
 
-def _print_account(account: AccountStanding, console: Console, lift: Callable[[str], str]) -> None:
+def _print_account(account: AccountState, console: Console, lift: Callable[[str], str]) -> None:
     balance, subscription = account.balance, account.balance.subscription
     head = Text(harmless(balance.account), style="bold")
     console.print(head.append(f"  plan {harmless(subscription.name)}", style="not bold"))
@@ -73,7 +73,7 @@ def _limit_words(held: Balance, limit: Credits | None) -> tuple[str, str]:
     return ("not known", "") if limit is None else (count(limit), count(max(0, limit - held.committed)))
 
 
-def _fields(account: AccountStanding) -> Iterator[tuple[str, str]]:
+def _fields(account: AccountState) -> Iterator[tuple[str, str]]:
     balance, subscription = account.balance, account.balance.subscription
     if over := subscription.overage_credits(balance.month_balance.committed):
         yield "overage", f"{count(over)} credits, {dollars(subscription.overage_usd(balance.month_balance.committed))}"
@@ -110,12 +110,12 @@ def lifted_sentence(account: str, lifts: Iterable[AccountLift]) -> str:
 # --- for programs -----------------------------------------------------------------------------------------------------
 
 
-def accounts_json(accounts: Sequence[AccountStanding]) -> list[dict[str, Any]]:
+def accounts_json(accounts: Sequence[AccountState]) -> list[dict[str, Any]]:
     """Return the accounts with the keys of ``scraper status --format json``, and what locks them."""
     return [_account_json(account) for account in accounts]
 
 
-def _account_json(account: AccountStanding) -> dict[str, Any]:
+def _account_json(account: AccountState) -> dict[str, Any]:
     told = account_json(account.balance)
     told["day"]["resets_at"] = iso_utc(account.day_resets_at)
     told["month"]["resets_at"] = iso_utc(account.month_resets_at)
@@ -131,7 +131,7 @@ def _account_json(account: AccountStanding) -> dict[str, Any]:
     }
 
 
-def account_rows(accounts: Sequence[AccountStanding]) -> list[dict[str, Any]]:
+def account_rows(accounts: Sequence[AccountState]) -> list[dict[str, Any]]:
     """Return a flat row for each account's day and month."""
     rows = []
     for told in accounts_json(accounts):

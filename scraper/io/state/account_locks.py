@@ -31,7 +31,7 @@ from scraper.io.state.accounts import account_balances
 from scraper.io.state.clock_gap import CLOCK_JITTER, clock_gap, dated_after
 from scraper.io.state.ledger import RESERVED, add_to_balances, scope_names
 from scraper.io.state.schema import account_lifts, accounts, boards, pages, requests, runs, walks
-from scraper.ports import AccountLift, AccountStanding, LockKind
+from scraper.ports import AccountLift, AccountState, LockKind
 
 LIFTS_SHOWN = 10
 """Latest lifts of an account that are read."""
@@ -39,12 +39,12 @@ LIFTS_SHOWN = 10
 _MICROSECOND = timedelta(microseconds=1)
 
 
-def account_standings(connection: Connection, now: datetime) -> list[AccountStanding]:
+def account_states(connection: Connection, now: datetime) -> list[AccountState]:
     found = []
     for balance in account_balances(connection, now):
         row = connection.execute(select(accounts).where(accounts.c.account == balance.account)).one()
         found.append(
-            AccountStanding(
+            AccountState(
                 balance=balance,
                 day_resets_at=day_ends_at(now),
                 month_resets_at=month_ends_at(now, balance.subscription.month_starts_on),
@@ -69,7 +69,7 @@ def _lifts(connection: Connection, account_id: str) -> tuple[AccountLift, ...]:
 
 def lift(connection: Connection, account_ids: Sequence[str], by: str, now: datetime) -> dict[str, list[AccountLift]]:
     """End what locks these accounts; return account → what was lifted. Nothing is noted where nothing was locked."""
-    standings = {each.balance.account: each for each in account_standings(connection, now)}
+    standings = {each.balance.account: each for each in account_states(connection, now)}
     lifted: dict[str, list[AccountLift]] = {}
     for account_id in account_ids:
         standing = standings[account_id]
@@ -82,18 +82,18 @@ def lift(connection: Connection, account_ids: Sequence[str], by: str, now: datet
     return lifted
 
 
-def _end(connection: Connection, standing: AccountStanding, now: datetime) -> Iterator[tuple[LockKind, str]]:
+def _end(connection: Connection, standing: AccountState, now: datetime) -> Iterator[tuple[LockKind, str]]:
     """End each lock of an account; yield its kind, and what it was."""
     balance = standing.balance
     here = accounts.c.account == balance.account
-    never_sent = and_(requests.c.sent_at.is_(None), requests.c.settled_at.is_not(None), requests.c.slot_at > now)
-    connection.execute(update(requests).where(requests.c.account == balance.account, never_sent).values(slot_at=now))
     if standing.clock is not None:
         gap = standing.clock
         back = move_back(connection, balance.account, balance.subscription.month_starts_on, now)
         dated = f"{gap.attempts:,} request{'s' if gap.attempts != 1 else ''} dated up to {_minute(gap.last_at)}"
         yield LockKind.CLOCK, f"{dated}, moved back by {back.days:,} days {back.seconds // 60:,} minutes"
         connection.execute(update(accounts).where(here, accounts.c.slowed_at > now).values(slowed_at=now))
+    never_sent = and_(requests.c.sent_at.is_(None), requests.c.settled_at.is_not(None), requests.c.slot_at > now)
+    connection.execute(update(requests).where(requests.c.account == balance.account, never_sent).values(slot_at=now))
     if standing.paused_until is not None:
         connection.execute(update(accounts).where(here).values(paused_until=now))  # from here its pace recovers
         yield LockKind.PAUSE, f"until {_minute(standing.paused_until)}"

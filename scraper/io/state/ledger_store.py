@@ -23,7 +23,7 @@ class LedgerStore(Store, Ledger):
     unknown_attempts = in_transaction(reconcile.unknown_attempts)
     answered_ids = in_transaction(reconcile.answered_ids)
     account_balances = in_transaction(accounts.account_balances)
-    account_standings = in_transaction(account_locks.account_standings)
+    account_states = in_transaction(account_locks.account_states)
     lift = in_transaction(account_locks.lift)
 
     def headroom(self, job: str) -> AbstractContextManager[None]:
