@@ -62,6 +62,8 @@ SECTIONS = (
             "reserve": "1_000",
             "key_env": '"CRAWLORA_API_KEY"',
             "allow_http": "true",
+            "proxy": '"http://proxy.corp:3128"',
+            "proxy_auth_env": '"CORP_PROXY_AUTH"',
             "overage": "true",
             "max_overage_usd": '"5.00"',
             "failed_requests": '"free"',
