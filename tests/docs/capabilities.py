@@ -21,6 +21,7 @@ CAPABILITIES = {
     "compact": "merge small files of a partition",
     "coverage": "how far each walk of a run came, and what it cost",
     "decisions": "read stored answers again by today's vendor files",
+    "destinations": "where keys go, and what of that the user must allow",
     "drift": "fields and types that nothing describes",
     "errors": "failures as sentences with an exit code",
     "export": "write a table or a view to a file",

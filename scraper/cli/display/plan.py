@@ -39,7 +39,7 @@ def print_access(destinations: Sequence[Destination], questions: Sequence[str], 
     """Print the variable of each key and the host that gets it, and what a run would ask before it sends one."""
     told = [harmless(each.words) for each in destinations]
     print_fields(console, (("" if place else "keys", words) for place, words in enumerate(told)))
-    print_notes(console, "not allowed", questions)
+    print_notes(console, "to allow", questions)
 
 
 def _print_crawls(plan: Plan, console: Console) -> None:

@@ -177,8 +177,8 @@ def _rebook(connection: Connection, account_id: str, ahead: ColumnElement[bool],
     for row in connection.execute(sums).all():
         if row.charge == Charge.FREE.value:
             continue
-        add_to_balances(connection, _scopes(account_id, row.day, row.month), **{row.charge: -row.held})
-        add_to_balances(connection, _scopes(account_id, day, month), **{row.charge: row.held})
+        add_to_balances(connection, _scopes(account_id, row.day, row.month), **{row.charge: -int(row.held)})
+        add_to_balances(connection, _scopes(account_id, day, month), **{row.charge: int(row.held)})
     connection.execute(update(requests).where(later).values(day=day, month=month))
 
 
