@@ -47,7 +47,8 @@ class Destination:
         """Return True if nothing has to be asked, or one of the entries (``HOST``, ``HOST=VARIABLE``) allows it."""
         if self.host_is_known and self.variable_is_known:
             return True
-        names = {self.host.lower(), bare_host(self.host)}
+        bare = bare_host(self.host)
+        names = {self.host.lower(), bare, f"[{bare}]"}  # an IPv6 address stands in brackets
         for entry in entries:
             host, _, variable = entry.partition("=")
             if host.lower() in names and (variable == self.variable or (not variable and self.variable_is_known)):

@@ -49,3 +49,18 @@ def test_an_epoch_number_in_retry_after_is_the_instant_that_it_is(tmp_path: Path
 
     in_a_minute = answer(429, **{"Retry-After": str(round(began.timestamp()) + 61)})
     on_bench(tmp_path, use, fault=first(1, in_a_minute))
+
+
+def test_a_month_that_the_vendor_calls_used_up_names_the_word_that_ends_it(tmp_path: Path) -> None:
+    spent = answer(402, json.dumps({"code": 402, "data": {"reason": "insufficient_credits"}}))
+
+    async def use(bench: Bench) -> None:
+        job = bench.write_job(BOARDS)
+        bench.clock.go_to(begins_at().replace(day=3))
+        refused = await bench.run(job)
+        assert (refused.status, refused.sent) == (RunStatus.QUOTA, 1)
+        assert refused.next_at is not None
+        assert (refused.next_at.day, refused.next_at.hour) == (1, 0)
+        assert "or now if you know better: scraper account crawlora/default --lift" in refused.message
+
+    on_bench(tmp_path, use, fault=spent)

@@ -117,6 +117,13 @@ def test_a_host_that_the_user_types_is_the_users_word_but_no_variable_of_a_file_
     assert "--allow-host gateway.test=AWS_SECRET_ACCESS_KEY" in told
 
 
+@pytest.mark.parametrize("entry", ["[2001:db8::1]", "[2001:DB8::1]:8443"])
+def test_an_ipv6_address_is_allowed_in_brackets(tmp_path: Path, entry: str) -> None:
+    vendor = 'base_url = "https://[2001:db8::1]:8443/api"'
+    assert "--allow-host [2001:db8::1]:8443," in refused(tmp_path, vendor=vendor)
+    assert access(tmp_path, vendor=vendor, allow=[entry])
+
+
 @pytest.mark.parametrize("host", ["127.0.0.1:8080", "localhost:1", "[::1]:9"])
 def test_loopback_needs_no_word_whatever_the_variable(tmp_path: Path, host: str) -> None:
     stated = f'base_url = "http://{host}"\nkey_env = "AWS_SECRET_ACCESS_KEY"'
