@@ -47,7 +47,7 @@ class ClockGap:
 
     @property
     def words(self) -> str:
-        """What was met, with dates, and what to do."""
+        """The sentence with both dates, the explanation that fits, and what to do."""
         met = f"the clock says {_minute(self.now)}, and its last request is dated {_minute(self.last_at)}"
         lift = f"scraper account {self.account} --lift"
         match self.fault:

@@ -40,7 +40,7 @@ class Destination:
 
     @property
     def entry(self) -> str:
-        """What allows it: the host, with the variable where its name does not speak for itself."""
+        """The entry that allows it: the host, with the variable where its name does not speak for itself."""
         return self.host if self.variable_is_known else f"{self.host}={self.variable}"
 
     def allowed(self, entries: Iterable[str]) -> bool:
@@ -56,7 +56,7 @@ class Destination:
         return False
 
     def question(self, settings_file: str) -> str:
-        """What would be sent where, and the two ways to allow it."""
+        """Return the sentence that names what would be sent where, and the two ways to allow it."""
         met, entry = f"this would send {self.variable} to {self.host}", self.entry
         if not self.variable_is_known:
             met += f", and its name does not say that it is for {self.owner}"

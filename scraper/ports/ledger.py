@@ -86,7 +86,7 @@ class AccountBalance:
 
 
 class LockKind(StrEnum):
-    """What keeps an account from being used."""
+    """The kinds of locks that keep an account from being used."""
 
     PAUSE = "pause"
     """The vendor asked to wait."""
@@ -102,14 +102,14 @@ class AccountLift:
 
     kind: LockKind
     detail: str
-    """What it was: until when, and why."""
+    """Its end, and its reason."""
     lifted_at: datetime
     lifted_by: str
 
 
 @dataclass(frozen=True, slots=True)
 class AccountState:
-    """An account's balances, and what locks it."""
+    """An account's balances and locks."""
 
     balance: AccountBalance
     day_resets_at: datetime

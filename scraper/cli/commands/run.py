@@ -96,7 +96,7 @@ def run(  # noqa: PLR0913 - one for each option
     Resumes the job's open run if it was interrupted or met a quota within resume_within; no stored page is bought
     again.
     """
-    from scraper.wiring.access import key_warning
+    from scraper.wiring.access import access_of, key_warning
     from scraper.wiring.files import load_job
     from scraper.wiring.run import RunOrder
 
@@ -108,6 +108,8 @@ def run(  # noqa: PLR0913 - one for each option
     command = _command(context, job, data, settings)
     order = RunOrder(found, catalogue, job.parent, opening, budget, command, rebuild=not no_rebuild)
     warn(key_warning(job.parent, settings))
+    if not sandbox:
+        access_of(found, catalogue, job.parent, settings, None)  # what is missing is told before anything is asked
     planned = None if probe else asyncio.run(_planned(found, settings))
     if planned is not None and not (yes or sandbox) and not _confirmed(found, planned):
         return INTERRUPTED

@@ -64,7 +64,7 @@ def _to_5(connection: Connection) -> None:
 
 
 def _add_account_lifts(connection: Connection) -> None:
-    """What users have lifted from accounts."""
+    """Locks of accounts that users have lifted."""
     account_lifts.create(connection, checkfirst=True)
 
 
