@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from scraper.ports import Clock
 
 INTERRUPTED = 130
-_NAMED_AS_A_KEY = ("KEY", "TOKEN", "SECRET", "PASS")
+_NAMED_AS_A_KEY = ("KEY", "TOKEN", "SECRET", "PASS", "AUTH", "CRED")
 MOST_FAULTS = 100
 MOST_CHARACTERS = 2_000
 """Enough for a fault that lists everything allowed."""

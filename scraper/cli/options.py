@@ -171,6 +171,27 @@ def _vendor_urls(_context: click.Context, _option: click.Parameter, values: tupl
     return urls
 
 
+def allow_host_option(function: F) -> F:
+    """Add --allow-host."""
+    return click.option(
+        "--allow-host",
+        "allow_hosts",
+        multiple=True,
+        metavar="HOST[=VARIABLE]",
+        callback=_allowed_hosts,
+        help="Allow files of the project to send a key to this host; =VARIABLE also allows a variable of any name.",
+    )(function)
+
+
+def _allowed_hosts(_context: click.Context, _option: click.Parameter, values: tuple[str, ...]) -> tuple[str, ...]:
+    from scraper.wiring.destinations import entry_fault
+
+    for value in values:
+        if fault := entry_fault(value):
+            raise click.BadParameter(fault)
+    return values
+
+
 def job_argument(function: F) -> F:
     """Add the argument JOB: a path, or the name of a job in the project's configs."""
     return click.argument("job", callback=_job)(function)
@@ -194,6 +215,7 @@ def settings_of(
     day: date | None = None,
     faults: Sequence[str] = (),
     vendor_urls: Mapping[str, str] | None = None,
+    allow_hosts: Sequence[str] = (),
 ) -> Settings:
     """Return the options as wiring takes them, with the project of the job or of the working directory."""
     from scraper.wiring.project import project_of
@@ -209,6 +231,7 @@ def settings_of(
         day=day,
         faults=faults,
         vendor_urls=vendor_urls or {},
+        allow_hosts=allow_hosts,
     )
     clock: Clock | None = click.get_current_context().find_root().obj  # see `cli.main.main`
     return settings if clock is None else replace(settings, clock=clock)

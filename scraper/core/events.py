@@ -90,6 +90,8 @@ class RunStarted:
     """Credits of the budget that earlier processes of the run have committed."""
     share: str = ""
     """With ``budget = "auto"``: how the budget was computed, in words."""
+    access: str = ""
+    """For each vendor the variable of its key and the host that gets it; none in a sandbox."""
 
 
 @dataclass(frozen=True, slots=True)

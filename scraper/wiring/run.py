@@ -22,6 +22,7 @@ from scraper.runs.crawl import CrawlProcess
 from scraper.runs.execute import execute
 from scraper.runs.resume import Opening
 from scraper.wiring.access import access_of
+from scraper.wiring.destinations import destinations_of
 from scraper.wiring.files import load_tables
 from scraper.wiring.sandboxes import RunningSandbox, begin_sandbox
 from scraper.wiring.settings import Settings, no_data
@@ -144,6 +145,7 @@ async def _context(
             listener=listener,
             jitter=random.random,
             rebuild=order.rebuild,
+            access="; ".join(each.words for each in destinations_of(job, order.catalogue, settings)),
         )
 
 

@@ -38,6 +38,8 @@ class Settings:
     """Faults to inject into the sandbox, in the syntax of `--fault`."""
     vendor_urls: Mapping[str, str] = field(default_factory=dict)
     """Vendor → a base URL that replaces the vendor file's."""
+    allow_hosts: Sequence[str] = ()
+    """Hosts that keys may go to because the user says so: HOST or HOST=VARIABLE."""
     environment: Mapping[str, str] = field(default_factory=lambda: os.environ, repr=False)
     clock: Clock = field(default_factory=SystemClock)
     """The clock of the program and of the sandbox's metering."""

@@ -23,7 +23,8 @@ from scraper.core.planning import Known, plan
 from scraper.core.subscriptions import Subscription
 from scraper.core.tables import COMMON_COLUMNS, PAGES_COLUMNS, PAGES_DESCRIPTION, PAGES_TABLE, PATH_COLUMNS
 from scraper.core.units import LARGEST_COUNT
-from scraper.io.config_files.job_files import AccountTable, CrawlTable, JobFile
+from scraper.io.config_files.account_tables import AccountTable
+from scraper.io.config_files.job_files import CrawlTable, JobFile
 from scraper.io.config_files.validation import FileModel
 from scraper.io.docs import TOPICS, summary
 from scraper.sandbox import KINDS, FaultKind

@@ -109,6 +109,7 @@ COMMANDS: dict[str, list[list[str]]] = {
     "run": [["configs/none.toml"], ["configs/night.toml", "--vendor-url", "crawlora=https://a@b.test"]],
     "reconcile": [["configs/night.toml", "--assume", "free"], ["configs/night.toml", "--data", "none"]],
     "status": [["--format", "table"], ["--format", "json"], ["none"]],
+    "account": [["--format", "table"], ["crawlora", "--lift"], ["nobody"]],
     "sql": [
         ["SELECT * FROM pages", "--format", "csv"],
         ["SELECT * FROM hashtags", "--format", "table"],

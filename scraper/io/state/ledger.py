@@ -153,6 +153,7 @@ def expire(connection: Connection, run_id: str, now: datetime) -> int:
             update(requests)
             .where(requests.c.attempt_id == row.attempt_id)
             .values(
+                slot_at=max(row.reserved_at, min(row.slot_at, now)),  # later it is not sent any more
                 settled_at=now,
                 charge=Charge.UNKNOWN.value,
                 credits=row.reserved,

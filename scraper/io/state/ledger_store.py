@@ -12,7 +12,7 @@ from scraper.core.errors import StateError, UsageError
 from scraper.core.jobs import Account, Job
 from scraper.core.requests import Request
 from scraper.core.units import Credits
-from scraper.io.state import accounts, auto_budget, failures, ledger, reconcile, reserve
+from scraper.io.state import account_locks, accounts, auto_budget, failures, ledger, reconcile, reserve
 from scraper.io.state.database import Store, in_transaction
 from scraper.ports import Ledger, Reserved, Settlement
 
@@ -23,6 +23,8 @@ class LedgerStore(Store, Ledger):
     unknown_attempts = in_transaction(reconcile.unknown_attempts)
     answered_ids = in_transaction(reconcile.answered_ids)
     account_balances = in_transaction(accounts.account_balances)
+    account_states = in_transaction(account_locks.account_states)
+    lift = in_transaction(account_locks.lift)
 
     def headroom(self, job: str) -> AbstractContextManager[None]:
         return self._database.headroom(job)

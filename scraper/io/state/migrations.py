@@ -7,7 +7,7 @@ from collections.abc import Callable
 from sqlalchemy import Connection, insert, inspect, select, update
 
 from scraper.core.errors import StateError, UsageError
-from scraper.io.state.schema import SCHEMA_VERSION, adjustments, boards, meta, metadata, runs
+from scraper.io.state.schema import SCHEMA_VERSION, account_lifts, adjustments, boards, meta, metadata, runs
 
 
 def _to_2(connection: Connection) -> None:
@@ -58,7 +58,17 @@ def _to_4(connection: Connection) -> None:
     connection.execute(update(runs).values(accounted=False))
 
 
-STEPS: tuple[Callable[[Connection], None], ...] = (_to_2, _to_3, _to_4)
+def _to_5(connection: Connection) -> None:
+    """Version 5."""
+    _add_account_lifts(connection)
+
+
+def _add_account_lifts(connection: Connection) -> None:
+    """Locks of accounts that users have lifted."""
+    account_lifts.create(connection, checkfirst=True)
+
+
+STEPS: tuple[Callable[[Connection], None], ...] = (_to_2, _to_3, _to_4, _to_5)
 """The n-th step makes version n + 2 of version n + 1."""
 
 

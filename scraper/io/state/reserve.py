@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 import orjson
@@ -29,12 +29,10 @@ from scraper.io.state.balances import (
     scope_names,
     scopes_of,
 )
+from scraper.io.state.clock_gap import CLOCK_JITTER, NEWEST_START, clock_gap
 from scraper.io.state.schema import Instant, accounts, balances, requests, runs, walks
 from scraper.io.state.slots import LOG, Standing, allowance, lateness, log_parameters, next_slots
 from scraper.ports import AccountClosed, NoCredits, Reserved, Slot
-
-CLOCK_JITTER = timedelta(minutes=1)
-"""A clock set back by at most this is waited for; further back is an error that names it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +57,7 @@ _STANDING = (
         accounts.c.paused_until,
         accounts.c.pace_percent,
         *LOG,
+        NEWEST_START.label("newest_start"),
         balances.c.kind,
         *(balances.c[figure] for figure in Balance.__slots__),
         walks.c.walk_id,
@@ -117,11 +116,9 @@ def _reserve(connection: Connection, asks: Sequence[Ask]) -> list[Reserved]:
         connection.execute(_NEW_ACCOUNT, {"account": account.id})
     if row.closed_until is not None and row.closed_until > now:
         return [AccountClosed(row.closed_until, row.closed_because)] * len(asks)
-    if row.last_sent is not None and row.last_sent > now + CLOCK_JITTER:
-        behind = (
-            f"the clock says {now:%Y-%m-%d %H:%M:%S} UTC, and the last request was sent at {row.last_sent:%H:%M:%S}"
-        )
-        return [AccountClosed(row.last_sent, f"{behind}: set the clock right")] * len(asks)
+    if row.newest_start is not None and row.newest_start > now + CLOCK_JITTER:
+        gap = clock_gap(connection, account.id, now)
+        return [AccountClosed(row.newest_start, "" if gap is None else gap.words)] * len(asks)
     slots = next_slots(connection, account, _standing(row), now, len(asks))
     books, found = _Books(connection, account, names, rows), list[Reserved]()
     begun: dict[str, Ask] = {}
