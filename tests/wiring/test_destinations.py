@@ -18,11 +18,11 @@ from scraper.wiring.access import access_of
 from scraper.wiring.destinations import ProxyChoice, destinations_of
 from scraper.wiring.files import load_job
 from scraper.wiring.settings import Settings
-from tests.docs.markdown import own_files, readme
+from tests.docs.markdown import manual, own_files
 from tests.docs.place import said
 from tests.examples import examples
 
-FORUM = own_files(readme())
+FORUM = own_files(manual())
 CRAWL = '[[crawl]]\nendpoint = "crawlora.hashtags"\nparams = { country_code = "US" }\n'
 ENVIRONMENT = {
     "CRAWLORA_API_KEY": "crawlora-key-1",

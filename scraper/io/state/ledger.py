@@ -17,7 +17,7 @@ from scraper.core.jobs import Account
 from scraper.core.pace import pace_percent, slowed_down
 from scraper.io.state.balances import RESERVED, add_to_balances, move_credits, moved, scope_names
 from scraper.io.state.schema import Instant, accounts, pages, requests, runs
-from scraper.io.state.slots import NEVER, latest_arrival
+from scraper.io.state.slots import NEVER, ON_THE_WAY, latest_arrival
 from scraper.ports import Settlement
 
 _LEVEL = 1
@@ -153,7 +153,7 @@ def expire(connection: Connection, run_id: str, now: datetime) -> int:
             update(requests)
             .where(requests.c.attempt_id == row.attempt_id)
             .values(
-                slot_at=max(row.reserved_at, min(row.slot_at, now)),  # later it is not sent any more
+                slot_at=max(row.reserved_at, min(row.slot_at, now + ON_THE_WAY)),  # it was sent before now, if at all
                 settled_at=now,
                 charge=Charge.UNKNOWN.value,
                 credits=row.reserved,
