@@ -68,11 +68,8 @@ class _Node:
 
     def admits_objects(self, objects: Sequence[Mapping[str, Json]], seen: _Seen) -> bool:
         """Return whether objects at this place are ordinary, and all below them."""
-        by_keys: dict[tuple[str, ...], list[Mapping[str, Json]]] = {}
-        for value in objects:
-            by_keys.setdefault(tuple(value), []).append(value)
         columns: dict[str, list[Json]] = {}
-        for keys, some in by_keys.items():
+        for keys, some in _by_keys(objects).items():
             if (read := self._read(keys)) is None:
                 return False
             for key in read:
@@ -160,6 +157,15 @@ class _Node:
             yield from node.presence()
         if self.element is not None:
             yield from self.element.presence()
+
+
+def _by_keys(objects: Sequence[Mapping[str, Json]]) -> dict[tuple[str, ...], Sequence[Mapping[str, Json]]]:
+    if len(alike := set(map(tuple, objects))) <= 1:
+        return dict.fromkeys(alike, objects)
+    found: dict[tuple[str, ...], list[Mapping[str, Json]]] = {}
+    for value in objects:
+        found.setdefault(tuple(value), []).append(value)
+    return {**found}
 
 
 class OrdinaryRecords:
