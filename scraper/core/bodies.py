@@ -12,6 +12,7 @@ import math
 import re
 from dataclasses import dataclass
 from enum import Enum
+from functools import lru_cache
 from typing import Final, TypeAlias, TypeVar
 
 import orjson
@@ -119,11 +120,16 @@ def at(document: Json, path: str | None) -> Json:
     if not path:
         return document if path == "" else None
     value = document
-    for key in path.split("."):
+    for key in _steps(path):
         if not isinstance(value, dict):
             return None
         value = value.get(key)
     return value
+
+
+@lru_cache(maxsize=1_024)
+def _steps(path: str) -> tuple[str, ...]:
+    return tuple(path.split("."))
 
 
 def understood(value: T | Misread | None) -> T | None:

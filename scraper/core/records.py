@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import repeat
 
 from scraper.core.bodies import Json, at, integer_of, text_of, understood
 from scraper.core.catalogue import Endpoint, Records
@@ -24,7 +25,7 @@ def read_page(endpoint: Endpoint, document: Json) -> PageFacts | None:
     found = records_in(endpoint, document)
     if found is None:
         return None
-    ids = tuple(record for element in found if (record := _record(endpoint.records, element)) is not None)
+    ids = tuple(_identified(endpoint.records, [element for element in found if isinstance(element, dict)]))
     told = endpoint.pagination.read(document)
     nothing_there = not found and at(document, endpoint.records.path) is None
     promised = (told.get("total") or 0) > 0 or told.get("has_more") is True
@@ -45,13 +46,28 @@ def _countries(records: Records, elements: Iterable[Json]) -> Mapping[str, int]:
     return Counter(_SAME_COUNTRY.get(code, code) for code in codes if len(code) == 2 and code.isalpha())
 
 
-def _record(records: Records, element: Json) -> Record | None:
-    identity = understood(text_of(at(element, records.id))) if isinstance(element, dict) else None
-    if identity is None:
-        return None
-    return Record(
-        identity,
-        rank=understood(integer_of(at(element, records.rank))),
-        views=understood(integer_of(at(element, records.views))),
-        fields={path: understood(text_of(at(element, path))) for path in records.fields},
-    )
+def _identified(records: Records, elements: Sequence[Json]) -> Iterator[Record]:
+    """Yield the records that have an id, from values that are read a column at a time."""
+    ids = list(map(_text, _column(elements, records.id)))
+    ranks = map(_integer, _column(elements, records.rank))
+    views = map(_integer, _column(elements, records.views))
+    texts = [map(_text, _column(elements, path)) for path in records.fields]
+    for identity, rank, viewed, *fields in zip(ids, ranks, views, *texts, strict=True):
+        if identity is not None:
+            yield Record(identity, rank=rank, views=viewed, fields=dict(zip(records.fields, fields, strict=True)))
+
+
+def _column(elements: Sequence[Json], path: str | None) -> Iterable[Json]:
+    if path is None:
+        return repeat(None, len(elements))
+    if not path or "." in path:
+        return [at(element, path) for element in elements]
+    return [element.get(path) for element in elements if isinstance(element, dict)]
+
+
+def _text(value: Json) -> str | None:
+    return value if type(value) is str and value else understood(text_of(value))
+
+
+def _integer(value: Json) -> int | None:
+    return value if type(value) is int and -(2**63) < value < 2**63 else understood(integer_of(value))

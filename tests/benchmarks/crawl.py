@@ -1,140 +1,222 @@
-"""A whole crawl against what a user would write without us, on the same sandbox: ``python -m tests.benchmarks.crawl``.
+"""A whole crawl against the script that people write instead: ``python -m tests.benchmarks.crawl``.
 
-Two yardsticks, both without ledger, spool, resume or budget: a loop that asks for one page after the other, and a
-script with 64 requests in flight; each parses with orjson and writes one Parquet file. The sandbox runs in a process of
-its own and waits before each answer, as a vendor far away does. A ratio below 1 means that ours took less time.
+Three jobs on prepared answers (`served`): boards (750 requests, 75,000 rows), posts (501 requests, 15,000 rows) and
+KeyAPI's small pages (500 requests, 10,000 rows). Each runs as a whole process, start-up included: `scraper run` with
+full durability, the script and its orjson sibling, and the floor (`naive`). Nobody is paced. A ratio below 1 means that
+ours took less than the script. Rounds alternate, and medians are compared.
+
+``--jobs boards,posts --rounds 1 --times 10`` measures less, or ten times the job; ``--only scraper`` one program.
 """
 
 from __future__ import annotations
 
-import asyncio
-import multiprocessing
+import argparse
+import json
+import os
+import shutil
+import sys
 import tempfile
-import time
-from collections.abc import Awaitable, Callable
-from multiprocessing.connection import Connection
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from statistics import median
+from typing import Final
+from urllib.parse import urlencode
 
-import aiohttp
-import orjson
-import pyarrow as pa
 import pyarrow.parquet as pq
-from aiohttp import web
 
-from scraper.core.jobs import Job
-from scraper.core.subscriptions import Subscription
-from scraper.runs.crawl import CrawlProcess
-from scraper.sandbox import Sandbox
-from scraper.wiring.files import load_job
-from scraper.wiring.run import RunOrder, run_job
-from scraper.wiring.sandboxes import sandbox_urls
-from scraper.wiring.settings import Settings
-from tests.runs.harness import FAST, KEYS, Heard
+from tests.benchmarks import served
+from tests.benchmarks.processes import Used, measured
+from tests.benchmarks.startup import program
 
-LATENCY_S = 0.05
-COUNTRIES = ["US", "FR", "DE", "IT", "ES", "GB", "AR", "AU", "BR", "CA", "CO", "EG", "ID", "IL", "JP", "KR"]
-PERIODS = [7, 30, 120]
-ROUNDS = 3
+KEY: Final = "benchmark-key-1"
+FAST: Final = 60_000
+INDUSTRIES: Final = (10, 11, 12, 14, 15, 17, 18, 19, 21, 22)
 
-JOB = f"""
-name = "bench"
-budget = 1_000_000
-[accounts.crawlora]
-requests_per_minute = {FAST}
-credits_per_month = 100_000_000
-credits_per_day = 100_000_000
-[[crawl]]
-endpoint = "crawlora.creators"
-params = {{ creator_country = {orjson.dumps(COUNTRIES).decode()} }}
-[[crawl]]
-endpoint = "crawlora.hashtags"
-params = {{ country_code = {orjson.dumps(COUNTRIES).decode()}, period = {PERIODS} }}
+ACCOUNT: Final = """
+[accounts.{vendor}]
+requests_per_minute = {fast}
+credits_per_month = 1_000_000_000
+{more}
 """
 
 
-def play(told: Connection) -> None:
-    """Serves a sandbox without limits until the process is ended; tells its port."""
+@dataclass(frozen=True, slots=True)
+class Work:
+    """A job as the script and the floor are given it."""
 
-    async def serve() -> None:
-        sandbox = Sandbox(subscriptions={vendor: Subscription("none") for vendor in KEYS}, keys=KEYS)
-        application = sandbox.application()
-
-        @web.middleware
-        async def far_away(
-            request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
-        ) -> web.StreamResponse:
-            await asyncio.sleep(LATENCY_S)
-            return await handler(request)
-
-        application.middlewares.insert(0, far_away)
-        runner = web.AppRunner(application, access_log=None)
-        await runner.setup()
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        told.send(runner.addresses[0][1])
-        await asyncio.Event().wait()
-
-    asyncio.run(serve())
+    boards: Sequence[Mapping[str, object]]
+    feeds: str
+    """Path of the feeds of the first board's hashtags, if they are wanted."""
+    targets: Sequence[Sequence[str]]
+    """Every request, by table."""
 
 
-async def script(url: str, job: Job, in_flight: int, out: Path) -> int:
-    """What a user writes: every walk, page after page, so many walks at a time."""
-    gate, rows = asyncio.Semaphore(in_flight), list[object]()
-    async with aiohttp.ClientSession(headers={"x-api-key": KEYS["crawlora"]}) as session:
+@dataclass(frozen=True, slots=True)
+class Contest:
+    """One job, for the program and for the others."""
 
-        async def walk(path: str, params: dict[str, str], key: str) -> None:
-            page, more = 1, True
-            while more:
-                async with gate, session.get(url + path, params={**params, "page": page, "limit": 100}) as answer:
-                    body = orjson.loads(await answer.read())["data"]["data"]
-                rows.extend(body[key])
-                page, more = page + 1, body["pagination"]["has_more"]
-
-        tasks = []
-        for crawl in job.crawls:
-            key = crawl.endpoint.records.path.rpartition(".")[2]
-            tasks += [walk("/api/v1" + crawl.endpoint.path, dict(params), key) for params in crawl.sweep()]
-        await asyncio.gather(*tasks)
-    pq.write_table(pa.Table.from_pylist(rows), out / "rows.parquet", compression="zstd")
-    return len(rows)
+    name: str
+    job: str
+    rows: int
+    work: Work
 
 
-async def ours(url: str, path: Path, data: Path) -> int:
-    """The same job, through the program."""
-    job, catalogue = load_job(path)
-    environment = {"CRAWLORA_API_KEY": KEYS["crawlora"]}
-    settings = Settings(data=data, vendor_urls=sandbox_urls(url), environment=environment)
-    order = RunOrder(job, catalogue, path.parent)
-    result = await run_job(order, settings, Heard(), _nothing)
-    assert result.status.exit_code == 0, result
-    return sum(result.rows.values())
+def boards(times: int) -> Contest:
+    industries = [f"{each}000000000" for each in INDUSTRIES[:times]] if times > 1 else []
+    swept = f", industry_id = [{', '.join(industries)}]" if industries else ""
+    job = f"""
+[[crawl]]
+endpoint = "crawlora.hashtags"
+params = {{ country_code = {json.dumps(served.COUNTRIES)}, period = {json.dumps(served.PERIODS)}{swept} }}
+"""
+    walks: list[Mapping[str, object]] = [
+        {
+            "path": served.BOARD_PATH,
+            "params": {"country_code": country, "period": str(period), "limit": "100", "industry_id": industry},
+            "within": ["data", "data"],
+            "list": "list",
+            "pages": served.PAGES,
+        }
+        for country in served.COUNTRIES
+        for period in served.PERIODS
+        for industry in industries or [""]
+    ]
+    return Contest("boards", job, 75_000 * times, Work(walks, "", [_targets(walks)]))
 
 
-def _nothing(_: CrawlProcess) -> None: ...
+def posts(times: int) -> Contest:
+    job = f"""
+[[crawl]]
+endpoint = "crawlora.hashtags"
+params = {{ country_code = "US", period = 7 }}
+max_pages = {times}
+[[crawl]]
+endpoint = "crawlora.hashtag_posts"
+each = "crawlora.hashtags"
+top = {100 * times}
+max_items = {served.FEED_PAGES * served.FEED_ROWS}
+"""
+    params = {"country_code": "US", "period": "7", "limit": "100"}
+    walk = {"path": served.BOARD_PATH, "params": params, "within": ["data", "data"], "list": "list", "pages": times}
+    ids = [7_000_000 + rank for rank in range(1, 100 * times + 1)]
+    cursors = [page * served.FEED_ROWS for page in range(served.FEED_PAGES)]
+    feeds = [f"{served.POSTS_PATH}?{urlencode({'id': tag, 'cursor': cursor})}" for tag in ids for cursor in cursors]
+    return Contest("posts", job, 15_100 * times, Work([walk], served.POSTS_PATH, [_targets([walk]), feeds]))
+
+
+def keyapi(times: int) -> Contest:
+    job = "".join(
+        f"""
+[[crawl]]
+endpoint = "keyapi.{name}"
+params = {{ region = {json.dumps(served.COUNTRIES)} }}
+"""
+        for name in ("hashtags", "videos")
+    )
+    walks: list[Mapping[str, object]] = [
+        {
+            "path": path,
+            "params": {"region": country, "limit": "20"},
+            "within": ["data"],
+            "list": rows,
+            "pages": served.PAGES,
+        }
+        for path, rows in ((served.KEYAPI_HASHTAGS_PATH, "list"), (served.KEYAPI_VIDEOS_PATH, "videos"))
+        for country in served.COUNTRIES
+    ]
+    half = len(walks) // 2
+    return Contest("keyapi", job, 10_000, Work(walks, "", [_targets(walks[:half]), _targets(walks[half:])]))
+
+
+def _targets(walks: Sequence[Mapping[str, object]]) -> list[str]:
+    return [
+        f"{walk['path']}?{urlencode({**walk['params'], 'page': page})}"  # type: ignore[dict-item]
+        for walk in walks
+        for page in range(1, walk["pages"] + 1)  # type: ignore[operator]
+    ]
+
+
+CONTESTS: Final = {each.__name__: each for each in (boards, posts, keyapi)}
+
+
+def ours(contest: Contest, url: str, place: Path) -> Used:
+    """Run the job with the program as it is installed."""
+    vendor = "keyapi" if contest.name == "keyapi" else "crawlora"
+    more = "credits_per_day = 1_000_000_000" if vendor == "crawlora" else ""
+    account = ACCOUNT.format(vendor=vendor, fast=FAST, more=more)
+    job = place / "configs" / f"{contest.name}.toml"
+    job.parent.mkdir()
+    job.write_text(f'name = "{contest.name}"\nbudget = 10_000_000\nconfirm_above = 10_000_000\n{account}{contest.job}')
+    base = f"{url}/api/v1" if vendor == "crawlora" else url
+    words = [program(), "run", str(job), "--data", "data", "--vendor-url", f"{vendor}={base}"]
+    return measured(words, place, {**os.environ, f"{vendor.upper()}_API_KEY": KEY})
+
+
+def theirs(how: str, contest: Contest, url: str, place: Path) -> Used:
+    (place / "work.json").write_text(json.dumps(asdict(contest.work)))
+    (place / "out").mkdir()
+    words = [sys.executable, "-m", "tests.benchmarks.naive", how, url, "work.json", "out"]
+    paths = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    return measured(words, place, paths)
+
+
+def rows_made(how: str, place: Path) -> int:
+    if how == "scraper":
+        files = place.glob("data/archive/*/vendor=*/date=*/*.parquet")
+        tables = {"hashtags", "posts", "videos"}
+        return sum(pq.read_metadata(file).num_rows for file in files if file.parts[-4] in tables)
+    if how == "floor":
+        return 0
+    return sum(pq.read_metadata(file).num_rows for file in place.glob("out/*.parquet"))
+
+
+def contend(contest: Contest, url: str, programs: Sequence[str], rounds: int) -> None:
+    used: dict[str, list[Used]] = {how: [] for how in programs}
+    for _ in range(rounds):
+        for how in programs:
+            place = Path(tempfile.mkdtemp(prefix="scraper-benchmark-"))
+            try:
+                done = ours(contest, url, place) if how == "scraper" else theirs(how, contest, url, place)
+                made = rows_made(how, place)
+                if made != contest.rows and how != "floor":
+                    raise SystemExit(f"{how} made {made} rows of {contest.name}, not {contest.rows}")
+                used[how].append(done)
+            finally:
+                shutil.rmtree(place)
+    script = used.get("json")
+    say(f"{contest.name}: {sum(map(len, contest.work.targets))} requests, {contest.rows} rows checked")
+    for how, all_used in used.items():
+        wall_s = median(each.wall_s for each in all_used)
+        cpu_s = median(each.cpu_s for each in all_used)
+        peak = median(each.peak_bytes for each in all_used) / 2**20
+        ratio = f"{wall_s / median(each.wall_s for each in script):5.2f} ×" if script else ""
+        say(f"  {_NAMES[how]:24}{wall_s:7.2f} s {ratio:8} {cpu_s:7.2f} s of CPU {peak:6.0f} MiB at its peak")
+
+
+_NAMES: Final = {
+    "floor": "the floor",
+    "orjson": "the script with orjson",
+    "json": "the script",
+    "scraper": "scraper",
+}
+
+
+def say(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
 
 
 def main() -> None:
-    ours_told, theirs = multiprocessing.Pipe()
-    server = multiprocessing.get_context("spawn").Process(target=play, args=(theirs,), daemon=True)
-    server.start()
-    url = f"http://127.0.0.1:{ours_told.recv()}"
-    with tempfile.TemporaryDirectory() as directory:
-        path = Path(directory) / "bench.toml"
-        path.write_text(JOB)
-        job, _ = load_job(path)
-        for number in range(ROUNDS):
-            spent = {}
-            for name, run in (
-                ("a loop", script(url, job, 1, Path(directory))),
-                ("a script with 64 in flight", script(url, job, 64, Path(directory))),
-                ("scraper", ours(url, path, Path(directory) / f"data-{number}")),
-            ):
-                began = time.perf_counter()
-                rows = asyncio.run(run)
-                spent[name] = time.perf_counter() - began
-                print(f"{name}: {rows} rows in {spent[name]:.2f} s")  # noqa: T201
-            for name in ("a loop", "a script with 64 in flight"):
-                print(f"ratio scraper / {name}: {spent['scraper'] / spent[name]:.2f}")  # noqa: T201
-    server.terminate()
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--jobs", default=",".join(CONTESTS))
+    parser.add_argument("--only", default=",".join(_NAMES), help="programs: floor, orjson, json, scraper")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--times", type=int, default=1, help="so many times the job, at most 10 (boards and posts)")
+    told = parser.parse_args()
+    with served.prepared_server() as url:
+        for name in told.jobs.split(","):
+            contend(CONTESTS[name](told.times), url, told.only.split(","), told.rounds)
 
 
 if __name__ == "__main__":

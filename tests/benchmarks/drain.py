@@ -10,7 +10,7 @@ import random
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 
 import orjson
@@ -19,64 +19,9 @@ import pyarrow.parquet as pq
 
 from scraper.io.archive import ParquetArchive
 from scraper.ports import SpooledPage
+from tests.benchmarks.served import Record, hashtag, post
 from tests.core.builders import catalogue_of
 from tests.io.archive_fixtures import ENDPOINTS, TABLES, page
-
-Record = Mapping[str, object]
-
-
-def hashtag(chance: random.Random, rank: int) -> Record:
-    return {
-        "hashtag_id": str(chance.randrange(10**6, 10**15)),
-        "hashtag_name": f"made up tag {chance.randrange(10**6)}",
-        "country_info": {"id": "US", "value": "United States", "label": "US"},
-        "industry_info": {"id": 22_000_000_000, "value": "Apparel & Accessories", "label": "label_22000000000"},
-        "is_promoted": False,
-        "trend": [{"time": 1_776_729_600 + day * 86_400, "value": chance.random()} for day in range(7)],
-        "creators": [{"nick_name": f"creator {n}", "avatar_url": url(chance)} for n in range(3)],
-        "publish_cnt": chance.randrange(10**6),
-        "video_views": chance.randrange(10**11),
-        "rank": rank,
-        "rank_diff_type": 4,
-    }
-
-
-def post(chance: random.Random) -> Record:
-    """About 5 KB, most of it signed URLs, as real items are."""
-    return {
-        "id": str(chance.randrange(10**18, 10**19)),
-        "desc": "An invented caption 🌊 #made #up " * 3,
-        "createTime": chance.randrange(1_600_000_000, 1_790_000_000),
-        "author": {
-            "id": str(chance.randrange(10**18)),
-            "uniqueId": f"user{chance.randrange(10**6)}",
-            "nickname": "Somebody",
-            "signature": "words " * 10,
-            "verified": False,
-            **{f"avatar{size}": url(chance) for size in ("Thumb", "Medium", "Larger")},
-        },
-        "authorStats": {"followerCount": chance.randrange(10**7), "heartCount": chance.randrange(10**9)},
-        "stats": {"playCount": chance.randrange(10**8), "diggCount": 5, "commentCount": 7, "shareCount": 9},
-        "statsV2": {"playCount": str(chance.randrange(10**8)), "diggCount": "5", "collectCount": "3"},
-        "music": {"id": "7", "title": "a song", "duration": 30, "playUrl": url(chance), "coverLarge": url(chance)},
-        "challenges": [{"id": str(n), "title": f"tag{n}", "desc": ""} for n in range(4)],
-        "textExtra": [{"hashtagId": str(n), "hashtagName": f"tag{n}", "start": n, "end": n + 4} for n in range(4)],
-        "video": {
-            "id": "7",
-            "duration": 15,
-            "height": 1024,
-            "width": 576,
-            "bitrate": 1_200_000,
-            **{name: url(chance) for name in ("cover", "dynamicCover", "originCover", "playAddr", "downloadAddr")},
-            "bitrateInfo": [{"Bitrate": 9, "PlayAddr": {"UrlList": [url(chance), url(chance)]}} for _ in range(2)],
-        },
-        "isAd": False,
-        "privateItem": False,
-    }
-
-
-def url(chance: random.Random) -> str:
-    return f"https://cdn.example/{chance.randbytes(40).hex()}.jpeg?x-expires=1770282000&x-signature={chance.randbytes(60).hex()}"
 
 
 def spool(chance: random.Random, hashtag_pages: int, post_pages: int) -> list[SpooledPage]:

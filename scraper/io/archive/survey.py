@@ -23,7 +23,7 @@ from scraper.core.records import records_in
 from scraper.core.tables import PAGES_TABLE
 from scraper.ports import SpooledPage
 
-STATEMENT_BYTES: Final = 2 * 2**20
+STATEMENT_BYTES: Final = 8 * 2**20
 """The most JSON that one SQL statement reads, unless one page alone is larger (memory grows with it: measured)."""
 
 PAGES_AT_ONCE: Final = 8

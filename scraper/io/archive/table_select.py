@@ -30,7 +30,7 @@ from scraper.io.archive.schemas import schemas_of
 from scraper.io.archive.survey import ReadPage, mark
 
 _SETTINGS: Final[dict[str, str | bool | int | float | list[str]]] = {
-    "threads": 2,
+    "threads": 1,
     "memory_limit": "1GB",
     "temp_directory": "",  # nothing of a 2 MiB statement needs to spill
     "autoinstall_known_extensions": "false",

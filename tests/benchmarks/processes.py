@@ -1,0 +1,84 @@
+"""Measured processes: wall and CPU time and the peak memory of a command, its children included."""
+
+from __future__ import annotations
+
+import os
+import resource
+import subprocess
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+POLL_S = 0.02
+LONGEST_S = 300
+"""A command that takes longer hangs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Used:
+    """What a command took."""
+
+    wall_s: float
+    cpu_s: float
+    peak_bytes: int
+    """Resident memory of the command and its children together, looked at 50 times a second (Linux), or at its own
+    highest, whichever is more."""
+
+
+def measured(words: Sequence[str], directory: Path, environment: Mapping[str, str] | None = None) -> Used:
+    """Run a command to its end; raise CalledProcessError, with what it said, where it fails."""
+    said = directory / "said.txt"
+    with said.open("wb") as told:
+        began = time.perf_counter()
+        process = subprocess.Popen(
+            words, cwd=directory, env=environment, stdin=subprocess.DEVNULL, stdout=told, stderr=told
+        )
+        watch = _Watcher(process.pid)
+        ending = threading.Timer(LONGEST_S, process.kill)
+        ending.start()
+        _, status, own = os.wait4(process.pid, 0)
+        ending.cancel()
+        wall_s = time.perf_counter() - began
+        process.returncode = os.waitstatus_to_exitcode(status)
+        peak = watch.stop()
+    if process.returncode:
+        raise subprocess.CalledProcessError(process.returncode, list(words), said.read_bytes().decode()[-4000:])
+    return Used(wall_s, own.ru_utime + own.ru_stime, max(peak, own.ru_maxrss * 1024))
+
+
+class _Watcher:
+    """Looks at the memory of a process tree until told to stop."""
+
+    def __init__(self, pid: int) -> None:
+        self._pid, self._peak, self._ended = pid, 0, threading.Event()
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+        self._thread.start()
+
+    def stop(self) -> int:
+        self._ended.set()
+        self._thread.join()
+        return self._peak
+
+    def _watch(self) -> None:
+        while not self._ended.wait(POLL_S):
+            self._peak = max(self._peak, sum(map(_resident, _tree(self._pid))))
+
+
+def _tree(pid: int) -> list[int]:
+    found = [pid]
+    for each in found:
+        try:
+            for thread in Path(f"/proc/{each}/task").iterdir():
+                found += map(int, (thread / "children").read_text().split())
+        except (OSError, ValueError):
+            continue
+    return found
+
+
+def _resident(pid: int) -> int:
+    try:
+        return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * resource.getpagesize()
+    except (OSError, IndexError, ValueError):
+        return 0
