@@ -134,7 +134,7 @@ def test_the_readmes_vendor_and_table_are_crawled_without_a_line_of_code(forum: 
 
 
 def test_the_program_shows_a_vendor_and_a_table_of_ones_own_as_its_own(place: Path) -> None:
-    (place / "data").mkdir()
+    (place / "data/archive").mkdir(parents=True)
     shown = answered("vendors", "forum")
     [threads] = shown["endpoints"]
     assert (shown["name"], threads["credits"], threads["table"]) == ("forum", 3, "threads")
