@@ -35,7 +35,7 @@ def connect(
     connection is not confined to the archive, as it runs only your SQL. Files added later are seen, except in a table
     that had none when the connection was made. Close it like any connection.
 
-    Raises `scraper.core.errors.UsageError` where there is no archive, `ArchiveError` if a file is damaged.
+    Raises `scraper.core.errors.UsageError` if there is no such directory, `ArchiveError` if a file is damaged.
     """
     from pathlib import Path
 

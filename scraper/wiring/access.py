@@ -75,6 +75,7 @@ def _keys(
             return {}, list(failure.faults)
         found = {variable: key or beside.get(variable, "").strip() for variable, key in found.items()}
     keys = {name: found[variable] for name, variable in variables.items()}
+    dotenv = (configs if settings.project.root is None else settings.project.base) / DOTENV_FILE
     faults = []
     for name, key in keys.items():
         if not key:
@@ -83,7 +84,7 @@ def _keys(
                 Fault(
                     variables[name],
                     f"this environment variable must contain the {vendors[name].title} key, and is "
-                    f"{'empty' if known else 'not set'}; {configs / DOTENV_FILE} may contain it as well "
+                    f"{'empty' if known else 'not set'}; {dotenv} may contain it as well "
                     "(--sandbox needs no key)",
                 )
             )

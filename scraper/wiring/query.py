@@ -36,9 +36,7 @@ def connected(path: Path | None, configs: Path | None) -> duckdb.DuckDBPyConnect
     from scraper.wiring.project import project_of
 
     project = project_of()
-    settings = Settings(data=path, project=project)
-    data_is_there(settings)
-    data, described = settings.data_directory, configs or project.configs
+    data, described = path or project.data, configs or project.configs
     return open_unlocked(data, load_tables(described), load_views(described), _noted(data))
 
 

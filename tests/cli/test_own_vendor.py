@@ -147,6 +147,17 @@ def test_the_program_shows_a_vendor_and_a_table_of_ones_own_as_its_own(place: Pa
 
 
 @pytest.mark.usefixtures("place")
+def test_a_ledger_that_begins_beside_an_account_with_limits_is_said_once(forum: Forum) -> None:
+    words = ["run", "configs/forum.toml", "--new", "--vendor-url", f"forum={forum.url}", "--log-format", "json"]
+    told = [json.loads(said(words).stderr.splitlines()[0])["new_ledger"] for _ in range(2)]
+    assert told == [
+        "new ledger in data: credits that were spent elsewhere on forum/default are not counted; "
+        "scraper reconcile --used states them",
+        "",
+    ]
+
+
+@pytest.mark.usefixtures("place")
 def test_a_wrong_key_at_ones_own_vendor_is_refused_by_its_own_rule(
     forum: Forum, monkeypatch: pytest.MonkeyPatch
 ) -> None:
