@@ -42,9 +42,13 @@ def connected(path: Path | None, configs: Path | None) -> duckdb.DuckDBPyConnect
 
 def _noted(data: Path) -> Callable[[str], Mapping[str, str]]:
     """Return what the state of a data directory, if there is one, has noted of a table's parts."""
-    from scraper.io.state.part_list import hashes_of_parts
 
-    return partial(hashes_of_parts, data)
+    def noted(table: str) -> Mapping[str, str]:
+        from scraper.io.state.part_list import hashes_of_parts
+
+        return hashes_of_parts(data, table)
+
+    return noted
 
 
 def exported(settings: Settings, configs: Path | None, relation: str, format: str, path: Path) -> int:
