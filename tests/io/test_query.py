@@ -163,15 +163,6 @@ def test_facts_are_those_of_the_files(data: Path) -> None:
     assert table_facts(data / "nothing", ["posts"]) == (TableFacts("posts", 0, 0, 0),)
 
 
-def test_rows_that_are_noted_of_a_file_of_that_size_spare_its_footer(data: Path) -> None:
-    parts = {name.removeprefix("archive/"): (data / name).stat().st_size for name in files(data)}
-    size_bytes = sum(size for path, size in parts.items() if path.startswith("hashtags/"))
-    noted = {path: (100, size) for path, size in parts.items()}
-    assert table_facts(data, ["hashtags"], lambda _: noted) == (TableFacts("hashtags", 300, 3, size_bytes),)
-    otherwise = {path: (100, size + 1) for path, size in parts.items()}
-    assert table_facts(data, ["hashtags"], lambda _: otherwise) == (TableFacts("hashtags", 6, 3, size_bytes),)
-
-
 # --- what is answered -------------------------------------------------------------------------------------------------
 
 

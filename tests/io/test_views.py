@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import re
 import shutil
-from collections.abc import Iterator, Mapping
-from contextlib import closing
+from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -13,13 +11,11 @@ from typing import Any
 import duckdb
 import pytest
 
-from scraper.core.coverage import COVERAGE_COLUMNS, RUN_TABLE_HASHES
+from scraper.core.coverage import COVERAGE_COLUMNS
 from scraper.core.errors import ConfigurationError, QueryError
-from scraper.core.tables import empty_relation
 from scraper.core.views import View, meanings, read_views
 from scraper.io.config_files.table_files import read_tables, read_view_files
 from scraper.io.query import open_archive, query
-from scraper.io.query.relations import files_below, table_statements
 from tests.io.archive_fixtures import TABLES, hashtag
 from tests.io.history import History, night
 
@@ -370,49 +366,6 @@ def test_coverage_that_other_versions_wrote_is_read_in_one_view(tmp_path: Path) 
         plan = opened.execute(one_day).fetchall()[0][1]
     assert "Scanning Files: 1/2" in plan
     assert ask(tmp_path, "SELECT run_id FROM boards_latest") == [("night-2",)]
-
-
-def test_what_is_noted_of_files_spares_their_footers_and_changes_no_row(tmp_path: Path) -> None:
-    history = History()
-    for n in range(1, 5):
-        history.walk(f"night-{n}", night(n), [[hashtag(n)]])
-    history.write(tmp_path)
-    root = tmp_path / "archive"
-    first, *rest = sorted(root.glob("coverage/*/*/*.parquet"))
-    with duckdb.connect() as connection:
-        older = f"SELECT * EXCLUDE (repeats), 3 AS overlaps FROM read_parquet('{first}', hive_partitioning = false)"
-        connection.execute(f"COPY ({older}) TO '{tmp_path}/older' (FORMAT parquet)")
-        (tmp_path / "older").replace(first)
-    current = {str(path.relative_to(root)): RUN_TABLE_HASHES["coverage"] for path in rest}
-    asked = 'SELECT *, "overlaps" AS before FROM coverage ORDER BY ALL'
-
-    def answer(noted: Mapping[str, str]) -> tuple[object, int]:
-        selects = {"coverage": empty_relation(COVERAGE_COLUMNS)}
-        (made,) = table_statements(root, selects, files_below(root, lambda _: noted), asked)
-        by_name = "".join(re.findall(r"read_parquet\((\[[^]]*\])[^()]*union_by_name", made))
-        with closing(open_archive(tmp_path, TABLES, VIEWS, asked, lambda _: noted)) as opened:
-            return query(opened, asked).read_all().to_pylist(), by_name.count(".parquet'")
-
-    rows, _ = answer({})
-    older_known = {**current, str(first.relative_to(root)): "an older one"}
-    assert answer(current) == answer(older_known) == (rows, 1)
-    assert answer(dict.fromkeys(older_known, "an older one"))[0] == rows
-    first.unlink()
-    assert answer({**current, "coverage/vendor=crawlora/date=2020-01-01/gone.parquet": "x"})[1] == 0
-
-
-@pytest.mark.parametrize("above", ["plain", "team=red/date=2020-01-01"])
-def test_a_join_on_date_opens_the_files_of_its_days_alone(tmp_path: Path, above: str) -> None:
-    history = History()
-    for n in range(1, 9):
-        history.walk(f"night-{n}", night(n), [[hashtag(n)]])
-    history.write(tmp_path / above)
-    asked = "SELECT count(*) FROM hashtags_latest"
-    with closing(open_archive(tmp_path / above, TABLES, VIEWS, asked)) as opened:
-        assert opened.execute(asked).fetchall() == [(1,)]
-        plan = opened.execute(f"EXPLAIN ANALYZE {asked}").fetchall()[0][1]
-    read = sorted(int(files) for files in re.findall(r"Total Files Read: (\d+)", plan))
-    assert read == ([1, 8] if above == "plain" else [8, 8])
 
 
 def test_a_renamed_column_answers_to_its_old_name_in_a_query_that_uses_it(tmp_path: Path) -> None:
