@@ -14,7 +14,7 @@ __all__ = ["__version__", "connect"]
 
 
 def connect(
-    path: str | os.PathLike[str] = "data", configs: str | os.PathLike[str] = "configs"
+    path: str | os.PathLike[str] | None = None, configs: str | os.PathLike[str] | None = None
 ) -> duckdb.DuckDBPyConnection:
     """Return a DuckDB connection with every table and view of an archive, for a notebook.
 
@@ -22,12 +22,13 @@ def connect(
 
         import scraper
 
-        connection = scraper.connect("data")
+        connection = scraper.connect()
         connection.sql("SELECT * FROM hashtags_latest ORDER BY rank").df()  # pandas; .pl() for polars
         connection.sql("FROM spend").to_arrow_table()
 
     `path` is a data directory, or a copy of its `archive` alone: neither the state database nor the same machine is
-    needed. `configs` is the directory of your own tables and views; it need not exist.
+    needed. `configs` is the directory of your own tables and views; it need not exist. By default both are those of the
+    project that the working directory is in.
 
     The connection is your own in-memory database, in UTC: create tables in it, join your own files and data frames.
     The archive's tables are views over its files, which no statement over a view can change. Unlike `scraper sql`, the
@@ -40,4 +41,4 @@ def connect(
 
     from scraper.wiring.query import connected
 
-    return connected(Path(path), Path(configs))
+    return connected(None if path is None else Path(path), None if configs is None else Path(configs))

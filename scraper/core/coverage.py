@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from hashlib import sha256
 from typing import Final
 
-from scraper.core.tables import PATH_COLUMNS, Column
+from scraper.core.tables import PATH_COLUMNS, Column, empty_relation
 
 COVERAGE_TABLE: Final = "coverage"
 REQUESTS_TABLE: Final = "requests"
@@ -89,6 +90,11 @@ RUN_TABLES: Final[Mapping[str, tuple[Column, ...]]] = {
     REQUESTS_TABLE: REQUESTS_COLUMNS,
 }
 """Table → columns of its files. They are written from the state database, not from pages."""
+
+RUN_TABLE_HASHES: Final[Mapping[str, str]] = {
+    table: sha256(empty_relation(columns).encode()).hexdigest()[:16] for table, columns in RUN_TABLES.items()
+}
+"""Table → hash of its columns: `Part.select_hash` of the files that this version writes."""
 
 RENAMED_COLUMNS: Final[Mapping[str, Mapping[str, str]]] = {COVERAGE_TABLE: {"overlaps": "repeats"}}
 """Table → column of files that an older version wrote → its name now. OVERLAPS is a keyword of SQL."""

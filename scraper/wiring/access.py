@@ -99,6 +99,7 @@ def _keys(
 
     if settings.sandbox:
         return dict.fromkeys(vendors, SANDBOX_KEY), []
+    dotenv = (configs if settings.project.root is None else settings.project.base) / DOTENV_FILE
     keys, faults = {}, []
     for name, vendor in vendors.items():
         variable = job.accounts[name].key_env
@@ -109,7 +110,7 @@ def _keys(
                 Fault(
                     variable,
                     f"this environment variable must contain the {vendor.title} key, and is "
-                    f"{'empty' if known else 'not set'}; {configs / DOTENV_FILE} may contain it as well "
+                    f"{'empty' if known else 'not set'}; {dotenv} may contain it as well "
                     "(--sandbox needs no key)",
                 )
             )

@@ -14,6 +14,8 @@ from scraper.wiring.project import CONFIGS, PROJECT_FILE, QUICKSTART, packaged_q
 
 SCHEMA_DIRECTORY = ".scraper"
 FIRST_JOB = "trends"
+_FILES = {"job": "jobs", "accounts": "accounts.toml", "vendor": "configs/vendors/*.toml", "project": "scraper.toml"}
+"""Kind of a schema → the files that it describes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +49,9 @@ def files_of_a_project() -> Iterator[NewFile]:
     yield NewFile(Path(".gitignore"), text_of("gitignore"), "keeps keys and data out of git")
     for kind in SCHEMAS:
         text = json.dumps(schema_of(kind), indent=2) + "\n"
-        yield NewFile(Path(SCHEMA_DIRECTORY) / f"{kind}.schema.json", text, "for editors")
+        yield NewFile(
+            Path(SCHEMA_DIRECTORY) / f"{kind}.schema.json", text, f"the schema of {_FILES[kind]}, for editors"
+        )
 
 
 def init_project(directory: Path) -> Iterator[tuple[NewFile, bool]]:

@@ -121,7 +121,7 @@ def _absolute(path: Path) -> Path:
 
 def _shown(directory: Path) -> Path:
     here = Path.cwd()
-    return directory.relative_to(here) if directory.is_relative_to(here) else directory
+    return directory.relative_to(here) if directory.is_relative_to(here) and here != here.parent else directory
 
 
 def _stated_data(path: Path | None) -> Path:
@@ -161,7 +161,7 @@ def job_path(words: str, environment: Mapping[str, str] = os.environ) -> Path:
     UsageError for a name that is neither. A path is returned as it is: whoever reads it says what is wrong with it.
     """
     path = Path(words)
-    if len(path.parts) != 1 or words in {".", ".."} or path.is_file():
+    if os.sep in words or words in {".", ".."} or path.is_file():
         return path
     configs = project_of(None, environment).configs
     named = configs / (words if words.endswith(JOB_ENDING) else f"{words}{JOB_ENDING}")

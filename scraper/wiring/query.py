@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -24,16 +24,31 @@ def queried(settings: Settings, configs: Path | None, sql: str) -> Iterator[pyar
     from scraper.io.query import answered, open_archive
 
     data_is_there(settings)
+    data = settings.data_directory
     tables, views = load_tables(configs), load_views(configs)
-    with answered(lambda: open_archive(settings.data_directory, tables, views, sql), sql) as reader:
+    with answered(lambda: open_archive(data, tables, views, sql, _noted(data)), sql) as reader:
         yield reader
 
 
-def connected(path: Path, configs: Path | None) -> duckdb.DuckDBPyConnection:
-    """Return a connection with every table and view; see `scraper.connect`."""
+def connected(path: Path | None, configs: Path | None) -> duckdb.DuckDBPyConnection:
+    """Return a connection with every table and view; see `scraper.connect`. `None`: the project's."""
     from scraper.io.query import open_unlocked
+    from scraper.wiring.project import project_of
 
-    return open_unlocked(path, load_tables(configs), load_views(configs))
+    project = project_of()
+    data, described = path or project.data, configs or project.configs
+    return open_unlocked(data, load_tables(described), load_views(described), _noted(data))
+
+
+def _noted(data: Path) -> Callable[[str], Mapping[str, str]]:
+    """Return what the state of a data directory, if there is one, has noted of a table's parts."""
+
+    def noted(table: str) -> Mapping[str, str]:
+        from scraper.io.state.part_list import hashes_of_parts
+
+        return hashes_of_parts(data, table)
+
+    return noted
 
 
 def exported(settings: Settings, configs: Path | None, relation: str, format: str, path: Path) -> int:
@@ -43,7 +58,8 @@ def exported(settings: Settings, configs: Path | None, relation: str, format: st
 
     data_is_there(settings)
     tables, views = load_tables(configs), load_views(configs)
-    return export(lambda: open_unlocked(settings.data_directory, tables, views), relation, format, path)
+    data = settings.data_directory
+    return export(lambda: open_unlocked(data, tables, views, _noted(data)), relation, format, path)
 
 
 def write_views(settings: Settings, configs: Path | None, database: Path, script: Path | None) -> None:
@@ -63,8 +79,10 @@ def table_list(settings: Settings, configs: Path | None) -> list[dict[str, objec
     from scraper.core.coverage import RUN_TABLE_DESCRIPTIONS
     from scraper.core.tables import PAGES_DESCRIPTION, PAGES_TABLE
     from scraper.io.query.table_stats import table_facts
+    from scraper.io.state.part_list import sizes_of_parts
 
     data_is_there(settings)
+    noted = partial(sizes_of_parts, settings.data_directory)
     descriptions = {table.name: table.description for table in load_tables(configs)}
     descriptions |= {PAGES_TABLE: PAGES_DESCRIPTION, **RUN_TABLE_DESCRIPTIONS}
     tables: list[dict[str, object]] = [
@@ -75,7 +93,7 @@ def table_list(settings: Settings, configs: Path | None) -> list[dict[str, objec
             "bytes": facts.size_bytes,
             "one row is": descriptions[facts.name],
         }
-        for facts in table_facts(settings.data_directory, list(descriptions))
+        for facts in table_facts(settings.data_directory, list(descriptions), noted)
     ]
     views: list[dict[str, object]] = [
         {"table": f"{view.name}{view.arguments}", "one row is": view.description} for view in load_views(configs)

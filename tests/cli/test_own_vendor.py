@@ -134,7 +134,7 @@ def test_the_readmes_vendor_and_table_are_crawled_without_a_line_of_code(forum: 
 
 
 def test_the_program_shows_a_vendor_and_a_table_of_ones_own_as_its_own(place: Path) -> None:
-    (place / "data").mkdir()
+    (place / "data/archive").mkdir(parents=True)
     shown = answered("vendors", "forum")
     [threads] = shown["endpoints"]
     assert (shown["name"], threads["credits"], threads["table"]) == ("forum", 3, "threads")
@@ -144,6 +144,17 @@ def test_the_program_shows_a_vendor_and_a_table_of_ones_own_as_its_own(place: Pa
     assert columns["thread_id"] == ("VARCHAR", "the thread's number")
     assert columns["opened_at"] == ("TIMESTAMP", "UTC, when it was opened")
     assert "threads" in {row["table"] for row in answered("tables")}
+
+
+@pytest.mark.usefixtures("place")
+def test_a_ledger_that_begins_beside_an_account_with_limits_is_said_once(forum: Forum) -> None:
+    words = ["run", "configs/forum.toml", "--new", "--vendor-url", f"forum={forum.url}", "--log-format", "json"]
+    told = [json.loads(said(words).stderr.splitlines()[0])["new_ledger"] for _ in range(2)]
+    assert told == [
+        "new ledger in data: credits that were spent elsewhere on forum/default are not counted; "
+        "scraper reconcile --used states them",
+        "",
+    ]
 
 
 @pytest.mark.usefixtures("place")

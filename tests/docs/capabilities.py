@@ -8,8 +8,8 @@ from pathlib import Path
 from tests.docs.markdown import ROOT
 
 PACKAGE = ROOT / "scraper"
-OTHER_SENSES = {"pages", "plans", "records", "files", "sandbox"}
-"""Names that a folder uses for something of its own: faults of pages, the sandbox's records, lists of files."""
+OTHER_SENSES = {"pages", "plans", "records", "files", "sandbox", "schema"}
+"""Names that a folder uses for something of its own: faults of pages, the sandbox's records, the state's schema."""
 
 CAPABILITIES = {
     "account": "show accounts, and lift what locks them",
@@ -28,6 +28,7 @@ CAPABILITIES = {
     "errors": "failures as sentences with an exit code",
     "export": "write a table or a view to a file",
     "history": "what earlier runs have shown, for plans",
+    "init": "make a project",
     "ledger": "credits and attempts",
     "outcomes": "what an attempt ended in, and its price",
     "plan": "estimate requests, credits, rows and time",

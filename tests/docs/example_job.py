@@ -46,6 +46,7 @@ SECTIONS = (
             "max_wait": '"15m"',
             "resume_within": '"24h"',
             "confirm_above": "1_000",
+            "sandbox_only": "true",
         },
     ),
     Section(

@@ -19,17 +19,14 @@ def init(directory: Path) -> None:
     A project is a directory with a scraper.toml: from wherever a command is started in it, its data, configs, accounts
     and .env are the ones in use. Files that are there already are never overwritten.
     """
-    from scraper.wiring.init import FIRST_JOB, SCHEMA_DIRECTORY, init_project
+    from scraper.wiring.init import FIRST_JOB, init_project
     from scraper.wiring.project import QUICKSTART, find_root
 
     above = find_root(directory.absolute().parent)
     done = list(init_project(directory))
+    click.echo(f"in {harmless(str(directory.absolute()))}:")
     for file, written in done:
-        if file.path.parent.name != SCHEMA_DIRECTORY:
-            click.echo(f"{'made' if written else 'kept'}  {harmless(str(directory / file.path)):28}  {file.purpose}")
-    schemas = [written for file, written in done if file.path.parent.name == SCHEMA_DIRECTORY]
-    state = "made" if all(schemas) else "kept"
-    click.echo(f"{state}  {harmless(str(directory / SCHEMA_DIRECTORY)):28}  schemas of these files, for editors")
+        click.echo(f"{'made' if written else 'kept'}  {file.path!s:30}{file.purpose}")
     if any(str(file.path) == ".gitignore" and not written for file, written in done):
         warn(f"{directory / '.gitignore'} was there: see that it names .env and data/, so that no key is committed")
     if above is not None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC
-from hashlib import sha256
 from itertools import groupby, islice
 from pathlib import Path
 from typing import Final
@@ -12,8 +11,8 @@ from typing import Final
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from scraper.core.coverage import RUN_TABLES
-from scraper.core.tables import Column, empty_relation
+from scraper.core.coverage import RUN_TABLE_HASHES, RUN_TABLES
+from scraper.core.tables import Column
 from scraper.io.archive.files import HASH_KEY, ROW_GROUP_ROWS, Disk, checksum, make_directories
 from scraper.ports import Part, RunRow, RunRows, RunVersion
 
@@ -34,7 +33,7 @@ def write_run_tables(disk: Disk, data: Path, run: RunVersion, rows: RunRows) -> 
     day = run.started_at.astimezone(UTC).date().isoformat()
     make_directories(disk, data / "tmp")
     for table, columns in RUN_TABLES.items():
-        digest = sha256(empty_relation(columns).encode()).hexdigest()[:16]
+        digest = RUN_TABLE_HASHES[table]
         for vendor, some in groupby(rows[table], key=lambda row: str(row["endpoint"]).partition(".")[0]):
             path = f"{table}/vendor={vendor}/date={day}/run-{run.run_id}.parquet"
             beside, target = data / "tmp" / f".part-{run.run_id}.{vendor}.{table}", data / "archive" / path

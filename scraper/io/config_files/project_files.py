@@ -47,4 +47,4 @@ def schema_of(kind: str) -> Mapping[str, object]:
 
     In a vendor's no key is required: a file in ``configs/vendors/`` may state a single figure of a packaged vendor.
     """
-    return json_schema(SCHEMAS[kind], required=kind != "vendor")
+    return json_schema(SCHEMAS[kind], f"scraper: {kind}", required=kind != "vendor")

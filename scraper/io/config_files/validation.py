@@ -191,10 +191,10 @@ _DRAFT = "http://json-schema.org/draft-07/schema#"
 """The newest draft that the TOML language servers of editors read whole."""
 
 
-def json_schema(model: type[FileModel], *, required: bool = True) -> dict[str, object]:
+def json_schema(model: type[FileModel], title: str, *, required: bool = True) -> dict[str, object]:
     """Return the JSON Schema (draft 7) of a kind of TOML file. Without `required`, no key is."""
     schema = _draft_7(model.model_json_schema(by_alias=True, ref_template="#/definitions/{model}"), required)
-    return {"$schema": _DRAFT, "title": model.__name__, **schema}
+    return {"$schema": _DRAFT, "title": title, **schema}
 
 
 def _draft_7(value: Any, required: bool) -> Any:  # noqa: ANN401 - any JSON
@@ -202,8 +202,10 @@ def _draft_7(value: Any, required: bool) -> Any:  # noqa: ANN401 - any JSON
     match value:
         case {"$ref": ref, **beside} if beside:  # draft 7 ignores what stands beside a reference
             return _draft_7(beside, required) | {"allOf": [{"$ref": ref}]}
-        case {"anyOf": [one, {"type": "null"}], **beside}:
-            return _draft_7({**one, **{key: each for key, each in beside.items() if key != "default"}}, required)
+        case {"anyOf": [*choices], **beside} if {"type": "null"} in choices:
+            left = [choice for choice in choices if choice != {"type": "null"}]
+            chosen = left[0] if len(left) == 1 else {"anyOf": left}
+            return _draft_7({**chosen, **{key: each for key, each in beside.items() if key != "default"}}, required)
         case dict():
             kept = {key: each for key, each in value.items() if key not in _DROPPED and (required or key != "required")}
             return {_RENAMED.get(key, key): _draft_7_of(key, each, required) for key, each in kept.items()}
@@ -217,7 +219,7 @@ def _draft_7(value: Any, required: bool) -> Any:  # noqa: ANN401 - any JSON
 
 def _draft_7_of(key: str, value: Any, required: bool) -> Any:  # noqa: ANN401 - any JSON
     """Return the value of a key; below `properties` and `definitions` keys are names, not keywords."""
-    if key in {"properties", "$defs"}:
+    if key in {"properties", "patternProperties", "$defs"}:
         return {name: _draft_7(each, required) for name, each in value.items()}
     return value if key in {"default", "const", "enum", "pattern"} else _draft_7(value, required)
 

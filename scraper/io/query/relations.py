@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, TypeAlias
 
 import duckdb
 
-from scraper.core.coverage import RENAMED_COLUMNS, RUN_TABLES
+from scraper.core.coverage import RENAMED_COLUMNS, RUN_TABLE_HASHES, RUN_TABLES
 from scraper.core.errors import ArchiveError, UsageError
 from scraper.core.tables import (
     PAGES_COLUMNS,
@@ -39,8 +39,31 @@ UTC: Final = "SET TimeZone = 'UTC'"
 
 _MESSAGE_LENGTH: Final = 600
 
-Files: TypeAlias = Callable[[str], str]
-"""Table → SQL expression for the glob of its files."""
+Hashes: TypeAlias = Callable[[str], Mapping[str, str]]
+"""Table → path of a part, relative to the archive → `Part.select_hash`, as far as they are noted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Files:
+    """How SQL finds the files of an archive's tables."""
+
+    glob: Callable[[str], str]
+    """Table → SQL expression for the glob of its files."""
+    hive: bool = False
+    """vendor and date are read by DuckDB's hive partitioning: a join on either opens only matching files too.
+
+    It reads every ``key=value`` of the whole path, so that a directory above the archive may be none.
+    """
+    noted: Hashes = lambda _table: {}
+
+
+def files_below(root: Path, noted: Hashes | None = None) -> Files:
+    """Return the files of an archive at this place. `noted` spares the footers of the tables that nothing rebuilds."""
+    return Files(
+        glob=lambda table: quoted(f"{pattern(root / table)}/{PARTS}"),
+        hive="=" not in str(root),
+        noted=noted or (lambda _table: {}),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,11 +92,16 @@ def archive_root(data: Path) -> Path:
 
 
 def open_archive(
-    data: Path, tables: Sequence[TableSelect], views: Sequence[View] = (), query: str | None = None
+    data: Path,
+    tables: Sequence[TableSelect],
+    views: Sequence[View] = (),
+    query: str | None = None,
+    noted: Hashes | None = None,
 ) -> duckdb.DuckDBPyConnection:
     """Open a connection with a view for each table and view of the files, which can read the archive and nothing else.
 
-    With a `query` only the views that it reads are created, which takes most of the time in a small archive.
+    With a `query` only the views that it reads are created, which takes most of the time in a small archive; with what
+    is `noted` of the parts their footers are not read for it, which does in a large one.
     A table without files is an empty view of the same columns; files that are added to it later are not seen.
     """
     root = archive_root(data)
@@ -87,7 +115,7 @@ def open_archive(
         }
     )
     try:
-        create_relations(connection, root, Described(tables, views), query)
+        create_relations(connection, root, Described(tables, views), query, noted)
         for statement in lock_statements(root):
             connection.execute(statement)
     except duckdb.Error as fault:
@@ -96,7 +124,9 @@ def open_archive(
     return connection
 
 
-def open_unlocked(data: Path, tables: Sequence[TableSelect], views: Sequence[View]) -> duckdb.DuckDBPyConnection:
+def open_unlocked(
+    data: Path, tables: Sequence[TableSelect], views: Sequence[View], noted: Hashes | None = None
+) -> duckdb.DuckDBPyConnection:
     """Open the same relations in an unrestricted connection: the caller may create tables and read other files.
 
     Raises UsageError where there is no such directory.
@@ -106,7 +136,7 @@ def open_unlocked(data: Path, tables: Sequence[TableSelect], views: Sequence[Vie
         raise UsageError(f"there is no archive in {data}: name the data directory, or a copy of its archive.")
     connection = duckdb.connect()
     try:
-        create_relations(connection, root, Described(tables, views))
+        create_relations(connection, root, Described(tables, views), noted=noted)
     except duckdb.Error as fault:
         connection.close()
         raise ArchiveError(damaged(data, fault)) from fault
@@ -114,7 +144,11 @@ def open_unlocked(data: Path, tables: Sequence[TableSelect], views: Sequence[Vie
 
 
 def create_relations(
-    connection: duckdb.DuckDBPyConnection, root: Path, described: Described, query: str | None = None
+    connection: duckdb.DuckDBPyConnection,
+    root: Path,
+    described: Described,
+    query: str | None = None,
+    noted: Hashes | None = None,
 ) -> None:
     """Create every view in the connection, or those that a query reads.
 
@@ -127,8 +161,7 @@ def create_relations(
         read = _read_by(connection, query, {**dict.fromkeys(selects, ""), **{view.name: view.sql for view in views}})
         selects = {name: select for name, select in selects.items() if name.lower() in read}
         views = [view for view in views if view.name.lower() in read]
-    files: Files = lambda name: quoted(f"{pattern(root / name)}/{PARTS}")  # noqa: E731
-    for statement in table_statements(root, selects, files, query or ""):
+    for statement in table_statements(root, selects, files_below(root, noted), query or ""):
         connection.execute(statement)
     for view in views:
         try:
@@ -182,9 +215,9 @@ def table_statements(root: Path, selects: Mapping[str, str], files: Files, query
     for name, select in selects.items():
         has_files = any((root / name).glob(PARTS))
         if name in RUN_TABLES:
-            made = _over_files_of_any_version(name, files(name) if has_files else None, query)
+            made = _over_files_of_any_version(root, name, files if has_files else None, query)
         else:
-            made = _over_files(files(name), "") if has_files else _over_nothing(select)
+            made = _over_files(files.glob(name), files.hive and "=" not in name) if has_files else _over_nothing(select)
         yield f"CREATE VIEW {identifier(name)} AS {made}"
 
 
@@ -193,29 +226,80 @@ def _others(root: Path, declared: dict[str, str]) -> set[str]:
     return set(there) - declared.keys()
 
 
-def _over_files(files: str, options: str) -> str:
-    """Select from files; vendor and date come from the end of a file's path, not from above the archive: DuckDB's hive
-    partitioning reads every `key=value` of the whole path. A filter on either still opens only matching files.
+def _over_files(files: str, hive: bool, options: str = "") -> str:
+    """Select from files; vendor and date come from the end of a file's path. A filter on either opens only matching
+    files.
     """
+    names = ", ".join(column.name for column in PATH_COLUMNS)
+    if hive:
+        types = ", ".join(f"'{column.name}': {column.type}" for column in PATH_COLUMNS)
+        read = f"read_parquet({files}, hive_partitioning = true, hive_types = {{{types}}}{options})"
+        return f"SELECT {names}, * EXCLUDE ({names}) FROM {read}"  # noqa: S608 - of declared names and a quoted path
     columns = ", ".join(f"{_path_value(column.name)}::{column.type} AS {column.name}" for column in PATH_COLUMNS)
     read = f"read_parquet({files}, hive_partitioning = false, filename = true{options})"
-    return f"SELECT {columns}, * EXCLUDE (filename) FROM {read}"  # noqa: S608 - of declared names and a quoted path
+    return f"SELECT {columns}, * EXCLUDE (filename) FROM {read}"  # noqa: S608 - as above
 
 
-def _over_files_of_any_version(name: str, files: str | None, query: str) -> str:
-    """Select the declared columns of a table that nothing rebuilds: older files may lack one or have its old name."""
+def _over_files_of_any_version(root: Path, name: str, files: Files | None, query: str) -> str:
+    """Select the declared columns of a table that nothing rebuilds: older files may lack one or have its old name.
+
+    Reading columns by name opens every footer each time that a view over the table is bound. Files that are noted to
+    have today's columns are spared that.
+    """
     declared, renamed = RUN_TABLES[name], RENAMED_COLUMNS.get(name, {})
-    types = {column.name: column.type for column in declared}
-    old = [Column(before, types[now], "") for before, now in renamed.items()]
     values = {column.name: identifier(column.name) for column in (*PATH_COLUMNS, *declared)}
+    old = {before: now for before, now in renamed.items() if before in query.lower()}
+    if files is None:
+        return _columns(
+            values | {before: values[now] for before, now in old.items()}, _over_nothing(empty_relation(declared))
+        )
+    current, others = _by_version(root, name, files.noted(name)) if files.hive else ([], None)
+    if others == []:
+        rows = _over_files(files.glob(name), files.hive)
+        return _columns(values | {before: values[now] for before, now in old.items()}, rows)
+    types = {column.name: column.type for column in declared}
+    nothing = _over_nothing(
+        empty_relation((*declared, *(Column(before, types[now], "") for before, now in renamed.items())))
+    )
+    by_name = files.glob(name) if not current else _list(root, others or ())
+    parts = [nothing, _over_files(by_name, files.hive, ", union_by_name = true")]
+    parts += [_over_files(_list(root, current), files.hive)] if current else []
     for before, now in renamed.items():
         values[now] = f"coalesce({identifier(now)}, {identifier(before)})"
-        if before in query.lower():
-            values[before] = values[now]
+    return _columns(values | {before: values[now] for before, now in old.items()}, " UNION ALL BY NAME ".join(parts))
+
+
+def _columns(values: Mapping[str, str], rows: str) -> str:
     columns = ", ".join(f"{value} AS {identifier(column)}" for column, value in values.items())
-    rows = _over_nothing(empty_relation((*declared, *old)))
-    rows += "" if files is None else f" UNION ALL BY NAME {_over_files(files, ', union_by_name = true')}"
-    return f"SELECT {columns} FROM ({rows})"  # noqa: S608 - of declared names and a quoted path
+    return f"SELECT {columns} FROM ({rows})"  # noqa: S608 - of declared names and quoted paths
+
+
+def _by_version(root: Path, table: str, noted: Mapping[str, str]) -> tuple[list[str], list[str]]:
+    """Return the files of a table that are noted to have today's columns, and the others."""
+    now = RUN_TABLE_HASHES[table]
+    there = [path for path, _ in files_of(root, table)]
+    return [path for path in there if noted.get(path) == now], [path for path in there if noted.get(path) != now]
+
+
+def files_of(root: Path, table: str) -> Iterator[tuple[str, os.DirEntry[str]]]:
+    """Yield the paths of a table's files, relative to the archive, and their entries."""
+    for vendor in _entries(root / table, "vendor="):
+        for day in _entries(vendor.path, "date="):
+            for file in _entries(day.path, ""):
+                if file.name.endswith(".parquet"):
+                    yield f"{table}/{vendor.name}/{day.name}/{file.name}", file
+
+
+def _entries(directory: Path | str, prefix: str) -> list[os.DirEntry[str]]:
+    try:
+        with os.scandir(directory) as entries:
+            return sorted((entry for entry in entries if entry.name.startswith(prefix)), key=lambda entry: entry.name)
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+
+
+def _list(root: Path, paths: Iterable[str]) -> str:
+    return f"[{', '.join(quoted(pattern(root / path)) for path in paths)}]"
 
 
 def _path_value(column: str) -> str:

@@ -12,6 +12,7 @@ from scraper.io.query.relations import (
     PARTS,
     UTC,
     Described,
+    Files,
     archive_root,
     create_relations,
     damaged,
@@ -45,7 +46,8 @@ def views_script(data: Path, described: Described) -> str:
     root = archive_root(data)
     lines = [f"SET VARIABLE archive = {quoted(pattern(root))};", f"{UTC};"]
     selects = empty_selects(root, described.tables)
-    lines += table_statements(root, selects, lambda name: f"getvariable('archive') || {quoted(f'/{name}/{PARTS}')}")
+    anywhere = Files(lambda name: f"getvariable('archive') || {quoted(f'/{name}/{PARTS}')}")
+    lines += table_statements(root, selects, anywhere)
     return _HEAD + "\n".join(_ended([*lines, *(view.sql for view in described.views)])) + "\n"
 
 

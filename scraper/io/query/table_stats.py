@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,7 +10,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from scraper.core.errors import ArchiveError
-from scraper.io.query.relations import PARTS, archive_root, damaged
+from scraper.io.query.relations import archive_root, damaged, files_of
+
+Sizes = Callable[[str], Mapping[str, tuple[int, int]]]
+"""Table → path of a part, relative to the archive → its rows and bytes, as far as they are noted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,15 +26,24 @@ class TableFacts:
     size_bytes: int
 
 
-def table_facts(data: Path, tables: Sequence[str]) -> tuple[TableFacts, ...]:
-    """Return the rows, files and bytes of tables, from the footers of their files."""
+def table_facts(data: Path, tables: Sequence[str], noted: Sizes = lambda _table: {}) -> tuple[TableFacts, ...]:
+    """Return the rows, files and bytes of tables.
+
+    Rows are those that are noted of a file of that size, else those of its footer.
+    """
     root = archive_root(data)
-    return tuple(_facts(name, sorted((root / name).glob(PARTS))) for name in tables)
+    return tuple(_facts(root, name, noted(name)) for name in tables)
 
 
-def _facts(name: str, files: Sequence[Path]) -> TableFacts:
+def _facts(root: Path, name: str, noted: Mapping[str, tuple[int, int]]) -> TableFacts:
+    rows = files = size_bytes = 0
     try:
-        rows = sum(pq.read_metadata(file).num_rows for file in files)
-        return TableFacts(name, rows, len(files), sum(file.stat().st_size for file in files))
+        for path, file in files_of(root, name):
+            size = file.stat().st_size
+            known_rows, known_size = noted.get(path, (0, None))
+            rows += known_rows if known_size == size else pq.read_metadata(file.path).num_rows
+            files += 1
+            size_bytes += size
     except (OSError, pa.ArrowInvalid) as fault:
-        raise ArchiveError(damaged(files[0].parent, fault)) from fault
+        raise ArchiveError(damaged(root / name, fault)) from fault
+    return TableFacts(name, rows, files, size_bytes)

@@ -1,4 +1,7 @@
-"""The state: Ledger, Journal and Runs in one database, through SQLAlchemy Core. A database is named by its URL."""
+"""The state: Ledger, Journal and Runs in one database, through SQLAlchemy Core. A database is named by its URL.
+
+SQLAlchemy is imported by what opens the database, so that a query can look at the list of parts (`part_list`) without.
+"""
 
 from __future__ import annotations
 
@@ -6,23 +9,21 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
-
-from sqlalchemy import URL, make_url
-from sqlalchemy.exc import ArgumentError
+from typing import TYPE_CHECKING
 
 from scraper.core.errors import UsageError
-from scraper.io.state.database import Backend, Database
-from scraper.io.state.journal_store import JournalStore
-from scraper.io.state.ledger_store import LedgerStore
-from scraper.io.state.runs_store import RunsStore
-from scraper.io.state.sqlite import SqliteFile
-from scraper.ports import Stores
+
+if TYPE_CHECKING:
+    from scraper.io.state.database import Backend
+    from scraper.ports import Stores
 
 __all__ = ["open_stores", "state_exists", "state_url"]
 
 
 def state_url(data: Path) -> str:
     """Return the URL of a data directory's own database."""
+    from sqlalchemy import URL
+
     return URL.create("sqlite", database=str(data / "state.db")).render_as_string()
 
 
@@ -40,6 +41,12 @@ def open_stores(url: str, now: Callable[[], datetime], *, kind: str | None, thre
 
     Raises StateError where the database cannot be used, UsageError for the other kind.
     """
+    from scraper.io.state.database import Database
+    from scraper.io.state.journal_store import JournalStore
+    from scraper.io.state.ledger_store import LedgerStore
+    from scraper.io.state.runs_store import RunsStore
+    from scraper.ports import Stores
+
     database = Database(_backend(url), now, kind=kind, threaded=threaded)
     try:
         yield Stores(LedgerStore(database), JournalStore(database), RunsStore(database))
@@ -48,6 +55,11 @@ def open_stores(url: str, now: Callable[[], datetime], *, kind: str | None, thre
 
 
 def _backend(url: str) -> Backend:
+    from sqlalchemy import make_url
+    from sqlalchemy.exc import ArgumentError
+
+    from scraper.io.state.sqlite import SqliteFile
+
     try:
         parsed = make_url(url)
     except ArgumentError:
