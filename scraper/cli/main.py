@@ -40,8 +40,9 @@ def cli() -> None:
     scraper run configs/quickstart.toml --sandbox    try it for free
     scraper sql "SELECT count(*) FROM hashtags"      query the archive
 
-    Exit codes: 0 complete · 2 usage or configuration · 3 budget or quota reached, resumable · 4 vendor refused ·
-    5 archive or state fault · 6 finished with failures · 130 interrupted · 1 a bug in scraper.
+    Exit codes: 0 complete · 2 usage or configuration · 3 the run's budget is spent · 4 vendor refused ·
+    5 archive or state fault · 6 failures, or rows missing · 7 the account or the vendor says not now ·
+    130 interrupted · 1 a bug in scraper.
     """
 
 

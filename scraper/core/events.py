@@ -16,6 +16,7 @@ class RunStatus(StrEnum):
     """The status of a run; each has an exit code."""
 
     OPEN = "open"
+    """A process carries it out, or died unnoticed: its job's lock tells the two apart (`Runs.is_running`)."""
     COMPLETE = "complete"
     BUDGET = "budget"
     QUOTA = "quota"
@@ -25,15 +26,21 @@ class RunStatus(StrEnum):
     """A vendor gave no page for a minute; the run stays open, since its requests are not known to be wrong."""
     ERROR = "error"
     INTERRUPTED = "interrupted"
+    DIED = "died"
+    """Its process was gone and had not said how it ended (killed, or the machine stopped); noticed by the next one."""
 
     @property
     def exit_code(self) -> int:
-        """0 complete · 3 budget or quota · 4 refused · 5 error · 6 failed or unreachable · 130 interrupted."""
+        """0 complete · 3 budget · 4 refused · 5 error · 6 failed or unreachable · 7 quota · 130 interrupted.
+
+        Unreachable is 6: nobody says when a vendor that does not answer will, and 7 is for those who say it.
+        A process that died gave no code that we know; it was cut off from outside, as by an interrupt.
+        """
         return _EXIT_CODES[self]
 
     @property
     def closes(self) -> bool:
-        """True if the next `scraper run` begins a new run instead of resuming this one."""
+        """True if a run that ended so is over: the next `scraper run` does not simply go on with it."""
         return self in {RunStatus.COMPLETE, RunStatus.BUDGET, RunStatus.FAILED}
 
 
@@ -41,12 +48,13 @@ _EXIT_CODES = {
     RunStatus.OPEN: 1,
     RunStatus.COMPLETE: 0,
     RunStatus.BUDGET: 3,
-    RunStatus.QUOTA: 3,
+    RunStatus.QUOTA: 7,
     RunStatus.REFUSED: 4,
     RunStatus.ERROR: 5,
     RunStatus.FAILED: 6,
     RunStatus.UNREACHABLE: 6,
     RunStatus.INTERRUPTED: 130,
+    RunStatus.DIED: 130,
 }
 
 
@@ -76,6 +84,13 @@ class RunStarted:
     """Credits of the budget that earlier processes of the run have committed."""
     share: str = ""
     """With ``budget = "auto"``: how the budget was computed, in words."""
+
+
+@dataclass(frozen=True, slots=True)
+class Noted:
+    """What the user should know of the choice of the run: which one it is, what changed, why nothing is done."""
+
+    sentence: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +145,7 @@ class RunEnded:
     result: RunResult
 
 
-Event: TypeAlias = RunStarted | RequestSettled | Waiting | Stopped | Drained | RunEnded
+Event: TypeAlias = RunStarted | Noted | RequestSettled | Waiting | Stopped | Drained | RunEnded
 
 
 @dataclass(frozen=True, slots=True)

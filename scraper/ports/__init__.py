@@ -19,7 +19,7 @@ from scraper.ports.coverage import RunRow, RunRows, RunVersion
 from scraper.ports.journal import Audit, Drain, DriftRecord, Journal
 from scraper.ports.ledger import AccountBalance, AccountClosed, Ledger, NoCredits, Reserved, Settlement, Slot
 from scraper.ports.listener import Listener
-from scraper.ports.runs import RunRecord, Runs, RunTotals, WalkRecord
+from scraper.ports.runs import RunEnd, RunRecord, Runs, RunTotals, WalkRecord
 from scraper.ports.stores import Stores
 from scraper.ports.transport import BillingSource, Pacer, Transport
 
@@ -45,6 +45,7 @@ __all__ = [
     "Part",
     "Partition",
     "Reserved",
+    "RunEnd",
     "RunRecord",
     "RunRow",
     "RunRows",
