@@ -16,7 +16,7 @@ from scraper.runs.coverage import write_run_tables
 from scraper.runs.crawl import CrawlProcess
 from scraper.runs.drift import drift_warnings
 from scraper.runs.results import ended_result, run_result
-from scraper.runs.resume import Done, Opening, open_run
+from scraper.runs.resume import Done, OpenedRun, Opening, open_run
 from scraper.runs.threads import in_a_thread
 
 
@@ -43,7 +43,7 @@ async def execute(
     Raises StateError if even the end cannot be recorded, StateError or ArchiveError before the run is opened, and what
     `open_run` raises.
     """
-    ledger, journal, runs, clock = context.stores.ledger, context.stores.journal, context.stores.runs, context.clock
+    ledger, runs, clock = context.stores.ledger, context.stores.runs, context.clock
     await ledger.expire_dead()
     with runs.hold(job.name), ledger.headroom(job.name):
         await in_a_thread(context.archive.refuse_unless_writable)
@@ -58,19 +58,26 @@ async def execute(
         job = replace(job, budget=run.budget)
         crawl = CrawlProcess(job, vendors, run, context)
         begun(crawl)
-        try:
-            await crawl.run()
-            if not crawl.ends.interrupted:
-                crawl.ends.noted += await compact_after_run(journal, context.archive, clock)
-        except StorageError as failure:
-            crawl.ends.storage = str(failure)
-        elapsed_s = clock.monotonic() - began
-        totals = await runs.totals(run.run_id)
-        result = run_result(job, run, crawl.ends, crawl.frontier, totals, command)
-        drifted = drift_warnings(run.run_id, await journal.drift(run.run_id), [crawl.endpoint for crawl in job.crawls])
-        result = replace(result, warnings=(*result.warnings, *drifted))
-        await runs.end_run(run.run_id, result.status, clock.now(), elapsed_s, result.next_at, result.message)
-        result = replace(result, elapsed_s=(await runs.run(run.run_id)).elapsed_s)
-        result = replace(result, warnings=(*result.warnings, *await write_run_tables(journal, context.archive)))
+        result = await _carried_out(crawl, job, run, context, command, began)
     context.listener.hear(RunEnded(result))
     return result
+
+
+async def _carried_out(
+    crawl: CrawlProcess, job: Job, run: OpenedRun, context: RunContext, command: str, began: float
+) -> RunResult:
+    """Carry out a run that is open, and store how it ended. `began`: when the process began, by the monotonic clock."""
+    journal, runs, clock = context.stores.journal, context.stores.runs, context.clock
+    try:
+        await crawl.run()
+        if not crawl.ends.interrupted:
+            crawl.ends.noted += await compact_after_run(journal, context.archive, clock)
+    except StorageError as failure:
+        crawl.ends.storage = str(failure)
+    elapsed_s = clock.monotonic() - began
+    result = run_result(job, run, crawl.ends, crawl.frontier, await runs.totals(run.run_id), command)
+    drifted = drift_warnings(run.run_id, await journal.drift(run.run_id), [crawl.endpoint for crawl in job.crawls])
+    await runs.end_run(run.run_id, result.status, clock.now(), elapsed_s, result.next_at, result.message)
+    elapsed_s = (await runs.run(run.run_id)).elapsed_s
+    written = await write_run_tables(journal, context.archive)
+    return replace(result, elapsed_s=elapsed_s, warnings=(*result.warnings, *drifted, *written))

@@ -142,9 +142,8 @@ async def _one_off(job: Job, last: RunRecord, changed: Sequence[str], ceiling: C
         return GoOn(last, _notes_on(last, job, ceiling))
     match last.status:
         case RunStatus.COMPLETE:
-            met = f"job {job.name} {_ended(last)} (run {last.run_id}), and nothing was spent now"
-            repeats = 'every = "day" in the job makes it one run a night'
-            return Done(last, f"{met}; --new buys it again, {repeats}")
+            met = f"job {job.name} {_ended(last)}, and nothing was spent now"
+            return Done(last, f"{met}: --new buys it again (a job that is repeated states every)")
         case RunStatus.FAILED if ceiling is not None or await _has_credits(job, last, runs):
             again = f"run {last.run_id} {_ended(last)}: what is missing is tried again"
             return GoOn(last, (again, *_notes_on(last, job, ceiling)))

@@ -155,10 +155,8 @@ async def _planned(job: Job, settings: Settings) -> Plan:
 
 def _confirmed(job: Job, planned: Plan) -> bool:
     """Ask on a terminal before a run that is likely to cost more than confirm_above."""
-    asked = (
-        not planned.done and planned.credits.likely > job.confirm_above and sys.stdin.isatty() and sys.stderr.isatty()
-    )
-    if not asked:
+    is_dear = planned.credits.likely > job.confirm_above and not planned.done
+    if not (is_dear and sys.stdin.isatty() and sys.stderr.isatty()):
         return True
     spends = f"about {planned.credits.likely:,} credits, at most {planned.credits.high:,}"
     if click.confirm(f"This run will spend {spends}. Start it?", err=True):

@@ -19,7 +19,7 @@ STATUS_WORDS: Final[Mapping[RunStatus, str]] = {
     RunStatus.OPEN: "running",
     RunStatus.COMPLETE: "complete",
     RunStatus.BUDGET: "stopped at the run's budget",
-    RunStatus.QUOTA: "the account or the vendor says: not now",
+    RunStatus.QUOTA: "stopped: the account or the vendor says not now",
     RunStatus.REFUSED: "refused by the vendor",
     RunStatus.FAILED: "finished with failures",
     RunStatus.UNREACHABLE: "a vendor could not be reached, or gave no page",

@@ -234,7 +234,8 @@ def leftovers(connection: Connection, job: str, wanted: Sequence[str] = ()) -> l
     if last_one.status in {RunStatus.OPEN, RunStatus.DIED}:
         left |= _never_begun(connection, last_one.run_id, wanted)
     # Never bought sorts first; PostgreSQL and SQLite disagree on the order of NULLs, so Python sorts.
-    return [walk_id for _, _, walk_id in sorted((at is not None, at or 0, walk_id) for walk_id, at in left.items())]
+    found = [(at is not None, at, walk_id) for walk_id, at in left.items()]
+    return [walk_id for _, _, walk_id in sorted(found, key=lambda row: (row[0], row[1] or 0, row[2]))]
 
 
 def _unfinished(connection: Connection, run_id: str) -> dict[str, datetime | None]:
@@ -250,7 +251,7 @@ def _unfinished(connection: Connection, run_id: str) -> dict[str, datetime | Non
         .where(walks.c.run_id == run_id, cut_short | never_begun | unreachable)
         .group_by(walks.c.walk_id)
     )
-    return dict(connection.execute(query).tuples())
+    return dict(connection.execute(query).all())
 
 
 def _never_begun(connection: Connection, run_id: str, wanted: Sequence[str]) -> dict[str, datetime | None]:
@@ -260,7 +261,7 @@ def _never_begun(connection: Connection, run_id: str, wanted: Sequence[str]) -> 
     found: dict[str, datetime | None] = dict.fromkeys(left)
     for some in chunks(left):
         bought = select(walks.c.walk_id, func.max(walks.c.snapshot_at)).where(walks.c.walk_id.in_(some))
-        found |= dict(connection.execute(bought.where(walks.c.pages > 0).group_by(walks.c.walk_id)).tuples())
+        found |= dict(connection.execute(bought.where(walks.c.pages > 0).group_by(walks.c.walk_id)).all())
     return found
 
 
