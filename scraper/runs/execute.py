@@ -52,7 +52,9 @@ async def execute(
         run = await open_run(job, opening, ceiling, context.stores, clock, suffix)
         if isinstance(run, Done):
             context.listener.hear(Noted(run.sentence))
-            return ended_result(job, run.run, await runs.totals(run.run.run_id), run.sentence)
+            result = ended_result(job, run.run, await runs.totals(run.run.run_id), run.sentence)
+            written = await write_run_tables(context.stores.journal, context.archive)  # as any run does
+            return replace(result, warnings=(*result.warnings, *written))
         for note in run.notes:
             context.listener.hear(Noted(note))
         job = replace(job, budget=run.budget)

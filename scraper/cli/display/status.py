@@ -83,7 +83,7 @@ def _print_run(run: RunRecord, totals: RunTotals, console: Console) -> None:
     fields = [
         ("began", instant(run.started_at) + took),
         *([] if run.night_at is None else [("night", f"from {instant(run.night_at)}")]),
-        ("exit code", _exit_word(run)),
+        *([] if run.exit_code is None else [("exit code", str(run.exit_code))]),
         ("credits", credit_words(_kinds(totals.balance), run.budget)),
         *retried_fields(totals.retried),
         ("requests", request_words(totals.endings, totals.reused)),
@@ -151,13 +151,17 @@ def _scope_words(balance: Balance, limit: Credits | None) -> str:
 def print_details(run: RunRecord, details: RunDetails, console: Console) -> None:
     """Print how earlier processes of a run ended, and its incomplete walks."""
     has_ended = bool(details.ends) and details.ends[-1].status is run.status
-    for end in details.ends[:-1] if has_ended else details.ends:
-        code = "" if end.exit_code is None else f", exit code {end.exit_code}"
-        when = "noticed" if end.status is RunStatus.DIED else "ended"
-        said = f": {harmless(end.message)}" if end.message else ""
-        console.print(Text(f"earlier    {end.status.value}{code}, {when} {instant(end.ended_at)}{said}"))
+    earlier = details.ends[:-1] if has_ended else details.ends
+    print_fields(console, [("earlier" if place == 0 else "", _end_words(end)) for place, end in enumerate(earlier)])
     console.print()
     print_coverage(details.walks, console)
+
+
+def _end_words(end: RunEnd) -> str:
+    code = "" if end.exit_code is None else f", exit code {end.exit_code}"
+    when = "noticed" if end.status is RunStatus.DIED else "ended"
+    said = f": {harmless(end.message)}" if end.message else ""
+    return f"{end.status.value}{code}, {when} {instant(end.ended_at)}{said}"
 
 
 def print_coverage(walks: Sequence[WalkRecord], console: Console) -> None:
