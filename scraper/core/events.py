@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import Any, TypeAlias
 
 from scraper.core.catalogue import Charge, OutcomeKind
+from scraper.core.errors import UsageError
 from scraper.core.units import Credits, iso_utc
 
 
@@ -170,10 +171,20 @@ class RunResult:
     message: str = ""
     """The reason for its end, what is kept, how to continue; empty for a complete run."""
     warnings: tuple[str, ...] = ()
+    asks: bool = False
+    """True if nothing was done, since a complete one-off job is bought again only with --new."""
     sandbox_charged: Mapping[str, Credits] | None = None
     """With a sandbox in this process: vendor → credits that it charged, to compare the ledger with."""
     sandbox_faults: Mapping[str, int] | None = None
     """With injected faults: kind of fault → requests that it hit."""
+
+    @property
+    def exit_code(self) -> int:
+        """The status's code; 2 where the command `asks`.
+
+        A timer that starts a job without ``every`` would otherwise buy nothing, night after night, and exit with 0.
+        """
+        return UsageError.exit_code if self.asks else self.status.exit_code
 
     @property
     def left(self) -> Credits:

@@ -37,8 +37,8 @@ async def execute(
     crawl before its first request, so that a signal can stop it. A disk or a database that fails ends the run as
     `error`.
 
-    Where nothing is left to do, nothing is sent, and the result is that of the run which is over: the command exits as
-    that run did, so that a timer that fires twice neither alarms for a good night nor hides a bad one.
+    Where nothing is left to do, nothing is sent, and the result is that of the run which is over. For a night, the
+    command exits as that run did: a timer that fires twice neither alarms for a good night nor hides a bad one.
 
     Raises StateError if even the end cannot be recorded, StateError or ArchiveError before the run is opened, and what
     `open_run` raises.
@@ -52,7 +52,7 @@ async def execute(
         run = await open_run(job, opening, ceiling, context.stores, clock, suffix)
         if isinstance(run, Done):
             context.listener.hear(Noted(run.sentence))
-            result = ended_result(job, run.run, await runs.totals(run.run.run_id), run.sentence)
+            result = ended_result(job, run.run, await runs.totals(run.run.run_id), run.sentence, asks=run.asks)
             written = await write_run_tables(context.stores.journal, context.archive)  # as any run does
             return replace(result, warnings=(*result.warnings, *written))
         for note in run.notes:

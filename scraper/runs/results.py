@@ -172,7 +172,7 @@ def run_result(job: Job, run: OpenedRun, ends: Ends, frontier: Frontier, totals:
     )
 
 
-def ended_result(job: Job, run: RunRecord, totals: RunTotals, sentence: str) -> RunResult:
+def ended_result(job: Job, run: RunRecord, totals: RunTotals, sentence: str, *, asks: bool) -> RunResult:
     """Return the result of a run that is over, as it ended. `sentence`: why nothing is done now."""
     return RunResult(
         run_id=run.run_id,
@@ -191,6 +191,7 @@ def ended_result(job: Job, run: RunRecord, totals: RunTotals, sentence: str) -> 
         next_at=run.next_at,
         message=run.message,
         warnings=(sentence,),
+        asks=asks,
     )
 
 

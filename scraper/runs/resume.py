@@ -58,6 +58,8 @@ class Done:
 
     run: RunRecord
     sentence: str
+    asks: bool = False
+    """The user has to say whether it is to be bought again."""
 
 
 Course: TypeAlias = GoOn | Begin | Done
@@ -143,7 +145,7 @@ async def _one_off(job: Job, last: RunRecord, changed: Sequence[str], ceiling: C
     match last.status:
         case RunStatus.COMPLETE:
             met = f"job {job.name} {_ended(last)}, and nothing was spent now"
-            return Done(last, f"{met}: --new buys it again (a job that is repeated states every)")
+            return Done(last, f"{met}: --new buys it again (a job that is repeated states every)", asks=True)
         case RunStatus.FAILED if ceiling is not None or await _has_credits(job, last, runs):
             again = f"run {last.run_id} {_ended(last)}: what is missing is tried again"
             return GoOn(last, (again, *_notes_on(last, job, ceiling)))

@@ -269,7 +269,7 @@ def test_a_one_off_job_goes_on_for_days_until_it_is_complete_and_is_bought_again
     assert [each.result.status for each in made] == [*[RunStatus.QUOTA] * 2, *[RunStatus.COMPLETE] * 2]
     assert [len(each.sent) for each in made] == [2, 2, 2, 0]
     assert len({each.result.run_id for each in made}) == 1
-    assert made[3].result.status.exit_code == 0
+    assert [each.result.exit_code for each in made] == [7, 7, 0, 2], "a timer that starts it again is no success"
     assert made[3].result.warnings == (
         f"job night is complete since {runs_in(tmp_path)[0].ended_at:%Y-%m-%d %H:%M} UTC, and nothing was spent now: "
         "--new buys it again (a job that is repeated states every)",

@@ -90,8 +90,8 @@ def run(  # noqa: PLR0913 - one for each option
 ) -> int:
     """Run a job within its budget.
 
-    Goes on with the open run of this night, or of a one-off job; no stored page is bought again. A night or a one-off
-    job that is done is left alone, and the command exits as its run did.
+    Goes on with the open run of this night, or of a one-off job; no stored page is bought again. A night that is done
+    is left alone, and the command exits as its run did. A one-off job that is complete needs --new.
     """
     from scraper.wiring.access import key_warning
     from scraper.wiring.files import load_job
@@ -262,7 +262,7 @@ def _show(
         kept = f"Run {result.run_id} has ended ({result.status}), and what it bought is kept: scraper status"
         raise OutputError(failure.place, failure.reason, f"{kept} {result.run_id}") from failure
     as_described = findings is None or all(finding.as_described for finding in findings)
-    return result.status.exit_code or (0 if as_described else 6)
+    return result.exit_code or (0 if as_described else 6)
 
 
 def _write(
