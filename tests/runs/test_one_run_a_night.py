@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,8 +19,11 @@ from scraper.core.units import iso_utc
 from scraper.ports import RunRecord
 from scraper.runs.crawl import CrawlProcess
 from scraper.runs.resume import Opening
+from scraper.wiring.inspect import status_of
+from scraper.wiring.run import opened_stores
+from scraper.wiring.settings import Settings
 from tests.clock import begins_at
-from tests.runs.harness import Heard
+from tests.runs.harness import Heard, HurriedClock
 from tests.runs.nights import Night, ends_in, killed_night, night, runs_in, status
 
 DAY_S, NIGHTS, JITTER_S = 86_400.0, 30, 90.0
@@ -357,3 +361,20 @@ def test_a_run_keeps_its_budget_and_says_that_the_job_states_another(tmp_path: P
         f"run {cut.result.run_id} keeps its budget of 100 credits; the job states 60 now, which --resume --budget 60 "
         "makes its ceiling",
     )
+
+
+# --- alive or dead ----------------------------------------------------------------------------------------------------
+
+
+def test_status_tells_a_running_run_from_a_dead_one_by_its_lock_and_changes_nothing(tmp_path: Path) -> None:
+    killed_night(tmp_path, job(), 0.0, after=2)
+    settings = Settings(data=tmp_path / "data", clock=HurriedClock())
+
+    def status_now() -> RunStatus:
+        [(run, _)], _, _ = asyncio.run(status_of(settings, None, 1))
+        return run.status
+
+    assert status_now() is RunStatus.DIED
+    with opened_stores(settings, "real") as stores, stores.runs.hold("night"):
+        assert status_now() is RunStatus.OPEN, "its process may be this one"
+    assert [run.status for run in runs_in(tmp_path)] == [RunStatus.OPEN], "the next run notes it"
