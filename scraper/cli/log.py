@@ -18,6 +18,7 @@ from scraper.core.events import (
     Drained,
     Ending,
     Event,
+    Noted,
     ProjectInUse,
     RequestSettled,
     RunEnded,
@@ -93,7 +94,7 @@ def event_fields(event: Event) -> dict[str, Any]:
     match event:
         case RunEnded(result):
             return result.to_json()
-        case ProjectInUse() | RequestSettled() | RunStarted() | Waiting() | Stopped() | Drained():
+        case ProjectInUse() | RequestSettled() | RunStarted() | Noted() | Waiting() | Stopped() | Drained():
             return {field.name: _rounded(getattr(event, field.name)) for field in fields(event)}
 
 

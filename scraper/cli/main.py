@@ -41,8 +41,9 @@ def cli() -> None:
     scraper init                                            start a project of your own
     scraper plan trends                                     estimate the cost of its job (spends nothing)
 
-    Exit codes: 0 complete · 2 usage or configuration · 3 budget or quota reached, resumable · 4 vendor refused ·
-    5 archive or state fault · 6 finished with failures · 130 interrupted · 1 a bug in scraper.
+    Exit codes: 0 complete · 2 usage or configuration · 3 the run's budget is spent · 4 vendor refused ·
+    5 archive or state fault · 6 failures, or rows missing · 7 the account or the vendor says not now ·
+    130 interrupted · 1 a bug in scraper.
     """
 
 

@@ -12,6 +12,7 @@ from scraper.core.events import (
     Drained,
     Ending,
     Event,
+    Noted,
     RequestSettled,
     RunEnded,
     RunResult,
@@ -73,6 +74,8 @@ class ProgressCounts:
             case RunStarted():
                 self.run_id, self.budget, self.spent_before = event.run_id, event.budget, event.spent
                 self._say("going on" if event.resumed else "", now)
+            case Noted():
+                pass  # a line of the log
             case RequestSettled():
                 self._settle(event, now)
             case Waiting(vendor, wait_s, reason):

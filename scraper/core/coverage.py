@@ -17,7 +17,15 @@ _RUN_PATH = (PATH_COLUMNS[0], Column("date", "DATE", _RUN_DAY))
 COVERAGE_COLUMNS = (
     Column("run_id", "VARCHAR", "the run that wanted the walk"),
     Column("job", "VARCHAR", "the run's job"),
-    Column("run_status", "VARCHAR", "how the run stands: complete, budget, quota, failed … ; open: it never ended"),
+    Column(
+        "run_status",
+        "VARCHAR",
+        "how its last process ended: complete, budget, quota, failed … ; died: it was killed; open: it has not ended",
+    ),
+    Column("run_exit_code", "BIGINT", "exit code of that process; null: none is known"),
+    Column("run_message", "VARCHAR", "why it ended, in its own words; empty for a complete run"),
+    Column("run_superseded_by", "VARCHAR", "the run that was begun while this one was open; else null"),
+    Column("run_night_at", "TIMESTAMP", "UTC, when the night of the run begins; null: its job is not repeated"),
     Column("run_budget", "BIGINT", "credits that the run might spend"),
     Column("run_started_at", "TIMESTAMP", "UTC, when the run began"),
     Column("run_ended_at", "TIMESTAMP", "UTC, when its last process ended"),

@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import Any, TypeAlias
 
 from scraper.core.catalogue import Charge, OutcomeKind
+from scraper.core.errors import UsageError
 from scraper.core.units import Credits, iso_utc
 
 
@@ -16,6 +17,7 @@ class RunStatus(StrEnum):
     """The status of a run; each has an exit code."""
 
     OPEN = "open"
+    """A process carries it out, or died unnoticed: its job's lock tells the two apart (`Runs.is_running`)."""
     COMPLETE = "complete"
     BUDGET = "budget"
     QUOTA = "quota"
@@ -25,15 +27,21 @@ class RunStatus(StrEnum):
     """A vendor gave no page for a minute; the run stays open, since its requests are not known to be wrong."""
     ERROR = "error"
     INTERRUPTED = "interrupted"
+    DIED = "died"
+    """Its process was gone and had not said how it ended (killed, or the machine stopped); noticed by the next one."""
 
     @property
     def exit_code(self) -> int:
-        """0 complete · 3 budget or quota · 4 refused · 5 error · 6 failed or unreachable · 130 interrupted."""
+        """0 complete · 3 budget · 4 refused · 5 error · 6 failed or unreachable · 7 quota · 130 interrupted.
+
+        Unreachable is 6: nobody says when a vendor that does not answer will, and 7 is for those who say it.
+        A process that died gave no code that we know; it was cut off from outside, as by an interrupt.
+        """
         return _EXIT_CODES[self]
 
     @property
     def closes(self) -> bool:
-        """True if the next `scraper run` begins a new run instead of resuming this one."""
+        """True if a run that ended so is over: the next `scraper run` does not simply go on with it."""
         return self in {RunStatus.COMPLETE, RunStatus.BUDGET, RunStatus.FAILED}
 
 
@@ -41,12 +49,13 @@ _EXIT_CODES = {
     RunStatus.OPEN: 1,
     RunStatus.COMPLETE: 0,
     RunStatus.BUDGET: 3,
-    RunStatus.QUOTA: 3,
+    RunStatus.QUOTA: 7,
     RunStatus.REFUSED: 4,
     RunStatus.ERROR: 5,
     RunStatus.FAILED: 6,
     RunStatus.UNREACHABLE: 6,
     RunStatus.INTERRUPTED: 130,
+    RunStatus.DIED: 130,
 }
 
 
@@ -92,6 +101,13 @@ class RunStarted:
     """With ``budget = "auto"``: how the budget was computed, in words."""
     access: str = ""
     """For each vendor the variable of its key and the host that gets it; none in a sandbox."""
+
+
+@dataclass(frozen=True, slots=True)
+class Noted:
+    """What the user should know of the choice of the run: which one it is, what changed, why nothing is done."""
+
+    sentence: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +162,7 @@ class RunEnded:
     result: RunResult
 
 
-Event: TypeAlias = ProjectInUse | RunStarted | RequestSettled | Waiting | Stopped | Drained | RunEnded
+Event: TypeAlias = ProjectInUse | RunStarted | Noted | RequestSettled | Waiting | Stopped | Drained | RunEnded
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,10 +187,20 @@ class RunResult:
     message: str = ""
     """The reason for its end, what is kept, how to continue; empty for a complete run."""
     warnings: tuple[str, ...] = ()
+    asks: bool = False
+    """True if nothing was done, since a complete one-off job is bought again only with --new."""
     sandbox_charged: Mapping[str, Credits] | None = None
     """With a sandbox in this process: vendor → credits that it charged, to compare the ledger with."""
     sandbox_faults: Mapping[str, int] | None = None
     """With injected faults: kind of fault → requests that it hit."""
+
+    @property
+    def exit_code(self) -> int:
+        """The status's code; 2 where the command `asks`.
+
+        A timer that starts a job without ``every`` would otherwise buy nothing, night after night, and exit with 0.
+        """
+        return UsageError.exit_code if self.asks else self.status.exit_code
 
     @property
     def left(self) -> Credits:

@@ -11,6 +11,7 @@ from datetime import timedelta
 from scraper.core.catalogue import Catalogue, Charge, Endpoint, Parameter, Role
 from scraper.core.errors import Fault
 from scraper.core.nearest import nearest
+from scraper.core.nights import Every
 from scraper.core.requests import Params, Walk, canonical
 from scraper.core.subscriptions import Subscription
 from scraper.core.units import Credits
@@ -144,7 +145,8 @@ class Job:
     """Credits for retries of attempts that were charged, or may have been, without a page."""
     max_wait: timedelta = timedelta(minutes=15)
     """If a vendor asks for a longer pause, the run stops and can be resumed."""
-    resume_within: timedelta = timedelta(hours=24)
+    every: Every | None = None
+    """How often it is repeated: one run belongs to each night. ``None``: a one-off job."""
     confirm_above: Credits = 1_000
     """A run on a terminal that is likely to spend more asks for confirmation."""
     auto: bool = False

@@ -19,13 +19,17 @@ Params: TypeAlias = tuple[tuple[str, str], ...]
 
 def canonical(endpoint: Endpoint, stated: Mapping[str, str]) -> Params:
     """Return a walk's parameters: those of the job and the documented defaults, without page, size and cursor."""
+    return tuple(sorted({**documented_defaults(endpoint), **stated}.items()))
+
+
+def documented_defaults(endpoint: Endpoint) -> dict[str, str]:
+    """Return the documented defaults of an endpoint's parameters, without page, size and cursor."""
     of_pagination = {Role.PAGE, Role.PAGE_SIZE, Role.CURSOR}
-    values = {
+    return {
         parameter.name: parameter.default
         for parameter in endpoint.parameters
         if parameter.default is not None and parameter.role not in of_pagination
     }
-    return tuple(sorted({**values, **stated}.items()))
 
 
 def _digest(length: int, *parts: object) -> str:

@@ -30,7 +30,7 @@ from scraper.ports.ledger import (
     Slot,
 )
 from scraper.ports.listener import Listener
-from scraper.ports.runs import RunRecord, Runs, RunTotals, WalkRecord
+from scraper.ports.runs import RunEnd, RunRecord, Runs, RunTotals, WalkRecord
 from scraper.ports.stores import Stores
 from scraper.ports.transport import BillingSource, Pacer, Transport
 
@@ -59,6 +59,7 @@ __all__ = [
     "Part",
     "Partition",
     "Reserved",
+    "RunEnd",
     "RunRecord",
     "RunRow",
     "RunRows",

@@ -36,6 +36,32 @@ class RunRecord:
     weight: int = 1
     shares: Mapping[str, Credits] = field(default_factory=dict)
     """Account id → what the run may spend there; accounts not listed have only the run's budget."""
+    night_at: datetime | None = None
+    """When its night begins; ``None``: a run of a one-off job."""
+    asked: str = ""
+    """What it asks for: `core.fingerprint`; empty: it was begun before that was noted."""
+    exit_code: int | None = None
+    """Of its last process; ``None``: none has ended, or the last one died."""
+    superseded_by: str | None = None
+    """The run that was begun while this one was open; its status stays as it ended."""
+
+    @property
+    def is_over(self) -> bool:
+        """True if it is not open: it ended for good, or another run took its place."""
+        return self.status.closes or self.superseded_by is not None
+
+
+@dataclass(frozen=True, slots=True)
+class RunEnd:
+    """How one process of a run ended, in its own words; they are never rewritten."""
+
+    status: RunStatus
+    exit_code: int | None
+    """``None``: it died."""
+    ended_at: datetime
+    """Of a process that died: when the next one noticed."""
+    next_at: datetime | None
+    message: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,11 +110,18 @@ class Runs(Protocol):
     def hold(self, job: str) -> AbstractContextManager[None]:
         """Keep the job from running twice; UsageError names the process that holds it. A crash frees it."""
 
-    async def create_run(self, run: RunRecord) -> None:
-        """Add a new run."""
+    def is_running(self, job: str) -> bool:
+        """Return True if a process holds the job: its open run is carried out. False if its process is gone."""
+
+    async def create_run(self, run: RunRecord, wanted: Sequence[str] = ()) -> Sequence[str]:
+        """Add a new run, and return the walks that the job's last run left over: see `leftovers`.
+
+        A last run that is still open is superseded: its walks are closed and its reservations settled as unknown; its
+        status, message and exit code stay, but for a run whose process died, which is noted.
+        """
 
     async def reopen_run(self, run_id: str, ceiling: Credits | None) -> None:
-        """Open a run again; settle reservations of a dead process as unknown.
+        """Open a run again; settle reservations of a dead process as unknown, and note that it died.
 
         `ceiling` replaces its budget and shares by a total; ``None`` keeps them.
         """
@@ -104,11 +137,14 @@ class Runs(Protocol):
     ) -> None:
         """Store the end of one process of the run; `elapsed_s` is added to that of earlier ones."""
 
+    async def ends(self, run_id: str) -> Sequence[RunEnd]:
+        """Return how the processes of a run ended, in order."""
+
     async def run(self, run_id: str) -> RunRecord:
         """Return one run; UsageError if there is none with that id."""
 
     async def last_run(self, job: str) -> RunRecord | None:
-        """Return the job's latest run."""
+        """Return the run of the job that was begun last, whatever the clock said."""
 
     async def latest_runs(self, limit: int) -> Sequence[RunRecord]:
         """Return the last runs, newest first."""
@@ -133,8 +169,12 @@ class Runs(Protocol):
         known ids.
         """
 
-    async def leftovers(self, job: str) -> Sequence[str]:
-        """Return the ids of the walks that the job's last run left over, stalest first."""
+    async def leftovers(self, job: str, wanted: Sequence[str] = ()) -> Sequence[str]:
+        """Return the ids of the walks that the job's last run left over, stalest first.
+
+        Of a run that died, no more is known than what it had begun: the walks of `wanted` that it had not are left over
+        too.
+        """
 
     async def board_histories(self, walk_ids: Sequence[str]) -> Mapping[str, BoardHistory]:
         """Return walk id → history of each of these boards that was ever read."""

@@ -182,7 +182,7 @@ class CrawlProcess:
 
     def _count_rows(self) -> None:
         """Note the crawls that brought fewer rows than were expected."""
-        whole = self.ends.status(self.frontier) not in _CUT_SHORT
+        whole = self.ends.status(self.frontier) not in _CUT_SHORT and not self.ends.budgets
         walks = self.frontier.walks.values()
         for missing in rows_missing(self._job.crawls, walks, self.reused_from.keys(), self.boards):
             if missing.is_final or whole:

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from scraper.core.catalogue import Vendor
 from scraper.core.errors import StorageError
-from scraper.core.events import RunEnded, RunResult
+from scraper.core.events import Noted, RunEnded, RunResult
 from scraper.core.jobs import Job
 from scraper.core.units import Credits
 from scraper.runs.compact import compact_after_run
@@ -15,8 +15,8 @@ from scraper.runs.context import RunContext
 from scraper.runs.coverage import write_run_tables
 from scraper.runs.crawl import CrawlProcess
 from scraper.runs.drift import drift_warnings
-from scraper.runs.results import run_result
-from scraper.runs.resume import Opening, open_run
+from scraper.runs.results import ended_result, run_result
+from scraper.runs.resume import Done, OpenedRun, Opening, open_run
 from scraper.runs.threads import in_a_thread
 
 
@@ -35,32 +35,51 @@ async def execute(
 
     `ceiling`: replaces the run's budget. `command`: the command line of this run, for advice. `begun`: called with the
     crawl before its first request, so that a signal can stop it. A disk or a database that fails ends the run as
-    `error`. Raises StateError if even that cannot be recorded, and StateError or ArchiveError before the run is opened.
+    `error`.
+
+    Where nothing is left to do, nothing is sent, and the result is that of the run which is over. For a night, the
+    command exits as that run did: a timer that fires twice neither alarms for a good night nor hides a bad one.
+
+    Raises StateError if even the end cannot be recorded, StateError or ArchiveError before the run is opened, and what
+    `open_run` raises.
     """
-    ledger, journal, runs, clock = context.stores.ledger, context.stores.journal, context.stores.runs, context.clock
+    ledger, runs, clock = context.stores.ledger, context.stores.runs, context.clock
     await ledger.expire_dead()
     with runs.hold(job.name), ledger.headroom(job.name):
         await in_a_thread(context.archive.refuse_unless_writable)
         began = clock.monotonic()
         await ledger.note_accounts([job.accounts[vendor] for vendor in job.vendors])
         run = await open_run(job, opening, ceiling, context.stores, clock, suffix)
+        if isinstance(run, Done):
+            context.listener.hear(Noted(run.sentence))
+            result = ended_result(job, run.run, await runs.totals(run.run.run_id), run.sentence, asks=run.asks)
+            written = await write_run_tables(context.stores.journal, context.archive)  # as any run does
+            return replace(result, warnings=(*result.warnings, *written))
+        for note in run.notes:
+            context.listener.hear(Noted(note))
         job = replace(job, budget=run.budget)
         crawl = CrawlProcess(job, vendors, run, context)
         begun(crawl)
-        try:
-            await crawl.run()
-            if not crawl.ends.interrupted:
-                crawl.ends.noted += await compact_after_run(journal, context.archive, clock)
-        except StorageError as failure:
-            crawl.ends.storage = str(failure)
-        elapsed_s = clock.monotonic() - began
-        totals = await runs.totals(run.run_id)
-        result = run_result(job, run, crawl.ends, crawl.frontier, totals, command)
-        drifted = drift_warnings(run.run_id, await journal.drift(run.run_id), [crawl.endpoint for crawl in job.crawls])
-        result = replace(result, warnings=(*result.warnings, *drifted))
-        await runs.end_run(run.run_id, result.status, clock.now(), elapsed_s, result.next_at, result.message)
-        record = await runs.last_run(job.name)
-        result = replace(result, elapsed_s=elapsed_s if record is None else record.elapsed_s)
-        result = replace(result, warnings=(*result.warnings, *await write_run_tables(journal, context.archive)))
+        result = await _carried_out(crawl, job, run, context, command, began)
     context.listener.hear(RunEnded(result))
     return result
+
+
+async def _carried_out(
+    crawl: CrawlProcess, job: Job, run: OpenedRun, context: RunContext, command: str, began: float
+) -> RunResult:
+    """Carry out a run that is open, and store how it ended. `began`: when the process began, by the monotonic clock."""
+    journal, runs, clock = context.stores.journal, context.stores.runs, context.clock
+    try:
+        await crawl.run()
+        if not crawl.ends.interrupted:
+            crawl.ends.noted += await compact_after_run(journal, context.archive, clock)
+    except StorageError as failure:
+        crawl.ends.storage = str(failure)
+    elapsed_s = clock.monotonic() - began
+    result = run_result(job, run, crawl.ends, crawl.frontier, await runs.totals(run.run_id), command)
+    drifted = drift_warnings(run.run_id, await journal.drift(run.run_id), [crawl.endpoint for crawl in job.crawls])
+    await runs.end_run(run.run_id, result.status, clock.now(), elapsed_s, result.next_at, result.message)
+    elapsed_s = (await runs.run(run.run_id)).elapsed_s
+    written = await write_run_tables(journal, context.archive)
+    return replace(result, elapsed_s=elapsed_s, warnings=(*result.warnings, *drifted, *written))

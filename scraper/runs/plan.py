@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from datetime import datetime
 
 from scraper.core.auto_budget import Allowance
@@ -10,7 +11,7 @@ from scraper.core.jobs import Job
 from scraper.core.planning import AccountStanding, Known, Plan
 from scraper.core.planning import plan as plan_of
 from scraper.ports import Stores
-from scraper.runs.resume import should_resume
+from scraper.runs.resume import Begin, Course, Done, GoOn, Opening, course_of, wanted_after
 
 
 async def plan(job: Job, stores: Stores | None, now: datetime, allowance: Allowance | None = None) -> Plan:
@@ -29,11 +30,21 @@ async def plan(job: Job, stores: Stores | None, now: datetime, allowance: Allowa
         for vendor, account in job.accounts.items()
         if (found := balances.get(account.id)) is not None
     }
-    last = await stores.runs.last_run(job.name)
-    open_run, leftovers = "", await stores.runs.leftovers(job.name)
-    if last is not None and should_resume(last, job, now):
-        totals = await stores.runs.totals(last.run_id)
-        spent = f"{totals.balance.committed} of {last.budget} credits spent"
-        open_run = f"{last.run_id} is open ({spent}): scraper run resumes it; this plan is for a new run"
-    history = stores.runs.history()
-    return await asyncio.to_thread(plan_of, job, Known(now, history, standings, leftovers, shares, open_run))
+    runs = stores.runs
+    leftovers = await runs.leftovers(job.name, wanted_after(await runs.last_run(job.name), job))
+    course = await course_of(job, Opening.GO_ON, None, runs, now)
+    words, history = await _words(course, stores), runs.history()
+    made = await asyncio.to_thread(plan_of, job, Known(now, history, standings, leftovers, shares, words))
+    return replace(made, done=isinstance(course, Done))
+
+
+async def _words(course: Course, stores: Stores) -> str:
+    """Return what `scraper run` does where it is not simply what is planned."""
+    match course:
+        case Done(_, sentence):
+            return f"{sentence}; this plan is for a new run"
+        case GoOn(run):
+            spent = f"{(await stores.runs.totals(run.run_id)).balance.committed} of {run.budget} credits spent"
+            return f"{run.run_id} is open ({spent}): scraper run resumes it; this plan is for a new run"
+        case Begin(_, _, notes):
+            return "; ".join(notes)

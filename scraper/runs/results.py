@@ -20,7 +20,7 @@ from scraper.core.retries import Decision, Retry
 from scraper.core.subscriptions import day_ends_at, month_ends_at
 from scraper.core.units import Credits
 from scraper.core.vendor_times import quota_end
-from scraper.ports import NoCredits, RunTotals
+from scraper.ports import NoCredits, RunRecord, RunTotals
 from scraper.runs.resume import OpenedRun
 
 MOST_NAMED = 5
@@ -63,16 +63,19 @@ class Ends:
     """Messages of the archive's upkeep; they do not change the status."""
 
     def status(self, frontier: Frontier) -> RunStatus:
-        """Return the first status that applies: those that need the user come before those that pass by themselves."""
+        """Return the first status that applies: those that need the user come before those that pass by themselves.
+
+        A budget that is spent is the reason only where it is the only one: nobody is alarmed by it.
+        """
         guarded = any(progress.why is Why.GUARD for progress in frontier.walks.values())
         in_order = (
             (self.storage is not None, RunStatus.ERROR),
             (self.interrupted, RunStatus.INTERRUPTED),
             (bool(self.refused), RunStatus.REFUSED),
             (bool(self.quotas), RunStatus.QUOTA),
-            (bool(self.budgets), RunStatus.BUDGET),
             (bool(self.unreachable), RunStatus.UNREACHABLE),
             (bool(self.failures or self.rows_missing or guarded), RunStatus.FAILED),
+            (bool(self.budgets), RunStatus.BUDGET),
         )
         return next((status for holds, status in in_order if holds), RunStatus.COMPLETE)
 
@@ -145,6 +148,8 @@ def refusal_sentence(endpoint: Endpoint, account: Account, outcome: Outcome) -> 
 def run_result(job: Job, run: OpenedRun, ends: Ends, frontier: Frontier, totals: RunTotals, command: str) -> RunResult:
     """Return the result over all processes of the run, without its time. `command`: its command line, for advice."""
     status = ends.status(frontier)
+    if status is RunStatus.COMPLETE and totals.walks.get(WalkState.FAILED):
+        status = RunStatus.FAILED
     next_at = min((until for _, until in ends.quotas), default=None) if status is RunStatus.QUOTA else None
     return RunResult(
         run_id=run.run_id,
@@ -162,7 +167,30 @@ def run_result(job: Job, run: OpenedRun, ends: Ends, frontier: Frontier, totals:
         elapsed_s=0.0,
         next_at=next_at,
         message=_message(status, job, run, ends, frontier, totals, command),
-        warnings=_warnings(status, ends, frontier, totals),
+        warnings=(*run.notes, *_warnings(status, ends, frontier, totals)),
+    )
+
+
+def ended_result(job: Job, run: RunRecord, totals: RunTotals, sentence: str, *, asks: bool) -> RunResult:
+    """Return the result of a run that is over, as it ended. `sentence`: why nothing is done now."""
+    return RunResult(
+        run_id=run.run_id,
+        job=run.job,
+        status=run.status,
+        budget=run.budget,
+        charged=totals.balance.charged,
+        presumed=totals.balance.presumed,
+        unknown=totals.balance.unknown + totals.balance.reserved,
+        retried=totals.retried,
+        requests=totals.endings,
+        reused=totals.reused,
+        walks=_walk_counts(totals.walks),
+        rows={crawl.endpoint.table: totals.rows.get(crawl.endpoint.table, 0) for crawl in job.crawls},
+        elapsed_s=run.elapsed_s,
+        next_at=run.next_at,
+        message=run.message,
+        warnings=(sentence,),
+        asks=asks,
     )
 
 
@@ -189,23 +217,27 @@ def _message(
         case RunStatus.UNREACHABLE:
             return f"{'; '.join(ends.unreachable)}. {kept}. {go_on}"
         case RunStatus.FAILED:
-            return _failed_message(ends, frontier, kept, command)
+            return _failed_message(run, ends, frontier, totals, kept, command)
         case RunStatus.ERROR:
             return f"{ends.storage} {go_on}"
-        case RunStatus.COMPLETE | RunStatus.OPEN:
+        case RunStatus.COMPLETE | RunStatus.OPEN | RunStatus.DIED:
             return ""
 
 
-def _failed_message(ends: Ends, frontier: Frontier, kept: str, command: str) -> str:
-    met = "; ".join([*ends.failures[:MOST_NAMED], *ends.rows_missing]) or _guarded(frontier)
+def _failed_message(run: OpenedRun, ends: Ends, frontier: Frontier, totals: RunTotals, kept: str, command: str) -> str:
+    failures = [*ends.failures[:MOST_NAMED], *ends.rows_missing]
+    met = "; ".join([*(failures or [_guarded(frontier, totals)]), *ends.budgets])
     if ends.rows_missing and not ends.failures:  # nothing is left to resume
-        return f"{met}. {kept}. Start over: {command}"
-    return f"{met}. {kept}. Retry what is missing: {command} --resume; start over: {command}"
+        return f"{met}. {kept}. Start over: {command} --new"
+    again = f"{command} --resume" if run.repeated else command
+    return f"{met}. {kept}. Retry what is missing: {again}; start over: {command} --new"
 
 
-def _guarded(frontier: Frontier) -> str:
-    """Count the walks that a guard stopped, and name the guards."""
+def _guarded(frontier: Frontier, totals: RunTotals) -> str:
+    """Count the walks that a guard stopped, and name the guards; else those that failed in an earlier process."""
     stopped = [progress for progress in frontier.walks.values() if progress.why is Why.GUARD]
+    if not stopped:
+        return f"{_walks(totals.walks.get(WalkState.FAILED, 0))} failed earlier: scraper status RUN names them"
     met = sorted({note.replace("_", " ") for progress in stopped for note in progress.notes if note.ends})
     return f"{_walks(len(stopped))} stopped by a guard ({', '.join(met)}): scraper status RUN names them"
 

@@ -1,4 +1,8 @@
-"""Opens the run that a command carries out: the open run, the last run under a new ceiling, or a new run."""
+"""Chooses the run that a command carries out, and opens it.
+
+It is the job's open run, its last run under a new ceiling, or a new one; or nothing is left to do. `course_of` chooses
+and changes nothing, `open_run` follows the choice.
+"""
 
 from __future__ import annotations
 
@@ -6,12 +10,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum, auto
+from typing import TypeAlias
 
 from scraper.core.auto_budget import Allowance
 from scraper.core.errors import UsageError
 from scraper.core.events import RunStatus
+from scraper.core.fingerprint import changes, fingerprint
 from scraper.core.jobs import Job
-from scraper.core.units import Credits
+from scraper.core.nights import LastRun, Night, night_of
+from scraper.core.units import Credits, iso_utc
 from scraper.ports import Clock, RunRecord, Runs, Stores
 
 
@@ -19,11 +26,43 @@ class Opening(Enum):
     """The user's choice of run."""
 
     GO_ON = auto()
-    """The job's open run if it is young enough, else a new one."""
+    """The open run of this night, or of a one-off job, else a new one; nothing if that is done."""
     RESUME = auto()
     """The job's last run, no matter how it ended."""
     NEW = auto()
     """A new run, even if another is open."""
+
+
+@dataclass(frozen=True, slots=True)
+class GoOn:
+    """The run is resumed."""
+
+    run: RunRecord
+    notes: tuple[str, ...] = ()
+    """What the user should know of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Begin:
+    """A new run is begun."""
+
+    last: RunRecord | None
+    """The job's last run; if it is open, it is superseded."""
+    night_at: datetime | None
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """Nothing is left to do: this run of the night, or of the one-off job, is over."""
+
+    run: RunRecord
+    sentence: str
+    asks: bool = False
+    """The user has to say whether it is to be bought again."""
+
+
+Course: TypeAlias = GoOn | Begin | Done
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +77,10 @@ class OpenedRun:
     """Ids of the walks that the last run left over, stalest first."""
     allowance: Allowance | None = None
     """With auto: the source of the budget."""
+    notes: tuple[str, ...] = ()
+    """What the user should know of the choice of this run."""
+    repeated: bool = False
+    """It belongs to a night."""
 
     @property
     def share_words(self) -> str:
@@ -45,53 +88,170 @@ class OpenedRun:
         return "" if self.allowance is None else self.allowance.words()
 
 
+# --- choosing ---------------------------------------------------------------------------------------------------------
+
+
+async def course_of(job: Job, opening: Opening, ceiling: Credits | None, runs: Runs, now: datetime) -> Course:
+    """Return what the command is to do. Changes nothing.
+
+    Raises UsageError if there is nothing to resume, or if the run to resume asked for something else.
+    """
+    last = await runs.last_run(job.name)
+    changed = changes(last.asked, fingerprint(job)) if last is not None and last.asked else []
+    night = None if job.every is None else night_of(job.every, now, _as_night(last))
+    begin = Begin(last, None if night is None else night.begins_at)
+    if last is None:
+        if opening is Opening.RESUME:
+            raise UsageError(f"job {job.name} has no run to resume in this data directory: omit --resume to start one.")
+        return begin
+    match opening:
+        case Opening.RESUME if changed:
+            met = f"run {last.run_id} asked for something else ({'; '.join(changed)}), and stays as it is"
+            raise UsageError(f"{met}. Nothing was spent. Without --resume, the job as it is now gets a run of its own.")
+        case Opening.RESUME:
+            return GoOn(last, _notes_on(last, job, ceiling))
+        case Opening.NEW:
+            return Begin(last, begin.night_at, _superseding(last, "--new begins another"))
+        case Opening.GO_ON if night is not None:
+            return _in_night(job, night, last, changed, ceiling)
+        case Opening.GO_ON:
+            return await _one_off(job, last, changed, ceiling, runs)
+
+
+def _as_night(last: RunRecord | None) -> LastRun | None:
+    """Return the run's night; one of a job that was not repeated then began its own."""
+    return None if last is None else LastRun(last.night_at or last.started_at, last.started_at)
+
+
+def _in_night(job: Job, night: Night, last: RunRecord, changed: Sequence[str], ceiling: Credits | None) -> Course:
+    if not night.has_run:
+        return Begin(last, night.begins_at, _superseding(last, "it belongs to an earlier night"))
+    if last.is_over:
+        again = f"the next night begins at {iso_utc(night.ends_at.replace(microsecond=0))}, --new does not wait for it"
+        if changed:
+            again = f"the job asks for something else since ({'; '.join(changed)}): {again}"
+        return Done(last, f"this night's run {last.run_id} {_ended(last)}, and nothing was spent now; {again}")
+    if changed:
+        return Begin(last, night.begins_at, _superseding(last, _other(changed)))
+    return GoOn(last, _notes_on(last, job, ceiling))
+
+
+async def _one_off(job: Job, last: RunRecord, changed: Sequence[str], ceiling: Credits | None, runs: Runs) -> Course:
+    if changed:
+        said = (f"run {last.run_id} {_ended(last)}; {_other(changed)}",) if last.is_over else ()
+        return Begin(last, None, said or _superseding(last, _other(changed)))
+    if not last.is_over:
+        return GoOn(last, _notes_on(last, job, ceiling))
+    match last.status:
+        case RunStatus.COMPLETE:
+            met = f"job {job.name} {_ended(last)}, and nothing was spent now"
+            return Done(last, f"{met}: --new buys it again (a job that is repeated states every)", asks=True)
+        case RunStatus.FAILED if ceiling is not None or await _has_credits(job, last, runs):
+            again = f"run {last.run_id} {_ended(last)}: what is missing is tried again"
+            return GoOn(last, (again, *_notes_on(last, job, ceiling)))
+        case _:
+            return Begin(last, None)
+
+
+async def _has_credits(job: Job, last: RunRecord, runs: Runs) -> bool:
+    """Return whether the run's budget holds another request; a run without goes on as a new one, as after budget."""
+    totals = await runs.totals(last.run_id)
+    return last.budget - totals.balance.committed >= min(crawl.endpoint.cost for crawl in job.crawls)
+
+
+def _notes_on(last: RunRecord, job: Job, ceiling: Credits | None) -> tuple[str, ...]:
+    notes = []
+    if last.status in {RunStatus.OPEN, RunStatus.DIED}:
+        notes.append(f"run {last.run_id} goes on: {_ended(last)}")
+    if ceiling is None and not (last.auto or job.auto) and job.budget != last.budget:
+        other = f"the job states {job.budget} now, which --resume --budget {job.budget} makes its ceiling"
+        notes.append(f"run {last.run_id} keeps its budget of {last.budget} credits; {other}")
+    return tuple(notes)
+
+
+def _superseding(last: RunRecord, why: str) -> tuple[str, ...]:
+    """Say why an open run does not go on; nothing of one that is over."""
+    if last.is_over:
+        return ()
+    return (f"run {last.run_id} stays as it ended ({_ended(last)}): {why}; its left-over walks come first",)
+
+
+def _other(changed: Sequence[str]) -> str:
+    return f"the job asks for something else since ({'; '.join(changed)}), and a new run begins"
+
+
+def _ended(last: RunRecord) -> str:
+    match last.status:
+        case RunStatus.OPEN | RunStatus.DIED:
+            return "its last process died"
+        case RunStatus.COMPLETE:
+            return "is complete" if last.ended_at is None else f"is complete since {last.ended_at:%Y-%m-%d %H:%M} UTC"
+        case status:
+            return f"ended as {status.value}"
+
+
+# --- opening ----------------------------------------------------------------------------------------------------------
+
+
 async def open_run(
     job: Job, opening: Opening, ceiling: Credits | None, stores: Stores, clock: Clock, suffix: str
-) -> OpenedRun:
-    """Open a run. `ceiling` replaces its budget; `suffix` makes the id of a new run unique.
+) -> OpenedRun | Done:
+    """Open the run that the command asks for. `ceiling` replaces its budget; `suffix` makes the id of a new one unique.
 
     With auto, tonight's share is granted to a new run, and to a resumed one on top of what it has spent: a run that was
     interrupted before midnight does not use up the next night.
 
-    Raises UsageError if there is nothing to resume.
+    Raises what `course_of` raises.
     """
-    runs = stores.runs
-    last = await runs.last_run(job.name)
+    match await course_of(job, opening, ceiling, stores.runs, clock.now()):
+        case Done() as done:
+            return done
+        case GoOn(run, notes):
+            await stores.runs.reopen_run(run.run_id, ceiling)
+            granted = await stores.ledger.grant(run.run_id, job) if run.auto and job.auto else None
+            return await _opened(run.run_id, stores.runs, (), granted, notes, resumed=True)
+        case Begin(last, night_at, notes):
+            return await _begin(job, last, night_at, ceiling, stores, clock, suffix, notes)
+
+
+async def _begin(
+    job: Job,
+    last: RunRecord | None,
+    night_at: datetime | None,
+    ceiling: Credits | None,
+    stores: Stores,
+    clock: Clock,
+    suffix: str,
+    notes: tuple[str, ...],
+) -> OpenedRun:
     now = clock.now()
-    goes_on = opening is Opening.RESUME or (opening is Opening.GO_ON and last and should_resume(last, job, now))
-    if last is not None and goes_on:
-        await runs.reopen_run(last.run_id, ceiling)
-        granted = await stores.ledger.grant(last.run_id, job) if last.auto and job.auto else None
-        return await _opened(last.run_id, runs, granted, resumed=True, leftovers=())
-    if opening is Opening.RESUME:
-        raise UsageError(f"job {job.name} has no run to resume in this data directory: omit --resume to start one.")
-    leftovers: Sequence[str] = ()
-    if last is not None:
-        if not last.status.closes:
-            await _close(last, runs, now)
-        leftovers = await runs.leftovers(job.name)
     run_id = f"{job.name}-{now:%Y%m%dT%H%M%SZ}-{suffix}"
     budget = job.budget if ceiling is None else ceiling
-    run = RunRecord(run_id, job.name, RunStatus.OPEN, budget, now, None, 0.0, None, "", job.auto, job.weight)
-    await runs.create_run(run)
+    run = RunRecord(
+        run_id, job.name, RunStatus.OPEN, budget, now, None, 0.0, None, "", job.auto, job.weight,
+        night_at=night_at, asked=fingerprint(job),
+    )  # fmt: skip
+    leftovers = await stores.runs.create_run(run, wanted_after(last, job))
     granted = await stores.ledger.grant(run_id, job) if job.auto else None
-    return await _opened(run_id, runs, granted, resumed=False, leftovers=leftovers)
+    return await _opened(run_id, stores.runs, leftovers, granted, notes, resumed=False)
+
+
+def wanted_after(last: RunRecord | None, job: Job) -> Sequence[str]:
+    """Return the ids of the job's own walks if its last run died: what it had not begun is left over too."""
+    if last is None or last.status not in {RunStatus.OPEN, RunStatus.DIED}:
+        return ()
+    return [crawl.walk(params).walk_id for crawl in job.crawls if crawl.each is None for params in crawl.sweep()]
 
 
 async def _opened(
-    run_id: str, runs: Runs, allowance: Allowance | None, *, resumed: bool, leftovers: Sequence[str]
+    run_id: str,
+    runs: Runs,
+    leftovers: Sequence[str],
+    allowance: Allowance | None,
+    notes: tuple[str, ...],
+    *,
+    resumed: bool,
 ) -> OpenedRun:
     run = await runs.run(run_id)
-    return OpenedRun(run_id, run.budget, run.started_at, resumed, leftovers, allowance)
-
-
-def should_resume(last: RunRecord, job: Job, now: datetime) -> bool:
-    """Return whether a run is open and young enough to be resumed."""
-    return not last.status.closes and now - last.started_at < job.resume_within
-
-
-async def _close(last: RunRecord, runs: Runs, now: datetime) -> None:
-    """Close an open run that is too old to resume: its pages are kept, its reservations become unknown."""
-    await runs.reopen_run(last.run_id, None)
-    message = "closed unfinished: a new run of the job has started"
-    await runs.end_run(last.run_id, RunStatus.FAILED, now, 0.0, None, message)
+    repeated = run.night_at is not None
+    return OpenedRun(run_id, run.budget, run.started_at, resumed, leftovers, allowance, notes, repeated)

@@ -3,23 +3,51 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from scraper.ports import AccountBalance, DriftRecord, RunRecord, RunTotals, WalkRecord
+from scraper.core.events import RunStatus
+from scraper.ports import AccountBalance, DriftRecord, RunEnd, RunRecord, Runs, RunTotals, WalkRecord
 from scraper.wiring.files import load_catalogue, load_tables
 from scraper.wiring.run import known_stores
 from scraper.wiring.settings import Settings
 
 
+@dataclass(frozen=True, slots=True)
+class RunDetails:
+    """One run in full."""
+
+    walks: Sequence[WalkRecord]
+    ends: Sequence[RunEnd]
+    """How its processes ended, in order."""
+
+
 async def status_of(
     settings: Settings, run_id: str | None, limit: int
-) -> tuple[list[tuple[RunRecord, RunTotals]], Sequence[AccountBalance], Sequence[WalkRecord]]:
-    """Return the last runs, or one, with their totals; every account's balances; the walks of the one run."""
+) -> tuple[list[tuple[RunRecord, RunTotals]], Sequence[AccountBalance], RunDetails | None]:
+    """Return the last runs, or one, with their totals; every account's balances; the details of the one run.
+
+    A run that is open here is carried out now; one whose process is gone has died.
+    """
     with known_stores(settings) as stores:
-        found = await stores.runs.latest_runs(limit) if run_id is None else [await stores.runs.run(run_id)]
-        runs = [(run, await stores.runs.totals(run.run_id)) for run in found]
-        coverage = await stores.runs.coverage(run_id) if run_id is not None else ()
-        return runs, await stores.ledger.account_balances(settings.clock.now()), coverage
+        known = stores.runs
+        found = await known.latest_runs(limit) if run_id is None else [await known.run(run_id)]
+        found = [await _alive_or_dead(known, run) for run in found]
+        runs = [(run, await known.totals(run.run_id)) for run in found]
+        details = None
+        if run_id is not None:
+            details = RunDetails(await known.coverage(run_id), await known.ends(run_id))
+        return runs, await stores.ledger.account_balances(settings.clock.now()), details
+
+
+async def _alive_or_dead(runs: Runs, run: RunRecord) -> RunRecord:
+    if run.status is not RunStatus.OPEN:
+        return run
+    last = await runs.last_run(run.job)
+    if runs.is_running(run.job) and last is not None and last.run_id == run.run_id:
+        return run
+    now = await runs.run(run.run_id)  # it may have ended since it was read
+    return replace(now, status=RunStatus.DIED) if now.status is RunStatus.OPEN else now
 
 
 async def drift_of(settings: Settings, configs: Path | None, *, settled: bool) -> list[DriftRecord]:

@@ -16,7 +16,7 @@ from scraper.io.clock import SystemClock
 from scraper.io.pacing import SmoothPacer
 from scraper.runs.context import RunContext
 from scraper.runs.crawl import CrawlProcess
-from scraper.runs.resume import Opening, open_run
+from scraper.runs.resume import OpenedRun, Opening, open_run
 from scraper.sandbox.metering import RateWindow, minute_rule
 from scraper.wiring.files import load_job
 from tests.databases import database_in
@@ -41,6 +41,7 @@ async def measured(directory: Path, kind: RateWindow, per_minute: int) -> tuple[
     context = RunContext(stores, NoArchive(), vendor, pacers, clock, Heard(), lambda: 0.5)
     await stores.ledger.note_accounts(list(job.accounts.values()))
     run = await open_run(job, Opening.NEW, None, stores, clock, "0000")
+    assert isinstance(run, OpenedRun)
     crawl = asyncio.ensure_future(CrawlProcess(job, catalogue.vendors, run, context).run())
     began = clock.monotonic()
     await asyncio.sleep(SECONDS)

@@ -154,9 +154,12 @@ def settled(  # one request; what a test does not speak of is as usual
 
 
 OPEN_RUN = RunRecord(
-    RUN_ID, "week", RunStatus.QUOTA, 800, NOW, None, 262.1, datetime(2026, 11, 22, tzinfo=UTC), "the day is spent"
+    RUN_ID, "week", RunStatus.QUOTA, 800, NOW, None, 262.1, datetime(2026, 11, 22, tzinfo=UTC), "the day is spent",
+    exit_code=7,
+)  # fmt: skip
+CLOSED_RUN = RunRecord(
+    "week-20261120T021500Z-9d00", "week", RunStatus.COMPLETE, 800, NOW, NOW, 12.0, None, "", exit_code=0
 )
-CLOSED_RUN = RunRecord("week-20261120T021500Z-9d00", "week", RunStatus.COMPLETE, 800, NOW, NOW, 12.0, None, "")
 OPEN_TOTALS = RunTotals(
     Balance(512, 8, 0, 16), {Ending.OK: 64, Ending.RETRIED: 2}, {WalkState.COMPLETE: 26}, 0, {"hashtags": 2350}
 )

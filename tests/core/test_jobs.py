@@ -62,12 +62,7 @@ def test_a_whole_job_is_read_with_its_defaults(read: Read) -> None:
         top = 20
         max_items = 90"""
     )
-    assert (job.name, job.budget, job.max_age, job.resume_within) == (
-        "week",
-        800,
-        timedelta(hours=20),
-        timedelta(hours=24),
-    )
+    assert (job.name, job.budget, job.max_age, job.every) == ("week", 800, timedelta(hours=20), None)
     boards, posts = job.crawls
     assert (boards.name, boards.params, boards.page_limit, boards.priority) == (
         C_HASHTAGS,
@@ -104,7 +99,7 @@ def test_a_vendor_without_an_account_table_has_its_first_plan(read: Read) -> Non
 
 
 def test_a_budget_can_be_tonights_share_of_the_month(read: Read) -> None:
-    text = 'name = "week"\nbudget = "auto"\nweight = 3\n[accounts.crawlora]\nreserve = 200\n' + BOARD
+    text = 'name = "week"\nbudget = "auto"\nevery = "day"\nweight = 3\n[accounts.crawlora]\nreserve = 200\n' + BOARD
     job = read(text)
     assert (job.auto, job.budget, job.weight, job.accounts["crawlora"].subscription.reserve) == (True, 0, 3, 200)
     overridden = read(text, budget=500)
@@ -122,6 +117,7 @@ def test_a_budget_that_is_neither_credits_nor_auto_is_one_fault(read: Read, budg
 def test_auto_needs_months_that_are_known_and_hold_more_than_the_reserve(read: Read) -> None:
     text = """name = "week"
     budget = "auto"
+    every = "day"
     [accounts.crawlora]
     reserve = 2_000
     [[crawl]]
@@ -158,8 +154,8 @@ def test_faults_of_every_kind_are_told_in_one_go(read: Read) -> None:
         "week.toml: budget: is missing",
         "week.toml: crawl[1].pirority: no such key; did you mean 'priority'?; known are endpoint, name, params, "
         "max_pages, max_items, priority, each, top, top_per_board, expect_rows, stop_when_known, retry_empty",
-        "week.toml: budgt: no such key; did you mean 'budget'?; known are name, budget, weight, max_age, "
-        "retry_budget, max_wait, resume_within, confirm_above, accounts, crawl",
+        "week.toml: budgt: no such key; did you mean 'budget'?; known are name, budget, weight, every, "
+        "starts_at, max_age, retry_budget, max_wait, confirm_above, accounts, crawl",
         "week.toml: accounts.crawlra: no such vendor; did you mean 'crawlora'?",
         "week.toml: accounts.crawlora.plan: crawlora has no plan 'starte'; did you mean 'starter'?; it has free, "
         "starter, growth, pro, business, enterprise",

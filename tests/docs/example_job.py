@@ -41,10 +41,11 @@ SECTIONS = (
         {"name": '"example"', "budget": "300"},
         {
             "weight": "2",
+            "every": '"day"',
+            "starts_at": '"02:00"',
             "max_age": '"20h"',
             "retry_budget": '"15%"',
             "max_wait": '"15m"',
-            "resume_within": '"24h"',
             "confirm_above": "1_000",
             "sandbox_only": "true",
         },

@@ -65,7 +65,7 @@ COUNTED_CRAWL = ["max_pages", "max_items", "priority", "top", "top_per_board", "
 FILES = [
     *(job(budget=each.removeprefix("budget = ")) for each in values("budget")),
     *(job(top=each) for key in ("weight", "confirm_above", "retry_budget") for each in values(key)),
-    *(job(top=each) for key in ("max_age", "max_wait", "resume_within") for each in durations(key)),
+    *(job(top=each) for key in ("max_age", "max_wait", "every") for each in durations(key)),
     *(job(account=each) for key in COUNTED_ACCOUNT for each in values(key)),
     *(job(account=f'overage = true\nmax_overage_usd = "{amount}"') for amount in (HUGE, "1e30", "1e999999", "NaN")),
     *(job(crawl=each) for key in COUNTED_CRAWL for each in values(key)),

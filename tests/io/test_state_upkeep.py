@@ -92,8 +92,13 @@ def test_the_coverage_of_every_run_is_written_again_after_its_columns_have_chang
     with_state(database, use)
     database.change("UPDATE runs SET accounted = true")
     assert with_state(database, waiting) == []
-    for column in ("max_pages", "decided_again_at"):
-        database.change(f"ALTER TABLE walks DROP COLUMN {column}")
+    added = {
+        "walks": ("max_pages", "decided_again_at"),
+        "runs": ("number", "night_at", "asked", "exit_code", "superseded_by"),
+    }
+    for table, columns in added.items():
+        for column in columns:
+            database.change(f"ALTER TABLE {table} DROP COLUMN {column}")
     database.change("DROP TABLE boards")
     database.change("UPDATE meta SET value = '3' WHERE key = 'schema'")
     assert with_state(database, waiting) == ["night-1"]

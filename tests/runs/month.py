@@ -60,7 +60,8 @@ def job_text(weight: int, first_country: str, countries: int) -> str:
     """Boards of many countries, each of one request: more than a night will ever hold."""
     swept = [first_country, *NO_BOARDS[: countries - 1]]
     params = f"{{ country_code = {swept}, period = {list(PERIODS)} }}"
-    return f'weight = {weight}\n[[crawl]]\nendpoint = "crawlora.hashtags"\nparams = {params}\nmax_pages = 1\n'
+    crawl = f'[[crawl]]\nendpoint = "crawlora.hashtags"\nparams = {params}\nmax_pages = 1\n'
+    return f'every = "day"\nweight = {weight}\n{crawl}'
 
 
 def a_month(directory: Path, part: int) -> Month:

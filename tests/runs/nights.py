@@ -6,9 +6,8 @@ The wiring is the program's own, but for the transport and for an archive that s
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,12 +19,13 @@ from scraper.core.outcomes import Answer, NoAnswer, Reply
 from scraper.core.pagination import WalkState, Why
 from scraper.core.requests import Request
 from scraper.io.pacing import SmoothPacer
-from scraper.ports import WalkRecord
+from scraper.ports import RunEnd, RunRecord, WalkRecord
 from scraper.runs.context import RunContext
 from scraper.runs.crawl import CrawlProcess
 from scraper.runs.execute import execute
 from scraper.runs.resume import Opening
 from scraper.wiring.files import load_job
+from tests.clock import begins_at
 from tests.databases import database_in
 from tests.runs.counting import Discarded
 from tests.runs.harness import Heard
@@ -116,27 +116,68 @@ def night(
     opening: Opening = Opening.GO_ON,
     begins_s: float = 0.0,
     begun: Callable[[CrawlProcess], None] = lambda _: None,
+    ceiling: int | None = None,
+    heard: Heard | None = None,
 ) -> Night:
     """One process of a run of the job in this directory; seconds count from one instant for all of them."""
     path = directory / "night.toml"
     path.write_text(f'name = "night"\n{job_text}')
-    job, catalogue = load_job(path)
+    job, catalogue = load_job(path, ceiling)
 
     async def whole(loop: MovedTimeLoop) -> Night:
         loop.set_default_executor(Inline())
         loop.moving.moved_s = begins_s
         clock = MovedClock(loop)
         transport = Outage(clock, timetable)
-        opened = ExitStack()
-        stores = opened.enter_context(database_in(directory / "data").opened(clock.now, threaded=False))
         pacers = {vendor: SmoothPacer(job.accounts[vendor].subscription) for vendor in job.vendors}
-        context = RunContext(stores, Discarded(), transport, pacers, clock, Heard(), lambda: 0.5)
-        result = await execute(
-            job, catalogue.vendors, context, opening=opening, ceiling=None, suffix="0000", command="scraper run night",
-            begun=begun,
-        )  # fmt: skip
-        walks = list(await stores.runs.coverage(result.run_id))
-        opened.close()
+        with database_in(directory / "data").opened(clock.now, threaded=False) as stores:
+            context = RunContext(stores, Discarded(), transport, pacers, clock, heard or Heard(), lambda: 0.5)
+            result = await execute(
+                job, catalogue.vendors, context, opening=opening, ceiling=ceiling, suffix="0000",
+                command="scraper run night", begun=begun,
+            )  # fmt: skip
+            walks = list(await stores.runs.coverage(result.run_id))
         return Night(result, transport.sent, walks, clock.monotonic() - begins_s)
 
     return on_moved_time(whole)
+
+
+class Killed(BaseException):
+    """The process is no more."""
+
+
+def killed_night(directory: Path, job_text: str, begins_s: float, after: int) -> None:
+    """A process that is killed with its request number `after` + 1 in flight: it says nothing of how it ended."""
+    left = [after]
+
+    def dying(_: Request, __: float) -> Reply | None:
+        left[0] -= 1
+        if left[0] < 0:
+            raise Killed
+        return None
+
+    try:
+        night(directory, job_text, dying, begins_s=begins_s)
+    except BaseExceptionGroup as ends:
+        if ends.split(Killed)[1] is not None:
+            raise
+
+
+def runs_in(directory: Path) -> Sequence[RunRecord]:
+    """All runs of the directory, the first one first."""
+
+    async def read() -> Sequence[RunRecord]:
+        with database_in(directory / "data").opened(begins_at, threaded=False) as stores:
+            return list(await stores.runs.latest_runs(1_000))[::-1]
+
+    return asyncio.run(read())
+
+
+def ends_in(directory: Path, run_id: str) -> Sequence[RunEnd]:
+    """How the processes of a run ended."""
+
+    async def read() -> Sequence[RunEnd]:
+        with database_in(directory / "data").opened(begins_at, threaded=False) as stores:
+            return await stores.runs.ends(run_id)
+
+    return asyncio.run(read())

@@ -26,6 +26,7 @@ COUNTRIES = [f"{a}{b}" for a in "ABCDEFGHI" for b in "ABCDEFGHI"]
 def job(countries: Sequence[str], more: str = "") -> str:
     return f"""
 budget = 10_000
+every = "day"
 [accounts.crawlora]
 requests_per_minute = 300
 credits_per_day = 100_000
@@ -199,7 +200,7 @@ def test_a_first_run_that_brings_nothing_at_all_fails_and_says_what_to_do(tmp_pa
     assert made.result.message == (
         "crawlora.hashtags: 4 walks for 32 credits brought no row, and there are no earlier ones to compare them with: "
         "check its parameters, or set expect_rows = 0 if none are expected. 4 pages are kept. Start over: "
-        "scraper run night"
+        "scraper run night --new"
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import shutil
+from datetime import timedelta
 from pathlib import Path
 from typing import IO, Any
 
@@ -31,7 +32,8 @@ def told(bench: Bench) -> None:
     state = bench.database.rows
     walks = state(f"SELECT {WALKS} FROM walks ORDER BY run_id, walk_id")
     attempts = state(f"SELECT {ATTEMPTS} FROM requests WHERE charge <> 'reserved' ORDER BY attempt_id")
-    runs = state("SELECT run_id, job, status, budget FROM runs ORDER BY run_id")
+    ended = "exit_code, message, superseded_by"
+    runs = state(f"SELECT run_id, job, status, budget, {ended} FROM runs ORDER BY run_id")
     days = state("SELECT attempt_id, day FROM requests ORDER BY attempt_id")
     with bench.archive() as archive:
 
@@ -40,7 +42,10 @@ def told(bench: Bench) -> None:
 
         assert rows(f"SELECT {WALKS} FROM coverage ORDER BY run_id, walk_id") == walks
         assert rows(f"SELECT {ATTEMPTS} FROM requests ORDER BY attempt_id") == attempts
-        assert rows("SELECT DISTINCT run_id, job, run_status, run_budget FROM coverage ORDER BY run_id") == runs
+        ended = "run_exit_code, run_message, run_superseded_by"
+        assert (
+            rows(f"SELECT DISTINCT run_id, job, run_status, run_budget, {ended} FROM coverage ORDER BY run_id") == runs
+        )
         assert rows("SELECT attempt_id, day::VARCHAR FROM requests ORDER BY attempt_id") == days
         [spent] = rows("SELECT coalesce(sum(charged), 0), coalesce(sum(credits), 0) FROM spend")
     assert spent[0] == bench.charged() <= spent[1]
@@ -114,12 +119,29 @@ def test_runs_that_end_short_are_told_of_and_those_that_go_on_are_told_of_again(
     on_bench(tmp_path, use)
 
 
+def test_a_run_that_is_superseded_keeps_its_word_and_says_by_which(tmp_path: Path) -> None:
+    async def use(bench: Bench) -> None:
+        job, crawls = bench.write_job('every = "day"\n' + BOARDS), list[CrawlProcess]()
+        heard = Heard(lambda event: crawls[0].stop() if isinstance(event, RequestSettled) else None)
+        first = await bench.run(job, heard=heard, begun=crawls.append)
+        assert first.status is RunStatus.INTERRUPTED
+        bench.clock.go_to(bench.clock.now() + timedelta(days=1))
+        second = await bench.run(job)
+        told(bench)
+        kept = "SELECT DISTINCT run_status, run_exit_code, run_message, run_superseded_by FROM coverage WHERE run_id = "
+        assert bench.rows(f"{kept}'{first.run_id}'") == [("interrupted", 130, first.message, second.run_id)]
+        nights = bench.rows("SELECT DISTINCT run_night_at FROM coverage ORDER BY 1")
+        assert nights[1][0] - nights[0][0] == timedelta(days=1)
+
+    on_bench(tmp_path, use)
+
+
 def test_a_run_whose_ledger_is_reconciled_is_told_of_again_by_the_next_one_and_others_are_left(tmp_path: Path) -> None:
     async def use(bench: Bench) -> None:
         job = bench.write_job(BOARDS)
         first = await bench.run(job)
         assert first.unknown == 8
-        await bench.run(job)
+        await bench.run(job, opening=Opening.NEW)
         before = run_files(bench.data)
         await reconciled(bench, job, assume=Charge.FREE)
         assert bench.rows("SELECT count(*) FROM requests WHERE charge = 'unknown'") == [(1,)]
@@ -152,7 +174,7 @@ def test_a_reused_walk_is_told_of_with_the_run_that_bought_it(tmp_path: Path) ->
     async def use(bench: Bench) -> None:
         job = bench.write_job('max_age = "20h"\n' + BOARDS)
         first = await bench.run(job)
-        second = await bench.run(job)
+        second = await bench.run(job, opening=Opening.NEW)
         assert (second.sent, second.reused) == (0, first.sent)
         told(bench)
         reused = bench.rows(f"SELECT reused_from, snapshot_at FROM coverage WHERE run_id = '{second.run_id}'")

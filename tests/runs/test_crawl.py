@@ -137,7 +137,7 @@ def test_a_later_run_takes_young_complete_walks_instead_of_buying_them(tmp_path:
     async def use(bench: Bench) -> None:
         job = bench.write_job('max_age = "20h"\n' + ALL_FIVE)
         first = await bench.run(job)
-        second = await bench.run(job)
+        second = await bench.run(job, opening=Opening.NEW)
         assert first.run_id != second.run_id
         assert (second.status, second.charged, second.sent) == (RunStatus.COMPLETE, 0, 0)
         assert second.to_json()["requests"]["reused"] == first.sent
@@ -150,7 +150,7 @@ def test_a_later_run_takes_young_complete_walks_instead_of_buying_them(tmp_path:
 def test_without_max_age_a_later_run_buys_everything_anew(tmp_path: Path) -> None:
     async def use(bench: Bench) -> None:
         job = bench.write_job(ALL_FIVE)
-        first, second = await bench.run(job), await bench.run(job)
+        first, second = await bench.run(job), await bench.run(job, opening=Opening.NEW)
         assert second.charged == first.charged
         assert set(bench.hits.values()) == {2}
 

@@ -178,6 +178,7 @@ class LedgerAndFrontier(RuleBasedStateMachine):
         held.enter_context(self.stores.runs.hold(name))
         self.begun += 1
         run = self.do(open_run(wanted, opening, ceiling, self.stores, self.clock, f"{self.begun:04x}"))
+        assert isinstance(run, OpenedRun), "none of these runs is ever complete"
         frontier = Frontier(wanted.crawls, run.leftovers)
         stored = self.do(self.stores.runs.stored_pages(run.run_id))
         frontier.replay(stored)

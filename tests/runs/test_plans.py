@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from scraper.core.catalogue import Basis
 from scraper.core.events import RunStatus
 from scraper.core.planning import Plan
+from scraper.runs.resume import Opening
 from scraper.wiring.files import load_job
 from scraper.wiring.plan import plan_job
 from tests.examples import examples
@@ -81,7 +82,7 @@ def test_a_run_costs_what_was_planned_and_the_second_plan_is_closer(text: str, b
 
         second = await planned(made, job)
         assert all(crawl.basis is not Basis.ASSUMED for crawl in second.crawls) or result.status is RunStatus.BUDGET
-        await made.run(job, archive=Discarded())
+        await made.run(job, archive=Discarded(), opening=Opening.NEW)
         again = made.charged() - charged
         assert second.credits.low <= again <= second.credits.high
         assert second.credits.low >= 0.8 * again

@@ -13,7 +13,7 @@ from scraper.core.subscriptions import Subscription
 from scraper.io.pacing import SmoothPacer
 from scraper.runs.context import RunContext
 from scraper.runs.crawl import CrawlProcess
-from scraper.runs.resume import Opening, open_run
+from scraper.runs.resume import OpenedRun, Opening, open_run
 from scraper.sandbox.metering import RateWindow, minute_rule
 from scraper.wiring.files import load_job
 from tests.databases import database_in
@@ -48,6 +48,7 @@ params = {{ region = ["US", "GB", "JP", "DE", "FR", "BR", "IT", "ES"], order_by 
     )
     await stores.ledger.note_accounts(list(job.accounts.values()))
     run = await open_run(job, Opening.NEW, None, stores, clock, "0000")
+    assert isinstance(run, OpenedRun)
     crawl = asyncio.ensure_future(CrawlProcess(job, catalogue.vendors, run, context).run())
     await asyncio.sleep(MINUTES * 60)
     crawl.cancel()
@@ -85,6 +86,7 @@ def test_five_restarts_within_a_minute_still_keep_the_rate(tmp_path: Path) -> No
             context = RunContext(stores, NoArchive(), vendor, pacers, clock, Heard(), lambda: 0.5)
             await stores.ledger.note_accounts(list(job.accounts.values()))
             run = await open_run(job, Opening.GO_ON, None, stores, clock, "0000")
+            assert isinstance(run, OpenedRun)
             crawl = asyncio.ensure_future(CrawlProcess(job, catalogue.vendors, run, context).run())
             await asyncio.sleep(11)
             crawl.cancel()
@@ -112,6 +114,7 @@ def test_a_subscription_of_two_a_second_is_kept_by_the_second(tmp_path: Path) ->
             "unpublished", requests_per_second=2, assumed=("credits_per_month",)
         )
         run = await open_run(job, Opening.NEW, None, stores, clock, "0000")
+        assert isinstance(run, OpenedRun)
         crawl = CrawlProcess(
             job,
             {},

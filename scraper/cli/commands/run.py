@@ -53,7 +53,7 @@ SAME_REQUEST_S = 1.0
 @job_argument
 @click.option("--budget", type=CREDITS, help="Budget of the whole run in credits, instead of the job's.")
 @click.option("--resume", is_flag=True, help="Resume the last run, even if it has ended, under --budget.")
-@click.option("--new", is_flag=True, help="Start a new run even if one is open.")
+@click.option("--new", is_flag=True, help="Start a new run even if one is open, or done.")
 @click.option("-y", "--yes", is_flag=True, help="Do not ask before a run likely to cost more than confirm_above.")
 @click.option(
     "--probe", is_flag=True, help="Send one request per endpoint and compare its answer with the vendor file."
@@ -93,8 +93,8 @@ def run(  # noqa: PLR0913 - one for each option
 ) -> int:
     """Run a job within its budget.
 
-    Resumes the job's open run if it was interrupted or met a quota within resume_within; no stored page is bought
-    again.
+    Goes on with the open run of this night, or of a one-off job; no stored page is bought again. A night that is done
+    is left alone, and the command exits as its run did. A one-off job that is complete needs --new.
     """
     from scraper.wiring.access import access_of, key_warning
     from scraper.wiring.files import load_job
@@ -163,8 +163,8 @@ async def _planned(job: Job, settings: Settings) -> Plan:
 
 def _confirmed(job: Job, planned: Plan) -> bool:
     """Ask on a terminal before a run that is likely to cost more than confirm_above."""
-    asked = planned.credits.likely > job.confirm_above and sys.stdin.isatty() and sys.stderr.isatty()
-    if not asked:
+    is_dear = planned.credits.likely > job.confirm_above and not planned.done
+    if not (is_dear and sys.stdin.isatty() and sys.stderr.isatty()):
         return True
     spends = f"about {planned.credits.likely:,} credits, at most {planned.credits.high:,}"
     if click.confirm(f"This run will spend {spends}. Start it?", err=True):
@@ -276,7 +276,7 @@ def _show(
         kept = f"Run {result.run_id} has ended ({result.status}), and what it bought is kept: scraper status"
         raise OutputError(failure.place, failure.reason, f"{kept} {result.run_id}") from failure
     as_described = findings is None or all(finding.as_described for finding in findings)
-    return result.status.exit_code or (0 if as_described else 6)
+    return result.exit_code or (0 if as_described else 6)
 
 
 def _write(

@@ -21,25 +21,24 @@ def status(
 ) -> None:
     """Show runs, accounts and unknown credits.
 
-    With the id of a RUN, also lists its incomplete walks and their reasons.
+    With the id of a RUN, also lists its incomplete walks and their reasons, and how earlier processes of it ended.
     """
     import asyncio
 
-    from scraper.cli.display.status import coverage_json, print_coverage, print_places, print_status, status_json
+    from scraper.cli.display.status import details_json, print_details, print_places, print_status, status_json
     from scraper.cli.output import Format, console_on, default_format, write_object
     from scraper.wiring.inspect import status_of
 
     settings = settings_of(data, sandbox=sandbox)
-    runs, accounts, coverage = asyncio.run(status_of(settings, run, limit))
+    runs, accounts, details = asyncio.run(status_of(settings, run, limit))
     places = {**settings.project.in_use(), "data": str(settings.data_directory.absolute())}
     with opened(output) as stream:
         if Format(format_name or default_format(stream)) is Format.JSON:
             content = {**status_json(runs, accounts), "places": places}
-            write_object(content if run is None else {**content, "walks": coverage_json(coverage)}, stream)
+            write_object(content if details is None else {**content, **details_json(details)}, stream)
             return
         with console_on(stream) as console:
             print_places(places, console)
             print_status(runs, accounts, console)
-            if run is not None:
-                console.print()
-                print_coverage(coverage, console)
+            if details is not None:
+                print_details(runs[0][0], details, console)

@@ -16,15 +16,16 @@ from scraper.core.events import Ending, RunResult, RunStatus
 from scraper.core.units import Credits
 
 STATUS_WORDS: Final[Mapping[RunStatus, str]] = {
-    RunStatus.OPEN: "open: still running, or its process died",
+    RunStatus.OPEN: "running",
     RunStatus.COMPLETE: "complete",
     RunStatus.BUDGET: "stopped at the run's budget",
-    RunStatus.QUOTA: "stopped at a limit of the account",
+    RunStatus.QUOTA: "stopped: the account or the vendor says not now",
     RunStatus.REFUSED: "refused by the vendor",
     RunStatus.FAILED: "finished with failures",
     RunStatus.UNREACHABLE: "a vendor could not be reached, or gave no page",
     RunStatus.ERROR: "stopped by a fault of archive or state",
     RunStatus.INTERRUPTED: "interrupted",
+    RunStatus.DIED: "its process died: killed, or the machine stopped",
 }
 
 STATUS_STYLES: Final[Mapping[RunStatus, str]] = {
@@ -36,6 +37,7 @@ STATUS_STYLES: Final[Mapping[RunStatus, str]] = {
     RunStatus.REFUSED: "red",
     RunStatus.FAILED: "red",
     RunStatus.ERROR: "red",
+    RunStatus.DIED: "red",
 }
 
 _FIRST_QUERIES: Final[Mapping[str, str]] = {
@@ -44,7 +46,7 @@ _FIRST_QUERIES: Final[Mapping[str, str]] = {
     "videos": "SELECT country, title, item_url FROM videos ORDER BY page, position LIMIT 10",
     "posts": "SELECT created_at, description, stats.play_count FROM posts ORDER BY play_count DESC LIMIT 10",
 }
-_COMMAND = re.compile(r"(?:Go on|Retry what is missing|Once that is fixed): .*")
+_COMMAND = re.compile(r"(?:Go on|Retry what is missing|Start over|Once that is fixed): .*")
 """The end of a result's message: what to type."""
 _IDENTIFIER = re.compile(r"[a-z_][a-z0-9_]*")
 

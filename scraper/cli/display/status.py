@@ -18,11 +18,12 @@ from scraper.cli.display.run import (
 from scraper.cli.formatting import count, counted, dollars, duration, harmless, instant, percent
 from scraper.cli.tables import new_table, print_fields
 from scraper.core.budget import Balance
-from scraper.core.events import Ending
+from scraper.core.events import Ending, RunStatus
 from scraper.core.pace import FULL_PERCENT
 from scraper.core.pagination import WalkState
 from scraper.core.units import Credits, iso_utc
-from scraper.ports import AccountBalance, RunRecord, RunTotals, WalkRecord
+from scraper.ports import AccountBalance, RunEnd, RunRecord, RunTotals, WalkRecord
+from scraper.wiring.inspect import RunDetails
 
 Runs = Sequence[tuple[RunRecord, RunTotals]]
 
@@ -56,35 +57,49 @@ def _print_runs(runs: Runs, console: Console) -> None:
     table = new_table()
     table.add_column("run", overflow="fold")
     table.add_column("status", no_wrap=True)
-    for title in ("charged", "budget", "rows"):
+    for title in ("exit", "charged", "budget", "rows"):
         table.add_column(title, justify="right", no_wrap=True)
     for run, totals in runs:
-        status = Text(run.status.value, style=STATUS_STYLES.get(run.status, ""))
+        status = Text(_status_word(run), style=STATUS_STYLES.get(run.status, ""))
         charged = Text(count(totals.balance.charged))
         for kind, credits in _kinds(totals.balance).items():
             if kind != "charged" and credits:
                 charged.append(f"\n{count(credits)} {kind}", style="yellow")
         rows = count(sum(totals.rows.values()))
-        table.add_row(Text(harmless(run.run_id)), status, charged, count(run.budget), rows)
+        table.add_row(Text(harmless(run.run_id)), status, _exit_word(run), charged, count(run.budget), rows)
     console.print(table)
     for run, _ in runs:
-        if run.next_at is not None and not run.status.closes:
+        if run.next_at is not None and not run.is_over:
             console.print(Text(f"{harmless(run.run_id)} can go on from {instant(run.next_at)}"))
+
+
+def _status_word(run: RunRecord) -> str:
+    """``running`` for a run that is open: the reader of the state tells a dead one."""
+    return "running" if run.status is RunStatus.OPEN else run.status.value
+
+
+def _exit_word(run: RunRecord) -> str:
+    return "–" if run.exit_code is None else str(run.exit_code)
 
 
 def _print_run(run: RunRecord, totals: RunTotals, console: Console) -> None:
     head = Text(f"{harmless(run.run_id)}  ", style="bold")
     console.print(head.append(STATUS_WORDS[run.status], style=STATUS_STYLES.get(run.status, "")))
+    took = f", took {duration(run.elapsed_s)}" if run.elapsed_s else ""
     fields = [
-        ("began", instant(run.started_at) + (f", took {duration(run.elapsed_s)}" if run.elapsed_s else "")),
+        ("began", instant(run.started_at) + took),
+        *([] if run.night_at is None else [("night", f"from {instant(run.night_at)}")]),
+        *([] if run.exit_code is None else [("exit code", str(run.exit_code))]),
         ("credits", credit_words(_kinds(totals.balance), run.budget)),
         *retried_fields(totals.retried),
         ("requests", request_words(totals.endings, totals.reused)),
         ("walks", _counts({state.value: totals.walks.get(state, 0) for state in WalkState})),
         ("rows", " · ".join(f"{harmless(table)} {count(rows)}" for table, rows in totals.rows.items()) or "none"),
     ]
-    if run.next_at is not None and not run.status.closes:
+    if run.next_at is not None and not run.is_over:
         fields.append(("goes on", f"from {instant(run.next_at)}"))
+    if run.superseded_by is not None:
+        fields.append(("superseded", f"by {harmless(run.superseded_by)}"))
     if run.message:
         fields.append(("message", harmless(run.message)))
     print_fields(console, fields)
@@ -139,6 +154,22 @@ def _scope_words(balance: Balance, limit: Credits | None) -> str:
     return " · ".join(words)
 
 
+def print_details(run: RunRecord, details: RunDetails, console: Console) -> None:
+    """Print how earlier processes of a run ended, and its incomplete walks."""
+    has_ended = bool(details.ends) and details.ends[-1].status is run.status
+    earlier = details.ends[:-1] if has_ended else details.ends
+    print_fields(console, [("earlier" if place == 0 else "", _end_words(end)) for place, end in enumerate(earlier)])
+    console.print()
+    print_coverage(details.walks, console)
+
+
+def _end_words(end: RunEnd) -> str:
+    code = "" if end.exit_code is None else f", exit code {end.exit_code}"
+    when = "noticed" if end.status is RunStatus.DIED else "ended"
+    said = f": {harmless(end.message)}" if end.message else ""
+    return f"{end.status.value}{code}, {when} {instant(end.ended_at)}{said}"
+
+
 def print_coverage(walks: Sequence[WalkRecord], console: Console) -> None:
     """Print the walks of a run that are incomplete or have notes, each with its reason; count the others."""
     complete = sum(walk.state is WalkState.COMPLETE for walk in walks)
@@ -189,9 +220,12 @@ def run_json(run: RunRecord, totals: RunTotals) -> dict[str, Any]:
     return {
         "run_id": run.run_id,
         "job": run.job,
-        "status": run.status.value,
+        "status": _status_word(run),
+        "exit_code": run.exit_code,
         "started_at": iso_utc(run.started_at),
         "ended_at": None if run.ended_at is None else iso_utc(run.ended_at),
+        "night_at": None if run.night_at is None else iso_utc(run.night_at),
+        "superseded_by": run.superseded_by,
         "credits": {
             "budget": run.budget,
             **_kinds(totals.balance),
@@ -204,6 +238,21 @@ def run_json(run: RunRecord, totals: RunTotals) -> dict[str, Any]:
         "elapsed_s": round(run.elapsed_s, 1),
         "next": None if run.next_at is None else iso_utc(run.next_at),
         "message": run.message,
+    }
+
+
+def details_json(details: RunDetails) -> dict[str, Any]:
+    """Return the walks of a run, and the ends of its processes, in order."""
+    return {"walks": coverage_json(details.walks), "ends": [_end_json(end) for end in details.ends]}
+
+
+def _end_json(end: RunEnd) -> dict[str, Any]:
+    return {
+        "status": end.status.value,
+        "exit_code": end.exit_code,
+        "ended_at": iso_utc(end.ended_at),
+        "next": None if end.next_at is None else iso_utc(end.next_at),
+        "message": end.message,
     }
 
 

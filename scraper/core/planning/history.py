@@ -129,5 +129,5 @@ class Known:
     """Ids of the walks that the job's last run left over."""
     shares: Mapping[str, Credits] = field(default_factory=dict)
     """Vendor → its share of the budget."""
-    open_run: str = ""
-    """In words: the open run that `scraper run` would resume."""
+    course: str = ""
+    """In words: what `scraper run` does where that is not what is planned, as with an open run that it resumes."""

@@ -19,8 +19,8 @@ ENOUGH_WALKS = 2
 
 def warnings(job: Job, found: Sequence[CrawlEstimate], credits: Range, budget: Credits, known: Known) -> Iterator[str]:
     """Yield one sentence for each warning, the most important first."""
-    if known.open_run:
-        yield known.open_run
+    if known.course:
+        yield known.course
     for vendor in job.vendors:
         likely = sum(each.requests.likely * each.crawl.endpoint.cost for each in found if _vendor(each) == vendor)
         standing = known.standings.get(vendor, AccountStanding())

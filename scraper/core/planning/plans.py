@@ -70,6 +70,8 @@ class Plan:
     """On disk, pages and tables together."""
     dropped: tuple[str, ...]
     warnings: tuple[str, ...]
+    done: bool = False
+    """This night's run, or that of a one-off job, is over: `scraper run` sends nothing without --new."""
 
     @property
     def days(self) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -16,6 +16,7 @@ from scraper.core.jobs import Account, BudgetPercent, Crawl, Job, crawl_faults
 from scraper.core.nearest import nearest
 from scraper.core.units import LARGEST_COUNT
 from scraper.io.config_files.account_tables import AccountTable, JobName, account_of
+from scraper.io.config_files.periods import duration_of, every_of, removed_keys
 from scraper.io.config_files.text import files_in
 from scraper.io.config_files.validation import (
     Count,
@@ -27,11 +28,7 @@ from scraper.io.config_files.validation import (
 )
 
 ACCOUNTS_FILE = "accounts.toml"
-_DURATION = re.compile(r"([0-9]{1,12})\s*([smhd])")
-_LONGEST = timedelta(days=36_500)
-"""Longer than anyone needs, and still a valid date when subtracted from now."""
 _SHARE = re.compile(r"([0-9]|[1-9][0-9]|100)\s*%")
-_UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 Value = bool | int | str
 Priority = Annotated[int, Field(ge=-LARGEST_COUNT, le=LARGEST_COUNT)]
@@ -88,6 +85,13 @@ class JobFile(FileModel):
     weight: Positive = Field(
         default=1, description='this job\'s part of a night where jobs with budget = "auto" share an account'
     )
+    every: str | None = Field(
+        default=None,
+        description='how often it is repeated, one run each time: "day", "hour", "6h", "week"; default: a one-off job',
+    )
+    starts_at: str | None = Field(
+        default=None, description='when a night of the job begins, UTC: "02:00"; default: when its first run began'
+    )
     max_age: str | None = Field(
         default=None, description='a complete walk younger than this is reused: "20h", "2d"; default: never across runs'
     )
@@ -96,7 +100,6 @@ class JobFile(FileModel):
         description="credits, or a share of the budget, for retries of attempts that were charged without a page",
     )
     max_wait: str = Field(default="15m", description="a vendor that asks for a longer pause ends the run for now")
-    resume_within: str = Field(default="24h", description="an open run that began within this is resumed")
     confirm_above: Count = Field(
         default=1_000,
         description="a run on a terminal that is likely to spend more credits asks first",
@@ -120,7 +123,10 @@ def read_job(path: Path, catalogue: Catalogue, budget: int | None = None, accoun
     `budget`: overrides the file's. `accounts_file`: default: ``accounts.toml`` beside the job.
     """
     # Placeholders for required keys that are missing or faulty, so that the rest is still checked.
-    file, faults = validate_what_can_be(JobFile, read_toml(path), str(path), {"name": "job", "budget": 1})
+    content = read_toml(path)
+    gone = removed_keys(content, str(path))
+    file, faults = validate_what_can_be(JobFile, content, str(path), {"name": "job", "budget": 1})
+    faults = [*gone, *faults]
     if file is None:
         raise ConfigurationError(faults)
     tables, wheres = _account_tables(path, accounts_file, file, faults)
@@ -139,11 +145,9 @@ def read_job(path: Path, catalogue: Catalogue, budget: int | None = None, accoun
         accounts[name] = account_of(catalogue.vendors[name], AccountTable(), "")[0]
     auto = file.budget == "auto" and budget is None
     if auto:
-        used = sorted({crawl.endpoint.vendor for crawl in crawls})
-        faults += [fault for name in used if (fault := _undivided(f"{path}: budget", accounts[name]))]
-    durations = {
-        key: _duration(getattr(file, key), f"{path}: {key}", faults) for key in ("max_age", "max_wait", "resume_within")
-    }
+        faults += _auto_faults(f"{path}: budget", file, accounts, crawls)
+    durations = {key: duration_of(getattr(file, key), f"{path}: {key}", faults) for key in ("max_age", "max_wait")}
+    every = every_of(file.every, file.starts_at, str(path), faults)
     retry_budget = _retry_budget(file.retry_budget, f"{path}: retry_budget", faults)
     if faults:
         raise ConfigurationError(faults)
@@ -156,7 +160,7 @@ def read_job(path: Path, catalogue: Catalogue, budget: int | None = None, accoun
         max_age=durations["max_age"],
         retry_budget=retry_budget,
         max_wait=durations["max_wait"] or timedelta(0),
-        resume_within=durations["resume_within"] or timedelta(hours=24),
+        every=every,
         confirm_above=file.confirm_above,
         auto=auto,
         weight=file.weight,
@@ -179,6 +183,16 @@ def _account_tables(
             wheres.setdefault(vendor, shared_in)
     faults += _conflicts(path, tables, wheres)
     return tables, wheres
+
+
+def _auto_faults(
+    where: str, file: JobFile, accounts: Mapping[str, Account], crawls: Sequence[Crawl]
+) -> Iterator[Fault]:
+    if file.every is None:
+        yield Fault(where, '"auto" divides the month among nights, and a one-off job has none: state every = "day"')
+    for name in sorted({crawl.endpoint.vendor for crawl in crawls}):
+        if fault := _undivided(where, accounts[name]):
+            yield fault
 
 
 def _undivided(where: str, account: Account) -> Fault | None:
@@ -241,20 +255,6 @@ def _crawls(file: JobFile, where: str, catalogue: Catalogue) -> tuple[list[Crawl
 def _values(value: Value | list[Value]) -> tuple[str, ...]:
     values = value if isinstance(value, list) else [value]
     return tuple(str(item).lower() if isinstance(item, bool) else str(item) for item in values)
-
-
-def _duration(text: str | None, where: str, faults: list[Fault]) -> timedelta | None:
-    if text is None:
-        return None
-    found = _DURATION.fullmatch(text.strip())
-    if found is None:
-        faults.append(Fault(where, f'{shortened(text)!r} is no duration like "90s", "30m", "20h" or "2d"'))
-        return None
-    seconds = int(found[1]) * _UNITS_S[found[2]]
-    if seconds > _LONGEST.total_seconds():
-        faults.append(Fault(where, f"{text!r} is longer than {_LONGEST.days} days"))
-        return None
-    return timedelta(seconds=seconds)
 
 
 def _retry_budget(stated: int | str, where: str, faults: list[Fault]) -> int | BudgetPercent:

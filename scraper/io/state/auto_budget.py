@@ -57,7 +57,7 @@ def _recent_runs(connection: Connection, day_began: datetime) -> dict[str, Row[A
     """
     since = runs.c.started_at >= day_began - WINDOW
     query = select(runs).where(runs.c.auto, runs.c.shares != "{}", or_(since, runs.c.status == RunStatus.OPEN.value))
-    return {run.job: run for run in connection.execute(query.order_by(runs.c.job, runs.c.started_at))}
+    return {run.job: run for run in connection.execute(query.order_by(runs.c.job, runs.c.number))}
 
 
 def _spent_tonight(connection: Connection, account: str, day_began: datetime) -> dict[str, Credits]:
@@ -81,7 +81,7 @@ def _other_job(connection: Connection, account: str, run: Row[Any], spent: Credi
     outstanding = 0
     if status is RunStatus.OPEN:
         outstanding = max(0, orjson.loads(run.shares)[account] - _spent_by(connection, run.run_id, account))
-    done = status.closes and run.started_at >= day_began
+    done = (status.closes or run.superseded_by is not None) and run.started_at >= day_began
     return OtherJob(run.job, run.weight, spent, outstanding, done)
 
 

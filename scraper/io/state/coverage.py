@@ -31,7 +31,9 @@ def run_version(connection: Connection, run_id: str) -> RunVersion:
         func.count(), func.sum(requests.c.credits), func.max(requests.c.settled_at), func.max(requests.c.reconciled_at)
     ).where(requests.c.run_id == run_id, requests.c.charge != RESERVED)
     ledger = connection.execute(settled).one()
-    return RunVersion(run_id, run.started_at, f"{run.status} {run.budget} {run.ended_at} {tuple(ledger)}")
+    return RunVersion(
+        run_id, run.started_at, f"{run.status} {run.budget} {run.ended_at} {run.superseded_by} {tuple(ledger)}"
+    )
 
 
 def note_run_tables(connection: Connection, run: RunVersion, written: Sequence[Part]) -> None:
@@ -68,6 +70,10 @@ def _coverage(run_id: str) -> Select[Any]:
             snapshot_at.label("snapshot_at"),
             runs.c.job,
             runs.c.status.label("run_status"),
+            runs.c.exit_code.label("run_exit_code"),
+            runs.c.message.label("run_message"),
+            runs.c.superseded_by.label("run_superseded_by"),
+            runs.c.night_at.label("run_night_at"),
             runs.c.budget.label("run_budget"),
             runs.c.started_at.label("run_started_at"),
             runs.c.ended_at.label("run_ended_at"),

@@ -48,6 +48,9 @@ class Backend(Protocol):
     def hold(self, job: str, holder: str) -> AbstractContextManager[None]:
         """Hold the job's lock; UsageError names the `holder` of a lock that is taken."""
 
+    def is_held(self, job: str) -> bool:
+        """Return True if a living process holds the job's lock."""
+
     def headroom(self, job: str) -> Space:
         """Return the space to reserve for a run of the job."""
 

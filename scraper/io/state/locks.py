@@ -34,6 +34,15 @@ def held(data: Path, job: str, holder: str, lock: Callable[..., bool] = posix.lo
         yield
 
 
+def is_held(data: Path, job: str, lock: Callable[..., bool] = posix.lock) -> bool:
+    """Return True if a living process holds the job's lock; False as well where that cannot be told."""
+    try:
+        with (data / "locks" / f"{job}.lock").open("r+b") as file:
+            return not lock(file.fileno(), wait=False)
+    except OSError:
+        return False
+
+
 def _locked(descriptor: int, path: Path, lock: Callable[..., bool]) -> bool:
     """Take the lock, retrying: another process holds it for a moment to test whether the job's process lives."""
     try:

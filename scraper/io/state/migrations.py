@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from sqlalchemy import Connection, insert, inspect, select, update
+from sqlalchemy import Connection, case, insert, inspect, select, update
 
 from scraper.core.errors import StateError, UsageError
-from scraper.io.state.schema import SCHEMA_VERSION, account_lifts, adjustments, boards, meta, metadata, runs
+from scraper.io.state.schema import SCHEMA_VERSION, account_lifts, adjustments, boards, meta, metadata, run_ends, runs
 
 
 def _to_2(connection: Connection) -> None:
@@ -61,11 +61,34 @@ def _to_4(connection: Connection) -> None:
 def _to_5(connection: Connection) -> None:
     """Version 5."""
     _add_account_lifts(connection)
+    _add_nights(connection)
 
 
 def _add_account_lifts(connection: Connection) -> None:
     """Locks of accounts that users have lifted."""
     account_lifts.create(connection, checkfirst=True)
+
+
+def _add_nights(connection: Connection) -> None:
+    """Nights, fingerprints and ends of runs; the next run rewrites coverage, which has columns for them.
+
+    A run that had ended keeps the exit code that it ended with: 3 where it met a quota.
+    """
+    run_ends.create(connection, checkfirst=True)
+    for column in (
+        "number BIGINT NOT NULL DEFAULT 0",
+        "night_at BIGINT",
+        "asked TEXT NOT NULL DEFAULT ''",
+        "exit_code INTEGER",
+        "superseded_by VARCHAR",
+    ):
+        connection.exec_driver_sql(f"ALTER TABLE runs ADD COLUMN {column}")
+    codes = {"complete": 0, "budget": 3, "quota": 3, "refused": 4, "error": 5, "failed": 6, "unreachable": 6}
+    known = case({**codes, "interrupted": 130}, value=runs.c.status, else_=None)
+    connection.execute(update(runs).values(exit_code=known, accounted=False))
+    in_order = select(runs.c.run_id).order_by(runs.c.started_at, runs.c.run_id)
+    for number, run_id in enumerate(connection.execute(in_order).scalars().all(), start=1):
+        connection.execute(update(runs).where(runs.c.run_id == run_id).values(number=number))
 
 
 STEPS: tuple[Callable[[Connection], None], ...] = (_to_2, _to_3, _to_4, _to_5)

@@ -19,8 +19,8 @@ from scraper.io.state.clock_gap import CLOCK_JITTER
 from scraper.io.state.failures import retried
 from scraper.io.state.history import OLDEST_WALK, chunks
 from scraper.io.state.ledger import expire, mark_run_outdated
-from scraper.io.state.schema import drains, pages, requests, runs, walks
-from scraper.ports import RunRecord, RunTotals, WalkRecord
+from scraper.io.state.schema import drains, pages, requests, run_ends, runs, walks
+from scraper.ports import RunEnd, RunRecord, RunTotals, WalkRecord
 
 # --- runs -------------------------------------------------------------------------------------------------------------
 
@@ -30,14 +30,37 @@ def _run_record(row: Row[Any]) -> RunRecord:
     return RunRecord(**{**values, "status": RunStatus(row.status), "shares": orjson.loads(row.shares)})
 
 
-def create_run(connection: Connection, run: RunRecord) -> None:
+def create_run(connection: Connection, run: RunRecord, wanted: Sequence[str] = ()) -> list[str]:
+    last = last_run(connection, run.job)
+    if last is not None and not last.is_over:
+        _supersede(connection, last, run)
+    left_over = leftovers(connection, run.job, wanted)
     values = {name: getattr(run, name) for name in RunRecord.__slots__}
     values |= {"status": run.status.value, "shares": orjson.dumps(run.shares).decode()}
+    values["number"] = select(func.coalesce(func.max(runs.c.number), 0) + 1).scalar_subquery()
     connection.execute(insert(runs).values(**values))
+    return left_over
+
+
+def _supersede(connection: Connection, last: RunRecord, by: RunRecord) -> None:
+    expire(connection, last.run_id, by.started_at)
+    if last.status is RunStatus.OPEN:
+        _note_death(connection, last.run_id, by.started_at)
+        connection.execute(update(runs).where(runs.c.run_id == last.run_id).values(status=RunStatus.DIED.value))
+    connection.execute(update(runs).where(runs.c.run_id == last.run_id).values(superseded_by=by.run_id))
+    _close_walks(connection, last.run_id)
+    mark_run_outdated(connection, last.run_id)
+
+
+def _note_death(connection: Connection, run_id: str, now: datetime) -> None:
+    connection.execute(insert(run_ends).values(run_id=run_id, status=RunStatus.DIED.value, ended_at=now, message=""))
 
 
 def reopen_run(connection: Connection, run_id: str, ceiling: Credits | None, now: datetime) -> None:
-    values: dict[str, object] = {"status": RunStatus.OPEN.value, "ended_at": None, "message": ""}
+    if connection.execute(select(runs.c.status).where(runs.c.run_id == run_id)).scalar_one() == RunStatus.OPEN.value:
+        _note_death(connection, run_id, now)
+    values: dict[str, object] = {"status": RunStatus.OPEN.value, "ended_at": None, "next_at": None, "message": ""}
+    values["exit_code"] = None
     if ceiling is not None:
         values |= {"budget": ceiling, "auto": False, "shares": "{}"}
     expire(connection, run_id, now)
@@ -56,6 +79,8 @@ def end_run(
 ) -> None:
     """Store the end of one process; a status that closes the run closes its walks too."""
     values: dict[str, object] = {"status": status.value, "ended_at": ended_at, "next_at": next_at, "message": message}
+    values["exit_code"] = status.exit_code
+    connection.execute(insert(run_ends).values(run_id=run_id, **values))
     values["elapsed_s"] = runs.c.elapsed_s + elapsed_s
     connection.execute(update(runs).where(runs.c.run_id == run_id).values(**values))
     if status.closes:
@@ -63,20 +88,24 @@ def end_run(
     mark_run_outdated(connection, run_id)
 
 
+def ends(connection: Connection, run_id: str) -> list[RunEnd]:
+    found = connection.execute(select(run_ends).where(run_ends.c.run_id == run_id).order_by(run_ends.c.end_id))
+    return [RunEnd(RunStatus(row.status), row.exit_code, row.ended_at, row.next_at, row.message) for row in found.all()]
+
+
 def run(connection: Connection, run_id: str) -> RunRecord | None:
     row = connection.execute(select(runs).where(runs.c.run_id == run_id)).one_or_none()
     return None if row is None else _run_record(row)
 
 
-def latest_runs(connection: Connection, limit: int, job: str | None = None) -> list[RunRecord]:
-    query = select(runs).order_by(runs.c.started_at.desc(), runs.c.run_id.desc()).limit(limit)
-    if job is not None:
-        query = query.where(runs.c.job == job)
-    return [_run_record(row) for row in connection.execute(query)]
+def latest_runs(connection: Connection, limit: int) -> list[RunRecord]:
+    return [_run_record(row) for row in connection.execute(select(runs).order_by(runs.c.number.desc()).limit(limit))]
 
 
 def last_run(connection: Connection, job: str) -> RunRecord | None:
-    return next(iter(latest_runs(connection, 1, job)), None)
+    query = select(runs).where(runs.c.job == job).order_by(runs.c.number.desc()).limit(1)
+    row = connection.execute(query).one_or_none()
+    return None if row is None else _run_record(row)
 
 
 def totals(connection: Connection, run_id: str) -> RunTotals:
@@ -202,10 +231,20 @@ def known_ids(connection: Connection, walk_ids: Sequence[str], before: datetime)
 _WANTED_MORE = [Why.BUDGET.value, Why.UNREACHABLE.value, Why.INTERRUPTED.value, Why.OUT_OF_CHARACTER.value]
 
 
-def leftovers(connection: Connection, job: str) -> list[str]:
+def leftovers(connection: Connection, job: str, wanted: Sequence[str] = ()) -> list[str]:
     last_one = last_run(connection, job)
     if last_one is None:
         return []
+    left = _unfinished(connection, last_one.run_id)
+    if last_one.status in {RunStatus.OPEN, RunStatus.DIED}:
+        left |= _never_begun(connection, last_one.run_id, wanted)
+    # Never bought sorts first; PostgreSQL and SQLite disagree on the order of NULLs, so Python sorts.
+    found = [(at is not None, at, walk_id) for walk_id, at in left.items()]
+    return [walk_id for _, _, walk_id in sorted(found, key=lambda row: (row[0], row[1] or 0, row[2]))]
+
+
+def _unfinished(connection: Connection, run_id: str) -> dict[str, datetime | None]:
+    """Return the walks of a run that wanted more → when each was last bought."""
     bought = walks.alias("bought")
     last = func.max(bought.c.snapshot_at)
     cut_short = and_(walks.c.state == WalkState.TRUNCATED.value, walks.c.why.in_(_WANTED_MORE))
@@ -214,12 +253,21 @@ def leftovers(connection: Connection, job: str) -> list[str]:
     query = (
         select(walks.c.walk_id, last)
         .outerjoin(bought, and_(bought.c.walk_id == walks.c.walk_id, bought.c.pages > 0))
-        .where(walks.c.run_id == last_one.run_id, cut_short | never_begun | unreachable)
+        .where(walks.c.run_id == run_id, cut_short | never_begun | unreachable)
         .group_by(walks.c.walk_id)
     )
-    # Never bought sorts first; PostgreSQL and SQLite disagree on the order of NULLs, so Python sorts.
-    found = [(at is not None, at, walk_id) for walk_id, at in connection.execute(query)]
-    return [walk_id for _, _, walk_id in sorted(found, key=lambda row: (row[0], row[1] or 0, row[2]))]
+    return dict(connection.execute(query).all())
+
+
+def _never_begun(connection: Connection, run_id: str, wanted: Sequence[str]) -> dict[str, datetime | None]:
+    """Return those of the walks that a run has not begun → when each was last bought."""
+    begun = set(connection.execute(select(walks.c.walk_id).where(walks.c.run_id == run_id)).scalars())
+    left = [walk_id for walk_id in wanted if walk_id not in begun]
+    found: dict[str, datetime | None] = dict.fromkeys(left)
+    for some in chunks(left):
+        bought = select(walks.c.walk_id, func.max(walks.c.snapshot_at)).where(walks.c.walk_id.in_(some))
+        found |= dict(connection.execute(bought.where(walks.c.pages > 0).group_by(walks.c.walk_id)).all())
+    return found
 
 
 def _close_walks(connection: Connection, run_id: str) -> None:

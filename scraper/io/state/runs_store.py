@@ -25,6 +25,7 @@ WALKS_IN_A_COMMIT = 500
 class RunsStore(Store, Runs):
     create_run = in_transaction(runs.create_run)
     end_run = in_transaction(runs.end_run)
+    ends = in_transaction(runs.ends)
     last_run = in_transaction(runs.last_run)
     latest_runs = in_transaction(runs.latest_runs)
     totals = in_transaction(runs.totals)
@@ -37,6 +38,9 @@ class RunsStore(Store, Runs):
 
     def hold(self, job: str) -> AbstractContextManager[None]:
         return self._database.hold(job)
+
+    def is_running(self, job: str) -> bool:
+        return self._database.backend.is_held(job)
 
     async def reopen_run(self, run_id: str, ceiling: Credits | None) -> None:
         await self._do(runs.reopen_run, run_id, ceiling, self._database.now())

@@ -78,9 +78,28 @@ runs = Table(
     Column("auto", Boolean, nullable=False, default=False),  # budget = "auto"
     Column("weight", BigInteger, nullable=False, default=1),
     Column("shares", Text, nullable=False, default="{}"),  # account → credits that the run may spend there
+    Column("number", BigInteger, nullable=False, default=0),  # the order in which runs were begun, whatever the clock
+    Column("night_at", Instant),  # when its night begins; null: a run of a one-off job
+    Column("asked", Text, nullable=False, default=""),  # `core.fingerprint`; empty: begun before it was noted
+    Column("exit_code", Integer),  # of its last process; null: none has ended, or it died
+    Column("superseded_by", String),  # the run that was begun while this one was open
     Column("accounted", Boolean, nullable=False, default=False),  # its run tables in the archive are current;
     # an old name, kept: renaming a column would lock older versions out of the database for nothing
     Index("runs_by_job", "job", "started_at"),
+)
+
+# The end of each process of a run, in its own words. Rows are only added.
+run_ends = Table(
+    "run_ends",
+    metadata,
+    Column("end_id", _BigId, primary_key=True, autoincrement=True),
+    Column("run_id", String, nullable=False),
+    Column("status", String, nullable=False),
+    Column("exit_code", Integer),  # null: it died
+    Column("ended_at", Instant, nullable=False),  # of a process that died: when the next one noticed
+    Column("next_at", Instant),
+    Column("message", Text, nullable=False),
+    Index("run_ends_by_run", "run_id"),
 )
 
 walks = Table(

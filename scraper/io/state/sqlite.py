@@ -11,7 +11,7 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event
 from scraper.core.errors import StateError, UnreadableError
 from scraper.io.state.database import Backend
 from scraper.io.state.headroom import Headroom
-from scraper.io.state.locks import held
+from scraper.io.state.locks import held, is_held
 
 BUSY_TIMEOUT_S = 30.0
 """SQLite's write lock is not fair: a process was seen to wait four seconds beside a busy writer."""
@@ -51,6 +51,9 @@ class SqliteFile(Backend):
 
     def hold(self, job: str, holder: str) -> AbstractContextManager[None]:
         return held(self._path.parent, job, holder)
+
+    def is_held(self, job: str) -> bool:
+        return is_held(self._path.parent, job)
 
     def headroom(self, job: str) -> Headroom:
         return Headroom(self._path.parent / "locks" / f"{job}.headroom")

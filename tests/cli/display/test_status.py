@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime
 from decimal import Decimal
 
 import pytest
@@ -10,11 +11,22 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.console import Console
 
-from scraper.cli.display.status import account_json, coverage_json, print_coverage, print_status, status_json
+from scraper.cli.display.status import (
+    account_json,
+    coverage_json,
+    details_json,
+    print_coverage,
+    print_details,
+    print_status,
+    run_json,
+    status_json,
+)
 from scraper.core.budget import Balance
+from scraper.core.events import RunStatus
 from scraper.core.pagination import Guard, WalkState, Why
 from scraper.core.subscriptions import Subscription
-from scraper.ports import AccountBalance, WalkRecord
+from scraper.ports import AccountBalance, RunEnd, WalkRecord
+from scraper.wiring.inspect import RunDetails
 from tests.cli.examples import (
     ACCOUNT,
     CLOSED_RUN,
@@ -55,12 +67,12 @@ def test_several_runs_and_the_accounts_at_80_columns() -> None:
         print_status([(OPEN_RUN, OPEN_TOTALS), (CLOSED_RUN, CLOSED_TOTALS)], [ACCOUNT, ENDLESS_ACCOUNT], console)
 
     assert rendered(show) == dedent_page("""
-    run                         status        charged  budget   rows
-    ────────────────────────────────────────────────────────────────
-    week-20261121T021500Z-1f3a  quota             512     800  2,350
-                                           8 presumed
-                                          16 reserved
-    week-20261120T021500Z-9d00  complete          512     800    605
+    run                         status    exit      charged  budget   rows
+    ──────────────────────────────────────────────────────────────────────
+    week-20261121T021500Z-1f3a  quota        7          512     800  2,350
+                                                 8 presumed
+                                                16 reserved
+    week-20261120T021500Z-9d00  complete     0          512     800    605
     week-20261121T021500Z-1f3a can go on from 2026-11-22 00:00 UTC
 
     acme/default  plan starter
@@ -77,8 +89,9 @@ def test_several_runs_and_the_accounts_at_80_columns() -> None:
 
 def test_one_run_is_told_in_full() -> None:
     assert rendered(lambda console: print_status([(OPEN_RUN, OPEN_TOTALS)], [], console)) == dedent_page("""
-    week-20261121T021500Z-1f3a  stopped at a limit of the account
+    week-20261121T021500Z-1f3a  stopped: the account or the vendor says not now
     began      2026-11-21 02:15 UTC, took 4 min 22 s
+    exit code  7
     credits    512 charged · 8 presumed · 16 reserved · 264 left of 800 (67 % spent)
     requests   66 sent: 64 ok · 2 retried
     walks      26 complete
@@ -86,6 +99,55 @@ def test_one_run_is_told_in_full() -> None:
     goes on    from 2026-11-22 00:00 UTC
     message    the day is spent
 """)
+
+
+def test_a_run_that_was_superseded_says_by_which_and_keeps_its_reason() -> None:
+    night_at = datetime(2026, 11, 21, 2, tzinfo=UTC)
+    run = replace(OPEN_RUN, night_at=night_at, superseded_by="week-20261122T021500Z-77aa")
+    shown = rendered(lambda console: print_status([(run, OPEN_TOTALS)], [], console)).splitlines()
+    assert shown[0] == "week-20261121T021500Z-1f3a  stopped: the account or the vendor says not now"
+    assert shown[2] == "night       from 2026-11-21 02:00 UTC"
+    assert shown[-2:] == ["superseded  by week-20261122T021500Z-77aa", "message     the day is spent"]
+    told = run_json(run, OPEN_TOTALS)
+    assert (told["status"], told["exit_code"], told["superseded_by"], told["night_at"]) == (
+        "quota", 7, "week-20261122T021500Z-77aa", "2026-11-21T02:00:00Z",
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("status", "words", "word"),
+    [
+        (RunStatus.OPEN, "running", "running"),
+        (RunStatus.DIED, "its process died: killed, or the machine stopped", "died"),
+    ],
+)
+def test_a_running_run_is_told_from_a_dead_one(status: RunStatus, words: str, word: str) -> None:
+    run = replace(OPEN_RUN, status=status, exit_code=None, next_at=None, message="")
+    shown = rendered(lambda console: print_status([(run, OPEN_TOTALS)], [], console)).splitlines()
+    assert shown[0] == f"week-20261121T021500Z-1f3a  {words}"
+    assert not any(line.startswith("exit code") for line in shown)
+    assert (run_json(run, OPEN_TOTALS)["status"], run_json(run, OPEN_TOTALS)["exit_code"]) == (word, None)
+
+
+def test_how_earlier_processes_of_a_run_ended_is_told_once() -> None:
+    ends = [
+        RunEnd(RunStatus.DIED, None, datetime(2026, 11, 21, 2, 30, tzinfo=UTC), None, ""),
+        RunEnd(RunStatus.INTERRUPTED, 130, datetime(2026, 11, 21, 2, 40, tzinfo=UTC), None, "5 pages kept"),
+        RunEnd(RunStatus.QUOTA, 7, datetime(2026, 11, 21, 3, tzinfo=UTC), OPEN_RUN.next_at, "the day is spent"),
+    ]  # fmt: skip
+    details = RunDetails(WALKS, ends)
+    shown = rendered(lambda console: print_details(OPEN_RUN, details, console))
+    assert shown.startswith(
+        "earlier    died, noticed 2026-11-21 02:30 UTC\n"
+        "           interrupted, exit code 130, ended 2026-11-21 02:40 UTC: 5 pages kept\n"
+        "\n3 walks, 1 of them complete\n"
+    )
+    going_on = rendered(lambda console: print_details(replace(OPEN_RUN, status=RunStatus.OPEN), details, console))
+    assert "           quota, exit code 7, ended 2026-11-21 03:00 UTC: the day is spent\n" in going_on
+    assert details_json(details)["ends"][2] == {
+        "status": "quota", "exit_code": 7, "ended_at": "2026-11-21T03:00:00Z", "next": "2026-11-22T00:00:00Z",
+        "message": "the day is spent",
+    }  # fmt: skip
 
 
 def test_at_40_columns_runs_stand_one_below_the_other() -> None:
