@@ -1,7 +1,18 @@
 """The interfaces that use cases depend on; `io` implements them, `wiring` chooses."""
 
+from scraper.ports.adopt import (
+    AdoptedCount,
+    AdoptionEnd,
+    AdoptionEnded,
+    ArchivedAnswer,
+    ArchivedRun,
+    RunSpending,
+    SpendMark,
+    StateIdentity,
+)
 from scraper.ports.archive import (
     Archive,
+    ArchiveLedger,
     Compaction,
     Compactor,
     DecidedAnswer,
@@ -26,7 +37,13 @@ from scraper.ports.transport import BillingSource, Pacer, Transport
 __all__ = [
     "AccountBalance",
     "AccountClosed",
+    "AdoptedCount",
+    "AdoptionEnd",
+    "AdoptionEnded",
     "Archive",
+    "ArchiveLedger",
+    "ArchivedAnswer",
+    "ArchivedRun",
     "Audit",
     "BillingSource",
     "Clock",
@@ -48,12 +65,15 @@ __all__ = [
     "RunRecord",
     "RunRow",
     "RunRows",
+    "RunSpending",
     "RunTotals",
     "RunVersion",
     "Runs",
     "Settlement",
     "Slot",
+    "SpendMark",
     "SpooledPage",
+    "StateIdentity",
     "Stores",
     "Survey",
     "Transport",

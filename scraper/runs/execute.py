@@ -10,6 +10,7 @@ from scraper.core.errors import StorageError
 from scraper.core.events import RunEnded, RunResult
 from scraper.core.jobs import Job
 from scraper.core.units import Credits
+from scraper.runs.adopt import settle_archive
 from scraper.runs.compact import compact_after_run
 from scraper.runs.context import RunContext
 from scraper.runs.coverage import write_run_tables
@@ -37,6 +38,7 @@ async def execute(
     crawl before its first request, so that a signal can stop it. A disk or a database that fails ends the run as
     `error`. Raises StateError if even that cannot be recorded, and StateError or ArchiveError before the run is opened.
     """
+    context = await settle_archive(job, context)
     ledger, journal, runs, clock = context.stores.ledger, context.stores.journal, context.stores.runs, context.clock
     await ledger.expire_dead()
     with runs.hold(job.name), ledger.headroom(job.name):
@@ -46,6 +48,7 @@ async def execute(
         run = await open_run(job, opening, ceiling, context.stores, clock, suffix)
         job = replace(job, budget=run.budget)
         crawl = CrawlProcess(job, vendors, run, context)
+        crawl.ends.noted += context.told
         begun(crawl)
         try:
             await crawl.run()
