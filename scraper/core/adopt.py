@@ -99,6 +99,8 @@ class Adopted:
     """Files of pages that could not be read."""
     doubled: int = 0
     """Requests that were bought twice in one run."""
+    resumed: bool = False
+    """An earlier process had begun it: the figures are of what was left."""
 
     def words(self, standing: Standing, database: str) -> str:
         """Return what was found and done, for people."""
@@ -106,6 +108,8 @@ class Adopted:
             Standing.LOST: f"there was no ledger ({database}) beside this archive",
             Standing.OLDER: f"{database} was older than its archive, as if restored from a backup",
         }.get(standing, f"the archive knew runs that {database} did not")
+        if self.resumed:
+            found = f"{found}, and an adoption was interrupted"
         told = [
             f"{found}: it has adopted {self.requests:,} requests of {self.runs:,} runs, {self.credits:,} credits, and "
             f"{self.answers:,} pages from the archive, and nothing was spent before that."

@@ -65,6 +65,13 @@ class Ending(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class LedgerSettled:
+    """Before a run: how its ledger and its archive stand, if something had to be done."""
+
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
 class RunStarted:
     """A run begins or resumes."""
 
@@ -130,7 +137,7 @@ class RunEnded:
     result: RunResult
 
 
-Event: TypeAlias = RunStarted | RequestSettled | Waiting | Stopped | Drained | RunEnded
+Event: TypeAlias = LedgerSettled | RunStarted | RequestSettled | Waiting | Stopped | Drained | RunEnded
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from scraper.core.adopt import Identity
+from scraper.core.adopt import Identity, Standing
 from scraper.core.catalogue import Charge, OutcomeKind
 from scraper.core.events import RunStatus
 from scraper.core.pagination import PageFacts
@@ -22,6 +22,8 @@ class StateIdentity:
     identity: Identity | None
     new: bool
     """It knows no run and no attempt."""
+    adopting: Standing | None
+    """An adoption was begun and not ended: why."""
     database: str
     """Its short name, for messages."""
     place: str

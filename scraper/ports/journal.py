@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from scraper.core.adopt import Identity
+from scraper.core.adopt import Identity, Standing
 from scraper.core.decisions import Decision
 from scraper.core.drift.findings import Finding
 from scraper.ports.adopt import (
@@ -175,6 +175,9 @@ class Journal(Protocol):
 
     async def accounted_runs(self, run_ids: Sequence[str]) -> Sequence[str]:
         """Return those of these runs of which the archive knows everything."""
+
+    async def begin_adoption(self, why: Standing) -> None:
+        """Note that an adoption is under way, in case it is interrupted."""
 
     async def adopt_run(self, run: ArchivedRun, coverage: Sequence[RunRow]) -> bool:
         """Add a run with its coverage, or bring it up to date; return True if it was not known."""

@@ -62,6 +62,22 @@ def data_is_there(settings: Settings) -> None:
         raise UnreadableError(str(settings.data_directory), failure.strerror) from failure
 
 
+def no_ledger(settings: Settings) -> UsageError:
+    """Return the error of a command that reads the ledger where there is none, beside an archive or not."""
+    where = settings.data_directory
+    if not archive_is_there(settings):
+        return no_data(settings)
+    return UsageError(
+        f"there is no ledger in {where} beside its archive: the next run, or scraper check --repair, makes it again "
+        "from the archive; or put state.db back from a backup."
+    )
+
+
+def archive_is_there(settings: Settings) -> bool:
+    """Return whether the data directory has any file of an archive."""
+    return any((settings.data_directory / "archive").glob("*/vendor=*/date=*/*.parquet"))
+
+
 def no_data(settings: Settings) -> UsageError:
     where = settings.data_directory
     return UsageError(f"there is no data in {where}; name another directory with --data, or run a job first.")

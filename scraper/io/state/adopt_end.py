@@ -20,7 +20,7 @@ from scraper.core.subscriptions import month_of
 from scraper.core.units import Credits
 from scraper.io.state.adopt import PROCESS, account_months
 from scraper.io.state.boards import note_reads
-from scraper.io.state.identity import last_attempt, run_spending, stamp
+from scraper.io.state.identity import end_of_adoption, last_attempt, run_spending, stamp
 from scraper.io.state.ledger import RESERVED, mark_run_outdated, scope_names
 from scraper.io.state.parts import begin_rebuild, forget
 from scraper.io.state.schema import balances, compactions, drains, pages, rebuilds, requests, runs, walks
@@ -39,6 +39,7 @@ def end_adoption(connection: Connection, end: AdoptionEnd) -> AdoptionEnded:
     note_boards(connection)
     begin_rebuild(connection, end.rebuild, end.now)
     marks = [_after(connection, mark, end) for mark in end.marks]
+    end_of_adoption(connection)
     identity = stamp(connection, end.base)
     return AdoptionEnded(identity, {run_id: credits for run_id, credits in unknown.items() if credits}, marks)
 

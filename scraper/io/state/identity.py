@@ -8,20 +8,32 @@ from collections.abc import Sequence
 import orjson
 from sqlalchemy import Connection, and_, delete, func, insert, select
 
-from scraper.core.adopt import Identity
+from scraper.core.adopt import Identity, Standing
 from scraper.core.budget import ScopeKind
 from scraper.io.state.ledger import scope_names
 from scraper.io.state.schema import balances, meta, requests, runs
 from scraper.ports import RunSpending, StateIdentity
 
 _KEY = "identity"
+_ADOPTING = "adopting"
 
 
 def state_identity(connection: Connection, database: str, place: str) -> StateIdentity:
     known = dict(connection.execute(select(meta.c.key, meta.c.value)).all())
     new = all(connection.execute(select(table).limit(1)).first() is None for table in (runs, requests))
     stored = known.get(_KEY)
-    return StateIdentity(known["kind"], None if stored is None else _read(stored), new, database, place)
+    adopting = None if _ADOPTING not in known else Standing[known[_ADOPTING]]
+    return StateIdentity(known["kind"], None if stored is None else _read(stored), new, adopting, database, place)
+
+
+def begin_adoption(connection: Connection, why: Standing) -> None:
+    """Note that an adoption is under way: until its end nobody may spend, whatever the state has by then."""
+    end_of_adoption(connection)
+    connection.execute(insert(meta).values(key=_ADOPTING, value=why.name))
+
+
+def end_of_adoption(connection: Connection) -> None:
+    connection.execute(delete(meta).where(meta.c.key == _ADOPTING))
 
 
 def stamp(connection: Connection, base: Identity | None) -> Identity:

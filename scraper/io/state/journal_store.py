@@ -43,6 +43,7 @@ class JournalStore(Store, Journal):
     run_spending = in_transaction(identity.run_spending)
     last_attempt = in_transaction(identity.last_attempt)
     accounted_runs = in_transaction(identity.accounted_runs)
+    begin_adoption = in_transaction(identity.begin_adoption)
     adopt_run = in_transaction(adopt.adopt_run)
     adopt_attempts = in_transaction(adopt.adopt_attempts)
     adopt_answers = in_transaction(adopt.adopt_answers)
