@@ -74,8 +74,9 @@ def no_ledger(settings: Settings) -> UsageError:
 
 
 def archive_is_there(settings: Settings) -> bool:
-    """Return whether the data directory has any file of an archive."""
-    return any((settings.data_directory / "archive").glob("*/vendor=*/date=*/*.parquet"))
+    """Return whether the data directory has an archive: any part, or the mark of a run that has archived nothing yet."""
+    root = settings.data_directory / "archive"
+    return any(next(root.glob(files), None) for files in ("_ledger/*.json", "*/vendor=*/date=*/*.parquet"))
 
 
 def no_data(settings: Settings) -> UsageError:

@@ -327,9 +327,8 @@ def test_an_adoption_that_is_stopped_anywhere_ends_as_one_that_was_not(three_run
     counted = Life()
     assert not whole.die_in(lambda journal, archive: _settle(journal, archive, whole), counted)
     assert known(whole.data) == was
-    for death in [
-        Instant(step, counted.steps[step] // 2 or 1, after=step not in {"create", "replace"}) for step in STEPS
-    ]:
+    for step in STEPS:
+        death = Instant(step, counted.steps[step] // 2 or 1, after=step not in {"create", "replace"})
         place = copied(three_runs, tmp_path / str(death))
         lose(place.data)
 
