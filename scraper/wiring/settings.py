@@ -74,7 +74,7 @@ def no_ledger(settings: Settings) -> UsageError:
 
 
 def archive_is_there(settings: Settings) -> bool:
-    """Return whether the data directory has an archive: any part, or the mark of a run that has archived nothing yet."""
+    """Return whether the data directory has an archive: a part, or the mark of a run that has archived nothing yet."""
     root = settings.data_directory / "archive"
     return any(next(root.glob(files), None) for files in ("_ledger/*.json", "*/vendor=*/date=*/*.parquet"))
 
