@@ -109,10 +109,11 @@ class Adopted:
             Standing.OLDER: f"{database} was older than its archive, as if restored from a backup",
         }.get(standing, f"the archive knew runs that {database} did not")
         if self.resumed:
-            found = f"{found}, and an adoption was interrupted"
+            found = f"{found}, and adopting it was interrupted"
+        figures = f"{_counted(self.requests, 'request')} of {_counted(self.runs, 'new run')}, {self.credits:,} credits"
         told = [
-            f"{found}: it has adopted {self.requests:,} requests of {self.runs:,} runs, {self.credits:,} credits, and "
-            f"{self.answers:,} pages from the archive, and nothing was spent before that."
+            f"{found}. Adopted from the archive: {figures} and {_counted(self.answers, 'page')}. Nothing was spent "
+            "before that."
         ]
         if self.unknown:
             told.append(
@@ -129,6 +130,10 @@ class Adopted:
         if self.unreadable:
             told.append(f"Not readable, and not adopted: {', '.join(self.unreadable)}; scraper check tells more.")
         return " ".join(told)
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def refusal(standing: Standing, state: Identity, archive: Identity, database: str, place: str) -> str:

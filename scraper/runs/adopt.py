@@ -92,7 +92,8 @@ async def _settled(
             return ()
         case Standing.BEHIND:
             await _stamp(found, None, journal, archive)
-            return await _of_old_archive(found, journal)
+            await _renew_marks(found, journal, archive)
+            return await _of_old_archive(found, journal, archive)
         case Standing.FOREIGN | Standing.DOUBLED:
             if state.identity is None or found.identity is None:
                 raise AssertionError(f"{found.standing} of {found}")
@@ -115,16 +116,24 @@ async def _forget_marks(found: SidesFound, journal: Journal, archive: Archive) -
         await in_a_thread(archive.ledger.remove_marks, told)
 
 
-async def _of_old_archive(found: SidesFound, journal: Journal) -> tuple[str, ...]:
-    """Say that the archive is an old one; not where a process has ended between the two stamps."""
-    own, its, database = found.state.identity, found.identity, found.state.database
-    if its is None:
-        noted = len(await journal.parts())
-        met = f"the archive of {database} is not there: {noted} files that it knows are missing" if noted else ""
-    else:
-        apart = 0 if own is None else own.epoch - its.epoch
-        met = f"the archive is older than {database}, as if restored from a backup" if apart > 1 else ""
-    return (f"{met}. The ledger is whole, and no page is bought twice; scraper check names the files.",) if met else ()
+async def _renew_marks(found: SidesFound, journal: Journal, archive: Archive) -> None:
+    """Renew the marks that a process left behind which ended right after it had adopted them."""
+    last = await journal.last_attempt()
+    for mark in found.marks:
+        if mark.last_attempt > last:
+            await in_a_thread(archive.ledger.write_mark, replace(mark, last_attempt=last))
+
+
+async def _of_old_archive(found: SidesFound, journal: Journal, archive: Archive) -> tuple[str, ...]:
+    """Say that the archive is an old one, if files are missing: a process may have ended between the two stamps."""
+    there = set(await in_a_thread(archive.ledger.paths))
+    missing = sum(part.path not in there for part in await journal.parts())
+    if not missing:
+        return ()
+    return (
+        f"the archive is older than {found.state.database}, as if restored from a backup: {missing} files that the "
+        "ledger knows are missing. No page of them is bought again; scraper check names them.",
+    )
 
 
 @dataclass(frozen=True, slots=True)

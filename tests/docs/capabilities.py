@@ -12,6 +12,7 @@ OTHER_SENSES = {"pages", "plans", "records", "files", "sandbox"}
 """Names that a folder uses for something of its own: faults of pages, the sandbox's records, lists of files."""
 
 CAPABILITIES = {
+    "adopt": "make a lost or outdated ledger again from its archive",
     "archive": "write and read the Parquet files",
     "auto_budget": "divide what is left of a month among nights and jobs",
     "check": "compare the archive with the ledger, and repair it",

@@ -20,6 +20,8 @@ from scraper.runs.resume import Opening
 from scraper.wiring.files import load_job
 from scraper.wiring.inspect import status_of
 from scraper.wiring.plan import plan_job
+from scraper.wiring.reconcile import reconcile_job
+from scraper.wiring.run import RunOrder
 from scraper.wiring.upkeep import check_archive
 from tests.databases import database_in
 from tests.runs.harness import Bench, on_bench
@@ -125,7 +127,7 @@ def test_a_deleted_ledger_is_made_again_to_the_letter_and_nothing_is_bought_twic
         again = await made.run(job)
         assert (again.status, again.charged, hits(made)) == (RunStatus.COMPLETE, 0, bought)
         assert again.reused == first.sent
-        assert "adopted 6 requests of 1 runs" in again.warnings[0]
+        assert "Adopted from the archive: 6 requests of 1 new run, 36 credits and 6 pages" in again.warnings[0]
         assert (await found(made, job)).findings == []
 
     on_bench(tmp_path, use)
@@ -173,10 +175,31 @@ def test_a_run_that_dies_with_its_ledger_goes_on_and_counts_all_that_it_may_have
         assert stray_files(made.data) == []
         assert (await found(made, made.write_job(JOB))).findings == []
         before = known(made.data)
+        order = RunOrder(job, catalogue, made.directory / "configs")
+        await made.clock.sleep(3600)
+        left = await reconcile_job(order, made.settings, assume=None, used={})
+        assert sum(account.still_unknown for account in left) == told.unknown
+        assert "a lost ledger may have spent match no billing event" in left[0].message
         lose(made.data)  # what nobody knows is in the archive by now
         assert "may have been spent" not in (await made.run(made.write_job(JOB))).warnings[0]
         for name in ("attempts", "balances"):
             assert [row for row in before[name] if row not in known(made.data)[name]] == []
+
+    on_bench(tmp_path, use)
+
+
+def test_an_archive_that_was_put_back_is_said_to_be_older_and_buys_nothing_again(tmp_path: Path) -> None:
+    async def use(made: Bench) -> None:
+        job = made.write_job(JOB)
+        await made.run(job)
+        shutil.copytree(made.data / "archive", tmp_path / "old")
+        await made.run(made.write_job(JOB.replace('max_age = "20h"', "")), opening=Opening.NEW)
+        bought = hits(made)
+        shutil.rmtree(made.data / "archive")
+        shutil.copytree(tmp_path / "old", made.data / "archive")
+        again = await made.run(made.write_job(JOB))
+        assert "the archive is older than state.db" in again.warnings[0]
+        assert (again.charged, hits(made)) == (0, bought)
 
     on_bench(tmp_path, use)
 
@@ -216,10 +239,11 @@ def test_a_copy_from_the_middle_of_a_run_is_older_too(tmp_path: Path) -> None:
         await live(made, found_job, catalogue, Life(Instant("settle", 2, after=True)))
         backup = kept_copy(made.data, tmp_path / "backup")
         whole = await made.run(job)
+        was = committed(made.data)
         put_back(backup, made.data)
         told = await made.run(job)
         assert "was older than its archive" in told.warnings[0]
-        assert committed(made.data) == made.charged()
+        assert committed(made.data) == was >= made.charged()
         assert ledger(made.data, "SELECT run_id FROM runs")[0] == (whole.run_id,)
         assert ledger(made.data, "SELECT count(*) FROM pages WHERE NOT stored OR body IS NOT NULL") == [(0,)]
         assert (await found(made, job)).findings == []
