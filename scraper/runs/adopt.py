@@ -131,8 +131,8 @@ async def _of_old_archive(found: SidesFound, journal: Journal, archive: Archive)
     if not missing:
         return ()
     return (
-        f"the archive is older than {found.state.database}, as if restored from a backup: {missing} files that the "
-        "ledger knows are missing. No page of them is bought again; scraper check names them.",
+        f"the archive is older than {found.state.database}, as if restored from a backup: {missing} of the "
+        "files that the ledger knows are missing. No page of them is bought again; scraper check names them.",
     )
 
 

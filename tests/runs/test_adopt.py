@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,7 @@ from scraper.wiring.upkeep import check_archive
 from tests.databases import database_in
 from tests.runs.harness import Bench, on_bench
 from tests.runs.mortal import Instant, Life, committed, ledger, live, rows_of, stray_files
-from tests.runs.upkeep import Place, copied, found_by_glob
+from tests.runs.upkeep import NOON, Place, copied, found_by_glob
 
 pytestmark = pytest.mark.own_instant
 
@@ -85,7 +86,23 @@ def hits(made: Bench) -> int:
 
 
 async def found(made: Bench, job: Path, *, repair: bool = False) -> Checked:
-    return await check_archive(made.settings, job.parent, repair=repair, quick=False, deep=True)
+    return await check_archive(made.settings, job.parent, repair=repair, quick=False, deep=False)
+
+
+async def _settle(journal: Journal, archive: ParquetArchive, place: Place) -> tuple[str, ...]:
+    return await settle(journal, archive, place.clock)
+
+
+async def settled(place: Place) -> tuple[str, ...]:
+    with place.opened() as (journal, archive):
+        return await _settle(journal, archive, place)
+
+
+def gone_on(made: Bench, three_runs: Path) -> Path:
+    """A job with three runs behind it, an hour later."""
+    shutil.copytree(three_runs, made.data)
+    made.clock.go_to(NOON + timedelta(hours=1))
+    return made.write_job(JOB)
 
 
 async def spends_nothing(made: Bench, job: Path, refused: type[Exception], said: str) -> None:
@@ -153,8 +170,7 @@ def test_the_caps_of_day_and_month_outlive_the_ledger(tmp_path: Path) -> None:
     ("death", "archived"),
     [
         (Instant("settle", 4, after=True), 0),  # all in the spool
-        (Instant("finish_drain", 1, after=False), 8),  # in files that nobody has noted
-        (Instant("end_run", 1, after=False), 8),  # in files, without the run's coverage and ledger
+        (Instant("end_run", 1, after=False), 6),  # in files, without the run's coverage and ledger
     ],
     ids=str,
 )
@@ -174,32 +190,17 @@ def test_a_run_that_dies_with_its_ledger_goes_on_and_counts_all_that_it_may_have
         assert max(made.hits.values()) == (1 if archived else 2)
         assert stray_files(made.data) == []
         assert (await found(made, made.write_job(JOB))).findings == []
-        before = known(made.data)
         order = RunOrder(job, catalogue, made.directory / "configs")
         await made.clock.sleep(3600)
         left = await reconcile_job(order, made.settings, assume=None, used={})
         assert sum(account.still_unknown for account in left) == told.unknown
         assert "a lost ledger may have spent match no billing event" in left[0].message
+        before = known(made.data)
         lose(made.data)  # what nobody knows is in the archive by now
-        assert "may have been spent" not in (await made.run(made.write_job(JOB))).warnings[0]
-        for name in ("attempts", "balances"):
-            assert [row for row in before[name] if row not in known(made.data)[name]] == []
-
-    on_bench(tmp_path, use)
-
-
-def test_an_archive_that_was_put_back_is_said_to_be_older_and_buys_nothing_again(tmp_path: Path) -> None:
-    async def use(made: Bench) -> None:
-        job = made.write_job(JOB)
-        await made.run(job)
-        shutil.copytree(made.data / "archive", tmp_path / "old")
-        await made.run(made.write_job(JOB.replace('max_age = "20h"', "")), opening=Opening.NEW)
-        bought = hits(made)
-        shutil.rmtree(made.data / "archive")
-        shutil.copytree(tmp_path / "old", made.data / "archive")
-        again = await made.run(made.write_job(JOB))
-        assert "the archive is older than state.db" in again.warnings[0]
-        assert (again.charged, hits(made)) == (0, bought)
+        assert (await found(made, made.write_job(JOB), repair=True)).findings == []
+        assert {name: known(made.data)[name] for name in ("attempts", "balances")} == {
+            name: before[name] for name in ("attempts", "balances")
+        }
 
     on_bench(tmp_path, use)
 
@@ -207,13 +208,12 @@ def test_an_archive_that_was_put_back_is_said_to_be_older_and_buys_nothing_again
 # --- older ------------------------------------------------------------------------------------------------------------
 
 
-def test_an_older_ledger_learns_what_was_spent_since(tmp_path: Path) -> None:
+def test_an_older_ledger_learns_what_was_spent_since(three_runs: Path, tmp_path: Path) -> None:
     async def use(made: Bench) -> None:
-        job = made.write_job(JOB)
-        await made.run(job, opening=Opening.NEW)
+        job = gone_on(made, three_runs)
         backup = kept_copy(made.data, tmp_path / "backup")
-        await made.run(job, opening=Opening.NEW)
-        await made.run(made.write_job(JOB.replace('max_age = "20h"', "")), opening=Opening.NEW)
+        spent = committed(made.data)
+        assert (await made.run(made.write_job(JOB.replace('max_age = "20h"', "")), opening=Opening.NEW)).charged > 0
         before, rows, bought = known(made.data), rows_of(made.data), hits(made)
         put_back(backup, made.data)
         assert [(each.kind, each.repairable) for each in (await found(made, job)).findings] == [("older", True)]
@@ -225,9 +225,8 @@ def test_an_older_ledger_learns_what_was_spent_since(tmp_path: Path) -> None:
         for name, was in before.items():
             if name not in {"boards", "balances"}:
                 assert [row for row in was if row not in known(made.data)[name]] == []
-        assert committed(made.data) == made.charged()
+        assert committed(made.data) == spent + made.charged()
         assert (await found(made, job)).findings == []
-        assert (await made.run(job)).warnings == ()
 
     on_bench(tmp_path, use)
 
@@ -254,33 +253,59 @@ def test_a_copy_from_the_middle_of_a_run_is_older_too(tmp_path: Path) -> None:
 # --- foreign and doubled ----------------------------------------------------------------------------------------------
 
 
-def test_a_ledger_of_another_archive_and_copies_that_went_on_apart_spend_nothing(tmp_path: Path) -> None:
+def test_a_ledger_of_another_archive_and_copies_that_went_on_apart_spend_nothing(
+    three_runs: Path, tmp_path: Path
+) -> None:
     async def use(made: Bench) -> None:
-        job = made.write_job(JOB)
-        await made.run(job, opening=Opening.NEW)
-        shutil.copytree(made.data, tmp_path / "copy")
-        await made.run(job, opening=Opening.NEW)
-        theirs = shutil.copytree(made.data, tmp_path / "ours")
-        shutil.rmtree(made.data)
-        shutil.copytree(tmp_path / "copy", made.data)
-        await made.run(job, opening=Opening.NEW)  # the copy goes on as well
-        shutil.rmtree(made.data / "archive" / "_ledger")
-        shutil.copytree(theirs / "archive", made.data / "archive", dirs_exist_ok=True)
+        job = gone_on(made, three_runs)
+        other, copy = copied(three_runs, tmp_path / "other"), copied(three_runs, tmp_path / "copy")
+        for place in (Place(made.data), copy):
+            await settled(place)
+        shutil.copytree(copy.root, made.data / "archive", dirs_exist_ok=True)
         await spends_nothing(made, job, StateError, "two copies of them went on apart.*Nothing was spent or changed")
         await still_reads(made, job)
         assert [(each.kind, each.repairable) for each in (await found(made, job)).findings] == [("doubled", False)]
         assert [each.kind for each in (await found(made, job, repair=True)).findings] == ["doubled"]
 
-        other = Bench(tmp_path / "other", made.sandbox, made.url, hits=made.hits, clock=made.clock)
-        await other.run(other.write_job(JOB))
+        unstamp(other.data)
+        await settled(other)
         put_back(kept_copy(other.data, tmp_path / "foreign"), made.data)
         await spends_nothing(made, job, StateError, "belongs to archive .* Nothing was spent or changed")
         await still_reads(made, job)
         assert [(each.kind, each.repairable) for each in (await found(made, job)).findings] == [("foreign", False)]
         lose(made.data)  # as both messages advise
-        assert (await made.run(job)).status is RunStatus.COMPLETE
+        assert "there was no ledger" in (await settled(Place(made.data)))[0]
 
     on_bench(tmp_path, use)
+
+
+def test_an_archive_of_the_other_kind_gets_no_ledger(three_runs: Path, tmp_path: Path) -> None:
+    async def use(made: Bench) -> None:
+        job = gone_on(made, three_runs)
+        lose(made.data)
+        identity = made.data / "archive" / "_ledger" / "archive.json"
+        identity.write_text(identity.read_text().replace('"real"', '"sandbox"'))
+        await spends_nothing(made, job, UsageError, "contains sandbox data, and this is a real run")
+        assert not (made.data / "state.db").exists()
+
+    on_bench(tmp_path, use)
+
+
+def test_an_archive_that_was_put_back_is_said_to_be_older(place: Place) -> None:
+    shutil.copytree(place.root / "_ledger", place.data / "old")
+    assert place.use(lambda journal, archive: _settle(journal, archive, place)) == ()
+    shutil.rmtree(place.root / "_ledger")
+    (place.data / "old").rename(place.root / "_ledger")
+    assert place.use(lambda journal, archive: _settle(journal, archive, place)) == (), "one process was cut off"
+    gone = place.parts("pages")[-1]
+    gone.unlink()
+    lineage = place.root / "_ledger" / "archive.json"
+    as_it_was = lineage.read_bytes()
+    place.use(lambda journal, archive: _settle(journal, archive, place))
+    lineage.write_bytes(as_it_was)
+    [said] = place.use(lambda journal, archive: _settle(journal, archive, place))
+    assert "the archive is older than state.db" in said
+    assert "1 of the files that the ledger knows are missing" in said
 
 
 # --- older data directories -------------------------------------------------------------------------------------------
@@ -292,38 +317,21 @@ def unstamp(data: Path) -> None:
     database_in(data).change("DELETE FROM meta WHERE key = 'identity'")
 
 
-def test_a_directory_of_an_earlier_version_is_stamped_without_a_word_and_known_from_then_on(tmp_path: Path) -> None:
-    async def use(made: Bench) -> None:
-        job = made.write_job(JOB)
-        await made.run(job, opening=Opening.NEW)
-        backup = kept_copy(made.data, tmp_path / "backup")
-        unstamp(made.data)
-        assert (await found(made, job)).findings == []
-        assert (await made.run(job, opening=Opening.NEW)).warnings == ()
-        assert (await made.run(job, opening=Opening.NEW)).warnings == ()
-        put_back(backup, made.data)
-        unstamp(made.data)
-        again = await made.run(job, opening=Opening.NEW)
-        assert "the archive knew runs that state.db did not" in again.warnings[0]
-        assert committed(made.data) == made.charged()
-        put_back(backup, made.data)
-        database_in(made.data).change("DELETE FROM meta WHERE key = 'identity'")
-        assert [each.kind for each in (await found(made, job)).findings] == ["older"]
-
-    on_bench(tmp_path, use)
-
-
-def test_an_archive_of_the_other_kind_gets_no_ledger(tmp_path: Path) -> None:
-    async def use(made: Bench) -> None:
-        job = made.write_job(JOB)
-        await made.run(job)
-        lose(made.data)
-        identity = made.data / "archive" / "_ledger" / "archive.json"
-        identity.write_text(identity.read_text().replace('"real"', '"sandbox"'))
-        await spends_nothing(made, job, UsageError, "contains sandbox data, and this is a real run")
-        assert not (made.data / "state.db").exists()
-
-    on_bench(tmp_path, use)
+def test_a_directory_of_an_earlier_version_is_stamped_without_a_word_and_known_from_then_on(place: Place) -> None:
+    was = known(place.data)
+    unstamp(place.data)
+    for _ in range(2):
+        assert place.use(lambda journal, archive: _settle(journal, archive, place)) == ()
+    assert (place.root / "_ledger" / "archive.json").exists()
+    [last] = ledger(place.data, "SELECT max(run_id) FROM runs")
+    for table in ("requests", "pages", "walks", "runs"):
+        database_in(place.data).change(f"DELETE FROM {table} WHERE run_id = ?", *last)
+    database_in(place.data).change("DELETE FROM parts WHERE path LIKE '%part-3-%' OR path LIKE ?", f"%{last[0]}%")
+    unstamp(place.data)
+    [said] = place.use(lambda journal, archive: _settle(journal, archive, place))
+    assert "the archive knew runs that state.db did not" in said
+    for name in ("attempts", "walks", "runs", "balances", "parts"):
+        assert known(place.data)[name] == was[name]
 
 
 # --- interrupted ------------------------------------------------------------------------------------------------------
@@ -340,10 +348,6 @@ STEPS = (
 )
 
 
-async def _settle(journal: Journal, archive: ParquetArchive, place: Place) -> tuple[str, ...]:
-    return await settle(journal, archive, place.clock)
-
-
 def test_an_adoption_that_is_stopped_anywhere_ends_as_one_that_was_not(three_runs: Path, tmp_path: Path) -> None:
     whole = copied(three_runs, tmp_path / "whole")
     was = known(whole.data)
@@ -356,11 +360,11 @@ def test_an_adoption_that_is_stopped_anywhere_ends_as_one_that_was_not(three_run
         place = copied(three_runs, tmp_path / str(death))
         lose(place.data)
 
-        def settled(journal: Journal, archive: ParquetArchive, place: Place = place) -> Any:
+        def again(journal: Journal, archive: ParquetArchive, place: Place = place) -> Any:
             return _settle(journal, archive, place)
 
-        assert place.die_in(settled, Life(death)), f"{death} was reached"
-        place.use(settled)
+        assert place.die_in(again, Life(death)), f"{death} was reached"
+        place.use(again)
         assert known(place.data) == was, death
 
 
