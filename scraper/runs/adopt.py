@@ -23,8 +23,10 @@ _ADOPTS = "the next run, or scraper check --repair, adopts what the archive know
 async def settle_archive(job: Job, context: RunContext) -> RunContext:
     """Settle how state and archive stand, before anything is spent; return the context of a run that may spend.
 
-    Raises StateError where the two cannot be used together, ArchiveError where a file needed for it cannot be read.
+    Raises StateError where the two cannot be used together, ArchiveError where a file needed for it cannot be read or
+    the archive cannot be written.
     """
+    await in_a_thread(context.archive.refuse_unless_writable)
     told = await settle(context.stores.journal, context.archive, context.clock, job)
     for message in told:
         context.listener.hear(LedgerSettled(message))

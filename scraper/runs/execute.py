@@ -18,7 +18,6 @@ from scraper.runs.crawl import CrawlProcess
 from scraper.runs.drift import drift_warnings
 from scraper.runs.results import run_result
 from scraper.runs.resume import Opening, open_run
-from scraper.runs.threads import in_a_thread
 
 
 async def execute(
@@ -42,7 +41,6 @@ async def execute(
     ledger, journal, runs, clock = context.stores.ledger, context.stores.journal, context.stores.runs, context.clock
     await ledger.expire_dead()
     with runs.hold(job.name), ledger.headroom(job.name):
-        await in_a_thread(context.archive.refuse_unless_writable)
         began = clock.monotonic()
         await ledger.note_accounts([job.accounts[vendor] for vendor in job.vendors])
         run = await open_run(job, opening, ceiling, context.stores, clock, suffix)

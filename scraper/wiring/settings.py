@@ -69,7 +69,7 @@ def no_ledger(settings: Settings) -> UsageError:
         return no_data(settings)
     return UsageError(
         f"there is no ledger in {where} beside its archive: the next run, or scraper check --repair, makes it again "
-        "from the archive; or put state.db back from a backup."
+        "from the archive; or put the ledger back from a backup."
     )
 
 

@@ -185,7 +185,7 @@ def is_ledger_file(place: str) -> bool:
 def _json(path: Path) -> dict[str, Any] | None:
     try:
         stored = orjson.loads(path.read_bytes())
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
     except orjson.JSONDecodeError as fault:
         raise ArchiveError(
