@@ -18,6 +18,7 @@ from scraper.core.events import (
     Drained,
     Ending,
     Event,
+    LedgerSettled,
     Noted,
     ProjectInUse,
     RequestSettled,
@@ -94,7 +95,16 @@ def event_fields(event: Event) -> dict[str, Any]:
     match event:
         case RunEnded(result):
             return result.to_json()
-        case ProjectInUse() | RequestSettled() | RunStarted() | Noted() | Waiting() | Stopped() | Drained():
+        case (
+            ProjectInUse()
+            | LedgerSettled()
+            | RequestSettled()
+            | RunStarted()
+            | Noted()
+            | Waiting()
+            | Stopped()
+            | Drained()
+        ):
             return {field.name: _rounded(getattr(event, field.name)) for field in fields(event)}
 
 

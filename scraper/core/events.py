@@ -88,6 +88,13 @@ class ProjectInUse:
 
 
 @dataclass(frozen=True, slots=True)
+class LedgerSettled:
+    """Before a run: how its ledger and its archive stand, if something had to be done."""
+
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
 class RunStarted:
     """A run begins or resumes."""
 
@@ -162,7 +169,9 @@ class RunEnded:
     result: RunResult
 
 
-Event: TypeAlias = ProjectInUse | RunStarted | Noted | RequestSettled | Waiting | Stopped | Drained | RunEnded
+Event: TypeAlias = (
+    ProjectInUse | LedgerSettled | RunStarted | Noted | RequestSettled | Waiting | Stopped | Drained | RunEnded
+)
 
 
 @dataclass(frozen=True, slots=True)

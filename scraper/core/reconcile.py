@@ -23,6 +23,10 @@ SLACK = timedelta(minutes=5)
 """Tolerance for the difference between clocks, and for the delay between an answer and its billing event."""
 
 
+ANY_ENDPOINT = "*"
+"""The endpoint of credits that a lost ledger may have spent, and of which nothing more is known: ``crawlora.*``."""
+
+
 @dataclass(frozen=True, slots=True)
 class UnknownAttempt:
     """An attempt of the ledger that was sent, or may have been, and never answered."""
@@ -81,11 +85,12 @@ def settle_unknown(
     paths: Mapping[str, str],
     now: datetime,
 ) -> dict[int, Charge]:
-    """Return attempt → CHARGED or FREE, without attempts that may still be billed.
+    """Return attempt → CHARGED or FREE, without attempts that may still be billed or whose endpoint has no route.
 
     `answered`: vendor request ids of answered attempts, whose events are ignored. `paths`: endpoint → its route.
     """
-    due = [attempt for attempt in unknown if attempt.deadline + SLACK < now]
+    told = [attempt for attempt in unknown if attempt.endpoint in paths]  # nothing is known of `ANY_ENDPOINT`
+    due = [attempt for attempt in told if attempt.deadline + SLACK < now]
     left = [event for event in events if event.request_id not in answered]
     settled = dict.fromkeys((attempt.attempt_id for attempt in due), Charge.FREE)
     for endpoint in {attempt.endpoint for attempt in due}:

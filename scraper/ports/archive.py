@@ -8,11 +8,13 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
+from scraper.core.adopt import Identity
 from scraper.core.catalogue import Endpoint, OutcomeKind
 from scraper.core.compact import Merge
 from scraper.core.decisions import Decision
 from scraper.core.drift.findings import Looked
-from scraper.ports.coverage import RunRows, RunVersion
+from scraper.ports.adopt import ArchivedAnswer, SpendMark
+from scraper.ports.coverage import RunRow, RunRows, RunVersion
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,12 +195,53 @@ class Survey:
     """Files in ``tmp`` that no running query uses."""
 
 
+class ArchiveLedger(Protocol):
+    """The archive's own record of its ledger. Every method blocks; ArchiveError if a file cannot be read or written."""
+
+    def identity(self) -> tuple[Identity, str] | None:
+        """Return the archive's identity and kind; ``None`` if it was never stamped."""
+
+    def write_identity(self, identity: Identity, kind: str) -> None:
+        """Write them, durably and in one step."""
+
+    def marks(self) -> Sequence[SpendMark]:
+        """Return the marks of runs."""
+
+    def write_mark(self, mark: SpendMark) -> None:
+        """Write the mark of a run, durably and in one step."""
+
+    def remove_marks(self, run_ids: Sequence[str]) -> None:
+        """Remove the marks of runs of which the archive knows everything."""
+
+    def paths(self) -> Sequence[str]:
+        """Return the paths of all parts."""
+
+    def part(self, path: str) -> Part:
+        """Return a part as its file is now."""
+
+    def size_bytes(self, path: str) -> int:
+        """Return the size of a part's file."""
+
+    def rows(self, path: str) -> Iterator[RunRow]:
+        """Yield the rows of a run table's part, of this version's columns; instants are aware."""
+
+    def answers(self, path: str) -> Iterator[ArchivedAnswer]:
+        """Yield the answers of a part of `pages`, each with its facts as today's vendor files read it."""
+
+    def rows_by_run(self, path: str) -> Mapping[str, int]:
+        """Return run → rows of a table's part."""
+
+
 class Archive(Protocol):
     """The Parquet archive. Every method blocks, except the properties: call it in a thread."""
 
     @property
     def compactor(self) -> Compactor:
         """The archive's compactor."""
+
+    @property
+    def ledger(self) -> ArchiveLedger:
+        """The archive's own record of its ledger."""
 
     @property
     def select_hashes(self) -> Mapping[str, str]:

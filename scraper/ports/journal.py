@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from scraper.core.adopt import Identity, Standing
 from scraper.core.decisions import Decision
 from scraper.core.drift.findings import Finding
+from scraper.ports.adopt import (
+    AdoptedCount,
+    AdoptionEnd,
+    AdoptionEnded,
+    ArchivedAnswer,
+    ArchivedRun,
+    RunSpending,
+    StateIdentity,
+)
 from scraper.ports.archive import Compaction, DecidedAnswer, Part, SpooledPage, Written
-from scraper.ports.coverage import RunRows, RunVersion
+from scraper.ports.coverage import RunRow, RunRows, RunVersion
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,3 +158,46 @@ class Journal(Protocol):
 
     async def note_run_tables(self, run: RunVersion, written: Sequence[Part]) -> None:
         """Note the files of a run, which is then current unless it has changed since `run` was read or is open."""
+
+    # --- state and archive side by side: `runs.adopt` -----------------------------------------------------------------
+
+    async def identity(self) -> StateIdentity:
+        """Return the identity that the state shares with its archive."""
+
+    async def stamp(self, base: Identity | None) -> Identity:
+        """Add an epoch to the identity and return it; `base`: the archive's, to be taken over."""
+
+    async def run_spending(self, run_id: str) -> RunSpending | None:
+        """Return what the ledger has of a run; ``None`` if it does not know it."""
+
+    async def last_attempt(self) -> int:
+        """Return the number of the ledger's last attempt."""
+
+    async def accounted_runs(self, run_ids: Sequence[str]) -> Sequence[str]:
+        """Return those of these runs of which the archive knows everything."""
+
+    async def begin_adoption(self, why: Standing) -> None:
+        """Note that an adoption is under way, in case it is interrupted."""
+
+    async def adopt_run(self, run: ArchivedRun, coverage: Sequence[RunRow]) -> bool:
+        """Add a run with its coverage, or bring it up to date; return True if it was not known."""
+
+    async def adopt_attempts(self, rows: Sequence[RunRow]) -> AdoptedCount:
+        """Add attempts of the archive that are not known, and settle those that were left undecided."""
+
+    async def adopt_answers(
+        self,
+        answers: Sequence[ArchivedAnswer],
+        run_of: Callable[[str], ArchivedRun],
+        account_of: Callable[[str, str], str],
+    ) -> AdoptedCount:
+        """Add pages of the archive that are not known, each with its attempt.
+
+        `run_of`: run id → the run, for a run of which only pages are left; `account_of`: run id and vendor → account.
+        """
+
+    async def doubled_answers(self, answers: Sequence[ArchivedAnswer]) -> int:
+        """Return how many of these are not known, while the state has another page of the same request and run."""
+
+    async def end_adoption(self, end: AdoptionEnd) -> AdoptionEnded:
+        """Book what no file shows, sum the balances, close the journals and stamp the state, in one transaction."""

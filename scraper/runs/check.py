@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -16,6 +16,7 @@ from scraper.core.coverage import RUN_TABLES
 from scraper.core.errors import ArchiveError, StorageError
 from scraper.core.tables import PAGES_TABLE
 from scraper.ports import Audit, Clock, FoundPart, InspectedArchive, Journal, Listener, Part, Survey
+from scraper.runs.adopt import Unsettled, compared, settle, unsettled
 from scraper.runs.coverage import write_run_tables
 from scraper.runs.decisions import misread
 from scraper.runs.drain import drain
@@ -32,8 +33,8 @@ class CheckFinding:
     """A fault of the archive or the state."""
 
     kind: str
-    """open · missing · damaged · changed · outdated · differs · unknown · doubled · stray · leftover · lost · unpaid ·
-    undecodable · unkept · misread · refused"""
+    """no_ledger · older · foreign · doubled · open · missing · damaged · changed · outdated · differs · unknown ·
+    stray · leftover · lost · unpaid · undecodable · unkept · misread · refused"""
     path: str
     """Relative to the data directory; empty where it is no file."""
     text: str
@@ -79,7 +80,18 @@ async def check(
 ) -> Checked:
     """Check everything; `quick`: without the columns' bytes; `deep`: also rows against what the SELECTs give."""
     async with untouched(archive):
-        checked, survey = await _look(journal, archive, quick, deep)
+        met = unsettled(await compared(journal, archive))
+        if met is None:
+            checked, survey = await _look(journal, archive, quick, deep)
+        elif not (repair and met.settles):
+            return await in_a_thread(files_alone, archive, met)
+    if met is not None:
+        try:
+            told = await settle(journal, archive, clock)
+        except StorageError as fault:
+            return await in_a_thread(files_alone, archive, Unsettled("refused", str(fault), False))
+        done = await check(journal, archive, clock, listener, repair=True, quick=quick, deep=deep)
+        return replace(done, repaired=[*(CheckFinding(met.kind, "", each, True) for each in told), *done.repaired])
     if not repair or not (checked.findings or checked.spooled):
         return checked
     refused = await _repair(
@@ -90,6 +102,20 @@ async def check(
     left = {(finding.kind, finding.path) for finding in after.findings}
     repaired = [finding for finding in checked.findings if (finding.kind, finding.path) not in left]
     return Checked([*after.findings, *refused], repaired, after.files, after.rows, after.answers, after.spooled)
+
+
+def files_alone(archive: InspectedArchive, met: Unsettled) -> Checked:
+    """Check an archive without a ledger, or with one that does not belong to it as it is. Blocks."""
+    survey = archive.survey({}, quick=True)
+    whole = [each.part for each in survey.parts if each.fault is None]
+    damaged = [
+        CheckFinding("damaged", f"archive/{each.part.path}", f"it is damaged ({each.fault})", False)
+        for each in survey.parts
+        if each.fault is not None
+    ]
+    answers = sum(part.rows for part in whole if part.table == PAGES_TABLE)
+    found = [CheckFinding(met.kind, "", met.text, met.settles), *damaged]
+    return Checked(found, (), len(whole), sum(part.rows for part in whole), answers, 0)
 
 
 async def _look(journal: Journal, archive: InspectedArchive, quick: bool, deep: bool) -> tuple[Checked, Survey]:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass
 
+from scraper.core.units import Credits
 from scraper.ports import Archive, Clock, Listener, Pacer, Stores, Transport
 from scraper.runs.drain import drain
+from scraper.runs.marks import Marks
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +27,14 @@ class RunContext:
     """A random number in 0..1."""
     rebuild: bool = True
     """Tables whose SELECT has changed are rebuilt before new pages are added; otherwise pages wait in the spool."""
+    marks: Marks | None = None
+    """With `runs.adopt.settle_archive`: announces to the archive what is spent."""
+    told: tuple[str, ...] = ()
+    """What was found before the run began, for its warnings."""
+
+    def reserving(self, run_id: str, account: str, cost: Credits) -> AbstractAsyncContextManager[None]:
+        """Return the block in which credits are reserved."""
+        return nullcontext() if self.marks is None else self.marks.reserving(run_id, account, cost)
 
     access: str = ""
     """Where the vendors' keys go, in words."""

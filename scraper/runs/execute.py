@@ -10,6 +10,7 @@ from scraper.core.errors import StorageError
 from scraper.core.events import Noted, RunEnded, RunResult
 from scraper.core.jobs import Job
 from scraper.core.units import Credits
+from scraper.runs.adopt import settle_archive
 from scraper.runs.compact import compact_after_run
 from scraper.runs.context import RunContext
 from scraper.runs.coverage import write_run_tables
@@ -17,7 +18,6 @@ from scraper.runs.crawl import CrawlProcess
 from scraper.runs.drift import drift_warnings
 from scraper.runs.results import ended_result, run_result
 from scraper.runs.resume import Done, OpenedRun, Opening, open_run
-from scraper.runs.threads import in_a_thread
 
 
 async def execute(
@@ -43,10 +43,10 @@ async def execute(
     Raises StateError if even the end cannot be recorded, StateError or ArchiveError before the run is opened, and what
     `open_run` raises.
     """
+    context = await settle_archive(job, context)
     ledger, runs, clock = context.stores.ledger, context.stores.runs, context.clock
     await ledger.expire_dead()
     with runs.hold(job.name), ledger.headroom(job.name):
-        await in_a_thread(context.archive.refuse_unless_writable)
         began = clock.monotonic()
         await ledger.note_accounts([job.accounts[vendor] for vendor in job.vendors])
         run = await open_run(job, opening, ceiling, context.stores, clock, suffix)
@@ -54,7 +54,7 @@ async def execute(
             context.listener.hear(Noted(run.sentence))
             result = ended_result(job, run.run, await runs.totals(run.run.run_id), run.sentence, asks=run.asks)
             written = await write_run_tables(context.stores.journal, context.archive)  # as any run does
-            return replace(result, warnings=(*result.warnings, *written))
+            return replace(result, warnings=(*context.told, *result.warnings, *written))
         for note in run.notes:
             context.listener.hear(Noted(note))
         job = replace(job, budget=run.budget)
@@ -82,4 +82,4 @@ async def _carried_out(
     await runs.end_run(run.run_id, result.status, clock.now(), elapsed_s, result.next_at, result.message)
     elapsed_s = (await runs.run(run.run_id)).elapsed_s
     written = await write_run_tables(journal, context.archive)
-    return replace(result, elapsed_s=elapsed_s, warnings=(*result.warnings, *drifted, *written))
+    return replace(result, elapsed_s=elapsed_s, warnings=(*context.told, *result.warnings, *drifted, *written))

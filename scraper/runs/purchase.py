@@ -120,7 +120,8 @@ class Buyer:
         if self._frontier.closed_because(request) is not None:
             return Unsent.CLOSED
         attempt, run_id = self._retries.attempt_of(request), self._process.run.run_id
-        reserved = await self._ledger.reserve(run_id, account, request, attempt)
+        async with self._process.context.reserving(run_id, account.id, request.endpoint.cost):
+            reserved = await self._ledger.reserve(run_id, account, request, attempt)
         if not isinstance(reserved, Slot):
             return reserved
         refusal = await self._slot_comes(account, reserved)

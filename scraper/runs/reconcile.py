@@ -99,7 +99,10 @@ async def _from_books(
         return {}, f"the billing events of {vendor.name} could not be read ({_met(reply)}): {by_hand}"
     answered = await ledger.answered_ids(account, since - SLACK)
     paths = {endpoint.full_name: endpoint.path for endpoint in vendor.endpoints}
-    return settle_unknown(unknown, events, answered=answered, paths=paths, now=now), ""
+    settled = settle_unknown(unknown, events, answered=answered, paths=paths, now=now)
+    unseen = sum(attempt.credits for attempt in unknown if attempt.endpoint not in paths)
+    lost = f"{unseen:,} credits that a lost ledger may have spent match no billing event: {by_hand}" if unseen else ""
+    return settled, lost
 
 
 def _document(reply: Reply) -> Decoded | None:

@@ -25,7 +25,7 @@ from scraper.wiring.access import access_of
 from scraper.wiring.destinations import destinations_of
 from scraper.wiring.files import load_tables
 from scraper.wiring.sandboxes import RunningSandbox, begin_sandbox
-from scraper.wiring.settings import Settings, no_data
+from scraper.wiring.settings import Settings, no_ledger
 
 if TYPE_CHECKING:
     from scraper.io.archive import ParquetArchive
@@ -162,10 +162,23 @@ def archive_in(settings: Settings, configs: Path, catalogue: Catalogue) -> Parqu
 @contextmanager
 def opened_stores(settings: Settings, kind: str | None) -> Iterator[Stores]:
     """Open the state of the data directory; see `io.state.open_stores`."""
-    from scraper.io.state import open_stores, state_url
+    from scraper.io.state import open_stores, state_exists, state_url
 
+    if kind is not None and not state_exists(state_url(settings.data_directory)):
+        refuse_other_kind(settings, kind)
     with open_stores(state_url(settings.data_directory), settings.clock.now, kind=kind) as stores:
         yield stores
+
+
+def refuse_other_kind(settings: Settings, kind: str) -> None:
+    """Raise UsageError before a state of this kind is made beside an archive of the other one."""
+    from scraper.io.archive.adopt import read_identity
+
+    if (known := read_identity(settings.data_directory)) is not None and known[1] != kind:
+        raise UsageError(
+            f"{settings.data_directory} contains {known[1]} data, and this is a {kind} run. "
+            "Nothing was changed; name another directory with --data."
+        )
 
 
 @contextmanager
@@ -185,5 +198,5 @@ def known_stores(settings: Settings, kind: str | None = None) -> Iterator[Stores
     """Open the state; UsageError if there is none."""
     with stores_if_any(settings, kind) as stores:
         if stores is None:
-            raise no_data(settings)
+            raise no_ledger(settings)
         yield stores

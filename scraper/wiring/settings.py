@@ -64,6 +64,23 @@ def data_is_there(settings: Settings) -> None:
         raise no_data(settings)
 
 
+def no_ledger(settings: Settings) -> UsageError:
+    """Return the error of a command that reads the ledger where there is none, beside an archive or not."""
+    where = settings.data_directory
+    if not archive_is_there(settings):
+        return no_data(settings)
+    return UsageError(
+        f"there is no ledger in {where} beside its archive: the next run, or scraper check --repair, makes it again "
+        "from the archive; or put the ledger back from a backup."
+    )
+
+
+def archive_is_there(settings: Settings) -> bool:
+    """Return whether the data directory has an archive: a part, or the mark of a run that has archived nothing yet."""
+    root = settings.data_directory / "archive"
+    return any(next(root.glob(files), None) for files in ("_ledger/*.json", "*/vendor=*/date=*/*.parquet"))
+
+
 def no_data(settings: Settings) -> UsageError:
     """Return the error for a directory without data; it says where data is."""
     where = settings.data_directory

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 from scraper.core.errors import UsageError
 from scraper.core.nearest import nearest
 from scraper.wiring.files import load_catalogue
-from scraper.wiring.run import archive_in, known_stores
-from scraper.wiring.settings import Settings
+from scraper.wiring.run import archive_in, known_stores, opened_stores
+from scraper.wiring.settings import Settings, archive_is_there
 
 if TYPE_CHECKING:
     from scraper.core.events import Event
@@ -55,8 +55,19 @@ async def rebuild_tables(
 
 async def check_archive(settings: Settings, configs: Path, *, repair: bool, quick: bool, deep: bool) -> Checked:
     """Check the archive against the ledger; see `runs.check`."""
-    from scraper.runs.check import check
+    from scraper.io.archive.adopt import read_identity
+    from scraper.io.state import state_exists, state_url
+    from scraper.runs.adopt import NO_LEDGER
+    from scraper.runs.check import check, files_alone
 
+    if not state_exists(state_url(settings.data_directory)) and archive_is_there(settings):
+        archive = archive_in(settings, configs, load_catalogue(configs))
+        if not repair:
+            return files_alone(archive, NO_LEDGER)
+        known = read_identity(settings.data_directory)
+        with opened_stores(settings, settings.kind if known is None else known[1]) as stores:
+            journal = stores.journal
+            return await check(journal, archive, settings.clock, _NoListener(), repair=True, quick=quick, deep=deep)
     with _archive_of(settings, configs) as (journal, archive):
         return await check(journal, archive, settings.clock, _NoListener(), repair=repair, quick=quick, deep=deep)
 

@@ -1,4 +1,5 @@
-"""Kills the real program with SIGKILL at random instants and goes on each time.
+"""Kills the real program with SIGKILL at random instants and goes on each time: runs, and whatever looks after the
+archive and its ledger, the loss of the ledger included.
 
 ::
 
@@ -21,6 +22,7 @@ from pathlib import Path
 from subprocess import TimeoutExpired
 from tempfile import TemporaryDirectory
 
+from tests.crash.commands import Commands, all_commands
 from tests.crash.program import Program, ended
 from tests.crash.server import Address, Hits, sandbox_process
 from tests.runs.mortal import rows_of, stray_files
@@ -56,6 +58,9 @@ max_pages = 3
 LATENCY_MS = 150.0
 
 AFTER_THE_RUN = "after the run"
+MOST_KILLS_OF_A_RUN = 6
+LEDGERS_LOST = 0.15
+"""The share of kills of a run that take its ledger as well."""
 
 
 _RUN_TABLE_FILE = re.compile(r"/run-|[.](coverage|requests)$")
@@ -102,11 +107,18 @@ class Campaign:
     sandbox: Address
     random: random.Random
     whole: Whole
+    commands: Commands
     kills: int = 0
     runs: int = 0
     bought_again: int = 0
     where: collections.Counter[str] = field(default_factory=collections.Counter)
+    ledgers_lost: int = 0
+    """In the middle of a run."""
     _hits_before: Hits = field(default_factory=collections.Counter)
+    _untold: Hits = field(default_factory=collections.Counter)
+    """Requests of which a lost ledger knew alone: they stand in the next one as credits that may have been spent."""
+    _excused: Hits = field(default_factory=collections.Counter)
+    """Those of the run under way: their answers are lost, and are bought again."""
     _charged_before: int = 0
     _life_s: float = 0.0
     """About as long as a process lives by itself just now: other work on the machine makes it longer."""
@@ -115,15 +127,55 @@ class Campaign:
         self._life_s = self.whole.life_s
 
     def lines(self, kills: int) -> Iterator[str]:
-        """Kills so many times, over as many runs as it takes; a line for each run."""
+        """Kills so many times, over as many rounds as it takes; a line for each run and for each round of upkeep."""
         job = self.program.write_job("killed", JOB)
         while self.kills < kills:
+            self.commands.back_up()
+            self._excused = collections.Counter()
             self._hits_before, self._charged_before = self.sandbox.hits(), self.sandbox.charged()
-            killed_before = self.kills
-            while not self._one_life(job, kill=self.kills < kills):
-                pass
+            killed_before, most = self.kills, self.kills + self.random.randint(1, MOST_KILLS_OF_A_RUN)
+            while not self._one_life(job, kill=self.kills < min(kills, most)):
+                self._lose_the_ledger_at_times()
             yield self._check_whole(self.kills - killed_before)
             self.runs += 1
+            yield self._upkeep(job, kills)
+
+    def _lose_the_ledger_at_times(self) -> None:
+        if self.random.random() < LEDGERS_LOST and len(self.program.runs()) > self.runs:
+            for file in self.program.data.glob("state.db*"):
+                file.unlink()
+            hold = self.commands.end(all_commands(self.program, self.commands.job)["adopt"])
+            self._hold(not hold, hold)
+            untold = self.sandbox.hits() - self.program.attempts()
+            self._excused, self._untold = untold - self._untold, untold
+            self.ledgers_lost += 1
+            self._check_always()
+
+    def _upkeep(self, job: Path, kills: int) -> str:
+        """Kill each command once, and end it: it costs no credit and no row."""
+        order = list(all_commands(self.program, job).values())
+        self.random.shuffle(order)
+        charged, known, killed = self.sandbox.charged(), self._run_ids(), []
+        for command in order:
+            if self.kills >= kills:
+                break
+            if self.commands.kill_in(command):
+                self.kills += 1
+                self.where[command.name] += 1
+                killed.append(command.name)
+            fault = self.commands.end(command)
+            self._hold(not fault, fault)
+            self._check_always()
+            self._hold(self.sandbox.charged() == charged, f"{command.name} cost credits")
+            # Of a run that was killed past its end, a lost ledger alone knew that it had ended.
+            self._hold(self._run_ids() == known, f"{command.name} changed the runs: {self._run_ids()}")
+            self._check_rows(known[-1])
+        fault = self.commands.unsound()
+        self._hold(not fault, fault)
+        return f"  then killed in {', '.join(killed) or 'nothing'}: sound"
+
+    def _run_ids(self) -> list[str]:
+        return [run_id for run_id, _ in self.program.runs()]
 
     def _one_life(self, job: Path, *, kill: bool) -> bool:
         """One process; whether the run is complete."""
@@ -169,20 +221,23 @@ class Campaign:
             time.sleep(0.005)
         charged, committed = self.sandbox.charged(), self.program.committed()
         self._hold(committed >= charged, f"the ledger has {committed} credits, the vendor charged {charged}")
-        unwritten = self.sandbox.hits() - self.program.attempts()
+        unwritten = self.sandbox.hits() - self.program.attempts() - self._untold
         self._hold(not unwritten, f"requests that stand in no ledger reached the vendor: {unwritten}")
 
-    def _check_whole(self, killed: int) -> str:
-        """What holds of a run that is complete."""
-        self._check_always()
-        run_id, _ = self.program.runs()[-1]
+    def _check_rows(self, run_id: str) -> None:
         rows = rows_of(self.program.data, run_id)
         for table, whole in self.whole.rows.items():
             lacking, added = whole - rows[table], rows[table] - whole
             met = f"{table} of {run_id}: {lacking.total()} rows lack, {added.total()} are too many"
             self._hold(not lacking and not added, met)
+
+    def _check_whole(self, killed: int) -> str:
+        """What holds of a run that is complete."""
+        self._check_always()
+        run_id, _ = self.program.runs()[-1]
+        self._check_rows(run_id)
         again = {what: times - 1 for what, times in (self.sandbox.hits() - self._hits_before).items() if times > 1}
-        lost = self.program.attempts(run_id, "unknown")
+        lost = self.program.attempts(run_id, "unknown") + self._excused
         more = {what: times for what, times in again.items() if times > lost[what]}
         self._hold(not more, f"bought again though it was not in flight when it was lost: {more}")
         # Coverage and ledger of a run that was killed past its end are written again, and noted, by the next run.
@@ -206,7 +261,10 @@ def killed(directory: Path, kills: int, seed: int, say: Callable[[str], object])
     whole = whole_run(directory / "whole")
     with sandbox_process(latency_ms=LATENCY_MS, stands_still=True) as sandbox:
         say(f"uninterrupted: first request after {whole.first_hit_s:.2f} s, ended after {whole.life_s:.2f} s")
-        made = Campaign(Program(directory / "killed", sandbox.url), sandbox, random.Random(seed), whole)
+        program, chance = Program(directory / "killed", sandbox.url), random.Random(seed)
+        job = program.write_job("killed", JOB)
+        commands = Commands(program, job, chance, directory / "backup.db")
+        made = Campaign(program, sandbox, chance, whole, commands)
         for line in made.lines(kills):
             say(line)
     return made
@@ -231,7 +289,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return 1
     stages = ", ".join(f"{times} {stage}" for stage, times in made.where.most_common())
     say(f"{made.kills} kills in {made.runs} runs, {time.monotonic() - began:.0f} s: {stages}")
-    say(f"{made.bought_again} requests bought again, each of them in flight at a kill; no law broken")
+    say(f"{made.ledgers_lost} ledgers lost in the middle of a run")
+    say(f"{made.bought_again} requests bought again, each in flight at a kill or lost with a ledger; no law broken")
     return 0
 
 

@@ -47,6 +47,12 @@ class Program:
         environment = {**os.environ, **keys}
         return Popen([*words, *options], cwd=ROOT, env=environment, stdout=PIPE, stderr=DEVNULL, text=True)
 
+    def command(self, *words: str) -> Popen[str]:
+        """A command that sends nothing."""
+        keys = {f"{vendor.upper()}_API_KEY": key for vendor, key in KEYS.items()}
+        all_words = [sys.executable, "-m", "scraper", *words, "--data", str(self.data)]
+        return Popen(all_words, cwd=ROOT, env={**os.environ, **keys}, stdout=PIPE, stderr=PIPE, text=True)
+
     def run(self, job: Path, *options: str) -> dict[str, Any]:
         """A run that nobody stops: its result."""
         return ended(self.start(job, *options))
@@ -62,7 +68,9 @@ class Program:
 
     def runs(self) -> list[tuple[str, str]]:
         """Ids and states of the runs, in the order in which they began."""
-        return [(run_id, status) for run_id, status in self.query("SELECT run_id, status FROM runs ORDER BY rowid")]
+        return [
+            (run_id, status) for run_id, status in self.query("SELECT run_id, status FROM runs ORDER BY started_at")
+        ]
 
     def committed(self) -> int:
         rows = self.query("SELECT sum(CASE charge WHEN 'reserved' THEN reserved ELSE credits END) FROM requests")
@@ -73,6 +81,8 @@ class Program:
         chosen = "SELECT endpoint, params FROM requests WHERE run_id LIKE ? AND charge LIKE ?"
         found: Hits = collections.Counter()
         for endpoint, params in self.query(chosen, run_id, charge):
+            if endpoint not in PATHS:  # what a lost ledger may have spent: of any endpoint
+                continue
             found[PATHS[endpoint], canonical(json.loads(params))] += 1
         return found
 

@@ -13,6 +13,7 @@ OTHER_SENSES = {"pages", "plans", "records", "files", "sandbox", "schema"}
 
 CAPABILITIES = {
     "account": "show accounts, and lift what locks them",
+    "adopt": "make a lost or outdated ledger again from its archive",
     "archive": "write and read the Parquet files",
     "auto_budget": "divide what is left of a month among nights and jobs",
     "backtest": "replay known boards under another budget or order",

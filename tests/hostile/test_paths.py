@@ -132,19 +132,22 @@ def test_ids_cursors_and_request_ids_of_a_vendor_leave_no_directory(tmp_path: Pa
     inner = tmp_path / "a" / "b"
     inner.mkdir(parents=True)
 
-    async def use(bench: Bench) -> None:
+    async def use(bench: Bench) -> str:
         job = inner / "configs" / "night.toml"
         job.parent.mkdir()
         job.write_text(JOB.format(name="night"))
         result = await bench.run(job)
         assert result.status.exit_code == 0
         assert result.rows["hashtags"] == len(ways)
+        return result.run_id
 
     ways = [way.encode("utf-8", "replace").decode() for way in WAYS_OUT if way]
-    on_bench(inner, use, fault=Echoing(lambda _: ways, headers=lambda _: "../../x"))
+    run_id = on_bench(inner, use, fault=Echoing(lambda _: ways, headers=lambda _: "../../x"))
     files = [path.relative_to(inner) for path in tmp_path.rglob("*") if path.is_file()]
     archived = [path.relative_to("data/archive") for path in files if path.parts[:2] == ("data", "archive")]
     assert archived
-    assert all(PART.fullmatch(str(path)) for path in archived)
+    marks = {str(path) for path in archived if path.parts[0] == "_ledger"}
+    assert marks == {"_ledger/archive.json", f"_ledger/{run_id}.json"}
+    assert all(PART.fullmatch(str(path)) for path in archived if str(path) not in marks)
     others = {str(path) for path in files if path.parts[:2] != ("data", "archive")}
     assert others <= {"configs/night.toml", "data/state.db", "data/archive.lock", "data/locks/night.lock"}

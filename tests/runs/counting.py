@@ -10,17 +10,22 @@ from datetime import datetime
 
 import orjson
 
+from scraper.core.adopt import Identity
 from scraper.core.outcomes import Answer, Reply
 from scraper.core.requests import Request
 from scraper.ports import (
+    ArchivedAnswer,
+    ArchiveLedger,
     Clock,
     Compaction,
     Compactor,
     DecidedAnswer,
     Part,
     Partition,
+    RunRow,
     RunRows,
     RunVersion,
+    SpendMark,
     SpooledPage,
     Written,
 )
@@ -72,8 +77,47 @@ class NothingToCompact:
         """Nothing lies in the trash."""
 
 
+class NoArchiveLedger:
+    """Nothing is kept of a ledger."""
+
+    def identity(self) -> tuple[Identity, str] | None:
+        return None
+
+    def write_identity(self, identity: Identity, kind: str) -> None:
+        """No file bears it."""
+
+    def marks(self) -> tuple[SpendMark, ...]:
+        return ()
+
+    def write_mark(self, mark: SpendMark) -> None:
+        """No file bears it."""
+
+    def remove_marks(self, run_ids: Sequence[str]) -> None:
+        raise AssertionError(run_ids)
+
+    def paths(self) -> tuple[str, ...]:
+        return ()
+
+    def part(self, path: str) -> Part:
+        raise AssertionError(path)
+
+    def size_bytes(self, path: str) -> int:
+        raise AssertionError(path)
+
+    def rows(self, path: str) -> Iterator[RunRow]:
+        raise AssertionError(path)
+
+    def answers(self, path: str) -> Iterator[ArchivedAnswer]:
+        raise AssertionError(path)
+
+    def rows_by_run(self, path: str) -> dict[str, int]:
+        raise AssertionError(path)
+
+
 class NoArchive:
     """Nothing is drained here."""
+
+    ledger: ArchiveLedger = NoArchiveLedger()
 
     select_hashes: dict[str, str] = {}  # noqa: RUF012 - as the port has it
 

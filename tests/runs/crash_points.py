@@ -76,7 +76,9 @@ UPKEEP_STEPS = {name for name in LEDGER_STEPS if "compaction" in name or "rebuil
     "note_select",
 }
 """Stopped at in test_compact and test_rebuild."""
-RARE_STEPS = {"reopen_run", "renew_slot", "remove", *UPKEEP_STEPS}
+ADOPTION_STEPS = {"begin_adoption", "adopt_run", "adopt_attempts", "adopt_answers", "end_adoption", "note_parts"}
+"""Stopped at in test_adopt."""
+RARE_STEPS = {"reopen_run", "renew_slot", "remove", *UPKEEP_STEPS, *ADOPTION_STEPS}
 """Not part of a first process's way when nothing is late, left behind or outdated."""
 ARCHIVE_STEPS = ("make_directory", "sync_directory", "create", "sync_file", "replace")
 STEPS = (*(name for name in LEDGER_STEPS if name not in RARE_STEPS), *ARCHIVE_STEPS)

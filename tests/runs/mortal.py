@@ -22,6 +22,7 @@ from scraper.core.jobs import Job
 from scraper.core.outcomes import Reply
 from scraper.core.requests import Request
 from scraper.io.archive import Disk, ParquetArchive
+from scraper.io.archive.adopt import is_ledger_file
 from scraper.io.http_transport import Access, HttpTransport
 from scraper.io.pacing import SmoothPacer
 from scraper.io.query import open_archive
@@ -55,6 +56,13 @@ LEDGER_STEPS = (
     "undo_compaction",
     "end_run",
     "note_run_tables",
+    "note_parts",
+    "stamp",
+    "begin_adoption",
+    "adopt_run",
+    "adopt_attempts",
+    "adopt_answers",
+    "end_adoption",
 )
 """Methods of the stores that write."""
 
@@ -272,6 +280,7 @@ def committed(data: Path) -> int:
 def stray_files(data: Path) -> list[str]:
     """Files of the archive that the state does not know, and any that are not whole."""
     known = {path for (path,) in ledger(data, "SELECT path FROM parts")}
-    there = {str(path.relative_to(data / "archive")) for path in (data / "archive").rglob("*") if path.is_file()}
+    files = (str(path.relative_to(data / "archive")) for path in (data / "archive").rglob("*") if path.is_file())
+    there = {path for path in files if not is_ledger_file(path)}
     unfinished = [str(path) for path in (data / "tmp").rglob("*")]
     return sorted(there ^ known) + unfinished

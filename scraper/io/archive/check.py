@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from scraper.core.tables import PAGES_TABLE
+from scraper.io.archive.adopt import is_ledger_file
 from scraper.io.archive.files import HASH_KEY, checksum
 from scraper.ports import FoundPart, Part, Survey
 
@@ -30,7 +31,7 @@ def survey(data: Path, known: Mapping[str, Part], quick: bool) -> Survey:
     leftovers = [path for path in sorted((data / "tmp").glob("*")) if not _in_use(path)]
     return Survey(
         parts=[_found(files[place], place, known.get(place), quick) for place in places],
-        strays=[f"archive/{place}" for place in files if not _PLACE.fullmatch(place)],
+        strays=[f"archive/{place}" for place in files if not _PLACE.fullmatch(place) and not is_ledger_file(place)],
         leftovers=[path.relative_to(data).as_posix() for path in leftovers],
     )
 

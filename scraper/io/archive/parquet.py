@@ -18,6 +18,7 @@ from scraper.core.decisions import Decision
 from scraper.core.drift.observe import Watch
 from scraper.core.errors import UsageError
 from scraper.core.tables import PAGES_HASH, PAGES_TABLE, TableSelect
+from scraper.io.archive.adopt import ParquetLedger
 from scraper.io.archive.check import survey
 from scraper.io.archive.compact import PartitionCompactor
 from scraper.io.archive.coverage import write_run_tables
@@ -46,6 +47,7 @@ class ParquetArchive:
         self._endpoints = {endpoint.full_name: endpoint for endpoint in catalogue.endpoints}
         self._disk = disk or Disk()
         self.compactor = PartitionCompactor(data, self._disk)
+        self.ledger = ParquetLedger(data, catalogue, self._disk)
         self._hashes = {table.name: table.hash for table in tables}
 
     @property

@@ -98,7 +98,7 @@ def _requests(run_id: str) -> Select[Any]:
         )
         .select_from(requests)
         .join(runs, runs.c.run_id == requests.c.run_id)
-        .join(walks, and_(walks.c.run_id == requests.c.run_id, walks.c.walk_id == requests.c.walk_id))
+        .outerjoin(walks, and_(walks.c.run_id == requests.c.run_id, walks.c.walk_id == requests.c.walk_id))
         .where(requests.c.run_id == run_id, requests.c.charge != RESERVED)
         .order_by(requests.c.endpoint, requests.c.attempt_id)
     )

@@ -9,10 +9,10 @@ from sqlalchemy import Select
 from zstandard import ZstdError
 
 from scraper.core.errors import StateError
-from scraper.io.state import check, coverage, decisions, drains, drift, ledger
+from scraper.io.state import adopt, adopt_end, check, coverage, decisions, drains, drift, identity, ledger
 from scraper.io.state import parts as noted_parts
 from scraper.io.state.database import Store, in_transaction
-from scraper.ports import Audit, Drain, Journal, RunRow, RunRows, SpooledPage
+from scraper.ports import Audit, Drain, Journal, RunRow, RunRows, SpooledPage, StateIdentity
 
 
 class JournalStore(Store, Journal):
@@ -38,6 +38,21 @@ class JournalStore(Store, Journal):
     outdated_runs = in_transaction(coverage.outdated_runs)
     run_version = in_transaction(coverage.run_version)
     note_run_tables = in_transaction(coverage.note_run_tables)
+
+    stamp = in_transaction(identity.stamp)
+    run_spending = in_transaction(identity.run_spending)
+    last_attempt = in_transaction(identity.last_attempt)
+    accounted_runs = in_transaction(identity.accounted_runs)
+    begin_adoption = in_transaction(identity.begin_adoption)
+    adopt_run = in_transaction(adopt.adopt_run)
+    adopt_attempts = in_transaction(adopt.adopt_attempts)
+    adopt_answers = in_transaction(adopt.adopt_answers)
+    doubled_answers = in_transaction(adopt.doubled_answers)
+    end_adoption = in_transaction(adopt_end.end_adoption)
+
+    async def identity(self) -> StateIdentity:
+        backend = self._database.backend
+        return await self._do(identity.state_identity, backend.label, backend.place)
 
     async def audit(self) -> Audit:
         return await self._do(check.audit, self._database.backend.label)

@@ -30,6 +30,10 @@ def _run_record(row: Row[Any]) -> RunRecord:
     return RunRecord(**{**values, "status": RunStatus(row.status), "shares": orjson.loads(row.shares)})
 
 
+NEXT_NUMBER = select(func.coalesce(func.max(runs.c.number), 0) + 1).scalar_subquery()
+"""The place of a new run in the order in which runs were created."""
+
+
 def create_run(connection: Connection, run: RunRecord, wanted: Sequence[str] = ()) -> list[str]:
     last = last_run(connection, run.job)
     if last is not None and not last.is_over:
@@ -37,7 +41,7 @@ def create_run(connection: Connection, run: RunRecord, wanted: Sequence[str] = (
     left_over = leftovers(connection, run.job, wanted)
     values = {name: getattr(run, name) for name in RunRecord.__slots__}
     values |= {"status": run.status.value, "shares": orjson.dumps(run.shares).decode()}
-    values["number"] = select(func.coalesce(func.max(runs.c.number), 0) + 1).scalar_subquery()
+    values["number"] = NEXT_NUMBER
     connection.execute(insert(runs).values(**values))
     return left_over
 

@@ -152,5 +152,5 @@ def database_error(failure: SQLAlchemyError, where: str) -> StateError:
     if "locked" in met:
         advice = "another process holds its lock: wait for it, or stop it"
     if "malformed" in met or "not a database" in met:
-        advice = "the file is damaged: restore a backup, or move it away to start a new ledger"
+        advice = "the file is damaged: restore a backup, or move it away: the next run makes it again from the archive"
     return StateError(f"the state database {where} cannot be used: {met}. Everything committed is kept; {advice}.")

@@ -1,0 +1,169 @@
+"""State and archive side by side (law 8): compared before anything is spent, and one ledger made of both."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from scraper.core.adopt import Identity, Standing, refusal, standing
+from scraper.core.coverage import RUN_TABLES
+from scraper.core.errors import StateError, UsageError
+from scraper.core.events import LedgerSettled
+from scraper.core.jobs import Job
+from scraper.core.tables import PAGES_TABLE
+from scraper.ports import Archive, Clock, Journal
+from scraper.runs.adopt_steps import Adoption, SidesFound, run_of_file
+from scraper.runs.context import RunContext
+from scraper.runs.journals import untouched
+from scraper.runs.marks import Marks
+from scraper.runs.threads import in_a_thread
+
+_ADOPTS = "the next run, or scraper check --repair, adopts what the archive knows into it"
+
+
+async def settle_archive(job: Job, context: RunContext) -> RunContext:
+    """Settle how state and archive stand, before anything is spent; return the context of a run that may spend.
+
+    Raises StateError where the two cannot be used together, ArchiveError where a file needed for it cannot be read or
+    the archive cannot be written.
+    """
+    await in_a_thread(context.archive.refuse_unless_writable)
+    told = await settle(context.stores.journal, context.archive, context.clock, job)
+    for message in told:
+        context.listener.hear(LedgerSettled(message))
+    marks = Marks(context.stores.journal, context.archive, context.clock)
+    return replace(context, told=(*context.told, *told), marks=marks)
+
+
+async def settle(journal: Journal, archive: Archive, clock: Clock, job: Job | None = None) -> tuple[str, ...]:
+    """Make one ledger of both, or refuse; return what was found, in sentences. See `settle_archive`.
+
+    `job`: whose accounts and budget count for runs of which only pages are left.
+    """
+    found = await compared(journal, archive)
+    if found.standing in {Standing.SAME, Standing.NEW}:
+        await _stamp(found, None, journal, archive)
+        await _forget_marks(found, journal, archive)
+        return ()
+    async with untouched(archive):
+        found = await compared(journal, archive)  # another process may have settled it meanwhile
+        told = await _settled(found, journal, archive, clock, job)
+    return told
+
+
+async def compared(journal: Journal, archive: Archive) -> SidesFound:
+    """Compare both sides. The archive is read first: whoever goes on writes to the state first."""
+    ledger = archive.ledger
+    stamped, marks = await in_a_thread(ledger.identity), await in_a_thread(ledger.marks)
+    state = await journal.identity()
+    if stamped is not None and stamped[1] != state.kind:
+        raise UsageError(
+            f"the archive in {state.place} contains {stamped[1]} data, and {state.database} is of {state.kind} runs. "
+            "Nothing was spent or changed; name another directory with --data."
+        )
+    identity = None if stamped is None else stamped[0]
+    files = bool(await in_a_thread(ledger.paths)) if identity is None else True
+    met = standing(state.identity, identity, new=state.new, files=files)
+    if met is Standing.SAME and max((mark.last_attempt for mark in marks), default=0) > await journal.last_attempt():
+        met = Standing.OLDER  # copied while a run was under way
+    if state.adopting is not None and met is not Standing.FOREIGN:
+        met = state.adopting
+    if met is Standing.UNSTAMPED and state.adopting is None and not await _unknown_files(journal, archive):
+        met = Standing.NEW
+    return SidesFound(met, state, identity, marks)
+
+
+async def _unknown_files(journal: Journal, archive: Archive) -> list[str]:
+    """Return the files of pages and runs that neither a note nor an open journal explains."""
+    noted = {part.path for part in await journal.parts()}
+    audit = await journal.audit()
+    if audit.opened:  # its files are renamed in before they are noted
+        return []
+    unknown = [path for path in await in_a_thread(archive.ledger.paths) if path not in noted]
+    of_runs = {path: run_of_file(path) for path in unknown if path.partition("/")[0] in RUN_TABLES}
+    strange = [path for path, run_id in of_runs.items() if await journal.run_spending(run_id) is None]
+    return strange + [path for path in unknown if path.startswith(f"{PAGES_TABLE}/")]
+
+
+async def _settled(
+    found: SidesFound, journal: Journal, archive: Archive, clock: Clock, job: Job | None
+) -> tuple[str, ...]:
+    state = found.state
+    match found.standing:
+        case Standing.SAME | Standing.NEW:
+            await _stamp(found, None, journal, archive)
+            return ()
+        case Standing.BEHIND:
+            await _stamp(found, None, journal, archive)
+            await _renew_marks(found, journal, archive)
+            return await _of_old_archive(found, journal, archive)
+        case Standing.FOREIGN | Standing.DOUBLED:
+            if state.identity is None or found.identity is None:
+                raise AssertionError(f"{found.standing} of {found}")
+            raise StateError(refusal(found.standing, state.identity, found.identity, state.database, state.place))
+        case Standing.LOST | Standing.OLDER | Standing.UNSTAMPED:
+            adoption = Adoption(journal, archive, clock, found, job)
+            adopted = await adoption.carry_out()
+            return (adopted.words(found.standing, state.database),)
+
+
+async def _stamp(found: SidesFound, base: Identity | None, journal: Journal, archive: Archive) -> None:
+    """Add an epoch to both sides, the state first: a crash between the two leaves the archive behind by one."""
+    identity = await journal.stamp(base)
+    await in_a_thread(archive.ledger.write_identity, identity, found.state.kind)
+
+
+async def _forget_marks(found: SidesFound, journal: Journal, archive: Archive) -> None:
+    if found.marks:
+        told = await journal.accounted_runs([mark.run_id for mark in found.marks])
+        await in_a_thread(archive.ledger.remove_marks, told)
+
+
+async def _renew_marks(found: SidesFound, journal: Journal, archive: Archive) -> None:
+    """Renew the marks that a process left behind which ended right after it had adopted them."""
+    last = await journal.last_attempt()
+    for mark in found.marks:
+        if mark.last_attempt > last:
+            await in_a_thread(archive.ledger.write_mark, replace(mark, last_attempt=last))
+
+
+async def _of_old_archive(found: SidesFound, journal: Journal, archive: Archive) -> tuple[str, ...]:
+    """Say that the archive is an old one, if files are missing: a process may have ended between the two stamps."""
+    there = set(await in_a_thread(archive.ledger.paths))
+    missing = sum(part.path not in there for part in await journal.parts())
+    if not missing:
+        return ()
+    return (
+        f"the archive is older than {found.state.database}, as if restored from a backup: {missing} of the "
+        "files that the ledger knows are missing. No page of them is bought again; scraper check names them.",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Unsettled:
+    """A finding of `scraper check`."""
+
+    kind: str
+    text: str
+    settles: bool
+    """A repair, or the next run, settles it."""
+
+
+NO_LEDGER = Unsettled("no_ledger", f"there is no ledger beside this archive: {_ADOPTS}", True)
+
+
+def unsettled(found: SidesFound) -> Unsettled | None:
+    """Return what keeps a run from spending as things are; ``None``: nothing."""
+    state = found.state
+    match found.standing:
+        case Standing.SAME | Standing.NEW | Standing.BEHIND:
+            return None
+        case Standing.LOST:
+            return NO_LEDGER
+        case Standing.OLDER | Standing.UNSTAMPED:
+            text = f"{state.database} is older than its archive, as if restored from a backup: {_ADOPTS}"
+            return Unsettled("older", text, True)
+        case Standing.FOREIGN | Standing.DOUBLED:
+            if state.identity is None or found.identity is None:
+                raise AssertionError(f"{found.standing} of {found}")
+            text = refusal(found.standing, state.identity, found.identity, state.database, state.place)
+            return Unsettled(found.standing.name.lower(), text, False)
