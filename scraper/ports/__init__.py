@@ -21,7 +21,7 @@ from scraper.ports.ledger import AccountBalance, AccountClosed, Ledger, NoCredit
 from scraper.ports.listener import Listener
 from scraper.ports.runs import RunRecord, Runs, RunTotals, WalkRecord
 from scraper.ports.stores import Stores
-from scraper.ports.transport import BillingSource, Pacer, Transport
+from scraper.ports.transport import BillingSource, Pacer, Start, Transport, at_once
 
 __all__ = [
     "AccountBalance",
@@ -54,10 +54,12 @@ __all__ = [
     "Settlement",
     "Slot",
     "SpooledPage",
+    "Start",
     "Stores",
     "Survey",
     "Transport",
     "WalkRecord",
     "Written",
+    "at_once",
     "drain_order",
 ]

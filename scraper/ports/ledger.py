@@ -67,6 +67,9 @@ class Settlement:
     """Unmodified; present if the attempt was charged, or may have been."""
     pause_account_until: datetime | None = None
     close_account_until: datetime | None = None
+    arrived_at: datetime | None = None
+    """The latest instant at which the vendor counted it (law 4); ``None``: before it was settled, and on the way for no
+    longer than `core.arrivals` assumes."""
 
 
 @dataclass(frozen=True, slots=True)

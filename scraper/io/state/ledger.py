@@ -80,7 +80,7 @@ def settle(connection: Connection, settlements: Sequence[Settlement]) -> list[No
 
 def _settled_values(settlement: Settlement) -> dict[str, Any]:
     outcome, sent_at = settlement.outcome, settlement.sent_at
-    arrived = None if sent_at is None else latest_arrival(sent_at, settlement.settled_at)
+    arrived = None if sent_at is None else latest_arrival(sent_at, settlement.settled_at, settlement.arrived_at)
     if sent_at is None and outcome.kind is OutcomeKind.NOT_SENT:
         arrived = NEVER
     return {

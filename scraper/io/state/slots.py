@@ -15,14 +15,14 @@ from typing import Any
 
 from sqlalchemy import BigInteger, Connection, Integer, bindparam, select
 
+from scraper.core.arrivals import ON_THE_WAY_S
 from scraper.core.jobs import Account
 from scraper.core.pace import FULL_PERCENT, pace_percent
 from scraper.io.state.schema import Instant, requests
 
 MINUTE, SECOND = timedelta(seconds=60), timedelta(seconds=1)
 
-ON_THE_WAY = timedelta(seconds=0.25)
-"""A vendor counts arrivals, we count starts; a quarter of a second covers the way of a request (measured)."""
+ON_THE_WAY = timedelta(seconds=ON_THE_WAY_S)
 LATE = timedelta(seconds=0.15)
 """How late a slot of an account with a low rate may be used: inside `ON_THE_WAY`, which leaves 0.1 s for the way."""
 VERY_LATE = timedelta(seconds=2)
@@ -101,9 +101,11 @@ def log_parameters(account: Account, now: datetime, but: int = 0) -> dict[str, A
     return found
 
 
-def latest_arrival(sent_at: datetime, settled_at: datetime) -> datetime:
-    """Return the latest instant at which the vendor counted a request: it came before its answer."""
-    return max(sent_at, min(settled_at, sent_at + ON_THE_WAY)) + CLOCK_STEP
+def latest_arrival(sent_at: datetime, settled_at: datetime, arrived_at: datetime | None) -> datetime:
+    """Return the latest instant at which the vendor counted a request; `arrived_at`: as its sender knows it."""
+    if arrived_at is None:
+        arrived_at = min(settled_at, sent_at + ON_THE_WAY)
+    return max(sent_at, arrived_at) + CLOCK_STEP
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,38 @@
+"""When a vendor can have counted a request, seen from here.
+
+We know when a request left and when its answer came. It arrived in between: within `ON_THE_WAY_S`, and before its
+answer. Where answers of an endpoint take nearly the same time, one that came as soon as the fastest ones tells that
+nothing held its request up, for nothing makes up for time that was lost on the way.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+
+ON_THE_WAY_S = 0.25
+"""A vendor counts arrivals, we count starts; a quarter of a second covers the way of a request (measured)."""
+
+REMEMBERED = 50
+"""Answers of an endpoint: a minute of an account that may send one a second."""
+ENOUGH = 20
+"""Fewer answers do not tell what the fastest one is like."""
+GUARD = 4.0
+"""The fastest answer that can be is faster than the fastest of n that we saw, by about an n-th of their spread: so many
+times that is added."""
+
+
+class Arrivals:
+    """The answers of one account's endpoints, as this process saw them."""
+
+    def __init__(self) -> None:
+        self._latencies_s: dict[str, deque[float]] = {}
+
+    def latest_s(self, endpoint: str, latency_s: float) -> float:
+        """Note an answer; return how long after its start, at the latest, its request arrived."""
+        seen = self._latencies_s.setdefault(endpoint, deque(maxlen=REMEMBERED))
+        seen.append(latency_s)
+        latest_s = min(max(latency_s, 0.0), ON_THE_WAY_S)
+        if len(seen) < ENOUGH:
+            return latest_s
+        fastest_s, slowest_s = min(seen), max(seen)
+        return min(latest_s, latency_s - fastest_s + GUARD * (slowest_s - fastest_s) / len(seen))
