@@ -153,7 +153,8 @@ class HttpTransport:
         except (aiohttp.ClientError, OSError, ValueError) as failure:  # ValueError: a host name that IDNA rejects
             return NoAnswer(sent=told.sent, reason=_reason(failure))
         try:
-            headers = {k.lower(): _valid_text(v) for k, v in response.headers.items() if k.lower() in KEPT_HEADERS}
+            kept = KEPT_HEADERS | access.vendor.rate_header_names
+            headers = {k.lower(): _valid_text(v) for k, v in response.headers.items() if k.lower() in kept}
             return await self._read(response, headers, ends_at)
         finally:
             response.close()  # a body read to its end has already returned its connection to the pool

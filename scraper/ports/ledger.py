@@ -14,6 +14,7 @@ from scraper.core.catalogue import Charge
 from scraper.core.events import Ending
 from scraper.core.jobs import Account, Job
 from scraper.core.outcomes import Outcome
+from scraper.core.rate_headers import Told
 from scraper.core.reconcile import UnknownAttempt
 from scraper.core.requests import Request
 from scraper.core.retries import Failure
@@ -67,6 +68,8 @@ class Settlement:
     """Unmodified; present if the attempt was charged, or may have been."""
     pause_account_until: datetime | None = None
     close_account_until: datetime | None = None
+    told: Told | None = None
+    """What the vendor told of the requests that remain, where it is less than the account's own limits allow."""
     arrived_at: datetime | None = None
     """The latest instant at which the vendor counted it (law 4); ``None``: before it was settled, and on the way for no
     longer than `core.arrivals` assumes."""

@@ -24,7 +24,7 @@ from scraper.core.retries import LONGEST_PAUSE_S, Decision, GiveUp, Reach, Retry
 from scraper.ports import AccountClosed, NoCredits, Settlement, Slot
 from scraper.runs.process import RunProcess
 from scraper.runs.results import ending_of, pause_until, quota_ends_at
-from scraper.runs.starts import Sent, Starts, Turn, Unsent
+from scraper.runs.starts import SentRequest, Starts, Turn, Unsent
 from scraper.runs.stops import Stops
 
 T = TypeVar("T")
@@ -119,7 +119,7 @@ class Buyer:
         if not isinstance(reserved, Slot):
             return reserved
         sent = await self._starts[account.vendor].send(request, reserved, turn)
-        if not isinstance(sent, Sent):
+        if not isinstance(sent, SentRequest):
             await self._release(reserved.attempt_id)
             return sent
         settled = await self._settle(request, account, reserved.attempt_id, sent, trial)
@@ -139,7 +139,7 @@ class Buyer:
         request: Request,
         account: Account,
         attempt_id: int,
-        sent: Sent,
+        sent: SentRequest,
         trial: Streak | None,
     ) -> Settled:
         """Store the outcome durably, together with the consequences of a failure."""
@@ -162,6 +162,7 @@ class Buyer:
             pause_account_until=pause_until(decision, now),
             close_account_until=quota_ends_at(outcome, account, now),
             arrived_at=sent.arrived_at,
+            told=self._starts[account.vendor].told(process.vendors[account.vendor], reply, now),
         )
         await self._ledger.settle(settlement)
         self._note_displaced(request, outcome, reply)

@@ -14,8 +14,10 @@ from enum import Enum, auto
 from typing import TypeAlias
 
 from scraper.core.arrivals import ON_THE_WAY_S, Arrivals
+from scraper.core.catalogue import Vendor
 from scraper.core.jobs import Account
 from scraper.core.outcomes import Answer, Reply
+from scraper.core.rate_headers import Told, told
 from scraper.core.requests import Request
 from scraper.core.retries import LONGEST_PAUSE_S
 from scraper.ports import NoCredits, Slot
@@ -47,7 +49,7 @@ Refusal: TypeAlias = NoCredits | Unsent
 
 
 @dataclass(frozen=True, slots=True)
-class Sent:
+class SentRequest:
     """A request that was sent, or could not be, and its answer."""
 
     reply: Reply
@@ -75,6 +77,8 @@ class Starts:
         self._longest_wait_s = process.job.max_wait.total_seconds()
         self._arrivals = Arrivals()
         self._connect_s = 0.0
+        self._told_until: datetime | None = None
+        """What the vendor told last slows the account until then."""
         self._paused_until: datetime | None = None
         self._own_pause: datetime | None = None
         """The end of the last pause whose length the vendor did not name."""
@@ -116,7 +120,7 @@ class Starts:
         self._changed.set()
         self._changed = asyncio.Event()
 
-    async def send(self, request: Request, slot: Slot, turn: Turn) -> Sent | Refusal:
+    async def send(self, request: Request, slot: Slot, turn: Turn) -> SentRequest | Refusal:
         """Wait for the slot and send the request; return the reason if it may not be sent."""
         clock = self._clock
         while True:
@@ -131,14 +135,26 @@ class Starts:
                 slot = start.slot
                 continue
             if start.began is None:  # no connection was made
-                return Sent(reply, asked_at, None, clock.monotonic() - asked)
+                return SentRequest(reply, asked_at, None, clock.monotonic() - asked)
             self._note_connect(start.began - asked)
             latency_s = clock.monotonic() - start.began
             arrived_at = None
             if isinstance(reply, Answer):
                 latest_s = self._arrivals.latest_s(request.endpoint.full_name, latency_s)
                 arrived_at = start.began_at + timedelta(seconds=latest_s)
-            return Sent(reply, start.began_at, arrived_at, latency_s)
+            return SentRequest(reply, start.began_at, arrived_at, latency_s)
+
+    def told(self, vendor: Vendor, reply: Reply, now: datetime) -> Told | None:
+        """Return what the answer tells of the requests that remain, where that is news for the account's pace."""
+        heard = told(vendor.rate_headers, reply.headers, now) if isinstance(reply, Answer) else None
+        if heard is None:
+            return None
+        rate = self._account.subscription.starts_per_second
+        slows = rate is None or heard.remaining < rate * heard.resets_in_s
+        if not slows and (self._told_until is None or self._told_until <= now):
+            return None
+        self._told_until = now + timedelta(seconds=heard.resets_in_s)
+        return heard
 
     def _note_connect(self, took_s: float) -> None:
         self._connect_s = max(took_s if took_s > SHORT_CONNECT_S else 0.0, self._connect_s * 0.9)

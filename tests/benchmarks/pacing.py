@@ -1,8 +1,8 @@
 """Real time as vendors see it, in a sliding window, at several rates: ``python -m tests.benchmarks.pacing``.
 
 Prints which share of the rate was used, the most requests in any window as a share of it, and how many the vendor
-turned away. The yardstick is the rate itself. The slow network makes a connection of 200 ms for each request and answers after
-120 ± 60 ms; the requests of the last account go to a server over loopback, through the program's own transport.
+turned away. The yardstick is the rate itself. The slow network makes a connection of 200 ms for each request and
+answers after 120 ± 60 ms; the last account's requests go to a server over loopback, through the program's transport.
 """
 
 from __future__ import annotations

@@ -43,6 +43,8 @@ class Network:
     way_s: tuple[float, float] = (0.0, NETWORK_S)
     answer_s: tuple[float, float] = (LATENCY_S, LATENCY_S)
     """From the arrival on."""
+    tells: bool = False
+    """In headers, how many requests remain, and that they do for a minute."""
 
 
 class CountingVendor:
@@ -61,8 +63,10 @@ class CountingVendor:
             return NoAnswer(sent=False, reason="its slot is gone")
         await asyncio.sleep(self._random.uniform(*network.way_s))
         body = self.arrive(request.key, request.page)
+        left = self._rule.left(self._clock.now())
+        headers = {"x-ratelimit-remaining": f"{left}", "x-ratelimit-reset": "60"} if network.tells else {}
         await asyncio.sleep(self._random.uniform(*network.answer_s))
-        return Answer(200, {}, body)
+        return Answer(200, headers, body)
 
     def arrive(self, key: str, page: int) -> bytes:
         """Counts a request; its page."""

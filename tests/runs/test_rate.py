@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import ExitStack
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from scraper.core.rate_headers import RateHeaders
 from scraper.core.subscriptions import Subscription
 from scraper.io.pacing import SmoothPacer
 from scraper.runs.context import RunContext
@@ -52,7 +54,9 @@ params = {{ region = ["US", "GB", "JP", "DE", "FR", "BR", "IT", "ES"], order_by 
     )
     await stores.ledger.note_accounts(list(job.accounts.values()))
     run = await open_run(job, Opening.NEW, None, stores, clock, "0000")
-    crawl = asyncio.ensure_future(CrawlProcess(job, catalogue.vendors, run, context).run())
+    names = RateHeaders("x-ratelimit-remaining", "x-ratelimit-reset") if network.tells else None
+    vendors = {"keyapi": replace(catalogue.vendors["keyapi"], rate_headers=names)}
+    crawl = asyncio.ensure_future(CrawlProcess(job, vendors, run, context).run())
     await asyncio.sleep(minutes * 60)
     crawl.cancel()
     await asyncio.wait({crawl})
@@ -96,6 +100,16 @@ def test_a_limit_of_one_a_second_is_used_as_far_as_arrivals_can_be_known(
     assert vendor.turned_away == 0
     learned = [at for at in vendor.arrivals if at >= 30]  # the first answers show what they are like
     assert len(learned) - 1 >= share * (learned[-1] - learned[0])
+
+
+def test_what_a_vendor_tells_in_headers_slows_an_account_before_a_refusal_does(tmp_path: Path) -> None:
+    """The account says 120 a minute, and others with its key leave it 20."""
+    rule = minute_rule("sliding", 20)
+    vendor = on_moved_time(
+        lambda loop: crawled(loop, tmp_path, "requests_per_minute = 120", rule, Network(tells=True), 4)
+    )
+    assert vendor.turned_away == 0
+    assert len(vendor.arrivals) >= 0.7 * 20 * 4
 
 
 def test_five_restarts_within_a_minute_still_keep_the_rate(tmp_path: Path) -> None:

@@ -58,7 +58,18 @@ def _to_4(connection: Connection) -> None:
     connection.execute(update(runs).values(accounted=False))
 
 
-STEPS: tuple[Callable[[Connection], None], ...] = (_to_2, _to_3, _to_4)
+def _to_5(connection: Connection) -> None:
+    """Join what several changes of one version add."""
+    _add_told(connection)
+
+
+def _add_told(connection: Connection) -> None:
+    """What vendors tell of the requests that remain."""
+    for column in ("told_at BIGINT", "told_until BIGINT", "told_remaining BIGINT NOT NULL DEFAULT 0"):
+        connection.exec_driver_sql(f"ALTER TABLE accounts ADD COLUMN {column}")
+
+
+STEPS: tuple[Callable[[Connection], None], ...] = (_to_2, _to_3, _to_4, _to_5)
 """The n-th step makes version n + 2 of version n + 1."""
 
 

@@ -25,7 +25,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.types import TypeDecorator
 
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 """Incremented with every change of this module; a database of a newer version is refused."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -61,6 +61,9 @@ accounts = Table(
     Column("slowed_at", Instant),
     Column("closed_until", Instant),
     Column("closed_because", Text, nullable=False, default=""),
+    Column("told_at", Instant),  # start of the request whose answer told how many remain, and until when
+    Column("told_until", Instant),
+    Column("told_remaining", BigInteger, nullable=False, default=0, server_default="0"),
 )
 
 runs = Table(
