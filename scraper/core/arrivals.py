@@ -7,18 +7,19 @@ nothing held its request up, for nothing makes up for time that was lost on the 
 
 from __future__ import annotations
 
+import math
 from collections import deque
 
 ON_THE_WAY_S = 0.25
 """A vendor counts arrivals, we count starts; a quarter of a second covers the way of a request (measured)."""
 
-REMEMBERED = 50
-"""Answers of an endpoint: a minute of an account that may send one a second."""
+REMEMBERED = 100
+"""Answers of an endpoint: two minutes of an account that may send one a second."""
 ENOUGH = 20
 """Fewer answers do not tell what the fastest one is like."""
-GUARD = 4.0
-"""The fastest answer that can be is faster than the fastest of n that we saw, by about an n-th of their spread: so many
-times that is added."""
+GUARD = 1.8
+"""The fastest answer that can be is faster than the fastest of n that we saw, by about their spread over the root of n
+where two parts of its time vary. So many times that is added: of a thousand answers two still tell too little."""
 
 
 class Arrivals:
@@ -35,4 +36,4 @@ class Arrivals:
         if len(seen) < ENOUGH:
             return latest_s
         fastest_s, slowest_s = min(seen), max(seen)
-        return min(latest_s, latency_s - fastest_s + GUARD * (slowest_s - fastest_s) / len(seen))
+        return min(latest_s, latency_s - fastest_s + GUARD * (slowest_s - fastest_s) / math.sqrt(len(seen)))

@@ -59,7 +59,7 @@ class SentRequest:
     elapsed_s: float
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Turn:
     """A place among the starts of an account whose arrivals are not known yet."""
 

@@ -88,7 +88,8 @@ async def measured(directory: Path, case: Case) -> tuple[CountingVendor, float]:
     path = directory / "j.toml"
     path.write_text(
         f'name = "pace"\nbudget = 1_000_000\n[accounts.keyapi]\n{case.limit}\n'
-        '[[crawl]]\nendpoint = "keyapi.videos"\nparams = { region = ["US", "GB", "JP", "DE", "FR", "BR"] }\n'
+        '[[crawl]]\nendpoint = "keyapi.videos"\nparams = { region = ["US", "GB", "JP", "DE", "FR", "BR", "IT", "ES"], '
+        'order_by = ["vv", "like", "comment"] }\n'
     )
     job, catalogue = load_job(path)
     clock = SystemClock()
