@@ -27,13 +27,20 @@ class Arrivals:
 
     def __init__(self) -> None:
         self._latencies_s: dict[str, deque[float]] = {}
+        self._fastest_s: dict[str, float] = {}
+        """Of all answers: an hour under load must not make what is slow look usual."""
 
     def latest_s(self, endpoint: str, latency_s: float) -> float:
         """Note an answer; return how long after its start, at the latest, its request arrived."""
         seen = self._latencies_s.setdefault(endpoint, deque(maxlen=REMEMBERED))
         seen.append(latency_s)
-        latest_s = min(max(latency_s, 0.0), ON_THE_WAY_S)
+        fastest_s = self._fastest_s[endpoint] = min(latency_s, self._fastest_s.get(endpoint, latency_s))
         if len(seen) < ENOUGH:
-            return latest_s
-        fastest_s, slowest_s = min(seen), max(seen)
-        return min(latest_s, latency_s - fastest_s + GUARD * (slowest_s - fastest_s) / math.sqrt(len(seen)))
+            return before_answer_s(latency_s)
+        guard_s = GUARD * (max(seen) - fastest_s) / math.sqrt(len(seen))
+        return min(before_answer_s(latency_s), latency_s - fastest_s + guard_s)
+
+
+def before_answer_s(latency_s: float) -> float:
+    """Return the same by the answer alone."""
+    return min(max(latency_s, 0.0), ON_THE_WAY_S)

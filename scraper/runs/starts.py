@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from enum import Enum, auto
 from typing import TypeAlias
 
-from scraper.core.arrivals import ON_THE_WAY_S, Arrivals
+from scraper.core.arrivals import ON_THE_WAY_S, Arrivals, before_answer_s
 from scraper.core.catalogue import Vendor
 from scraper.core.jobs import Account
 from scraper.core.outcomes import Answer, Reply
@@ -140,9 +140,18 @@ class Starts:
             latency_s = clock.monotonic() - start.began
             arrived_at = None
             if isinstance(reply, Answer):
-                latest_s = self._arrivals.latest_s(request.endpoint.full_name, latency_s)
+                latest_s = self._latest_s(request, latency_s)
                 arrived_at = start.began_at + timedelta(seconds=latest_s)
             return SentRequest(reply, start.began_at, arrived_at, latency_s)
+
+    def _latest_s(self, request: Request, latency_s: float) -> float:
+        """Return how long after its start the request arrived, at the latest.
+
+        By what is usual only where it matters: in a minute, a quarter of a second costs 0.4 % of the rate.
+        """
+        if self._account.subscription.requests_per_second is None:
+            return before_answer_s(latency_s)
+        return self._arrivals.latest_s(request.endpoint.full_name, latency_s)
 
     def told(self, vendor: Vendor, reply: Reply, now: datetime) -> Told | None:
         """Return what the answer tells of the requests that remain, where that is news for the account's pace."""
