@@ -32,6 +32,8 @@ SHORT_CONNECT_S = 0.02
 """A connection that is there as soon as this need not be asked for ahead."""
 DOUBT_S = 1 + ON_THE_WAY_S
 """After a start, by the second and however late it arrived, the next one may follow."""
+MOST_LAG_S = 1.0
+"""A machine that is busier keeps no pace."""
 KEPT_OPEN_S = 5.0
 """A connection waits at most so long for its slot, or else another one is made."""
 
@@ -140,7 +142,7 @@ class Starts:
             latency_s = clock.monotonic() - start.began
             arrived_at = None
             if isinstance(reply, Answer):
-                latest_s = self._latest_s(request, latency_s)
+                latest_s = min(latency_s, self._latest_s(request, latency_s) + start.lag_s)
                 arrived_at = start.began_at + timedelta(seconds=latest_s)
             return SentRequest(reply, start.began_at, arrived_at, latency_s)
 
@@ -201,11 +203,18 @@ class Starts:
             elif start.is_connected and wait_s > KEPT_OPEN_S:
                 start.comes_later = True
                 return None
-            elif not await self._signals.unless_stopped(clock.sleep(wait_s)):
+            elif not await self._slept(start, wait_s):
                 return Unsent.STOPPED
             elif wait_s > LONG_S and (until := await self._ledger.paused_until(self._account)) is not None:
                 self._paused_until = until  # by a 429 that another process has met meanwhile
         return Unsent.STOPPED
+
+    async def _slept(self, start: _Start, wait_s: float) -> bool:
+        """Sleep, and note how much longer than asked for; False if the run was stopped."""
+        ends = self._clock.monotonic() + wait_s
+        on = await self._signals.unless_stopped(self._clock.sleep(wait_s))
+        start.lag_s = min(MOST_LAG_S, max(0.0, self._clock.monotonic() - ends))
+        return on
 
     async def _pause_is_too_long(self, now: datetime) -> bool:
         until = await self._ledger.paused_until(self._account)
@@ -230,6 +239,8 @@ class _Start:
         self.is_connected = False
         self.comes_later = False
         """The slot was moved, and its connection is not kept open for so long."""
+        self.lag_s = 0.0
+        """How late this process woke up for it: it may be as late in writing it."""
         self.began: float | None = None
         self.began_at = slot.starts_at
 
