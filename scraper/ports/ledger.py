@@ -18,7 +18,7 @@ from scraper.core.rate_headers import Told
 from scraper.core.reconcile import UnknownAttempt
 from scraper.core.requests import Request
 from scraper.core.retries import Failure
-from scraper.core.subscriptions import Subscription
+from scraper.core.subscriptions import Subscription, day_of
 from scraper.core.units import Credits
 
 
@@ -30,6 +30,11 @@ class Slot:
     starts_at: datetime
     lateness: timedelta
     """How late it may start without another slot."""
+
+    def is_over(self, now: datetime) -> bool:
+        """Return whether another slot is needed; past midnight it is, for the credits are booked on the slot's day."""
+        late = now - self.starts_at
+        return late > self.lateness or (late > timedelta(0) and day_of(now) != day_of(self.starts_at))
 
 
 @dataclass(frozen=True, slots=True)

@@ -193,7 +193,7 @@ class Starts:
             paused = self._paused_until is not None and self._paused_until > slot.starts_at
             if wait_s > self._longest_wait_s and await self._pause_is_too_long(now):
                 return Unsent.STOPPED
-            if now - slot.starts_at > slot.lateness or paused:
+            if paused or slot.is_over(now):
                 renewed = await self._ledger.renew_slot(self._account, slot.attempt_id)
                 if not isinstance(renewed, Slot):
                     return renewed if isinstance(renewed, NoCredits) else Unsent.STOPPED

@@ -29,8 +29,8 @@ VERY_LATE = timedelta(seconds=2)
 """The same for accounts of more than `FEW` a minute: of so many, the attempt N places before has its answer long since,
 and the allowance costs no rate. A busy writer then makes no start too late for its slot."""
 FEW = 60
-ANY_LATENESS = timedelta(minutes=5)
-"""The same without any rate; bounded, so that an attempt is booked on the day on which it is sent, or the next."""
+ANY_LATENESS = timedelta(minutes=1)
+"""The same without any rate: a later one may fall into another pause of the account."""
 CLOCK_STEP = timedelta(milliseconds=2)
 """Two clocks that are right may differ by their resolution."""
 
