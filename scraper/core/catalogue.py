@@ -12,6 +12,7 @@ from datetime import date
 from enum import StrEnum
 
 from scraper.core.pagination import Pagination
+from scraper.core.rate_headers import RateHeaders
 from scraper.core.subscriptions import Subscription
 from scraper.core.units import Credits
 
@@ -283,6 +284,13 @@ class Vendor:
     source: Source | None = None
     billing_events: BillingEvents | None = None
     origin: VendorOrigin = VendorOrigin()
+    rate_headers: RateHeaders | None = None
+    """Headers that tell how many requests remain, and until when."""
+
+    @property
+    def rate_header_names(self) -> frozenset[str]:
+        """Names of those headers, in lower case."""
+        return frozenset(() if (named := self.rate_headers) is None else (named.remaining, named.resets))
 
 
 @dataclass(frozen=True, slots=True)

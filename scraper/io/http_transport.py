@@ -30,6 +30,7 @@ from scraper.core.outcomes import Answer, NoAnswer, Reply
 from scraper.core.reconcile import LONGEST_ANSWER
 from scraper.core.requests import Params, Request
 from scraper.core.units import iso_utc
+from scraper.ports import Start, at_once
 
 KEPT_HEADERS = frozenset({"retry-after", "x-request-id", "content-type", "date", "x-ratelimit-per-second-remaining"})
 LONGEST_REASON: Final = 300
@@ -137,13 +138,14 @@ class HttpTransport:
         if self._session is not None:
             await self._session.close()
 
-    async def send(self, request: Request) -> Reply:
+    async def send(self, request: Request, start: Start = at_once) -> Reply:
         """Send the request; see `Transport.send`.
 
         A request whose last answer was lost uses a new connection: the kept-alive one may be the cause.
         """
         _needs_new_connection.set(request.key in self._lost)
-        reply = self._masked(await self._get(self._access[request.endpoint.vendor], request.path, request.query))
+        reply = await self._get(self._access[request.endpoint.vendor], request.path, request.query, start)
+        reply = self._masked(reply)
         if isinstance(reply, NoAnswer) and reply.sent:
             self._lost.add(request.key)
         else:
@@ -158,10 +160,11 @@ class HttpTransport:
         params = ((described.from_param, iso_utc(since)), (described.to_param, iso_utc(until)))
         return self._masked(await self._get(self._access[vendor.name], described.path, params))
 
-    async def _get(self, access: Access, path: str, params: Params) -> Reply:
+    async def _get(self, access: Access, path: str, params: Params, start: Start = at_once) -> Reply:
         if self._session is None:
             raise RuntimeError("the transport is not open")
         ends_at = asyncio.get_running_loop().time() + self._limits.whole_s
+        _start.set(start)
         told, patience_s = SimpleNamespace(sent=False), min(self._limits.headers_s, self._limits.whole_s)
         try:
             async with asyncio.timeout(patience_s):
@@ -174,6 +177,8 @@ class HttpTransport:
                     proxy=None if access.proxy is None else access.proxy.url,
                     proxy_headers=None if access.proxy is None else access.proxy.headers(),
                 )
+        except _NotStartedError:
+            return NoAnswer(sent=False, reason="its slot is gone")
         except aiohttp.ConnectionTimeoutError:
             late = f"no connection within {self._limits.connect_s:g} s"
             return NoAnswer(sent=False, reason=_before_the_vendor(access, late))
@@ -184,7 +189,8 @@ class HttpTransport:
             met = _reason(failure)
             return NoAnswer(told.sent, met if told.sent else _before_the_vendor(access, met))
         try:
-            headers = {k.lower(): _valid_text(v) for k, v in response.headers.items() if k.lower() in KEPT_HEADERS}
+            kept = KEPT_HEADERS | access.vendor.rate_header_names
+            headers = {k.lower(): _valid_text(v) for k, v in response.headers.items() if k.lower() in kept}
             return await self._read(response, headers, ends_at)
         finally:
             response.close()  # a body read to its end has already returned its connection to the pool
@@ -257,6 +263,14 @@ _needs_new_connection: Final[ContextVar[bool]] = ContextVar("needs_new_connectio
 """Set for the request that this task sends."""
 
 
+_start: Final[ContextVar[Start]] = ContextVar("start", default=at_once)
+"""Waits for the slot of the request that this task sends."""
+
+
+class _NotStartedError(Exception):
+    """The request must not leave."""
+
+
 class _CleanConnector(aiohttp.TCPConnector):
     """Discards a kept-alive connection on which unrequested bytes arrived: they would be taken for the next answer."""
 
@@ -275,11 +289,24 @@ class _CleanConnector(aiohttp.TCPConnector):
             connection = await super().connect(req, traces, timeout)
             protocol = connection.protocol
             unwanted = protocol in self._used and _needs_new_connection.get()
-            if protocol is None or not (protocol.should_close or unwanted):
-                if protocol is not None:
+            if protocol is not None and not (protocol.should_close or unwanted):
+                if not await _started(connection):
+                    raise _NotStartedError
+                if connection.protocol is protocol and protocol.is_connected() and not protocol.should_close:
                     self._used.add(protocol)
-                return connection
+                    return connection
             connection.close()
+
+
+async def _started(connection: Connection) -> bool:
+    """Wait for the request's slot; a connection that is not used goes back to the pool."""
+    started = False
+    try:
+        started = await _start.get()()
+    finally:
+        if not started:
+            connection.release()
+    return started
 
 
 def _sent_trace() -> aiohttp.TraceConfig:

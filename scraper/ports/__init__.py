@@ -43,7 +43,7 @@ from scraper.ports.ledger import (
 from scraper.ports.listener import Listener
 from scraper.ports.runs import RunEnd, RunRecord, Runs, RunTotals, WalkRecord
 from scraper.ports.stores import Stores
-from scraper.ports.transport import BillingSource, Pacer, Transport
+from scraper.ports.transport import BillingSource, Pacer, Start, Transport, at_once
 
 __all__ = [
     "AccountBalance",
@@ -88,11 +88,13 @@ __all__ = [
     "Slot",
     "SpendMark",
     "SpooledPage",
+    "Start",
     "StateIdentity",
     "Stores",
     "Survey",
     "Transport",
     "WalkRecord",
     "Written",
+    "at_once",
     "drain_order",
 ]

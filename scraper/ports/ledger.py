@@ -16,10 +16,11 @@ from scraper.core.clock_gap import ClockGap
 from scraper.core.events import Ending
 from scraper.core.jobs import Account, Job
 from scraper.core.outcomes import Outcome
+from scraper.core.rate_headers import Told
 from scraper.core.reconcile import UnknownAttempt
 from scraper.core.requests import Request
 from scraper.core.retries import Failure
-from scraper.core.subscriptions import Subscription
+from scraper.core.subscriptions import Subscription, day_of
 from scraper.core.units import Credits
 
 
@@ -31,6 +32,11 @@ class Slot:
     starts_at: datetime
     lateness: timedelta
     """How late it may start without another slot."""
+
+    def is_over(self, now: datetime) -> bool:
+        """Return whether another slot is needed; past midnight it is, for the credits are booked on the slot's day."""
+        late = now - self.starts_at
+        return late > self.lateness or (late > timedelta(0) and day_of(now) != day_of(self.starts_at))
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +75,11 @@ class Settlement:
     """Unmodified; present if the attempt was charged, or may have been."""
     pause_account_until: datetime | None = None
     close_account_until: datetime | None = None
+    told: Told | None = None
+    """What the vendor told of the requests that remain, where it is less than the account's own limits allow."""
+    arrived_at: datetime | None = None
+    """The latest instant at which the vendor counted it (law 4); ``None``: before it was settled, and on the way for no
+    longer than `core.arrivals` assumes."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from scraper.core.jobs import Crawl, Job
 from scraper.core.outcomes import Answer, NoAnswer, Reply, classify
 from scraper.core.pagination import PageFacts
 from scraper.core.requests import Request
-from scraper.ports import Transport
+from scraper.ports import Start, Transport, at_once
 from scraper.runs.context import RunContext
 from scraper.runs.crawl import CrawlProcess
 from scraper.runs.execute import execute
@@ -40,8 +40,8 @@ class _Listening:
     transport: Transport
     replies: dict[str, tuple[Request, Reply]]
 
-    async def send(self, request: Request) -> Reply:
-        reply = await self.transport.send(request)
+    async def send(self, request: Request, start: Start = at_once) -> Reply:
+        reply = await self.transport.send(request, start)
         self.replies[request.endpoint.full_name] = (request, reply)
         return reply
 

@@ -10,7 +10,6 @@ from collections import defaultdict
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from enum import Enum, auto
 from typing import TypeAlias, TypeVar, assert_never
 
 from scraper.core.breakers import DIFFERENT_REQUESTS, Streak
@@ -25,12 +24,10 @@ from scraper.core.retries import LONGEST_PAUSE_S, Decision, GiveUp, Reach, Retry
 from scraper.ports import AccountClosed, NoCredits, Settlement, Slot
 from scraper.runs.process import RunProcess
 from scraper.runs.results import ending_of, pause_until, quota_ends_at
+from scraper.runs.starts import SentRequest, Starts, Turn, Unsent
 from scraper.runs.stops import Stops
 
 T = TypeVar("T")
-
-LONG_S = 0.15
-"""After a longer wait for a slot, the ledger is asked whether another process has met a 429 meanwhile."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,15 +37,6 @@ class Settled:
     settlement: Settlement
     decision: Decision | None
     """For a failure, or an empty page that is retried; ``None``: a page has landed."""
-
-
-class Unsent(Enum):
-    """No attempt was made."""
-
-    CLOSED = auto()
-    """The endpoint or the vendor was closed before."""
-    STOPPED = auto()
-    """The run was stopped, or the wait is too long."""
 
 
 Met: TypeAlias = Settled | NoCredits | AccountClosed | Unsent
@@ -70,11 +58,9 @@ class Buyer:
         self._stops = Stops(process)
         self._longest_wait_s = process.job.max_wait.total_seconds()
         self._trials: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
-        self._paused_until: dict[str, datetime] = {}
+        self._starts = {vendor: Starts(each, process, self._stops) for vendor, each in process.job.accounts.items()}
         self._displaced: set[str] = set()
         """Endpoints whose records have been found elsewhere."""
-        self._own_pauses: dict[str, datetime] = {}
-        """By vendor: the end of the last pause whose length the vendor did not name."""
 
     async def buy(self, request: Request, account: Account) -> None:
         """Attempt a request until it has landed, is given up, or may not be sent."""
@@ -119,56 +105,27 @@ class Buyer:
         """Reserve, wait for the slot, send and settle."""
         if self._frontier.closed_because(request) is not None:
             return Unsent.CLOSED
+        starts = self._starts[account.vendor]
+        if (turn := await starts.turn()) is None:
+            return Unsent.STOPPED
+        try:
+            return await self._attempt_in(turn, request, account, trial)
+        finally:
+            starts.end(turn)
+
+    async def _attempt_in(self, turn: Turn, request: Request, account: Account, trial: Streak | None) -> Met:
         attempt, run_id = self._retries.attempt_of(request), self._process.run.run_id
         async with self._process.context.reserving(run_id, account.id, request.endpoint.cost):
             reserved = await self._ledger.reserve(run_id, account, request, attempt)
         if not isinstance(reserved, Slot):
             return reserved
-        refusal = await self._slot_comes(account, reserved)
-        if refusal is not None:
+        sent = await self._starts[account.vendor].send(request, reserved, turn)
+        if not isinstance(sent, SentRequest):
             await self._release(reserved.attempt_id)
-            return refusal
-        sent_at, began = self._clock.now(), self._clock.monotonic()
-        reply = await self._process.context.transport.send(request)
-        settled = await self._settle(request, account, reserved.attempt_id, reply, sent_at, trial)
-        self._tell(request, settled.settlement, attempt, self._clock.monotonic() - began)
+            return sent
+        settled = await self._settle(request, account, reserved.attempt_id, sent, trial)
+        self._tell(request, settled.settlement, attempt, sent.elapsed_s)
         return settled
-
-    async def _slot_comes(self, account: Account, slot: Slot) -> NoCredits | Unsent | None:
-        """Wait for the send slot; renew one that was missed or that falls into a pause.
-
-        Returns the reason if the attempt may not be sent, such as a limit on the day of the renewed slot.
-        """
-        clock = self._clock
-        while not self._signals.stopping:
-            now = clock.now()
-            wait_s = (slot.starts_at - now).total_seconds()
-            paused = self._paused_until.get(account.vendor, slot.starts_at) > slot.starts_at
-            if wait_s > self._longest_wait_s and await self._pause_is_too_long(account, now):
-                return Unsent.STOPPED
-            if now - slot.starts_at > slot.lateness or paused:
-                renewed = await self._ledger.renew_slot(account, slot.attempt_id)
-                if not isinstance(renewed, Slot):
-                    return renewed if isinstance(renewed, NoCredits) else Unsent.STOPPED
-                slot = renewed
-            elif wait_s <= 0:
-                return None
-            elif not await self._signals.unless_stopped(clock.sleep(wait_s)):
-                return Unsent.STOPPED
-            elif wait_s > LONG_S and (until := await self._ledger.paused_until(account)) is not None:
-                self._paused_until[account.vendor] = until  # by a 429 that another process has met meanwhile
-        return Unsent.STOPPED
-
-    async def _pause_is_too_long(self, account: Account, now: datetime) -> bool:
-        until = await self._ledger.paused_until(account)
-        if until is None:
-            return False
-        ours = until == self._own_pauses.get(account.vendor)
-        pause_s, longest_s = (until - now).total_seconds(), LONGEST_PAUSE_S if ours else self._longest_wait_s
-        if pause_s <= longest_s:
-            return False
-        self._stops.for_quota(account, until, f"it refused requests for their rate, a pause of {pause_s:.0f} s is left")
-        return True
 
     async def _release(self, attempt_id: int) -> None:
         """Release the reservation of an attempt that was not sent."""
@@ -183,12 +140,11 @@ class Buyer:
         request: Request,
         account: Account,
         attempt_id: int,
-        reply: Reply,
-        sent_at: datetime,
+        sent: SentRequest,
         trial: Streak | None,
     ) -> Settled:
         """Store the outcome durably, together with the consequences of a failure."""
-        now, process = self._clock.now(), self._process
+        now, process, reply, sent_at = self._clock.now(), self._process, sent.reply, sent.sent_at
         outcome = classify(process.vendors[account.vendor], request.endpoint, reply, now, account.failed_requests)
         decision: Decision | None
         if outcome.landed:
@@ -206,6 +162,8 @@ class Buyer:
             body=reply.body if isinstance(reply, Answer) and (paid or outcome.landed) else None,
             pause_account_until=pause_until(decision, now),
             close_account_until=quota_ends_at(outcome, account, now),
+            arrived_at=sent.arrived_at,
+            told=self._starts[account.vendor].told(process.vendors[account.vendor], reply, now),
         )
         await self._ledger.settle(settlement)
         self._note_displaced(request, outcome, reply)
@@ -290,9 +248,7 @@ class Buyer:
     async def _after_failure(self, request: Request, account: Account, settlement: Settlement, retry: Retry) -> bool:
         outcome, wait_s = settlement.outcome, retry.wait_s
         if settlement.pause_account_until is not None:
-            self._paused_until[account.vendor] = settlement.pause_account_until
-            if not retry.named:
-                self._own_pauses[account.vendor] = settlement.pause_account_until
+            self._starts[account.vendor].note_pause(settlement.pause_account_until, named=retry.named)
         if wait_s > (self._longest_wait_s if retry.named else LONGEST_PAUSE_S):
             self._frontier.give_back(request)
             until = settlement.settled_at + timedelta(seconds=wait_s)

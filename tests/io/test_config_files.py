@@ -12,6 +12,7 @@ from scraper.core.catalogue import Catalogue, Charge, OutcomeKind, Records
 from scraper.core.errors import ConfigurationError
 from scraper.core.outcomes import Answer, classify
 from scraper.core.pagination import CursorPagination, EndSign, SinglePagination
+from scraper.core.rate_headers import RateHeaders
 from scraper.io.config_files.addresses import url_fault
 from scraper.io.config_files.vendor_files import read_catalogue
 from scraper.sandbox.records import places
@@ -333,3 +334,19 @@ def test_a_feed_cannot_end_by_a_total(vendors: Path) -> None:
     (fault,) = faults(vendors, crawlora='[endpoints.hashtag_posts.pagination]\nends = "total"\n')
     assert "endpoints.hashtag_posts.pagination" in fault
     assert "'short_page', 'empty_page' or 'has_more'" in fault
+
+
+def test_the_headers_that_tell_how_many_requests_remain_are_named_in_a_table_with_its_source(vendors: Path) -> None:
+    named = '[rate_headers]\nsource = "page"\nremaining = "X-RateLimit-Remaining"\nresets = "RateLimit"\n'
+    (vendors / "acme.toml").write_text(ACME.replace("[plans.only]", named + "[plans.only]"))
+    acme = read_catalogue(vendors.parent).vendors["acme"]
+    assert acme.rate_headers == RateHeaders("x-ratelimit-remaining", "ratelimit")
+    assert acme.rate_header_names == {"x-ratelimit-remaining", "ratelimit"}
+    wrong = named.replace('"page"', '"rumour"').replace('"RateLimit"', '"Rate Limit"')
+    (vendors / "acme.toml").write_text(ACME.replace("[plans.only]", wrong + "[plans.only]"))
+    with pytest.raises(ConfigurationError, match=r"rate_headers\.resets"):
+        read_catalogue(vendors.parent)
+    unknown = named.replace('"page"', '"rumour"')
+    (vendors / "acme.toml").write_text(ACME.replace("[plans.only]", unknown + "[plans.only]"))
+    with pytest.raises(ConfigurationError, match=r"rate_headers\.source: 'rumour' is not in \[sources\]"):
+        read_catalogue(vendors.parent)

@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import gzip
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 
 import pytest
 from aiohttp import web
 
 from scraper.core.outcomes import Answer, NoAnswer, Reply
-from scraper.io.http_transport import Access
+from scraper.core.rate_headers import RateHeaders
+from scraper.io.http_transport import Access, HttpTransport
 from tests.core.builders import C_HASHTAGS, C_POSTS, K_HASHTAGS, vendor_of, walk_of
 from tests.io.raw_server import KEY, REQUEST, Server, listening, raw, sent, transport
 
@@ -234,3 +236,16 @@ def test_an_answer_lost_on_a_kept_connection_is_asked_for_again_over_a_new_one()
     assert len(set(asked[: lost + 1])) == 2
     assert asked[lost + 1] == 3, "not the other kept connection"
     assert isinstance(replies[lost + 1], Answer)
+
+
+def test_headers_that_a_vendor_file_names_come_with_the_answer() -> None:
+    server = Server(lambda _: raw(b"{}", "X-RateLimit-Remaining: 3", "RateLimit-Reset: 9"))
+    named = replace(vendor_of(C_HASHTAGS), rate_headers=RateHeaders("x-ratelimit-remaining", "ratelimit-reset"))
+
+    async def script() -> Reply:
+        async with listening(server) as port:
+            access = {"crawlora": Access(named, f"http://127.0.0.1:{port}", KEY)}
+            async with HttpTransport(access, "scraper/test") as opened:
+                return await opened.send(REQUEST)
+
+    assert asyncio.run(script()) == Answer(200, {"x-ratelimit-remaining": "3", "ratelimit-reset": "9"}, b"{}")

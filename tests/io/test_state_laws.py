@@ -277,3 +277,19 @@ def test_a_slot_that_is_renewed_past_midnight_is_booked_on_the_day_on_which_it_i
     today, yesterday, refused = asyncio.run(script())
     assert (today, yesterday) == (Balance(reserved=8), Balance(reserved=2))
     assert refused.scope == Scope(ScopeKind.DAY, 8, Balance(reserved=8))
+
+
+def test_a_late_start_needs_another_slot_only_where_it_may_pass_a_limit_or_a_day(
+    database: StateDatabase,
+) -> None:
+    async def script() -> list[bool]:
+        clock = HandClock(NOON.replace(hour=23, minute=59, second=58))
+        limits = [account(requests_per_second=2), account("keyapi", requests_per_minute=600)]
+        with database.opened(clock.now) as stores:
+            await stores.runs.create_run(run_record("one"))
+            taken = [slot(await stores.ledger.reserve("one", each, board("us"), 1)) for each in limits]
+        late_s = (0.0, 0.1, 0.2, 1.0)
+        over = [each.is_over(each.starts_at + timedelta(seconds=late)) for each in taken for late in late_s]
+        return [*over, taken[1].is_over(taken[1].starts_at + timedelta(seconds=2))]
+
+    assert asyncio.run(script()) == [False, False, True, True, False, False, False, False, True]

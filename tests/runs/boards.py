@@ -32,10 +32,10 @@ from scraper.core.board_history import CHANCE, LEAST_READS, LEAST_STILL, STILL_F
 from scraper.core.board_watch import BOARD_GUARDS
 from scraper.core.catalogue import Endpoint
 from scraper.core.jobs import Crawl, Job
-from scraper.core.outcomes import Answer, Reply
+from scraper.core.outcomes import Answer, NoAnswer, Reply
 from scraper.core.requests import Request, Walk
 from scraper.io.pacing import SmoothPacer
-from scraper.ports import Stores
+from scraper.ports import Start, Stores, at_once
 from scraper.runs.context import RunContext
 from scraper.runs.execute import execute
 from scraper.runs.resume import Opening
@@ -104,7 +104,9 @@ class Replay:
     """Country of a board → its list."""
     asked: list[Request] = field(default_factory=list)
 
-    async def send(self, request: Request) -> Reply:
+    async def send(self, request: Request, start: Start = at_once) -> Reply:
+        if not await start():
+            return NoAnswer(sent=False, reason="its slot is gone")
         self.asked.append(request)
         await asyncio.sleep(0.5)
         board = self.shown[request.walk.country or ""]

@@ -6,12 +6,13 @@ import asyncio
 import random
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
 from datetime import datetime
 
 import orjson
 
 from scraper.core.adopt import Identity
-from scraper.core.outcomes import Answer, Reply
+from scraper.core.outcomes import Answer, NoAnswer, Reply
 from scraper.core.requests import Request
 from scraper.ports import (
     ArchivedAnswer,
@@ -27,7 +28,9 @@ from scraper.ports import (
     RunVersion,
     SpendMark,
     SpooledPage,
+    Start,
     Written,
+    at_once,
 )
 from scraper.sandbox.metering import RateRule
 
@@ -36,23 +39,48 @@ NETWORK_S = 0.1
 LATENCY_S = 0.8
 
 
+@dataclass(frozen=True, slots=True)
+class Network:
+    """How long each part of a request takes, between two bounds."""
+
+    connect_s: float = 0.0
+    """Each request has a connection of its own."""
+    way_s: tuple[float, float] = (0.0, NETWORK_S)
+    answer_s: tuple[float, float] = (LATENCY_S, LATENCY_S)
+    """From the arrival on."""
+    tells: bool = False
+    """In headers, how many requests remain, and that they do for a minute."""
+
+
 class CountingVendor:
     """A transport that only counts: how many arrived, and how many its rule turned away."""
 
-    def __init__(self, rule: RateRule, clock: Clock, seed: int) -> None:
+    def __init__(self, rule: RateRule, clock: Clock, seed: int, network: Network | None = None) -> None:
         self._rule, self._clock, self._random = rule, clock, random.Random(seed)
+        self._network = network or Network()
         self.arrivals: list[float] = []
         self.turned_away = 0
 
-    async def send(self, request: Request) -> Reply:
-        await asyncio.sleep(self._random.uniform(0, NETWORK_S))
+    async def send(self, request: Request, start: Start = at_once) -> Reply:
+        network = self._network
+        await asyncio.sleep(network.connect_s)
+        if not await start():
+            return NoAnswer(sent=False, reason="its slot is gone")
+        await asyncio.sleep(self._random.uniform(*network.way_s))
+        body = self.arrive(request.key, request.page)
+        left = self._rule.left(self._clock.now())
+        headers = {"x-ratelimit-remaining": f"{left}", "x-ratelimit-reset": "60"} if network.tells else {}
+        await asyncio.sleep(self._random.uniform(*network.answer_s))
+        return Answer(200, headers, body)
+
+    def arrive(self, key: str, page: int) -> bytes:
+        """Counts a request; its page."""
         self.arrivals.append(self._clock.monotonic())
         if self._rule.take(self._clock.now()) is not None:
             self.turned_away += 1
-        await asyncio.sleep(LATENCY_S)
-        pagination = {"page": request.page, "size": 20, "total_count": 10**6, "has_more": True}
-        records = [{"item_id": f"{request.key}{n}"} for n in range(20)]
-        return Answer(200, {}, orjson.dumps({"code": 0, "data": {"videos": records, "pagination": pagination}}))
+        pagination = {"page": page, "size": 20, "total_count": 10**6, "has_more": True}
+        records = [{"item_id": f"{key}{n}"} for n in range(20)]
+        return orjson.dumps({"code": 0, "data": {"videos": records, "pagination": pagination}})
 
 
 class NothingToCompact:

@@ -26,7 +26,7 @@ from scraper.io.archive.adopt import is_ledger_file
 from scraper.io.http_transport import Access, HttpTransport
 from scraper.io.pacing import SmoothPacer
 from scraper.io.query import open_archive
-from scraper.ports import Stores, Transport
+from scraper.ports import Start, Stores, Transport, at_once
 from scraper.runs.context import RunContext
 from scraper.runs.execute import execute
 from scraper.runs.resume import Opening
@@ -189,9 +189,9 @@ class MortalTransport:
     transport: Transport
     life: Life
 
-    async def send(self, request: Request) -> Reply:
+    async def send(self, request: Request, start: Start = at_once) -> Reply:
         self.life.check()
-        reply = await self.transport.send(request)
+        reply = await self.transport.send(request, start)
         self.life.check()
         return reply
 

@@ -19,7 +19,7 @@ from scraper.core.outcomes import Answer, NoAnswer, Reply
 from scraper.core.pagination import WalkState, Why
 from scraper.core.requests import Request
 from scraper.io.pacing import SmoothPacer
-from scraper.ports import RunEnd, RunRecord, WalkRecord
+from scraper.ports import RunEnd, RunRecord, Start, WalkRecord, at_once
 from scraper.runs.context import RunContext
 from scraper.runs.crawl import CrawlProcess
 from scraper.runs.execute import execute
@@ -84,7 +84,9 @@ class Outage:
     timetable: Timetable
     sent: list[tuple[float, Request]] = field(default_factory=list)
 
-    async def send(self, request: Request) -> Reply:
+    async def send(self, request: Request, start: Start = at_once) -> Reply:
+        if not await start():
+            return NoAnswer(sent=False, reason="its slot is gone")
         began = self.clock.monotonic()
         self.sent.append((began, request))
         reply = self.timetable(request, began)

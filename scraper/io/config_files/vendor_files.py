@@ -38,6 +38,7 @@ from scraper.core.errors import ConfigurationError, Fault
 from scraper.core.jobs import MOST_PAGES
 from scraper.core.subscriptions import Subscription
 from scraper.io.config_files.addresses import url_fault
+from scraper.io.config_files.header_tables import HeaderName, RateHeadersTable
 from scraper.io.config_files.pagination_tables import PaginationTable
 from scraper.io.config_files.text import files_in
 from scraper.io.config_files.validation import Count, FileModel, Positive, dollars_of, read_toml, validate
@@ -163,7 +164,7 @@ class VendorFile(FileModel):
     name: Name
     title: str
     base_url: str
-    auth_header: Annotated[str, Field(pattern=r"^[A-Za-z0-9-]+$")]
+    auth_header: HeaderName
     auth_format: Annotated[str, Field(pattern=r"\{key\}")]
     key_env: Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9_]*$")]
     source: str
@@ -175,6 +176,7 @@ class VendorFile(FileModel):
     sources: dict[str, SourceTable]
     charge: ChargeTable
     billing_events: BillingEventsTable | None = None
+    rate_headers: RateHeadersTable | None = None
     plans: Annotated[dict[Name, PlanTable], Field(min_length=1)]
     errors: list[ErrorTable] = []
     endpoints: dict[Name, EndpointTable]
@@ -236,6 +238,7 @@ def _vendor(file: VendorFile, where: str, stem: str) -> Vendor:
     faults += [Fault(f"{where}: base_url", fault) for fault in [url_fault(file.base_url, allow_http=True)] if fault]
     sourced: dict[str, str] = {"": file.source, "charge": file.charge.source}
     sourced |= {"billing_events": file.billing_events.source} if file.billing_events else {}
+    sourced |= {"rate_headers": file.rate_headers.source} if file.rate_headers else {}
     sourced |= {f"plans.{name}": plan.source for name, plan in file.plans.items()}
     sourced |= {f"errors[{n}]": rule.source for n, rule in enumerate(file.errors)}
     sourced |= {f"endpoints.{name}": endpoint.source for name, endpoint in file.endpoints.items()}
@@ -274,6 +277,7 @@ def _vendor(file: VendorFile, where: str, stem: str) -> Vendor:
         message_fields=tuple(file.message_fields),
         source=sources[file.source],
         billing_events=_billing_events(file.billing_events, sources),
+        rate_headers=None if file.rate_headers is None else file.rate_headers.build(),
     )
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import orjson
 import zstandard
-from sqlalchemy import Connection, Row, Table, and_, bindparam, func, insert, select, update
+from sqlalchemy import Connection, Row, Table, and_, bindparam, func, insert, or_, select, update
 
 from scraper.core.catalogue import Charge, OutcomeKind
 from scraper.core.events import Ending
@@ -37,6 +37,14 @@ def _settling(**changed: Any) -> Any:  # noqa: ANN401 - an Update
 _SETTLE = _settling(slot_at=func.coalesce(bindparam("arrived", type_=Instant), requests.c.slot_at))
 _PAUSED = select(accounts.c.paused_until).where(accounts.c.account == bindparam("account"))
 _NEW_PAGE = insert(pages)
+_TELL = (
+    update(accounts)
+    .where(accounts.c.account == bindparam("of_account"))
+    .where(or_(accounts.c.told_at.is_(None), accounts.c.told_at <= bindparam("at", type_=Instant)))
+    .values(told_at=bindparam("at", type_=Instant), told_until=bindparam("until", type_=Instant))
+    .values(told_remaining=bindparam("remaining"))
+)
+"""Answers may be settled in another order than they came."""
 _IS_THERE = select(requests.c.attempt_id).where(requests.c.attempt_id == bindparam("attempt_id"))
 
 
@@ -80,7 +88,7 @@ def settle(connection: Connection, settlements: Sequence[Settlement]) -> list[No
 
 def _settled_values(settlement: Settlement) -> dict[str, Any]:
     outcome, sent_at = settlement.outcome, settlement.sent_at
-    arrived = None if sent_at is None else latest_arrival(sent_at, settlement.settled_at)
+    arrived = None if sent_at is None else latest_arrival(sent_at, settlement.settled_at, settlement.arrived_at)
     if sent_at is None and outcome.kind is OutcomeKind.NOT_SENT:
         arrived = NEVER
     return {
@@ -126,7 +134,11 @@ def _packed(body: bytes) -> bytes:
 
 
 def _note_account(connection: Connection, account_id: str, settlement: Settlement) -> None:
-    """Pause or close the account; neither is ever shortened."""
+    """Pause or close the account, neither is ever shortened; and note what its vendor told."""
+    if (told := settlement.told) is not None and settlement.sent_at is not None:
+        until = settlement.settled_at + timedelta(seconds=told.resets_in_s)
+        values = {"of_account": account_id, "at": settlement.sent_at, "until": until, "remaining": told.remaining}
+        connection.execute(_TELL, values)
     pause, close = settlement.pause_account_until, settlement.close_account_until
     if pause is None and close is None:
         return

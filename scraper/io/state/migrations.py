@@ -62,6 +62,7 @@ def _to_5(connection: Connection) -> None:
     """Version 5."""
     _add_account_lifts(connection)
     _add_nights(connection)
+    _add_told(connection)
 
 
 def _add_account_lifts(connection: Connection) -> None:
@@ -89,6 +90,12 @@ def _add_nights(connection: Connection) -> None:
     in_order = select(runs.c.run_id).order_by(runs.c.started_at, runs.c.run_id)
     for number, run_id in enumerate(connection.execute(in_order).scalars().all(), start=1):
         connection.execute(update(runs).where(runs.c.run_id == run_id).values(number=number))
+
+
+def _add_told(connection: Connection) -> None:
+    """What vendors tell of the requests that remain."""
+    for column in ("told_at BIGINT", "told_until BIGINT", "told_remaining BIGINT NOT NULL DEFAULT 0"):
+        connection.exec_driver_sql(f"ALTER TABLE accounts ADD COLUMN {column}")
 
 
 STEPS: tuple[Callable[[Connection], None], ...] = (_to_2, _to_3, _to_4, _to_5)

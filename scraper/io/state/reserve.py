@@ -56,6 +56,9 @@ _STANDING = (
         accounts.c.closed_because,
         accounts.c.paused_until,
         accounts.c.pace_percent,
+        accounts.c.told_at,
+        accounts.c.told_until,
+        accounts.c.told_remaining,
         *LOG,
         NEWEST_START.label("newest_start"),
         balances.c.kind,
@@ -155,7 +158,8 @@ def _read(
 
 def _standing(row: Any) -> Standing:  # noqa: ANN401 - a row of _STANDING
     pace = FULL_PERCENT if row.pace_percent is None else row.pace_percent
-    return Standing(row.paused_until, pace, row.last_slot, row.last_sent, row.minute_slot, row.second_slot)
+    log = (row.last_slot, row.last_sent, row.minute_slot, row.second_slot)
+    return Standing(row.paused_until, pace, row.told_at, row.told_until, row.told_remaining or 0, *log)
 
 
 class _Books:

@@ -61,6 +61,9 @@ accounts = Table(
     Column("slowed_at", Instant),
     Column("closed_until", Instant),
     Column("closed_because", Text, nullable=False, default=""),
+    Column("told_at", Instant),  # start of the request whose answer told how many remain, and until when
+    Column("told_until", Instant),
+    Column("told_remaining", BigInteger, nullable=False, default=0, server_default="0"),
 )
 
 runs = Table(

@@ -13,24 +13,24 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import BigInteger, Connection, Integer, bindparam, select
+from sqlalchemy import BigInteger, Connection, Integer, bindparam, func, select
 
+from scraper.core.arrivals import ON_THE_WAY_S
 from scraper.core.jobs import Account
 from scraper.core.pace import FULL_PERCENT, pace_percent
 from scraper.io.state.schema import Instant, requests
 
 MINUTE, SECOND = timedelta(seconds=60), timedelta(seconds=1)
 
-ON_THE_WAY = timedelta(seconds=0.25)
-"""A vendor counts arrivals, we count starts; a quarter of a second covers the way of a request (measured)."""
+ON_THE_WAY = timedelta(seconds=ON_THE_WAY_S)
 LATE = timedelta(seconds=0.15)
 """How late a slot of an account with a low rate may be used: inside `ON_THE_WAY`, which leaves 0.1 s for the way."""
 VERY_LATE = timedelta(seconds=2)
 """The same for accounts of more than `FEW` a minute: of so many, the attempt N places before has its answer long since,
 and the allowance costs no rate. A busy writer then makes no start too late for its slot."""
 FEW = 60
-ANY_LATENESS = timedelta(minutes=5)
-"""The same without any rate; bounded, so that an attempt is booked on the day on which it is sent, or the next."""
+ANY_LATENESS = timedelta(minutes=1)
+"""The same without any rate: a later one may fall into another pause of the account."""
 CLOCK_STEP = timedelta(milliseconds=2)
 """Two clocks that are right may differ by their resolution."""
 
@@ -72,6 +72,15 @@ _SEVERAL = _slots.where(requests.c.slot_at > bindparam("since", type_=Instant))
 _SEVERAL = _SEVERAL.limit(bindparam("most", type_=Integer)).offset(bindparam("before", type_=Integer))
 
 
+_SINCE = (
+    select(func.count())
+    .select_from(requests)
+    .where(requests.c.account == bindparam("account"), requests.c.attempt_id != bindparam("but", type_=BigInteger))
+    .where(requests.c.slot_at > bindparam("since", type_=Instant))
+)
+"""Requests that the vendor may not have counted yet, and the one whose answer told."""
+
+
 def _rates(account: Account) -> tuple[tuple[str, int | None, timedelta], ...]:
     subscription = account.subscription
     return ("minute", subscription.requests_per_minute, MINUTE), ("second", subscription.requests_per_second, SECOND)
@@ -101,17 +110,22 @@ def log_parameters(account: Account, now: datetime, but: int = 0) -> dict[str, A
     return found
 
 
-def latest_arrival(sent_at: datetime, settled_at: datetime) -> datetime:
-    """Return the latest instant at which the vendor counted a request: it came before its answer."""
-    return max(sent_at, min(settled_at, sent_at + ON_THE_WAY)) + CLOCK_STEP
+def latest_arrival(sent_at: datetime, settled_at: datetime, arrived_at: datetime | None) -> datetime:
+    """Return the latest instant at which the vendor counted a request; `arrived_at`: as its sender knows it."""
+    if arrived_at is None:
+        arrived_at = min(settled_at, sent_at + ON_THE_WAY)
+    return max(sent_at, arrived_at) + CLOCK_STEP
 
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """An account before the next slot: its pauses, its pace, and `LOG`."""
+    """An account before the next slot: its pauses, its pace, what its vendor told, and `LOG`."""
 
     paused_until: datetime | None
     pace_percent: int
+    told_at: datetime | None
+    told_until: datetime | None
+    told_remaining: int
     last_slot: datetime | None
     last_sent: datetime | None
     minute_slot: datetime | None
@@ -124,6 +138,7 @@ def next_slots(
     """Return the earliest instants at which the next requests may start: so many, or as many as a window holds."""
     rates = [(name, most, window) for name, most, window in _rates(account) if most is not None]
     wanted = min([wanted, *(most for _, most, _ in rates)])
+    left = _left(connection, account, standing, now, but)
     before = {name: _before(connection, account, standing, name, now, wanted, but) for name, _, _ in rates}
     began = [at for at in (standing.last_sent, _begins(standing.last_slot, account)) if at is not None]
     last = max(began, default=None)
@@ -131,6 +146,8 @@ def next_slots(
     for nth in range(wanted):
         earliest = [now, *(at for at in (standing.paused_until, last) if at is not None)]
         earliest += [at + window for name, _, window in rates if (at := before[name][nth]) is not None]
+        if left is not None and nth >= left and standing.told_until is not None:
+            earliest.append(standing.told_until)
         percent = pace_percent(standing.pace_percent, standing.paused_until, max(earliest))
         if percent < FULL_PERCENT and last is not None:
             gap = max((window / most for _, most, window in rates), default=ONE_A_SECOND)
@@ -138,6 +155,14 @@ def next_slots(
         last = max(earliest)
         found.append(last)
     return found
+
+
+def _left(connection: Connection, account: Account, standing: Standing, now: datetime, but: int) -> int | None:
+    """Return what is left of the requests that remained, as the vendor told; ``None``: it told nothing that holds."""
+    if standing.told_at is None or standing.told_until is None or standing.told_until <= now:
+        return None
+    values = {"since": standing.told_at, "account": account.id, "but": but}
+    return standing.told_remaining + 1 - int(connection.execute(_SINCE, values).scalar_one())
 
 
 def _begins(slot_at: datetime | None, account: Account) -> datetime | None:

@@ -1,0 +1,62 @@
+"""Headers that tell how many requests remain, and until when: ``RateLimit-*``, ``X-RateLimit-*`` and their likes.
+
+They are a vendor's word about its own count, which others with the same key may fill as well. They can only slow an
+account down: its own limits hold whatever is told, and what is told holds for `LONGEST_TOLD_S` at most.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+LONGEST_TOLD_S = 900.0
+"""As our own longest pause; after it one request tries."""
+SINCE_1970_S = 1e9
+"""A larger number is an instant: the draft's ``RateLimit-Reset`` is seconds to wait, that of others is an instant."""
+IN_MILLISECONDS = 1e12
+"""A larger instant counts milliseconds."""
+MOST_REMAINING = 10**6
+"""More is no limit to any run."""
+
+_DIGITS = re.compile(r"[0-9]{1,18}(\.[0-9]{1,9})?")
+_MEMBER = re.compile(r'(?:^|[;,\s])(?P<name>r|t|remaining|reset)\s*=\s*"?(?P<value>[0-9]{1,18}(?:\.[0-9]{1,9})?)')
+
+
+@dataclass(frozen=True, slots=True)
+class RateHeaders:
+    """Names of a vendor's headers, in lower case; both are the same where one header has both numbers."""
+
+    remaining: str
+    resets: str
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What an answer told: so many requests may still start before these seconds are over."""
+
+    remaining: int
+    resets_in_s: float
+
+
+def told(names: RateHeaders | None, headers: Mapping[str, str], now: datetime) -> Told | None:
+    """Return what an answer's headers tell; ``None`` if there is nothing in them that can be understood."""
+    if names is None:
+        return None
+    remaining = _number(headers.get(names.remaining, ""), ("r", "remaining"))
+    resets = _number(headers.get(names.resets, ""), ("t", "reset"))
+    if remaining is None or resets is None or remaining >= MOST_REMAINING:
+        return None
+    if resets >= SINCE_1970_S:
+        resets = (resets / 1000 if resets >= IN_MILLISECONDS else resets) - now.timestamp()
+    return Told(math.floor(remaining), min(max(0.0, resets), LONGEST_TOLD_S))
+
+
+def _number(value: str, members: tuple[str, str]) -> float | None:
+    """Return the number of a header, or of its member: ``12``, ``limit=60, remaining=12`` or ``"default";r=12;t=7``."""
+    if _DIGITS.fullmatch(value.strip()):
+        return float(value)
+    found = [float(met["value"]) for met in _MEMBER.finditer(value) if met["name"] in members]
+    return min(found, default=None)  # of several limits the tightest
