@@ -142,7 +142,7 @@ def _literal(value: object) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class Answered:
     """The rows of a chart's query."""
 
     chart: Chart
@@ -158,9 +158,7 @@ class Answer:
     @property
     def records(self) -> list[dict[str, Any]]:
         """The rows as Vega-Lite takes them."""
-        return [
-            {name: json_value(value) for name, value in zip(self.columns, row, strict=True)} for row in self.rows
-        ]
+        return [{name: json_value(value) for name, value in zip(self.columns, row, strict=True)} for row in self.rows]
 
 
 def json_value(value: object) -> object:
@@ -171,7 +169,11 @@ def json_value(value: object) -> object:
         case float():
             return value if math.isfinite(value) else None
         case Decimal():
-            return json_value(int(value) if value == value.to_integral_value() else float(value)) if value.is_finite() else None
+            return (
+                json_value(int(value) if value == value.to_integral_value() else float(value))
+                if value.is_finite()
+                else None
+            )
         case datetime():
             return value.isoformat() + ("" if value.tzinfo else "Z")
         case date():
@@ -182,3 +184,9 @@ def json_value(value: object) -> object:
             return [json_value(each) for each in value]
         case _:
             return str(value)
+
+
+def _number(value: Decimal) -> int | float | None:
+    if not value.is_finite():
+        return None
+    return int(value) if value == value.to_integral_value() else float(value)

@@ -22,16 +22,26 @@ ROWS: Final = "rows"
 NARROWEST_PX: Final = 80
 """The least width of a plot: its labels may leave it no more."""
 
-_ELEMENTS: Final = frozenset(
-    "svg g path rect circle ellipse line polyline polygon text tspan defs clipPath linearGradient radialGradient "
-    "stop".split()
+_ELEMENTS: Final = re.compile(
+    "svg|g|path|rect|circle|ellipse|line|polyline|polygon|text|tspan|defs|clipPath|linearGradient|radialGradient|stop"
 )
-_ATTRIBUTES: Final = frozenset(
-    "id d x y x1 y1 x2 y2 dx dy cx cy r rx ry fx fy width height viewBox points transform offset gradientUnits "
-    "gradientTransform spreadMethod clip-path text-anchor dominant-baseline font-size font-weight font-style fill "
-    "fill-opacity stroke stroke-width stroke-opacity stroke-dasharray stroke-dashoffset stroke-linecap stroke-linejoin "
-    "stroke-miterlimit opacity stop-color stop-opacity display".split()
+_ATTRIBUTES: Final = re.compile(
+    "id|d|x|y|[xy][12]|dx|dy|cx|cy|r|rx|ry|fx|fy|width|height|viewBox|points|transform|offset|gradientUnits|display|"
+    "gradientTransform|spreadMethod|clip-path|text-anchor|dominant-baseline|font-(?:size|weight|style)|opacity|"
+    "fill(?:-opacity)?|stop-(?:color|opacity)|stroke(?:-width|-opacity|-dash(?:array|offset)|-line(?:cap|join)|-miterlimit)?"
 )
+_DEFAULTS: Final = {"opacity": "1", "stroke-width": "1", "transform": "translate(0,0)", "fill-opacity": "1"}
+"""Attribute → its value where there is none, which Vega writes nevertheless."""
+
+_UNSOUND: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]")
+"""Characters that no XML may hold, or that turn the direction of what follows.
+
+Of the former, one in any text ends the whole process: vl-convert 1.9 measures text as SVG and panics on it.
+"""
+
+_ASTRAL: Final = re.compile("[\U00010000-\U0010ffff]")
+"""Characters of two UTF-16 units, such as emoji: where Vega cuts a label between the two, it draws nothing."""
+
 _REFERENCE: Final = re.compile(r"url\(#([\w-]+)\)")
 _DIGITS: Final = re.compile(r"(-?\d+\.\d\d)\d+")
 
@@ -53,19 +63,29 @@ def drawn(
     The plot has the room that they leave, where the specification says ``"width": "container"``. `prefix`: begins the
     ids in it, so that several stand on one page. Raises UndrawnError.
     """
-    whole = {**spec, "datasets": {ROWS: records}}
+    whole = _without(_UNSOUND, {**spec, "datasets": {**spec.get("datasets", {}), ROWS: records}})
+    try:
+        return _drawn(whole, widths_px, prefix)
+    except UndrawnError:
+        plainer = _without(_ASTRAL, whole)
+        if plainer == whole:
+            raise
+        return _drawn(plainer, widths_px, prefix)
+
+
+def _drawn(whole: Mapping[str, Any], widths_px: Sequence[int], prefix: str) -> tuple[ET.Element, ...]:
     try:
         beside_px = _width_px(_svg(whole, widths_px[0])) - widths_px[0]
         return tuple(
-            _shapes(_svg(whole, max(NARROWEST_PX, width_px - beside_px)), f"{prefix}-{width_px}-")
+            shapes_of(_svg(whole, max(NARROWEST_PX, width_px - beside_px)), f"{prefix}-{width_px}-")
             for width_px in widths_px
         )
-    except (ValueError, ET.ParseError) as fault:
+    except (ValueError, TypeError, ET.ParseError) as fault:
         raise UndrawnError(_shortened(str(fault))) from fault
 
 
 def _svg(whole: Mapping[str, Any], width_px: int) -> ET.Element:
-    import vl_convert  # type: ignore[import-not-found, import-untyped, unused-ignore]  # noqa: PLC0415 - an extra
+    import vl_convert  # type: ignore[import-not-found, import-untyped, unused-ignore]  # noqa: PLC0415 - of an extra
 
     text = vl_convert.vegalite_to_svg(
         json.dumps(_sized(whole, width_px)),
@@ -94,22 +114,40 @@ def _sized(spec: Any, width_px: int) -> Any:  # noqa: ANN401 - any JSON
             return spec
 
 
+def _without(unwanted: re.Pattern[str], value: Any) -> Any:  # noqa: ANN401 - any JSON
+    """Return JSON with a sign in place of these characters, in keys and values."""
+    match value:
+        case str():
+            return unwanted.sub("\ufffd", value)
+        case dict():
+            return {_without(unwanted, str(key)): _without(unwanted, each) for key, each in value.items()}
+        case list() | tuple():
+            return [_without(unwanted, each) for each in value]
+        case _:
+            return value
+
+
 def _theme() -> Any:  # noqa: ANN401 - any JSON
     return json.loads((resources.files("scraper") / "reports" / "theme.json").read_text(encoding="utf-8"))
 
 
-def _shapes(element: ET.Element, prefix: str) -> ET.Element:
-    """Return the element with what is allowed of it, without namespaces; empty groups are left out."""
+def shapes_of(element: ET.Element, prefix: str) -> ET.Element:
+    """Return the element with what is allowed of it, without namespaces; groups that change nothing are left out."""
     kept = ET.Element(_local(element.tag))
     kept.text = element.text if kept.tag in {"text", "tspan"} else None
     for name, value in element.attrib.items():
-        if name in _ATTRIBUTES and (safe := _safe(name, value, prefix)) is not None:
-            kept.set(name, safe)
+        if _ATTRIBUTES.fullmatch(name) and _DEFAULTS.get(name) != value:
+            safe = _safe(name, value, prefix)
+            if safe is not None:
+                kept.set(name, safe)
     for child in element:
-        if isinstance(child.tag, str) and _local(child.tag) in _ELEMENTS:
-            shown = _shapes(child, prefix)
-            if not _is_nothing(shown):
-                kept.append(shown)
+        if not _ELEMENTS.fullmatch(_local(child.tag)):
+            continue
+        shown = shapes_of(child, prefix)
+        if shown.tag == "g" and not shown.attrib:
+            kept.extend(shown)
+        elif not _is_nothing(shown):
+            kept.append(shown)
     return kept
 
 

@@ -1,7 +1,7 @@
 -- Credits of the month against its line
--- Credits spent since each account's month began, and the line that reaches the month's limit on its last day: above
--- the line the month runs dry before it ends. Every month that meets the period is shown from its first day. Without a
--- known limit there is no line.
+-- Credits spent since each account's month began (the area), and the line that reaches the month's limit on its last day
+-- (dashed): spent above the line, the month runs dry before it ends. Every month that meets the period is shown from its
+-- first day; months before the archive's first request are left out. Without a known limit there is no line.
 WITH spent AS (
   SELECT account, day, sum(credits)::BIGINT AS credits
   FROM requests WHERE day BETWEEN $since - 31 AND $until
@@ -24,13 +24,13 @@ WITH spent AS (
   SELECT account, month_limit, month, month_ends, unnest(list_distinct(list_append(
     generate_series(month::TIMESTAMP, least(month_ends, $until)::TIMESTAMP, INTERVAL 1 DAY), month_ends::TIMESTAMP
   )))::DATE AS day
-  FROM month WHERE month <= $until AND month_ends >= $since
+  FROM month WHERE month <= $until AND month_ends >= greatest($since, (SELECT min(day) FROM requests))
 )
 SELECT
   account, month, day,
   CASE WHEN day <= $until THEN coalesce(credits, 0) END AS credits,
   CASE WHEN day <= $until THEN sum(coalesce(credits, 0)) OVER (PARTITION BY account, month ORDER BY day) END::BIGINT AS spent,
-  round(month_limit * (day - month + 1) / (month_ends - month + 1)) ::BIGINT AS line,
+  round(month_limit * (day - month + 1) / (month_ends - month + 1))::BIGINT AS line,
   month_limit
 FROM day LEFT JOIN spent USING (account, day)
-ORDER BY account, month, day
+ORDER BY account, day DESC

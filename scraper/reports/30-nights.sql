@@ -1,6 +1,7 @@
 -- Nights
--- How each day's last run of a job ended, by the UTC day on which it began. Of more than six jobs, those with the most
--- runs.
+-- How each day's last run of a job ended, by the UTC day on which it began. Green: complete; grey: no run that day; a
+-- letter is the first one of another status: Budget, Quota, Failed, Refused, Error, Unreachable, Interrupted, Open. Days
+-- before the archive's first run are left out. Of more than six jobs, those with the most runs.
 WITH run AS (
   SELECT
     job, run_id, run_started_at AS began, run_started_at::DATE AS day, any_value(run_status) AS status,
@@ -10,7 +11,8 @@ WITH run AS (
 ), job AS (
   SELECT job FROM run GROUP BY job ORDER BY count(*) DESC, job LIMIT 6
 ), day AS (
-  SELECT unnest(generate_series($since::TIMESTAMP, $until::TIMESTAMP, INTERVAL 1 DAY))::DATE AS day
+  SELECT unnest(generate_series(greatest($since, first)::TIMESTAMP, $until::TIMESTAMP, INTERVAL 1 DAY))::DATE AS day
+  FROM (SELECT min(date) AS first FROM coverage)
 )
 SELECT
   job, day,
@@ -20,4 +22,4 @@ SELECT
   arg_max(walks, began) AS walks
 FROM job CROSS JOIN day LEFT JOIN run USING (job, day)
 GROUP BY job, day
-ORDER BY job, day
+ORDER BY day DESC, job

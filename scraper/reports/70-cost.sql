@@ -14,4 +14,4 @@ SELECT endpoint, day, credits, coalesce(rows, 0) AS rows, round(credits / nullif
 FROM spent SEMI JOIN (
   SELECT endpoint FROM spent GROUP BY endpoint ORDER BY sum(credits) DESC, endpoint LIMIT 6
 ) AS dearest USING (endpoint)
-ORDER BY endpoint, day
+ORDER BY day DESC, endpoint

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from scraper.core.errors import QueryError
-from scraper.core.report import ACCOUNTS, DRIFT, MOST_ROWS, Answer, Chart, Period, Values, query_of
+from scraper.core.report import ACCOUNTS, DRIFT, MOST_ROWS, Answered, Chart, Period, Values, query_of
 from scraper.wiring.files import load_charts, load_tables, load_views
 from scraper.wiring.inspect import drift_of, status_of
 from scraper.wiring.settings import Settings, data_is_there
@@ -35,7 +35,7 @@ MOST_DRIFT: Final = 200
 class Section:
     """A chart's rows, and their drawings, one for each of `WIDTHS_PX`."""
 
-    answer: Answer
+    answer: Answered
     drawings: tuple[Element, ...] = ()
     undrawn: str = ""
     """Why the chart could not be drawn; empty: it was, or there was nothing to draw or nothing that draws."""
@@ -130,7 +130,7 @@ def _opening(settings: Settings, configs: Path | None) -> Callable[[str], duckdb
 
 def answer_of(
     opened: Callable[[str], duckdb.DuckDBPyConnection], chart: Chart, period: Period, values: Values
-) -> Answer:
+) -> Answered:
     """Run a chart's query; a refused one is an answer with its fault."""
     from scraper.io.query import answered
 
@@ -144,8 +144,8 @@ def answer_of(
                 rows += _rows(batch.slice(0, MOST_ROWS - len(rows)))
                 total += batch.num_rows
     except QueryError as fault:
-        return Answer(chart, query, fault=str(fault))
-    return Answer(chart, query, columns, tuple(rows), total)
+        return Answered(chart, query, fault=str(fault))
+    return Answered(chart, query, columns, tuple(rows), total)
 
 
 def _rows(batch: pa.RecordBatch) -> Iterator[tuple[Any, ...]]:
@@ -162,7 +162,7 @@ def _column(column: pa.Array) -> list[Any]:
     return values
 
 
-def _section(answer: Answer, draw: Draw | None) -> Section:
+def _section(answer: Answered, draw: Draw | None) -> Section:
     from scraper.io.charts import UndrawnError
 
     if draw is None or answer.chart.spec is None or not answer.rows:

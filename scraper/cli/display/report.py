@@ -21,7 +21,7 @@ from scraper.cli.rows import is_number, value_text
 from scraper.io.charts import INSTALL
 
 if TYPE_CHECKING:
-    from scraper.core.report import Answer
+    from scraper.core.report import Answered
     from scraper.wiring.report import Report, Section
 
 GENERATOR: Final = "scraper report"
@@ -31,6 +31,8 @@ _ROWS_SHOWN: Final = (400, 100, 25, 5)
 _ROWS_OPEN: Final = 100
 """Rows of a table that no chart stands for."""
 _CELL_CHARACTERS: Final = 200
+_LONG_CHARACTERS: Final = 40
+"""Text that is longer is wrapped."""
 
 Child = ET.Element | str
 
@@ -93,7 +95,7 @@ def _page(report: Report, rows: int) -> str:
         _element("title", f"Report to {report.period.until}"),
         _element("style", style),
     )
-    main = _element("main", *(_section(section, report, rows) for section in report.sections))
+    main = _element("main", *(_section(section, rows) for section in report.sections))
     whole = _element("html", head, _element("body", *_header(report), main, _footer()), lang="en")
     return f"<!doctype html>\n{ET.tostring(whole, encoding='unicode', method='html')}\n"
 
@@ -141,7 +143,7 @@ def _footer() -> ET.Element:
     )
 
 
-def _section(section: Section, report: Report, rows: int) -> ET.Element:
+def _section(section: Section, rows: int) -> ET.Element:
     answer = section.answer
     name = answer.chart.name
     body: list[ET.Element] = [_element("h2", harmless(answer.chart.title), id=f"{name}-title")]
@@ -156,8 +158,10 @@ def _section(section: Section, report: Report, rows: int) -> ET.Element:
     body.append(
         _element("details", _element("summary", "Query"), _element("pre", _element("code", _lines(answer.query))))
     )
-    is_full = answer.chart.spec is None
-    return _element("section", *body, id=name, aria_labelledby=f"{name}-title", class_="full" if is_full else "half")
+    made = _element("section", *body, id=name, aria_labelledby=f"{name}-title")
+    if not section.drawings:
+        made.set("class", "full")
+    return made
 
 
 def _lines(text: str) -> str:
@@ -199,11 +203,11 @@ def _drawings(section: Section) -> Iterator[ET.Element]:
 # --- tables -----------------------------------------------------------------------------------------------------------
 
 
-def _table(answer: Answer, rows: int, bars: object = None) -> ET.Element:
+def _table(answer: Answered, rows: int, bars: object = None) -> ET.Element:
     shown = answer.rows[:rows]
     numeric = [any(is_number(row[place]) for row in answer.rows) for place in range(len(answer.columns))]
     heads = (
-        _element("th", _words(name), scope="col", class_="n" if is_numeric else "t")
+        _element("th", _words(name), scope="col", **({"class_": "n"} if is_numeric else {}))
         for name, is_numeric in zip(answer.columns, numeric, strict=True)
     )
     barred = bars.get("bars") if isinstance(bars, dict) else None
@@ -225,7 +229,7 @@ def _table(answer: Answer, rows: int, bars: object = None) -> ET.Element:
     )
 
 
-def _most(answer: Answer, column: str) -> float:
+def _most(answer: Answered, column: str) -> float:
     if column not in answer.columns:
         return 0.0
     place = answer.columns.index(column)
@@ -233,11 +237,19 @@ def _most(answer: Answer, column: str) -> float:
 
 
 def _cell(value: Any, is_numeric: bool, most: float) -> ET.Element:  # noqa: ANN401 - anything that a row may hold
-    cell = _element("td", _text(value), class_="n") if is_numeric else _element("td", _text(value))
+    text = _text(value)
+    cell = _element("td", text)
+    if is_numeric:
+        cell.set("class", "n")
+    elif len(text) > _LONG_CHARACTERS:
+        cell.set("class", "long")
     if most > 0 and is_number(value):
+        cell.text = None
         length = f"{max(0.0, 100 * float(value) / most):.1f}"
         bar = _element("rect", width=length, height="10")
-        cell.append(_element("svg", bar, class_="bar", viewBox="0 0 100 10", aria_hidden="true"))
+        drawn = _element("svg", bar, class_="bar", viewBox="0 0 100 10", aria_hidden="true")
+        drawn.tail = text
+        cell.append(drawn)
     return cell
 
 
@@ -253,4 +265,3 @@ def _text(value: Any) -> str:  # noqa: ANN401
 
 def _words(column: str) -> str:
     return harmless(column).replace("_", " ")
-
