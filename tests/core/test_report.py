@@ -37,7 +37,11 @@ def test_the_days_of_the_period_stand_in_the_query_and_texts_and_comments_stay()
     ("sql", "begins", "ends"),
     [
         ("FROM report_accounts", "WITH report_accounts AS (", ")\nFROM report_accounts"),
-        ("WITH a AS (FROM report_accounts) FROM a", "WITH report_accounts AS (", "),\na AS (FROM report_accounts) FROM a"),
+        (
+            "WITH a AS (FROM report_accounts) FROM a",
+            "WITH report_accounts AS (",
+            "),\na AS (FROM report_accounts) FROM a",
+        ),
         (
             "with recursive a AS (FROM report_accounts) FROM a",
             "WITH recursive report_accounts AS (",
@@ -73,7 +77,7 @@ def test_rows_are_drawn_from_what_json_can_hold() -> None:
         Decimal("NaN"),
         float("inf"),
         date(2026, 11, 21),
-        datetime(2026, 11, 21, 2),
+        datetime(2026, 11, 21, 2, tzinfo=UTC).replace(tzinfo=None),
         datetime(2026, 11, 21, 2, tzinfo=UTC),
         [{"a": Decimal(1)}],
         b"x",

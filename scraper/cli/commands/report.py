@@ -30,7 +30,12 @@ _MONTH = re.compile(r"(\d{4})-(\d{2})")
     callback=writable,
     help="File to write; - for stdout.  [default: report.html in the data directory]",
 )
-@click.option("--since", type=click.DateTime(["%Y-%m-%d"]), metavar="YYYY-MM-DD", help="First day; the last one is today.  [default: 30 days]")
+@click.option(
+    "--since",
+    type=click.DateTime(["%Y-%m-%d"]),
+    metavar="YYYY-MM-DD",
+    help="First day; the last one is today.  [default: 30 days]",
+)
 @click.option("--month", metavar="YYYY-MM", help="A whole month, instead of the days up to today.")
 @click.option("--force", is_flag=True, help="Replace a file that is no report.")
 @click.option("--sandbox", is_flag=True, help="Use the sandbox's data directory.")
