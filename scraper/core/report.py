@@ -94,16 +94,20 @@ class Chart:
     spec: Mapping[str, Any] | None = None
     """Vega-Lite; ``None``: the rows are shown as a table."""
     source: str = ""
-    """The file, for messages."""
+    """The file of the SELECT, for messages."""
+    spec_source: str = ""
+    """The file of the specification."""
 
 
-def chart_of(name: str, text: str, spec: Mapping[str, Any] | None, source: str) -> Chart:
+def chart_of(
+    name: str, text: str, source: str = "", spec: Mapping[str, Any] | None = None, spec_source: str = ""
+) -> Chart:
     """Return the chart that the text of its ``.sql`` file declares."""
     head = _HEAD.match(text)
     end = head.end() if head else 0
     title, *rest = [line.strip().lstrip("-").strip() for line in text[:end].splitlines() if line.strip()] or [name]
     sql = text[end:].strip().rstrip(";").rstrip()
-    return Chart(name, title.rstrip("."), " ".join(rest).strip(), sql, spec, source)
+    return Chart(name, title.rstrip("."), " ".join(rest).strip(), sql, spec, source, spec_source)
 
 
 def query_of(chart: Chart, period: Period, values: Values) -> str:

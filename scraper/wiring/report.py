@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     Draw = Callable[[Mapping[str, Any], Sequence[Mapping[str, Any]], Sequence[int], str], tuple[Element, ...]]
 
-WIDTHS_PX: Final = (320, 620)
+WIDTHS_PX: Final = (320, 600)
 """Widths of each drawing: of a phone, and of half a large screen."""
 
 MOST_DRIFT: Final = 200
@@ -57,11 +57,13 @@ class Report:
     @property
     def warnings(self) -> list[str]:
         """What failed, a sentence for each chart."""
-        return [
-            f"{section.answer.chart.source}: {fault}"
-            for section in self.sections
-            if (fault := section.answer.fault or section.undrawn)
-        ]
+        met = []
+        for section in self.sections:
+            if section.answer.fault:
+                met.append(f"{section.answer.chart.source}: {section.answer.fault}")
+            elif section.undrawn:
+                met.append(f"{section.answer.chart.spec_source}: {section.undrawn}")
+        return met
 
 
 def report_of(settings: Settings, configs: Path | None, period: Period, draw: Draw | None = None) -> Report:

@@ -21,12 +21,13 @@ from scraper.cli.display.report import MOST_BYTES, page
 from scraper.core.jobs import Account
 from scraper.core.report import Period
 from scraper.core.subscriptions import Subscription
-from scraper.io.charts import can_draw
+from scraper.io.charts import UndrawnError, can_draw
 from scraper.io.config_files.report_files import read_charts
 from scraper.io.state import open_stores, state_url
 from scraper.wiring.report import Report, report_of
 from scraper.wiring.settings import Settings
 from tests.clock import NOON, ShiftedClock
+from tests.docs.markdown import DOCS, fences
 from tests.docs.place import Said, said
 from tests.io.archive_fixtures import hashtag
 from tests.io.history import History, night
@@ -309,6 +310,30 @@ def test_a_chart_that_fails_is_told_of_and_the_others_are_there(data: Path, tmp_
     assert "only one SELECT is allowed" in found["06-copy"].notes[0]
     assert found["10-summary"].rows
     assert not (tmp_path / "x.csv").exists()
+
+
+def test_the_chart_of_the_manual_is_a_section_of_the_page(data: Path, configs: Path) -> None:
+    manual = (DOCS / "operating.md").read_text(encoding="utf-8").partition("## Report")[2].partition("\n## ")[0]
+    for language, ending in (("sql", "sql"), ("json", "vl.json")):
+        (fence,) = fences(manual, language)
+        (configs / "reports" / f"45-biggest.{ending}").write_text(fence.body)
+    met = made(data, configs)
+    shown = sections(page(met))["45-biggest"]
+    assert (met.warnings, shown.title, len(shown.rows)) == ([], "Biggest hashtags", len(NAMES))
+    assert len(shown.drawings) == 2
+
+
+def test_a_chart_that_cannot_be_drawn_is_told_of_and_its_table_is_there(data: Path, configs: Path) -> None:
+    def undrawn(*_: object) -> tuple[ET.Element, ...]:
+        raise UndrawnError("no such mark")
+
+    (configs / "reports" / "80-requests.vl.json").write_text('{"mark": "none"}')
+    met = made(data, configs, undrawn)
+    told = f"{configs / 'reports' / '80-requests.vl.json'}: the chart cannot be drawn: no such mark"
+    assert met.warnings == [told]
+    shown = sections(page(met))["80-requests"]
+    assert shown.notes == ["Instead of a chart there is a table: the chart cannot be drawn: no such mark."]
+    assert [row[:4] for row in shown.rows] == [["ok", "charged", "3", "24"], ["lost", "unknown", "1", "8"]]
 
 
 def test_without_a_state_database_the_page_says_what_is_not_known(data: Path, tmp_path: Path) -> None:

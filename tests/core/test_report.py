@@ -18,18 +18,23 @@ def chart(sql: str) -> Chart:
 
 def test_the_head_of_a_file_is_its_title_and_its_description() -> None:
     text = "\n-- Credits a row.\n-- By the day,\n--   and endpoint.\n\nSELECT 1 -- one\n;\n"
-    assert chart_of("cost", text, {"mark": "bar"}, "cost.sql") == Chart(
-        "cost", "Credits a row", "By the day, and endpoint.", "SELECT 1 -- one", {"mark": "bar"}, "cost.sql"
+    assert chart_of("cost", text, "cost.sql", {"mark": "bar"}, "cost.vl.json") == Chart(
+        "cost",
+        "Credits a row",
+        "By the day, and endpoint.",
+        "SELECT 1 -- one",
+        {"mark": "bar"},
+        "cost.sql",
+        "cost.vl.json",
     )
-    assert chart_of("cost", "SELECT 1", None, "") == Chart("cost", "cost", "", "SELECT 1")
-    assert chart_of("cost", "-- Left out", None, "").sql == ""
+    assert chart_of("cost", "SELECT 1") == Chart("cost", "cost", "", "SELECT 1")
+    assert chart_of("cost", "-- Left out").sql == ""
 
 
 def test_the_days_of_the_period_stand_in_the_query_and_texts_and_comments_stay() -> None:
-    sql = """SELECT '$since', "$until" -- $since\n/* $until */ FROM t WHERE day BETWEEN $since AND $until AND x = $sincere"""
-    assert query_of(chart(sql), NOVEMBER, {}) == (
-        """SELECT '$since', "$until" -- $since\n/* $until */ FROM t WHERE day BETWEEN DATE '2026-11-01' """
-        """AND DATE '2026-11-30' AND x = $sincere"""
+    kept = """SELECT '$since', "$until" -- $since\n/* $until */ FROM t WHERE x = $sincere"""
+    assert query_of(chart(f"{kept} AND day BETWEEN $since AND $until"), NOVEMBER, {}) == (
+        f"{kept} AND day BETWEEN DATE '2026-11-01' AND DATE '2026-11-30'"
     )
 
 

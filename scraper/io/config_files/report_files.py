@@ -53,8 +53,7 @@ def read_charts(configs: Path | None = None) -> tuple[Chart, ...]:
     if faults:
         raise ConfigurationError(faults)
     charts = (
-        chart_of(name, text, specs[name][0] if name in specs else None, source)
-        for name, (text, source) in sorted(selects.items())
+        chart_of(name, text, source, *specs.get(name, (None, ""))) for name, (text, source) in sorted(selects.items())
     )
     return tuple(chart for chart in charts if chart.sql)
 
