@@ -314,7 +314,7 @@ def test_a_chart_that_fails_is_told_of_and_the_others_are_there(data: Path, tmp_
 
 def test_the_chart_of_the_manual_is_a_section_of_the_page(data: Path, configs: Path) -> None:
     manual = (DOCS / "operating.md").read_text(encoding="utf-8").partition("## Report")[2].partition("\n## ")[0]
-    for language, ending in (("sql", "sql"), ("json", "vl.json")):
+    for language, ending in (("text", "sql"), ("json", "vl.json")):
         (fence,) = fences(manual, language)
         (configs / "reports" / f"45-biggest.{ending}").write_text(fence.body)
     met = made(data, configs)
@@ -365,6 +365,17 @@ def test_a_report_is_replaced_and_another_file_only_by_force(data: Path, configs
     assert report(data, "-o", str(out), *mine).exit_code == 0
     assert report(data, "-o", "-", *mine).stdout == out.read_text()
     assert sorted(path.name for path in configs.iterdir()) == ["r.html", "reports"]
+
+
+def test_a_file_that_cannot_be_or_is_named_otherwise_is_refused_before_anything_is_asked(
+    data: Path, tmp_path: Path
+) -> None:
+    named = report(data, "-o", str(tmp_path / "r.csv"))
+    assert (named.exit_code, list(tmp_path.iterdir())) == (2, [])
+    assert "is named as something else than HTML" in named.stderr
+    (tmp_path / "archive").write_text("")
+    nowhere = report(tmp_path / "archive", "-o", "-")
+    assert (nowhere.exit_code, nowhere.stdout) == (2, "")
 
 
 @pytest.mark.parametrize(

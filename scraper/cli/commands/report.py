@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from scraper.core.report import Period
 
 FILE = "report.html"
+ENDINGS = {".html", ".htm", ""}
 STDOUT = "-"
 FAILED = 6
 
@@ -60,9 +61,11 @@ def report(
     from scraper.cli.display.report import page
     from scraper.cli.formatting import size
     from scraper.wiring.report import report_of
+    from scraper.wiring.settings import data_is_there
 
     settings = settings_of(data, sandbox=sandbox)
     period = _period(settings.clock.now().date(), since, month)
+    data_is_there(settings)
     target = output or settings.data_directory / FILE
     if str(target) != STDOUT:
         _require_ours(target, force)
@@ -107,9 +110,12 @@ def _first_of(month: str) -> date:
 
 
 def _require_ours(target: Path, force: bool) -> None:
-    """Refuse to replace a file that is no report."""
+    """Refuse a file that cannot be written, that is named as something else, or that is there and is no report."""
     from scraper.cli.display.report import is_report
 
+    writable(click.get_current_context(), click.Option(["-o"]), target)
+    if target.suffix.lower() not in ENDINGS:
+        raise UsageError(f"{target} is named as something else than HTML, which a report is: name a file .html.")
     if force or not target.is_file():
         return
     try:
