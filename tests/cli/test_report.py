@@ -373,9 +373,9 @@ def test_a_file_that_cannot_be_or_is_named_otherwise_is_refused_before_anything_
     named = report(data, "-o", str(tmp_path / "r.csv"))
     assert (named.exit_code, list(tmp_path.iterdir())) == (2, [])
     assert "is named as something else than HTML" in named.stderr
-    (tmp_path / "archive").write_text("")
-    nowhere = report(tmp_path / "archive", "-o", "-")
-    assert (nowhere.exit_code, nowhere.stdout) == (2, "")
+    nowhere = report(tmp_path / "none")
+    assert (nowhere.exit_code, list(tmp_path.iterdir())) == (2, [])
+    assert f"there is no data in {tmp_path / 'none'}" in nowhere.stderr
 
 
 @pytest.mark.parametrize(
