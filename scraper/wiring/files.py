@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from scraper.core.catalogue import Catalogue
     from scraper.core.jobs import Job
+    from scraper.core.report import Chart
     from scraper.core.tables import TableSelect
     from scraper.core.units import Credits
     from scraper.core.views import View
@@ -52,3 +53,9 @@ def load_views(configs: Path | None) -> tuple[View, ...]:
     from scraper.io.config_files.table_files import read_view_files
 
     return read_view_files(configs)
+
+
+def load_charts(configs: Path | None) -> tuple[Chart, ...]:
+    from scraper.io.config_files.report_files import read_charts
+
+    return read_charts(configs)

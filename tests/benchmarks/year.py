@@ -25,9 +25,11 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from scraper.cli.display.report import page
 from scraper.core.catalogue import Catalogue
 from scraper.core.coverage import RUN_TABLES
 from scraper.core.events import RunStatus
+from scraper.core.report import Period
 from scraper.core.subscriptions import Subscription
 from scraper.io.archive import Disk, ParquetArchive
 from scraper.io.archive.files import stored_hash
@@ -37,6 +39,7 @@ from scraper.ports import RunRow, RunVersion
 from scraper.sandbox import Sandbox, serve
 from scraper.wiring.files import load_job, load_tables, load_views
 from scraper.wiring.query import table_list
+from scraper.wiring.report import report_of
 from scraper.wiring.run import RunOrder, run_job
 from scraper.wiring.sandboxes import sandbox_urls
 from scraper.wiring.settings import Settings
@@ -287,6 +290,10 @@ def _tell(data: Path) -> None:
             f"{timed.rows:>6,} rows: {timed.title}\n"
         )
     sys.stdout.write(f"slowest recipe {slowest:.2f} s\n")
+    days = sorted(date.fromisoformat(day.name.removeprefix("date=")) for day in data.glob("archive/coverage/*/date=*"))
+    began = time.perf_counter()
+    text = page(report_of(Settings(data=data), None, Period(days[0], days[-1])))
+    sys.stdout.write(f"report {time.perf_counter() - began:.2f} s, {len(text.encode()):,} bytes\n")
 
 
 if __name__ == "__main__":

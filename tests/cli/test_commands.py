@@ -87,7 +87,7 @@ def test_a_misspelt_command_is_told_its_nearest_name() -> None:
 @pytest.mark.parametrize(
     ("typed", "incomplete", "offered"),
     [
-        ([], "re", [("rebuild", SHORT_HELPS["rebuild"]), ("reconcile", SHORT_HELPS["reconcile"])]),
+        ([], "re", [(name, SHORT_HELPS[name]) for name in ("rebuild", "reconcile", "report")]),
         (["sql"], "--f", [("--format", "Output format.  [default: table on a terminal, json in a pipe]")]),
         (["sql", "--format"], "n", [("ndjson", None)]),
     ],

@@ -36,6 +36,7 @@ CAPABILITIES = {
     "query": "read-only SQL",
     "rebuild": "make tables again from stored pages",
     "reconcile": "settle attempts whose charge is unknown",
+    "report": "nights, credits and boards as one HTML page",
     "retries": "ask again, or give up",
     "run": "carry out a job",
     "runs": "runs, their walks and their results",

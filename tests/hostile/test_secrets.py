@@ -116,6 +116,7 @@ COMMANDS: dict[str, list[list[str]]] = {
         ["SELECT * FROM posts", "--format", "json", "-o", "posts.json"],
         ["SELECT nothing"],
     ],
+    "report": [[], ["--month", "2026-11", "-o", "month.html"], ["--month", "none"]],
     "tables": [[], ["hashtags"]],
     "vendors": [[], ["crawlora", "--format", "table"], ["nobody"]],
     "sandbox": [["--plan", "crawlora=none"]],

@@ -26,6 +26,7 @@ OF_THE_ARCHIVE = [
     ["sql", "SELECT 1"],
     ["tables"],
     ["tables", "hashtags"],
+    ["report", "-o", "made.html"],
     ["check"],
     ["rebuild"],
     ["compact", "--all"],

@@ -13,6 +13,7 @@ REFUSED = [
     ["status"],
     ["sql", "SELECT 1"],
     ["tables"],
+    ["report"],
     ["drift"],
     ["check"],
     ["compact", "--offline"],

@@ -15,6 +15,7 @@ SHORT_HELPS: Final[Mapping[str, str]] = {
     "backtest": "Replay known boards under another budget or order; spends nothing.",
     "status": "Show runs, accounts and unknown credits.",
     "account": "Show accounts: balances, pauses, closures and pace.",
+    "report": "Write nights, credits, boards and failures as one HTML page.",
     "sql": "Query the archive in read-only SQL.",
     "duckdb": "Open DuckDB's shell on the archive, or write a database for it.",
     "export": "Write a table or a view to a file.",

@@ -1,0 +1,127 @@
+"""``scraper report``."""
+
+from __future__ import annotations
+
+import re
+from datetime import date, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from scraper.cli.options import beside, configs_option, data_option, opened, settings_of, warn, writable
+from scraper.core.errors import OutputError, UsageError
+
+if TYPE_CHECKING:
+    from scraper.core.report import Period
+
+FILE = "report.html"
+ENDINGS = {".html", ".htm", ""}
+STDOUT = "-"
+FAILED = 6
+
+_MONTH = re.compile(r"(\d{4})-(\d{2})")
+
+
+@click.command()
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path, allow_dash=True, dir_okay=False),
+    callback=writable,
+    help="File to write; - for stdout.  [default: report.html in the data directory]",
+)
+@click.option(
+    "--since",
+    type=click.DateTime(["%Y-%m-%d"]),
+    metavar="YYYY-MM-DD",
+    help="First day; the last one is today.  [default: 30 days]",
+)
+@click.option("--month", metavar="YYYY-MM", help="A whole month, instead of the days up to today.")
+@click.option("--force", is_flag=True, help="Replace a file that is no report.")
+@click.option("--sandbox", is_flag=True, help="Use the sandbox's data directory.")
+@data_option
+@configs_option
+def report(
+    *,
+    output: Path | None,
+    since: datetime | None,
+    month: str | None,
+    force: bool,
+    sandbox: bool,
+    data: Path | None,
+    configs: Path,
+) -> int:
+    """Write nights, credits, boards and failures as one HTML page.
+
+    The page needs no network and no script; each of its figures is one of a query that stands beside it. Charts are
+    drawn where vl-convert-python is installed, else their figures are tables. Charts of your own: an SQL file and a
+    Vega-Lite file in configs/reports/. Exits 6 if one of them failed.
+    """
+    from scraper.cli.display.report import page
+    from scraper.cli.formatting import size
+    from scraper.wiring.report import report_of
+    from scraper.wiring.settings import data_is_there
+
+    settings = settings_of(data, sandbox=sandbox)
+    period = _period(settings.clock.now().date(), since, month)
+    data_is_there(settings)
+    target = output or settings.data_directory / FILE
+    if str(target) != STDOUT:
+        _require_ours(target, force)
+    made = report_of(settings, configs, period)
+    text = page(made)
+    for warning in made.warnings:
+        warn(warning)
+    code = FAILED if made.warnings else 0
+    if str(target) == STDOUT:
+        with opened(None) as stream:
+            stream.write(text)
+        return code
+    with beside(target) as path:
+        path.write_text(text, encoding="utf-8")
+    drawn = "" if made.drawable else "; without charts, as vl-convert-python is not installed"
+    click.echo(f"wrote {target} ({size(len(text.encode()))}): {period.since} to {period.until}{drawn}", err=True)
+    return code
+
+
+def _period(today: date, since: datetime | None, month: str | None) -> Period:
+    from scraper.core.report import Period, last_days, month_until
+
+    if since is not None and month is not None:
+        raise UsageError("--since and --month exclude each other: give one of them.")
+    if month is not None:
+        first = _first_of(month)
+        if first > today:
+            raise UsageError(f"the month {month} has not begun: today is {today} (UTC).")
+        return month_until(first, today)
+    if since is None:
+        return last_days(today)
+    if since.date() > today:
+        raise UsageError(f"{since.date()} is not over yet: today is {today} (UTC); --since is a day up to today.")
+    return Period(since.date(), today)
+
+
+def _first_of(month: str) -> date:
+    met = _MONTH.fullmatch(month)
+    if met is None or not (1 <= int(met[2]) <= 12 and int(met[1]) >= 1):
+        raise UsageError(f"{month!r} is no month: --month is of the form 2026-11.")
+    return date(int(met[1]), int(met[2]), 1)
+
+
+def _require_ours(target: Path, force: bool) -> None:
+    """Refuse a file that cannot be written, that is named as something else, or that is there and is no report."""
+    from scraper.cli.display.report import is_report
+
+    writable(click.get_current_context(), click.Option(["-o"]), target)
+    if target.suffix.lower() not in ENDINGS:
+        raise UsageError(f"{target} is named as something else than HTML, which a report is: name a file .html.")
+    if force or not target.is_file():
+        return
+    try:
+        with target.open("rb") as file:
+            beginning = file.read(1_000)
+    except OSError as failure:
+        raise OutputError(str(target), failure.strerror or str(failure), "Nothing was changed.") from failure
+    if beginning and not is_report(beginning):
+        raise UsageError(f"{target} exists and is no report: --force replaces it, -o names another file.")

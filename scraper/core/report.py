@@ -1,0 +1,196 @@
+"""A report: queries over the archive, each with a chart, for a period of days.
+
+A chart is a file ``<name>.sql`` with one SELECT and, beside it, ``<name>.vl.json``, the Vega-Lite specification that
+draws its rows; without one the rows are a table. Of the SELECT's head, the first comment line is the title and the
+others are the description. Names order the charts: ``10-…`` comes before ``20-…``.
+
+``$since`` and ``$until`` in a SELECT are the first and the last day of the period: they are replaced by dates, so that
+a filter on ``date`` opens only files of these days. ``report_accounts`` and ``report_drift`` hold what only the state
+database knows, as values inside the query. What is shown is the query as it was run.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from typing import Any, Final
+
+from scraper.core.tables import Column, bare_sql, empty_relation
+
+DEFAULT_DAYS: Final = 30
+MOST_ROWS: Final = 2_000
+"""Rows of a query that are kept for its chart and its table; more are counted only."""
+
+ACCOUNTS: Final = "report_accounts"
+DRIFT: Final = "report_drift"
+INPUTS: Final[Mapping[str, tuple[Column, ...]]] = {
+    ACCOUNTS: (
+        Column("account", "VARCHAR", "vendor and name of the account"),
+        Column("plan", "VARCHAR", "its plan"),
+        Column("month_limit", "BIGINT", "credits of a month, allowed overage included; null: none is known"),
+        Column("month_starts_on", "BIGINT", "day on which credits are renewed"),
+    ),
+    DRIFT: (
+        Column("endpoint", "VARCHAR", "full name of the endpoint"),
+        Column("kind", "VARCHAR", "new, missing, type, coerced, unfit …"),
+        Column("path", "VARCHAR", "where in a record"),
+        Column("detail", "VARCHAR", "what was met there"),
+        Column("times", "BIGINT", "records, or pages, that had it"),
+        Column("of", "BIGINT", "records, or pages, that were looked at"),
+        Column("first_at", "TIMESTAMP", "UTC, when it was first met"),
+        Column("last_at", "TIMESTAMP", "UTC, when it was last met"),
+    ),
+}
+"""Relations that a chart may read besides the archive's: columns of each."""
+
+Values = Mapping[str, Sequence[Sequence[object]]]
+"""Relation of `INPUTS` → its rows."""
+
+_HEAD = re.compile(r"(?:[ \t]*--[^\n]*(?:\n|\Z)|[ \t]*\n)*")
+_PARAMETER = re.compile(
+    r"""(?P<other>'(?:[^']|'')*' | "(?:[^"]|"")*" | --[^\n]* | /\*.*?\*/) | \$(?P<name>since|until)\b""",
+    re.DOTALL | re.VERBOSE,
+)
+_WITH = re.compile(r"WITH\s+(RECURSIVE\s+)?", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Period:
+    """Days of a report, in UTC, the last one included."""
+
+    since: date
+    until: date
+
+    @property
+    def days(self) -> int:
+        return (self.until - self.since).days + 1
+
+
+def last_days(today: date, days: int = DEFAULT_DAYS) -> Period:
+    """Return the days up to and with today."""
+    return Period(today - timedelta(days=days - 1), today)
+
+
+def month_until(first: date, today: date) -> Period:
+    """Return a month from its first day to its last one, or to today where that is earlier."""
+    following = (first.replace(day=1) + timedelta(days=31)).replace(day=1)
+    return Period(first, min(following - timedelta(days=1), today))
+
+
+@dataclass(frozen=True, slots=True)
+class Chart:
+    """A query of the report, and how its rows are drawn."""
+
+    name: str
+    """The stem of its files."""
+    title: str
+    description: str
+    sql: str
+    """The SELECT below the head of its file, as it stands there."""
+    spec: Mapping[str, Any] | None = None
+    """Vega-Lite; ``None``: the rows are shown as a table."""
+    source: str = ""
+    """The file of the SELECT, for messages."""
+    spec_source: str = ""
+    """The file of the specification."""
+
+
+def chart_of(
+    name: str, text: str, source: str = "", spec: Mapping[str, Any] | None = None, spec_source: str = ""
+) -> Chart:
+    """Return the chart that the text of its ``.sql`` file declares."""
+    head = _HEAD.match(text)
+    end = head.end() if head else 0
+    title, *rest = [line.strip().lstrip("-").strip() for line in text[:end].splitlines() if line.strip()] or [name]
+    sql = text[end:].strip().rstrip(";").rstrip()
+    return Chart(name, title.rstrip("."), " ".join(rest).strip(), sql, spec, source, spec_source)
+
+
+def query_of(chart: Chart, period: Period, values: Values) -> str:
+    """Return the query to run: with the days of the period, and with the inputs that it reads."""
+    days = {"since": period.since, "until": period.until}
+    sql = _PARAMETER.sub(lambda met: met["other"] or f"DATE '{days[met['name']].isoformat()}'", chart.sql)
+    bare = bare_sql(sql)
+    read = [name for name in INPUTS if re.search(rf"\b{name}\b", bare)]
+    if not read:
+        return sql
+    inputs = ",\n".join(f"{name} AS (\n  {_relation(INPUTS[name], values.get(name, ()))}\n)" for name in read)
+    if begins := _WITH.match(sql):
+        return f"WITH {begins[1] or ''}{inputs},\n{sql[begins.end() :]}"
+    return f"WITH {inputs}\n{sql}"
+
+
+def _relation(columns: Sequence[Column], rows: Sequence[Sequence[object]]) -> str:
+    if not rows:
+        return empty_relation(columns)
+    names = ", ".join(f'"{column.name}"' for column in columns)
+    types = ", ".join(f'"{column.name}"::{column.type} AS "{column.name}"' for column in columns)
+    listed = ",\n    ".join(f"({', '.join(map(_literal, row))})" for row in rows)
+    return f"SELECT {types} FROM (VALUES\n    {listed}\n  ) AS known({names})"  # noqa: S608 - literals, and names of ours
+
+
+def _literal(value: object) -> str:
+    match value:
+        case None:
+            return "NULL"
+        case int():
+            return str(value)
+        case datetime():
+            return f"'{value:%Y-%m-%d %H:%M:%S}'"
+        case _:
+            return "'" + str(value).replace("\0", "").replace("'", "''") + "'"
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """The rows of a chart's query."""
+
+    chart: Chart
+    query: str
+    """As it was run."""
+    columns: tuple[str, ...] = ()
+    rows: tuple[tuple[Any, ...], ...] = ()
+    """The first `MOST_ROWS`."""
+    total: int = 0
+    fault: str = ""
+    """Why there are no rows: the query was refused."""
+
+    @property
+    def records(self) -> list[dict[str, Any]]:
+        """The rows as Vega-Lite takes them."""
+        return [{name: json_value(value) for name, value in zip(self.columns, row, strict=True)} for row in self.rows]
+
+
+def json_value(value: object) -> object:
+    """Return a value as JSON holds it: instants and days as ISO 8601, what is no finite number as null."""
+    match value:
+        case None | bool() | int() | str():
+            return value
+        case float():
+            return value if math.isfinite(value) else None
+        case Decimal():
+            return (
+                json_value(int(value) if value == value.to_integral_value() else float(value))
+                if value.is_finite()
+                else None
+            )
+        case datetime():
+            return value.isoformat() + ("" if value.tzinfo else "Z")
+        case date():
+            return value.isoformat()
+        case Mapping():
+            return {str(key): json_value(each) for key, each in value.items()}
+        case list() | tuple():
+            return [json_value(each) for each in value]
+        case _:
+            return str(value)
+
+
+def _number(value: Decimal) -> int | float | None:
+    if not value.is_finite():
+        return None
+    return int(value) if value == value.to_integral_value() else float(value)

@@ -1,0 +1,175 @@
+"""The report: the charts' queries run over the archive, and their rows drawn."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from scraper.core.errors import QueryError
+from scraper.core.report import ACCOUNTS, DRIFT, MOST_ROWS, Answered, Chart, Period, Values, query_of
+from scraper.wiring.files import load_charts, load_tables, load_views
+from scraper.wiring.inspect import drift_of, status_of
+from scraper.wiring.settings import Settings, data_is_there
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from xml.etree.ElementTree import Element
+
+    import duckdb
+    import pyarrow as pa
+
+    Draw = Callable[[Mapping[str, Any], Sequence[Mapping[str, Any]], Sequence[int], str], tuple[Element, ...]]
+
+WIDTHS_PX: Final = (320, 600)
+"""Widths of each drawing: of a phone, and of half a large screen."""
+
+MOST_DRIFT: Final = 200
+"""Findings of drift that a report holds, the latest."""
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A chart's rows, and their drawings, one for each of `WIDTHS_PX`."""
+
+    answer: Answered
+    drawings: tuple[Element, ...] = ()
+    undrawn: str = ""
+    """Why the chart could not be drawn; empty: it was, or there was nothing to draw or nothing that draws."""
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """A period's charts."""
+
+    period: Period
+    made_at: datetime
+    sandbox: bool
+    has_state: bool
+    """False: only an archive is there; limits of accounts and drift are not known."""
+    drawable: bool
+    """False: nothing that draws charts is installed."""
+    sections: tuple[Section, ...]
+
+    @property
+    def warnings(self) -> list[str]:
+        """What failed, a sentence for each chart."""
+        met = []
+        for section in self.sections:
+            if section.answer.fault:
+                met.append(f"{section.answer.chart.source}: {section.answer.fault}")
+            elif section.undrawn:
+                met.append(f"{section.answer.chart.spec_source}: {section.undrawn}")
+        return met
+
+
+def report_of(settings: Settings, configs: Path | None, period: Period, draw: Draw | None = None) -> Report:
+    """Run every chart's query and draw its rows.
+
+    A chart of which the query is refused, or that cannot be drawn, is a section that says so. `draw`: default:
+    `io.charts.drawn` where vl-convert is installed.
+    """
+    from scraper.io import charts
+
+    data_is_there(settings)
+    if draw is None and charts.can_draw():
+        draw = charts.drawn
+    values = _values(settings, configs, period)
+    opened = _opening(settings, configs)
+    answers = [answer_of(opened, chart, period, values or {}) for chart in load_charts(configs)]
+    return Report(
+        period=period,
+        made_at=settings.clock.now().astimezone(UTC),
+        sandbox=settings.sandbox,
+        has_state=values is not None,
+        drawable=draw is not None,
+        sections=tuple(_section(answer, draw) for answer in answers),
+    )
+
+
+def _values(settings: Settings, configs: Path | None, period: Period) -> Values | None:
+    """Return what the state database knows; ``None``: there is only an archive."""
+    from scraper.io.state import state_exists, state_url
+
+    if not state_exists(state_url(settings.data_directory)):
+        return None
+    _, accounts, _ = asyncio.run(status_of(settings, None, 1))
+    drift = [
+        record
+        for record in asyncio.run(drift_of(settings, configs, settled=False))
+        if period.since <= record.last_at.date() and record.first_at.date() <= period.until
+    ]
+    drift.sort(key=lambda record: record.last_at, reverse=True)
+    limits = ((each.account, each.subscription) for each in accounts)
+    return {
+        ACCOUNTS: [(account, plan.name, plan.month_limit, plan.month_starts_on) for account, plan in limits],
+        DRIFT: [
+            (
+                record.endpoint,
+                record.finding.kind.value,
+                record.finding.path,
+                record.finding.detail,
+                record.count,
+                record.of,
+                record.first_at.astimezone(UTC),
+                record.last_at.astimezone(UTC),
+            )
+            for record in drift[:MOST_DRIFT]
+        ],
+    }
+
+
+def _opening(settings: Settings, configs: Path | None) -> Callable[[str], duckdb.DuckDBPyConnection]:
+    """Return what opens the archive for a query, as `scraper sql` does."""
+    from scraper.io.query import open_archive
+
+    tables, views = load_tables(configs), load_views(configs)
+    return lambda query: open_archive(settings.data_directory, tables, views, query)
+
+
+def answer_of(
+    opened: Callable[[str], duckdb.DuckDBPyConnection], chart: Chart, period: Period, values: Values
+) -> Answered:
+    """Run a chart's query; a refused one is an answer with its fault."""
+    from scraper.io.query import answered
+
+    query = query_of(chart, period, values)
+    rows: list[tuple[Any, ...]] = []
+    total = 0
+    try:
+        with answered(lambda: opened(query), query) as reader:
+            columns = tuple(reader.schema.names)
+            for batch in reader:
+                rows += _rows(batch.slice(0, MOST_ROWS - len(rows)))
+                total += batch.num_rows
+    except QueryError as fault:
+        return Answered(chart, query, fault=str(fault))
+    return Answered(chart, query, columns, tuple(rows), total)
+
+
+def _rows(batch: pa.RecordBatch) -> Iterator[tuple[Any, ...]]:
+    return zip(*(_column(column) for column in batch.columns), strict=True)
+
+
+def _column(column: pa.Array) -> list[Any]:
+    """Return the values; what Python has no value for, such as an infinite date, as Arrow's text."""
+    values: list[Any]
+    try:
+        values = column.to_pylist(maps_as_pydicts="lossy")
+    except (OverflowError, ValueError):
+        values = column.cast("string").to_pylist()
+    return values
+
+
+def _section(answer: Answered, draw: Draw | None) -> Section:
+    from scraper.io.charts import UndrawnError
+
+    if draw is None or answer.chart.spec is None or not answer.rows:
+        return Section(answer)
+    try:
+        return Section(answer, draw(answer.chart.spec, answer.records, WIDTHS_PX, answer.chart.name))
+    except UndrawnError as fault:
+        return Section(answer, undrawn=f"the chart cannot be drawn: {fault}")
