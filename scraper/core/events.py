@@ -107,6 +107,13 @@ class Waiting:
 
 
 @dataclass(frozen=True, slots=True)
+class StateLocked:
+    """Another program has locked the state database; what is to be written waits."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Stopped:
     """Dispatch has ended for a vendor, or (``None``) for the run."""
 
@@ -130,7 +137,7 @@ class RunEnded:
     result: RunResult
 
 
-Event: TypeAlias = RunStarted | RequestSettled | Waiting | Stopped | Drained | RunEnded
+Event: TypeAlias = RunStarted | RequestSettled | Waiting | StateLocked | Stopped | Drained | RunEnded
 
 
 @dataclass(frozen=True, slots=True)

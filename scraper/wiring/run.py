@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 import secrets
+import sys
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
@@ -13,7 +15,7 @@ from typing import TYPE_CHECKING
 import scraper
 from scraper.core.catalogue import Catalogue
 from scraper.core.errors import ConfigurationError
-from scraper.core.events import RunResult
+from scraper.core.events import RunResult, StateLocked
 from scraper.core.jobs import Job
 from scraper.core.units import Credits
 from scraper.ports import Archive, Listener, Stores
@@ -95,7 +97,12 @@ async def _context(
     job = order.job
     async with AsyncExitStack() as opened:
         access = access_of(order.job, order.catalogue, order.configs, settings, sandbox)
-        stores = opened.enter_context(opened_stores(settings, settings.kind))
+        loop = asyncio.get_running_loop()
+
+        def say(told: str) -> None:  # in the writing thread
+            loop.call_soon_threadsafe(listener.hear, StateLocked(told))
+
+        stores = opened.enter_context(opened_stores(settings, settings.kind, say))
         transport = HttpTransport(access, f"scraper/{scraper.__version__}")
         yield RunContext(
             stores=stores,
@@ -119,12 +126,16 @@ def archive_in(settings: Settings, configs: Path, catalogue: Catalogue) -> Parqu
     return ParquetArchive(settings.data_directory, tables, catalogue)
 
 
+def _on_stderr(told: str) -> None:
+    sys.stderr.write(f"{told}\n")
+
+
 @contextmanager
-def opened_stores(settings: Settings, kind: str | None) -> Iterator[Stores]:
+def opened_stores(settings: Settings, kind: str | None, say: Callable[[str], object] = _on_stderr) -> Iterator[Stores]:
     """Open the state of the data directory; see `io.state.open_stores`."""
     from scraper.io.state import open_stores, state_url
 
-    with open_stores(state_url(settings.data_directory), settings.clock.now, kind=kind) as stores:
+    with open_stores(state_url(settings.data_directory), settings.clock.now, kind=kind, say=say) as stores:
         yield stores
 
 

@@ -132,8 +132,13 @@ def test_a_kept_connection_is_not_used_again_after_the_machine_was_suspended(
             asked[0] += 1
             await _answering(reader, writer)
 
-        sleepy = {"suspended_s": lambda: suspended_s[0]}
-        async with listening(serve) as port, transport(f"http://127.0.0.1:{port}", **sleepy) as opened:
+        def told() -> float:
+            return suspended_s[0]
+
+        async with (
+            listening(serve) as port,
+            transport(f"http://127.0.0.1:{port}", suspended_s=told) as opened,
+        ):
             await _sent_once(opened)
             suspended_s[0] += suspended_for_s
             await _sent_once(opened)
