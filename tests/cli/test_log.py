@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from scraper.cli.log import LogListener, event_fields, event_name
 from scraper.core.catalogue import Charge, OutcomeKind
-from scraper.core.events import Drained, Ending, Event, RunEnded, Stopped, Waiting
+from scraper.core.events import Drained, Ending, Event, RunEnded, StateLocked, Stopped, Waiting
 from tests.cli.examples import NOW, RESULT, STARTED, UNSAFE, settled
 
 pytestmark = pytest.mark.own_instant
@@ -25,6 +25,7 @@ EVERY_EVENT: list[Event] = [
     settled(),
     LOST,
     Waiting("acme", 12.0, "HTTP 429: slow down"),
+    StateLocked("state.db is locked by another program; waiting, nothing is lost"),
     Stopped(None, "budget reached"),
     DRAINED,
     RunEnded(RESULT),

@@ -1,0 +1,14 @@
+"""A lost terminal in small: the script's disturbances are longer, and many."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.crash.standstill import Setting, disturbed
+
+
+def test_a_lost_terminal_loses_no_answer_in_flight_and_buys_nothing_twice(tmp_path: Path) -> None:
+    setting = Setting(pages=60, requests_per_minute=1_800, answer_s=0.5)
+    found = disturbed(tmp_path, "SIGHUP", seed=1, setting=setting)
+    assert found.broken(setting) == []
+    assert found.in_flight > 0
