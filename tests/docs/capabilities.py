@@ -32,6 +32,7 @@ CAPABILITIES = {
     "retries": "ask again, or give up",
     "run": "carry out a job",
     "runs": "runs, their walks and their results",
+    "schedule": "timers that start a job",
     "tables": "typed tables, their columns and how they are shown",
 }
 

@@ -115,6 +115,7 @@ COMMANDS: dict[str, list[list[str]]] = {
         ["SELECT * FROM posts", "--format", "json", "-o", "posts.json"],
         ["SELECT nothing"],
     ],
+    "schedule": [["configs/night.toml", "--for", kind] for kind in ("cron", "systemd", "github-actions", "kubernetes")],
     "tables": [[], ["hashtags"]],
     "vendors": [[], ["crawlora", "--format", "table"], ["nobody"]],
     "sandbox": [["--plan", "crawlora=none"]],

@@ -11,6 +11,7 @@ import click
 SHORT_HELPS: Final[Mapping[str, str]] = {
     "plan": "Estimate the cost of a job; spends nothing.",
     "run": "Run a job within its budget.",
+    "schedule": "Print a timer that runs a job every night.",
     "status": "Show runs, accounts and unknown credits.",
     "sql": "Query the archive in read-only SQL.",
     "duckdb": "Open DuckDB's shell on the archive, or write a database for it.",
