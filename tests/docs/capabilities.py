@@ -24,6 +24,8 @@ CAPABILITIES = {
     "export": "write a table or a view to a file",
     "history": "what earlier runs have shown, for plans",
     "ledger": "credits and attempts",
+    "metrics": "figures of a run for Prometheus",
+    "notify": "tell people of a run",
     "outcomes": "what an attempt ended in, and its price",
     "plan": "estimate requests, credits, rows and time",
     "query": "read-only SQL",

@@ -10,8 +10,61 @@ from datetime import timedelta
 
 from scraper.core.schedule.timing import ScheduledJob, ScheduleFile, comment
 
-_USER = 10_001
-"""The user of the project's Containerfile."""
+_VOLUME = """apiVersion: v1
+kind: PersistentVolumeClaim
+metadata:
+  name: scraper-data
+spec:
+  accessModes: [ReadWriteOnce]
+  resources:
+    requests:
+      storage: 10Gi
+---
+"""
+_SECURITY = """          restartPolicy: Never
+          terminationGracePeriodSeconds: 180 # requests in flight land
+          automountServiceAccountToken: false
+          securityContext:
+            runAsNonRoot: true
+            runAsUser: 10001
+            runAsGroup: 10001
+            fsGroup: 10001
+            seccompProfile:
+              type: RuntimeDefault
+"""
+"""The user is that of the project's Containerfile."""
+_SURROUNDINGS = """              envFrom:
+                - secretRef:
+                    name: scraper-keys
+              resources:
+                requests:
+                  cpu: 250m
+                  memory: 512Mi
+                limits:
+                  memory: 2Gi
+              securityContext:
+                allowPrivilegeEscalation: false
+                readOnlyRootFilesystem: true
+                capabilities:
+                  drop: [ALL]
+              volumeMounts:
+                - name: data
+                  mountPath: /data
+                - name: configs
+                  mountPath: /project/configs
+                  readOnly: true
+                - name: tmp
+                  mountPath: /tmp
+          volumes:
+            - name: data
+              persistentVolumeClaim:
+                claimName: scraper-data
+            - name: configs
+              configMap:
+                name: scraper-configs
+            - name: tmp
+              emptyDir: {}
+"""
 _LONGEST_NAME = 52
 """Of a CronJob: its pods' names are eleven characters longer, and have at most 63."""
 _NOT_IN_NAMES = re.compile(r"[^a-z0-9]+")
@@ -45,17 +98,7 @@ def _manifest(scheduled: ScheduledJob) -> str:
     )
     late_s = int(min(timing.step / 2, timedelta(hours=12)).total_seconds())
     job = f"/project/configs/{scheduled.job.rpartition('/')[2]}"
-    return f"""{head}apiVersion: v1
-kind: PersistentVolumeClaim
-metadata:
-  name: scraper-data
-spec:
-  accessModes: [ReadWriteOnce]
-  resources:
-    requests:
-      storage: 10Gi
----
-apiVersion: batch/v1
+    return f"""{head}{_VOLUME}apiVersion: batch/v1
 kind: CronJob
 metadata:
   name: {json.dumps(_name(scheduled.name))}
@@ -71,17 +114,7 @@ spec:
       backoffLimit: 0 # the next start goes on
       template:
         spec:
-          restartPolicy: Never
-          terminationGracePeriodSeconds: 180 # requests in flight land
-          automountServiceAccountToken: false
-          securityContext:
-            runAsNonRoot: true
-            runAsUser: {_USER}
-            runAsGroup: {_USER}
-            fsGroup: {_USER}
-            seccompProfile:
-              type: RuntimeDefault
-          containers:
+{_SECURITY}          containers:
             - name: scraper
               image: {json.dumps(f"scraper:{scheduled.version}")}
               workingDir: /project
@@ -89,38 +122,7 @@ spec:
               args:
                 - |
 {_script(job)}
-              envFrom:
-                - secretRef:
-                    name: scraper-keys
-              resources:
-                requests:
-                  cpu: 250m
-                  memory: 512Mi
-                limits:
-                  memory: 2Gi
-              securityContext:
-                allowPrivilegeEscalation: false
-                readOnlyRootFilesystem: true
-                capabilities:
-                  drop: [ALL]
-              volumeMounts:
-                - name: data
-                  mountPath: /data
-                - name: configs
-                  mountPath: /project/configs
-                  readOnly: true
-                - name: tmp
-                  mountPath: /tmp
-          volumes:
-            - name: data
-              persistentVolumeClaim:
-                claimName: scraper-data
-            - name: configs
-              configMap:
-                name: scraper-configs
-            - name: tmp
-              emptyDir: {{}}
-"""
+{_SURROUNDINGS}"""
 
 
 def _script(job: str) -> str:
