@@ -15,6 +15,7 @@ from scraper.runs.context import RunContext
 from scraper.runs.coverage import write_run_tables
 from scraper.runs.crawl import CrawlProcess
 from scraper.runs.drift import drift_warnings
+from scraper.runs.month_use import month_warnings
 from scraper.runs.results import run_result
 from scraper.runs.resume import Opening, open_run
 from scraper.runs.threads import in_a_thread
@@ -57,7 +58,8 @@ async def execute(
         totals = await runs.totals(run.run_id)
         result = run_result(job, run, crawl.ends, crawl.frontier, totals, command)
         drifted = drift_warnings(run.run_id, await journal.drift(run.run_id), [crawl.endpoint for crawl in job.crawls])
-        result = replace(result, warnings=(*result.warnings, *drifted))
+        used = await month_warnings(ledger, job, clock.now())
+        result = replace(result, warnings=(*result.warnings, *drifted, *used))
         await runs.end_run(run.run_id, result.status, clock.now(), elapsed_s, result.next_at, result.message)
         record = await runs.last_run(job.name)
         result = replace(result, elapsed_s=elapsed_s if record is None else record.elapsed_s)

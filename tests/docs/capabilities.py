@@ -25,6 +25,7 @@ CAPABILITIES = {
     "history": "what earlier runs have shown, for plans",
     "ledger": "credits and attempts",
     "metrics": "figures of a run for Prometheus",
+    "month_use": "how far an account's month is used",
     "notify": "tell people of a run",
     "outcomes": "what an attempt ended in, and its price",
     "plan": "estimate requests, credits, rows and time",
