@@ -19,7 +19,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,10 +40,10 @@ LOCKED = "is locked by another program; waiting"
 class Setting:
     """How much is in flight, and how long a disturbance lasts."""
 
-    pages: int = 600
-    requests_per_minute: int = 1_200
-    answer_s: float = 10.0
-    """Until a request is answered, on average."""
+    pages: int = 450
+    requests_per_minute: int = 400
+    answer_s: float = 30.0
+    """Until a request is answered, on average; at most 5/3 of it, which is to be less than the transport waits."""
     stop_s: float = 70.0
     lock_s: float = 45.0
 
@@ -171,7 +171,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             place = Path(directory) / f"{kind}-{number}"
             place.mkdir()
             pending.append(pool.submit(disturbed, place, kind, options.seed + number, setting))
-        for each in pending:
+        for each in as_completed(pending):
             found = each.result()
             broken += bool(found.broken(setting))
             sys.stdout.write(found.line(setting) + "\n")
