@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from urllib.parse import urlsplit
 
@@ -31,9 +31,9 @@ MOST_CHARACTERS = 3_000
 class NotifySettings:
     """``[notify]`` of scraper.toml."""
 
-    urls: tuple[str, ...] = ()
+    urls: tuple[str, ...] = field(default=(), repr=False)
     """Apprise's; they may contain secrets."""
-    ping: str | None = None
+    ping: str | None = field(default=None, repr=False)
     """A check's address, as healthchecks has it: itself for a good end, with ``/start`` and ``/fail`` appended."""
     on: tuple[NoticeLevel, ...] = DEFAULT_LEVELS
     """Levels of which `urls` are told; `ping` is told of every run."""

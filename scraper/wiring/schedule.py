@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 from importlib.metadata import packages_distributions
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import scraper
 from scraper.core.schedule import ScheduledJob, Timing
@@ -17,10 +17,32 @@ if TYPE_CHECKING:
     from scraper.wiring.settings import Settings
 
 
+class Repeated(Protocol):
+    """How often a job is repeated."""
+
+    @property
+    def period(self) -> timedelta:
+        """The length of its nights."""
+
+    @property
+    def starts_at(self) -> timedelta | None:
+        """The time of day, UTC, at which a night begins."""
+
+
 def scheduled_job(
-    job: Job, path: Path, settings: Settings, program: Sequence[str], period: timedelta | None, at: timedelta | None
+    job: Job,
+    path: Path,
+    settings: Settings,
+    program: Sequence[str],
+    period: timedelta | None,
+    at: timedelta | None,
+    *,
+    every: Repeated | None = None,
 ) -> ScheduledJob:
-    """Return a job and its timing: `period` and `at` where they are given, else the job's own, else the default's."""
+    """Return a job and its timing: `period` and `at` where they are given, else the job's own, else the default's.
+
+    `every`: how often the job says that it is repeated.
+    """
     base = Path.cwd()
     place = path.absolute()
     return ScheduledJob(
@@ -32,7 +54,7 @@ def scheduled_job(
         distribution=packages_distributions().get("scraper", ["scraper"])[0],
         version=scraper.__version__,
         key_variables=tuple(sorted({job.accounts[vendor].key_env for vendor in job.vendors})),
-        timing=_timing(job, period, at),
+        timing=_timing(every, period, at),
         zone=settings.clock.now().astimezone().utcoffset() or timedelta(0),
     )
 
@@ -43,10 +65,10 @@ def program_here() -> tuple[str, ...]:
     return (str(beside),) if beside.is_file() else (sys.executable, "-m", "scraper")
 
 
-def _timing(job: Job, period: timedelta | None, at: timedelta | None) -> Timing:
-    every = getattr(job, "every", None)
-    stated = Timing()
+def _timing(every: Repeated | None, period: timedelta | None, at: timedelta | None) -> Timing:
+    default = Timing()
+    if at is None:
+        at = None if every is None else every.starts_at
     return Timing(
-        period or (stated.period if every is None else every.period),
-        at if at is not None else getattr(every, "starts_at", None) or stated.starts_at,
+        period or (default.period if every is None else every.period), default.starts_at if at is None else at
     )

@@ -62,7 +62,9 @@ def schedule(
     from scraper.wiring.schedule import program_here, scheduled_job
 
     found, _ = load_job(job)
-    scheduled = scheduled_job(found, job, settings_of(data), program_here(), every, at)
+    scheduled = scheduled_job(
+        found, job, settings_of(data), program_here(), every, at, every=getattr(found, "every", None)
+    )
     here = "systemd" if Path("/run/systemd/system").is_dir() else "cron"
     files = KINDS[kind or here](scheduled)
     for place, file in enumerate(files):
