@@ -70,6 +70,8 @@ class Buyer:
         self._stops = Stops(process)
         self._longest_wait_s = process.job.max_wait.total_seconds()
         self._trials: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._renewals: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+        """One renewal of a slot at a time: those of a crowd would be committed together, and all be late again."""
         self._paused_until: dict[str, datetime] = {}
         self._displaced: set[str] = set()
         """Endpoints whose records have been found elsewhere."""
@@ -146,7 +148,8 @@ class Buyer:
             if wait_s > self._longest_wait_s and await self._pause_is_too_long(account, now):
                 return Unsent.STOPPED
             if -wait_s > LATE_S or paused:
-                renewed = await self._ledger.renew_slot(account, slot.attempt_id)
+                async with self._renewals[account.vendor]:
+                    renewed = await self._ledger.renew_slot(account, slot.attempt_id)
                 if not isinstance(renewed, Slot):
                     return renewed if isinstance(renewed, NoCredits) else Unsent.STOPPED
                 slot = renewed
