@@ -24,6 +24,7 @@ from scraper.core.events import (
     RequestSettled,
     RunEnded,
     RunStarted,
+    StateLocked,
     Stopped,
     Waiting,
 )
@@ -102,6 +103,7 @@ def event_fields(event: Event) -> dict[str, Any]:
             | RunStarted()
             | Noted()
             | Waiting()
+            | StateLocked()
             | Stopped()
             | Drained()
         ):

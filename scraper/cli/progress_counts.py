@@ -17,6 +17,7 @@ from scraper.core.events import (
     RunEnded,
     RunResult,
     RunStarted,
+    StateLocked,
     Stopped,
     Waiting,
 )
@@ -81,6 +82,8 @@ class ProgressCounts:
             case Waiting(vendor, wait_s, reason):
                 until = max(now + wait_s, self._waits.get(vendor, (0.0, ""))[0])
                 self._waits[vendor] = (until, f"{vendor}: {reason}" if reason else vendor)
+            case StateLocked(reason):
+                self._say(reason, now)
             case Stopped(vendor, reason):
                 self._stops[vendor or ""] = reason
             case Drained():

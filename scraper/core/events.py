@@ -146,6 +146,13 @@ class Waiting:
 
 
 @dataclass(frozen=True, slots=True)
+class StateLocked:
+    """Another program has locked the state database; what is to be written waits."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Stopped:
     """Dispatch has ended for a vendor, or (``None``) for the run."""
 
@@ -170,7 +177,16 @@ class RunEnded:
 
 
 Event: TypeAlias = (
-    ProjectInUse | LedgerSettled | RunStarted | Noted | RequestSettled | Waiting | Stopped | Drained | RunEnded
+    ProjectInUse
+    | LedgerSettled
+    | RunStarted
+    | Noted
+    | RequestSettled
+    | Waiting
+    | StateLocked
+    | Stopped
+    | Drained
+    | RunEnded
 )
 
 

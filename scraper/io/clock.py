@@ -19,3 +19,9 @@ class SystemClock:
         import asyncio  # noqa: PLC0415 - most commands only need `now`
 
         await asyncio.sleep(max(0.0, seconds))
+
+
+def suspended_s() -> float:
+    """Return how long the machine has been suspended since it was started; 0 where it does not tell."""
+    since_boot = getattr(time, "CLOCK_BOOTTIME", None)
+    return 0.0 if since_boot is None else time.clock_gettime(since_boot) - time.clock_gettime(time.CLOCK_MONOTONIC)

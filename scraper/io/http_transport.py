@@ -8,17 +8,16 @@ time and in bytes, compressed and decompressed, and our keys are masked in it be
 
 from __future__ import annotations
 
-import asyncio
 import ssl
 import zlib
 from base64 import b64encode
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import datetime
 from types import SimpleNamespace, TracebackType
 from typing import Any, Final
-from weakref import WeakSet
+from weakref import WeakKeyDictionary
 
 import aiohttp
 from aiohttp.connector import Connection
@@ -30,6 +29,8 @@ from scraper.core.outcomes import Answer, NoAnswer, Reply
 from scraper.core.reconcile import LONGEST_ANSWER
 from scraper.core.requests import Params, Request
 from scraper.core.units import iso_utc
+from scraper.io.clock import suspended_s
+from scraper.io.running_time import RunningTime
 from scraper.ports import Start, at_once
 
 KEPT_HEADERS = frozenset({"retry-after", "x-request-id", "content-type", "date", "x-ratelimit-per-second-remaining"})
@@ -41,10 +42,10 @@ STEP_BYTES: Final = 2**18
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """The most time and bytes that an answer may take."""
+    """The most time and bytes that an answer may take. Time in which this process stood still does not count."""
 
     connect_s: float = 10.0
-    """For the connection and its TLS handshake."""
+    """For a new connection, from the look-up of the host's name to the TLS handshake."""
     headers_s: float = 60.0
     """Until the answer's headers are complete. A vendor that fetches while we wait answers late, and charges."""
     between_bytes_s: float = 30.0
@@ -102,8 +103,12 @@ class HttpTransport:
         user_agent: str,
         limits: Limits | None = None,
         trusted: ssl.SSLContext | None = None,
+        suspended_s: Callable[[], float] = suspended_s,
     ) -> None:
-        """`access` by vendor name. `trusted`: the certificates that are trusted, by default the system's."""
+        """`access` by vendor name. `trusted`: the certificates that are trusted, by default the system's.
+
+        `suspended_s`: how long the machine has been suspended since it was started.
+        """
         self._access = access
         self._user_agent = user_agent
         self._limits = limits or Limits()
@@ -111,13 +116,16 @@ class HttpTransport:
         proxies = [each.proxy for each in access.values() if each.proxy is not None]
         self._mask = Mask([*(each.key for each in access.values()), *(s for proxy in proxies for s in proxy.secrets())])
         self._session: aiohttp.ClientSession | None = None
+        self._time = RunningTime()
+        self._suspended_s = suspended_s
         self._lost: set[str] = set()
         """Keys of requests whose last answer was lost."""
 
     async def __aenter__(self) -> HttpTransport:
+        self._time.begin()
         self._session = aiohttp.ClientSession(
-            connector=_CleanConnector(self._trusted),
-            timeout=aiohttp.ClientTimeout(total=None, sock_connect=self._limits.connect_s),
+            connector=_CleanConnector(self._trusted, self._time, self._limits.connect_s, self._suspended_s),
+            timeout=aiohttp.ClientTimeout(total=None, sock_connect=None),  # the deadlines are ours: see RunningTime
             headers={"User-Agent": self._user_agent, "Accept": "application/json", "Accept-Encoding": "gzip, deflate"},
             cookie_jar=aiohttp.DummyCookieJar(),
             auto_decompress=False,
@@ -135,6 +143,7 @@ class HttpTransport:
     async def __aexit__(
         self, kind: type[BaseException] | None, raised: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._time.end()
         if self._session is not None:
             await self._session.close()
 
@@ -163,11 +172,11 @@ class HttpTransport:
     async def _get(self, access: Access, path: str, params: Params, start: Start = at_once) -> Reply:
         if self._session is None:
             raise RuntimeError("the transport is not open")
-        ends_at = asyncio.get_running_loop().time() + self._limits.whole_s
+        began = self._time.now()
         _start.set(start)
         told, patience_s = SimpleNamespace(sent=False), min(self._limits.headers_s, self._limits.whole_s)
         try:
-            async with asyncio.timeout(patience_s):
+            async with self._time.until(began + patience_s):
                 response = await self._session.get(
                     # Encoded: the path is quoted already and must not be normalised.
                     URL(access.base_url + path, encoded=True).with_query(dict(params)),
@@ -191,7 +200,7 @@ class HttpTransport:
         try:
             kept = KEPT_HEADERS | access.vendor.rate_header_names
             headers = {k.lower(): _valid_text(v) for k, v in response.headers.items() if k.lower() in kept}
-            return await self._read(response, headers, ends_at)
+            return await self._read(response, headers, began + self._limits.whole_s)
         finally:
             response.close()  # a body read to its end has already returned its connection to the pool
 
@@ -203,7 +212,7 @@ class HttpTransport:
         except _OverLimitError as failure:
             cut_short, over_limit = str(failure), True
         except TimeoutError:
-            late = asyncio.get_running_loop().time() >= ends_at
+            late = self._time.now() >= ends_at
             cut_short = (
                 f"incomplete after {self._limits.whole_s:g} s"
                 if late
@@ -217,11 +226,11 @@ class HttpTransport:
 
     async def _fill(self, body: bytearray, response: aiohttp.ClientResponse, ends_at: float) -> str | None:
         """Append the decompressed answer to `body`; return why it is incomplete, if its bytes show that."""
-        loop, limits, travelled_bytes = asyncio.get_running_loop(), self._limits, 0
+        limits, travelled_bytes = self._limits, 0
         packings = _packings(response.headers.getall("Content-Encoding", ()))
         unpacking = _Unpacking(packings[0]) if len(packings) == 1 and packings[0] in _WINDOW_BITS else None
         while True:
-            async with asyncio.timeout_at(min(loop.time() + limits.between_bytes_s, ends_at)):
+            async with self._time.until(min(self._time.now() + limits.between_bytes_s, ends_at)):
                 chunk = await response.content.readany()
             if not chunk:
                 break
@@ -261,6 +270,8 @@ class _OverLimitError(Exception):
 
 _needs_new_connection: Final[ContextVar[bool]] = ContextVar("needs_new_connection", default=False)
 """Set for the request that this task sends."""
+_SUSPENSION_S: Final = 1.0
+"""A shorter difference between two of the machine's clocks is none."""
 
 
 _start: Final[ContextVar[Start]] = ContextVar("start", default=at_once)
@@ -272,12 +283,24 @@ class _NotStartedError(Exception):
 
 
 class _CleanConnector(aiohttp.TCPConnector):
-    """Discards a kept-alive connection on which unrequested bytes arrived: they would be taken for the next answer."""
+    """Discards kept-alive connections that cannot be trusted.
 
-    def __init__(self, trusted: ssl.SSLContext | None) -> None:
+    Unrequested bytes on one would be taken for the next answer; one from before the machine was suspended has been
+    closed by its vendor, and what is sent there is lost.
+    """
+
+    def __init__(
+        self,
+        trusted: ssl.SSLContext | None,
+        time: RunningTime,
+        connect_s: float,
+        suspended_s: Callable[[], float],
+    ) -> None:
         # The ledger limits the requests in flight; a queue here would delay a request past its slot.
         super().__init__(limit=0, ttl_dns_cache=300, ssl=True if trusted is None else trusted)
-        self._used: WeakSet[object] = WeakSet()
+        self._time, self._connect_s, self._suspended_s = time, connect_s, suspended_s
+        self._used: WeakKeyDictionary[object, float] = WeakKeyDictionary()
+        """Connection → how long the machine had been suspended when it was last used."""
 
     async def connect(
         self,
@@ -286,14 +309,19 @@ class _CleanConnector(aiohttp.TCPConnector):
         timeout: aiohttp.ClientTimeout,  # noqa: ASYNC109 - the name that aiohttp calls it by
     ) -> Connection:
         while True:
-            connection = await super().connect(req, traces, timeout)
+            async with self._time.until(self._time.now() + self._connect_s):
+                connection = await super().connect(req, traces, timeout)
             protocol = connection.protocol
+            if protocol is None:
+                return connection
+            suspended_s = self._suspended_s()
+            slept_s = suspended_s - self._used.get(protocol, suspended_s)
             unwanted = protocol in self._used and _needs_new_connection.get()
-            if protocol is not None and not (protocol.should_close or unwanted):
+            if not (protocol.should_close or unwanted or slept_s > _SUSPENSION_S):
                 if not await _started(connection):
                     raise _NotStartedError
                 if connection.protocol is protocol and protocol.is_connected() and not protocol.should_close:
-                    self._used.add(protocol)
+                    self._used[protocol] = suspended_s
                     return connection
             connection.close()
 

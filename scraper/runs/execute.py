@@ -16,6 +16,7 @@ from scraper.runs.context import RunContext
 from scraper.runs.coverage import write_run_tables
 from scraper.runs.crawl import CrawlProcess
 from scraper.runs.drift import drift_warnings
+from scraper.runs.month_use import month_warnings
 from scraper.runs.results import ended_result, run_result
 from scraper.runs.resume import Done, OpenedRun, Opening, open_run
 
@@ -79,7 +80,8 @@ async def _carried_out(
     elapsed_s = clock.monotonic() - began
     result = run_result(job, run, crawl.ends, crawl.frontier, await runs.totals(run.run_id), command)
     drifted = drift_warnings(run.run_id, await journal.drift(run.run_id), [crawl.endpoint for crawl in job.crawls])
+    used = await month_warnings(context.stores.ledger, job, clock.now())
     await runs.end_run(run.run_id, result.status, clock.now(), elapsed_s, result.next_at, result.message)
     elapsed_s = (await runs.run(run.run_id)).elapsed_s
     written = await write_run_tables(journal, context.archive)
-    return replace(result, elapsed_s=elapsed_s, warnings=(*context.told, *result.warnings, *drifted, *written))
+    return replace(result, elapsed_s=elapsed_s, warnings=(*context.told, *result.warnings, *drifted, *used, *written))

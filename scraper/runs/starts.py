@@ -86,6 +86,8 @@ class Starts:
         """The end of the last pause whose length the vendor did not name."""
         self._turns: list[Turn] = []
         self._changed = asyncio.Event()
+        self._renewal = asyncio.Lock()
+        """One renewal of a slot at a time: those of a crowd would be committed together, and all be late again."""
 
     def note_pause(self, until: datetime, *, named: bool) -> None:
         """Note a pause of the account; `named`: the vendor said how long."""
@@ -194,7 +196,8 @@ class Starts:
             if wait_s > self._longest_wait_s and await self._pause_is_too_long(now):
                 return Unsent.STOPPED
             if paused or slot.is_over(now):
-                renewed = await self._ledger.renew_slot(self._account, slot.attempt_id)
+                async with self._renewal:
+                    renewed = await self._ledger.renew_slot(self._account, slot.attempt_id)
                 if not isinstance(renewed, Slot):
                     return renewed if isinstance(renewed, NoCredits) else Unsent.STOPPED
                 start.slot = renewed

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 import secrets
+import sys
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
@@ -13,7 +15,7 @@ from typing import TYPE_CHECKING
 import scraper
 from scraper.core.catalogue import Catalogue
 from scraper.core.errors import ConfigurationError, UsageError
-from scraper.core.events import ProjectInUse, RunResult
+from scraper.core.events import ProjectInUse, RunResult, StateLocked
 from scraper.core.jobs import Job
 from scraper.core.units import Credits
 from scraper.ports import Archive, Listener, Stores
@@ -133,7 +135,12 @@ async def _context(
     async with AsyncExitStack() as opened:
         access = access_of(order.job, order.catalogue, order.configs, settings, sandbox)
         new_ledger = _new_ledger(job, settings)
-        stores = opened.enter_context(opened_stores(settings, settings.kind))
+        loop = asyncio.get_running_loop()
+
+        def say(told: str) -> None:  # in the writing thread
+            loop.call_soon_threadsafe(listener.hear, StateLocked(told))
+
+        stores = opened.enter_context(opened_stores(settings, settings.kind, say))
         listener.hear(_project_in_use(settings, new_ledger))
         transport = HttpTransport(access, f"scraper/{scraper.__version__}")
         yield RunContext(
@@ -159,14 +166,18 @@ def archive_in(settings: Settings, configs: Path, catalogue: Catalogue) -> Parqu
     return ParquetArchive(settings.data_directory, tables, catalogue)
 
 
+def _on_stderr(told: str) -> None:
+    sys.stderr.write(f"{told}\n")
+
+
 @contextmanager
-def opened_stores(settings: Settings, kind: str | None) -> Iterator[Stores]:
+def opened_stores(settings: Settings, kind: str | None, say: Callable[[str], object] = _on_stderr) -> Iterator[Stores]:
     """Open the state of the data directory; see `io.state.open_stores`."""
     from scraper.io.state import open_stores, state_exists, state_url
 
     if kind is not None and not state_exists(state_url(settings.data_directory)):
         refuse_other_kind(settings, kind)
-    with open_stores(state_url(settings.data_directory), settings.clock.now, kind=kind) as stores:
+    with open_stores(state_url(settings.data_directory), settings.clock.now, kind=kind, say=say) as stores:
         yield stores
 
 

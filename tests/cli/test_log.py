@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from scraper.cli.log import LogListener, event_fields, event_name
 from scraper.core.catalogue import Charge, OutcomeKind
-from scraper.core.events import Drained, Ending, Event, RunEnded, Stopped, Waiting
+from scraper.core.events import Drained, Ending, Event, RunEnded, StateLocked, Stopped, Waiting
 from tests.cli.examples import NOW, RESULT, STARTED, UNSAFE, settled
 
 pytestmark = pytest.mark.own_instant
@@ -25,6 +25,7 @@ EVERY_EVENT: list[Event] = [
     settled(),
     LOST,
     Waiting("acme", 12.0, "HTTP 429: slow down"),
+    StateLocked("state.db is locked by another program; waiting, nothing is lost"),
     Stopped(None, "budget reached"),
     DRAINED,
     RunEnded(RESULT),
@@ -56,6 +57,7 @@ def test_a_person_reads_of_all_but_the_requests_that_went_well() -> None:
         f'{at} request_settled label="acme.boards country=US page 3" outcome=lost detail="no answer for 60 s" attempt=1'
         " ending=lost charge=unknown credits=8 elapsed_s=0.251",
         f'{at} waiting vendor=acme wait_s=12 reason="HTTP 429: slow down"',
+        f'{at} state_locked reason="state.db is locked by another program; waiting, nothing is lost"',
         f'{at} stopped reason="budget reached"',
         f"{at} drained pages=30 rows.hashtags=1000 unreadable=1",
         f"{at} run_ended run_id=week-20261121T021500Z-1f3a job=week status=budget credits.budget=800"

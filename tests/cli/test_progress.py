@@ -13,7 +13,7 @@ from rich.console import Console
 from scraper.cli.progress import ProgressListener, panel
 from scraper.cli.progress_counts import ProgressCounts
 from scraper.core.catalogue import Charge, OutcomeKind
-from scraper.core.events import Drained, Ending, Event, RunEnded, RunStarted, Stopped, Waiting
+from scraper.core.events import Drained, Ending, Event, RunEnded, RunStarted, StateLocked, Stopped, Waiting
 from tests.cli.examples import RESULT, STARTED, UNSAFE, settled
 
 pytestmark = pytest.mark.own_instant
@@ -129,6 +129,7 @@ events = st.lists(
     st.builds(RunStarted, texts, texts, st.integers(0, 2000), st.booleans(), st.integers(0, 3000))
     | st.sampled_from([settled(), EMPTY, LOST, RETRIED, RunEnded(RESULT)])
     | st.builds(Waiting, texts, st.floats(0, 1e6), texts)
+    | st.builds(StateLocked, texts)
     | st.builds(Stopped, st.none() | texts, texts)
     | st.builds(Drained, st.integers(0, 10**6), st.dictionaries(texts, st.integers(0, 10**9)), st.integers(0, 9)),
     max_size=8,

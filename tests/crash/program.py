@@ -39,13 +39,13 @@ class Program:
         path.write_text(f'name = "{name}"\n{text}')
         return path
 
-    def start(self, job: Path, *options: str) -> Popen[str]:
+    def start(self, job: Path, *options: str, stderr: int = DEVNULL) -> Popen[str]:
         words = [sys.executable, "-m", "scraper", "run", str(job), "--data", str(self.data), "--format", "json"]
         for vendor, url in sandbox_urls(self.url).items():
             words += ["--vendor-url", f"{vendor}={url}"]
         keys = {f"{vendor.upper()}_API_KEY": key for vendor, key in KEYS.items()}
         environment = {**os.environ, **keys}
-        return Popen([*words, *options], cwd=ROOT, env=environment, stdout=PIPE, stderr=DEVNULL, text=True)
+        return Popen([*words, *options], cwd=ROOT, env=environment, stdout=PIPE, stderr=stderr, text=True)
 
     def command(self, *words: str) -> Popen[str]:
         """A command that sends nothing."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import bisect
 import collections
 import json
 import random
@@ -51,9 +52,17 @@ class Address:
     def hits(self) -> Hits:
         return collections.Counter({(path, params): times for path, params, times in self._get("/_test/hits")})
 
+    def under_way(self) -> int:
+        return int(self._get("/_test/under_way"))
+
+    def most_in_a_minute(self) -> int:
+        """Requests that arrived in the fullest minute."""
+        arrivals = list[float](self._get("/_test/arrivals"))
+        return max(bisect.bisect_left(arrivals, at + 60) - place for place, at in enumerate(arrivals))
+
     def quiet(self) -> bool:
         """Nothing that arrived is still to be answered."""
-        return bool(self._get("/_test/under_way") == 0)
+        return self.under_way() == 0
 
     def _get(self, path: str) -> Any:
         with build_opener(ProxyHandler({})).open(self.url + path, timeout=10) as answer:
@@ -77,6 +86,7 @@ def sandbox_process(*, latency_ms: float, stands_still: bool = False, **limits: 
 def application_of(sandbox: Sandbox, latency_s: float) -> web.Application:
     application = sandbox.application()
     hits: Hits = collections.Counter()
+    arrivals = list[float]()
     under_way = 0
 
     @web.middleware
@@ -86,11 +96,14 @@ def application_of(sandbox: Sandbox, latency_s: float) -> web.Application:
         nonlocal under_way
         if request.path == "/_test/hits":
             return web.json_response([[*what, times] for what, times in hits.items()])
+        if request.path == "/_test/arrivals":
+            return web.json_response(arrivals)
         if request.path == "/_test/under_way":
             return web.json_response(under_way)
         if request.path.startswith("/_sandbox"):
             return await handler(request)
         hits[request.path, canonical(request.query)] += 1
+        arrivals.append(asyncio.get_running_loop().time())
         under_way += 1
         try:
             await asyncio.sleep(latency_s * random.uniform(0.2, 1))

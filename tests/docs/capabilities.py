@@ -31,6 +31,9 @@ CAPABILITIES = {
     "history": "what earlier runs have shown, for plans",
     "init": "make a project",
     "ledger": "credits and attempts",
+    "metrics": "figures of a run for Prometheus",
+    "month_use": "how far an account's month is used",
+    "notify": "tell people of a run",
     "outcomes": "what an attempt ended in, and its price",
     "plan": "estimate requests, credits, rows and time",
     "query": "read-only SQL",
@@ -40,6 +43,7 @@ CAPABILITIES = {
     "retries": "ask again, or give up",
     "run": "carry out a job",
     "runs": "runs, their walks and their results",
+    "schedule": "timers that start a job",
     "tables": "typed tables, their columns and how they are shown",
 }
 

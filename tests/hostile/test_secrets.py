@@ -117,6 +117,7 @@ COMMANDS: dict[str, list[list[str]]] = {
         ["SELECT nothing"],
     ],
     "report": [[], ["--month", "2026-11", "-o", "month.html"], ["--month", "none"]],
+    "schedule": [["configs/night.toml", "--for", kind] for kind in ("cron", "systemd", "github-actions", "kubernetes")],
     "tables": [[], ["hashtags"]],
     "vendors": [[], ["crawlora", "--format", "table"], ["nobody"]],
     "sandbox": [["--plan", "crawlora=none"]],

@@ -18,9 +18,11 @@ REQUEST = walk_of(C_HASHTAGS, country_code="US").request(1)
 
 
 @asynccontextmanager
-async def transport(url: str, limits: Limits | None = None, key: str = KEY) -> AsyncIterator[HttpTransport]:
+async def transport(
+    url: str, limits: Limits | None = None, key: str = KEY, **options: Any
+) -> AsyncIterator[HttpTransport]:
     access = {name: Access(vendor_of(f"{name}.hashtags"), url, key) for name in ("crawlora", "keyapi")}
-    async with HttpTransport(access, "scraper/test", limits) as opened:
+    async with HttpTransport(access, "scraper/test", limits, **options) as opened:
         yield opened
 
 

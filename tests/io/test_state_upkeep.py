@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
+import sqlite3
 import subprocess
+import threading
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -13,7 +15,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import pytest
-from sqlalchemy import Connection, create_engine
+from sqlalchemy import Connection, create_engine, event
 from sqlalchemy.exc import OperationalError
 
 from scraper.core.budget import Balance
@@ -24,7 +26,7 @@ from scraper.core.jobs import Account
 from scraper.core.subscriptions import Subscription
 from scraper.io.state.headroom import Headroom
 from scraper.io.state.schema import SCHEMA_VERSION
-from scraper.io.state.writer import Writer
+from scraper.io.state.writer import FEW_ATTEMPTS, Writer
 from scraper.ports import RunRecord, Stores
 from tests.databases import StateDatabase, database_in
 from tests.io.state_bench import kept_balances, ledger_sums
@@ -191,6 +193,82 @@ def test_a_full_disk_that_cannot_be_helped_is_a_sentence() -> None:
         asyncio.run(writer.do(work))
     writer.close()
     engine.dispose()
+
+
+# --- a database that another program has locked -----------------------------------------------------------------------
+
+
+class Locked:
+    """A database that another program has locked, and an engine that does not wait for the lock."""
+
+    def __init__(self, path: Path, tries: int | None) -> None:
+        """It is unlocked before the engine's last try."""
+        self._tries_left = tries
+        self.engine = create_engine(f"sqlite:///{path}", connect_args={"timeout": 0.0})
+        event.listen(self.engine, "begin", self._begin)
+        self.other = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+        self.other.executescript("PRAGMA journal_mode = WAL; CREATE TABLE met (number INTEGER); BEGIN EXCLUSIVE")
+
+    def _begin(self, connection: Connection) -> None:
+        if self._tries_left is not None:
+            self._tries_left -= 1
+            if self._tries_left == 0:
+                self.other.execute("COMMIT")
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+    def numbers(self) -> list[int]:
+        return [number for (number,) in self.other.execute("SELECT number FROM met ORDER BY number")]
+
+
+@contextlib.contextmanager
+def locked(directory: Path, tries: int | None = None) -> Iterator[Locked]:
+    met = Locked(directory / "x.db", tries)
+    try:
+        yield met
+    finally:
+        met.engine.dispose()
+        met.other.close()
+
+
+def _note(connection: Connection, number: int) -> None:
+    connection.exec_driver_sql("INSERT INTO met VALUES (?)", (number,))
+
+
+def test_a_locked_database_is_waited_for_as_long_as_it_takes_and_said_once(tmp_path: Path) -> None:
+    said = list[str]()
+
+    async def script() -> None:
+        await asyncio.gather(*(writer.do(_note, number) for number in range(5)))
+
+    with locked(tmp_path, tries=20 * FEW_ATTEMPTS) as met:
+        writer = Writer(met.engine, "state.db", say=said.append)
+        asyncio.run(script())
+        writer.close()
+        assert met.numbers() == list(range(5))
+    assert said == ["state.db is locked by another program; waiting, nothing is lost"]
+
+
+def test_a_database_that_stays_locked_is_not_opened(tmp_path: Path) -> None:
+    with locked(tmp_path) as met:
+        writer = Writer(met.engine, "state.db")
+        with pytest.raises(StateError, match=r"database is locked\. .* is kept; another process holds its lock"):
+            writer.begin(lambda connection: _note(connection, 1))
+        writer.close()
+
+
+def test_a_writer_whose_callers_have_gone_gives_up_waiting(tmp_path: Path) -> None:
+    waits = threading.Event()
+
+    async def script(writer: Writer) -> None:
+        task = asyncio.ensure_future(writer.do(_note, 1))
+        await asyncio.to_thread(waits.wait)
+        task.cancel()
+
+    with locked(tmp_path) as met:
+        writer = Writer(met.engine, "state.db", say=lambda _: waits.set())
+        asyncio.run(script(writer))
+        writer.close()
+        assert met.numbers() == []
 
 
 def test_a_run_does_not_begin_without_room_for_what_will_be_in_flight(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ SHORT_HELPS: Final[Mapping[str, str]] = {
     "plan": "Estimate the cost of a job; spends nothing.",
     "run": "Run a job within its budget.",
     "backtest": "Replay known boards under another budget or order; spends nothing.",
+    "schedule": "Print a timer that runs a job every night.",
     "status": "Show runs, accounts and unknown credits.",
     "account": "Show accounts: balances, pauses, closures and pace.",
     "report": "Write nights, credits, boards and failures as one HTML page.",

@@ -28,6 +28,7 @@ from scraper.cli.options import (
     settings_of,
     vendor_url_option,
     warn,
+    writable,
 )
 from scraper.core.errors import OutputError, UsageError
 
@@ -66,6 +67,13 @@ SAME_REQUEST_S = 1.0
 @allow_host_option
 @format_option("table", "json")
 @output_option
+@click.option(
+    "--metrics",
+    type=click.Path(path_type=Path, dir_okay=False),
+    callback=writable,
+    metavar="FILE.prom",
+    help="Replace this file with the run's figures, for node-exporter's textfile collector.",
+)
 @click.option("--log-format", type=click.Choice(["text", "json"]), default="text", show_default=True)
 @click.option("-v", "--verbose", is_flag=True, help="Log every request on stderr.")
 @click.pass_context
@@ -88,6 +96,7 @@ def run(  # noqa: PLR0913 - one for each option
     allow_hosts: Sequence[str],
     format_name: str | None,
     output: Path | None,
+    metrics: Path | None,
     log_format: str,
     verbose: bool,
 ) -> int:
@@ -122,7 +131,7 @@ def run(  # noqa: PLR0913 - one for each option
     if planned is not None and not (yes or sandbox) and not _confirmed(found, planned):
         return INTERRUPTED
     listening = _listening(settings.clock, log_format, verbose, planned.requests.likely if planned else None)
-    bought = _bought(order, settings, listening, probe=probe)
+    bought = _bought(order, settings, listening, metrics, probe=probe)
     return INTERRUPTED if bought is None else _show(*bought, format_name, output, settings)
 
 
@@ -135,16 +144,29 @@ def _opening(*, resume: bool, new: bool) -> Opening:
 
 
 def _bought(
-    order: RunOrder, settings: Settings, listening: AbstractContextManager[Listener], *, probe: bool
+    order: RunOrder,
+    settings: Settings,
+    listening: AbstractContextManager[Listener],
+    metrics: Path | None,
+    *,
+    probe: bool,
 ) -> tuple[RunResult, Sequence[ProbeFinding] | None] | None:
     """Return the result, with a probe's findings; ``None`` if it was aborted."""
+    from scraper.wiring.metrics import write_run_metrics
+    from scraper.wiring.notify import notify_settings, run_and_tell
     from scraper.wiring.run import probe_job, run_job
+
+    notify = notify_settings(settings)
+
+    async def told(begun: Callable[[CrawlProcess], None]) -> RunResult:
+        result = await run_and_tell(lambda: run_job(order, settings, listener, begun), order, settings, notify, warn)
+        return result if metrics is None else await write_run_metrics(metrics, result, order.job, settings)
 
     try:
         with listening as listener:
             if probe:
                 return _to_its_end(lambda begun: probe_job(order, settings, listener, begun))
-            return _to_its_end(lambda begun: run_job(order, settings, listener, begun)), None
+            return _to_its_end(told), None
     except asyncio.CancelledError:  # printed here, after the panel has gone
         click.echo("aborted: requests in flight count as unknown until reconciled", err=True)
         return None

@@ -9,6 +9,7 @@ from typing import Annotated
 from pydantic import Field, field_validator
 
 from scraper.io.config_files.job_files import AccountsFile, JobFile
+from scraper.io.config_files.notify_table import NotifyTable
 from scraper.io.config_files.validation import FileModel, json_schema, read_toml, shortened, validate
 from scraper.io.config_files.vendor_files import VendorFile
 
@@ -19,6 +20,8 @@ class ProjectFile(FileModel):
     data: Annotated[str, Field(min_length=1)] = Field(
         default="data", description="data directory, relative to this file; SCRAPER_DATA and --data override it"
     )
+
+    notify: NotifyTable = Field(default=NotifyTable(), description="who is told of runs, and of which")
 
     @field_validator("data")
     @classmethod

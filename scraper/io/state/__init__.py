@@ -33,11 +33,18 @@ def state_exists(url: str) -> bool:
 
 
 @contextmanager
-def open_stores(url: str, now: Callable[[], datetime], *, kind: str | None, threaded: bool = True) -> Iterator[Stores]:
+def open_stores(
+    url: str,
+    now: Callable[[], datetime],
+    *,
+    kind: str | None,
+    threaded: bool = True,
+    say: Callable[[str], object] = lambda _: None,
+) -> Iterator[Stores]:
     """Open or create the database at this URL; `kind` (``real`` or ``sandbox``) never changes.
 
     ``None`` opens either kind, for reading. Without `threaded`, writes happen in the caller's thread: for callers whose
-    clock is moved by hand.
+    clock is moved by hand. `say` gets a sentence, in any thread, when another program's lock is waited for.
 
     Raises StateError where the database cannot be used, UsageError for the other kind.
     """
@@ -47,7 +54,7 @@ def open_stores(url: str, now: Callable[[], datetime], *, kind: str | None, thre
     from scraper.io.state.runs_store import RunsStore
     from scraper.ports import Stores
 
-    database = Database(_backend(url), now, kind=kind, threaded=threaded)
+    database = Database(_backend(url), now, kind=kind, threaded=threaded, say=say)
     try:
         yield Stores(LedgerStore(database), JournalStore(database), RunsStore(database))
     finally:

@@ -57,7 +57,13 @@ class Backend(Protocol):
 
 class Database:
     def __init__(
-        self, backend: Backend, now: Callable[[], datetime], *, kind: str | None, threaded: bool = True
+        self,
+        backend: Backend,
+        now: Callable[[], datetime],
+        *,
+        kind: str | None,
+        threaded: bool = True,
+        say: Callable[[str], object] = lambda _: None,
     ) -> None:
         """See `open_stores`."""
         self.now = now
@@ -66,18 +72,20 @@ class Database:
         self.full = False
         """The disk is full: no more credits are reserved."""
         self._writing, self.reading = backend.engines()
-        try:
-            with self.reading.connect() as connection:
-                current = is_current(connection, backend.name, backend.place, kind)
-            if not current:
-                with self._writing.begin() as connection:
-                    prepare(connection, backend.name, backend.place, kind)
-        except SQLAlchemyError as failure:
-            raise database_error(failure, backend.name) from failure
         self._space: Space | None = None
-        self._writer = Writer(self._writing, backend.name, self._free_space, threaded=threaded)
+        self._writer = Writer(self._writing, backend.name, self._free_space, say, threaded=threaded)
+        try:
+            if not self._is_current(kind):
+                self._writer.begin(lambda connection: prepare(connection, backend.name, backend.place, kind))
+        except BaseException:
+            self.close()
+            raise
         self.do = self._writer.do
         self.join = self._writer.join
+
+    def _is_current(self, kind: str | None) -> bool:
+        with self.read() as connection:
+            return is_current(connection, self.backend.name, self.backend.place, kind)
 
     def hold(self, job: str) -> AbstractContextManager[None]:
         return self.backend.hold(job, f"process {self.process}, since {self.now():%Y-%m-%d %H:%M:%S} UTC")

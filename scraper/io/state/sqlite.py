@@ -13,8 +13,10 @@ from scraper.io.state.database import Backend
 from scraper.io.state.headroom import Headroom
 from scraper.io.state.locks import held, is_held
 
-BUSY_TIMEOUT_S = 30.0
-"""SQLite's write lock is not fair: a process was seen to wait four seconds beside a busy writer."""
+BUSY_READING_S = 30.0
+BUSY_WRITING_S = 5.0
+"""After this the writer says that it waits, and tries again. SQLite's write lock is not fair: a process was seen to
+wait four seconds beside a busy writer."""
 
 PRAGMAS = (
     "journal_mode = WAL",
@@ -45,9 +47,9 @@ class SqliteFile(Backend):
 
     def engines(self) -> tuple[Engine, Engine]:
         _make_file(self._path)
-        writing = _engine(self._path)
+        writing = _engine(self._path, BUSY_WRITING_S)
         event.listen(writing, "begin", _begin)
-        return writing, _engine(self._path)
+        return writing, _engine(self._path, BUSY_READING_S)
 
     def hold(self, job: str, holder: str) -> AbstractContextManager[None]:
         return held(self._path.parent, job, holder)
@@ -73,9 +75,9 @@ def _make_file(path: Path) -> None:
         ) from failure
 
 
-def _engine(path: Path) -> Engine:
+def _engine(path: Path, busy_s: float) -> Engine:
     url = URL.create("sqlite", database=str(path))
-    connect_args = {"timeout": BUSY_TIMEOUT_S, "check_same_thread": False}
+    connect_args = {"timeout": busy_s, "check_same_thread": False}
     engine = create_engine(url, connect_args=connect_args, enable_from_linting=False)
     event.listen(engine, "connect", _configure)
     return engine

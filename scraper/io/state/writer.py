@@ -2,6 +2,8 @@
 
 A durable commit costs a disk flush, so settlements that arrive together share one. If a statement of a batch fails,
 the batch is rolled back and its members are committed one by one, so that a fault fails only its own member.
+
+A database that another program has locked is waited for as long as it takes: what waits here was paid for.
 """
 
 from __future__ import annotations
@@ -27,6 +29,8 @@ _Work: TypeAlias = Callable[[Connection, Sequence[Any]], Sequence[Any]]
 
 MOST_IN_A_COMMIT = 256
 """Keeps the write lock brief: other processes wait for it."""
+FEW_ATTEMPTS = 6
+"""While nothing is at stake, a locked database is tried this often, each time for as long as its driver waits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,15 +44,25 @@ class Writer:
     """A queue of work on one connection, committed in order."""
 
     def __init__(
-        self, engine: Engine, where: str, free_space: Callable[[], bool] = lambda: False, *, threaded: bool = True
+        self,
+        engine: Engine,
+        where: str,
+        free_space: Callable[[], bool] = lambda: False,
+        say: Callable[[str], object] = lambda _: None,
+        *,
+        threaded: bool = True,
     ) -> None:
         """`free_space` is called when the disk is full, and returns True if a retry is worthwhile.
 
-        Without `threaded`, the caller's own thread commits each piece of work at once.
+        `say` gets a sentence, in the writing thread, once for each lock that is waited for. Without `threaded`, the
+        caller's own thread commits each piece of work at once.
         """
         self._engine = engine
         self._where = where
         self._free_space = free_space
+        self._say = say
+        self._at_stake = False
+        """Work of `do` and `join` may be waiting, which may settle what was paid for."""
         self._queue: queue.SimpleQueue[_Queued | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._serve, name="state-writer", daemon=True) if threaded else None
         if self._thread is not None:
@@ -67,6 +81,7 @@ class Writer:
 
         Nothing orders work whose callers all still wait for it.
         """
+        self._at_stake = True
         future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
         queued = _Queued(work, item, future)
         if self._thread is None:
@@ -75,8 +90,19 @@ class Writer:
             self._queue.put(queued)
         return await future
 
+    def begin(self, work: Callable[[Connection], object]) -> None:
+        """Run the first work in a transaction, before anything is at stake: it waits for a lock, but not for ever.
+
+        The caller's own thread commits it. Raises StateError.
+        """
+        try:
+            self._in_one_transaction([(lambda connection, _items: [work(connection)], [None])])
+        except SQLAlchemyError as failure:
+            raise self._named(failure) from failure
+
     def close(self) -> None:
-        """Commit what is queued, then end the thread."""
+        """Commit what is queued, then end the thread. Whoever waited for it has gone."""
+        self._at_stake = False
         if self._thread is not None:
             self._queue.put(None)
             self._thread.join()
@@ -98,8 +124,8 @@ class Writer:
         for member in members:
             together.setdefault(member.work, []).append(member)
         try:
-            with self._engine.begin() as connection:
-                results = [work(connection, [one.item for one in some]) for work, some in together.items()]
+            works = [(work, [one.item for one in some]) for work, some in together.items()]
+            results = self._in_one_transaction(works)
         except BaseException as failure:
             if _is_full(failure) and self._free_space():
                 return self._commit(members)
@@ -110,6 +136,19 @@ class Writer:
         for some, found in zip(together.values(), results, strict=True):
             met += ((member.future, None, result) for member, result in zip(some, found, strict=True))
         return met
+
+    def _in_one_transaction(self, works: Sequence[tuple[_Work, Sequence[Any]]]) -> list[Sequence[Any]]:
+        attempts = 0
+        while True:
+            try:
+                with self._engine.begin() as connection:
+                    return [work(connection, items) for work, items in works]
+            except DBAPIError as failure:
+                attempts += 1
+                if not _is_locked(failure) or (attempts >= FEW_ATTEMPTS and not self._at_stake):
+                    raise
+                if attempts == 1:
+                    self._say(f"{self._where} is locked by another program; waiting, nothing is lost")
 
     def _named(self, failure: BaseException) -> BaseException:
         if isinstance(failure, ScraperError) or not isinstance(failure, SQLAlchemyError):
@@ -139,6 +178,10 @@ def _deliver(met: Sequence[_Met]) -> None:
             future.set_result(result)
         else:
             future.set_exception(failure)
+
+
+def _is_locked(failure: DBAPIError) -> bool:
+    return "locked" in str(failure.orig)
 
 
 def _is_full(failure: BaseException) -> bool:

@@ -1,0 +1,86 @@
+"""``scraper schedule JOB``."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from pathlib import Path
+
+import click
+
+from scraper.cli.options import data_option, job_argument, settings_of
+
+_KINDS = ("cron", "systemd", "github-actions", "kubernetes")
+_NAMED = {"hour": timedelta(hours=1), "day": timedelta(days=1), "week": timedelta(weeks=1)}
+_UNITS = {"m": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1)}
+_PERIOD = re.compile(r"([1-9][0-9]{0,3})([mhd])")
+_CLOCK = re.compile(r"([01]?[0-9]|2[0-3]):([0-5][0-9])")
+_SHORTEST = timedelta(minutes=10)
+
+
+def _period(_context: click.Context, _option: click.Parameter, text: str | None) -> timedelta | None:
+    if text is None or text in _NAMED:
+        return _NAMED.get(text or "")
+    if (found := _PERIOD.fullmatch(text)) is None or (period := int(found[1]) * _UNITS[found[2]]) < _SHORTEST:
+        raise click.BadParameter(f"{text!r} is no period of at least 10 minutes: write hour, day, week, 6h or 2d.")
+    return period
+
+
+def _time_of_day(_context: click.Context, _option: click.Parameter, text: str | None) -> timedelta | None:
+    if text is None:
+        return None
+    if (found := _CLOCK.fullmatch(text)) is None:
+        raise click.BadParameter(f"{text!r} is no time of a day, UTC, like 02:15.")
+    return timedelta(hours=int(found[1]), minutes=int(found[2]))
+
+
+@click.command()
+@job_argument
+@click.option("--for", "kind", type=click.Choice(_KINDS), help="Default: systemd where it runs, else cron.")
+@click.option("--every", callback=_period, metavar="PERIOD", help="hour, day, week, 6h … Default: the job's, else day.")
+@click.option("--at", callback=_time_of_day, metavar="HH:MM", help="Time in UTC. Default: the job's, else 02:15.")
+@click.option(
+    "-o", "--output", type=click.Path(file_okay=False, path_type=Path), help="Write the files into this directory."
+)
+@data_option
+def schedule(
+    job: Path,
+    *,
+    kind: str | None,
+    every: timedelta | None,
+    at: timedelta | None,
+    output: Path | None,
+    data: Path | None,
+) -> None:
+    """Print a timer that runs a job every night.
+
+    The files are complete: working directory, keys, a lock against a second start, what is missed while the machine is
+    off, and where the data is kept. Nothing is installed; how that is done is said on stderr.
+    """
+    from scraper.core.schedule import KINDS
+    from scraper.wiring.files import load_job
+    from scraper.wiring.schedule import program_here, scheduled_job
+
+    settings = settings_of(data, job=job)
+    found, _ = load_job(job, project=settings.project)
+    scheduled = scheduled_job(found, job, settings, program_here(), every, at)
+    here = "systemd" if Path("/run/systemd/system").is_dir() else "cron"
+    files = KINDS[kind or here](scheduled)
+    for place, file in enumerate(files):
+        if output is not None:
+            _write(output / file.name, file.content)
+        else:
+            head = f"# --- {file.name}\n" if len(files) > 1 else ""
+            click.echo(("\n" if place else "") + head + file.content, nl=False)
+    for file in files:
+        click.echo(f"{file.name}: {file.install}", err=True)
+
+
+def _write(path: Path, content: str) -> None:
+    from scraper.core.errors import OutputError
+
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(content)
+    except OSError as failure:
+        raise OutputError(str(path), failure.strerror or str(failure), "Nothing else was changed.") from failure

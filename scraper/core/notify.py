@@ -1,0 +1,123 @@
+"""Word of a run to the people who wait for it: when, and in which words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from urllib.parse import urlsplit
+
+from scraper.core.events import RunResult, RunStatus
+
+
+class NoticeLevel(StrEnum):
+    """How a night went."""
+
+    SUCCESS = "success"
+    """Complete, or its own budget is spent, and nothing to warn of."""
+    WARNING = "warning"
+    """As success, with warnings."""
+    FAILURE = "failure"
+
+
+DEFAULT_LEVELS = (NoticeLevel.FAILURE, NoticeLevel.WARNING)
+_WELL = frozenset({RunStatus.COMPLETE, RunStatus.BUDGET})
+MOST_WARNINGS = 10
+MOST_CHARACTERS = 3_000
+"""Of a message: less than the services that Apprise knows allow."""
+
+
+@dataclass(frozen=True, slots=True)
+class NotifySettings:
+    """``[notify]`` of scraper.toml."""
+
+    urls: tuple[str, ...] = field(default=(), repr=False)
+    """Apprise's; they may contain secrets."""
+    ping: str | None = field(default=None, repr=False)
+    """A check's address, as healthchecks has it: itself for a good end, with ``/start`` and ``/fail`` appended."""
+    on: tuple[NoticeLevel, ...] = DEFAULT_LEVELS
+    """Levels of which `urls` are told; `ping` is told of every run."""
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """One message."""
+
+    level: NoticeLevel
+    title: str
+    body: str
+
+
+def level_of(result: RunResult) -> NoticeLevel:
+    if result.status not in _WELL:
+        return NoticeLevel.FAILURE
+    return NoticeLevel.WARNING if result.warnings else NoticeLevel.SUCCESS
+
+
+def notice_of(result: RunResult, before: Mapping[str, int] | None, command: str) -> Notice:
+    """Return the message of a run. `before`: its job's rows the night before, by table; `command`: what goes on."""
+    code = result.status.exit_code
+    lines = [result.message] if result.message else []
+    lines += [
+        f"run {result.run_id}, {result.status.value}, exit code {code}",
+        f"{_credits(result)} of {result.budget:,} credits; {result.sent:,} requests in {result.elapsed_s:,.0f} s",
+        _rows(result.rows, before),
+    ]
+    walks = [f"{count:,} {state.replace('_', ' ')}" for state, count in result.walks.items() if count]
+    lines += [f"walks: {', '.join(walks)}"] if walks else []
+    lines += [f"warning: {warning}" for warning in result.warnings[:MOST_WARNINGS]]
+    if len(result.warnings) > MOST_WARNINGS:
+        lines.append(f"and {len(result.warnings) - MOST_WARNINGS} more warnings: scraper status {result.run_id}")
+    if command not in result.message:
+        lines.append(f"next: {command}")
+    return Notice(level_of(result), f"scraper: {result.job}: {result.status.value}", _short("\n".join(lines)))
+
+
+def failure_notice(job: str, sentence: str, exit_code: int, command: str) -> Notice:
+    """Return the message of a run that could not begin, or whose end could not be stored."""
+    body = f"{sentence}\nno run, exit code {exit_code}\nnext: {command}"
+    return Notice(NoticeLevel.FAILURE, f"scraper: {job}: error", _short(body))
+
+
+def _credits(result: RunResult) -> str:
+    kinds = {"presumed": result.presumed, "unknown": result.unknown}
+    unsure = "".join(f", {credits:,} {kind}" for kind, credits in kinds.items() if credits)
+    return f"{result.charged:,} charged{unsure}"
+
+
+def _rows(rows: Mapping[str, int], before: Mapping[str, int] | None) -> str:
+    """``rows: hashtags 600 (+20), posts 1,750 (-250)``: against the night before."""
+    if not rows and not before:
+        return "no rows"
+    if before is None:
+        return f"rows: {', '.join(f'{table} {count:,}' for table, count in rows.items())} (its first night)"
+    tables = dict.fromkeys([*rows, *before])
+    told = (f"{table} {rows.get(table, 0):,} ({rows.get(table, 0) - before.get(table, 0):+,})" for table in tables)
+    return f"rows, against the night before: {', '.join(told)}"
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= MOST_CHARACTERS else text[: MOST_CHARACTERS - 1] + "…"
+
+
+def ping_url(url: str, end: str) -> str:
+    """Return a check's address with ``start`` or ``fail`` appended to its path, or nothing."""
+    if not end:
+        return url
+    parts = urlsplit(url)
+    return parts._replace(path=f"{parts.path.rstrip('/')}/{end}").geturl()
+
+
+def without_secrets(url: str) -> str:
+    """Return what of a URL may be shown: its scheme, and the host of a plain web address.
+
+    Tokens stand everywhere else in Apprise's URLs, in the place of the host too.
+    """
+    scheme, _, _ = url.partition("://")
+    if scheme.lower() not in {"http", "https"}:
+        return f"{scheme[:20]}://…"
+    try:
+        host = urlsplit(url).hostname
+    except ValueError:
+        host = None
+    return f"{scheme}://{host or ''}/…"

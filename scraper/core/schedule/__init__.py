@@ -1,0 +1,22 @@
+"""Timers for a repeated job: files for cron, systemd, GitHub Actions and Kubernetes. Pure text."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final
+
+from scraper.core.schedule.cron import cron_files
+from scraper.core.schedule.github_actions import github_actions_files
+from scraper.core.schedule.kubernetes import kubernetes_files
+from scraper.core.schedule.systemd import systemd_files
+from scraper.core.schedule.timing import ScheduledJob, ScheduleFile, Timing
+
+__all__ = ["KINDS", "ScheduleFile", "ScheduledJob", "Timing"]
+
+KINDS: Final[Mapping[str, Callable[[ScheduledJob], Sequence[ScheduleFile]]]] = {
+    "cron": cron_files,
+    "systemd": systemd_files,
+    "github-actions": github_actions_files,
+    "kubernetes": kubernetes_files,
+}
+"""Kind of timer → the files that it needs."""

@@ -1,0 +1,73 @@
+"""A service and a timer of systemd, for the user who runs the job."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from scraper.core.schedule.timing import ScheduledJob, ScheduleFile, comment
+
+_UNITS = "~/.config/systemd/user"
+
+
+def systemd_files(scheduled: ScheduledJob) -> Sequence[ScheduleFile]:
+    """Return the service and its timer. A start that was missed while the machine was off is made up for."""
+    name = f"scraper-{scheduled.name}"
+    return [
+        ScheduleFile(f"{name}.service", _service(scheduled), f"put it into {_UNITS}/"),
+        ScheduleFile(
+            f"{name}.timer",
+            _timer(scheduled),
+            f"put it into {_UNITS}/, then: systemctl --user daemon-reload "
+            f"&& systemctl --user enable --now {name}.timer && loginctl enable-linger",
+        ),
+    ]
+
+
+def _service(scheduled: ScheduledJob) -> str:
+    command = [*scheduled.program, *scheduled.arguments, "--data", scheduled.data]
+    keys = " and ".join(scheduled.key_variables) or "no key"
+    told = comment(
+        f"Keys ({keys}): scraper reads them from .env in its working directory; or from this file, if it is there.",
+    )
+    normal = comment("3: the run's own budget is spent, as on every night of a job with more boards than budget.")
+    orderly = comment("SIGTERM stops a run in order: requests in flight land, for at most 90 s each.")
+    return f"""[Unit]
+Description=scraper run {_specifiers(scheduled.job)}
+Wants=network-online.target
+After=network-online.target
+
+[Service]
+Type=oneshot
+WorkingDirectory={_specifiers(scheduled.base)}
+{told}EnvironmentFile=-%E/scraper.env
+ExecStart={" ".join(map(_word, command))}
+{normal}SuccessExitStatus=3
+{orderly}TimeoutStopSec=180
+Nice=10
+NoNewPrivileges=yes
+"""
+
+
+def _timer(scheduled: ScheduledJob) -> str:
+    inexact = comment(*scheduled.inexact)
+    return f"""[Unit]
+Description=scraper run {_specifiers(scheduled.job)}, {scheduled.timing.words} UTC
+
+[Timer]
+{inexact}OnCalendar={scheduled.timing.on_calendar()}
+Persistent=true
+AccuracySec=1s
+
+[Install]
+WantedBy=timers.target
+"""
+
+
+def _specifiers(text: str) -> str:
+    return text.replace("%", "%%")
+
+
+def _word(word: str) -> str:
+    """Return a word of ExecStart, quoted where it has to be."""
+    escaped = _specifiers(word).replace("\\", "\\\\").replace('"', '\\"').replace("$", "$$")
+    return escaped if escaped and not set(escaped) & set(" \t'\"\\;") else f'"{escaped}"'

@@ -1,0 +1,58 @@
+"""What a timer of a job has to know of this machine."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from datetime import timedelta
+from importlib.metadata import packages_distributions
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import scraper
+from scraper.core.schedule import ScheduledJob, Timing
+
+if TYPE_CHECKING:
+    from scraper.core.jobs import Job
+    from scraper.core.nights import Every
+    from scraper.wiring.settings import Settings
+
+
+def scheduled_job(
+    job: Job,
+    path: Path,
+    settings: Settings,
+    program: Sequence[str],
+    period: timedelta | None,
+    at: timedelta | None,
+) -> ScheduledJob:
+    """Return a job and its timing: `period` and `at` where they are given, else the job's own, else the default's."""
+    base = (settings.project.root or path.parent).absolute()
+    place = path.absolute()
+    return ScheduledJob(
+        name=job.name,
+        job=str(place.relative_to(base) if place.is_relative_to(base) else place),
+        base=str(base),
+        data=str(settings.data_directory.absolute()),
+        program=tuple(program),
+        distribution=packages_distributions().get("scraper", ["scraper"])[0],
+        version=scraper.__version__,
+        key_variables=tuple(sorted({job.accounts[vendor].key_env for vendor in job.vendors})),
+        timing=_timing(job.every, period, at),
+        zone=settings.clock.now().astimezone().utcoffset() or timedelta(0),
+    )
+
+
+def program_here() -> tuple[str, ...]:
+    """Return the command of this program with absolute paths: a timer has another PATH."""
+    beside = Path(sys.executable).with_name("scraper")
+    return (str(beside),) if beside.is_file() else (sys.executable, "-m", "scraper")
+
+
+def _timing(every: Every | None, period: timedelta | None, at: timedelta | None) -> Timing:
+    default = Timing()
+    if at is None:
+        at = None if every is None else every.starts_at
+    return Timing(
+        period or (default.period if every is None else every.period), default.starts_at if at is None else at
+    )

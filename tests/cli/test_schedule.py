@@ -1,0 +1,87 @@
+"""``scraper schedule`` as a person uses it: to look, to install, and with a slip."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from scraper.cli.main import cli
+from scraper.core.errors import ConfigurationError
+from scraper.wiring.files import load_job
+from scraper.wiring.schedule import scheduled_job
+from scraper.wiring.settings import Settings
+
+
+def schedule(*words: str) -> Result:
+    return CliRunner().invoke(cli, ["schedule", *words])
+
+
+@pytest.fixture
+def _here(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(place)
+
+
+@pytest.mark.usefixtures("_here")
+def test_a_timer_names_working_directory_program_data_and_time(place: Path) -> None:
+    told = schedule("configs/night.toml", "--for", "systemd", "--at", "03:05")
+    assert told.exit_code == 0
+    lines = told.stdout.splitlines()
+    assert f"WorkingDirectory={place}" in lines
+    (start,) = (line for line in lines if line.startswith("ExecStart="))
+    assert start.startswith("ExecStart=/")
+    assert start.endswith(f" run configs/night.toml --data {place / 'data'}")
+    assert "OnCalendar=*-*-* 03:05:00 UTC" in lines
+    assert "systemctl --user enable --now scraper-night.timer" in told.stderr
+
+
+@pytest.mark.usefixtures("_here")
+def test_files_are_written_into_a_directory_each_under_its_name(place: Path) -> None:
+    told = schedule("configs/night.toml", "--for", "systemd", "-o", "units")
+    assert (told.exit_code, told.stdout) == (0, "")
+    assert sorted(path.name for path in (place / "units").iterdir()) == [
+        "scraper-night.service",
+        "scraper-night.timer",
+    ]
+
+
+@pytest.mark.usefixtures("_here")
+@pytest.mark.parametrize(
+    ("words", "met"),
+    [
+        (("--every", "5m"), "'5m' is no period of at least 10 minutes: write hour, day, week, 6h or 2d."),
+        (("--every", "often"), "'often' is no period of at least 10 minutes: write hour, day, week, 6h or 2d."),
+        (("--at", "24:00"), "'24:00' is no time of a day, UTC, like 02:15."),
+        (("--for", "launchd"), "'launchd' is not one of 'cron', 'systemd', 'github-actions', 'kubernetes'."),
+    ],
+)
+def test_a_slip_is_answered_with_what_to_write(words: tuple[str, ...], met: str) -> None:
+    told = schedule("configs/night.toml", *words)
+    assert told.exit_code == 2
+    assert met in told.stderr
+
+
+@pytest.mark.usefixtures("_here")
+def test_a_job_with_a_fault_gets_no_timer(place: Path) -> None:
+    (place / "configs" / "night.toml").write_text('name = "night"\n')
+    assert isinstance(schedule("configs/night.toml").exception, ConfigurationError)
+
+
+@dataclass(frozen=True)
+class Every:
+    """As a job that is repeated has it."""
+
+    period: timedelta
+    starts_at: timedelta | None
+
+
+@pytest.mark.parametrize(("given", "cron"), [(None, "0 4,10,16,22 * * *"), (timedelta(hours=3), "0 3,9,15,21 * * *")])
+def test_options_come_before_the_jobs_own_times(place: Path, given: timedelta | None, cron: str) -> None:
+    path = place / "configs" / "night.toml"
+    job, _ = load_job(path)
+    every = Every(timedelta(hours=6), timedelta(hours=4))
+    found = scheduled_job(job, path, Settings(), ("scraper",), None, given, every=every)
+    assert found.timing.cron() == cron
