@@ -11,7 +11,7 @@ import sys
 import time
 from collections.abc import MutableMapping
 
-_FIXED = {"TERM": "xterm-256color", "TZ": "UTC", "LC_ALL": "C.UTF-8"}
+_FIXED = {"TERM": "xterm-256color", "TZ": "UTC", "LC_ALL": "C.UTF-8", "XDG_CONFIG_HOME": "/nobody/config"}
 _DROPPED = re.compile(
     r"SCRAPER_.*"
     r"|FORCE_COLOR|NO_COLOR|CLICOLOR.*|COLORTERM|COLUMNS|LINES|TTY_.*|JUPYTER_.*"  # rich, click, argparse

@@ -14,7 +14,17 @@ from typing import Any, Final, Literal, TextIO
 
 from scraper.cli.rows import json_text
 from scraper.cli.streams import is_utf8
-from scraper.core.events import Drained, Ending, Event, RequestSettled, RunEnded, RunStarted, Stopped, Waiting
+from scraper.core.events import (
+    Drained,
+    Ending,
+    Event,
+    ProjectInUse,
+    RequestSettled,
+    RunEnded,
+    RunStarted,
+    Stopped,
+    Waiting,
+)
 from scraper.core.units import iso_utc
 
 _TOLD_UNASKED: Final = {Ending.REFUSED, Ending.FAILED, Ending.LOST}
@@ -83,7 +93,7 @@ def event_fields(event: Event) -> dict[str, Any]:
     match event:
         case RunEnded(result):
             return result.to_json()
-        case RequestSettled() | RunStarted() | Waiting() | Stopped() | Drained():
+        case ProjectInUse() | RequestSettled() | RunStarted() | Waiting() | Stopped() | Drained():
             return {field.name: _rounded(getattr(event, field.name)) for field in fields(event)}
 
 

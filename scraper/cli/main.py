@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from scraper.ports import Clock
 
 INTERRUPTED = 130
-_NAMED_AS_A_KEY = ("KEY", "TOKEN", "SECRET", "PASS")
+_NAMED_AS_A_KEY = ("KEY", "TOKEN", "SECRET", "PASS", "AUTH", "CRED")
 MOST_FAULTS = 100
 MOST_CHARACTERS = 2_000
 """Enough for a fault that lists everything allowed."""
@@ -36,9 +36,10 @@ def cli() -> None:
     """Buy pages from metered APIs within a budget and keep them as Parquet.
 
     \b
-    scraper plan configs/quickstart.toml             estimate the cost (spends nothing)
-    scraper run configs/quickstart.toml --sandbox    try it for free
-    scraper sql "SELECT count(*) FROM hashtags"      query the archive
+    scraper run quickstart --sandbox                        try it for free, anywhere
+    scraper sql --sandbox "SELECT count(*) FROM hashtags"   query what it bought
+    scraper init                                            start a project of your own
+    scraper plan trends                                     estimate the cost of its job (spends nothing)
 
     Exit codes: 0 complete · 2 usage or configuration · 3 budget or quota reached, resumable · 4 vendor refused ·
     5 archive or state fault · 6 finished with failures · 130 interrupted · 1 a bug in scraper.

@@ -62,8 +62,7 @@ def data_option(function: F) -> F:
         "--data",
         type=click.Path(path_type=Path, file_okay=False),
         callback=_on_a_system_that_can,
-        envvar="SCRAPER_DATA",
-        help="Data directory.  [default: data, with --sandbox data/sandbox; env: SCRAPER_DATA]",
+        help="Data directory.  [default: the project's data, with --sandbox data/sandbox; env: SCRAPER_DATA]",
     )(function)
 
 
@@ -105,10 +104,15 @@ def configs_option(function: F) -> F:
     return click.option(
         "--configs",
         type=click.Path(path_type=Path, file_okay=False),
-        default=Path("configs"),
-        show_default=True,
-        help="Directory with your own vendors/ and tables/.",
+        callback=_configs,
+        help="Directory with your own vendors/ and tables/.  [default: the project's configs; env: SCRAPER_CONFIGS]",
     )(function)
+
+
+def _configs(_context: click.Context, _option: click.Parameter, configs: Path | None) -> Path:
+    from scraper.wiring.project import project_of
+
+    return project_of().configs if configs is None else configs
 
 
 def format_option(*formats: str) -> Callable[[F], F]:
@@ -167,26 +171,68 @@ def _vendor_urls(_context: click.Context, _option: click.Parameter, values: tupl
     return urls
 
 
+def allow_host_option(function: F) -> F:
+    """Add --allow-host."""
+    return click.option(
+        "--allow-host",
+        "allow_hosts",
+        multiple=True,
+        metavar="HOST[=VARIABLE]",
+        callback=_allowed_hosts,
+        help="Allow files of the project to send a key to this host; =VARIABLE also allows a variable of any name.",
+    )(function)
+
+
+def _allowed_hosts(_context: click.Context, _option: click.Parameter, values: tuple[str, ...]) -> tuple[str, ...]:
+    from scraper.wiring.destinations import entry_fault
+
+    for value in values:
+        if fault := entry_fault(value):
+            raise click.BadParameter(fault)
+    return values
+
+
 def job_argument(function: F) -> F:
-    """Add the argument JOB."""
-    return click.argument("job", type=click.Path(path_type=Path, dir_okay=False))(function)
+    """Add the argument JOB: a path, or the name of a job in the project's configs."""
+    return click.argument("job", callback=_job)(function)
+
+
+def _job(_context: click.Context, _argument: click.Parameter, words: str) -> Path:
+    from scraper.wiring.project import job_path
+
+    path = job_path(words)
+    if path.is_dir():
+        raise click.BadParameter(f"File {words!r} is a directory.")
+    return path
 
 
 def settings_of(
     data: Path | None,
     *,
+    job: Path | None = None,
     sandbox: bool = False,
     seed: int = 0,
     day: date | None = None,
     faults: Sequence[str] = (),
     vendor_urls: Mapping[str, str] | None = None,
+    allow_hosts: Sequence[str] = (),
 ) -> Settings:
-    """Return the options as wiring takes them."""
+    """Return the options as wiring takes them, with the project of the job or of the working directory."""
+    from scraper.wiring.project import project_of
     from scraper.wiring.settings import Settings
 
     if faults and not sandbox:
         raise UsageError("--fault needs --sandbox.")
-    settings = Settings(data=data, sandbox=sandbox, seed=seed, day=day, faults=faults, vendor_urls=vendor_urls or {})
+    settings = Settings(
+        data=data,
+        project=project_of(job),
+        sandbox=sandbox,
+        seed=seed,
+        day=day,
+        faults=faults,
+        vendor_urls=vendor_urls or {},
+        allow_hosts=allow_hosts,
+    )
     clock: Clock | None = click.get_current_context().find_root().obj  # see `cli.main.main`
     return settings if clock is None else replace(settings, clock=clock)
 

@@ -246,6 +246,18 @@ class Endpoint:
 
 
 @dataclass(frozen=True, slots=True)
+class VendorOrigin:
+    """Which file says where a vendor's key goes. Empty: the packaged one."""
+
+    packaged_url: str = ""
+    """Empty for a vendor that is not packaged."""
+    packaged_key_env: str = ""
+    base_url_in: str = ""
+    """The user's file and its key: ``configs/vendors/crawlora.toml: base_url``."""
+    key_env_in: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Vendor:
     """A vendor: its address, terms and endpoints."""
 
@@ -270,6 +282,7 @@ class Vendor:
     """Body fields with the vendor's error message."""
     source: Source | None = None
     billing_events: BillingEvents | None = None
+    origin: VendorOrigin = VendorOrigin()
 
 
 @dataclass(frozen=True, slots=True)

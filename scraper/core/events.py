@@ -65,6 +65,20 @@ class Ending(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class ProjectInUse:
+    """The places that a run uses, as absolute paths; heard before anything else."""
+
+    project: str
+    """Empty outside any project."""
+    data: str
+    configs: str
+    accounts: str
+    """The file that states the accounts of all jobs; empty if there is none."""
+    new_ledger: str = ""
+    """If this run begins a ledger: what it cannot know, in words."""
+
+
+@dataclass(frozen=True, slots=True)
 class RunStarted:
     """A run begins or resumes."""
 
@@ -76,6 +90,8 @@ class RunStarted:
     """Credits of the budget that earlier processes of the run have committed."""
     share: str = ""
     """With ``budget = "auto"``: how the budget was computed, in words."""
+    access: str = ""
+    """For each vendor the variable of its key and the host that gets it; none in a sandbox."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +146,7 @@ class RunEnded:
     result: RunResult
 
 
-Event: TypeAlias = RunStarted | RequestSettled | Waiting | Stopped | Drained | RunEnded
+Event: TypeAlias = ProjectInUse | RunStarted | RequestSettled | Waiting | Stopped | Drained | RunEnded
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,6 +34,13 @@ class Account:
     name: str = "default"
     allow_http: bool = False
     """The owner allows the key to be sent unencrypted."""
+    proxy: str = ""
+    """Address of the HTTP proxy that its requests go through; empty: none."""
+    proxy_auth_env: str = ""
+    """The variable that holds ``user:password`` for it; empty: it wants none."""
+    key_env_in: str = field(default="", compare=False)
+    """The file and key that name its variable; empty: the packaged vendor file."""
+    proxy_in: str = field(default="", compare=False)
     failed_requests: Charge | None = None
     """CHARGED or FREE: the owner's word on failed requests if the vendor documents nothing."""
 
@@ -144,6 +151,8 @@ class Job:
     """The budget is tonight's share of the accounts' months: `core.auto_budget`."""
     weight: int = 1
     """Its weight among the jobs that share an account."""
+    sandbox_only: bool = False
+    """Its accounts are made up: it runs against the sandbox alone."""
 
     def retry_credits(self, budget: Credits) -> Credits:
         """Return the retry budget of a run with this budget; a percentage covers at least one request."""

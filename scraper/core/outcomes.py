@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
+from datetime import datetime
 from typing import TypeAlias
 
 from scraper.core.bodies import Decoded, Json, Undecodable, at, decode
@@ -13,11 +12,10 @@ from scraper.core.catalogue import Charge, ChargeRule, Condition, Endpoint, Erro
 from scraper.core.pagination import PageFacts
 from scraper.core.records import read_page
 from scraper.core.units import Credits
+from scraper.core.vendor_times import instant_of, wait_of
 
 LONGEST_MESSAGE = 200
 """Most characters of a vendor's message that are repeated."""
-LONGEST_WAIT_S = 1e9
-"""About thirty years: a longer wait means *never*, and would overflow dates."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +58,7 @@ class Outcome:
     http_status: int | None = None
     vendor_request_id: str | None = None
     wait_s: float | None = None
-    """Seconds that the vendor asks the client to wait."""
+    """Seconds that the vendor asks the client to wait, a day at most."""
     scope: QuotaScope = QuotaScope.UNSTATED
     resets_at: datetime | None = None
     retries: int | None = None
@@ -247,32 +245,8 @@ def _request_id(vendor: Vendor, headers: Mapping[str, str], document: Json) -> s
 
 
 def _wait_s(vendor: Vendor, headers: Mapping[str, str], document: Json, now: datetime) -> float | None:
-    """Return seconds to wait: from the header, as seconds or an HTTP date, else from the body's field."""
-    header = headers.get("retry-after", "").strip()
-    if header.isdecimal():
-        return min(float(header), LONGEST_WAIT_S)
-    if header:
-        try:
-            until = parsedate_to_datetime(header)
-            wait_s = (until.replace(tzinfo=until.tzinfo or UTC) - now).total_seconds()
-        except (ValueError, OverflowError):  # not a date, or an impossible zone
-            pass
-        else:
-            return min(max(0.0, wait_s), LONGEST_WAIT_S)
-    seconds = at(document, vendor.retry_after_field) if vendor.retry_after_field else None
-    if isinstance(seconds, (int, float)) and not isinstance(seconds, bool) and seconds >= 0:
-        return min(float(seconds), LONGEST_WAIT_S)
-    return None
-
-
-def instant_of(value: Json) -> datetime | None:
-    """Parse an instant: ISO 8601, or seconds since 1970."""
-    try:
-        if isinstance(value, str):
-            moment = datetime.fromisoformat(value)
-            return moment.replace(tzinfo=moment.tzinfo or UTC).astimezone(UTC)
-        if isinstance(value, int) and not isinstance(value, bool):
-            return datetime.fromtimestamp(value, UTC)
-    except (ValueError, OverflowError, OSError):
-        return None
-    return None
+    """Return seconds to wait: from the header, else from the body's field."""
+    from_header = wait_of(headers.get("retry-after", ""), now)
+    if from_header is not None or not vendor.retry_after_field:
+        return from_header
+    return wait_of(at(document, vendor.retry_after_field), now)

@@ -1,8 +1,9 @@
 """Slowing down an account after a 429 that its pacing should have prevented, and its recovery.
 
-Somebody else uses the key, or the vendor counts differently from what it documents: after the pause the account resumes
-at half its pace, and each minute without another 429 restores a tenth of its rate. The pace is a function of the
-ledger, so that every process of the account keeps it; an account without a 429 is never slowed down.
+Somebody else uses the key, or the vendor counts differently from what it documents: after the pause of a first 429 the
+account resumes at nine tenths of its rate; another one that follows before it has recovered halves its pace. Each
+minute without another 429 restores a tenth of its rate. The pace is a function of the ledger, so that every process of
+the account keeps it; an account without a 429 is never slowed down.
 """
 
 from __future__ import annotations
@@ -10,6 +11,8 @@ from __future__ import annotations
 from datetime import datetime
 
 FULL_PERCENT = 100
+FIRST_PERCENT = 90
+"""After a first 429, which a jolt of the network can cause."""
 SLOWEST_PERCENT = 25
 """The lower bound: a vendor that still answers 429 gets longer and longer pauses instead."""
 RECOVERED_PERCENT_A_MINUTE = 10
@@ -25,4 +28,4 @@ def pace_percent(slowed_to: int, paused_until: datetime | None, now: datetime) -
 
 def slowed_down(percent: int) -> int:
     """Return the pace after another 429."""
-    return max(SLOWEST_PERCENT, percent // 2)
+    return FIRST_PERCENT if percent >= FULL_PERCENT else max(SLOWEST_PERCENT, percent // 2)

@@ -14,8 +14,8 @@ from datetime import datetime, timedelta
 
 from scraper.core.bodies import Json, at
 from scraper.core.catalogue import BillingEvents, Charge
-from scraper.core.outcomes import instant_of
 from scraper.core.units import Credits
+from scraper.core.vendor_times import instant_of
 
 LONGEST_ANSWER = timedelta(seconds=90)
 """The timeout of an answer, from the sending of its request."""

@@ -15,6 +15,7 @@ from typing import TypeAlias, assert_never
 from scraper.core.catalogue import Charge, OutcomeKind
 from scraper.core.events import Ending
 from scraper.core.outcomes import Outcome
+from scraper.core.vendor_times import LONGEST_WAIT_S
 
 FREE_RETRIES = 4
 """Retries of one request after free failures."""
@@ -178,7 +179,8 @@ def decide(
             told_s = RATE_LIMIT_WAIT_S if outcome.wait_s is None else outcome.wait_s
             if pauses <= 1:
                 return Retry(told_s, whole_account=True, named=outcome.wait_s is not None)
-            return Retry(max(1.0, told_s) * 2 ** min(pauses - 1, 30), whole_account=True)
+            doubled_s = max(1.0, told_s) * 2 ** min(pauses - 1, 30)
+            return Retry(min(doubled_s, LONGEST_WAIT_S), whole_account=True)
         case Wait.BACKOFF:
             doublings = min(max(0, tries.free + tries.paid - 1), 30)
             backoff_s = min(LONGEST_BACKOFF_S, FIRST_BACKOFF_S * 2**doublings) * (0.5 + jitter / 2)

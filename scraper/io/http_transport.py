@@ -1,14 +1,17 @@
 """An aiohttp client that sends each request exactly once and returns the answer.
 
 It follows no redirect (which would carry the key elsewhere), retries no connection error (an attempt that we do not see
-may be billed), keeps no cookies, and takes neither proxies nor netrc from the environment. Every answer is bounded in
+may be billed), keeps no cookies, and takes neither proxies nor netrc from the environment: a proxy is stated, and a
+tunnel that it does not open is a request that was not sent. Every answer is bounded in
 time and in bytes, compressed and decompressed, and our keys are masked in it before it leaves this module.
 """
 
 from __future__ import annotations
 
 import asyncio
+import ssl
 import zlib
+from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -22,7 +25,7 @@ from aiohttp.connector import Connection
 from yarl import URL
 
 from scraper.core.catalogue import Vendor
-from scraper.core.masking import Mask
+from scraper.core.masking import SHORTEST_KEY, Mask
 from scraper.core.outcomes import Answer, NoAnswer, Reply
 from scraper.core.reconcile import LONGEST_ANSWER
 from scraper.core.requests import Params, Request
@@ -57,12 +60,32 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
+class Proxy:
+    """An HTTP proxy that opens tunnels (CONNECT), and ``user:password`` for it; it sees neither key nor answer."""
+
+    url: str
+    credentials: str = field(default="", repr=False)
+
+    def headers(self) -> dict[str, str]:
+        """Return the header that carries the credentials, if there are any."""
+        if not self.credentials:
+            return {}
+        return {"Proxy-Authorization": f"Basic {b64encode(self.credentials.encode()).decode()}"}
+
+    def secrets(self) -> list[str]:
+        """Return what has to be masked: the credentials, and the password where it is long enough to be told."""
+        both = (self.credentials, self.credentials.partition(":")[2])
+        return [secret for secret in both if len(secret) >= SHORTEST_KEY]
+
+
+@dataclass(frozen=True, slots=True)
 class Access:
-    """A vendor's address, and the key that is sent there and nowhere else."""
+    """A vendor's address, the key that is sent there and nowhere else, and the proxy on the way."""
 
     vendor: Vendor
     base_url: str
     key: str = field(repr=False)
+    proxy: Proxy | None = None
 
     def headers(self) -> dict[str, str]:
         """Return the header that carries the key."""
@@ -72,19 +95,27 @@ class Access:
 class HttpTransport:
     """Sends requests to their vendors over kept-alive connections. An async context manager."""
 
-    def __init__(self, access: Mapping[str, Access], user_agent: str, limits: Limits | None = None) -> None:
-        """`access` by vendor name."""
+    def __init__(
+        self,
+        access: Mapping[str, Access],
+        user_agent: str,
+        limits: Limits | None = None,
+        trusted: ssl.SSLContext | None = None,
+    ) -> None:
+        """`access` by vendor name. `trusted`: the certificates that are trusted, by default the system's."""
         self._access = access
         self._user_agent = user_agent
         self._limits = limits or Limits()
-        self._mask = Mask(each.key for each in access.values())
+        self._trusted = trusted
+        proxies = [each.proxy for each in access.values() if each.proxy is not None]
+        self._mask = Mask([*(each.key for each in access.values()), *(s for proxy in proxies for s in proxy.secrets())])
         self._session: aiohttp.ClientSession | None = None
         self._lost: set[str] = set()
         """Keys of requests whose last answer was lost."""
 
     async def __aenter__(self) -> HttpTransport:
         self._session = aiohttp.ClientSession(
-            connector=_CleanConnector(),
+            connector=_CleanConnector(self._trusted),
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=self._limits.connect_s),
             headers={"User-Agent": self._user_agent, "Accept": "application/json", "Accept-Encoding": "gzip, deflate"},
             cookie_jar=aiohttp.DummyCookieJar(),
@@ -140,13 +171,18 @@ class HttpTransport:
                     headers=access.headers(),
                     allow_redirects=False,
                     trace_request_ctx=told,
+                    proxy=None if access.proxy is None else access.proxy.url,
+                    proxy_headers=None if access.proxy is None else access.proxy.headers(),
                 )
         except aiohttp.ConnectionTimeoutError:
-            return NoAnswer(sent=False, reason=f"no connection within {self._limits.connect_s:g} s")
+            late = f"no connection within {self._limits.connect_s:g} s"
+            return NoAnswer(sent=False, reason=_before_the_vendor(access, late))
         except TimeoutError:
-            return NoAnswer(sent=told.sent, reason=f"no answer within {patience_s:g} s")
+            late = f"no answer within {patience_s:g} s"
+            return NoAnswer(told.sent, late if told.sent else _before_the_vendor(access, late))
         except (aiohttp.ClientError, OSError, ValueError) as failure:  # ValueError: a host name that IDNA rejects
-            return NoAnswer(sent=told.sent, reason=_reason(failure))
+            met = _reason(failure)
+            return NoAnswer(told.sent, met if told.sent else _before_the_vendor(access, met))
         try:
             headers = {k.lower(): _valid_text(v) for k, v in response.headers.items() if k.lower() in KEPT_HEADERS}
             return await self._read(response, headers, ends_at)
@@ -224,9 +260,9 @@ _needs_new_connection: Final[ContextVar[bool]] = ContextVar("needs_new_connectio
 class _CleanConnector(aiohttp.TCPConnector):
     """Discards a kept-alive connection on which unrequested bytes arrived: they would be taken for the next answer."""
 
-    def __init__(self) -> None:
+    def __init__(self, trusted: ssl.SSLContext | None) -> None:
         # The ledger limits the requests in flight; a queue here would delay a request past its slot.
-        super().__init__(limit=0, ttl_dns_cache=300)
+        super().__init__(limit=0, ttl_dns_cache=300, ssl=True if trusted is None else trusted)
         self._used: WeakSet[object] = WeakSet()
 
     async def connect(
@@ -323,6 +359,11 @@ def _line(text: str) -> str:
     return line if len(line) <= LONGEST_REASON else line[: LONGEST_REASON - 1] + "…"
 
 
+def _before_the_vendor(access: Access, met: str) -> str:
+    """Say where on the way it ended: with a proxy, at the proxy or behind it; the vendor has got nothing."""
+    return met if access.proxy is None else f"by way of the proxy {URL(access.proxy.url).authority}: {met}"
+
+
 def _complaint(failure: BaseException) -> str:
     match failure:
         case aiohttp.ClientConnectorCertificateError():
@@ -331,6 +372,9 @@ def _complaint(failure: BaseException) -> str:
         case aiohttp.ClientConnectorError():
             met = failure.os_error.strerror or str(failure.os_error) or "the TLS handshake failed"
             return f"no connection to {failure.host}:{failure.port}: {met}"
+        case aiohttp.ClientHttpProxyError():
+            wants = "; proxy_auth_env names the variable with user:password for it" if failure.status == 407 else ""
+            return f"it opens no tunnel: HTTP {failure.status} {failure.message}{wants}"
         case aiohttp.ServerDisconnectedError():
             return "the connection was closed before an answer"
         case aiohttp.ClientResponseError():

@@ -17,7 +17,18 @@ from scraper.ports.archive import (
 from scraper.ports.clock import Clock
 from scraper.ports.coverage import RunRow, RunRows, RunVersion
 from scraper.ports.journal import Audit, Drain, DriftRecord, Journal
-from scraper.ports.ledger import AccountBalance, AccountClosed, Ledger, NoCredits, Reserved, Settlement, Slot
+from scraper.ports.ledger import (
+    AccountBalance,
+    AccountClosed,
+    AccountLift,
+    AccountState,
+    Ledger,
+    LockKind,
+    NoCredits,
+    Reserved,
+    Settlement,
+    Slot,
+)
 from scraper.ports.listener import Listener
 from scraper.ports.runs import RunRecord, Runs, RunTotals, WalkRecord
 from scraper.ports.stores import Stores
@@ -26,6 +37,8 @@ from scraper.ports.transport import BillingSource, Pacer, Transport
 __all__ = [
     "AccountBalance",
     "AccountClosed",
+    "AccountLift",
+    "AccountState",
     "Archive",
     "Audit",
     "BillingSource",
@@ -40,6 +53,7 @@ __all__ = [
     "Journal",
     "Ledger",
     "Listener",
+    "LockKind",
     "NoCredits",
     "Pacer",
     "Part",

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from enum import StrEnum
 from typing import Protocol, TypeAlias
 
 from scraper.core.auto_budget import Allowance, Spending
 from scraper.core.budget import Balance, Scope
 from scraper.core.catalogue import Charge
+from scraper.core.clock_gap import ClockGap
 from scraper.core.events import Ending
 from scraper.core.jobs import Account, Job
 from scraper.core.outcomes import Outcome
@@ -27,6 +29,8 @@ class Slot:
 
     attempt_id: int
     starts_at: datetime
+    lateness: timedelta
+    """How late it may start without another slot."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +87,44 @@ class AccountBalance:
     """Share of its rate; below 100 for some minutes after a 429."""
 
 
+class LockKind(StrEnum):
+    """The kinds of locks that keep an account from being used."""
+
+    PAUSE = "pause"
+    """The vendor asked to wait."""
+    CLOSURE = "closure"
+    """The vendor reported an exhausted quota."""
+    CLOCK = "clock"
+    """Requests are dated after now."""
+
+
+@dataclass(frozen=True, slots=True)
+class AccountLift:
+    """A lock that the user has lifted."""
+
+    kind: LockKind
+    detail: str
+    """Its end, and its reason."""
+    lifted_at: datetime
+    lifted_by: str
+
+
+@dataclass(frozen=True, slots=True)
+class AccountState:
+    """An account's balances and locks."""
+
+    balance: AccountBalance
+    day_resets_at: datetime
+    month_resets_at: datetime
+    paused_until: datetime | None
+    """``None``: it is not paused now."""
+    closed_because: str
+    """The vendor's words; empty if it is not closed now."""
+    clock: ClockGap | None
+    lifts: tuple[AccountLift, ...]
+    """The latest, newest first."""
+
+
 class Ledger(Protocol):
     """Every attempt and its cost.
 
@@ -133,6 +175,12 @@ class Ledger(Protocol):
 
     async def account_balances(self, now: datetime) -> Sequence[AccountBalance]:
         """Return every account's balances of the day and month of this instant."""
+
+    async def account_states(self, now: datetime) -> Sequence[AccountState]:
+        """Return every account's balances of this instant, and what locks it."""
+
+    async def lift(self, account_ids: Sequence[str], by: str, now: datetime) -> Mapping[str, Sequence[AccountLift]]:
+        """End pauses, closures and clock gaps of these accounts, and note it; return account → what was lifted."""
 
     async def standings(self, job: str, accounts: Sequence[Account]) -> Mapping[str, Spending]:
         """Return account id → tonight's spending, as a job with ``budget = "auto"`` sees it."""

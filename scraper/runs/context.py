@@ -25,6 +25,9 @@ class RunContext:
     rebuild: bool = True
     """Tables whose SELECT has changed are rebuilt before new pages are added; otherwise pages wait in the spool."""
 
+    access: str = ""
+    """Where the vendors' keys go, in words."""
+
     async def drain(self) -> tuple[str, ...]:
         """Drain the spool into the archive; see `runs.drain`."""
         return await drain(self.stores.journal, self.archive, self.clock, self.listener, rebuild=self.rebuild)

@@ -6,6 +6,7 @@ import asyncio
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from scraper.core.board_history import BoardRead
 from scraper.core.board_watch import BoardWatch
@@ -83,7 +84,8 @@ class CrawlProcess:
         stores, run, process = self._stores, self._run, self._process
         totals = await stores.runs.totals(run.run_id)
         spent = process.spent = totals.balance.committed
-        self._listener.hear(RunStarted(run.run_id, self._job.name, run.budget, run.resumed, spent, run.share_words))
+        started = RunStarted(run.run_id, self._job.name, run.budget, run.resumed, spent, run.share_words)
+        self._listener.hear(replace(started, access=self._context.access))
         self._stored = dict(await stores.runs.stored_pages(run.run_id))
         process.retries.restore(await stores.ledger.failures(run.run_id), totals.retried)
         await self._prepare_new_walks()

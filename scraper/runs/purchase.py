@@ -29,8 +29,8 @@ from scraper.runs.stops import Stops
 
 T = TypeVar("T")
 
-LATE_S = 0.15
-"""Latest start after a slot; past it another slot is taken. The rate windows allow 0.25 s for this and the network."""
+LONG_S = 0.15
+"""After a longer wait for a slot, the ledger is asked whether another process has met a 429 meanwhile."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +145,7 @@ class Buyer:
             paused = self._paused_until.get(account.vendor, slot.starts_at) > slot.starts_at
             if wait_s > self._longest_wait_s and await self._pause_is_too_long(account, now):
                 return Unsent.STOPPED
-            if -wait_s > LATE_S or paused:
+            if now - slot.starts_at > slot.lateness or paused:
                 renewed = await self._ledger.renew_slot(account, slot.attempt_id)
                 if not isinstance(renewed, Slot):
                     return renewed if isinstance(renewed, NoCredits) else Unsent.STOPPED
@@ -154,7 +154,7 @@ class Buyer:
                 return None
             elif not await self._signals.unless_stopped(clock.sleep(wait_s)):
                 return Unsent.STOPPED
-            elif wait_s > LATE_S and (until := await self._ledger.paused_until(account)) is not None:
+            elif wait_s > LONG_S and (until := await self._ledger.paused_until(account)) is not None:
                 self._paused_until[account.vendor] = until  # by a 429 that another process has met meanwhile
         return Unsent.STOPPED
 

@@ -19,6 +19,7 @@ from scraper.core.requests import Progress
 from scraper.core.retries import Decision, Retry
 from scraper.core.subscriptions import day_ends_at, month_ends_at
 from scraper.core.units import Credits
+from scraper.core.vendor_times import quota_end
 from scraper.ports import NoCredits, RunTotals
 from scraper.runs.resume import OpenedRun
 
@@ -100,19 +101,17 @@ def pause_until(decision: Decision | None, now: datetime) -> datetime | None:
 
 
 def quota_ends_at(outcome: Outcome, account: Account, now: datetime) -> datetime | None:
-    """Return when a quota refusal ends: the vendor's instant, else the end of the scope that it names.
+    """Return when an account that refused for its quota is tried again: `core.vendor_times.quota_end`.
 
     A refusal without a scope closes the account until the next UTC midnight: assumed, no vendor documents it.
     """
     if outcome.kind is not OutcomeKind.QUOTA_EXHAUSTED:
         return None
-    if outcome.resets_at is not None and outcome.resets_at > now:
-        return outcome.resets_at
-    match outcome.scope:
-        case QuotaScope.MONTH:
-            return month_ends_at(now, account.subscription.month_starts_on)
-        case QuotaScope.DAY | QuotaScope.UNSTATED:
-            return day_ends_at(now)
+    if outcome.scope is QuotaScope.MONTH:
+        scope_ends_at = month_ends_at(now, account.subscription.month_starts_on)
+    else:
+        scope_ends_at = day_ends_at(now)
+    return quota_end(outcome.resets_at, scope_ends_at, now)
 
 
 def limit_met(

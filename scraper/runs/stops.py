@@ -11,6 +11,7 @@ from scraper.core.pagination import Why
 from scraper.core.requests import Request
 from scraper.core.retries import RATE_LIMIT_WAIT_S, Reach, breaks
 from scraper.core.units import iso_utc
+from scraper.core.vendor_times import LONGEST_WAIT
 from scraper.ports import NoCredits, Settlement
 from scraper.runs.process import RunProcess
 from scraper.runs.results import limit_met, refusal_sentence
@@ -95,15 +96,18 @@ class Stops:
             return
         sentence, until = limit_met(refusal, self._process.run.allowance, account, request.endpoint.cost)
         if until is not None:
-            self.for_quota(account, until, sentence)
+            self.for_quota(account, until, sentence, ours=True)
         elif self._close_for_now(account.vendor, sentence):
             cost = request.endpoint.cost
             self._ends.refused_cost = min(self._ends.refused_cost or cost, cost)
             self._ends.budgets.append(sentence)
 
-    def for_quota(self, account: Account, until: datetime, reason: str) -> None:
-        """Send nothing more for an account until then."""
+    def for_quota(self, account: Account, until: datetime, reason: str, *, ours: bool = False) -> None:
+        """Send nothing more for an account until then. `ours`: by a limit of ours, which no word lifts."""
         sentence = f"{account.vendor}: {reason}; it can resume at {iso_utc(until.replace(microsecond=0))}"
+        far = until - self._process.context.clock.now() > LONGEST_WAIT
+        if far and not ours and "--lift" not in reason:  # a clock gap says it itself
+            sentence += f", or now if you know better: scraper account {account.id} --lift"
         if self._close_for_now(account.vendor, sentence):
             self._ends.quotas.append((sentence, until))
 

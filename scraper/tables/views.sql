@@ -171,3 +171,127 @@ SELECT
   sum(credits) / nullif(sum(requests.rows), 0) AS credits_per_row, -- null where no record came
 FROM requests
 GROUP BY ALL;
+
+-- A read of a board: what a walk saw of it at one instant, its snapshot. A walk that another run reused is one read.
+CREATE VIEW board_reads AS
+SELECT
+  vendor AS vendor, -- who sold the board
+  endpoint, walk_id,
+  run_id AS run_id, -- the run that bought the walk
+  snapshot_at, country, period_days, parameters, state,
+  whole AS whole, -- true: an entry that it does not show was not there. False: a walk cut short, or shallower than others
+  max(snapshot_at) FILTER (whole) OVER before AS previous_whole_at, -- UTC, the last whole read before; null: none
+  min(snapshot_at) FILTER (whole) OVER after AS next_whole_at, -- UTC, the first whole read after; null: none yet
+  count(*) FILTER (whole) OVER before AS wholes_before, -- whole reads before
+FROM (
+  SELECT
+    vendor, endpoint, walk_id, run_id, snapshot_at, country, period_days, parameters, state,
+    state = 'empty' OR state = 'complete' AND (why = 'end' OR why = 'as_asked' AND pages >= max(pages) FILTER (
+      state = 'complete' AND why IN ('end', 'as_asked')) OVER (PARTITION BY walk_id)) AS whole
+  FROM (
+    SELECT * REPLACE (coalesce(reused_from, run_id) AS run_id) FROM coverage
+    WHERE snapshot_at IS NOT NULL
+    QUALIFY row_number() OVER (PARTITION BY walk_id, coalesce(reused_from, run_id)
+      ORDER BY reused_from NULLS FIRST, coverage.run_id) = 1
+  )
+)
+WINDOW
+  before AS (PARTITION BY walk_id ORDER BY snapshot_at
+    RANGE BETWEEN UNBOUNDED PRECEDING AND INTERVAL 1 MICROSECOND PRECEDING),
+  after AS (PARTITION BY walk_id ORDER BY snapshot_at
+    RANGE BETWEEN INTERVAL 1 MICROSECOND FOLLOWING AND UNBOUNDED FOLLOWING);
+
+-- An entry that a read of a board showed: a hashtag, a creator or a video, once a read.
+CREATE VIEW board_sightings AS
+SELECT
+  read.vendor AS vendor, -- who sold the board
+  read.endpoint, read.walk_id, read.run_id, read.snapshot_at, read.country, read.period_days,
+  entry.entry_id AS entry_id, -- hashtag_id, user_id or item_id
+  entry.entry_name AS entry_name, -- hashtag_name, nick_name or title
+  entry.place AS place, -- its rank; of a creator or a video, its place in the list
+  read.previous_whole_at, read.next_whole_at, read.wholes_before,
+FROM board_reads AS read JOIN (
+  SELECT walk_id, run_id, hashtag_id AS entry_id, any_value(hashtag_name) AS entry_name, min(rank) AS place
+  FROM hashtags GROUP BY ALL
+  UNION ALL
+  SELECT walk_id, run_id, user_id, any_value(nick_name), min_by(position, (page, position)) FROM creators GROUP BY ALL
+  UNION ALL
+  SELECT walk_id, run_id, item_id, any_value(title), min_by(position, (page, position)) FROM videos GROUP BY ALL
+) AS entry USING (walk_id, run_id);
+
+-- A spell of an entry on a board: reads that showed it, with no whole read between them that did not. It came after
+-- last_absent_at and by first_seen_at; it left after last_seen_at and by first_absent_at. What no read saw, an absence
+-- between two of its reads, may have been.
+CREATE VIEW board_spells AS
+SELECT
+  vendor AS vendor, -- who sold the board
+  endpoint, walk_id, country, period_days, entry_id,
+  max_by(entry_name, snapshot_at) AS entry_name, -- its name at the last read
+  arg_min_null(previous_whole_at, snapshot_at) AS last_absent_at, -- UTC, the last whole read before the spell; null: there was none
+  min(snapshot_at) AS first_seen_at, -- UTC, the first read of the spell
+  max(snapshot_at) AS last_seen_at, -- UTC, the last read of the spell
+  arg_max_null(next_whole_at, snapshot_at) AS first_absent_at, -- UTC, the first whole read after the spell; null: none yet
+  count(*) AS reads, -- reads that showed it
+  min(place) AS best_place, -- its best place in the spell
+  CASE
+    WHEN last_absent_at IS NULL AND first_absent_at IS NULL THEN 'both'
+    WHEN last_absent_at IS NULL THEN 'left'
+    WHEN first_absent_at IS NULL THEN 'right'
+    ELSE 'none' END AS censored, -- the side without a bound: left (it may have come at any time), right, both, none
+FROM (
+  SELECT *, sum(begins::BIGINT) OVER (PARTITION BY walk_id, entry_id ORDER BY snapshot_at, run_id) AS spell
+  FROM (
+    -- The whole reads between two sightings: those before this one, less those up to the last one.
+    SELECT sighting.*, wholes_before > lag(wholes_before + whole::BIGINT, 1, -1)
+      OVER (PARTITION BY walk_id, entry_id ORDER BY snapshot_at, run_id) AS begins
+    FROM board_sightings AS sighting JOIN (SELECT walk_id, run_id, whole FROM board_reads) USING (walk_id, run_id)
+  )
+)
+GROUP BY vendor, endpoint, walk_id, country, period_days, entry_id, spell;
+
+-- The entries of a board at an instant, in UTC, by what the reads of that day tell: on_board('…', '2026-11-21 06:00').
+-- The last read up to the instant counts, else the first one after it; a day without a read is unknown.
+CREATE MACRO on_board(board, ts) AS TABLE
+SELECT
+  known.entry_id AS entry_id, -- an entry that the board has ever shown
+  known.entry_name AS entry_name, -- its name when it was last seen
+  CASE WHEN seen.entry_id IS NOT NULL THEN 'yes' WHEN read.whole THEN 'no' ELSE 'unknown' END AS on_board, -- yes, no, unknown
+  read.snapshot_at AS read_at, -- UTC, the read that tells; null: there is none on that day
+FROM (
+  SELECT walk_id, entry_id, max_by(entry_name, snapshot_at) AS entry_name FROM board_sightings
+  WHERE walk_id = board GROUP BY ALL
+) AS known
+LEFT JOIN (
+  SELECT walk_id, run_id, snapshot_at, whole FROM board_reads, (SELECT CASE typeof(ts)
+    WHEN 'TIMESTAMP WITH TIME ZONE' THEN make_timestamp(epoch_us(ts::TIMESTAMPTZ)) ELSE ts::TIMESTAMP END AS instant)
+  WHERE walk_id = board AND snapshot_at::DATE = instant::DATE
+  ORDER BY snapshot_at > instant, abs(epoch_us(snapshot_at) - epoch_us(instant)), run_id LIMIT 1
+) AS read ON read.walk_id = known.walk_id
+LEFT JOIN board_sightings AS seen
+  ON seen.walk_id = read.walk_id AND seen.run_id = read.run_id AND seen.entry_id = known.entry_id;
+
+-- Entries that a whole read of a board found new: they came after the whole read before it.
+CREATE VIEW entries AS
+SELECT
+  vendor AS vendor, -- who sold the board
+  endpoint, walk_id, country, period_days,
+  first_seen_at AS seen_at, -- UTC, the read that found them
+  max(last_absent_at) AS after, -- UTC, they came after this read
+  count(*) AS entries, -- entries that came between the two reads
+  round(epoch(first_seen_at - max(last_absent_at)) / 86400, 3) AS within_days, -- the days between: the uncertainty of each date
+FROM board_spells
+WHERE last_absent_at IS NOT NULL
+GROUP BY vendor, endpoint, walk_id, country, period_days, first_seen_at;
+
+-- Entries that a whole read of a board no longer found: they left after some read that had shown them.
+CREATE VIEW exits AS
+SELECT
+  vendor AS vendor, -- who sold the board
+  endpoint, walk_id, country, period_days,
+  first_absent_at AS absent_at, -- UTC, the read that no longer found them
+  min(last_seen_at) AS after, -- UTC, they left after this read
+  count(*) AS exits, -- entries that left between the two reads
+  round(epoch(first_absent_at - min(last_seen_at)) / 86400, 3) AS within_days, -- the days between: the uncertainty of each date
+FROM board_spells
+WHERE first_absent_at IS NOT NULL
+GROUP BY vendor, endpoint, walk_id, country, period_days, first_absent_at;

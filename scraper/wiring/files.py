@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,7 @@ if TYPE_CHECKING:
     from scraper.core.tables import TableSelect
     from scraper.core.units import Credits
     from scraper.core.views import View
+    from scraper.wiring.project import Project
 
 
 def load_catalogue(configs: Path | None) -> Catalogue:
@@ -20,12 +22,24 @@ def load_catalogue(configs: Path | None) -> Catalogue:
     return read_catalogue(configs)
 
 
-def load_job(path: Path, budget: Credits | None = None) -> tuple[Job, Catalogue]:
-    """Read a job and the vendors that it is checked against; ConfigurationError with every fault."""
-    from scraper.io.config_files.job_files import read_job
+def load_job(path: Path, budget: Credits | None = None, project: Project | None = None) -> tuple[Job, Catalogue]:
+    """Read a job and the vendors that it is checked against; ConfigurationError with every fault.
 
-    catalogue = load_catalogue(path.parent)
-    return read_job(path, catalogue, budget), catalogue
+    `project`: default: the job file's.
+    """
+    from scraper.io.config_files.job_files import read_job
+    from scraper.wiring.project import project_of
+
+    project = project or project_of(path)
+    catalogue = load_catalogue(project.configs)
+    return read_job(path, catalogue, budget, project.accounts_file), catalogue
+
+
+def json_schema_of(kind: str) -> Mapping[str, object]:
+    """Return the JSON Schema of a kind of file: job, accounts, vendor or project."""
+    from scraper.io.config_files.project_files import schema_of
+
+    return schema_of(kind)
 
 
 def load_tables(configs: Path | None) -> tuple[TableSelect, ...]:

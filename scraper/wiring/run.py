@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 import scraper
 from scraper.core.catalogue import Catalogue
-from scraper.core.errors import ConfigurationError
-from scraper.core.events import RunResult
+from scraper.core.errors import ConfigurationError, UsageError
+from scraper.core.events import ProjectInUse, RunResult
 from scraper.core.jobs import Job
 from scraper.core.units import Credits
 from scraper.ports import Archive, Listener, Stores
@@ -22,6 +22,7 @@ from scraper.runs.crawl import CrawlProcess
 from scraper.runs.execute import execute
 from scraper.runs.resume import Opening
 from scraper.wiring.access import access_of
+from scraper.wiring.destinations import destinations_of
 from scraper.wiring.files import load_tables
 from scraper.wiring.sandboxes import RunningSandbox, begin_sandbox
 from scraper.wiring.settings import Settings, no_data
@@ -85,6 +86,37 @@ async def probe_job(
         )
 
 
+def _project_in_use(settings: Settings, new_ledger: str) -> ProjectInUse:
+    places = settings.project.in_use()
+    return ProjectInUse(
+        project=places.get("project", ""),
+        data=str(settings.data_directory.absolute()),
+        configs=places["configs"],
+        accounts=places.get("accounts", ""),
+        new_ledger=new_ledger,
+    )
+
+
+def _new_ledger(job: Job, settings: Settings) -> str:
+    """Return what a ledger that begins now cannot know of accounts with limits; empty if there is nothing to say."""
+    from scraper.io.state import state_exists, state_url
+
+    if settings.sandbox or state_exists(state_url(settings.data_directory)):
+        return ""
+    accounts = (job.accounts[vendor] for vendor in job.vendors)
+    limited = [
+        f"{account.vendor}/{account.name}"
+        for account in accounts
+        if account.subscription.credits_per_day is not None or account.subscription.credits_per_month is not None
+    ]
+    if not limited:
+        return ""
+    return (
+        f"new ledger in {settings.data_directory}: credits that were spent elsewhere on {', '.join(limited)} are not "
+        "counted; scraper reconcile --used states them"
+    )
+
+
 @asynccontextmanager
 async def _context(
     order: RunOrder, settings: Settings, listener: Listener, sandbox: RunningSandbox | None
@@ -93,9 +125,16 @@ async def _context(
     from scraper.io.pacing import SmoothPacer
 
     job = order.job
+    if job.sandbox_only and not settings.sandbox:
+        raise UsageError(
+            f"job {job.name} runs against the sandbox alone, as its accounts are made up. Nothing was sent; "
+            "add --sandbox, or write a job for your own accounts: scraper init."
+        )
     async with AsyncExitStack() as opened:
         access = access_of(order.job, order.catalogue, order.configs, settings, sandbox)
+        new_ledger = _new_ledger(job, settings)
         stores = opened.enter_context(opened_stores(settings, settings.kind))
+        listener.hear(_project_in_use(settings, new_ledger))
         transport = HttpTransport(access, f"scraper/{scraper.__version__}")
         yield RunContext(
             stores=stores,
@@ -106,6 +145,7 @@ async def _context(
             listener=listener,
             jitter=random.random,
             rebuild=order.rebuild,
+            access="; ".join(each.words for each in destinations_of(job, order.catalogue, settings)),
         )
 
 

@@ -1,4 +1,4 @@
-"""The README's recipes on a year of nights, against a bare scan of the same columns.
+"""The manual's recipes on a year of nights, against a bare scan of the same columns.
 
 A night is what a nightly job buys: boards of hashtags and of creators of three countries, and two pages of posts for
 each of the 20 best hashtags. The last nights go through the program, against the sandbox; the nights before are made of
@@ -41,7 +41,7 @@ from scraper.wiring.run import RunOrder, run_job
 from scraper.wiring.sandboxes import sandbox_urls
 from scraper.wiring.settings import Settings
 from tests.clock import dated
-from tests.docs.markdown import Fence, fences, readme
+from tests.docs.markdown import RECIPES, Fence, fences
 from tests.runs.harness import FAST, KEYS, Heard, HurriedClock
 
 NIGHTLY = f"""
@@ -180,12 +180,8 @@ class Timed:
 
 
 def recipes() -> tuple[Fence, ...]:
-    """The README's SQL that names tables and views, on the day of the nights that are there."""
-    shown = (
-        replace(fence, body=dated(fence.body))
-        for fence in fences(readme(), "sql")
-        if not fence.body.startswith("-- configs/")
-    )
+    """The manual's SQL that names tables and views, on the day of the nights that are there."""
+    shown = (replace(fence, body=dated(fence.body)) for fence in fences(RECIPES.read_text(encoding="utf-8"), "sql"))
     return tuple(fence for fence in shown if "read_parquet(" not in fence.body)
 
 

@@ -1,4 +1,4 @@
-"""A vendor and a table by files alone: those of the README, crawled through the program."""
+"""A vendor and a table by files alone: those of the manual, crawled through the program."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from tests.docs.markdown import own_files, readme
+from tests.docs.markdown import manual, own_files
 from tests.docs.place import said
 
-FILES = own_files(readme())
+FILES = own_files(manual())
 KEY = "secret-of-the-forum"
 THREADS = {"cats": 95, "boats": 40}
 
 
 @dataclass(slots=True)
 class Forum:
-    """The README's forum: offsets, an envelope and a header of its own; counts what it was asked."""
+    """The manual's forum: offsets, an envelope and a header of its own; counts what it was asked."""
 
     url: str = ""
     asked: Counter[tuple[str, str, str]] = field(default_factory=Counter)
@@ -95,7 +95,7 @@ def forum() -> Iterator[Forum]:
 
 @pytest.fixture
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The README's three files, in the current directory; the key in the environment."""
+    """The manual's three files, in the current directory; the key in the environment."""
     for name, text in FILES.items():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(text, encoding="utf-8")

@@ -12,8 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scraper.core.catalogue import Charge, OutcomeKind, QuotaScope
-from scraper.core.outcomes import LONGEST_MESSAGE, LONGEST_WAIT_S, Answer, NoAnswer, Outcome, charges_of
+from scraper.core.outcomes import LONGEST_MESSAGE, Answer, NoAnswer, Outcome, charges_of
 from scraper.core.pagination import PageFacts, Record
+from scraper.core.vendor_times import LONGEST_WAIT_S
 from tests.core.builders import (
     C_CREATORS,
     C_HASHTAGS,
@@ -285,7 +286,7 @@ def test_nothing_sent_is_free_and_nothing_answered_is_unknown() -> None:
         ("Sat, 21 Nov 2026 11:00:00 GMT", None, 0.0),
         ("soon", 30, 30.0),
         ("", 2.5, 2.5),
-        (None, "30", None),
+        (None, "30", 30.0),
         (None, -1, None),
         (None, True, None),
         ("9" * 400, None, LONGEST_WAIT_S),

@@ -1,10 +1,11 @@
-"""What the README's generated blocks say, made from the live program."""
+"""The generated blocks of README and manual, made from the live program."""
 
 from __future__ import annotations
 
 import json
 import re
 import tempfile
+import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
@@ -22,8 +23,10 @@ from scraper.core.planning import Known, plan
 from scraper.core.subscriptions import Subscription
 from scraper.core.tables import COMMON_COLUMNS, PAGES_COLUMNS, PAGES_DESCRIPTION, PAGES_TABLE, PATH_COLUMNS
 from scraper.core.units import LARGEST_COUNT
-from scraper.io.config_files.job_files import AccountTable, CrawlTable, JobFile
+from scraper.io.config_files.account_tables import AccountTable
+from scraper.io.config_files.job_files import CrawlTable, JobFile
 from scraper.io.config_files.validation import FileModel
+from scraper.io.docs import TOPICS, summary
 from scraper.sandbox import KINDS, FaultKind
 from scraper.wiring.files import load_catalogue, load_job, load_tables, load_views
 from scraper.wiring.query import table_columns
@@ -47,9 +50,14 @@ def fenced(text: str, info: str = "text") -> str:
     return f"```{info}\n{text.rstrip()}\n```"
 
 
-def folded(title: str, text: str) -> str:
-    """Text that a reader unfolds."""
-    return f"<details><summary>{title}</summary>\n\n{text}\n\n</details>"
+def titled(title: str, text: str) -> str:
+    """Text under a heading of its own."""
+    return f"### {title}\n\n{text}"
+
+
+def topics() -> str:
+    """Every page of the manual, and what it is about."""
+    return table(["page", "what it says"], [[f"[{name}](scraper/docs/{name}.md)", summary(name)] for name in TOPICS])
 
 
 # --- what it costs ----------------------------------------------------------------------------------------------------
@@ -117,7 +125,8 @@ def _number(value: int | None, none: str) -> str:
 
 def assumed() -> str:
     """What no page of a vendor says and the program takes to be so."""
-    return "\n".join(f"- {line}" for vendor in _catalogue().vendors.values() for line in _assumed_of(vendor))
+    lines = [line for vendor in _catalogue().vendors.values() for line in _assumed_of(vendor)]
+    return "\n".join(textwrap.fill(f"- {line}", 110, subsequent_indent="  ", break_on_hyphens=False) for line in lines)
 
 
 def _assumed_of(vendor: Vendor) -> Iterable[str]:
@@ -235,9 +244,9 @@ def default_words(model: type[FileModel], key: str) -> str:
 def help_texts() -> str:
     """``--help`` of the program and of every command."""
     parts = [fenced(said(["--help"]).stdout)]
-    for name, command in cli.commands.items():
+    for name in cli.commands:
         text = fenced(said([name, "--help"]).stdout)
-        parts.append(folded(f"<code>scraper {name}</code> – {command.get_short_help_str(80)}", text))
+        parts.append(titled(f"`scraper {name}`", text))
     return "\n\n".join(parts)
 
 
@@ -294,16 +303,16 @@ def plan_json() -> str:
     return fenced(_object(plan(job, Known(NOON)).to_json()), "json")
 
 
-def _object(value: Mapping[str, Any]) -> str:
-    """JSON with a line for each key, and for each element of a list of objects."""
-    lines = []
-    for key, inner in value.items():
-        text = json.dumps(inner, ensure_ascii=False)
-        if isinstance(inner, list) and inner and all(isinstance(element, dict) for element in inner):
-            elements = ",\n".join(f"   {json.dumps(element, ensure_ascii=False)}" for element in inner)
-            text = f"[\n{elements}]"
-        lines.append(f" {json.dumps(key)}: {text}")
-    return "{\n" + ",\n".join(lines) + "}"
+def _object(value: Any, indent: int = 0) -> str:
+    """JSON within 110 columns: a list or an object that fits stands on one line."""
+    line = json.dumps(value, ensure_ascii=False)
+    if not isinstance(value, dict | list) or 0 < indent <= 110 - len(line):
+        return line
+    pad = " " * (indent + 1)
+    if isinstance(value, list):
+        return "[\n" + ",\n".join(pad + _object(inner, indent + 1) for inner in value) + "]"
+    inner_of = {json.dumps(key): inner for key, inner in value.items()}
+    return "{\n" + ",\n".join(f"{pad}{key}: {_object(inner, indent + 1)}" for key, inner in inner_of.items()) + "}"
 
 
 # --- the archive ------------------------------------------------------------------------------------------------------
@@ -325,11 +334,10 @@ def tables() -> str:
     for name, known in [*((select.name, shared) for select in selects), (PAGES_TABLE, of_pages)]:
         own = [column for column in _columns(name) if column[0] not in known]
         shown = [[f"`{column}`", compact(type_), meaning] for column, type_, meaning in own]
-        title = f"<code>{name}</code>: {len(own)} columns of its own"
-        parts.append(folded(title, table(["column", "type", "meaning"], shown)))
+        parts.append(titled(f"Columns of `{name}`", table(["column", "type", "meaning"], shown)))
     for name in RUN_TABLE_DESCRIPTIONS:
         shown = [[f"`{column}`", type_, meaning] for column, type_, meaning in _columns(name)]
-        parts.append(folded(f"<code>{name}</code>", table(["column", "type", "meaning"], shown)))
+        parts.append(titled(f"Columns of `{name}`", table(["column", "type", "meaning"], shown)))
     return "\n\n".join(parts)
 
 
@@ -341,8 +349,7 @@ def views() -> str:
         own = [column for column in _columns(view.name) if column[0] in view.columns]
         if own:
             shown = [[f"`{column}`", compact(type_), meaning] for column, type_, meaning in own]
-            title = f"<code>{view.name}</code>: {len(own)} columns of its own"
-            parts.append(folded(title, table(["column", "type", "meaning"], shown)))
+            parts.append(titled(f"Columns of `{view.name}`", table(["column", "type", "meaning"], shown)))
     return "\n\n".join(parts)
 
 
@@ -388,9 +395,7 @@ def faults() -> str:
         "\nsince the vendor does not see the request. What KeyAPI takes for *2xx* and *no* it does not document: the"
         "\njob's `failed_requests`, or `scraper sandbox --failed-requests`, says it; else it is free."
     )
-    head = ["kind", "charged", "what happens", "options, the default first"]
-    title = f"All {len(KINDS)} kinds, as <code>scraper sandbox --faults</code> lists them"
-    return folded(title, f"{table(head, rows)}\n\n{legend}")
+    return f"{table(['kind', 'charged', 'what happens', 'options, the default first'], rows)}\n\n{legend}"
 
 
 def _happens(kind: FaultKind) -> str:
@@ -405,6 +410,7 @@ def _options(kind: FaultKind) -> str:
 
 
 BLOCKS = {
+    "topics": topics,
     "faults": faults,
     "prices": prices,
     "plans": plans,

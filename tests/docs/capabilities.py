@@ -12,13 +12,18 @@ OTHER_SENSES = {"pages", "plans", "records", "files", "sandbox"}
 """Names that a folder uses for something of its own: faults of pages, the sandbox's records, lists of files."""
 
 CAPABILITIES = {
+    "account": "show accounts, and lift what locks them",
     "archive": "write and read the Parquet files",
     "auto_budget": "divide what is left of a month among nights and jobs",
+    "backtest": "replay known boards under another budget or order",
     "check": "compare the archive with the ledger, and repair it",
     "clock": "the time, and waiting for it",
+    "clock_gap": "requests that are dated after now",
     "compact": "merge small files of a partition",
     "coverage": "how far each walk of a run came, and what it cost",
     "decisions": "read stored answers again by today's vendor files",
+    "destinations": "where keys go, and what of that the user must allow",
+    "docs": "the manual, shown by `scraper docs`",
     "drift": "fields and types that nothing describes",
     "errors": "failures as sentences with an exit code",
     "export": "write a table or a view to a file",

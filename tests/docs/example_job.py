@@ -7,7 +7,8 @@ import textwrap
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from scraper.io.config_files.job_files import AccountTable, CrawlTable, JobFile
+from scraper.io.config_files.account_tables import AccountTable
+from scraper.io.config_files.job_files import CrawlTable, JobFile
 from scraper.io.config_files.validation import FileModel
 from tests.docs.blocks import NOTHING, default_words, keys
 
@@ -61,6 +62,8 @@ SECTIONS = (
             "reserve": "1_000",
             "key_env": '"CRAWLORA_API_KEY"',
             "allow_http": "true",
+            "proxy": '"http://proxy.corp:3128"',
+            "proxy_auth_env": '"CORP_PROXY_AUTH"',
             "overage": "true",
             "max_overage_usd": '"5.00"',
             "failed_requests": '"free"',

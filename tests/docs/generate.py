@@ -1,4 +1,4 @@
-"""``python -m tests.docs.generate`` writes what the documents say of the program: README's blocks, the example job."""
+"""``python -m tests.docs.generate`` writes what the documents say of the program: blocks, example job, picture."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.clock import NOON, ShiftedClock
 from tests.docs.blocks import BLOCKS, fenced
 from tests.docs.capabilities import capability_table
 from tests.docs.example_job import example_job
-from tests.docs.markdown import CONTRIBUTING, README, ROOT, Fence, fences, readme, with_blocks
+from tests.docs.markdown import CONTRIBUTING, DOCUMENTS, ROOT, Fence, fences, manual, with_blocks
 from tests.docs.picture import PICTURE, picture
 from tests.docs.place import Place, shape
 from tests.environment import scrub, set_zone
@@ -23,8 +23,8 @@ VARYING = "console, figures vary"
 EXAMPLE = ROOT / "configs" / "example.toml"
 
 
-def generated_readme(text: str, place: Callable[[], Place]) -> str:
-    """The README as it has to be now. `place`: where its commands run; asked for only if there are any."""
+def generated(text: str, place: Callable[[], Place]) -> str:
+    """A document as it has to be now. `place`: where its commands run; asked for only if there are any."""
 
     def content(name: str, stands: str) -> str:
         if name in {EXACT, VARYING}:
@@ -51,7 +51,7 @@ def documents(place: Callable[[], Place]) -> Mapping[Path, str]:
     """Every generated file, as it has to be now."""
     contributing = with_blocks(CONTRIBUTING.read_text(encoding="utf-8"), lambda _name, _stands: capability_table())
     return {
-        README: generated_readme(readme(), place),
+        **{path: generated(path.read_text(encoding="utf-8"), place) for path in DOCUMENTS},
         CONTRIBUTING: contributing,
         EXAMPLE: example_job(),
         PICTURE: picture(),
@@ -67,7 +67,7 @@ def main() -> None:
 
         def place() -> Place:
             if not places:
-                places.append(Place(Path(directory), readme(), ShiftedClock(NOON), hasty=False))
+                places.append(Place(Path(directory), manual(), ShiftedClock(NOON), hasty=False))
             return places[0]
 
         for path, text in documents(place).items():

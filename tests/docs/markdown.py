@@ -1,4 +1,4 @@
-"""README.md as this package reads it: marked blocks and fenced code.
+"""README.md and the pages of the manual as this package reads them: marked blocks and fenced code.
 
 A *block* stands between ``<!-- generated: name -->`` (or ``<!-- command: name -->``) and ``<!-- end -->``, each on a
 line of its own. The info of *fenced code* says what is done with it here: ``sql`` and ``python`` are run, ``console``
@@ -13,9 +13,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from scraper.io.docs import TOPICS
+
 ROOT = Path(__file__).parents[2]
 README = ROOT / "README.md"
 CONTRIBUTING = ROOT / "CONTRIBUTING.md"
+DOCS = ROOT / "scraper" / "docs"
+PAGES = tuple(DOCS / f"{topic}.md" for topic in TOPICS)
+RECIPES = DOCS / "recipes.md"
+DOCUMENTS = (README, *PAGES)
 
 _BLOCK = re.compile(r"(<!-- (generated|command): ([^\n]+?) -->\n)(.*?)(<!-- end -->)", re.DOTALL)
 _FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
@@ -40,9 +46,14 @@ class Fence:
         return tuple(line for line in lines if line and not line.startswith("#"))
 
 
-def readme() -> str:
-    """The text of README.md."""
-    return README.read_text(encoding="utf-8")
+def manual() -> str:
+    """The text of README.md and of every page."""
+    return "\n".join(path.read_text(encoding="utf-8") for path in DOCUMENTS)
+
+
+def without_fences(text: str) -> str:
+    """The prose: headings, paragraphs, tables."""
+    return _FENCE.sub("", text)
 
 
 def fences(text: str, info: str) -> tuple[Fence, ...]:

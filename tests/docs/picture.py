@@ -1,4 +1,4 @@
-"""The picture of a plan that stands in the README: what a terminal of 80 columns shows of a job that does not fit."""
+"""The picture of a plan that stands in the manual: what a terminal of 80 columns shows of a job that does not fit."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from scraper.core.planning import Known, plan
 from tests.core.builders import C_HASHTAGS, C_POSTS, CATALOGUE, NOON, crawl, job
 from tests.docs.markdown import ROOT
 
-PICTURE = ROOT / "tests" / "docs" / "plan.svg"
+PICTURE = ROOT / "scraper" / "docs" / "plan.svg"
 WITHOUT_FONTS = re.sub(r"@font-face \{\{.*?\}\}", "", CONSOLE_SVG_FORMAT, flags=re.DOTALL)
 """A picture fetches nothing: the reader's own monospaced font will do."""
 

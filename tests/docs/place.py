@@ -1,4 +1,4 @@
-"""A directory in which the README's commands run as in a clone, with the sandbox's data already bought."""
+"""A directory in which the commands of the documents run as in a clone, with the sandbox's data already bought."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Place:
     """A directory like a clone after the README's first command."""
 
     def __init__(self, directory: Path, text: str, clock: ShiftedClock, *, hasty: bool) -> None:
-        """`text`: the README. `hasty`: with rates that nothing waits for; a run's times are then not the real ones."""
+        """`text`: the documents. `hasty`: with rates that nothing waits for: a run's times are not the real ones."""
         self.directory, self._clock = directory, clock
         quickstart = (ROOT / QUICKSTART).read_text(encoding="utf-8")
         files = {QUICKSTART: quickstart, **job_files(text)}
@@ -64,7 +64,7 @@ class Place:
         return self.directory / "analyst"
 
     def shell(self, line: str) -> Said:
-        """What a command line of the README says on a terminal of 80 columns."""
+        """What a command line of the documents says on a terminal of 80 columns."""
         return self.tried if line == TRY else self._invoke(line)
 
     def _invoke(self, line: str) -> Said:

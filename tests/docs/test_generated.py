@@ -12,8 +12,9 @@ from scraper.wiring.files import load_job
 from tests.core.builders import NOON
 from tests.docs.blocks import BLOCKS, compact
 from tests.docs.example_job import example_job, uncommented
-from tests.docs.generate import EXACT, EXAMPLE, VARYING, generated_readme
-from tests.docs.markdown import README, ROOT, blocks, fences, own_files, readme, with_blocks
+from tests.docs.generate import EXACT, EXAMPLE, VARYING, generated
+from tests.docs.markdown import DOCUMENTS, ROOT, blocks, fences, manual, own_files, with_blocks
+from tests.docs.picture import PICTURE, picture
 from tests.docs.place import Place, shape
 
 pytestmark = pytest.mark.own_instant
@@ -27,20 +28,30 @@ def _is_up_to_date(path: Path, wanted: str) -> None:
         pytest.fail(f"{names[0]} is out of date. Run: python -m tests.docs.generate\n{changes}", pytrace=False)
 
 
-def test_the_readme_says_what_the_program_says(place_at_noon: Place) -> None:
-    _is_up_to_date(README, generated_readme(readme(), lambda: place_at_noon))
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.stem)
+def test_a_document_says_what_the_program_says(path: Path, request: pytest.FixtureRequest) -> None:
+    def place() -> Place:
+        there: Place = request.getfixturevalue("place_at_noon")
+        return there
+
+    _is_up_to_date(path, generated(path.read_text(encoding="utf-8"), place))
+
+
+def test_the_picture_of_a_plan_is_what_a_terminal_shows() -> None:
+    _is_up_to_date(PICTURE, picture())
 
 
 def test_the_example_job_has_every_key_that_the_models_have() -> None:
     _is_up_to_date(EXAMPLE, example_job())
 
 
-def test_every_block_of_the_readme_can_be_generated_and_every_one_that_can_be_is_there() -> None:
-    assert set(blocks(readme(), "generated")) - {EXACT, VARYING} == set(BLOCKS)
+def test_every_block_can_be_generated_and_every_one_that_can_be_stands_in_one_document() -> None:
+    named = [name for path in DOCUMENTS for name in blocks(path.read_text(encoding="utf-8"), "generated")]
+    assert sorted(name for name in named if name not in {EXACT, VARYING}) == sorted(BLOCKS)
 
 
 def test_all_output_of_commands_stands_in_generated_blocks() -> None:
-    without = with_blocks(readme(), lambda _name, _stands: "")
+    without = with_blocks(manual(), lambda _name, _stands: "")
     assert fences(without, "console") == ()
 
 
@@ -60,8 +71,8 @@ def test_the_example_job_is_valid_with_all_its_keys_set(tmp_path: Path, without:
     assert (job.crawls[1].top is None) == (without == "top")
 
 
-def test_every_job_file_of_the_readme_is_valid(tmp_path: Path) -> None:
-    for name, text in own_files(readme()).items():
+def test_every_job_file_of_the_documents_is_valid(tmp_path: Path) -> None:
+    for name, text in own_files(manual()).items():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(text, encoding="utf-8")
     jobs = sorted((tmp_path / "configs").glob("*.toml"))

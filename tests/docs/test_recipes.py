@@ -1,12 +1,10 @@
-"""Every query and command of the README is run over an archive that a sandbox run has made."""
+"""Every query and command of README and manual is run over an archive that a sandbox run has made."""
 
 from __future__ import annotations
 
 import contextlib
 import io
-import re
 import shlex
-import sys
 
 import click
 import duckdb
@@ -17,21 +15,22 @@ from scraper.cli.main import cli
 from scraper.cli.output import Format, write_rows
 from scraper.cli.rows import rows_of_reader
 from tests.clock import dated
-from tests.docs.markdown import README, ROOT, Fence, blocks, fences, readme
+from tests.docs.markdown import README, Fence, blocks, fences, manual
 from tests.docs.place import Place, said
 
-SQL = fences(readme(), "sql")
+SQL = tuple({fence.body: fence for fence in fences(manual(), "sql")}.values())
+"""Each once: README shows some of the recipes."""
 PLAIN = [fence for fence in SQL if "read_parquet(" in fence.body]
 """Of plain DuckDB: they name files, where the others name tables."""
 RECIPES = [fence for fence in SQL if fence not in PLAIN and not fence.body.startswith("-- configs/")]
-PYTHON = fences(readme(), "python")
-COMMANDS = [
-    command
+PYTHON = fences(manual(), "python")
+COMMANDS = {
+    command: None
     for info in ("console", "bash")
-    for fence in fences(readme(), info)
+    for fence in fences(manual(), info)
     for command in fence.commands
     if command.startswith("scraper ")
-]
+}
 
 
 def _first_line(fence: Fence) -> str:
@@ -82,7 +81,7 @@ def test_a_library_reads_a_table_with_no_options(
     place: Place, fence: Fence, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with contextlib.chdir(place.analyst):
-        exec(compile(fence.body, "README.md", "exec"), {})  # noqa: S102 - the README's own code
+        exec(compile(fence.body, "manual", "exec"), {})  # noqa: S102 - the manual's own code
     assert "400" in capsys.readouterr().out.replace(",", "")  # rows of the quickstart's hashtags
 
 
@@ -95,20 +94,5 @@ def test_a_command_has_only_options_that_the_program_knows(command: str) -> None
 
 
 def test_the_two_commands_of_the_readme_are_single_lines() -> None:
-    commands = blocks(readme(), "command")
+    commands = blocks(README.read_text(encoding="utf-8"), "command")
     assert {name: len(fences(text, "bash")[0].commands) for name, text in commands.items()} == {"try": 1, "test": 1}
-
-
-def test_every_link_of_the_readme_leads_somewhere() -> None:
-    text = readme()
-    headings = re.findall(r"^#+ (.*)$", re.sub(r"^```.*?^```$", "", text, flags=re.DOTALL | re.MULTILINE), re.MULTILINE)
-    anchors = {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
-    for target in re.findall(r"\]\(([^)\s]+)\)", text):
-        if target.startswith("#"):
-            assert target[1:] in anchors, target
-        elif "://" not in target:
-            assert (ROOT / target).exists(), target
-
-
-def test_the_readme_is_utf_8_without_a_path_of_any_machine() -> None:
-    assert not re.search(r"/(?:root|home|Users)/", README.read_text(encoding=sys.getdefaultencoding()))

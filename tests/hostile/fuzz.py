@@ -29,9 +29,10 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
 from scraper.core.catalogue import Charge, OutcomeKind
-from scraper.core.outcomes import LONGEST_WAIT_S, Answer, Outcome
+from scraper.core.outcomes import Answer, Outcome
 from scraper.core.pagination import PageFacts, WalkState, Why
 from scraper.core.requests import Request, start
+from scraper.core.vendor_times import LONGEST_WAIT_S
 from scraper.io.archive import ParquetArchive
 from scraper.io.query import open_archive, query
 from scraper.ports import SpooledPage, drain_order

@@ -109,6 +109,7 @@ COMMANDS: dict[str, list[list[str]]] = {
     "run": [["configs/none.toml"], ["configs/night.toml", "--vendor-url", "crawlora=https://a@b.test"]],
     "reconcile": [["configs/night.toml", "--assume", "free"], ["configs/night.toml", "--data", "none"]],
     "status": [["--format", "table"], ["--format", "json"], ["none"]],
+    "account": [["--format", "table"], ["crawlora", "--lift"], ["nobody"]],
     "sql": [
         ["SELECT * FROM pages", "--format", "csv"],
         ["SELECT * FROM hashtags", "--format", "table"],
@@ -124,6 +125,7 @@ COMMANDS: dict[str, list[list[str]]] = {
     "drift": [[]],
     "export": [["hashtags", "--format", "csv", "-o", "hashtags.csv"]],
     "duckdb": [["--help"]],
+    "docs": [[], ["jobs"], ["nothing"]],
 }
 """What each command is tried with, and no others: a command that is missing here, or is none, fails the test."""
 

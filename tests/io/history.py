@@ -61,7 +61,8 @@ class History:
                 body = {key: body}
             bought = page(endpoint, orjson.dumps(body), page_id=next(self._numbers), number=number, snapshot_at=at)
             self.pages.append(replace(bought, run_id=run_id, walk_id=walk_id, parameters=parameters))
-        self.cover(run_id, at, walk_id=walk_id, endpoint=endpoint, state=state, why=why, snapshot_at=at, **coverage)
+        known = {"pages": len(pages), "rows": sum(map(len, pages)), **coverage}
+        self.cover(run_id, at, walk_id=walk_id, endpoint=endpoint, state=state, why=why, snapshot_at=at, **known)
 
     def cover(self, run_id: str, began: datetime, **values: object) -> None:
         """A walk of a run without pages of its own."""

@@ -12,7 +12,8 @@ from scraper.core.catalogue import Catalogue, Charge, OutcomeKind, Records
 from scraper.core.errors import ConfigurationError
 from scraper.core.outcomes import Answer, classify
 from scraper.core.pagination import CursorPagination, EndSign, SinglePagination
-from scraper.io.config_files.vendor_files import read_catalogue, url_fault
+from scraper.io.config_files.addresses import url_fault
+from scraper.io.config_files.vendor_files import read_catalogue
 from scraper.sandbox.records import places
 from tests.core.builders import NOON
 

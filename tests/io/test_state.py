@@ -72,8 +72,8 @@ def test_a_request_is_booked_on_the_day_on_which_its_slot_lies(database: StateDa
 
     late = NOON.replace(hour=23, minute=59, second=30)
     assert carried_out(database, script, HandClock(late)) == [
-        Slot(1, late),
-        Slot(2, late + timedelta(seconds=60.25)),
+        Slot(1, late, timedelta(seconds=0.15)),
+        Slot(2, late + timedelta(seconds=60.25), timedelta(seconds=0.15)),
     ]
 
 
@@ -224,15 +224,20 @@ def test_an_account_that_was_turned_away_is_slowed_once_a_volley_for_every_proce
         found = [slot(await stores.ledger.reserve("one", limits, board("DE", page), 1)) for page in range(1, 4)]
         return [(each.starts_at - clock.now()).total_seconds() for each in found]
 
+    async def another(stores: Stores, clock: HandClock) -> None:
+        taken = slot(await stores.ledger.reserve("one", limits, board("FR"), 1))
+        met = settlement(taken.attempt_id, refused, taken.starts_at, sent_at=taken.starts_at)
+        await stores.ledger.settle(replace(met, pause_account_until=clock.now()))
+
     carried_out(database, script)
-    gap_s = 60.25 / 60
     slowed = HandClock(NOON + timedelta(seconds=1))
-    assert carried_out(database, next_slots, slowed) == pytest.approx([10, 10 + 2 * gap_s, 10 + 4 * gap_s])
-    recovering = HandClock(NOON + timedelta(seconds=11 + 60 * 2))
+    assert carried_out(database, next_slots, slowed) == pytest.approx([10, 10 + 1 / 0.9, 10 + 2 / 0.9])
+    carried_out(database, another, HandClock(NOON + timedelta(seconds=15)))
+    recovering = HandClock(NOON + timedelta(seconds=15 + 60 * 2))
     gaps = carried_out(database, next_slots, recovering)
-    assert gaps[2] - gaps[1] == pytest.approx(gap_s / 0.7)
-    assert [balance.pace_percent for balance in carried_out(database, accounts_of, recovering)] == [70]
-    whole = HandClock(NOON + timedelta(minutes=6))
+    assert gaps[2] - gaps[1] == pytest.approx(1 / 0.65)
+    assert [balance.pace_percent for balance in carried_out(database, accounts_of, recovering)] == [65]
+    whole = HandClock(NOON + timedelta(minutes=7))
     assert carried_out(database, next_slots, whole) == [0, 0, 0]
 
 

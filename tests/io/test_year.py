@@ -1,4 +1,4 @@
-"""A short year: the README's recipes on it, and what they say against a mark_run_outdated in plain Python."""
+"""A short year: the manual's recipes on it, and what they say against a mark_run_outdated in plain Python."""
 
 from __future__ import annotations
 

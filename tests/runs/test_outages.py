@@ -263,16 +263,28 @@ max_pages = 1
 """
 
 
-def test_after_a_429_the_account_goes_on_at_half_its_pace_and_recovers_step_by_step(tmp_path: Path) -> None:
+def test_a_first_429_costs_a_tenth_of_the_pace_for_a_minute(tmp_path: Path) -> None:
     slowed = night(tmp_path, LONG, between(60, 61.9, status(429, **{"retry-after": "20"})))
     assert slowed.result.status is RunStatus.COMPLETE
     refused_at = next(at_s for at_s, _ in slowed.sent if at_s >= 60)
     resumed_at = next(at_s for at_s, _ in slowed.sent if at_s > refused_at + 5)
     assert 20 <= resumed_at - refused_at <= 22
-    by_minute = [starts_a_minute(slowed.sent, resumed_at + 60 * minute) for minute in range(6)]
-    assert 9 <= by_minute[0] <= 11
+    by_minute = [starts_a_minute(slowed.sent, resumed_at + 60 * minute) for minute in range(3)]
+    assert 17 <= by_minute[0] <= 19
+    assert min(by_minute[1:]) >= 19
+
+
+def test_another_429_halves_the_pace_which_recovers_step_by_step(tmp_path: Path) -> None:
+    one, other = (between(at, at + 4, status(429, **{"retry-after": "20"})) for at in (60, 100))
+    slowed = night(tmp_path, LONG, lambda *told: one(*told) or other(*told))
+    assert slowed.result.status is RunStatus.COMPLETE
+    refused_at = next(at_s for at_s, _ in slowed.sent if at_s >= 100)
+    resumed_at = next(at_s for at_s, _ in slowed.sent if at_s > refused_at + 10)
+    assert 20 <= resumed_at - refused_at <= 24
+    by_minute = [starts_a_minute(slowed.sent, resumed_at + 60 * minute) for minute in range(7)]
+    assert 8 <= by_minute[0] <= 10
     assert by_minute == sorted(by_minute)
-    assert by_minute[5] >= 19
+    assert by_minute[6] >= 19
 
 
 def test_one_volley_of_refusals_slows_an_account_down_once(tmp_path: Path) -> None:
@@ -281,8 +293,8 @@ def test_one_volley_of_refusals_slows_an_account_down_once(tmp_path: Path) -> No
     refused = [at_s for at_s, _ in slowed.sent if 5 <= at_s < 5.5]
     assert len(refused) > 3
     assert slowed.result.status is RunStatus.COMPLETE
-    after = [at_s for at_s, _ in slowed.sent if 16 <= at_s < 26]
-    assert 45 <= len(after) <= 51  # half of 600 a minute, and no quarter
+    after = [at_s for at_s, _ in slowed.sent if 17 <= at_s < 22]
+    assert 44 <= len(after) <= 46  # nine tenths of 600 a minute
 
 
 def test_a_vendor_that_refuses_for_ever_is_asked_less_and_less_and_ends_the_run_for_now(tmp_path: Path) -> None:

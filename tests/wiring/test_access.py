@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -26,12 +27,17 @@ BOTH = {"CRAWLORA_API_KEY": "crawlora-key-1", "KEYAPI_API_KEY": "sk_live_keyapi"
 
 
 def keys(
-    place: Path, environment: dict[str, str], *, accounts: str = "", urls: dict[str, str] | None = None
+    place: Path,
+    environment: dict[str, str],
+    *,
+    accounts: str = "",
+    urls: dict[str, str] | None = None,
+    allow: Sequence[str] = (),
 ) -> dict[str, str]:
     path = place / "job.toml"
     path.write_text(JOB.format(accounts=accounts))
     job, catalogue = load_job(path)
-    settings = Settings(data=place / "data", vendor_urls=urls or {}, environment=environment)
+    settings = Settings(data=place / "data", vendor_urls=urls or {}, environment=environment, allow_hosts=allow)
     access = access_of(job, catalogue, place, settings, None)
     return {name: each.key for name, each in access.items()}
 
@@ -57,12 +63,12 @@ def test_a_file_that_nobody_needs_is_not_read(tmp_path: Path) -> None:
 
 
 def test_every_missing_key_is_told_with_its_variable(tmp_path: Path) -> None:
-    accounts = '[accounts.keyapi]\nkey_env = "OTHER_KEY"'
+    accounts = '[accounts.keyapi]\nkey_env = "KEYAPI_OTHER_KEY"'
     known = {"CRAWLORA_API_KEY": " "}
     where = f"; {tmp_path / '.env'} may contain it as well (--sandbox needs no key)"
     assert faults(tmp_path, known, accounts=accounts) == [
         f"CRAWLORA_API_KEY: this environment variable must contain the Crawlora key, and is empty{where}",
-        f"OTHER_KEY: this environment variable must contain the KeyAPI key, and is not set{where}",
+        f"KEYAPI_OTHER_KEY: this environment variable must contain the KeyAPI key, and is not set{where}",
     ]
 
 
@@ -93,7 +99,7 @@ def test_a_vendor_file_may_state_plain_http_and_the_account_decides(tmp_path: Pa
     (tmp_path / "vendors" / "keyapi.toml").write_text('base_url = "http://keyapi.lan"\n')
     (told,) = faults(tmp_path, BOTH)
     assert told.startswith("keyapi: base_url: 'http://keyapi.lan' would send the key unencrypted")
-    assert keys(tmp_path, BOTH, accounts="[accounts.keyapi]\nallow_http = true")
+    assert keys(tmp_path, BOTH, accounts="[accounts.keyapi]\nallow_http = true", allow=["keyapi.lan"])
 
 
 def test_faults_of_addresses_and_keys_come_together(tmp_path: Path) -> None:

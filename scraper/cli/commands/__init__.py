@@ -9,20 +9,25 @@ from typing import Final
 import click
 
 SHORT_HELPS: Final[Mapping[str, str]] = {
+    "init": "Make a project: jobs, accounts and settings to start from.",
     "plan": "Estimate the cost of a job; spends nothing.",
     "run": "Run a job within its budget.",
+    "backtest": "Replay known boards under another budget or order; spends nothing.",
     "status": "Show runs, accounts and unknown credits.",
+    "account": "Show accounts: balances, pauses, closures and pace.",
     "sql": "Query the archive in read-only SQL.",
     "duckdb": "Open DuckDB's shell on the archive, or write a database for it.",
     "export": "Write a table or a view to a file.",
     "tables": "List the archive's tables, views and columns.",
     "vendors": "List endpoints, prices, plans and rules.",
+    "schema": "Print the JSON Schema of a kind of settings file.",
     "sandbox": "Serve simulated vendors on a local port.",
     "drift": "Show where answers differ from the tables' SELECTs.",
     "check": "Check the archive against the ledger.",
     "compact": "Merge many small files into few large ones.",
     "rebuild": "Rebuild tables from the pages, for 0 credits.",
     "reconcile": "Settle unknown credits in the ledger.",
+    "docs": "Read the manual.",
 }
 """Command → the first sentence of its help: what `scraper --help` and shell completion say of it."""
 

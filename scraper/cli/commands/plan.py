@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from datetime import date
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from scraper.cli.options import (
     job_argument,
     opened,
     output_option,
+    program,
     sandbox_option,
     settings_of,
 )
@@ -48,20 +50,36 @@ def plan(  # noqa: PLR0913 - one for each option
 
     from scraper.cli.output import Format, console_on, default_format, write_object
     from scraper.wiring.auto_budget import budgeted_job
+    from scraper.wiring.destinations import destinations_of, questions
     from scraper.wiring.files import load_job
     from scraper.wiring.plan import plan_job
 
-    found, _ = load_job(job, budget)
-    settings = settings_of(data, sandbox=sandbox, seed=seed, day=day)
+    settings = settings_of(data, job=job, sandbox=sandbox, seed=seed, day=day)
+    found, catalogue = load_job(job, budget, settings.project)
     found, allowance = asyncio.run(budgeted_job(found, settings))
     planned = asyncio.run(plan_job(found, settings, allowance))
+    sends = destinations_of(found, catalogue, settings)
+    asks = [str(fault) for fault in questions(sends, settings)]
     if allowance is not None:
         click.echo(allowance.words(), err=True)
     with opened(output) as stream:
         if Format(format_name or default_format(stream)) is Format.JSON:
-            write_object(planned.to_json(), stream)
+            access = [{"owner": each.owner, "variable": each.variable, "host": each.host} for each in sends]
+            write_object({**planned.to_json(), "access": access, "access_questions": asks}, stream)
             return
-        from scraper.cli.display.plan import print_plan
+        from rich.text import Text
+
+        from scraper.cli.display.plan import print_access, print_plan
 
         with console_on(stream) as console:
             print_plan(planned, found, console, explain=explain)
+            print_access(sends, asks, console)
+            console.print()
+            console.print(Text(f"Run it:  {_run_command(job, sandbox=sandbox or found.sandbox_only)}"), soft_wrap=True)
+
+
+def _run_command(job: Path, *, sandbox: bool) -> str:
+    """Return the command that runs the job as it was planned."""
+    from scraper.wiring.project import job_words
+
+    return shlex.join([*program(), "run", job_words(job), *(["--sandbox"] if sandbox else [])])

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import click
 
 from scraper.cli.formatting import harmless
 from scraper.cli.options import (
+    allow_host_option,
     data_option,
     format_option,
     job_argument,
@@ -50,9 +51,10 @@ def _used(_context: click.Context, _option: click.Parameter, values: tuple[str, 
 @click.option("--sandbox", is_flag=True, help="Use the sandbox's data directory.")
 @data_option
 @vendor_url_option
+@allow_host_option
 @format_option("table", "json")
 @output_option
-def reconcile(
+def reconcile(  # noqa: PLR0913 - one for each option
     *,
     job: Path,
     assume: str | None,
@@ -60,6 +62,7 @@ def reconcile(
     sandbox: bool,
     data: Path | None,
     vendor_urls: Mapping[str, str],
+    allow_hosts: Sequence[str],
     format_name: str | None,
     output: Path | None,
 ) -> int:
@@ -80,10 +83,11 @@ def reconcile(
 
     if assume is not None and used:
         raise UsageError("--assume settles attempts, --used states the month's total: give one of them.")
-    found, catalogue = load_job(job)
-    order = RunOrder(found, catalogue, job.parent)
-    settings = settings_of(data, sandbox=sandbox, vendor_urls=vendor_urls)
-    warn(key_warning(job.parent, settings))
+    settings = settings_of(data, job=job, sandbox=sandbox, vendor_urls=vendor_urls, allow_hosts=allow_hosts)
+    configs = settings.project.configs
+    found, catalogue = load_job(job, project=settings.project)
+    order = RunOrder(found, catalogue, configs)
+    warn(key_warning(configs, settings))
     charge = None if assume is None else Charge(assume)
     done = asyncio.run(reconcile_job(order, settings, assume=charge, used=used))
     objects = [account.to_json() for account in done]

@@ -16,6 +16,7 @@ import click
 
 from scraper.cli.options import (
     CREDITS,
+    allow_host_option,
     data_option,
     fault_option,
     format_option,
@@ -62,6 +63,7 @@ SAME_REQUEST_S = 1.0
 @fault_option
 @data_option
 @vendor_url_option
+@allow_host_option
 @format_option("table", "json")
 @output_option
 @click.option("--log-format", type=click.Choice(["text", "json"]), default="text", show_default=True)
@@ -83,6 +85,7 @@ def run(  # noqa: PLR0913 - one for each option
     faults: Sequence[str],
     data: Path | None,
     vendor_urls: Mapping[str, str],
+    allow_hosts: Sequence[str],
     format_name: str | None,
     output: Path | None,
     log_format: str,
@@ -93,23 +96,28 @@ def run(  # noqa: PLR0913 - one for each option
     Resumes the job's open run if it was interrupted or met a quota within resume_within; no stored page is bought
     again.
     """
-    from scraper.wiring.access import key_warning
+    from scraper.wiring.access import access_of, key_warning
     from scraper.wiring.files import load_job
     from scraper.wiring.run import RunOrder
 
     opening = _opening(resume=resume, new=new)
-    found, catalogue = load_job(job, budget)
-    settings = settings_of(data, sandbox=sandbox, seed=seed, day=day, faults=faults, vendor_urls=vendor_urls)
-    order = RunOrder(
-        job=found,
-        catalogue=catalogue,
-        configs=job.parent,
-        opening=opening,
-        ceiling=budget,
-        command=_command(context, job, data, settings),
-        rebuild=not no_rebuild,
+    settings = settings_of(
+        data,
+        job=job,
+        sandbox=sandbox,
+        seed=seed,
+        day=day,
+        faults=faults,
+        vendor_urls=vendor_urls,
+        allow_hosts=allow_hosts,
     )
-    warn(key_warning(job.parent, settings))
+    configs = settings.project.configs
+    found, catalogue = load_job(job, budget, settings.project)
+    command = _command(context, job, data, settings)
+    order = RunOrder(found, catalogue, configs, opening, budget, command, rebuild=not no_rebuild)
+    warn(key_warning(configs, settings))
+    if not sandbox:
+        access_of(found, catalogue, configs, settings, None)  # what is missing is told before anything is asked
     planned = None if probe else asyncio.run(_planned(found, settings))
     if planned is not None and not (yes or sandbox) and not _confirmed(found, planned):
         return INTERRUPTED
@@ -167,7 +175,9 @@ def _confirmed(job: Job, planned: Plan) -> bool:
 
 def _command(context: click.Context, job: Path, data: Path | None, settings: Settings) -> str:
     """Return the command that repeats this run."""
-    words = [*program(), "run", str(job)]
+    from scraper.wiring.project import job_words
+
+    words = [*program(), "run", job_words(job)]
     words += ["--sandbox"] if settings.sandbox else []
     words += ["--seed", str(settings.seed)] if settings.seed else []
     words += ["--day", str(settings.day)] if settings.day else []
@@ -177,6 +187,8 @@ def _command(context: click.Context, job: Path, data: Path | None, settings: Set
     words += ["--data", str(data)] if data is not None and given is click.core.ParameterSource.COMMANDLINE else []
     for vendor, url in settings.vendor_urls.items():
         words += ["--vendor-url", f"{vendor}={url}"]
+    for host in settings.allow_hosts:
+        words += ["--allow-host", host]
     return shlex.join(words)
 
 
@@ -190,10 +202,12 @@ class _PanelAndLog:
         self._panel, self._log, self._verbose = panel, log, verbose
 
     def hear(self, event: Event) -> None:
-        from scraper.core.events import Drained, RunEnded, RunStarted
+        from scraper.core.events import Drained, ProjectInUse, RunEnded, RunStarted
 
         self._panel.hear(event)
-        if self._verbose or not isinstance(event, RunStarted | Drained | RunEnded):
+        told = isinstance(event, RunStarted) and event.access  # where keys go is always said
+        shown = isinstance(event, RunStarted | Drained | RunEnded) and not told
+        if self._verbose or not (shown or (isinstance(event, ProjectInUse) and not event.new_ledger)):
             self._log.hear(event)
 
 

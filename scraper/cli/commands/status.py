@@ -25,18 +25,20 @@ def status(
     """
     import asyncio
 
-    from scraper.cli.display.status import coverage_json, print_coverage, print_status, status_json
+    from scraper.cli.display.status import coverage_json, print_coverage, print_places, print_status, status_json
     from scraper.cli.output import Format, console_on, default_format, write_object
     from scraper.wiring.inspect import status_of
 
     settings = settings_of(data, sandbox=sandbox)
     runs, accounts, coverage = asyncio.run(status_of(settings, run, limit))
+    places = {**settings.project.in_use(), "data": str(settings.data_directory.absolute())}
     with opened(output) as stream:
         if Format(format_name or default_format(stream)) is Format.JSON:
-            content = status_json(runs, accounts)
+            content = {**status_json(runs, accounts), "places": places}
             write_object(content if run is None else {**content, "walks": coverage_json(coverage)}, stream)
             return
         with console_on(stream) as console:
+            print_places(places, console)
             print_status(runs, accounts, console)
             if run is not None:
                 console.print()

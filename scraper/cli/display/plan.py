@@ -12,6 +12,7 @@ from rich.text import Text
 from scraper.cli.display.vendors import limit_words
 from scraper.cli.formatting import count, counted, dollars, duration, harmless, instant, size, span
 from scraper.cli.tables import new_table, print_fields, print_notes
+from scraper.core.destinations import Destination
 from scraper.core.jobs import Account, Job
 from scraper.core.planning import CrawlPlan, Day, Plan, Range
 
@@ -32,6 +33,13 @@ def print_plan(plan: Plan, job: Job, console: Console, *, explain: bool = False)
         console.print()
     print_notes(console, "dropped", plan.dropped)
     print_notes(console, "note", plan.warnings)
+
+
+def print_access(destinations: Sequence[Destination], questions: Sequence[str], console: Console) -> None:
+    """Print the variable of each key and the host that gets it, and what a run would ask before it sends one."""
+    told = [harmless(each.words) for each in destinations]
+    print_fields(console, (("" if place else "keys", words) for place, words in enumerate(told)))
+    print_notes(console, "to allow", questions)
 
 
 def _print_crawls(plan: Plan, console: Console) -> None:

@@ -30,6 +30,12 @@ _WIDE: Final = 76
 """Columns below which runs stand one below the other instead of in a table."""
 
 
+def print_places(places: Mapping[str, str], console: Console) -> None:
+    """Print where the state and the settings are."""
+    print_fields(console, [(name, harmless(path)) for name, path in places.items()])
+    console.print()
+
+
 def print_status(runs: Runs, accounts: Sequence[AccountBalance], console: Console) -> None:
     """Print one run in full or several in a table, then the accounts' days and months."""
     if not runs:

@@ -4,25 +4,23 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, PlainValidator, ValidationError, field_validator
+from pydantic import Field, PlainValidator, ValidationError
 
-from scraper.core.catalogue import Catalogue, Charge, Vendor
+from scraper.core.catalogue import Catalogue
 from scraper.core.errors import ConfigurationError, Fault
-from scraper.core.jobs import NAME, Account, BudgetPercent, Crawl, Job, crawl_faults
+from scraper.core.jobs import Account, BudgetPercent, Crawl, Job, crawl_faults
 from scraper.core.nearest import nearest
-from scraper.core.subscriptions import Subscription
 from scraper.core.units import LARGEST_COUNT
+from scraper.io.config_files.account_tables import AccountTable, JobName, account_of
 from scraper.io.config_files.text import files_in
 from scraper.io.config_files.validation import (
     Count,
     FileModel,
     Positive,
-    dollars_of,
     read_toml,
     shortened,
     validate_what_can_be,
@@ -35,10 +33,8 @@ _LONGEST = timedelta(days=36_500)
 _SHARE = re.compile(r"([0-9]|[1-9][0-9]|100)\s*%")
 _UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
-VARIABLE = re.compile(r"[A-Z][A-Z0-9_]*")
 Value = bool | int | str
 Priority = Annotated[int, Field(ge=-LARGEST_COUNT, le=LARGEST_COUNT)]
-JobName = Annotated[str, Field(pattern=f"^{NAME.pattern}$")]
 
 
 def _budget(value: Any) -> Any:  # noqa: ANN401 - whatever TOML gave; one fault where a union would tell two
@@ -49,45 +45,6 @@ def _budget(value: Any) -> Any:  # noqa: ANN401 - whatever TOML gave; one fault 
 
 
 Budget = Annotated[int | Literal["auto"], PlainValidator(_budget, json_schema_input_type=Positive | Literal["auto"])]
-
-
-class AccountTable(FileModel):
-    """``[accounts.<vendor>]``: your plan, and limits stated instead of it or on top."""
-
-    name: JobName = Field(default="default", description="account's name, where you have several with one vendor")
-    plan: str | None = Field(default=None, description="a plan of the vendor's file; default: its first")
-    credits_per_month: Count | None = Field(default=None, description="credits of a month; default: the plan's")
-    credits_per_day: Count | None = Field(default=None, description="credits of a UTC day; default: the plan's")
-    requests_per_minute: Positive | None = Field(
-        default=None, description="requests that may start in 60 seconds; default: the plan's"
-    )
-    requests_per_second: Positive | None = Field(
-        default=None, description="requests that may start in a second; default: the plan's"
-    )
-    month_starts_on: Annotated[int, Field(ge=1, le=31)] = Field(default=1, description="UTC day on which credits renew")
-    reserve: Count = Field(default=0, description='credits of the month that jobs with budget = "auto" leave alone')
-    key_env: str | None = Field(
-        default=None,
-        description="environment variable that holds the key, never the key itself; default: the vendor file's",
-    )
-    allow_http: bool = Field(
-        default=False,
-        description="true: the key may be sent unencrypted, so that anyone on the way can read and use it",
-    )
-    overage: bool = Field(default=False, description="true: credits past the plan are bought, up to max_overage_usd")
-    max_overage_usd: str | None = Field(default=None, description='dollars a month that overage may cost: "5.00"')
-    failed_requests: Literal["charged", "free"] | None = Field(
-        default=None, description="what you know of failed requests where the vendor documents nothing"
-    )
-
-    @field_validator("key_env")
-    @classmethod
-    def _names_a_variable(cls, value: str | None) -> str | None:
-        if value is not None and not VARIABLE.fullmatch(value):  # the value may be the key: it is not shown
-            raise ValueError(
-                "is not the name of an environment variable (A-Z, 0-9, _): a job file never contains the key itself"
-            )
-        return value
 
 
 class CrawlTable(FileModel):
@@ -144,6 +101,9 @@ class JobFile(FileModel):
         default=1_000,
         description="a run on a terminal that is likely to spend more credits asks first",
     )
+    sandbox_only: bool = Field(
+        default=False, description="true: it runs against the sandbox alone, as its accounts are made up"
+    )
     accounts: dict[str, AccountTable] = {}
     crawl: Annotated[list[CrawlTable], Field(min_length=1)]
 
@@ -154,29 +114,29 @@ class AccountsFile(FileModel):
     accounts: dict[str, AccountTable]
 
 
-def read_job(path: Path, catalogue: Catalogue, budget: int | None = None) -> Job:
-    """Read a job, with the accounts of ``accounts.toml`` beside it. Raises ConfigurationError with all faults.
+def read_job(path: Path, catalogue: Catalogue, budget: int | None = None, accounts_file: Path | None = None) -> Job:
+    """Read a job, with the accounts that are stated for all jobs. Raises ConfigurationError with all faults.
 
-    `budget`: overrides the file's.
+    `budget`: overrides the file's. `accounts_file`: default: ``accounts.toml`` beside the job.
     """
     # Placeholders for required keys that are missing or faulty, so that the rest is still checked.
     file, faults = validate_what_can_be(JobFile, read_toml(path), str(path), {"name": "job", "budget": 1})
     if file is None:
         raise ConfigurationError(faults)
-    tables, wheres = _account_tables(path, file, faults)
+    tables, wheres = _account_tables(path, accounts_file, file, faults)
     accounts: dict[str, Account] = {}
     for vendor, table in tables.items():
         at = f"{wheres[vendor]}: accounts.{vendor}"
         if vendor not in catalogue.vendors:
             faults.append(Fault(at, f"no such vendor{nearest(vendor, catalogue.vendors)}"))
             continue
-        account, account_faults = _account(catalogue.vendors[vendor], table, at)
+        account, account_faults = account_of(catalogue.vendors[vendor], table, at)
         accounts[vendor] = account
         faults += account_faults
     crawls, crawl_problems = _crawls(file, str(path), catalogue)
     faults += crawl_problems
     for name in sorted({crawl.endpoint.vendor for crawl in crawls} - accounts.keys()):
-        accounts[name] = _account(catalogue.vendors[name], AccountTable(), "")[0]
+        accounts[name] = account_of(catalogue.vendors[name], AccountTable(), "")[0]
     auto = file.budget == "auto" and budget is None
     if auto:
         used = sorted({crawl.endpoint.vendor for crawl in crawls})
@@ -200,20 +160,23 @@ def read_job(path: Path, catalogue: Catalogue, budget: int | None = None) -> Job
         confirm_above=file.confirm_above,
         auto=auto,
         weight=file.weight,
+        sandbox_only=file.sandbox_only,
     )
 
 
-def _account_tables(path: Path, file: JobFile, faults: list[Fault]) -> tuple[dict[str, AccountTable], dict[str, Path]]:
+def _account_tables(
+    path: Path, shared_in: Path | None, file: JobFile, faults: list[Fault]
+) -> tuple[dict[str, AccountTable], dict[str, Path]]:
     """Return the accounts of a job and of ``accounts.toml`` by vendor, and the file that states each."""
     tables = dict(file.accounts)
     wheres = dict.fromkeys(tables, path)
-    accounts_path = path.parent / ACCOUNTS_FILE
-    if accounts_path.exists() and accounts_path.resolve() != path.resolve():
-        shared, shared_faults = _shared_accounts(accounts_path)
+    shared_in = shared_in or path.parent / ACCOUNTS_FILE
+    if shared_in.exists() and shared_in.resolve() != path.resolve():
+        shared, shared_faults = _shared_accounts(shared_in)
         faults += shared_faults
         for vendor, table in shared.items():
             tables.setdefault(vendor, table)
-            wheres.setdefault(vendor, accounts_path)
+            wheres.setdefault(vendor, shared_in)
     faults += _conflicts(path, tables, wheres)
     return tables, wheres
 
@@ -302,46 +265,6 @@ def _retry_budget(stated: int | str, where: str, faults: list[Fault]) -> int | B
         faults.append(Fault(where, f'{stated!r} is neither a number of credits nor a share like "15%"'))
         return 0
     return BudgetPercent(int(found[1]))
-
-
-def _account(vendor: Vendor, table: AccountTable, where: str) -> tuple[Account, list[Fault]]:
-    faults: list[Fault] = []
-    plans = {plan.name: plan for plan in vendor.plans}
-    if table.plan is not None and table.plan not in plans:
-        hint = f"{vendor.name} has no plan {table.plan!r}{nearest(table.plan, plans)}; it has {', '.join(plans)}"
-        faults.append(Fault(f"{where}.plan", hint))
-    subscription = _with_stated_limits(plans.get(table.plan or "", vendor.plans[0]), table)
-    if table.overage:
-        dollars = dollars_of(table.max_overage_usd)
-        if dollars is None:
-            faults.append(
-                Fault(f"{where}.max_overage_usd", 'overage = true needs the most it may cost a month: "5.00"')
-            )
-        if subscription.overage_usd_per_1000 is None:
-            faults.append(Fault(f"{where}.overage", f"{vendor.name} sells no overage on plan {subscription.name}"))
-        subscription = replace(subscription, overage=True, max_overage_usd=dollars)
-    account = Account(
-        vendor=vendor.name,
-        subscription=subscription,
-        key_env=table.key_env or vendor.key_env,
-        name=table.name,
-        allow_http=table.allow_http,
-        failed_requests=None if table.failed_requests is None else Charge(table.failed_requests),
-    )
-    return account, faults
-
-
-def _with_stated_limits(plan: Subscription, table: AccountTable) -> Subscription:
-    limits = ("credits_per_month", "credits_per_day", "requests_per_minute", "requests_per_second")
-    stated: dict[str, Any] = {key: getattr(table, key) for key in limits if getattr(table, key) is not None}
-    rates = {"requests_per_minute", "requests_per_second"}
-    replaced = set(stated)
-    if rates & set(stated):  # a known rate replaces an assumed one
-        stated = {**dict.fromkeys(rates & set(plan.assumed)), **stated}
-        replaced |= rates
-    assumed = tuple(key for key in plan.assumed if key not in replaced)
-    stated |= {"month_starts_on": table.month_starts_on, "reserve": table.reserve}
-    return replace(plan, **stated, assumed=assumed)
 
 
 def _conflicts(path: Path, accounts: Mapping[str, AccountTable], wheres: Mapping[str, Path]) -> list[Fault]:

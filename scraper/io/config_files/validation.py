@@ -183,3 +183,44 @@ def _models(annotation: Any) -> list[type[BaseModel]]:  # noqa: ANN401 - any ann
 def _is_tag(model: type[BaseModel], step: str) -> bool:
     kind = model.model_fields.get("kind")
     return kind is not None and step in typing.get_args(kind.annotation)
+
+
+# --- JSON Schema ------------------------------------------------------------------------------------------------------
+
+_DRAFT = "http://json-schema.org/draft-07/schema#"
+"""The newest draft that the TOML language servers of editors read whole."""
+
+
+def json_schema(model: type[FileModel], *, required: bool = True) -> dict[str, object]:
+    """Return the JSON Schema (draft 7) of a kind of TOML file. Without `required`, no key is."""
+    schema = _draft_7(model.model_json_schema(by_alias=True, ref_template="#/definitions/{model}"), required)
+    return {"$schema": _DRAFT, "title": model.__name__, **schema}
+
+
+def _draft_7(value: Any, required: bool) -> Any:  # noqa: ANN401 - any JSON
+    """Return a schema of pydantic in draft 7, without what TOML cannot say (null), and without generated titles."""
+    match value:
+        case {"$ref": ref, **beside} if beside:  # draft 7 ignores what stands beside a reference
+            return _draft_7(beside, required) | {"allOf": [{"$ref": ref}]}
+        case {"anyOf": [one, {"type": "null"}], **beside}:
+            return _draft_7({**one, **{key: each for key, each in beside.items() if key != "default"}}, required)
+        case dict():
+            kept = {key: each for key, each in value.items() if key not in _DROPPED and (required or key != "required")}
+            return {_RENAMED.get(key, key): _draft_7_of(key, each, required) for key, each in kept.items()}
+        case list():
+            return [_draft_7(each, required) for each in value]
+        case str():
+            return value.replace("``", "")
+        case _:
+            return value
+
+
+def _draft_7_of(key: str, value: Any, required: bool) -> Any:  # noqa: ANN401 - any JSON
+    """Return the value of a key; below `properties` and `definitions` keys are names, not keywords."""
+    if key in {"properties", "$defs"}:
+        return {name: _draft_7(each, required) for name, each in value.items()}
+    return value if key in {"default", "const", "enum", "pattern"} else _draft_7(value, required)
+
+
+_DROPPED = frozenset({"title", "discriminator"})
+_RENAMED = {"$defs": "definitions"}

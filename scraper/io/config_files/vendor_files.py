@@ -6,14 +6,12 @@ key, so a new endpoint is one table and a corrected figure is one line.
 
 from __future__ import annotations
 
-import ipaddress
-import re
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import date
 from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any, Literal
-from urllib.parse import urlsplit
 
 from pydantic import Field, model_validator
 
@@ -34,10 +32,12 @@ from scraper.core.catalogue import (
     Role,
     Source,
     Vendor,
+    VendorOrigin,
 )
 from scraper.core.errors import ConfigurationError, Fault
 from scraper.core.jobs import MOST_PAGES
 from scraper.core.subscriptions import Subscription
+from scraper.io.config_files.addresses import url_fault
 from scraper.io.config_files.pagination_tables import PaginationTable
 from scraper.io.config_files.text import files_in
 from scraper.io.config_files.validation import Count, FileModel, Positive, dollars_of, read_toml, validate
@@ -45,7 +45,6 @@ from scraper.io.config_files.validation import Count, FileModel, Positive, dolla
 Scalar = bool | str | int
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
 ParameterName = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_.-]*$")]
-_URL = re.compile(r"[!-\[\]-~]+")  # visible ASCII without a backslash, which readers of URLs disagree about
 RoutePath = Annotated[str, Field(pattern=r"^/[A-Za-z0-9_/.{}-]*$")]
 
 
@@ -184,9 +183,12 @@ class VendorFile(FileModel):
 def read_catalogue(configs: Path | None = None) -> Catalogue:
     """Return the packaged vendors, overlaid by ``<configs>/vendors/``. Raises ConfigurationError with all faults."""
     contents: dict[str, tuple[str, dict[str, Any]]] = {}
+    origins: dict[str, VendorOrigin] = {}
     with resources.as_file(resources.files("scraper") / "vendors") as packaged:
         for path in sorted(packaged.glob("*.toml")):
             contents[path.stem] = (f"scraper/vendors/{path.name}", read_toml(path))
+            content = contents[path.stem][1]
+            origins[path.stem] = VendorOrigin(content["base_url"], content["key_env"])
     vendors: dict[str, Vendor] = {}
     faults: list[Fault] = []
     for path in files_in(configs / "vendors", ".toml") if configs is not None else ():
@@ -196,15 +198,22 @@ def read_catalogue(configs: Path | None = None) -> Catalogue:
         except ConfigurationError as failure:
             faults += failure.faults
             continue
+        origins[path.stem] = _origin_over(origins.get(path.stem), above, str(path))
         contents[path.stem] = (str(path) if not below else f"{path} over {where}", _laid_over(below, above))
     for stem, (where, content) in contents.items():
         try:
-            vendors[stem] = _vendor(validate(VendorFile, content, where), where, stem)
+            vendors[stem] = replace(_vendor(validate(VendorFile, content, where), where, stem), origin=origins[stem])
         except ConfigurationError as failure:
             faults += failure.faults
     if faults:
         raise ConfigurationError(faults)
     return Catalogue(vendors)
+
+
+def _origin_over(packaged: VendorOrigin | None, above: Mapping[str, Any], where: str) -> VendorOrigin:
+    """Return the origin of a vendor whose own file is laid over the packaged one, if there is one."""
+    stated = {f"{key}_in": f"{where}: {key}" for key in ("base_url", "key_env") if key in above}
+    return replace(packaged or VendorOrigin(), **stated)
 
 
 _RENAMED = {"parent_id": "from_parent"}
@@ -220,33 +229,6 @@ def _laid_over(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, 
         else:
             merged[_RENAMED.get(key, key)] = value
     return merged
-
-
-def url_fault(url: str, allow_http: bool = False) -> str | None:
-    """Return the fault of a vendor's URL, if any: without TLS, loopback only, unless the key's owner allows it."""
-    try:
-        parts = urlsplit(url)
-        well_formed = bool(parts.hostname) and (parts.port is None or parts.port > 0)
-    except ValueError:  # a port or an IPv6 address that is none
-        well_formed = False
-    if not well_formed or parts.scheme not in {"http", "https"} or not _URL.fullmatch(url):
-        return f"{url!r} is no address of the form https://host/path"
-    if "@" in parts.netloc or parts.query or parts.fragment:
-        return "an address holds no user, password, query or fragment: the key stands in a variable, and travels alone"
-    if parts.scheme == "https" or allow_http or is_loopback(parts.hostname or ""):
-        return None
-    return (
-        f"{url!r} would send the key unencrypted: use https (plain http only to 127.0.0.1, ::1 or localhost, or with "
-        "allow_http = true for the account)"
-    )
-
-
-def is_loopback(host: str) -> bool:
-    """Return whether a host is loopback."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def _vendor(file: VendorFile, where: str, stem: str) -> Vendor:

@@ -15,7 +15,8 @@ from scraper.core.catalogue import Charge
 from scraper.core.jobs import Account
 from scraper.core.pace import pace_percent
 from scraper.core.subscriptions import Subscription, day_of, month_of
-from scraper.io.state.ledger import RESERVED, add_to_balances, balance_of, ensure, scope_names
+from scraper.io.state.balances import RESERVED, add_to_balances, balance_of, scope_names
+from scraper.io.state.ledger import ensure
 from scraper.io.state.schema import accounts, adjustments, balances, requests
 from scraper.ports import AccountBalance
 

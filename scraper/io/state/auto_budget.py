@@ -15,7 +15,7 @@ from scraper.core.events import RunStatus
 from scraper.core.jobs import Account, Job
 from scraper.core.subscriptions import day_of, month_of
 from scraper.core.units import Credits
-from scraper.io.state.ledger import RESERVED, balance_of, scope_names
+from scraper.io.state.balances import RESERVED, balance_of, scope_names
 from scraper.io.state.schema import requests, runs
 
 

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Select, and_, exists, func, not_, select, upd
 
 from scraper.core.coverage import COVERAGE_COLUMNS, COVERAGE_TABLE, REQUESTS_COLUMNS, REQUESTS_TABLE
 from scraper.core.events import RunStatus
-from scraper.io.state.ledger import RESERVED
+from scraper.io.state.balances import RESERVED
 from scraper.io.state.parts import note_parts
 from scraper.io.state.schema import pages, requests, runs, walks
 from scraper.ports import Part, RunRow, RunVersion

@@ -12,7 +12,7 @@ from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
-from scraper.io.state.migrations import prepare
+from scraper.io.state.migrations import is_current, prepare
 from scraper.io.state.writer import Writer, database_error
 
 P = ParamSpec("P")
@@ -64,13 +64,17 @@ class Database:
         """The disk is full: no more credits are reserved."""
         self._writing, self.reading = backend.engines()
         try:
-            with self._writing.begin() as connection:
-                prepare(connection, backend.name, backend.place, kind)
+            with self.reading.connect() as connection:
+                current = is_current(connection, backend.name, backend.place, kind)
+            if not current:
+                with self._writing.begin() as connection:
+                    prepare(connection, backend.name, backend.place, kind)
         except SQLAlchemyError as failure:
             raise database_error(failure, backend.name) from failure
         self._space: Space | None = None
         self._writer = Writer(self._writing, backend.name, self._free_space, threaded=threaded)
         self.do = self._writer.do
+        self.join = self._writer.join
 
     def hold(self, job: str) -> AbstractContextManager[None]:
         return self.backend.hold(job, f"process {self.process}, since {self.now():%Y-%m-%d %H:%M:%S} UTC")
@@ -111,6 +115,7 @@ class Store:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._do = database.do
+        self._join = database.join
 
 
 def in_transaction(

@@ -8,7 +8,7 @@ from scraper.core.catalogue import Charge, OutcomeKind
 from scraper.core.events import Ending
 from scraper.core.retries import Failure
 from scraper.core.units import Credits
-from scraper.io.state.ledger import RESERVED
+from scraper.io.state.balances import RESERVED
 from scraper.io.state.schema import requests
 
 _GAVE_NOTHING = (

@@ -12,7 +12,7 @@ from scraper.core.errors import StateError, UsageError
 from scraper.core.jobs import Account, Job
 from scraper.core.requests import Request
 from scraper.core.units import Credits
-from scraper.io.state import accounts, auto_budget, failures, ledger, reconcile
+from scraper.io.state import account_locks, accounts, auto_budget, failures, ledger, reconcile, reserve
 from scraper.io.state.database import Store, in_transaction
 from scraper.ports import Ledger, Reserved, Settlement
 
@@ -23,6 +23,8 @@ class LedgerStore(Store, Ledger):
     unknown_attempts = in_transaction(reconcile.unknown_attempts)
     answered_ids = in_transaction(reconcile.answered_ids)
     account_balances = in_transaction(accounts.account_balances)
+    account_states = in_transaction(account_locks.account_states)
+    lift = in_transaction(account_locks.lift)
 
     def headroom(self, job: str) -> AbstractContextManager[None]:
         return self._database.headroom(job)
@@ -34,14 +36,15 @@ class LedgerStore(Store, Ledger):
                 f"the disk of {database.backend.place} is full. Answers in flight were written to the space reserved "
                 "for them; free some space."
             )
-        return await self._do(ledger.reserve, run_id, account, request, attempt, database.now(), database.process)
+        ask = reserve.Ask(run_id, account, request, attempt, database.process, database.now())
+        return await self._join(reserve.reserve, ask)
 
     async def renew_slot(self, account: Account, attempt_id: int) -> Reserved:
-        return await self._do(ledger.renew_slot, account, attempt_id, self._database.now())
+        return await self._do(reserve.renew_slot, account, attempt_id, self._database.now())
 
     async def settle(self, settlement: Settlement) -> None:
         # Shielded: a paid body waiting for its commit outlives the cancellation of its run.
-        await asyncio.shield(self._do(ledger.settle, settlement))
+        await asyncio.shield(self._join(ledger.settle, settlement))
 
     async def expire_dead(self) -> int:
         expired = 0

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, insert, inspect, select, update
 
 from scraper.core.errors import StateError, UsageError
-from scraper.io.state.schema import SCHEMA_VERSION, adjustments, boards, meta, metadata, runs
+from scraper.io.state.schema import SCHEMA_VERSION, account_lifts, adjustments, boards, meta, metadata, runs
 
 
 def _to_2(connection: Connection) -> None:
@@ -58,22 +58,31 @@ def _to_4(connection: Connection) -> None:
     connection.execute(update(runs).values(accounted=False))
 
 
-STEPS: tuple[Callable[[Connection], None], ...] = (_to_2, _to_3, _to_4)
+def _to_5(connection: Connection) -> None:
+    """Version 5."""
+    _add_account_lifts(connection)
+
+
+def _add_account_lifts(connection: Connection) -> None:
+    """Locks of accounts that users have lifted."""
+    account_lifts.create(connection, checkfirst=True)
+
+
+STEPS: tuple[Callable[[Connection], None], ...] = (_to_2, _to_3, _to_4, _to_5)
 """The n-th step makes version n + 2 of version n + 1."""
 
 
-def prepare(connection: Connection, name: str, place: str, kind: str | None) -> None:
-    """Create what is missing and migrate an older schema. `name` and `place` of the database appear in messages.
+def is_current(connection: Connection, name: str, place: str, kind: str | None) -> bool:
+    """Return whether nothing is to be created or migrated: opening a state again takes no lock, and three statements.
 
-    Raises StateError for a newer schema, UsageError for data of the other kind.
+    `name` and `place` of the database appear in messages. Raises StateError for a newer schema, UsageError for data of
+    the other kind.
     """
-    metadata.create_all(connection)
-    known = dict(connection.execute(select(meta.c.key, meta.c.value)).all())
+    if not inspect(connection).has_table(meta.name):
+        return False
+    known = {row.key: row.value for row in connection.execute(select(meta.c.key, meta.c.value))}
     if not known:
-        connection.execute(
-            insert(meta), [{"key": "schema", "value": str(SCHEMA_VERSION)}, {"key": "kind", "value": kind or "real"}]
-        )
-        return
+        return False
     if int(known["schema"]) > SCHEMA_VERSION:
         raise StateError(
             f"{name} was written by a newer scraper (schema {known['schema']}, this one knows {SCHEMA_VERSION}). "
@@ -84,7 +93,20 @@ def prepare(connection: Connection, name: str, place: str, kind: str | None) -> 
             f"{place} contains {known['kind']} data, and this is a {kind} run. "
             "Nothing was changed; name another directory with --data."
         )
-    if int(known["schema"]) < SCHEMA_VERSION:
-        for step in STEPS[int(known["schema"]) - 1 :]:
-            step(connection)
-        connection.execute(update(meta).where(meta.c.key == "schema").values(value=str(SCHEMA_VERSION)))
+    return int(known["schema"]) == SCHEMA_VERSION
+
+
+def prepare(connection: Connection, name: str, place: str, kind: str | None) -> None:
+    """Create what is missing and migrate an older schema, unless another process has meanwhile; see `is_current`."""
+    if is_current(connection, name, place, kind):
+        return
+    metadata.create_all(connection)
+    version = connection.execute(select(meta.c.value).where(meta.c.key == "schema")).scalar_one_or_none()
+    if version is None:
+        connection.execute(
+            insert(meta), [{"key": "schema", "value": str(SCHEMA_VERSION)}, {"key": "kind", "value": kind or "real"}]
+        )
+        return
+    for step in STEPS[int(version) - 1 :]:
+        step(connection)
+    connection.execute(update(meta).where(meta.c.key == "schema").values(value=str(SCHEMA_VERSION)))

@@ -13,7 +13,8 @@ from scraper.core.jobs import Account
 from scraper.core.reconcile import LONGEST_ANSWER, UnknownAttempt
 from scraper.core.subscriptions import day_of, month_of
 from scraper.core.units import Credits
-from scraper.io.state.ledger import add_to_balances, balance_of, mark_run_outdated, move_credits, scope_names
+from scraper.io.state.balances import add_to_balances, balance_of, move_credits, scope_names
+from scraper.io.state.ledger import mark_run_outdated
 from scraper.io.state.schema import accounts, adjustments, requests
 
 

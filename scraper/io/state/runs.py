@@ -14,9 +14,11 @@ from scraper.core.events import Ending, RunStatus
 from scraper.core.pagination import Guard, PageFacts, WalkState, Why
 from scraper.core.requests import Progress, Walk
 from scraper.core.units import Credits
+from scraper.io.state.balances import balance_of
+from scraper.io.state.clock_gap import CLOCK_JITTER
 from scraper.io.state.failures import retried
 from scraper.io.state.history import OLDEST_WALK, chunks
-from scraper.io.state.ledger import balance_of, expire, mark_run_outdated
+from scraper.io.state.ledger import expire, mark_run_outdated
 from scraper.io.state.schema import drains, pages, requests, runs, walks
 from scraper.ports import RunRecord, RunTotals, WalkRecord
 
@@ -152,12 +154,15 @@ def stored_pages(connection: Connection, run_id: str, walk_id: str | None = None
     return {key: PageFacts.from_json(orjson.loads(facts)) for key, facts in connection.execute(query)}
 
 
-def reusable_pages(connection: Connection, walk: Walk, since: datetime) -> tuple[str, dict[str, PageFacts]] | None:
+def reusable_pages(
+    connection: Connection, walk: Walk, since: datetime, now: datetime
+) -> tuple[str, dict[str, PageFacts]] | None:
     query = (
         select(walks)
         .where(
             walks.c.walk_id == walk.walk_id,
             walks.c.snapshot_at >= since,
+            walks.c.snapshot_at <= now + CLOCK_JITTER,  # later ones were bought under a clock that was ahead
             walks.c.reused_from.is_(None),
             walks.c.state.in_([WalkState.COMPLETE.value, WalkState.EMPTY.value]),
         )

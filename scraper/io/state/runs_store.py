@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
+from datetime import datetime
 
 from sqlalchemy import Connection
 
 from scraper.core.board_history import BoardRead
 from scraper.core.errors import UsageError
-from scraper.core.requests import Progress
+from scraper.core.pagination import PageFacts
+from scraper.core.requests import Progress, Walk
 from scraper.core.units import Credits
 from scraper.io.state import boards, runs
 from scraper.io.state.database import Store, in_transaction
@@ -28,7 +30,6 @@ class RunsStore(Store, Runs):
     totals = in_transaction(runs.totals)
     coverage = in_transaction(runs.coverage)
     stored_pages = in_transaction(runs.stored_pages)
-    reusable_pages = in_transaction(runs.reusable_pages)
     known_ids = in_transaction(runs.known_ids)
     leftovers = in_transaction(runs.leftovers)
     board_histories = in_transaction(boards.board_histories)
@@ -45,6 +46,9 @@ class RunsStore(Store, Runs):
         if found is None:
             raise UsageError(f"no run {run_id} is known in {self._database.backend.place}; scraper status lists them.")
         return found
+
+    async def reusable_pages(self, walk: Walk, since: datetime) -> tuple[str, Mapping[str, PageFacts]] | None:
+        return await self._do(runs.reusable_pages, walk, since, self._database.now())
 
     async def cover(self, run_id: str, walks: Sequence[Progress], reused_from: Mapping[str, str]) -> None:
         def work(connection: Connection, some: Sequence[Progress]) -> None:

@@ -25,7 +25,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.types import TypeDecorator
 
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 """Incremented with every change of this module; a database of a newer version is refused."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -188,6 +188,19 @@ adjustments = Table(
     Column("used", BigInteger, nullable=False),
     Column("credits", BigInteger, nullable=False),
     Column("told_at", Instant, nullable=False),
+)
+
+# What the user has lifted: pauses, closures, and requests dated by a clock that was ahead.
+account_lifts = Table(
+    "account_lifts",
+    metadata,
+    Column("lift_id", _BigId, primary_key=True, autoincrement=True),
+    Column("account", String, nullable=False),
+    Column("kind", String, nullable=False),
+    Column("detail", Text, nullable=False),
+    Column("lifted_at", Instant, nullable=False),
+    Column("lifted_by", String, nullable=False),
+    Index("account_lifts_by_account", "account", "lift_id"),
 )
 
 # The spool, and after the drain what resuming needs; a body is kept until its drain is finished.

@@ -16,7 +16,7 @@ from scraper.io.state.locks import held
 BUSY_TIMEOUT_S = 30.0
 """SQLite's write lock is not fair: a process was seen to wait four seconds beside a busy writer."""
 
-_PRAGMAS = (
+PRAGMAS = (
     "journal_mode = WAL",
     "synchronous = FULL",
     "fullfsync = ON",  # macOS only, off by default: a commit is on the drive, not in its cache (see `io.posix.sync`)
@@ -72,14 +72,15 @@ def _make_file(path: Path) -> None:
 
 def _engine(path: Path) -> Engine:
     url = URL.create("sqlite", database=str(path))
-    engine = create_engine(url, connect_args={"timeout": BUSY_TIMEOUT_S, "check_same_thread": False})
+    connect_args = {"timeout": BUSY_TIMEOUT_S, "check_same_thread": False}
+    engine = create_engine(url, connect_args=connect_args, enable_from_linting=False)
     event.listen(engine, "connect", _configure)
     return engine
 
 
 def _configure(connection: Any, _record: Any) -> None:  # noqa: ANN401 - a sqlite3 connection, typed by SQLAlchemy as Any
     connection.isolation_level = None  # we begin transactions ourselves, not sqlite3
-    for pragma in _PRAGMAS:
+    for pragma in PRAGMAS:
         connection.execute(f"PRAGMA {pragma}")
 
 

@@ -9,8 +9,9 @@ from __future__ import annotations
 import asyncio
 import queue
 import threading
-from collections.abc import Callable
-from concurrent.futures import Future
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any, Concatenate, ParamSpec, TypeAlias, TypeVar
 
 from sqlalchemy import Connection, Engine
@@ -20,10 +21,19 @@ from scraper.core.errors import ScraperError, StateError
 
 P = ParamSpec("P")
 T = TypeVar("T")
-_Work: TypeAlias = Callable[[Connection], Any]
+Item = TypeVar("Item")
+_Work: TypeAlias = Callable[[Connection, Sequence[Any]], Sequence[Any]]
+"""Work for several items at once: a result for each."""
 
 MOST_IN_A_COMMIT = 256
 """Keeps the write lock brief: other processes wait for it."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Queued:
+    work: _Work
+    item: Any
+    future: asyncio.Future[Any]
 
 
 class Writer:
@@ -39,28 +49,37 @@ class Writer:
         self._engine = engine
         self._where = where
         self._free_space = free_space
-        self._queue: queue.SimpleQueue[tuple[_Work, Future[Any]] | None] = queue.SimpleQueue()
+        self._queue: queue.SimpleQueue[_Queued | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._serve, name="state-writer", daemon=True) if threaded else None
         if self._thread is not None:
             self._thread.start()
 
     async def do(self, work: Callable[Concatenate[Connection, P], T], *args: P.args, **named: P.kwargs) -> T:
         """Run `work` in a transaction; return its result once that is committed."""
-        return await asyncio.wrap_future(self._submit(lambda connection: work(connection, *args, **named)))
+
+        def alone(connection: Connection, _items: Sequence[None]) -> Sequence[T]:
+            return [work(connection, *args, **named)]
+
+        return await self.join(alone, None)
+
+    async def join(self, work: Callable[[Connection, Sequence[Item]], Sequence[T]], item: Item) -> T:
+        """Run `work` for this item, together with all others that are queued for it, where the first of them stands.
+
+        Nothing orders work whose callers all still wait for it.
+        """
+        future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        queued = _Queued(work, item, future)
+        if self._thread is None:
+            _deliver(self._commit([queued]))
+        else:
+            self._queue.put(queued)
+        return await future
 
     def close(self) -> None:
         """Commit what is queued, then end the thread."""
         if self._thread is not None:
             self._queue.put(None)
             self._thread.join()
-
-    def _submit(self, work: Callable[[Connection], T]) -> Future[T]:
-        future: Future[T] = Future()
-        if self._thread is None:
-            self._commit([(work, future)])
-        else:
-            self._queue.put((work, future))
-        return future
 
     def _serve(self) -> None:
         open_for_more = True
@@ -69,31 +88,57 @@ class Writer:
             while len(batch) < MOST_IN_A_COMMIT and not self._queue.empty():
                 batch.append(self._queue.get())
             open_for_more = None not in batch
-            members = [member for member in batch if member is not None and member[1].set_running_or_notify_cancel()]
-            self._commit(members)
+            _tell(self._commit([one for one in batch if one is not None and not one.future.cancelled()]))
 
-    def _commit(self, members: list[tuple[_Work, Future[Any]]]) -> None:
+    def _commit(self, members: Sequence[_Queued]) -> list[_Met]:
+        """Commit the work of all members, or else of each one that can be; return what each of them met."""
         if not members:
-            return
+            return []
+        together: dict[_Work, list[_Queued]] = {}
+        for member in members:
+            together.setdefault(member.work, []).append(member)
         try:
             with self._engine.begin() as connection:
-                results = [work(connection) for work, _ in members]
+                results = [work(connection, [one.item for one in some]) for work, some in together.items()]
         except BaseException as failure:
             if _is_full(failure) and self._free_space():
-                self._commit(members)
-            elif len(members) > 1:
-                for member in members:
-                    self._commit([member])
-            else:
-                members[0][1].set_exception(self._named(failure))
-        else:
-            for (_, future), result in zip(members, results, strict=True):
-                future.set_result(result)
+                return self._commit(members)
+            if len(members) > 1:
+                return [met for member in members for met in self._commit([member])]
+            return [(members[0].future, self._named(failure), None)]
+        met: list[_Met] = []
+        for some, found in zip(together.values(), results, strict=True):
+            met += ((member.future, None, result) for member, result in zip(some, found, strict=True))
+        return met
 
     def _named(self, failure: BaseException) -> BaseException:
         if isinstance(failure, ScraperError) or not isinstance(failure, SQLAlchemyError):
             return failure
         return database_error(failure, self._where)
+
+
+_Met: TypeAlias = tuple[asyncio.Future[Any], BaseException | None, Any]
+"""A member's future, and its failure or its result."""
+
+
+def _tell(met: Sequence[_Met]) -> None:
+    """Wake each event loop once for all of its members: every wake-up is a system call."""
+    by_loop: dict[asyncio.AbstractEventLoop, list[_Met]] = {}
+    for one in met:
+        by_loop.setdefault(one[0].get_loop(), []).append(one)
+    for loop, some in by_loop.items():
+        with suppress(RuntimeError):  # the loop is closed, and nobody waits any more
+            loop.call_soon_threadsafe(_deliver, some)
+
+
+def _deliver(met: Sequence[_Met]) -> None:
+    for future, failure, result in met:
+        if future.done():  # its caller was cancelled meanwhile
+            continue
+        if failure is None:
+            future.set_result(result)
+        else:
+            future.set_exception(failure)
 
 
 def _is_full(failure: BaseException) -> bool:

@@ -1,0 +1,68 @@
+"""``scraper account [NAME]``."""
+
+from __future__ import annotations
+
+import shlex
+from functools import partial
+from pathlib import Path
+
+import click
+
+from scraper.cli.options import FORMATS, data_option, format_option, opened, output_option, program, settings_of
+
+
+@click.command()
+@click.argument("name", required=False)
+@click.option("--lift", is_flag=True, help="End pauses, closures and the lock of a clock that was ahead.")
+@click.option("--sandbox", is_flag=True, help="Use the sandbox's data directory.")
+@data_option
+@format_option(*FORMATS)
+@output_option
+def account(
+    *, name: str | None, lift: bool, sandbox: bool, data: Path | None, format_name: str | None, output: Path | None
+) -> None:
+    """Show accounts: balances, pauses, closures and pace.
+
+    NAME is a vendor or an account: crawlora, crawlora/default. With --lift, what keeps them from being used ends, and
+    the ledger notes who lifted it: a wait or a closure that the vendor asked for, or requests that are dated after now
+    because the clock was ahead. Needs no key and no network.
+    """
+    import asyncio
+
+    from scraper.cli.display.account import account_rows, accounts_json, lifted_sentence, print_accounts
+    from scraper.cli.output import Format, console_on, default_format, write_object, write_rows
+    from scraper.cli.rows import rows_of_objects
+    from scraper.wiring.account import accounts_of
+
+    settings = settings_of(data, sandbox=sandbox)
+    found, lifted = asyncio.run(accounts_of(settings, name, lift_by=_person() if lift else None))
+    with opened(output) as stream:
+        format = Format(format_name or default_format(stream))
+        match format:
+            case Format.JSON:
+                write_object(accounts_json(found), stream)
+            case Format.TABLE:
+                with console_on(stream) as console:
+                    print_accounts(found, console, partial(_lifting, sandbox, data))
+            case Format.CSV | Format.NDJSON:
+                write_rows(rows_of_objects(account_rows(found)), format, stream)
+    for account_id, lifts in lifted.items():
+        click.echo(lifted_sentence(account_id, lifts), err=True)
+
+
+def _lifting(sandbox: bool, data: Path | None, account_id: str) -> str:
+    """Return the command that lifts what locks an account of this data directory."""
+    words = [*program(), "account", account_id, "--lift", *(["--sandbox"] if sandbox else [])]
+    return shlex.join([*words, *(["--data", str(data)] if data is not None else [])])
+
+
+def _person() -> str:
+    """Return who is at the keyboard: ``ann@laptop``."""
+    import getpass
+    import socket
+
+    try:
+        user = getpass.getuser()
+    except (OSError, KeyError, ImportError):  # a user id without a name
+        user = "unknown"
+    return f"{user}@{socket.gethostname()}"

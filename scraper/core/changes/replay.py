@@ -1,0 +1,116 @@
+"""Nights of boards that are known already, bought again under a budget and an order, without a request."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping, Sequence, Set
+from dataclasses import dataclass
+from typing import Any
+
+from scraper.core.changes.order import Order, RankedBoard
+from scraper.core.changes.spells import Nights, Reads, Seen, entries_seen, exits_seen, spells
+
+
+@dataclass(frozen=True, slots=True)
+class WorldBoard:
+    """A board and its entries on each night."""
+
+    board: RankedBoard
+    nights: Nights
+
+
+@dataclass(frozen=True, slots=True)
+class BoardReplay:
+    """One board's part of a replay, over the nights that count."""
+
+    name: str
+    reads: int
+    entries: Seen
+    exits: Seen
+
+
+@dataclass(frozen=True, slots=True)
+class Replay:
+    """What an order would have bought and seen, over the nights that count: those after learning."""
+
+    order: str
+    nights: int
+    boards: int
+    credits: int
+    freshness: float
+    """The mean share of a night's entries that the newest read of their board held."""
+    fell_back: bool
+    """True if most nights were bought stalest first because the boards were alike."""
+    by_board: tuple[BoardReplay, ...]
+
+    @property
+    def entries(self) -> Seen:
+        return sum((board.entries for board in self.by_board), Seen())
+
+    @property
+    def exits(self) -> Seen:
+        return sum((board.exits for board in self.by_board), Seen())
+
+    def to_json(self) -> Mapping[str, Any]:
+        """Return the object of ``--format json``."""
+        return {
+            "order": self.order,
+            "nights": self.nights,
+            "boards": self.boards,
+            "credits": self.credits,
+            "entries": _seen(self.entries),
+            "exits": _seen(self.exits),
+            "freshness": round(self.freshness, 4),
+            "fell_back": self.fell_back,
+            "by_board": [
+                {"board": board.name, "reads": board.reads, "entries": _seen(board.entries)} for board in self.by_board
+            ],
+        }
+
+
+def _seen(seen: Seen) -> Mapping[str, int]:
+    return {"all": seen.all, "seen": seen.seen, "dated": seen.dated}
+
+
+def replay(name: str, boards: Sequence[WorldBoard], order: Order, budgets: Sequence[int], learn: int) -> Replay:
+    """Buy the boards night by night. `budgets`: each night's credits. `learn`: nights at the start that don't count."""
+    nights = len(budgets)
+    read_on: list[list[int]] = [[] for _ in boards]
+    newest: list[Set[Hashable]] = [frozenset()] * len(boards)
+    credits = fallen = 0
+    fresh: list[float] = []
+    for night, budget in enumerate(budgets):
+        chosen = order.chosen(night, budget)
+        fell_back = order.fell_back
+        for place in chosen:
+            newest[place] = boards[place].nights[night]
+            order.read(place, night, newest[place])
+            read_on[place].append(night)
+        if night < learn:
+            continue
+        credits += sum(boards[place].board.cost for place in chosen)
+        fallen += fell_back
+        fresh += [_held(board.nights[night], known) for board, known in zip(boards, newest, strict=True)]
+    return Replay(
+        order=name,
+        nights=nights - learn,
+        boards=len(boards),
+        credits=credits,
+        freshness=sum(fresh) / len(fresh) if fresh else 0.0,
+        fell_back=fallen * 2 > nights - learn,
+        by_board=tuple(_board(board, read_on[place], learn, nights) for place, board in enumerate(boards)),
+    )
+
+
+def _held(tonight: Set[Hashable], known: Set[Hashable]) -> float:
+    return len(tonight & known) / len(tonight) if tonight else 1.0
+
+
+def _board(board: WorldBoard, read_on: Sequence[int], learn: int, nights: int) -> BoardReplay:
+    found = spells(board.nights[:nights])
+    reads = Reads(read_on, nights)
+    return BoardReplay(
+        board.board.name,
+        sum(night >= learn for night in read_on),
+        entries_seen(found, reads, learn, nights),
+        exits_seen(found, reads, learn, nights),
+    )

@@ -1,0 +1,98 @@
+"""How long entries stay on a board, learnt from the board's own reads.
+
+The places of a board divide among classes of residence, from half a night to for ever. After `gap` nights a place of
+residence τ has a new entry with the probability 1 − e^(−gap/τ), so a board of n places shows
+n · Σ w(τ) · (1 − e^(−gap/τ)) new entries. The weights w are learnt by expectation–maximisation from the reads: of the
+entries of one read, how many were new against an earlier one. The gap is part of the likelihood, so a board that was
+read seldom is not taken for a quiet one. A few reads say little: the weights begin at a prior, those of similar boards.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
+from math import exp, inf
+from typing import Final, TypeAlias
+
+RESIDENCES: Final = (0.5, *(float(2**power) for power in range(10)), inf)
+"""Nights that an entry stays on average, one for each class."""
+
+Weights: TypeAlias = tuple[float, ...]
+"""The share of a board's places in each class of `RESIDENCES`; the sum is 1."""
+
+UNIFORM: Final[Weights] = (1 / len(RESIDENCES),) * len(RESIDENCES)
+
+_ROUNDS: Final = 20
+"""Of expectation–maximisation: the weights hardly move after that."""
+
+
+class GapCounts:
+    """Entries of reads that were new, and that were known, by the gap in nights to an earlier read."""
+
+    __slots__ = ("_counts",)
+
+    def __init__(self) -> None:
+        self._counts: dict[int, list[float]] = {}
+
+    def add(self, gap: int, new: float, known: float) -> None:
+        counts = self._counts.setdefault(gap, [0.0, 0.0])
+        counts[0] += new
+        counts[1] += known
+
+    def fade(self, factor: float) -> None:
+        """Multiply all counts: what was seen long ago says less about tonight."""
+        for counts in self._counts.values():
+            counts[0] *= factor
+            counts[1] *= factor
+
+    def merge(self, other: GapCounts) -> None:
+        for gap, (new, known) in other._counts.items():
+            self.add(gap, new, known)
+
+    def items(self) -> Iterable[tuple[int, Sequence[float]]]:
+        return self._counts.items()
+
+
+@lru_cache(maxsize=4096)
+def _stays(gap: int) -> Weights:
+    """The probability that a place keeps its entry for `gap` nights, by class."""
+    return tuple(exp(-gap / nights) for nights in RESIDENCES)
+
+
+def fit(counts: GapCounts, prior: Weights, strength: float) -> Weights:
+    """Return the most likely weights, with a prior that counts as `strength` observed entries."""
+    weights = list(prior)
+    observed = [(_stays(gap), new, known) for gap, (new, known) in counts.items() if new + known]
+    total = strength + sum(new + known for _, new, known in observed)
+    for _ in range(_ROUNDS if observed else 0):
+        following = [strength * share for share in prior]
+        for stays, new, known in observed:
+            kept = [weight * stay for weight, stay in zip(weights, stays, strict=True)]
+            gone = [weight - keep for weight, keep in zip(weights, kept, strict=True)]
+            of_known, of_new = known / (sum(kept) or inf), new / (sum(gone) or inf)
+            for place, (keep, go) in enumerate(zip(kept, gone, strict=True)):
+                following[place] += of_known * keep + of_new * go
+        weights = [value / total for value in following]
+    whole = sum(weights)
+    return tuple(weight / whole for weight in weights)
+
+
+def mean(weights: Sequence[Weights]) -> Weights:
+    """Return the average of one or more distributions."""
+    return tuple(sum(column) / len(weights) for column in zip(*weights, strict=True))
+
+
+def new_share(weights: Weights, gap: int) -> float:
+    """The expected share of new entries in a read `gap` nights after the last one."""
+    return 1 - sum(weight * stay for weight, stay in zip(weights, _stays(gap), strict=True))
+
+
+def worth(weights: Weights, gap: int) -> float:
+    """The worth of reading a board tonight, as a share of its places, for the most new entries in the long run.
+
+    The entries that a read shows, f(gap), less what waiting would bring anyway: gap · (f(gap + 1) − f(gap)). Boards of
+    equal worth are read at gaps at which one more read of either would add as many entries a credit (Whittle's index
+    of this problem). By f(gap) alone, boards whose entries last would be read too early, and others too late.
+    """
+    expected = new_share(weights, gap)
+    return expected - gap * (new_share(weights, gap + 1) - expected)

@@ -1,0 +1,50 @@
+"""Read ``scraper.toml``, and write the files of a new project."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field, field_validator
+
+from scraper.io.config_files.job_files import AccountsFile, JobFile
+from scraper.io.config_files.validation import FileModel, json_schema, read_toml, shortened, validate
+from scraper.io.config_files.vendor_files import VendorFile
+
+
+class ProjectFile(FileModel):
+    """``scraper.toml``: the settings of a project, for all its jobs."""
+
+    data: Annotated[str, Field(min_length=1)] = Field(
+        default="data", description="data directory, relative to this file; SCRAPER_DATA and --data override it"
+    )
+
+    @field_validator("data")
+    @classmethod
+    def _is_a_directory(cls, value: str) -> str:
+        if "://" in value:
+            raise ValueError(f"is the path of a directory on this machine, and {shortened(repr(value))} was met")
+        return value
+
+
+def read_project_file(path: Path) -> ProjectFile:
+    """Return the settings; ConfigurationError with every fault."""
+    return validate(ProjectFile, read_toml(path), str(path))
+
+
+SCHEMAS: Mapping[str, type[FileModel]] = {
+    "job": JobFile,
+    "accounts": AccountsFile,
+    "vendor": VendorFile,
+    "project": ProjectFile,
+}
+"""Kind of a file → the model that reads it."""
+
+
+def schema_of(kind: str) -> Mapping[str, object]:
+    """Return the JSON Schema of a kind of file.
+
+    In a vendor's no key is required: a file in ``configs/vendors/`` may state a single figure of a packaged vendor.
+    """
+    return json_schema(SCHEMAS[kind], required=kind != "vendor")
