@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from scraper.core.bodies import Decoded, Undecodable
 from scraper.core.catalogue import Catalogue, OutcomeKind
 from scraper.core.decisions import Decision
 from scraper.core.drift.observe import Watch
@@ -30,7 +31,7 @@ from scraper.io.archive.staged_files import Staging, require_writable
 from scraper.io.archive.survey import ReadPage, batches, read, stored_endpoints
 from scraper.io.archive.table_select import Selects, note_failures, note_without_key, pages_table
 from scraper.io.permissions import require_readable
-from scraper.ports import DecidedAnswer, Part, RunRows, RunVersion, SpooledPage, Survey, Written
+from scraper.ports import DecidedAnswer, Part, ReadAgain, RunRows, RunVersion, SpooledPage, Survey, Written
 
 
 class ParquetArchive:
@@ -125,14 +126,21 @@ class ParquetArchive:
                     gone += [] if made else [f"{table}/{source}"]
             gone += self._without_pages(table)
             taken_out = len(before - {self._source(path) for path in self._parts(table)})
-        return Written(tuple(parts), tally.unreadable, tally.rows_without_key, gone=tuple(gone), taken_out=taken_out)
+        return Written(
+            tuple(parts),
+            tally.unreadable,
+            tally.rows_without_key,
+            gone=tuple(gone),
+            taken_out=taken_out,
+            read_again=tuple(tally.read_again),
+        )
 
     def decided(self, source: str, table: str | None = None) -> Iterator[DecidedAnswer]:
         """See `Archive.decided`."""
         with explained(f"{PAGES_TABLE}/{source} cannot be read", safe=_SAFE):
             if not stored_endpoints(self._root / PAGES_TABLE / source) <= self._endpoints.keys():
                 return
-            for page, decision in self._stored_answers().of(source, self._feeding(table), count()):
+            for page, decision, _ in self._stored_answers().of(source, self._feeding(table), count()):
                 endpoint = self._endpoints[page.endpoint]
                 yield DecidedAnswer(page.run_id, page.request_key, page.observed_at, endpoint, decision)
 
@@ -195,9 +203,15 @@ class ParquetArchive:
         if feeding.isdisjoint(stored_endpoints(path)):
             return
         staging.turn_to(source.rpartition("/")[0], path.stem)
-        pages = (_as_decided(page, now) for page, now in stored.of(source, feeding, tally.stored_ids))
-        for batch in batches(read(page, self._endpoints, self._tables, tally.watch) for page in pages):
+        for batch in batches(self._read_again(stored.of(source, feeding, tally.stored_ids), tally)):
             tally.derive(batch, selects, staging)
+
+    def _read_again(
+        self, answers: Iterable[tuple[SpooledPage, Decision, Decoded | Undecodable]], tally: _Tally
+    ) -> Iterator[ReadPage]:
+        for page, now, decoded in answers:
+            tally.read_again.append(ReadAgain(page.run_id, page.request_key, page.observed_at, now.digest))
+            yield read(_as_decided(page, now), self._endpoints, self._tables, tally.watch, decoded)
 
     def _feeding(self, table: str | None) -> frozenset[str]:
         """Return the endpoints that feed a table, or any."""
@@ -246,6 +260,7 @@ class _Tally:
     stored_ids: Iterator[int] = field(default_factory=lambda: count(-1, -1))
     unreadable: dict[int, str] = field(default_factory=dict)
     rows_without_key: dict[str, int] = field(default_factory=dict)
+    read_again: list[ReadAgain] = field(default_factory=list)
 
     def derive(self, batch: Sequence[ReadPage], selects: Selects, staging: Staging) -> Mapping[int, str]:
         """Add the rows of a batch to their table; return the pages whose statement failed."""

@@ -60,12 +60,18 @@ class ReadPage:
         return max(len(self.page.body), len(self.records))
 
 
-def read(page: SpooledPage, endpoints: Mapping[str, Endpoint], tables: Container[str], watch: Watch) -> ReadPage:
+def read(
+    page: SpooledPage,
+    endpoints: Mapping[str, Endpoint],
+    tables: Container[str],
+    watch: Watch,
+    decoded: Decoded | Undecodable | None = None,
+) -> ReadPage:
     """Return a page with its records, or with an error where there is no way to them; no body makes it raise.
 
-    The watch sees every record.
+    The watch sees every record. `decoded`: the body, if it has been decoded already.
     """
-    decoded = decode(page.body)
+    decoded = decode(page.body) if decoded is None else decoded
     if page.outcome is not OutcomeKind.OK:
         return ReadPage(page, error=_not_json(decoded))
     endpoint = endpoints.get(page.endpoint)
