@@ -15,12 +15,12 @@ from pathlib import Path
 from typing import Final, TypeAlias
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from scraper.core.bodies import Decoded, Undecodable, decode
 from scraper.core.catalogue import Catalogue, OutcomeKind
 from scraper.core.decisions import Decision, decide
 from scraper.core.tables import PAGES_TABLE
+from scraper.io.archive.files import read_columns
 from scraper.io.archive.survey import stored_pages
 from scraper.ports import SpooledPage
 
@@ -90,7 +90,7 @@ def _rank(page: SpooledPage) -> tuple[bool, datetime]:
 def _requests(part: Path) -> Iterator[RequestId]:
     """Yield the request of each answer. A damaged part is reported elsewhere, and has no say here."""
     try:
-        columns = pq.read_table(part, columns=["run_id", "request_key"], partitioning=None)
+        columns = read_columns(part, ["run_id", "request_key"])
     except (OSError, pa.ArrowException):
         return
     yield from zip(columns["run_id"].to_pylist(), columns["request_key"].to_pylist(), strict=True)

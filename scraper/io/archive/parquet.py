@@ -29,7 +29,7 @@ from scraper.io.archive.lost_values import note_lost
 from scraper.io.archive.merge import fingerprint, second_reader
 from scraper.io.archive.staged_files import Staging, require_writable
 from scraper.io.archive.survey import ReadPage, batches, read, stored_endpoints
-from scraper.io.archive.table_select import Selects, note_failures, note_without_key, pages_table
+from scraper.io.archive.table_select import MadeRows, Selects, note_failures, note_without_key, pages_table
 from scraper.io.permissions import require_readable
 from scraper.ports import DecidedAnswer, Part, ReadAgain, RunRows, RunVersion, SpooledPage, Survey, Written
 
@@ -76,11 +76,12 @@ class ParquetArchive:
         with explained(f"drain {drain_id} cannot be archived", safe="The paid pages stay in the spool."):
             with Selects(self._tables) as selects, self._staging(selects) as staging:
                 parts_begun = 0
-                for batch in batches(read(page, self._endpoints, self._tables, tally.watch) for page in pages):
+                read_pages = (read(page, self._endpoints, self._tables, tally.watch) for page in pages)
+                for batch, made in selects.ahead(batches(read_pages)):
                     if batch[0].partition != staging.partition:
                         staging.turn_to(batch[0].partition, f"part-{drain_id}-{parts_begun}")
                         parts_begun += 1
-                    failures = tally.derive(batch, selects, staging)
+                    failures = tally.add(batch, made, selects, staging)
                     staging.add(PAGES_TABLE, pages_table(batch, failures, selects.schemas[PAGES_TABLE]))
                 parts = staging.publish()
             ours = {self._root / part.path for part in parts}
@@ -203,8 +204,10 @@ class ParquetArchive:
         if feeding.isdisjoint(stored_endpoints(path)):
             return
         staging.turn_to(source.rpartition("/")[0], path.stem)
-        for batch in batches(self._read_again(stored.of(source, feeding, tally.stored_ids), tally)):
-            tally.derive(batch, selects, staging)
+        for batch, made in selects.ahead(
+            batches(self._read_again(stored.of(source, feeding, tally.stored_ids), tally))
+        ):
+            tally.add(batch, made, selects, staging)
 
     def _read_again(
         self, answers: Iterable[tuple[SpooledPage, Decision, Decoded | Undecodable]], tally: _Tally
@@ -262,12 +265,14 @@ class _Tally:
     rows_without_key: dict[str, int] = field(default_factory=dict)
     read_again: list[ReadAgain] = field(default_factory=list)
 
-    def derive(self, batch: Sequence[ReadPage], selects: Selects, staging: Staging) -> Mapping[int, str]:
+    def add(
+        self, batch: Sequence[ReadPage], made: MadeRows | None, selects: Selects, staging: Staging
+    ) -> Mapping[int, str]:
         """Add the rows of a batch to their table; return the pages whose statement failed."""
         table = batch[0].table
         failures: Mapping[int, str] = {}
-        if table is not None:
-            rows, failures = selects.rows(table, batch)
+        if table is not None and made is not None:
+            rows, failures = made
             staging.add(table, rows)
             self.watch.settle(selects.typed)
             note_lost(batch, rows, selects.fragile(table), selects.typed, selects.plain, self.watch)
