@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+import orjson
+
+from scraper.core.bodies import Decoded, Undecodable
 from scraper.core.catalogue import Endpoint, OutcomeKind, Vendor
 from scraper.core.outcomes import Answer, classify
 from scraper.core.pagination import PageFacts, WalkState, Why
@@ -24,17 +28,33 @@ class Decision:
     def records(self) -> int:
         return 0 if self.facts is None else self.facts.records
 
-    def agrees_with(self, noted: Decision) -> bool:
-        """Return whether both have the same outcome, records and end.
+    @property
+    def digest(self) -> bytes:
+        """Hash of the outcome, the records and the end.
 
-        Fields that a record offers to child walks are not compared: older databases hold none.
+        Fields that a record offers to child walks have no part in it: older databases hold none.
         """
-        return self.outcome is noted.outcome and _compared(self.facts) == _compared(noted.facts)
+        compared = orjson.dumps([self.outcome.value, _compared(self.facts)])
+        return hashlib.blake2b(compared, digest_size=16).digest()
+
+    def agrees_with(self, noted: Decision) -> bool:
+        """Return whether both have the same outcome, records and end."""
+        return self.digest == noted.digest
 
 
-def decide(vendor: Vendor, endpoint: Endpoint, http_status: int, body: bytes, observed_at: datetime) -> Decision:
-    """Return what a stored answer is by its vendor file. Headers are not stored, and decide no outcome."""
-    outcome = classify(vendor, endpoint, Answer(http_status, {}, body), observed_at)
+def decide(
+    vendor: Vendor,
+    endpoint: Endpoint,
+    http_status: int,
+    body: bytes,
+    observed_at: datetime,
+    decoded: Decoded | Undecodable | None = None,
+) -> Decision:
+    """Return what a stored answer is by its vendor file. Headers are not stored, and decide no outcome.
+
+    `decoded`: the body, if it has been decoded already.
+    """
+    outcome = classify(vendor, endpoint, Answer(http_status, {}, body), observed_at, decoded=decoded)
     return Decision(outcome.kind, outcome.facts)
 
 

@@ -73,17 +73,23 @@ class Outcome:
 
 
 def classify(
-    vendor: Vendor, endpoint: Endpoint, reply: Reply, now: datetime, failed_requests: Charge | None = None
+    vendor: Vendor,
+    endpoint: Endpoint,
+    reply: Reply,
+    now: datetime,
+    failed_requests: Charge | None = None,
+    decoded: Decoded | Undecodable | None = None,
 ) -> Outcome:
     """Return the outcome of an attempt.
 
-    `failed_requests` is the account owner's own knowledge of undocumented charges (CHARGED or FREE).
+    `failed_requests` is the account owner's own knowledge of undocumented charges (CHARGED or FREE); `decoded`, the
+    body if it has been decoded already.
     """
     if isinstance(reply, NoAnswer):
         if not reply.sent:
             return Outcome(OutcomeKind.NOT_SENT, Charge.FREE, 0, reply.reason)
         return Outcome(OutcomeKind.LOST, Charge.UNKNOWN, endpoint.cost, reply.reason)
-    decoded = decode(reply.body)
+    decoded = decode(reply.body) if decoded is None else decoded
     document = decoded.value if isinstance(decoded, Decoded) else None
     rule = next((rule for rule in vendor.error_rules if _matches(rule, reply.status, document)), None)
     kind, detail, facts = _read(vendor, endpoint, reply, document, rule)

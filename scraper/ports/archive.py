@@ -58,6 +58,17 @@ class DecidedAnswer:
 
 
 @dataclass(frozen=True, slots=True)
+class ReadAgain:
+    """A stored answer that a rebuild has read, and the digest of what it is by today's vendor files."""
+
+    run_id: str
+    request_key: str
+    observed_at: datetime
+    digest: bytes
+    """As `Decision.digest`: some bytes, where the facts of a page have a hundred ids."""
+
+
+@dataclass(frozen=True, slots=True)
 class Part:
     """One Parquet file of the archive."""
 
@@ -97,6 +108,8 @@ class Written:
     """Paths that have no part (any more), as `Part.path`."""
     taken_out: int = 0
     """Number of parts that a rebuild removed."""
+    read_again: tuple[ReadAgain, ...] = ()
+    """The answers that a rebuild has read."""
 
     def rows(self) -> dict[str, int]:
         """Return table → rows written."""

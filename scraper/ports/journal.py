@@ -19,7 +19,7 @@ from scraper.ports.adopt import (
     RunSpending,
     StateIdentity,
 )
-from scraper.ports.archive import Compaction, DecidedAnswer, Part, SpooledPage, Written
+from scraper.ports.archive import Compaction, DecidedAnswer, Part, ReadAgain, SpooledPage, Written
 from scraper.ports.coverage import RunRow, RunRows, RunVersion
 
 
@@ -135,7 +135,7 @@ class Journal(Protocol):
     async def note_select(self, table: str, select_hash: str) -> None:
         """Note that every part of the table was made with this SELECT, or cannot be rebuilt here."""
 
-    async def noted_decisions(self, answers: Sequence[DecidedAnswer]) -> Sequence[Decision | None]:
+    async def noted_decisions(self, answers: Sequence[DecidedAnswer | ReadAgain]) -> Sequence[Decision | None]:
         """Return what was noted of each answer when it was bought or last decided; ``None``: it is not known."""
 
     async def decide_again(self, answers: Sequence[DecidedAnswer], decided_at: datetime) -> None:

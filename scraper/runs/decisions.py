@@ -12,7 +12,7 @@ from itertools import islice
 
 from scraper.core.decisions import Decision
 from scraper.core.errors import ArchiveError
-from scraper.ports import Archive, Clock, DecidedAnswer, Journal
+from scraper.ports import Archive, Clock, DecidedAnswer, Journal, ReadAgain
 from scraper.runs.threads import in_a_thread
 
 ANSWERS_AT_A_TIME = 256
@@ -27,6 +27,16 @@ async def differences(
         noted = zip(some, await journal.noted_decisions(some), strict=True)
         if differing := [(now, then) for now, then in noted if then is not None and not now.decision.agrees_with(then)]:
             yield differing
+
+
+async def differ(answers: Sequence[ReadAgain], journal: Journal) -> bool:
+    """Return whether one of these answers is read otherwise than was noted."""
+    for start in range(0, len(answers), ANSWERS_AT_A_TIME):
+        some = answers[start : start + ANSWERS_AT_A_TIME]
+        noted = zip(some, await journal.noted_decisions(some), strict=True)
+        if any(then is not None and then.digest != now.digest for now, then in noted):
+            return True
+    return False
 
 
 async def decide_again(table: str, sources: Sequence[str], journal: Journal, archive: Archive, clock: Clock) -> int:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import ExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from scraper.core.errors import ArchiveError
 from scraper.ports import Archive, Clock, Compaction, Journal, Written
-from scraper.runs.decisions import decide_again
+from scraper.runs.decisions import decide_again, differ
 from scraper.runs.threads import in_a_thread
 
 PARTS_AT_A_TIME = 16
@@ -68,8 +68,10 @@ async def rebuild_table(
     try:
         for start in range(0, max(len(sources), 1), PARTS_AT_A_TIME):
             some = sources[start : start + PARTS_AT_A_TIME]
-            done.append(await in_a_thread(archive.rebuild, table, some))
-            decided += await decide_again(table, some, journal, archive, clock)
+            rebuilt = await in_a_thread(archive.rebuild, table, some)
+            if await differ(rebuilt.read_again, journal):
+                decided += await decide_again(table, some, journal, archive, clock)
+            done.append(replace(rebuilt, read_again=()))
             await journal.note_rebuilt(table, some, done[-1])
     except ArchiveError:
         await journal.drop_rebuild(table)

@@ -105,7 +105,7 @@ max_items = {served.FEED_PAGES * served.FEED_ROWS}
     return Contest("posts", job, 15_100 * times, Work([walk], served.POSTS_PATH, [_targets([walk]), feeds]))
 
 
-def keyapi(times: int) -> Contest:
+def keyapi(_times: int) -> Contest:
     job = "".join(
         f"""
 [[crawl]]

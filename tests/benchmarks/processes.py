@@ -23,8 +23,8 @@ class Used:
     wall_s: float
     cpu_s: float
     peak_bytes: int
-    """Resident memory of the command and its children together, looked at 50 times a second (Linux), or at its own
-    highest, whichever is more."""
+    """Resident memory of the command and its children together, looked at 50 times a second (Linux). Elsewhere the
+    command's own highest, which a process inherits from the one that starts it: no less than that one's."""
 
 
 def measured(words: Sequence[str], directory: Path, environment: Mapping[str, str] | None = None) -> Used:
@@ -45,7 +45,7 @@ def measured(words: Sequence[str], directory: Path, environment: Mapping[str, st
         peak = watch.stop()
     if process.returncode:
         raise subprocess.CalledProcessError(process.returncode, list(words), said.read_bytes().decode()[-4000:])
-    return Used(wall_s, own.ru_utime + own.ru_stime, max(peak, own.ru_maxrss * 1024))
+    return Used(wall_s, own.ru_utime + own.ru_stime, peak or own.ru_maxrss * 1024)
 
 
 class _Watcher:

@@ -209,6 +209,7 @@ def prepared_server() -> Iterator[str]:
     here, there = multiprocessing.Pipe()
     server = multiprocessing.get_context("spawn").Process(target=_serve, args=(there,), daemon=True)
     server.start()
+    there.close()  # so that a server that cannot start is an EOFError, and no wait
     try:
         port, _ = here.recv()
         yield f"http://127.0.0.1:{port}"

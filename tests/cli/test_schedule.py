@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -11,6 +11,7 @@ from click.testing import CliRunner, Result
 
 from scraper.cli.main import cli
 from scraper.core.errors import ConfigurationError
+from scraper.core.nights import Every
 from scraper.wiring.files import load_job
 from scraper.wiring.schedule import scheduled_job
 from scraper.wiring.settings import Settings
@@ -70,18 +71,9 @@ def test_a_job_with_a_fault_gets_no_timer(place: Path) -> None:
     assert isinstance(schedule("configs/night.toml").exception, ConfigurationError)
 
 
-@dataclass(frozen=True)
-class Every:
-    """As a job that is repeated has it."""
-
-    period: timedelta
-    starts_at: timedelta | None
-
-
 @pytest.mark.parametrize(("given", "cron"), [(None, "0 4,10,16,22 * * *"), (timedelta(hours=3), "0 3,9,15,21 * * *")])
 def test_options_come_before_the_jobs_own_times(place: Path, given: timedelta | None, cron: str) -> None:
     path = place / "configs" / "night.toml"
-    job, _ = load_job(path)
-    every = Every(timedelta(hours=6), timedelta(hours=4))
-    found = scheduled_job(job, path, Settings(), ("scraper",), None, given, every=every)
+    job = replace(load_job(path)[0], every=Every(timedelta(hours=6), "6h", timedelta(hours=4)))
+    found = scheduled_job(job, path, Settings(), ("scraper",), None, given)
     assert found.timing.cron() == cron

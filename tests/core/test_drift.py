@@ -5,16 +5,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from scraper.core.drift import observe
 from scraper.core.drift.expected import expected_of
 from scraper.core.drift.findings import DriftKind, Finding, Found, Looked, Presence
 from scraper.core.drift.observe import PageMark, Watch
+from scraper.core.drift.ordinary import OrdinaryRecords
 from scraper.core.tables import table_select
 from scraper.io.archive.table_select import Selects
+from tests.examples import examples
 
 NOW = datetime(2026, 11, 21, 2, 15, tzinfo=UTC)
 SQL = """
@@ -34,13 +39,17 @@ GOOD: dict[str, Any] = {
 }  # fmt: skip
 
 
+@cache
+def selects() -> Selects:
+    return Selects({})
+
+
 def watched(*pages: Sequence[Any]) -> Looked:
     watch = Watch([TABLE])
     for number, records in enumerate(pages):
         watch.turn_to(PageMark("shop.things", f"k{number}", NOW + timedelta(seconds=number)), "things")
         watch.look("shop.things", records)
-    with Selects({}) as selects:
-        watch.settle(selects.typed)
+    watch.settle(selects().typed)
     [looked] = watch.looked()
     return looked
 
@@ -194,3 +203,54 @@ def test_a_select_settles_what_it_has_come_to_read_or_to_know(finding: Finding, 
     expected = expected_of(SQL)
     assert expected is not None
     assert expected.settles(finding) is settled
+
+
+# --- ordinary records -------------------------------------------------------------------------------------------------
+
+ODD: dict[str, Any] = {"unknown": 1}
+"""Beside it every record of a page is looked at by itself."""
+
+_NUMBERS = st.integers(-(2**63), 2**64 - 1) | st.floats(allow_nan=False)
+_SCALARS = st.none() | st.booleans() | _NUMBERS | st.text(max_size=3)
+_TEXTS = st.sampled_from(["7", "-7", "07", "-0", " 7", "7.0", "9" * 18, "9" * 19, "", "x"])
+_ANY = _SCALARS | _TEXTS | st.lists(_SCALARS, max_size=2) | st.dictionaries(st.sampled_from(["a", "id"]), _SCALARS)
+_RECORDS = st.fixed_dictionaries(
+    {},
+    optional={
+        "id": st.text(max_size=2) | _ANY,
+        "price": st.integers(0, 9) | _ANY,
+        "weight": st.floats(allow_nan=False) | _ANY,
+        "note": _ANY,
+        "ignored": _SCALARS,
+        "seller": st.fixed_dictionaries({"rating": _TEXTS | st.integers()}, optional={"phone": _ANY}) | _ANY,
+        "stats": st.fixed_dictionaries({"sold": _TEXTS | _SCALARS}) | _ANY,
+        "tags": st.lists(st.text(max_size=1) | st.none(), max_size=2) | _ANY,
+        "offers": st.lists(st.fixed_dictionaries({"at": st.integers(0, 9)}) | _ANY, max_size=2) | _ANY,
+    },
+)
+
+
+@given(st.lists(_RECORDS, max_size=4))
+@examples(40)
+def test_records_that_are_admitted_together_are_those_of_which_nothing_is_told_one_by_one(records: list[Any]) -> None:
+    together, alone = watched(records, [ODD]), watched([*records, ODD])
+    assert {found.finding: found.count for found in together.found} == {
+        found.finding: found.count for found in alone.found
+    }
+    assert (together.records, together.presence) == (alone.records, alone.presence)
+
+
+def test_ordinary_records_are_admitted_without_being_looked_at_one_by_one() -> None:
+    expected = expected_of(SQL)
+    assert expected is not None
+    records = OrdinaryRecords(expected)
+    known: dict[str, Any] = {
+        "ignored": {"x": 1},
+        "stats": "none",
+        "seller": {"rating": "12", "phone": 1},
+        "offers": [],
+        "price": 2**62,
+    }
+    assert records.admit([GOOD, known, {}])
+    assert not records.admit([GOOD, ODD])
+    assert records.presence()["price"] == Presence(3, 2)

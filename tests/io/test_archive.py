@@ -170,7 +170,7 @@ def test_pages_are_taken_from_the_iterable_as_they_are_written(tmp_path: Path) -
     def pages() -> Iterator[SpooledPage]:
         for number in range(1, 41):
             ahead["taken"] += 1
-            filler = orjson.dumps({"data": {"data": {"list": [hashtag(1, x="y" * 300_000)]}}})
+            filler = orjson.dumps({"data": {"data": {"list": [hashtag(1, x="y" * 1_200_000)]}}})
             yield page("crawlora.hashtags", filler, page_id=number, number=number)
 
     archive(tmp_path, Watching()).write(1, pages())

@@ -87,14 +87,14 @@ class _Node:
         return True
 
     def _admits(self, values: list[Any], types: set[type], seen: _Seen) -> bool:
-        inside = dict if self.fields else list if self.element is not None else None
+        inside: type | None = dict if self.fields else list if self.element is not None else None
         for each in types - {inside}:
-            some = values if len(types) == 1 else [value for value in values if type(value) is each]
-            if not self._admits_scalars(each, some):
+            alike = values if len(types) == 1 else [value for value in values if type(value) is each]
+            if not self._admits_scalars(each, alike):
                 return False
         if inside not in types:
             return True
-        some = values if len(types) == 1 else [value for value in values if type(value) is inside]
+        some: list[Any] = values if len(types) == 1 else [value for value in values if type(value) is inside]
         if self.element is None:
             return self.admits_objects(some, seen)
         return self.element._admits_elements(list(chain.from_iterable(some)), seen)
@@ -117,7 +117,7 @@ class _Node:
                 return all(map(_DIGITS.fullmatch, values))
             case _:
                 least, most = _RANGES[takes]
-                return least <= min(values) and max(values) <= most
+                return bool(least <= min(values) and max(values) <= most)
 
     def _taken(self, met: type, value: Json) -> _Takes:
         """Return the values of a JSON type that have no finding here, as `observe` and `casts` decide for each."""

@@ -10,11 +10,10 @@ from pathlib import Path
 from typing import Final
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from scraper.core.tables import PAGES_TABLE
 from scraper.io.archive.adopt import is_ledger_file
-from scraper.io.archive.files import HASH_KEY, checksum
+from scraper.io.archive.files import HASH_KEY, checksum, open_part
 from scraper.ports import FoundPart, Part, Survey
 
 _PLACE: Final = re.compile(r"[^/]+/vendor=[^/]+/date=\d{4}-\d\d-\d\d/(?:part|run)-[^/]+\.parquet")
@@ -42,7 +41,7 @@ def _found(path: Path, place: str, known: Part | None, quick: bool) -> FoundPart
     try:
         digest = None if quick else checksum(path)
         as_written = known is not None and digest is not None and digest == known.checksum
-        with pq.ParquetFile(path, pre_buffer=False, buffer_size=1 << 16) as file:
+        with open_part(path) as file:
             select_hash = (file.schema_arrow.metadata or {}).get(HASH_KEY, b"").decode()
             part = Part(table, place, file.metadata.num_rows, size_bytes, select_hash, digest)
             columns = list(_KEY) if table == PAGES_TABLE else []

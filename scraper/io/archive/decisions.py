@@ -15,11 +15,12 @@ from pathlib import Path
 from typing import Final, TypeAlias
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
+from scraper.core.bodies import Decoded, Undecodable, decode
 from scraper.core.catalogue import Catalogue, OutcomeKind
 from scraper.core.decisions import Decision, decide
 from scraper.core.tables import PAGES_TABLE
+from scraper.io.archive.files import read_columns
 from scraper.io.archive.survey import stored_pages
 from scraper.ports import SpooledPage
 
@@ -39,20 +40,21 @@ class StoredAnswers:
 
     def of(
         self, source: str, endpoints: Container[str], page_ids: Iterator[int]
-    ) -> Iterator[tuple[SpooledPage, Decision]]:
+    ) -> Iterator[tuple[SpooledPage, Decision, Decoded | Undecodable]]:
         """Yield the answers of a part of the raw table that these endpoints gave, without superseded ones."""
         self._turn_to(source.rpartition("/")[0])
         for page in stored_pages(self.root / PAGES_TABLE / source, endpoints, page_ids):
             request = (page.run_id, page.request_key)
             if page.outcome in _LANDED or self._repeated.get(request, page.observed_at) == page.observed_at:
-                yield page, self._decide(page)
+                decoded = decode(page.body)
+                yield page, self._decide(page, decoded), decoded
 
-    def _decide(self, page: SpooledPage) -> Decision:
+    def _decide(self, page: SpooledPage, decoded: Decoded | Undecodable | None = None) -> Decision:
         endpoint = self.catalogue.endpoint(page.endpoint)
         if endpoint is None:
             raise AssertionError(f"{page.endpoint} is in no vendor file, so its answers are left alone")
         vendor = self.catalogue.vendors[endpoint.vendor]
-        return decide(vendor, endpoint, page.http_status, page.body, page.observed_at)
+        return decide(vendor, endpoint, page.http_status, page.body, page.observed_at, decoded)
 
     def _turn_to(self, partition: str) -> None:
         """Find the repeated requests of a partition, and of each the answer that may feed the tables.
@@ -88,7 +90,7 @@ def _rank(page: SpooledPage) -> tuple[bool, datetime]:
 def _requests(part: Path) -> Iterator[RequestId]:
     """Yield the request of each answer. A damaged part is reported elsewhere, and has no say here."""
     try:
-        columns = pq.read_table(part, columns=["run_id", "request_key"], partitioning=None)
+        columns = read_columns(part, ["run_id", "request_key"])
     except (OSError, pa.ArrowException):
         return
     yield from zip(columns["run_id"].to_pylist(), columns["request_key"].to_pylist(), strict=True)

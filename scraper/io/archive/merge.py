@@ -18,7 +18,7 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from scraper.io.archive.files import HASH_KEY, Disk, PartWriter
+from scraper.io.archive.files import HASH_KEY, Disk, PartWriter, open_part, read_columns
 
 PageOrder: TypeAlias = Mapping[tuple[str, str], int]
 """(run_id, request_key) → place."""
@@ -29,7 +29,6 @@ OPEN_AT_ONCE: Final = 32
 _BATCH_ROWS: Final = 256
 _BATCH_PAGES: Final = 8
 """Answers of up to 700 KB each."""
-_READ_BYTES: Final = 1 << 16
 _PAGE_KEY: Final = ("run_id", "request_key")
 _ORDER: Final = ("endpoint", "country", "period_days", "walk_id", "snapshot_at", "page")
 
@@ -38,7 +37,7 @@ def page_order(pages: Sequence[Path]) -> PageOrder:
     """Return the place of every answer among those of these parts of the raw table."""
     found: list[tuple[tuple[Any, ...], tuple[str, str]]] = []
     for path in pages:
-        columns = pq.read_table(path, columns=[*_ORDER, *_PAGE_KEY], partitioning=None)
+        columns = read_columns(path, [*_ORDER, *_PAGE_KEY])
         for row in columns.to_pylist():
             by_walk = (row["endpoint"], row["country"] or "", row["period_days"] or 0, row["walk_id"])
             found.append(((*by_walk, row["snapshot_at"], row["page"]), (row["run_id"], row["request_key"])))
@@ -100,7 +99,7 @@ def _merged(sources: Sequence[Path], order: PageOrder) -> Iterator[pa.Table]:
 
 def _runs(path: Path, order: PageOrder) -> Iterator[tuple[int, pa.Table]]:
     """Yield a part's rows, those of one answer together, with the answer's place."""
-    with pq.ParquetFile(path, pre_buffer=False, buffer_size=_READ_BYTES) as part:
+    with open_part(path) as part:
         batch_rows = _BATCH_PAGES if "body" in part.schema_arrow.names else _BATCH_ROWS
         for batch in part.iter_batches(batch_size=batch_rows, use_threads=False):
             rows = pa.Table.from_batches([batch])

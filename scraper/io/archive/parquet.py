@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from scraper.core.bodies import Decoded, Undecodable
 from scraper.core.catalogue import Catalogue, OutcomeKind
 from scraper.core.decisions import Decision
 from scraper.core.drift.observe import Watch
@@ -29,9 +30,9 @@ from scraper.io.archive.lost_values import note_lost
 from scraper.io.archive.merge import fingerprint, second_reader
 from scraper.io.archive.staged_files import Staging, require_writable
 from scraper.io.archive.survey import ReadPage, batches, read, stored_endpoints
-from scraper.io.archive.table_select import Selects, note_failures, note_without_key, pages_table
+from scraper.io.archive.table_select import MadeRows, Selects, note_failures, note_without_key, pages_table
 from scraper.io.permissions import require_readable
-from scraper.ports import DecidedAnswer, Part, RunRows, RunVersion, SpooledPage, Survey, Written
+from scraper.ports import DecidedAnswer, Part, ReadAgain, RunRows, RunVersion, SpooledPage, Survey, Written
 
 
 class ParquetArchive:
@@ -77,11 +78,12 @@ class ParquetArchive:
         with explained(f"drain {drain_id} cannot be archived", safe="The paid pages stay in the spool."):
             with Selects(self._tables) as selects, self._staging(selects) as staging:
                 parts_begun = 0
-                for batch in batches(read(page, self._endpoints, self._tables, tally.watch) for page in pages):
+                read_pages = (read(page, self._endpoints, self._tables, tally.watch) for page in pages)
+                for batch, made in selects.ahead(batches(read_pages)):
                     if batch[0].partition != staging.partition:
                         staging.turn_to(batch[0].partition, f"part-{drain_id}-{parts_begun}")
                         parts_begun += 1
-                    failures = tally.derive(batch, selects, staging)
+                    failures = tally.add(batch, made, selects, staging)
                     staging.add(PAGES_TABLE, pages_table(batch, failures, selects.schemas[PAGES_TABLE]))
                 parts = staging.publish()
             ours = {self._root / part.path for part in parts}
@@ -127,14 +129,21 @@ class ParquetArchive:
                     gone += [] if made else [f"{table}/{source}"]
             gone += self._without_pages(table)
             taken_out = len(before - {self._source(path) for path in self._parts(table)})
-        return Written(tuple(parts), tally.unreadable, tally.rows_without_key, gone=tuple(gone), taken_out=taken_out)
+        return Written(
+            tuple(parts),
+            tally.unreadable,
+            tally.rows_without_key,
+            gone=tuple(gone),
+            taken_out=taken_out,
+            read_again=tuple(tally.read_again),
+        )
 
     def decided(self, source: str, table: str | None = None) -> Iterator[DecidedAnswer]:
         """See `Archive.decided`."""
         with explained(f"{PAGES_TABLE}/{source} cannot be read", safe=_SAFE):
             if not stored_endpoints(self._root / PAGES_TABLE / source) <= self._endpoints.keys():
                 return
-            for page, decision in self._stored_answers().of(source, self._feeding(table), count()):
+            for page, decision, _ in self._stored_answers().of(source, self._feeding(table), count()):
                 endpoint = self._endpoints[page.endpoint]
                 yield DecidedAnswer(page.run_id, page.request_key, page.observed_at, endpoint, decision)
 
@@ -197,9 +206,17 @@ class ParquetArchive:
         if feeding.isdisjoint(stored_endpoints(path)):
             return
         staging.turn_to(source.rpartition("/")[0], path.stem)
-        pages = (_as_decided(page, now) for page, now in stored.of(source, feeding, tally.stored_ids))
-        for batch in batches(read(page, self._endpoints, self._tables, tally.watch) for page in pages):
-            tally.derive(batch, selects, staging)
+        for batch, made in selects.ahead(
+            batches(self._read_again(stored.of(source, feeding, tally.stored_ids), tally))
+        ):
+            tally.add(batch, made, selects, staging)
+
+    def _read_again(
+        self, answers: Iterable[tuple[SpooledPage, Decision, Decoded | Undecodable]], tally: _Tally
+    ) -> Iterator[ReadPage]:
+        for page, now, decoded in answers:
+            tally.read_again.append(ReadAgain(page.run_id, page.request_key, page.observed_at, now.digest))
+            yield read(_as_decided(page, now), self._endpoints, self._tables, tally.watch, decoded)
 
     def _feeding(self, table: str | None) -> frozenset[str]:
         """Return the endpoints that feed a table, or any."""
@@ -248,13 +265,16 @@ class _Tally:
     stored_ids: Iterator[int] = field(default_factory=lambda: count(-1, -1))
     unreadable: dict[int, str] = field(default_factory=dict)
     rows_without_key: dict[str, int] = field(default_factory=dict)
+    read_again: list[ReadAgain] = field(default_factory=list)
 
-    def derive(self, batch: Sequence[ReadPage], selects: Selects, staging: Staging) -> Mapping[int, str]:
+    def add(
+        self, batch: Sequence[ReadPage], made: MadeRows | None, selects: Selects, staging: Staging
+    ) -> Mapping[int, str]:
         """Add the rows of a batch to their table; return the pages whose statement failed."""
         table = batch[0].table
         failures: Mapping[int, str] = {}
-        if table is not None:
-            rows, failures = selects.rows(table, batch)
+        if table is not None and made is not None:
+            rows, failures = made
             staging.add(table, rows)
             self.watch.settle(selects.typed)
             note_lost(batch, rows, selects.fragile(table), selects.typed, selects.plain, self.watch)

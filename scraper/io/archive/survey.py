@@ -13,7 +13,6 @@ from typing import Any, Final
 
 import orjson
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from scraper.core.bodies import Decoded, Json, Undecodable, at, decode, decode_exactly
 from scraper.core.catalogue import Endpoint, OutcomeKind
@@ -21,9 +20,10 @@ from scraper.core.drift.findings import DriftKind
 from scraper.core.drift.observe import PageMark, Watch
 from scraper.core.records import records_in
 from scraper.core.tables import PAGES_TABLE
+from scraper.io.archive.files import open_part, read_columns
 from scraper.ports import SpooledPage
 
-STATEMENT_BYTES: Final = 8 * 2**20
+STATEMENT_BYTES: Final = 6 * 2**20
 """The most JSON that one SQL statement reads, unless one page alone is larger (memory grows with it: measured)."""
 
 PAGES_AT_ONCE: Final = 8
@@ -60,12 +60,18 @@ class ReadPage:
         return max(len(self.page.body), len(self.records))
 
 
-def read(page: SpooledPage, endpoints: Mapping[str, Endpoint], tables: Container[str], watch: Watch) -> ReadPage:
+def read(
+    page: SpooledPage,
+    endpoints: Mapping[str, Endpoint],
+    tables: Container[str],
+    watch: Watch,
+    decoded: Decoded | Undecodable | None = None,
+) -> ReadPage:
     """Return a page with its records, or with an error where there is no way to them; no body makes it raise.
 
-    The watch sees every record.
+    The watch sees every record. `decoded`: the body, if it has been decoded already.
     """
-    decoded = decode(page.body)
+    decoded = decode(page.body) if decoded is None else decoded
     if page.outcome is not OutcomeKind.OK:
         return ReadPage(page, error=_not_json(decoded))
     endpoint = endpoints.get(page.endpoint)
@@ -136,7 +142,7 @@ def batches(pages: Iterable[ReadPage]) -> Iterator[list[ReadPage]]:
 
 def stored_endpoints(path: Path) -> frozenset[str]:
     """Return the endpoints of the 2xx answers in a part of the raw table."""
-    columns = pq.read_table(path, columns=["endpoint", "http_status"], partitioning=None)
+    columns = read_columns(path, ["endpoint", "http_status"])
     successful = pc.equal(pc.divide(columns["http_status"], 100), 2)
     return frozenset(columns.filter(successful)["endpoint"].unique().to_pylist())
 
@@ -144,8 +150,8 @@ def stored_endpoints(path: Path) -> frozenset[str]:
 def stored_pages(path: Path, endpoints: Container[str], page_ids: Iterator[int]) -> Iterator[SpooledPage]:
     """Yield the 2xx answers of these endpoints in a part of the raw table, as they were booked."""
     vendor = path.parent.parent.name.removeprefix("vendor=")
-    with pq.ParquetFile(path) as part:
-        for rows in part.iter_batches(batch_size=PAGES_AT_ONCE):
+    with open_part(path) as part:
+        for rows in part.iter_batches(batch_size=PAGES_AT_ONCE, use_threads=False):
             for row in rows.to_pylist():
                 if row["endpoint"] in endpoints and row["http_status"] // 100 == 2:
                     yield _spooled(next(page_ids), vendor, row)

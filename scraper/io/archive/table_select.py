@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from functools import cache
 from types import TracebackType
-from typing import Final, Self
+from typing import Final, Self, TypeAlias
 
 import duckdb
 import pyarrow as pa
@@ -40,6 +41,9 @@ _SETTINGS: Final[dict[str, str | bool | int | float | list[str]]] = {
 
 _INPUT: Final = empty_relation(SELECT_INPUT)
 
+
+MadeRows: TypeAlias = tuple[pa.Table, Mapping[int, str]]
+"""Rows of pages in their order, and page_id → cause of pages that no statement could read."""
 
 _ASKED: Final = pa.schema([("list", pa.string())])
 
@@ -75,11 +79,27 @@ class Selects:
     def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
         self._connection.close()
 
-    def rows(self, table: str, pages: Sequence[ReadPage]) -> tuple[pa.Table, Mapping[int, str]]:
+    def rows(self, table: str, pages: Sequence[ReadPage]) -> MadeRows:
         """Return the rows of the pages in their order, and page_id → cause of pages that no statement could read."""
         failures: dict[int, str] = {}
         found = self._bisected(table, pages, failures)
         return pa.concat_tables(found) if found else self.schemas[table].empty_table(), failures
+
+    def ahead(self, batches: Iterable[list[ReadPage]]) -> Iterator[tuple[list[ReadPage], MadeRows | None]]:
+        """Yield each batch with its rows, ``None`` where it feeds no table.
+
+        DuckDB works on one batch, without the interpreter's lock, while the next one is read. It is idle, and may be
+        asked, when a batch is yielded.
+        """
+        with ThreadPoolExecutor(1, "select") as thread:
+            waiting: tuple[list[ReadPage], Future[MadeRows] | None] | None = None
+            for batch in batches:
+                if waiting is not None:
+                    yield waiting[0], None if waiting[1] is None else waiting[1].result()
+                table = batch[0].table
+                waiting = batch, None if table is None else thread.submit(self.rows, table, batch)
+            if waiting is not None:
+                yield waiting[0], None if waiting[1] is None else waiting[1].result()
 
     def typed(self, type_name: str, values: Sequence[bytes]) -> Sequence[object]:
         self._connection.register("asked", pa.table({"list": [b"[" + b",".join(values) + b"]"]}, _ASKED))

@@ -17,10 +17,10 @@ from scraper.core.requests import Walk
 from scraper.io.state.ledger import mark_run_outdated
 from scraper.io.state.runs import coverage_values
 from scraper.io.state.schema import pages, requests, walks
-from scraper.ports import DecidedAnswer
+from scraper.ports import DecidedAnswer, ReadAgain
 
 
-def noted_decisions(connection: Connection, answers: Sequence[DecidedAnswer]) -> list[Decision | None]:
+def noted_decisions(connection: Connection, answers: Sequence[DecidedAnswer | ReadAgain]) -> list[Decision | None]:
     """Return the noted decision of each answer; ``None``: the state does not know it."""
     noted: dict[tuple[str, str, datetime], Decision] = {}
     for run_id in {answer.run_id for answer in answers}:
