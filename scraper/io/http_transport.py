@@ -12,15 +12,12 @@ import ssl
 import zlib
 from base64 import b64encode
 from collections.abc import Callable, Mapping, Sequence
-from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import datetime
 from types import SimpleNamespace, TracebackType
 from typing import Any, Final
-from weakref import WeakKeyDictionary
 
 import aiohttp
-from aiohttp.connector import Connection
 from yarl import URL
 
 from scraper.core.catalogue import Vendor
@@ -30,6 +27,13 @@ from scraper.core.reconcile import LONGEST_ANSWER
 from scraper.core.requests import Params, Request
 from scraper.core.units import iso_utc
 from scraper.io.clock import suspended_s
+from scraper.io.http_connections import (
+    CleanConnector,
+    NotStartedError,
+    needs_new_connection,
+    sent_trace,
+    slot_of_request,
+)
 from scraper.io.running_time import RunningTime
 from scraper.ports import Start, at_once
 
@@ -124,7 +128,7 @@ class HttpTransport:
     async def __aenter__(self) -> HttpTransport:
         self._time.begin()
         self._session = aiohttp.ClientSession(
-            connector=_CleanConnector(self._trusted, self._time, self._limits.connect_s, self._suspended_s),
+            connector=CleanConnector(self._trusted, self._time, self._limits.connect_s, self._suspended_s),
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=None),  # the deadlines are ours: see RunningTime
             headers={"User-Agent": self._user_agent, "Accept": "application/json", "Accept-Encoding": "gzip, deflate"},
             cookie_jar=aiohttp.DummyCookieJar(),
@@ -133,7 +137,7 @@ class HttpTransport:
             max_field_size=self._limits.header_bytes,
             max_headers=self._limits.headers,
             trust_env=False,
-            trace_configs=[_sent_trace()],
+            trace_configs=[sent_trace()],
         )
         # aiohttp retries a GET by itself when a kept-alive connection turns out to be closed: the vendor may charge
         # that request, and no ledger has it. There is no public switch; aiohttp's own test client uses this one.
@@ -152,7 +156,7 @@ class HttpTransport:
 
         A request whose last answer was lost uses a new connection: the kept-alive one may be the cause.
         """
-        _needs_new_connection.set(request.key in self._lost)
+        needs_new_connection.set(request.key in self._lost)
         reply = await self._get(self._access[request.endpoint.vendor], request.path, request.query, start)
         reply = self._masked(reply)
         if isinstance(reply, NoAnswer) and reply.sent:
@@ -173,7 +177,7 @@ class HttpTransport:
         if self._session is None:
             raise RuntimeError("the transport is not open")
         began = self._time.now()
-        _start.set(start)
+        slot_of_request.set(start)
         told, patience_s = SimpleNamespace(sent=False), min(self._limits.headers_s, self._limits.whole_s)
         try:
             async with self._time.until(began + patience_s):
@@ -186,7 +190,7 @@ class HttpTransport:
                     proxy=None if access.proxy is None else access.proxy.url,
                     proxy_headers=None if access.proxy is None else access.proxy.headers(),
                 )
-        except _NotStartedError:
+        except NotStartedError:
             return NoAnswer(sent=False, reason="its slot is gone")
         except aiohttp.ConnectionTimeoutError:
             late = f"no connection within {self._limits.connect_s:g} s"
@@ -263,94 +267,6 @@ class HttpTransport:
 
 class _OverLimitError(Exception):
     """A body is larger than we read."""
-
-
-# --- connections ------------------------------------------------------------------------------------------------------
-
-
-_needs_new_connection: Final[ContextVar[bool]] = ContextVar("needs_new_connection", default=False)
-"""Set for the request that this task sends."""
-_SUSPENSION_S: Final = 1.0
-"""A shorter difference between two of the machine's clocks is none."""
-
-
-_start: Final[ContextVar[Start]] = ContextVar("start", default=at_once)
-"""Waits for the slot of the request that this task sends."""
-
-
-class _NotStartedError(Exception):
-    """The request must not leave."""
-
-
-class _CleanConnector(aiohttp.TCPConnector):
-    """Discards kept-alive connections that cannot be trusted.
-
-    Unrequested bytes on one would be taken for the next answer; one from before the machine was suspended has been
-    closed by its vendor, and what is sent there is lost.
-    """
-
-    def __init__(
-        self,
-        trusted: ssl.SSLContext | None,
-        time: RunningTime,
-        connect_s: float,
-        suspended_s: Callable[[], float],
-    ) -> None:
-        # The ledger limits the requests in flight; a queue here would delay a request past its slot.
-        super().__init__(limit=0, ttl_dns_cache=300, ssl=True if trusted is None else trusted)
-        self._time, self._connect_s, self._suspended_s = time, connect_s, suspended_s
-        self._used: WeakKeyDictionary[object, float] = WeakKeyDictionary()
-        """Connection → how long the machine had been suspended when it was last used."""
-
-    async def connect(
-        self,
-        req: aiohttp.ClientRequest,
-        traces: list[Any],
-        timeout: aiohttp.ClientTimeout,  # noqa: ASYNC109 - the name that aiohttp calls it by
-    ) -> Connection:
-        while True:
-            async with self._time.until(self._time.now() + self._connect_s):
-                connection = await super().connect(req, traces, timeout)
-            protocol = connection.protocol
-            if protocol is None:
-                return connection
-            suspended_s = self._suspended_s()
-            slept_s = suspended_s - self._used.get(protocol, suspended_s)
-            unwanted = protocol in self._used and _needs_new_connection.get()
-            if not (protocol.should_close or unwanted or slept_s > _SUSPENSION_S):
-                if not await _started(connection):
-                    raise _NotStartedError
-                if connection.protocol is protocol and protocol.is_connected() and not protocol.should_close:
-                    self._used[protocol] = suspended_s
-                    return connection
-            connection.close()
-
-
-async def _started(connection: Connection) -> bool:
-    """Wait for the request's slot; a connection that is not used goes back to the pool."""
-    started = False
-    try:
-        started = await _start.get()()
-    finally:
-        if not started:
-            connection.release()
-    return started
-
-
-def _sent_trace() -> aiohttp.TraceConfig:
-    """Return a trace that sets `sent` once there is a connection: from then on the request may reach its vendor."""
-
-    async def connecting(_session: aiohttp.ClientSession, context: SimpleNamespace, _params: object) -> None:
-        context.trace_request_ctx.sent = False
-
-    async def connected(_session: aiohttp.ClientSession, context: SimpleNamespace, _params: object) -> None:
-        context.trace_request_ctx.sent = True
-
-    tracing = aiohttp.TraceConfig()
-    tracing.on_connection_create_start.append(connecting)
-    tracing.on_connection_create_end.append(connected)
-    tracing.on_connection_reuseconn.append(connected)
-    return tracing
 
 
 # --- packed bodies ----------------------------------------------------------------------------------------------------

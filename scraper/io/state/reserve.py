@@ -31,7 +31,7 @@ from scraper.io.state.balances import (
 )
 from scraper.io.state.clock_gap import CLOCK_JITTER, NEWEST_START, clock_gap
 from scraper.io.state.schema import Instant, accounts, balances, requests, runs, walks
-from scraper.io.state.slots import LOG, Standing, allowance, lateness, log_parameters, next_slots
+from scraper.io.state.slots import LOG, PacedAccount, allowance, lateness, log_parameters, next_slots
 from scraper.ports import AccountClosed, NoCredits, Reserved, Slot
 
 
@@ -156,10 +156,10 @@ def _read(
     return connection.execute(_STANDING, values).all()
 
 
-def _standing(row: Any) -> Standing:  # noqa: ANN401 - a row of _STANDING
+def _standing(row: Any) -> PacedAccount:  # noqa: ANN401 - a row of _STANDING
     pace = FULL_PERCENT if row.pace_percent is None else row.pace_percent
     log = (row.last_slot, row.last_sent, row.minute_slot, row.second_slot)
-    return Standing(row.paused_until, pace, row.told_at, row.told_until, row.told_remaining or 0, *log)
+    return PacedAccount(row.paused_until, pace, row.told_at, row.told_until, row.told_remaining or 0, *log)
 
 
 class _Books:

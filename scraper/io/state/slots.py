@@ -118,7 +118,7 @@ def latest_arrival(sent_at: datetime, settled_at: datetime, arrived_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class PacedAccount:
     """An account before the next slot: its pauses, its pace, what its vendor told, and `LOG`."""
 
     paused_until: datetime | None
@@ -133,7 +133,7 @@ class Standing:
 
 
 def next_slots(
-    connection: Connection, account: Account, standing: Standing, now: datetime, wanted: int, but: int = 0
+    connection: Connection, account: Account, standing: PacedAccount, now: datetime, wanted: int, but: int = 0
 ) -> list[datetime]:
     """Return the earliest instants at which the next requests may start: so many, or as many as a window holds."""
     rates = [(name, most, window) for name, most, window in _rates(account) if most is not None]
@@ -157,7 +157,7 @@ def next_slots(
     return found
 
 
-def _left(connection: Connection, account: Account, standing: Standing, now: datetime, but: int) -> int | None:
+def _left(connection: Connection, account: Account, standing: PacedAccount, now: datetime, but: int) -> int | None:
     """Return what is left of the requests that remained, as the vendor told; ``None``: it told nothing that holds."""
     if standing.told_at is None or standing.told_until is None or standing.told_until <= now:
         return None
@@ -171,7 +171,7 @@ def _begins(slot_at: datetime | None, account: Account) -> datetime | None:
 
 
 def _before(
-    connection: Connection, account: Account, standing: Standing, name: str, now: datetime, wanted: int, but: int
+    connection: Connection, account: Account, standing: PacedAccount, name: str, now: datetime, wanted: int, but: int
 ) -> Sequence[datetime | None]:
     """Return the slots N places before each of the next ones; ``None``: there is none within the window."""
     if wanted == 1:
