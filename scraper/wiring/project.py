@@ -213,7 +213,9 @@ def has_data(directory: Path) -> bool:
 
     Raises OSError where that cannot be seen.
     """
-    for name in ("state.db", "archive"):
+    from scraper.io.state import STATE_FILE
+
+    for name in (STATE_FILE, "archive"):
         try:
             (directory / name).stat()
         except (FileNotFoundError, NotADirectoryError):

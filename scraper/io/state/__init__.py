@@ -17,14 +17,18 @@ if TYPE_CHECKING:
     from scraper.io.state.database import Backend
     from scraper.ports import Stores
 
-__all__ = ["open_stores", "state_exists", "state_url"]
+__all__ = ["STATE_FILE", "open_stores", "state_exists", "state_url"]
+
+
+STATE_FILE = "state.db"
+"""The database of a data directory, unless a URL names another."""
 
 
 def state_url(data: Path) -> str:
     """Return the URL of a data directory's own database."""
     from sqlalchemy import URL
 
-    return URL.create("sqlite", database=str(data / "state.db")).render_as_string()
+    return URL.create("sqlite", database=str(data / STATE_FILE)).render_as_string()
 
 
 def state_exists(url: str) -> bool:

@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from scraper.io.state import STATE_FILE
+
 
 def hashes_of_parts(data: Path, table: str) -> Mapping[str, str]:
     """Return path → `Part.select_hash` of a table's noted parts; empty where nothing can be learnt of them."""
@@ -26,7 +28,7 @@ def sizes_of_parts(data: Path, table: str) -> Mapping[str, tuple[int, int]]:
 
 def _noted(data: Path, columns: str, table: str) -> list[Any]:
     """Return rows of `parts`: none of a database that is missing, locked, damaged or of another user."""
-    database = data / "state.db"
+    database = data / STATE_FILE
     if not database.is_file():
         return []
     try:
