@@ -105,7 +105,7 @@ def configs_option(function: F) -> F:
         "--configs",
         type=click.Path(path_type=Path, file_okay=False),
         callback=_configs,
-        help="Directory with your own vendors/, tables/ and reports/.  [default: the project's configs; env: SCRAPER_CONFIGS]",
+        help="Your own vendors/, tables/ and reports/.  [default: the project's configs; env: SCRAPER_CONFIGS]",
     )(function)
 
 

@@ -8,7 +8,7 @@ takes the archive's lock next.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -24,6 +24,10 @@ from scraper.runs.threads import in_a_thread
 PARTS_BY_ITSELF = 32
 """Pages parts of a past day above which a run compacts it unasked. A night makes one or two and an hourly job 24: those
 wait for `scraper compact`. Above it a query opens so many files for one day that it shows (about 1 ms each)."""
+
+
+PARTITIONS_BY_ITSELF = 8
+"""Partitions that a run compacts at its end: a night adds one for each vendor."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,10 +88,19 @@ async def compact(
             yield done
 
 
-async def compact_after_run(journal: Journal, archive: Archive, clock: Clock) -> tuple[str, ...]:
-    """Compact at the end of a run; return errors as warnings, since the run's own result is final."""
+async def compact_after_run(
+    journal: Journal, archive: Archive, clock: Clock, is_stopped: Callable[[], bool]
+) -> tuple[str, ...]:
+    """Compact at the end of a run; return errors as warnings, since the run's own result is final.
+
+    A backlog is left to later runs: the end of a night does not wait for it, and neither does a run that is stopped.
+    """
+    done = list[Compacted]()
     try:
-        done = [each async for each in compact(journal, archive, clock, more_than=PARTS_BY_ITSELF)]
+        async for each in compact(journal, archive, clock, more_than=PARTS_BY_ITSELF):
+            done.append(each)
+            if is_stopped() or len(done) >= PARTITIONS_BY_ITSELF:
+                break
     except (StorageError, UsageError) as fault:
         return (f"the archive was not compacted: {fault}",)
     return tuple(f"{each.partition} was not compacted: {each.left_because}" for each in done if each.left_because)

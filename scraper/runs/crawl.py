@@ -67,14 +67,24 @@ class CrawlProcess:
         self._preparing = asyncio.Lock()
         self._running: Counter[str] = Counter()
         self._draining: asyncio.Task[None] | None = None
+        self._is_buying = True
 
     def stop(self) -> None:
-        """Stop sending; requests in flight land. May be called from the event loop at any time."""
-        if self.ends.interrupted:
+        """Stop sending; requests in flight land. May be called from the event loop at any time.
+
+        A run that has bought all that it could is not interrupted: what is left of it is to fill the archive.
+        """
+        if self._signals.stopping:
             return
-        self.ends.interrupted = True
-        self._listener.hear(Stopped(None, "waiting for requests in flight; press Ctrl-C again to abort"))
+        self.ends.interrupted = self._is_buying
+        waits_for = "requests in flight" if self._is_buying else "the archive"
+        self._listener.hear(Stopped(None, f"waiting for {waits_for}; press Ctrl-C again to abort"))
         self._signals.halt()
+
+    @property
+    def is_stopped(self) -> bool:
+        """True: the user, or a fault, has asked it to end."""
+        return self._signals.stopping
 
     async def run(self) -> None:
         """Buy until nothing is left or nothing more may be bought, then drain.
@@ -92,6 +102,7 @@ class CrawlProcess:
         async with asyncio.TaskGroup() as group:
             for vendor in self._job.vendors:
                 group.create_task(self._dispatch(vendor, group))
+        self._is_buying = False
         self.frontier.give_up(Why.INTERRUPTED if self.ends.interrupted else Why.BUDGET)
         await stores.runs.cover(run.run_id, list(self.frontier.walks.values()), self.reused_from)
         await stores.runs.note_reads(self._reads())

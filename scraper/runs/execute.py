@@ -73,8 +73,8 @@ async def _carried_out(
     journal, runs, clock = context.stores.journal, context.stores.runs, context.clock
     try:
         await crawl.run()
-        if not crawl.ends.interrupted:
-            crawl.ends.noted += await compact_after_run(journal, context.archive, clock)
+        if not crawl.is_stopped:
+            crawl.ends.noted += await compact_after_run(journal, context.archive, clock, lambda: crawl.is_stopped)
     except StorageError as failure:
         crawl.ends.storage = str(failure)
     elapsed_s = clock.monotonic() - began

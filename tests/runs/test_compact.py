@@ -226,7 +226,7 @@ def test_the_old_directories_stay_in_the_trash_for_the_grace(place: Place) -> No
 
 def test_a_run_compacts_by_itself_past_days_of_many_parts_only(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     async def after_a_run(journal: Journal, archive: ParquetArchive) -> tuple[str, ...]:
-        return await compact_after_run(journal, archive, place.clock)
+        return await compact_after_run(journal, archive, place.clock, lambda: False)
 
     asyncio.run(place.clock.sleep(86_400))
     assert place.use(after_a_run) == ()
@@ -343,3 +343,18 @@ def test_a_compaction_stopped_at_any_step_is_finished_or_undone_by_the_next_comm
             compacted(dying)
         assert found_by_glob(dying.data) == found_by_views(dying.data) == before, death
         assert strange_files(dying) == [], death
+
+
+def test_a_run_that_is_stopped_leaves_the_next_partitions_as_they_are(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("scraper.runs.compact.PARTS_BY_ITSELF", 1)
+
+    async def after_a_run(journal: Journal, archive: ParquetArchive) -> tuple[str, ...]:
+        return await compact_after_run(journal, archive, place.clock, lambda: True)
+
+    asyncio.run(place.clock.sleep(86_400))
+    before = len(place.parts("pages"))
+    assert place.use(after_a_run) == ()
+    days = {path.parent for path in place.parts("pages")}
+    assert len(days) < len(place.parts("pages")) < before
