@@ -34,7 +34,7 @@ from tests.runs.harness import Bench
 from tests.runs.test_crawl import archived_ids, served_ids
 
 POSTS: Final = "crawlora.hashtag_posts"
-EXIT_CODES: Final = {Ended.COMPLETE: 0, Ended.QUOTA: 3, Ended.REFUSED: 4, Ended.FAILED: 6}
+EXIT_CODES: Final = {Ended.COMPLETE: 0, Ended.QUOTA: 7, Ended.REFUSED: 4, Ended.FAILED: 6}
 
 
 def values(endpoint: str) -> Sequence[str]:
