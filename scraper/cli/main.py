@@ -12,18 +12,16 @@ import click
 
 import scraper
 from scraper.cli.commands import Commands, listed
+from scraper.cli.failures import tell
 from scraper.cli.formatting import harmless
 from scraper.cli.streams import ReaderGone, program_streams
-from scraper.core.errors import ConfigurationError, ScraperError
+from scraper.core.errors import ScraperError
 
 if TYPE_CHECKING:
     from scraper.ports import Clock
 
 INTERRUPTED = 130
 _NAMED_AS_A_KEY = ("KEY", "TOKEN", "SECRET", "PASS", "AUTH", "CRED")
-MOST_FAULTS = 100
-MOST_CHARACTERS = 2_000
-"""Enough for a fault that lists everything allowed."""
 
 
 @click.group(
@@ -67,7 +65,7 @@ def _exit_code(clock: Clock | None) -> int:
         _show(page.getvalue())
         return fault.exit_code
     except ScraperError as fault:
-        _tell(fault)
+        tell(fault)
         return fault.exit_code
     except Exception as fault:
         if _is_interrupted_query(fault):
@@ -87,18 +85,6 @@ def _is_interrupted_query(fault: Exception) -> bool:
 def _tell_interrupted() -> int:
     click.echo("interrupted: settled requests are safe", err=True)
     return INTERRUPTED
-
-
-def _tell(fault: ScraperError) -> None:
-    if isinstance(fault, ConfigurationError) and len(fault.faults) > 1:
-        click.echo(f"error: {len(fault.faults)} problems; nothing was sent:", err=True)
-        for each in fault.faults[:MOST_FAULTS]:
-            click.echo(f"  {harmless(str(each))[:MOST_CHARACTERS]}", err=True)
-        if len(fault.faults) > MOST_FAULTS:
-            click.echo(f"  and {len(fault.faults) - MOST_FAULTS:,} more", err=True)
-        return
-    nothing_sent = ". Nothing was sent." if isinstance(fault, ConfigurationError) else ""
-    click.echo(harmless(f"error: {fault}{nothing_sent}"), err=True)
 
 
 def _show(page: str) -> None:

@@ -88,6 +88,13 @@ def day_option(function: F) -> F:
     )(function)
 
 
+def rate_option(function: F) -> F:
+    """Add --rate."""
+    return click.option("--rate", is_flag=True, help="Keep to the plan's rate in the sandbox too, as at the vendor.")(
+        function
+    )
+
+
 def fault_option(function: F) -> F:
     """Add --fault."""
     return click.option(
@@ -197,7 +204,17 @@ def job_argument(function: F) -> F:
     return click.argument("job", callback=_job)(function)
 
 
+def jobs_argument(function: F) -> F:
+    """Add the argument JOB..., as words: `job_file` makes a path of each."""
+    return click.argument("jobs", metavar="JOB...", nargs=-1, required=True)(function)
+
+
 def _job(_context: click.Context, _argument: click.Parameter, words: str) -> Path:
+    return job_file(words)
+
+
+def job_file(words: str) -> Path:
+    """Return the file of a job; see `job_path`."""
     from scraper.wiring.project import job_path
 
     path = job_path(words)
@@ -206,13 +223,14 @@ def _job(_context: click.Context, _argument: click.Parameter, words: str) -> Pat
     return path
 
 
-def settings_of(
+def settings_of(  # noqa: PLR0913 - one for each option
     data: Path | None,
     *,
     job: Path | None = None,
     sandbox: bool = False,
     seed: int = 0,
     day: date | None = None,
+    rate: bool = True,
     faults: Sequence[str] = (),
     vendor_urls: Mapping[str, str] | None = None,
     allow_hosts: Sequence[str] = (),
@@ -229,6 +247,7 @@ def settings_of(
         sandbox=sandbox,
         seed=seed,
         day=day,
+        keeps_rate=rate,
         faults=faults,
         vendor_urls=vendor_urls or {},
         allow_hosts=allow_hosts,

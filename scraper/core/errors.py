@@ -18,9 +18,18 @@ Exit codes without an exception come from the run's status (`core.events.RunStat
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Final
+
+WORST_FIRST: Final = (130, 1, 5, 2, 4, 6, 7, 3, 0)
+"""Exit codes from the worst one: interrupted, so that the rest did not run; what somebody has to mend (a bug, archive
+or state, configuration, a refused key); what is missing from the data; what goes on by itself."""
+
+
+def worst_exit_code(codes: Iterable[int]) -> int:
+    """Return the exit code of a command that did several things; 0 if it did none."""
+    return min(codes, key=WORST_FIRST.index, default=0)
 
 
 class ScraperError(Exception):

@@ -218,6 +218,8 @@ class RunResult:
     """With a sandbox in this process: vendor → credits that it charged, to compare the ledger with."""
     sandbox_faults: Mapping[str, int] | None = None
     """With injected faults: kind of fault → requests that it hit."""
+    sandbox_at_rate_s: int | None = None
+    """With a sandbox that lifts the accounts' rates: the seconds that this process would have taken at them."""
 
     @property
     def exit_code(self) -> int:
@@ -264,4 +266,5 @@ class RunResult:
             "warnings": list(self.warnings),
             **({} if self.sandbox_charged is None else {"sandbox_charged": dict(self.sandbox_charged)}),
             **({} if self.sandbox_faults is None else {"sandbox_faults": dict(self.sandbox_faults)}),
+            **({} if self.sandbox_at_rate_s is None else {"sandbox_at_rate_s": self.sandbox_at_rate_s}),
         }

@@ -6,7 +6,7 @@ Configuration and output say *plan*, as the vendors do; code says Subscription, 
 from __future__ import annotations
 
 import calendar
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, time, timedelta
 from decimal import Decimal
 
@@ -33,6 +33,11 @@ class Subscription:
     max_overage_usd: Decimal | None = None
     assumed: tuple[str, ...] = ()
     """Names of fields neither documented nor stated: labelled as assumed wherever they are used."""
+
+    @property
+    def without_rate(self) -> Subscription:
+        """The same credits, and any number of requests a second and a minute."""
+        return replace(self, requests_per_minute=None, requests_per_second=None)
 
     @property
     def month_limit(self) -> Credits | None:

@@ -26,7 +26,7 @@ from scraper.runs.resume import Opening
 from scraper.wiring.access import access_of
 from scraper.wiring.destinations import destinations_of
 from scraper.wiring.files import load_tables
-from scraper.wiring.sandboxes import RunningSandbox, begin_sandbox
+from scraper.wiring.sandboxes import RunningSandbox, begin_sandbox, without_rate
 from scraper.wiring.settings import Settings, no_ledger
 
 if TYPE_CHECKING:
@@ -54,6 +54,8 @@ async def run_job(
     order: RunOrder, settings: Settings, listener: Listener, begun: Callable[[CrawlProcess], None]
 ) -> RunResult:
     """Run a job; see `runs.execute.execute`. `begun` receives the crawl, so that a signal can stop it."""
+    asked = order.job
+    order = _in_haste(order, settings)
     async with AsyncExitStack() as opened:
         sandbox = await begin_sandbox(order.job, settings, opened) if settings.sandbox else None
         context = await opened.enter_async_context(_context(order, settings, listener, sandbox))
@@ -69,9 +71,17 @@ async def run_job(
         )
         if sandbox is None:
             return result
-        charged = {vendor: sandbox.accounts.account(vendor)["credits_charged"] for vendor in order.job.vendors}
-        met = sandbox.accounts.faults_met() if settings.faults else None
-        return replace(result, sandbox_charged=charged, sandbox_faults=met)
+        return replace(
+            result,
+            sandbox_charged=sandbox.charged(asked),
+            sandbox_faults=sandbox.accounts.faults_met() if settings.faults else None,
+            sandbox_at_rate_s=sandbox.at_rate_s(asked) if settings.lifts_rate else None,
+        )
+
+
+def _in_haste(order: RunOrder, settings: Settings) -> RunOrder:
+    """Return the order as it is carried out: without the accounts' rates where the settings lift them."""
+    return replace(order, job=without_rate(order.job)) if settings.lifts_rate else order
 
 
 async def probe_job(
@@ -80,6 +90,7 @@ async def probe_job(
     """Send one request for each endpoint of the job and compare it with the vendor file; see `runs.probe`."""
     from scraper.runs.probe import probe
 
+    order = _in_haste(order, settings)
     async with AsyncExitStack() as opened:
         sandbox = await begin_sandbox(order.job, settings, opened) if settings.sandbox else None
         context = await opened.enter_async_context(_context(order, settings, listener, sandbox))
@@ -119,6 +130,15 @@ def _new_ledger(job: Job, settings: Settings) -> str:
     )
 
 
+def refuse_made_up(job: Job, settings: Settings) -> None:
+    """Raise UsageError where made-up accounts would be used at a vendor."""
+    if job.sandbox_only and not settings.sandbox:
+        raise UsageError(
+            f"job {job.name} runs against the sandbox alone, as its accounts are made up. Nothing was sent; "
+            "add --sandbox, or write a job for your own accounts: scraper init."
+        )
+
+
 @asynccontextmanager
 async def _context(
     order: RunOrder, settings: Settings, listener: Listener, sandbox: RunningSandbox | None
@@ -127,11 +147,7 @@ async def _context(
     from scraper.io.pacing import SmoothPacer
 
     job = order.job
-    if job.sandbox_only and not settings.sandbox:
-        raise UsageError(
-            f"job {job.name} runs against the sandbox alone, as its accounts are made up. Nothing was sent; "
-            "add --sandbox, or write a job for your own accounts: scraper init."
-        )
+    refuse_made_up(job, settings)
     async with AsyncExitStack() as opened:
         access = access_of(order.job, order.catalogue, order.configs, settings, sandbox)
         new_ledger = _new_ledger(job, settings)

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from scraper.core.catalogue import Charge
 from scraper.core.errors import UsageError
 from scraper.core.jobs import Job
 from scraper.core.nearest import nearest
+from scraper.core.planning import at_rate_s
 from scraper.core.subscriptions import Subscription
+from scraper.core.units import Credits
 from scraper.wiring.files import load_catalogue
 from scraper.wiring.settings import SANDBOX_KEY, SANDBOX_VENDORS, Settings
 
@@ -25,6 +27,24 @@ class RunningSandbox:
 
     accounts: Sandbox
     url: str
+
+    def charged(self, job: Job) -> Mapping[str, Credits]:
+        """Return what each vendor has charged."""
+        return {vendor: self.accounts.account(vendor)["credits_charged"] for vendor in job.vendors}
+
+    def at_rate_s(self, job: Job) -> int:
+        """Return the seconds that the requests would have taken at the rates of the job's accounts."""
+        sent = {vendor: self.accounts.account(vendor)["requests"] for vendor in job.vendors}
+        return max(at_rate_s(job.accounts[vendor].subscription, requests) for vendor, requests in sent.items())
+
+
+def without_rate(job: Job) -> Job:
+    """Return the job with accounts whose requests are not limited in time; credits are, as before."""
+    accounts = {
+        vendor: replace(account, subscription=account.subscription.without_rate)
+        for vendor, account in job.accounts.items()
+    }
+    return replace(job, accounts=accounts)
 
 
 async def begin_sandbox(job: Job, settings: Settings, opened: AsyncExitStack) -> RunningSandbox:
@@ -67,8 +87,8 @@ async def sandbox_server(
 ) -> AsyncIterator[tuple[str, Mapping[str, Subscription]]]:
     """Serve a sandbox on a port of its own; yield its URL and the subscriptions of its accounts.
 
-    `plans` by vendor; default: the first of the vendor file. UsageError for an unknown plan, ConfigurationError for
-    faults that cannot be parsed.
+    `plans` by vendor; default: the first of the vendor file. Their rates are left out if the settings lift them.
+    UsageError for an unknown plan, ConfigurationError for faults that cannot be parsed.
     """
     from scraper.sandbox import Sandbox, endpoints_played, read_injections, serve
 
@@ -78,7 +98,7 @@ async def sandbox_server(
         wanted = plans.get(name, next(iter(known)))
         if wanted not in known:
             raise UsageError(f"{name} has no plan {wanted!r}{nearest(wanted, known)}; it has {', '.join(known)}")
-        subscriptions[name] = known[wanted]
+        subscriptions[name] = known[wanted].without_rate if settings.lifts_rate else known[wanted]
     accepted = {name: keys.get(name) or SANDBOX_KEY for name in SANDBOX_VENDORS}
     sandbox = Sandbox(
         subscriptions=subscriptions,

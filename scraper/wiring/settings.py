@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from scraper.core.errors import UnreadableError, UsageError
 from scraper.io.clock import SystemClock
-from scraper.wiring.project import SANDBOX, Project, first_with_data, has_data
+from scraper.wiring.project import SANDBOX, Project, first_with_data, has_data, job_words
 
 if TYPE_CHECKING:
     from scraper.ports import Clock
@@ -34,6 +34,8 @@ class Settings:
     seed: int = 0
     day: date | None = None
     """The day for which the sandbox generates records; ``None``: the clock's."""
+    keeps_rate: bool = True
+    """In the sandbox requests keep to the accounts' rates, as they do at the vendors."""
     faults: Sequence[str] = ()
     """Faults to inject into the sandbox, in the syntax of `--fault`."""
     vendor_urls: Mapping[str, str] = field(default_factory=dict)
@@ -49,9 +51,31 @@ class Settings:
         return self.project.data_directory(sandbox=self.sandbox) if self.data is None else self.data
 
     @property
+    def lifts_rate(self) -> bool:
+        """True if requests may follow each other at once; never where an address may be a vendor's."""
+        return self.sandbox and not self.keeps_rate and not self.vendor_urls
+
+    @property
     def kind(self) -> str:
         """``real`` or ``sandbox``: the kind of a data directory never changes."""
         return "sandbox" if self.sandbox else "real"
+
+
+def run_words(job: Path, settings: Settings) -> Sequence[str]:
+    """Return the words after `scraper` that run a job with these settings."""
+    words = ["run", job_words(job)]
+    words += ["--sandbox"] if settings.sandbox else []
+    words += ["--seed", str(settings.seed)] if settings.seed else []
+    words += ["--day", str(settings.day)] if settings.day else []
+    words += ["--rate"] if settings.sandbox and settings.keeps_rate else []
+    for fault in settings.faults:
+        words += ["--fault", fault]
+    words += ["--data", str(settings.data)] if settings.data is not None else []
+    for vendor, url in settings.vendor_urls.items():
+        words += ["--vendor-url", f"{vendor}={url}"]
+    for host in settings.allow_hosts:
+        words += ["--allow-host", host]
+    return words
 
 
 def data_is_there(settings: Settings) -> None:

@@ -14,6 +14,7 @@ from click.testing import CliRunner
 
 from scraper.cli.main import cli
 from scraper.core.errors import ScraperError
+from scraper.ports import Clock
 from tests.clock import NOON, ShiftedClock
 from tests.docs.markdown import ROOT, job_files
 
@@ -78,7 +79,7 @@ class Place:
             return said(_as_on_a_terminal(arguments), self._clock)
 
 
-def said(arguments: Sequence[str], clock: ShiftedClock | None = None) -> Said:
+def said(arguments: Sequence[str], clock: Clock | None = None) -> Said:
     """Runs the command line in this process, in the current directory."""
     runner, typed, clock = CliRunner(env=_TERMINAL), sys.argv[0], clock or ShiftedClock()
     sys.argv[0] = "scraper"  # what the program calls itself in the commands that it advises

@@ -11,7 +11,7 @@ import click
 SHORT_HELPS: Final[Mapping[str, str]] = {
     "init": "Make a project: jobs, accounts and settings to start from.",
     "plan": "Estimate the cost of a job; spends nothing.",
-    "run": "Run a job within its budget.",
+    "run": "Run jobs within their budgets.",
     "backtest": "Replay known boards under another budget or order; spends nothing.",
     "schedule": "Print a timer that runs a job every night.",
     "status": "Show runs, accounts and unknown credits.",

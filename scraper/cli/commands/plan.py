@@ -72,7 +72,7 @@ def plan(  # noqa: PLR0913 - one for each option
         from scraper.cli.display.plan import print_access, print_plan
 
         with console_on(stream) as console:
-            print_plan(planned, found, console, explain=explain)
+            print_plan(planned, found, console, explain=explain, sandbox=sandbox)
             print_access(sends, asks, console)
             console.print()
             console.print(Text(f"Run it:  {_run_command(job, sandbox=sandbox or found.sandbox_only)}"), soft_wrap=True)

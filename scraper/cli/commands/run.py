@@ -7,28 +7,41 @@ import shlex
 import signal
 import sys
 from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
-from datetime import date
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TextIO, TypeAlias, TypeVar
 
 import click
 
+from scraper.cli.formatting import harmless
 from scraper.cli.options import (
     CREDITS,
     allow_host_option,
     data_option,
     fault_option,
     format_option,
-    job_argument,
+    job_file,
+    jobs_argument,
     opened,
     output_option,
     program,
+    rate_option,
     sandbox_option,
     settings_of,
     vendor_url_option,
     warn,
     writable,
+)
+from scraper.cli.output import Format, console_on, default_format, write_object
+from scraper.cli.several import (
+    ABORTED,
+    INTERRUPTED,
+    AbortedRun,
+    JobsInTurn,
+    refuse_strangers,
+    without_accounts,
 )
 from scraper.core.errors import OutputError, UsageError
 
@@ -44,14 +57,14 @@ if TYPE_CHECKING:
     from scraper.wiring.settings import Settings
 
 T = TypeVar("T")
+_Bought: TypeAlias = "tuple[RunResult, Sequence[ProbeFinding] | None]"
 
-INTERRUPTED = 130
 SAME_REQUEST_S = 1.0
 """coreutils' `timeout` signals a process and then its group: two signals at once count as one."""
 
 
 @click.command()
-@job_argument
+@jobs_argument
 @click.option("--budget", type=CREDITS, help="Budget of the whole run in credits, instead of the job's.")
 @click.option("--resume", is_flag=True, help="Resume the last run, even if it has ended, under --budget.")
 @click.option("--new", is_flag=True, help="Start a new run even if one is open, or done.")
@@ -61,6 +74,7 @@ SAME_REQUEST_S = 1.0
 )
 @click.option("--no-rebuild", is_flag=True, help="Keep pages in the spool when a table's SELECT has changed.")
 @sandbox_option
+@rate_option
 @fault_option
 @data_option
 @vendor_url_option
@@ -76,63 +90,161 @@ SAME_REQUEST_S = 1.0
 )
 @click.option("--log-format", type=click.Choice(["text", "json"]), default="text", show_default=True)
 @click.option("-v", "--verbose", is_flag=True, help="Log every request on stderr.")
-@click.pass_context
 def run(  # noqa: PLR0913 - one for each option
-    context: click.Context,
     *,
-    job: Path,
+    jobs: Sequence[str],
     budget: int | None,
     resume: bool,
     new: bool,
     yes: bool,
     probe: bool,
     no_rebuild: bool,
-    sandbox: bool,
-    seed: int,
-    day: date | None,
-    faults: Sequence[str],
-    data: Path | None,
-    vendor_urls: Mapping[str, str],
-    allow_hosts: Sequence[str],
     format_name: str | None,
     output: Path | None,
     metrics: Path | None,
     log_format: str,
     verbose: bool,
+    **places: Any,  # noqa: ANN401 - the options that `settings_of` takes
 ) -> int:
-    """Run a job within its budget.
+    """Run jobs within their budgets.
 
     Goes on with the open run of this night, or of a one-off job; no stored page is bought again. A night that is done
     is left alone, and the command exits as its run did. A one-off job that is complete needs --new.
+
+    Several jobs run one after the other, the highest weight first, and one that fails does not stop the others. Exits
+    as the worst of them: 130, 1, 5, 2, 4, 6, 7, 3, 0.
+
+    In the sandbox requests follow each other at once; with --rate they keep to the plan's rate.
     """
-    from scraper.wiring.access import access_of, key_warning
+    opening = _opening(resume=resume, new=new)
+    if places["rate"] and not places["sandbox"]:
+        raise UsageError("--rate needs --sandbox: a vendor's rate is always kept.")
+    if len(jobs) > 1 and budget is not None:
+        raise UsageError("--budget is that of one run: give one job, or state a budget in each.")
+    if len(jobs) > 1 and metrics is not None:
+        raise UsageError("--metrics FILE holds the figures of one job: give one job, or one command for each.")
+    chosen = _Chosen(opening, budget, yes, probe, not no_rebuild, metrics, log_format, verbose, places)
+    if len(jobs) > 1:
+        return _in_turn(jobs, chosen, format_name, output)
+    loaded = _loaded(jobs[0], chosen)
+    ready = _ready(loaded, chosen)
+    if not ready.wanted:
+        return INTERRUPTED
+    try:
+        return _show(_bought(ready, chosen), format_name, output, ready.settings)
+    except AbortedRun:
+        click.echo(ABORTED, err=True)
+        return INTERRUPTED
+
+
+@dataclass(frozen=True, slots=True)
+class _Chosen:
+    """The options of a command, for each of its jobs."""
+
+    opening: Opening
+    budget: int | None
+    yes: bool
+    probe: bool
+    rebuild: bool
+    metrics: Path | None
+    log_format: str
+    verbose: bool
+    places: Mapping[str, Any]
+    """Those that `settings_of` takes."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Loaded:
+    """A job as it was read."""
+
+    path: Path
+    order: RunOrder
+    settings: Settings
+
+
+@dataclass(frozen=True, slots=True)
+class _Ready:
+    """A job that may begin."""
+
+    order: RunOrder
+    settings: Settings
+    likely_requests: int | None
+    wanted: bool = True
+    """False: the user was asked, and said no."""
+
+
+def _loaded(words: str, chosen: _Chosen) -> _Loaded:
     from scraper.wiring.files import load_job
     from scraper.wiring.run import RunOrder
+    from scraper.wiring.settings import run_words
 
-    opening = _opening(resume=resume, new=new)
-    settings = settings_of(
-        data,
-        job=job,
-        sandbox=sandbox,
-        seed=seed,
-        day=day,
-        faults=faults,
-        vendor_urls=vendor_urls,
-        allow_hosts=allow_hosts,
-    )
+    path = job_file(words)
+    settings = settings_of(job=path, **chosen.places)
+    found, catalogue = load_job(path, chosen.budget, settings.project)
+    command = shlex.join([*program(), *run_words(path, settings)])
     configs = settings.project.configs
-    found, catalogue = load_job(job, budget, settings.project)
-    command = _command(context, job, data, settings)
-    order = RunOrder(found, catalogue, configs, opening, budget, command, rebuild=not no_rebuild)
-    warn(key_warning(configs, settings))
-    if not sandbox:
-        access_of(found, catalogue, configs, settings, None)  # what is missing is told before anything is asked
-    planned = None if probe else asyncio.run(_planned(found, settings))
-    if planned is not None and not (yes or sandbox) and not _confirmed(found, planned):
-        return INTERRUPTED
-    listening = _listening(settings.clock, log_format, verbose, planned.requests.likely if planned else None)
-    bought = _bought(order, settings, listening, metrics, probe=probe)
-    return INTERRUPTED if bought is None else _show(*bought, format_name, output, settings)
+    order = RunOrder(found, catalogue, configs, chosen.opening, chosen.budget, command, rebuild=chosen.rebuild)
+    return _Loaded(path, order, settings)
+
+
+def _ready(loaded: _Loaded, chosen: _Chosen) -> _Ready:
+    """Say what is missing, plan the run and, where it is dear, ask."""
+    from scraper.wiring.access import access_of, key_warning
+    from scraper.wiring.run import refuse_made_up
+
+    order, settings = loaded.order, loaded.settings
+    refuse_made_up(order.job, settings)
+    warn(key_warning(order.configs, settings))
+    if not settings.sandbox:
+        access_of(order.job, order.catalogue, order.configs, settings, None)  # told before anything is asked
+    if chosen.probe:
+        return _Ready(order, settings, None)
+    planned = asyncio.run(_planned(order.job, settings))
+    wanted = chosen.yes or settings.sandbox or _confirmed(order.job, planned)
+    return _Ready(order, settings, planned.requests.likely, wanted)
+
+
+# --- several jobs -----------------------------------------------------------------------------------------------------
+
+
+def _in_turn(jobs: Sequence[str], chosen: _Chosen, format_name: str | None, output: Path | None) -> int:
+    """Run several jobs, the highest weight first; show their results and return the worst exit code."""
+    turns = JobsInTurn()
+    at_once = output is None and _format(format_name, sys.stdout) is not Format.JSON
+    kept: list[tuple[_Bought, Settings]] = []
+    for name, ready in _waiting(jobs, chosen, turns):
+        if turns.interrupted or not ready.wanted:
+            turns.without_result(name, INTERRUPTED, "interrupted" if turns.interrupted else "declined")
+            continue
+        bought = turns.attempt(name, partial(_bought, ready, chosen), "error")
+        if bought is None:
+            continue
+        turns.ended(bought[0], _content(*bought), _exit_code(*bought))
+        kept.append((bought, ready.settings))
+        if at_once:
+            turns.attempt(name, partial(_show, bought, format_name, None, ready.settings), "error")
+    if not at_once:
+        with opened(output) as stream:
+            if _format(format_name, stream) is Format.JSON:
+                write_object(turns.content, stream)
+            else:
+                for bought, settings in kept:
+                    _print(*bought, stream, settings)
+    click.echo(harmless(" · ".join(turns.words)), err=True)
+    return turns.exit_code()
+
+
+def _waiting(jobs: Sequence[str], chosen: _Chosen, turns: JobsInTurn) -> Sequence[tuple[str, _Ready]]:
+    """Return the jobs that may begin, by name, in the order in which they run; equal weights as they were given."""
+    found = [turns.attempt(words, partial(_loaded, words, chosen)) for words in without_accounts(jobs)]
+    loaded = list({each.path.resolve(): each for each in found if each is not None}.values())
+    refuse_strangers([(each.path, each.order.job.name, each.settings.data_directory) for each in loaded])
+    ready = []
+    for each in sorted(loaded, key=lambda each: -each.order.job.weight):
+        name = each.order.job.name
+        if (one := turns.attempt(name, partial(_ready, each, chosen))) is not None:
+            ready.append((name, one))
+    return ready
 
 
 def _opening(*, resume: bool, new: bool) -> Opening:
@@ -143,33 +255,26 @@ def _opening(*, resume: bool, new: bool) -> Opening:
     return Opening.RESUME if resume else Opening.NEW if new else Opening.GO_ON
 
 
-def _bought(
-    order: RunOrder,
-    settings: Settings,
-    listening: AbstractContextManager[Listener],
-    metrics: Path | None,
-    *,
-    probe: bool,
-) -> tuple[RunResult, Sequence[ProbeFinding] | None] | None:
-    """Return the result, with a probe's findings; ``None`` if it was aborted."""
+def _bought(ready: _Ready, chosen: _Chosen) -> _Bought:
+    """Return the result, with a probe's findings; Abort if it was aborted."""
     from scraper.wiring.metrics import write_run_metrics
     from scraper.wiring.notify import notify_settings, run_and_tell
     from scraper.wiring.run import probe_job, run_job
 
+    order, settings, metrics = ready.order, ready.settings, chosen.metrics
     notify = notify_settings(settings)
 
-    async def told(begun: Callable[[CrawlProcess], None]) -> RunResult:
+    async def told(listener: Listener, begun: Callable[[CrawlProcess], None]) -> RunResult:
         result = await run_and_tell(lambda: run_job(order, settings, listener, begun), order, settings, notify, warn)
         return result if metrics is None else await write_run_metrics(metrics, result, order.job, settings)
 
     try:
-        with listening as listener:
-            if probe:
+        with _listening(settings.clock, chosen.log_format, chosen.verbose, ready.likely_requests) as listener:
+            if chosen.probe:
                 return _to_its_end(lambda begun: probe_job(order, settings, listener, begun))
-            return _to_its_end(told), None
-    except asyncio.CancelledError:  # printed here, after the panel has gone
-        click.echo("aborted: requests in flight count as unknown until reconciled", err=True)
-        return None
+            return _to_its_end(lambda begun: told(listener, begun)), None
+    except asyncio.CancelledError as failure:  # told here, after the panel has gone
+        raise AbortedRun from failure
 
 
 async def _planned(job: Job, settings: Settings) -> Plan:
@@ -193,25 +298,6 @@ def _confirmed(job: Job, planned: Plan) -> bool:
         return True
     click.echo("Not started: nothing was spent.", err=True)
     return False
-
-
-def _command(context: click.Context, job: Path, data: Path | None, settings: Settings) -> str:
-    """Return the command that repeats this run."""
-    from scraper.wiring.project import job_words
-
-    words = [*program(), "run", job_words(job)]
-    words += ["--sandbox"] if settings.sandbox else []
-    words += ["--seed", str(settings.seed)] if settings.seed else []
-    words += ["--day", str(settings.day)] if settings.day else []
-    for fault in settings.faults:
-        words += ["--fault", fault]
-    given = context.get_parameter_source("data")
-    words += ["--data", str(data)] if data is not None and given is click.core.ParameterSource.COMMANDLINE else []
-    for vendor, url in settings.vendor_urls.items():
-        words += ["--vendor-url", f"{vendor}={url}"]
-    for host in settings.allow_hosts:
-        words += ["--allow-host", host]
-    return shlex.join(words)
 
 
 # --- hearing ----------------------------------------------------------------------------------------------------------
@@ -284,62 +370,45 @@ def _to_its_end(begin: Callable[[Callable[[CrawlProcess], None]], Coroutine[Any,
 # --- showing ----------------------------------------------------------------------------------------------------------
 
 
-def _show(
-    result: RunResult,
-    findings: Sequence[ProbeFinding] | None,
-    format_name: str | None,
-    output: Path | None,
-    settings: Settings,
-) -> int:
+def _show(bought: _Bought, format_name: str | None, output: Path | None, settings: Settings) -> int:
     """Print the result; return its exit code."""
+    result = bought[0]
     try:
-        _write(result, findings, format_name, output, settings)
+        with opened(output) as stream:
+            if _format(format_name, stream) is Format.JSON:
+                write_object(_content(*bought), stream)
+            else:
+                _print(*bought, stream, settings)
     except OutputError as failure:
         kept = f"Run {result.run_id} has ended ({result.status}), and what it bought is kept: scraper status"
         raise OutputError(failure.place, failure.reason, f"{kept} {result.run_id}") from failure
+    return _exit_code(*bought)
+
+
+def _format(format_name: str | None, stream: TextIO) -> Format:
+    return Format(format_name or default_format(stream))
+
+
+def _exit_code(result: RunResult, findings: Sequence[ProbeFinding] | None) -> int:
     as_described = findings is None or all(finding.as_described for finding in findings)
     return result.exit_code or (0 if as_described else 6)
 
 
-def _write(
-    result: RunResult,
-    findings: Sequence[ProbeFinding] | None,
-    format_name: str | None,
-    output: Path | None,
-    settings: Settings,
-) -> None:
-    from scraper.cli.formatting import harmless
-    from scraper.cli.output import Format, console_on, default_format, write_object
+def _content(result: RunResult, findings: Sequence[ProbeFinding] | None) -> Mapping[str, Any]:
+    content = result.to_json()
+    if findings is not None:
+        content["findings"] = [
+            {"endpoint": f.endpoint, "as_described": f.as_described, "text": f.text} for f in findings
+        ]
+    return content
 
-    with opened(output) as stream:
-        if Format(format_name or default_format(stream)) is Format.JSON:
-            content = result.to_json()
-            if findings is not None:
-                content["findings"] = [
-                    {"endpoint": f.endpoint, "as_described": f.as_described, "text": f.text} for f in findings
-                ]
-            write_object(content, stream)
-            return
-        from scraper.cli.display.run import print_result
 
-        with console_on(stream) as console:
-            if findings is not None:
-                _print_findings(findings, console)
-            print_result(result, console, str(settings.data_directory), shlex.join(program()))
+def _print(result: RunResult, findings: Sequence[ProbeFinding] | None, stream: TextIO, settings: Settings) -> None:
+    from scraper.cli.display.run import print_findings, print_result
+
+    with console_on(stream) as console:
+        if findings is not None:
+            print_findings(findings, console)
+        print_result(result, console, str(settings.data_directory), shlex.join(program()))
     if not stream.isatty() and result.message:
         click.echo(harmless(result.message), err=True)
-
-
-def _print_findings(findings: Sequence[ProbeFinding], console: Any) -> None:  # noqa: ANN401 - rich is imported late
-    from rich.text import Text
-
-    from scraper.cli.formatting import harmless
-
-    endpoint = None
-    for finding in findings:
-        if finding.endpoint != endpoint:
-            endpoint = finding.endpoint
-            console.print(Text(harmless(endpoint), style="bold"))
-        mark, style = ("as described", "green") if finding.as_described else ("differs     ", "yellow")
-        console.print(Text(f"  {mark}  ", style=style) + Text(harmless(finding.text), style=""))
-    console.print()

@@ -32,6 +32,7 @@ def _plans(_context: click.Context, _option: click.Parameter, values: tuple[str,
 @click.option(
     "--plan", "plans", multiple=True, metavar="VENDOR=PLAN", callback=_plans, help="Plan of the vendor's account."
 )
+@click.option("--no-rate", is_flag=True, help="Take any number of requests a minute; credits are limited as before.")
 @fault_option
 @click.option(
     "--failed-requests",
@@ -46,6 +47,7 @@ def sandbox(
     seed: int,
     day: date | None,
     plans: Mapping[str, str],
+    no_rate: bool,
     faults: Sequence[str],
     failed_requests: Literal["free", "charged"],
     list_faults: bool,
@@ -69,7 +71,7 @@ def sandbox(
     from scraper.wiring.sandboxes import sandbox_server
     from scraper.wiring.settings import SANDBOX_VENDORS
 
-    settings = settings_of(None, sandbox=True, seed=seed, day=day, faults=faults)
+    settings = settings_of(None, sandbox=True, seed=seed, day=day, rate=not no_rate, faults=faults)
     keys = {vendor: os.environ.get(f"{vendor.upper()}_API_KEY", "") for vendor in SANDBOX_VENDORS}
 
     async def serve() -> None:
@@ -78,7 +80,7 @@ def sandbox(
             asyncio.get_running_loop().add_signal_handler(number, stopped.set)
         served = sandbox_server(plans, keys, settings, port=port, failed_requests=failed_requests)
         async with served as (url, subscriptions):
-            _print_addresses(url, subscriptions, keys, with_faults=bool(faults))
+            _print_addresses(url, subscriptions, keys, with_faults=bool(faults), without_rate=no_rate)
             await stopped.wait()
 
     try:
@@ -88,7 +90,12 @@ def sandbox(
 
 
 def _print_addresses(
-    url: str, subscriptions: Mapping[str, Subscription], keys: Mapping[str, str], *, with_faults: bool
+    url: str,
+    subscriptions: Mapping[str, Subscription],
+    keys: Mapping[str, str],
+    *,
+    with_faults: bool,
+    without_rate: bool,
 ) -> None:
     from scraper.wiring.sandboxes import sandbox_urls
     from scraper.wiring.settings import SANDBOX_KEY
@@ -96,7 +103,8 @@ def _print_addresses(
     click.echo(f"sandbox listening at {url}; press Ctrl-C to stop", err=True)
     for vendor, subscription in subscriptions.items():
         key = "the key in your environment" if keys[vendor] else f"key {SANDBOX_KEY}"
-        click.echo(f"  {vendor}: plan {subscription.name}, {key}", err=True)
+        pace = ", without its rate" if without_rate else ""
+        click.echo(f"  {vendor}: plan {subscription.name}{pace}, {key}", err=True)
     click.echo(f"  account: {url}/_sandbox/account?vendor=crawlora", err=True)
     if with_faults:
         click.echo(f"  faults:  {url}/_sandbox/faults", err=True)

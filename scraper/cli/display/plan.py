@@ -20,13 +20,16 @@ MOST_NIGHTS = 8
 """Figures of nights on one line."""
 
 
-def print_plan(plan: Plan, job: Job, console: Console, *, explain: bool = False) -> None:
-    """Print the crawls with low–high below the likely figure, then the plan's totals within the budget."""
+def print_plan(plan: Plan, job: Job, console: Console, *, explain: bool = False, sandbox: bool = False) -> None:
+    """Print the crawls with low–high below the likely figure, then the plan's totals within the budget.
+
+    `sandbox`: it will be run there, and faster than at a vendor.
+    """
     console.print(Text(f"Plan of {harmless(plan.job)}", style="bold"))
     console.print()
     _print_crawls(plan, console)
     console.print()
-    print_fields(console, _plan_fields(plan, job))
+    print_fields(console, _plan_fields(plan, job, sandbox=sandbox))
     if explain:
         console.print()
         print_fields(console, _explanations(plan), indent=13)
@@ -107,7 +110,7 @@ def _sum(ranges: Iterable[Range]) -> Range:
     return sum(ranges, Range(0, 0, 0))
 
 
-def _plan_fields(plan: Plan, job: Job) -> Iterable[tuple[str, str]]:
+def _plan_fields(plan: Plan, job: Job, *, sandbox: bool) -> Iterable[tuple[str, str]]:
     likely = sum(crawl.credits.likely for crawl in plan.crawls)
     if plan.fits:
         fit = f"{count(plan.budget)} credits: fits, likely {count(plan.budget - likely)} left"
@@ -120,6 +123,8 @@ def _plan_fields(plan: Plan, job: Job) -> Iterable[tuple[str, str]]:
     for place, (table, rows) in enumerate(plan.rows.items()):
         yield "" if place else "rows", f"{harmless(table)} {_about(rows)}"
     yield "time", _time(plan)
+    if sandbox:
+        yield "", "the sandbox is faster: it keeps the plan's rate only with --rate"
     if plan.done_at is None:
         yield "nights", "without end: the account's limits never hold all of it"
     elif len(plan.calendar) > 1:

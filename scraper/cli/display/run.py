@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Iterable, Mapping
-from typing import Final
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Final
 
 from rich.console import Console
 from rich.text import Text
@@ -14,6 +14,9 @@ from scraper.cli.formatting import count, counted, duration, harmless, instant, 
 from scraper.cli.tables import print_fields, print_notes
 from scraper.core.events import Ending, RunResult, RunStatus
 from scraper.core.units import Credits
+
+if TYPE_CHECKING:
+    from scraper.runs.probe import ProbeFinding
 
 STATUS_WORDS: Final[Mapping[RunStatus, str]] = {
     RunStatus.OPEN: "running",
@@ -67,6 +70,18 @@ def print_result(result: RunResult, console: Console, data: str, program: str = 
         console.print(Text(f"Look:  {first_query(table, data, program)}"), soft_wrap=True)
 
 
+def print_findings(findings: Sequence[ProbeFinding], console: Console) -> None:
+    """Print what a probe found, by endpoint."""
+    endpoint = None
+    for finding in findings:
+        if finding.endpoint != endpoint:
+            endpoint = finding.endpoint
+            console.print(Text(harmless(endpoint), style="bold"))
+        mark, style = ("as described", "green") if finding.as_described else ("differs     ", "yellow")
+        console.print(Text(f"  {mark}  ", style=style) + Text(harmless(finding.text), style=""))
+    console.print()
+
+
 def _print_message(console: Console, message: str) -> None:
     """Print a message; its command stays on one line, to be copied."""
     command = _COMMAND.search(message)
@@ -94,6 +109,8 @@ def _result_fields(result: RunResult, data: str) -> Iterable[tuple[str, str]]:
     if result.sandbox_charged is not None:
         charged = [f"{harmless(vendor)} charged {count(credits)}" for vendor, credits in result.sandbox_charged.items()]
         yield "sandbox", " · ".join(charged) or "charged nothing"
+    if result.sandbox_at_rate_s is not None and result.sandbox_at_rate_s > result.elapsed_s:
+        yield "", f"without the plan's rate, at which they take {duration(result.sandbox_at_rate_s)} (--rate)"
     if result.sandbox_faults is not None:
         yield "faults", " · ".join(f"{count(hit)} {kind}" for kind, hit in result.sandbox_faults.items()) or "none met"
     if result.next_at is not None:

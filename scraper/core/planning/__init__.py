@@ -1,6 +1,6 @@
 """A job's plan before a credit is spent: cost as a range, days under the caps, pages that the budget drops."""
 
-from scraper.core.planning.calendar import Day
+from scraper.core.planning.calendar import Day, at_rate_s
 from scraper.core.planning.history import AccountStanding, History, Known, NothingSeen, WalkSeen, Yield
 from scraper.core.planning.notes import unknown_values
 from scraper.core.planning.plans import CrawlPlan, Plan, may_outrun, plan
@@ -17,6 +17,7 @@ __all__ = [
     "Range",
     "WalkSeen",
     "Yield",
+    "at_rate_s",
     "may_outrun",
     "plan",
     "unknown_values",

@@ -94,6 +94,12 @@ def seconds_of(requests: int, rate: float | None, latency_s: float) -> int:
     return round(latency_s + (requests - 1) / rate) if rate else round(latency_s)
 
 
+def at_rate_s(subscription: Subscription, requests: int) -> int:
+    """Return the seconds that so many requests take at an account's rate; 0 if there is none."""
+    rate = subscription.starts_per_second
+    return 0 if rate is None else seconds_of(requests, rate, 0)
+
+
 def merged(schedules: Sequence[Schedule]) -> Schedule:
     """Merge the schedules of accounts that work in parallel: credits add up, the slowest account ends last."""
     days: dict[str, Day] = {}
