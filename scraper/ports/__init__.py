@@ -41,7 +41,7 @@ from scraper.ports.ledger import (
     Slot,
 )
 from scraper.ports.listener import Listener
-from scraper.ports.runs import RunEnd, RunRecord, Runs, RunTotals, WalkRecord
+from scraper.ports.runs import PartialWalks, RunEnd, RunRecord, Runs, RunTotals, WalkRecord
 from scraper.ports.stores import Stores
 from scraper.ports.transport import BillingSource, Pacer, Start, Transport, at_once
 
@@ -74,6 +74,7 @@ __all__ = [
     "NoCredits",
     "Pacer",
     "Part",
+    "PartialWalks",
     "Partition",
     "Reserved",
     "RunEnd",
