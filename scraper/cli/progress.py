@@ -16,11 +16,11 @@ from typing import Final, TextIO, cast
 from rich.cells import cell_len
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.file_proxy import FileProxy
-from rich.live import Live
 from rich.text import Text
 
 from scraper.cli.formatting import count, counted, duration, harmless, percent
 from scraper.cli.progress_counts import ProgressCounts
+from scraper.cli.progress_live import ROOM_FOR_KEYS, ResizableLive
 from scraper.core.events import Ending, Event
 
 REFRESHES_PER_SECOND: Final = 4
@@ -43,9 +43,7 @@ class ProgressListener:
         self._monotonic = monotonic
         self._tally = ProgressCounts(monotonic(), likely_requests)
         self._lock = threading.Lock()
-        self._live = Live(
-            self, console=console, refresh_per_second=REFRESHES_PER_SECOND, transient=True, redirect_stdout=False
-        )
+        self._live = ResizableLive(self, console, REFRESHES_PER_SECOND)
 
     @property
     def lines_above(self) -> TextIO:
@@ -69,7 +67,7 @@ class ProgressListener:
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         with self._lock:
-            lines = list(panel(self._tally, self._monotonic(), options.max_width))
+            lines = list(panel(self._tally, self._monotonic(), max(1, options.max_width - ROOM_FOR_KEYS)))
         yield Text("\n").join(lines)
 
 

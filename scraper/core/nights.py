@@ -36,6 +36,11 @@ class Every:
     """Time of day, UTC, at which a night begins; ``None``: when the job's first run began."""
 
     @property
+    def period_s(self) -> int:
+        """The period in whole seconds; no job can state less."""
+        return self.period // timedelta(seconds=1)
+
+    @property
     def soon(self) -> timedelta:
         """The end of a night that counts for the coming one: a 24th of the period, at most a quarter of an hour."""
         return min(self.period / _SOON_PARTS, _SOON)

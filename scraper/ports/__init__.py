@@ -42,7 +42,7 @@ from scraper.ports.ledger import (
     Slot,
 )
 from scraper.ports.listener import Listener
-from scraper.ports.runs import RunEnd, RunRecord, Runs, RunTotals, WalkRecord
+from scraper.ports.runs import PartialWalks, RunEnd, RunRecord, Runs, RunTotals, WalkRecord
 from scraper.ports.stores import Stores
 from scraper.ports.transport import BillingSource, Pacer, Start, Transport, at_once
 
@@ -75,6 +75,7 @@ __all__ = [
     "NoCredits",
     "Pacer",
     "Part",
+    "PartialWalks",
     "Partition",
     "ReadAgain",
     "Reserved",

@@ -42,6 +42,8 @@ class RunRecord:
     """What it asks for: `core.fingerprint`; empty: it was begun before that was noted."""
     exit_code: int | None = None
     """Of its last process; ``None``: none has ended, or the last one died."""
+    every_s: int | None = None
+    """Seconds from one night of its job to the next; ``None``: a one-off job, or begun before it was noted."""
     superseded_by: str | None = None
     """The run that was begun while this one was open; its status stays as it ended."""
 
@@ -49,6 +51,11 @@ class RunRecord:
     def is_over(self) -> bool:
         """True if it is not open: it ended for good, or another run took its place."""
         return self.status.closes or self.superseded_by is not None
+
+    @property
+    def period(self) -> timedelta | None:
+        """How often its job is repeated, as `every_s`."""
+        return None if self.every_s is None else timedelta(seconds=self.every_s)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +108,16 @@ class WalkRecord:
     """When a rebuild read its stored pages by a corrected vendor file; ``None``: never."""
 
 
+@dataclass(frozen=True, slots=True)
+class PartialWalks:
+    """Walks of one endpoint in a run that are neither complete nor empty, for one reason."""
+
+    endpoint: str
+    state: WalkState
+    why: Why | None
+    walks: int
+
+
 class Runs(Protocol):
     """Every run, the coverage of its walks and its pages.
 
@@ -146,8 +163,16 @@ class Runs(Protocol):
     async def last_run(self, job: str) -> RunRecord | None:
         """Return the run of the job that was begun last, whatever the clock said."""
 
-    async def latest_runs(self, limit: int) -> Sequence[RunRecord]:
-        """Return the last runs, newest first."""
+    async def latest_runs(
+        self, limit: int, *, job: str | None = None, since: datetime | None = None, prefix: str = ""
+    ) -> Sequence[RunRecord]:
+        """Return the last runs, newest first: of a job, begun since an instant, with ids that begin so."""
+
+    async def last_runs(self) -> Sequence[RunRecord]:
+        """Return the last run of each job, the newest first."""
+
+    async def partial_walks(self, run_id: str) -> Sequence[PartialWalks]:
+        """Return what is missing from a run, by endpoint and reason; a walk that is still open is not missing yet."""
 
     async def totals(self, run_id: str) -> RunTotals:
         """Return the sums of a run."""

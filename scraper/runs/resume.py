@@ -229,7 +229,7 @@ async def _begin(
     budget = job.budget if ceiling is None else ceiling
     run = RunRecord(
         run_id, job.name, RunStatus.OPEN, budget, now, None, 0.0, None, "", job.auto, job.weight,
-        night_at=night_at, asked=fingerprint(job),
+        night_at=night_at, asked=fingerprint(job), every_s=None if job.every is None else job.every.period_s,
     )  # fmt: skip
     leftovers = await stores.runs.create_run(run, wanted_after(last, job))
     granted = await stores.ledger.grant(run_id, job) if job.auto else None

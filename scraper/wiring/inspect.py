@@ -32,7 +32,7 @@ async def status_of(
     with known_stores(settings) as stores:
         known = stores.runs
         found = await known.latest_runs(limit) if run_id is None else [await known.run(run_id)]
-        found = [await _alive_or_dead(known, run) for run in found]
+        found = [await alive_or_dead(known, run) for run in found]
         runs = [(run, await known.totals(run.run_id)) for run in found]
         details = None
         if run_id is not None:
@@ -40,7 +40,8 @@ async def status_of(
         return runs, await stores.ledger.account_balances(settings.clock.now()), details
 
 
-async def _alive_or_dead(runs: Runs, run: RunRecord) -> RunRecord:
+async def alive_or_dead(runs: Runs, run: RunRecord) -> RunRecord:
+    """Return the run as it is: one whose process is gone has died, though its status is still open."""
     if run.status is not RunStatus.OPEN:
         return run
     last = await runs.last_run(run.job)
@@ -52,14 +53,19 @@ async def _alive_or_dead(runs: Runs, run: RunRecord) -> RunRecord:
 
 async def drift_of(settings: Settings, configs: Path | None, *, settled: bool) -> list[DriftRecord]:
     """Return the drift; findings settled by the current SELECTs only if `settled`."""
+    with known_stores(settings) as stores:
+        found = await stores.journal.drift()
+    return list(found) if settled else unsettled(found, configs)
+
+
+def unsettled(found: Sequence[DriftRecord], configs: Path | None) -> list[DriftRecord]:
+    """Return the findings that the current SELECTs do not settle; ConfigurationError for faulty files."""
     from scraper.core.drift.expected import expected_of
 
-    with known_stores(settings) as stores:
-        tables = {table.name: expected_of(table.sql) for table in load_tables(configs)}
-        read_by = {endpoint.full_name: tables.get(endpoint.table) for endpoint in load_catalogue(configs).endpoints}
-        found = await stores.journal.drift()
+    tables = {table.name: expected_of(table.sql) for table in load_tables(configs)}
+    read_by = {endpoint.full_name: tables.get(endpoint.table) for endpoint in load_catalogue(configs).endpoints}
     return [
         record
         for record in found
-        if settled or (expected := read_by.get(record.endpoint)) is None or not expected.settles(record.finding)
+        if (expected := read_by.get(record.endpoint)) is None or not expected.settles(record.finding)
     ]

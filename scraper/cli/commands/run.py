@@ -304,19 +304,14 @@ def _confirmed(job: Job, planned: Plan) -> bool:
 
 
 class _PanelAndLog:
-    """Feeds the panel and the log; events that the panel or the summary shows are not logged without -v."""
+    """Feeds the panel and the log above it."""
 
-    def __init__(self, panel: Listener, log: Listener, verbose: bool) -> None:
-        self._panel, self._log, self._verbose = panel, log, verbose
+    def __init__(self, panel: Listener, log: Listener) -> None:
+        self._panel, self._log = panel, log
 
     def hear(self, event: Event) -> None:
-        from scraper.core.events import Drained, ProjectInUse, RunEnded, RunStarted
-
         self._panel.hear(event)
-        told = isinstance(event, RunStarted) and event.access  # where keys go is always said
-        shown = isinstance(event, RunStarted | Drained | RunEnded) and not told
-        if self._verbose or not (shown or (isinstance(event, ProjectInUse) and not event.new_ledger)):
-            self._log.hear(event)
+        self._log.hear(event)
 
 
 @contextmanager
@@ -330,9 +325,17 @@ def _listening(clock: Clock, log_format: str, verbose: bool, likely_requests: in
         console = Console(stderr=True)
         if not console.is_dumb_terminal:  # one that cannot go back up its lines
             from scraper.cli.progress import ProgressListener
+            from scraper.cli.progress_lines import PersonLines
 
             with ProgressListener(console, clock.monotonic, likely_requests) as panel:
-                yield _PanelAndLog(panel, LogListener(panel.lines_above, clock.now, "text", verbose), verbose)
+                if verbose:
+                    yield _PanelAndLog(panel, LogListener(panel.lines_above, clock.now, "text", verbose=True))
+                    return
+                lines = PersonLines(console, clock.now)
+                try:
+                    yield _PanelAndLog(panel, lines)
+                finally:
+                    lines.close()
             return
     yield LogListener(sys.stderr, clock.now, "json" if log_format == "json" else "text", verbose)
 

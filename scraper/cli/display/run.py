@@ -49,7 +49,7 @@ _FIRST_QUERIES: Final[Mapping[str, str]] = {
     "videos": "SELECT country, title, item_url FROM videos ORDER BY page, position LIMIT 10",
     "posts": "SELECT created_at, description, stats.play_count FROM posts ORDER BY play_count DESC LIMIT 10",
 }
-_COMMAND = re.compile(r"(?:Go on|Retry what is missing|Start over|Once that is fixed): .*")
+_COMMAND = re.compile(r"(?:Go on|Go on then|Retry what is missing|Start over|Once that is fixed): .*")
 """The end of a result's message: what to type."""
 _IDENTIFIER = re.compile(r"[a-z_][a-z0-9_]*")
 
@@ -84,12 +84,17 @@ def print_findings(findings: Sequence[ProbeFinding], console: Console) -> None:
 
 def _print_message(console: Console, message: str) -> None:
     """Print a message; its command stays on one line, to be copied."""
-    command = _COMMAND.search(message)
-    words = message[: command.start()].rstrip() if command else message
+    words, command = split_message(message)
     if words:
         console.print(Text(words))
     if command:
-        console.print(Text(command[0]), soft_wrap=True)
+        console.print(Text(command), soft_wrap=True)
+
+
+def split_message(message: str) -> tuple[str, str]:
+    """Return the sentences of a message, and its end: what to type; either may be empty."""
+    command = _COMMAND.search(message)
+    return (message[: command.start()].rstrip(), command[0]) if command else (message, "")
 
 
 def retried_fields(retried: Credits) -> Iterable[tuple[str, str]]:

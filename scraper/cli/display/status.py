@@ -34,14 +34,13 @@ _WIDE: Final = 76
 def print_places(places: Mapping[str, str], console: Console) -> None:
     """Print where the state and the settings are."""
     print_fields(console, [(name, harmless(path)) for name, path in places.items()])
-    console.print()
 
 
-def print_status(runs: Runs, accounts: Sequence[AccountBalance], console: Console) -> None:
-    """Print one run in full or several in a table, then the accounts' days and months."""
+def print_status(runs: Runs, accounts: Sequence[AccountBalance], console: Console, *, table: bool = False) -> None:
+    """Print one run in full or several in a table, then the accounts' days and months. `table`: a table of one too."""
     if not runs:
         console.print(Text("no runs yet"))
-    elif len(runs) == 1 or console.width < _WIDE:
+    elif (len(runs) == 1 and not table) or console.width < _WIDE:
         for place, (run, totals) in enumerate(runs):
             if place:
                 console.print()
@@ -62,7 +61,7 @@ def _print_runs(runs: Runs, console: Console) -> None:
     for run, totals in runs:
         status = Text(_status_word(run), style=STATUS_STYLES.get(run.status, ""))
         charged = Text(count(totals.balance.charged))
-        for kind, credits in _kinds(totals.balance).items():
+        for kind, credits in credit_kinds(totals.balance).items():
             if kind != "charged" and credits:
                 charged.append(f"\n{count(credits)} {kind}", style="yellow")
         rows = count(sum(totals.rows.values()))
@@ -90,7 +89,7 @@ def _print_run(run: RunRecord, totals: RunTotals, console: Console) -> None:
         ("began", instant(run.started_at) + took),
         *([] if run.night_at is None else [("night", f"from {instant(run.night_at)}")]),
         *([] if run.exit_code is None else [("exit code", str(run.exit_code))]),
-        ("credits", credit_words(_kinds(totals.balance), run.budget)),
+        ("credits", credit_words(credit_kinds(totals.balance), run.budget)),
         *retried_fields(totals.retried),
         ("requests", request_words(totals.endings, totals.reused)),
         ("walks", _counts({state.value: totals.walks.get(state, 0) for state in WalkState})),
@@ -111,7 +110,8 @@ def _counts(counts: Mapping[str, int]) -> str:
     )
 
 
-def _kinds(balance: Balance) -> dict[str, Credits]:
+def credit_kinds(balance: Balance) -> dict[str, Credits]:
+    """Return the credits of a balance, the certain ones first."""
     return {
         "charged": balance.charged,
         "presumed": balance.presumed,
@@ -125,8 +125,8 @@ def _print_account(account: AccountBalance, console: Console) -> None:
     head = Text(harmless(account.account), style="bold")
     console.print(head.append(f"  plan {harmless(subscription.name)}", style="not bold"))
     fields = [
-        (f"day {account.day}", _scope_words(account.day_balance, subscription.credits_per_day)),
-        (f"month from {account.month}", _scope_words(account.month_balance, subscription.month_limit)),
+        (f"day {account.day}", scope_words(account.day_balance, subscription.credits_per_day)),
+        (f"month from {account.month}", scope_words(account.month_balance, subscription.month_limit)),
     ]
     used = account.month_balance.committed
     if over := subscription.overage_credits(used):
@@ -140,14 +140,14 @@ def _print_account(account: AccountBalance, console: Console) -> None:
     print_fields(console, fields)
 
 
-def _scope_words(balance: Balance, limit: Credits | None) -> str:
+def scope_words(balance: Balance, limit: Credits | None) -> str:
     """Return the credits used of the limit, and the uncertain part of them."""
     used = balance.committed
     if limit is None:
         words = [f"{count(used)} used, no limit known"]
     else:
         words = [f"{count(used)} of {count(limit)} ({percent(used, limit)})", f"{count(max(0, limit - used))} left"]
-    unsure = {name: credits for name, credits in _kinds(balance).items() if name != "charged" and credits}
+    unsure = {name: credits for name, credits in credit_kinds(balance).items() if name != "charged" and credits}
     words += [f"{count(credits)} {name}" for name, credits in unsure.items()]
     if balance.adjusted:
         words.append(f"{balance.adjusted:+,} by the vendor's console")
@@ -228,7 +228,7 @@ def run_json(run: RunRecord, totals: RunTotals) -> dict[str, Any]:
         "superseded_by": run.superseded_by,
         "credits": {
             "budget": run.budget,
-            **_kinds(totals.balance),
+            **credit_kinds(totals.balance),
             "left": run.budget - totals.balance.committed,
             "retried": totals.retried,
         },
@@ -276,7 +276,7 @@ def account_json(account: AccountBalance) -> dict[str, Any]:
 
 def _scope_json(begins: str, balance: Balance, limit: Credits | None) -> dict[str, Any]:
     left = None if limit is None else max(0, limit - balance.committed)
-    return {"from": begins, "limit": limit, **_kinds(balance), "adjusted": balance.adjusted, "left": left}
+    return {"from": begins, "limit": limit, **credit_kinds(balance), "adjusted": balance.adjusted, "left": left}
 
 
 def coverage_json(walks: Sequence[WalkRecord]) -> list[dict[str, Any]]:

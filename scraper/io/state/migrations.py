@@ -63,6 +63,7 @@ def _to_5(connection: Connection) -> None:
     _add_account_lifts(connection)
     _add_nights(connection)
     _add_told(connection)
+    _add_periods(connection)
 
 
 def _add_account_lifts(connection: Connection) -> None:
@@ -96,6 +97,11 @@ def _add_told(connection: Connection) -> None:
     """What vendors tell of the requests that remain."""
     for column in ("told_at BIGINT", "told_until BIGINT", "told_remaining BIGINT NOT NULL DEFAULT 0"):
         connection.exec_driver_sql(f"ALTER TABLE accounts ADD COLUMN {column}")
+
+
+def _add_periods(connection: Connection) -> None:
+    """The period of a run's job, by which a missed night is known without the job file."""
+    connection.exec_driver_sql("ALTER TABLE runs ADD COLUMN every_s BIGINT")
 
 
 STEPS: tuple[Callable[[Connection], None], ...] = (_to_2, _to_3, _to_4, _to_5)

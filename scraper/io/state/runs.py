@@ -20,7 +20,7 @@ from scraper.io.state.failures import retried
 from scraper.io.state.history import OLDEST_WALK, chunks
 from scraper.io.state.ledger import expire, mark_run_outdated
 from scraper.io.state.schema import drains, pages, requests, run_ends, runs, walks
-from scraper.ports import RunEnd, RunRecord, RunTotals, WalkRecord
+from scraper.ports import PartialWalks, RunEnd, RunRecord, RunTotals, WalkRecord
 
 # --- runs -------------------------------------------------------------------------------------------------------------
 
@@ -102,8 +102,23 @@ def run(connection: Connection, run_id: str) -> RunRecord | None:
     return None if row is None else _run_record(row)
 
 
-def latest_runs(connection: Connection, limit: int) -> list[RunRecord]:
-    return [_run_record(row) for row in connection.execute(select(runs).order_by(runs.c.number.desc()).limit(limit))]
+def latest_runs(
+    connection: Connection, limit: int, *, job: str | None = None, since: datetime | None = None, prefix: str = ""
+) -> list[RunRecord]:
+    query = select(runs).order_by(runs.c.number.desc()).limit(limit)
+    if job is not None:
+        query = query.where(runs.c.job == job)
+    if since is not None:
+        query = query.where(runs.c.started_at >= since)
+    if prefix:  # not LIKE, which ignores case in SQLite
+        query = query.where(func.substr(runs.c.run_id, 1, len(prefix)) == prefix)
+    return [_run_record(row) for row in connection.execute(query)]
+
+
+def last_runs(connection: Connection) -> list[RunRecord]:
+    newest = select(func.max(runs.c.number)).group_by(runs.c.job)
+    query = select(runs).where(runs.c.number.in_(newest)).order_by(runs.c.number.desc())
+    return [_run_record(row) for row in connection.execute(query)]
 
 
 def last_run(connection: Connection, job: str) -> RunRecord | None:
@@ -283,6 +298,19 @@ def _close_walks(connection: Connection, run_id: str) -> None:
         here = and_(walks.c.run_id == run_id, walks.c.walk_id == walk_id)
         values = {"state": state.value, "why": Why.INTERRUPTED.value, "pages": landed}
         connection.execute(update(walks).where(here).values(**values))
+
+
+_NOT_MISSING = [WalkState.COMPLETE.value, WalkState.EMPTY.value, WalkState.OPEN.value]
+
+
+def partial_walks(connection: Connection, run_id: str) -> list[PartialWalks]:
+    kinds = (walks.c.endpoint, walks.c.state, walks.c.why)
+    query = select(*kinds, func.count()).where(walks.c.run_id == run_id, walks.c.state.not_in(_NOT_MISSING))
+    found = [
+        PartialWalks(endpoint, WalkState(state), None if why is None else Why(why), number)
+        for endpoint, state, why, number in connection.execute(query.group_by(*kinds))
+    ]
+    return sorted(found, key=lambda each: (each.state, each.why or "", each.endpoint))
 
 
 def coverage(connection: Connection, run_id: str) -> list[WalkRecord]:

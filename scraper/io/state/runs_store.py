@@ -28,6 +28,8 @@ class RunsStore(Store, Runs):
     ends = in_transaction(runs.ends)
     last_run = in_transaction(runs.last_run)
     latest_runs = in_transaction(runs.latest_runs)
+    last_runs = in_transaction(runs.last_runs)
+    partial_walks = in_transaction(runs.partial_walks)
     totals = in_transaction(runs.totals)
     coverage = in_transaction(runs.coverage)
     stored_pages = in_transaction(runs.stored_pages)

@@ -83,6 +83,9 @@ runs = Table(
     Column("shares", Text, nullable=False, default="{}"),  # account → credits that the run may spend there
     Column("number", BigInteger, nullable=False, default=0),  # the order in which runs were begun, whatever the clock
     Column("night_at", Instant),  # when its night begins; null: a run of a one-off job
+    Column(
+        "every_s", BigInteger
+    ),  # from one night of its job to the next; null: a one-off job, or begun before it was noted
     Column("asked", Text, nullable=False, default=""),  # `core.fingerprint`; empty: begun before it was noted
     Column("exit_code", Integer),  # of its last process; null: none has ended, or it died
     Column("superseded_by", String),  # the run that was begun while this one was open
