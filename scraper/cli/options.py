@@ -9,11 +9,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import date
+from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO, TypeVar
+from typing import TYPE_CHECKING, Any, TextIO, TypeVar, cast
 
 import click
 
+from scraper.cli.formats import format_of, mismatch
 from scraper.cli.formatting import harmless
 from scraper.cli.streams import ReaderGone
 from scraper.core.errors import OutputError, UsageError
@@ -26,6 +28,8 @@ if TYPE_CHECKING:
 F = TypeVar("F", bound=Callable[..., Any])
 
 FORMATS = ("table", "json", "csv", "ndjson")
+ROW_FORMATS = (*FORMATS, "markdown")
+"""Formats of what is nothing but rows."""
 
 
 class _Credits(click.IntRange):
@@ -116,15 +120,24 @@ def _configs(_context: click.Context, _option: click.Parameter, configs: Path | 
 
 
 def format_option(*formats: str) -> Callable[[F], F]:
-    """Add --format."""
+    """Add --format; without it the ending of -o FILE says the format, then $SCRAPER_FORMAT."""
 
     def with_format(function: F) -> F:
+        @wraps(function)
+        def in_format(*arguments: Any, format_name: str | None, output: Path | None, **options: Any) -> Any:  # noqa: ANN401
+            if format_name is None:
+                format_name = format_of(formats, output, os.environ)
+            else:
+                warn(mismatch(format_name, output))
+            return function(*arguments, format_name=format_name, output=output, **options)
+
         return click.option(
             "--format",
             "format_name",
             type=click.Choice(formats),
-            help="Output format.  [default: table on a terminal, json in a pipe]",
-        )(function)
+            help="Output format.  [default: by the ending of -o; table on a terminal, json in a pipe; "
+            "env: SCRAPER_FORMAT]",
+        )(cast("F", in_format))
 
     return with_format
 
@@ -144,8 +157,14 @@ def writable(_context: click.Context, _option: click.Parameter, output: Path | N
     """Refuse a file that cannot be created, before anything is done or bought."""
     directory = None if output is None else output.parent
     if directory is not None and not (directory.is_dir() and os.access(directory, os.W_OK)):
-        why = "it is not writable" if directory.is_dir() else "there is no such directory"
-        raise UsageError(f"{output} cannot be written: {directory}: {why}.")
+        if not directory.is_dir():
+            why = (
+                "is no directory: name one"
+                if directory.exists()
+                else "does not exist: make this directory, or name one"
+            )
+            raise UsageError(f"{output} cannot be written: {directory} {why} that is there.")
+        raise UsageError(f"{output} cannot be written: {directory} is not writable for you: name another directory.")
     return output
 
 

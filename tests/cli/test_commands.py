@@ -27,6 +27,8 @@ HEAVY = {
     "zstandard",
 }
 
+FORMAT_HELP = "Output format.  [default: by the ending of -o; table on a terminal, json in a pipe; env: SCRAPER_FORMAT]"
+
 RECORDED = """
 import sys
 from scraper.cli.main import main
@@ -88,7 +90,7 @@ def test_a_misspelt_command_is_told_its_nearest_name() -> None:
     ("typed", "incomplete", "offered"),
     [
         ([], "re", [(name, SHORT_HELPS[name]) for name in ("rebuild", "reconcile", "report")]),
-        (["sql"], "--f", [("--format", "Output format.  [default: table on a terminal, json in a pipe]")]),
+        (["sql"], "--f", [("--format", FORMAT_HELP)]),
         (["sql", "--format"], "n", [("ndjson", None)]),
     ],
 )
