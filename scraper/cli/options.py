@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, TextIO, TypeVar, cast
 
 import click
 
+from scraper.cli.completion import complete_fault, complete_job
 from scraper.cli.formats import format_of, mismatch
 from scraper.cli.formatting import harmless
 from scraper.cli.streams import ReaderGone
@@ -98,6 +99,7 @@ def fault_option(function: F) -> F:
         "--fault",
         "faults",
         multiple=True,
+        shell_complete=complete_fault,
         metavar="KIND[:KEY=VALUE]",
         help="Fault of the sandbox, such as http_500:share=0.05; `scraper sandbox --faults` lists the kinds.",
     )(function)
@@ -213,7 +215,7 @@ def _allowed_hosts(_context: click.Context, _option: click.Parameter, values: tu
 
 def job_argument(function: F) -> F:
     """Add the argument JOB: a path, or the name of a job in the project's configs."""
-    return click.argument("job", callback=_job)(function)
+    return click.argument("job", callback=_job, shell_complete=complete_job)(function)
 
 
 def _job(_context: click.Context, _argument: click.Parameter, words: str) -> Path:

@@ -126,6 +126,7 @@ COMMANDS: dict[str, list[list[str]]] = {
     "drift": [[]],
     "export": [["hashtags", "--format", "csv", "-o", "hashtags.csv"]],
     "duckdb": [["--help"]],
+    "completion": [["bash"], ["none"]],
     "docs": [[], ["jobs"], ["nothing"]],
 }
 """What each command is tried with, and no others: a command that is missing here, or is none, fails the test."""

@@ -28,6 +28,7 @@ SHORT_HELPS: Final[Mapping[str, str]] = {
     "compact": "Merge many small files into few large ones.",
     "rebuild": "Rebuild tables from the pages, for 0 credits.",
     "reconcile": "Settle unknown credits in the ledger.",
+    "completion": "Print a script that completes commands, options and names.",
     "docs": "Read the manual.",
 }
 """Command → the first sentence of its help: what `scraper --help` and shell completion say of it."""

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from scraper.cli.completion import complete_relation
 from scraper.cli.formats import format_of, mismatch
 from scraper.cli.options import beside, configs_option, data_option, opened, settings_of, warn, writable
 from scraper.cli.streams import copy_bytes
@@ -19,7 +20,7 @@ STDOUT = "-"
 
 
 @click.command()
-@click.argument("table")
+@click.argument("table", shell_complete=complete_relation)
 @click.option(
     "-o",
     "--output",

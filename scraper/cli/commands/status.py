@@ -6,11 +6,12 @@ from pathlib import Path
 
 import click
 
+from scraper.cli.completion import complete_run
 from scraper.cli.options import data_option, format_option, opened, output_option, settings_of
 
 
 @click.command()
-@click.argument("run", required=False)
+@click.argument("run", required=False, shell_complete=complete_run)
 @click.option("--limit", default=10, show_default=True, type=click.IntRange(1, 10_000), help="Number of runs.")
 @click.option("--sandbox", is_flag=True, help="Use the sandbox's data directory.")
 @data_option

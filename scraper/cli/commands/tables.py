@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from scraper.cli.completion import complete_relation
 from scraper.cli.options import (
     ROW_FORMATS,
     configs_option,
@@ -18,7 +19,7 @@ from scraper.cli.options import (
 
 
 @click.command()
-@click.argument("name", required=False)
+@click.argument("name", required=False, shell_complete=complete_relation)
 @click.option("--sandbox", is_flag=True, help="Use the sandbox's data directory.")
 @data_option
 @configs_option

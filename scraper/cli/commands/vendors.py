@@ -6,12 +6,13 @@ from pathlib import Path
 
 import click
 
+from scraper.cli.completion import complete_vendor
 from scraper.cli.options import ROW_FORMATS, configs_option, format_option, opened, output_option
 from scraper.core.errors import UsageError
 
 
 @click.command()
-@click.argument("name", required=False)
+@click.argument("name", required=False, shell_complete=complete_vendor)
 @click.option("--errors", is_flag=True, help="Show outcomes of answers, their charges and retries.")
 @configs_option
 @format_option(*ROW_FORMATS)
