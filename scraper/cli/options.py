@@ -6,12 +6,12 @@ import os
 import shutil
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, redirect_stderr, suppress
 from dataclasses import replace
 from datetime import date
 from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Final, TextIO, TypeVar, cast
 
 import click
 
@@ -211,6 +211,49 @@ def _allowed_hosts(_context: click.Context, _option: click.Parameter, values: tu
         if fault := entry_fault(value):
             raise click.BadParameter(fault)
     return values
+
+
+_ALOUD: Final = "scraper.stderr"
+
+
+def _quiet(context: click.Context, _option: click.Parameter, given: bool) -> None:
+    """Silence stderr until the command has ended: errors are printed after that, by `cli.main`."""
+    if given and not context.resilient_parsing:
+        root = context.find_root()
+        root.meta[_ALOUD] = sys.stderr
+        nowhere = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - closed with the context
+        root.with_resource(redirect_stderr(root.with_resource(nowhere)))
+
+
+QUIET: Final = click.Option(
+    ["-q", "--quiet"],
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_quiet,
+    help="Print nothing on stderr but errors.",
+)
+
+
+def is_quiet() -> bool:
+    """Return True with -q."""
+    return _ALOUD in click.get_current_context().meta
+
+
+@contextmanager
+def aloud() -> Iterator[None]:
+    """Let a question or an error through to stderr in spite of -q."""
+    with redirect_stderr(click.get_current_context().meta.get(_ALOUD, sys.stderr)):
+        yield
+
+
+def log_file_option(function: F) -> F:
+    """Add --log-file."""
+    return click.option(
+        "--log-file",
+        type=click.Path(path_type=Path),
+        help="Append the log to this file as well; only you may read one that is created.",
+    )(function)
 
 
 def job_argument(function: F) -> F:

@@ -40,10 +40,14 @@ def listed() -> dict[str, click.Command]:
 
 
 def imported(name: str) -> click.Command:
-    """The command itself: the object of its module that bears its name."""
+    """The command itself: the object of its module that bears its name. Every command has -q."""
+    from scraper.cli.options import QUIET
+
     found = getattr(import_module(f"{__name__}.{name}"), name)
     if not isinstance(found, click.Command):
         raise TypeError(f"{found!r} is no command")
+    if QUIET not in found.params:
+        found.params.append(QUIET)
     return found
 
 

@@ -7,20 +7,23 @@ import shlex
 import signal
 import sys
 from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import click
 
 from scraper.cli.options import (
     CREDITS,
     allow_host_option,
+    aloud,
     data_option,
     fault_option,
     format_option,
+    is_quiet,
     job_argument,
+    log_file_option,
     opened,
     output_option,
     program,
@@ -45,6 +48,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 INTERRUPTED = 130
+_NORMAL_ENDS = {0, 3}
+"""Complete, or the budget is spent: with -q, a run says nothing of these."""
 SAME_REQUEST_S = 1.0
 """coreutils' `timeout` signals a process and then its group: two signals at once count as one."""
 
@@ -67,6 +72,7 @@ SAME_REQUEST_S = 1.0
 @format_option("table", "json")
 @output_option
 @click.option("--log-format", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@log_file_option
 @click.option("-v", "--verbose", is_flag=True, help="Log every request on stderr.")
 @click.pass_context
 def run(  # noqa: PLR0913 - one for each option
@@ -89,6 +95,7 @@ def run(  # noqa: PLR0913 - one for each option
     format_name: str | None,
     output: Path | None,
     log_format: str,
+    log_file: Path | None,
     verbose: bool,
 ) -> int:
     """Run a job within its budget.
@@ -121,7 +128,8 @@ def run(  # noqa: PLR0913 - one for each option
     planned = None if probe else asyncio.run(_planned(found, settings))
     if planned is not None and not (yes or sandbox) and not _confirmed(found, planned):
         return INTERRUPTED
-    listening = _listening(settings.clock, log_format, verbose, planned.requests.likely if planned else None)
+    likely = planned.requests.likely if planned else None
+    listening = _logging(settings.clock, log_format, verbose, likely, (log_file, command))
     bought = _bought(order, settings, listening, probe=probe)
     return INTERRUPTED if bought is None else _show(*bought, format_name, output, settings)
 
@@ -146,7 +154,8 @@ def _bought(
                 return _to_its_end(lambda begun: probe_job(order, settings, listener, begun))
             return _to_its_end(lambda begun: run_job(order, settings, listener, begun)), None
     except asyncio.CancelledError:  # printed here, after the panel has gone
-        click.echo("aborted: requests in flight count as unknown until reconciled", err=True)
+        with aloud():
+            click.echo("aborted: requests in flight count as unknown until reconciled", err=True)
         return None
 
 
@@ -164,12 +173,13 @@ async def _planned(job: Job, settings: Settings) -> Plan:
 def _confirmed(job: Job, planned: Plan) -> bool:
     """Ask on a terminal before a run that is likely to cost more than confirm_above."""
     is_dear = planned.credits.likely > job.confirm_above and not planned.done
-    if not (is_dear and sys.stdin.isatty() and sys.stderr.isatty()):
-        return True
-    spends = f"about {planned.credits.likely:,} credits, at most {planned.credits.high:,}"
-    if click.confirm(f"This run will spend {spends}. Start it?", err=True):
-        return True
-    click.echo("Not started: nothing was spent.", err=True)
+    with aloud():
+        if not (is_dear and sys.stdin.isatty() and sys.stderr.isatty()):
+            return True
+        spends = f"about {planned.credits.likely:,} credits, at most {planned.credits.high:,}"
+        if click.confirm(f"This run will spend {spends}. Start it?", err=True):
+            return True
+        click.echo("Not started: nothing was spent.", err=True)
     return False
 
 
@@ -209,6 +219,35 @@ class _PanelAndLog:
         shown = isinstance(event, RunStarted | Drained | RunEnded) and not told
         if self._verbose or not (shown or (isinstance(event, ProjectInUse) and not event.new_ledger)):
             self._log.hear(event)
+
+
+class _Both:
+    """Two listeners that hear the same."""
+
+    def __init__(self, first: Listener, second: Listener) -> None:
+        self._first, self._second = first, second
+
+    def hear(self, event: Event) -> None:
+        self._first.hear(event)
+        self._second.hear(event)
+
+
+@contextmanager
+def _logging(
+    clock: Clock, log_format: str, verbose: bool, likely_requests: int | None, into: tuple[Path | None, str]
+) -> Iterator[Listener]:
+    """Yield what listens on stderr and, where there is one, the log file of this command."""
+    from scraper.cli.log import LogListener, log_file
+
+    path, command = into
+    with ExitStack() as stack:
+        in_file = None
+        format: Literal["text", "json"] = "json" if log_format == "json" else "text"
+        if path is not None:
+            stream = stack.enter_context(log_file(path, clock.now(), format, command))
+            in_file = LogListener(stream, clock.now, format, verbose)
+        shown = stack.enter_context(_listening(clock, log_format, verbose, likely_requests))
+        yield shown if in_file is None else _Both(in_file, shown)
 
 
 @contextmanager
@@ -270,11 +309,16 @@ def _show(
     settings: Settings,
 ) -> int:
     """Print the result; return its exit code."""
+    from scraper.cli.formatting import harmless
+
     try:
         _write(result, findings, format_name, output, settings)
     except OutputError as failure:
         kept = f"Run {result.run_id} has ended ({result.status}), and what it bought is kept: scraper status"
         raise OutputError(failure.place, failure.reason, f"{kept} {result.run_id}") from failure
+    if is_quiet() and result.exit_code not in _NORMAL_ENDS:  # otherwise the log has said it
+        with aloud():
+            click.echo(harmless(f"error: {result.message or result.status}"), err=True)
     as_described = findings is None or all(finding.as_described for finding in findings)
     return result.exit_code or (0 if as_described else 6)
 
