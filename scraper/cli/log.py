@@ -1,19 +1,23 @@
-"""The log of a run on stderr: one line per event, as text for people or JSON for programs.
+"""The log of a run on stderr and in a file: one line per event, as text for people or JSON for programs.
 
 Names of events and fields are those of `core.events`, in both formats.
 """
 
 from __future__ import annotations
 
+import io
+import os
 import re
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import fields
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any, Final, Literal, TextIO
 
 from scraper.cli.rows import json_text
 from scraper.cli.streams import is_utf8
+from scraper.core.errors import OutputError
 from scraper.core.events import (
     Drained,
     Ending,
@@ -33,6 +37,7 @@ from scraper.core.units import iso_utc
 _TOLD_UNASKED: Final = {Ending.REFUSED, Ending.FAILED, Ending.LOST}
 """Requests logged without -v: no later line reports them. A retry is reported by its wait."""
 
+_OWN: Final = 0o600
 _IN_LABEL: Final = {"vendor", "endpoint", "page"}
 _OF_BODY: Final = {"rows", "size_bytes"}
 _LONGER_BY: Final = timedelta(seconds=1)
@@ -84,6 +89,32 @@ class LogListener:
             return False
         self._waits_until[event.vendor] = until
         return True
+
+
+@contextmanager
+def log_file(path: Path, now: datetime, format: Literal["text", "json"], command: str) -> Iterator[TextIO]:
+    """Yield a log file that is appended to, once a first line is in it: which command, and when.
+
+    Raises OutputError where that is not possible; what fails later stops nothing, as for any log (`LogListener`).
+    """
+    said = {"at": iso_utc(now), "event": "log_opened", "command": command}
+    line = json_text(said) if format == "json" else f"{said['at']} log_opened command={_quoted(command)}"
+    try:
+        raw = os.fdopen(os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, _OWN), "ab", buffering=0)
+    except OSError as failure:
+        raise _unwritable(path, failure) from failure
+    with raw, io.TextIOWrapper(raw, encoding="utf-8", write_through=True) as stream:
+        try:
+            stream.write(line + "\n")
+        except OSError as failure:
+            raise _unwritable(path, failure) from failure
+        yield stream
+
+
+def _unwritable(path: Path, failure: OSError) -> OutputError:
+    return OutputError(
+        str(path), failure.strerror or str(failure), "Nothing was sent or spent: name another --log-file."
+    )
 
 
 def event_name(event: Event) -> str:

@@ -6,14 +6,17 @@ import os
 import shutil
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, redirect_stderr, suppress
 from dataclasses import replace
 from datetime import date
+from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TextIO, TypeVar, cast
 
 import click
 
+from scraper.cli.completion import complete_fault, complete_job
+from scraper.cli.formats import format_of, mismatch
 from scraper.cli.formatting import harmless
 from scraper.cli.streams import ReaderGone
 from scraper.core.errors import OutputError, UsageError
@@ -26,6 +29,8 @@ if TYPE_CHECKING:
 F = TypeVar("F", bound=Callable[..., Any])
 
 FORMATS = ("table", "json", "csv", "ndjson")
+ROW_FORMATS = (*FORMATS, "markdown")
+"""Formats of what is nothing but rows."""
 
 
 class _Credits(click.IntRange):
@@ -101,6 +106,7 @@ def fault_option(function: F) -> F:
         "--fault",
         "faults",
         multiple=True,
+        shell_complete=complete_fault,
         metavar="KIND[:KEY=VALUE]",
         help="Fault of the sandbox, such as http_500:share=0.05; `scraper sandbox --faults` lists the kinds.",
     )(function)
@@ -123,15 +129,24 @@ def _configs(_context: click.Context, _option: click.Parameter, configs: Path | 
 
 
 def format_option(*formats: str) -> Callable[[F], F]:
-    """Add --format."""
+    """Add --format; without it the ending of -o FILE says the format, then $SCRAPER_FORMAT."""
 
     def with_format(function: F) -> F:
+        @wraps(function)
+        def in_format(*arguments: Any, format_name: str | None, output: Path | None, **options: Any) -> Any:  # noqa: ANN401
+            if format_name is None:
+                format_name = format_of(formats, output, os.environ)
+            else:
+                warn(mismatch(format_name, output))
+            return function(*arguments, format_name=format_name, output=output, **options)
+
         return click.option(
             "--format",
             "format_name",
             type=click.Choice(formats),
-            help="Output format.  [default: table on a terminal, json in a pipe]",
-        )(function)
+            help="Output format.  [default: by the ending of -o; table on a terminal, json in a pipe; "
+            "env: SCRAPER_FORMAT]",
+        )(cast("F", in_format))
 
     return with_format
 
@@ -151,8 +166,14 @@ def writable(_context: click.Context, _option: click.Parameter, output: Path | N
     """Refuse a file that cannot be created, before anything is done or bought."""
     directory = None if output is None else output.parent
     if directory is not None and not (directory.is_dir() and os.access(directory, os.W_OK)):
-        why = "it is not writable" if directory.is_dir() else "there is no such directory"
-        raise UsageError(f"{output} cannot be written: {directory}: {why}.")
+        if not directory.is_dir():
+            why = (
+                "is no directory: name one"
+                if directory.exists()
+                else "does not exist: make this directory, or name one"
+            )
+            raise UsageError(f"{output} cannot be written: {directory} {why} that is there.")
+        raise UsageError(f"{output} cannot be written: {directory} is not writable for you: name another directory.")
     return output
 
 
@@ -199,14 +220,57 @@ def _allowed_hosts(_context: click.Context, _option: click.Parameter, values: tu
     return values
 
 
+_ALOUD: Final = "scraper.stderr"
+
+
+def _quiet(context: click.Context, _option: click.Parameter, given: bool) -> None:
+    """Silence stderr until the command has ended: errors are printed after that, by `cli.main`."""
+    if given and not context.resilient_parsing:
+        root = context.find_root()
+        root.meta[_ALOUD] = sys.stderr
+        nowhere = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - closed with the context
+        root.with_resource(redirect_stderr(root.with_resource(nowhere)))
+
+
+QUIET: Final = click.Option(
+    ["-q", "--quiet"],
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_quiet,
+    help="Print nothing on stderr but errors.",
+)
+
+
+def is_quiet() -> bool:
+    """Return True with -q."""
+    return _ALOUD in click.get_current_context().meta
+
+
+@contextmanager
+def aloud() -> Iterator[None]:
+    """Let a question or an error through to stderr in spite of -q."""
+    with redirect_stderr(click.get_current_context().meta.get(_ALOUD, sys.stderr)):
+        yield
+
+
+def log_file_option(function: F) -> F:
+    """Add --log-file."""
+    return click.option(
+        "--log-file",
+        type=click.Path(path_type=Path),
+        help="Append the log to this file as well; only you may read one that is created.",
+    )(function)
+
+
 def job_argument(function: F) -> F:
     """Add the argument JOB: a path, or the name of a job in the project's configs."""
-    return click.argument("job", callback=_job)(function)
+    return click.argument("job", callback=_job, shell_complete=complete_job)(function)
 
 
 def jobs_argument(function: F) -> F:
     """Add the argument JOB..., as words: `job_file` makes a path of each."""
-    return click.argument("jobs", metavar="JOB...", nargs=-1, required=True)(function)
+    return click.argument("jobs", metavar="JOB...", nargs=-1, required=True, shell_complete=complete_job)(function)
 
 
 def _job(_context: click.Context, _argument: click.Parameter, words: str) -> Path:

@@ -1,4 +1,4 @@
-"""Output formats: a table for people, JSON, NDJSON or CSV for programs.
+"""Output formats: a table or Markdown for people, JSON, NDJSON or CSV for programs.
 
 Streams are text streams; a CSV's needs ``newline=""`` so that its line ends stay as RFC 4180 has them. JSON is ASCII
 where the stream is not UTF-8: in any other encoding it would be no JSON.
@@ -8,28 +8,29 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from enum import StrEnum
-from typing import TYPE_CHECKING, Any, TextIO
+from itertools import chain, islice
+from typing import TYPE_CHECKING, Any, Final, TextIO
 
+from scraper.cli.formats import Format
 from scraper.cli.formatting import harmless
 from scraper.cli.options import warn
-from scraper.cli.rows import Rows, json_text, sound, value_text
+from scraper.cli.rows import Rows, is_number, json_text, sound, value_text
 from scraper.cli.streams import is_utf8
 
 if TYPE_CHECKING:
     from rich.console import Console
 
+__all__ = ["Format", "Rows", "console_on", "default_format", "write_object", "write_rows"]
 
-class Format(StrEnum):
-    """The values of ``--format``."""
+_LOOKED_AT: Final = 1_000
+"""Rows from which a Markdown column is taken for one of numbers: what follows is streamed."""
 
-    TABLE = "table"
-    JSON = "json"
-    CSV = "csv"
-    NDJSON = "ndjson"
+_MARKDOWN: Final = re.compile(r"[\\`*\[\]<>|~&]|(?<![^\W_])_|_(?![^\W_])")
+"""What Markdown would obey in a cell; a _ inside a word is text."""
 
 
 def default_format(stream: TextIO) -> Format:
@@ -55,6 +56,8 @@ def write_rows(rows: Rows, format: Format, stream: TextIO, width: int | None = N
                 stream.write(row + "\n")
         case Format.CSV:
             _write_csv(rows, stream)
+        case Format.MARKDOWN:
+            _write_markdown(rows, stream)
 
 
 def write_object(value: Mapping[str, Any] | Sequence[Any], stream: TextIO) -> None:
@@ -105,3 +108,24 @@ def _write_csv(rows: Rows, stream: TextIO) -> None:
             f"{stream.encoding} lacks characters of these rows, and ? stands in their place: "
             "-o FILE, --format json or PYTHONUTF8=1 keep them"
         )
+
+
+def _write_markdown(rows: Rows, stream: TextIO) -> None:
+    """Write a table as GitHub, pandoc and most others read it; columns of numbers are aligned right."""
+    tuples = iter(rows.tuples)
+    first = list(islice(tuples, _LOOKED_AT))
+    known = [[row[place] for row in first if row[place] is not None] for place in range(len(rows.columns))]
+    rules = ["---:" if values and all(map(is_number, values)) else "---" for values in known]
+    _write_cells((_markdown(column) for column in rows.columns), stream)
+    _write_cells(rules, stream)
+    for row in chain(first, tuples):
+        _write_cells((_markdown(value_text(value)) for value in row), stream)
+
+
+def _write_cells(cells: Iterable[str], stream: TextIO) -> None:
+    stream.write(f"| {' | '.join(cells)} |\n")
+
+
+def _markdown(text: str) -> str:
+    """Return text as a cell shows it: on one line, its signs escaped."""
+    return _MARKDOWN.sub(r"\\\g<0>", harmless(text))

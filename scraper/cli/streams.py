@@ -51,7 +51,9 @@ class Stream:
     def fileno(self) -> int:
         return self._stream.fileno()
 
-    def write(self, text: str) -> int:
+    def write(self, text: str | bytes) -> int:
+        if isinstance(text, bytes):  # click's shell completion
+            text = text.decode()
         if text == "":  # click tries streams with it, and swallows what they raise
             return 0
         try:

@@ -23,6 +23,15 @@ def load_catalogue(configs: Path | None) -> Catalogue:
     return read_catalogue(configs)
 
 
+def vendor_names(configs: Path | None) -> list[str]:
+    """Return the names of the vendors as their files bear them, without reading any."""
+    from importlib import resources
+
+    packaged = [Path(entry.name) for entry in (resources.files("scraper") / "vendors").iterdir()]
+    own = [] if configs is None else list((configs / "vendors").glob("*.toml"))
+    return sorted({path.stem for path in (*packaged, *own) if path.suffix == ".toml"})
+
+
 def load_job(path: Path, budget: Credits | None = None, project: Project | None = None) -> tuple[Job, Catalogue]:
     """Read a job and the vendors that it is checked against; ConfigurationError with every fault.
 

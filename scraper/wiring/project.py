@@ -171,11 +171,16 @@ def job_path(words: str, environment: Mapping[str, str] = os.environ) -> Path:
         return packaged_quickstart()
     if words.endswith(JOB_ENDING):
         return path
-    known = [*_jobs_in(configs), QUICKSTART]
+    known = job_names(configs)
     raise UsageError(
-        f"there is no job {words} in {configs}{nearest(words, known)}; there are {', '.join(dict.fromkeys(known))}. "
+        f"there is no job {words} in {configs}{nearest(words, known)}; there are {', '.join(known)}. "
         "Give one of these, or the path of a job file."
     )
+
+
+def job_names(configs: Path) -> list[str]:
+    """Return the names of the jobs of a project and of the package."""
+    return list(dict.fromkeys([*_jobs_in(configs), QUICKSTART]))
 
 
 def _jobs_in(configs: Path) -> Iterator[str]:

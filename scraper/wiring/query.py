@@ -19,11 +19,18 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def queried(settings: Settings, configs: Path | None, sql: str) -> Iterator[pyarrow.RecordBatchReader]:
-    """Yield the rows of a read-only query over the archive; QueryError if it is refused."""
+def queried(
+    settings: Settings, configs: Path | None, sql: str, parameters: Mapping[str, str] | None = None
+) -> Iterator[pyarrow.RecordBatchReader]:
+    """Yield the rows of a read-only query over the archive; QueryError if it is refused.
+
+    `parameters`: name → text of each ``$name`` in it.
+    """
     from scraper.io.query import answered, open_archive
+    from scraper.io.query.parameters import bound
 
     data_is_there(settings)
+    sql = bound(sql, parameters or {})
     data = settings.data_directory
     tables, views = load_tables(configs), load_views(configs)
     with answered(lambda: open_archive(data, tables, views, sql, _noted(data)), sql) as reader:
@@ -51,15 +58,26 @@ def _noted(data: Path) -> Callable[[str], Mapping[str, str]]:
     return noted
 
 
-def exported(settings: Settings, configs: Path | None, relation: str, format: str, path: Path) -> int:
-    """Write a table or a view to one file; return its rows. See `io.query.export`."""
+def write_parquet(reader: pyarrow.RecordBatchReader, path: Path) -> None:
+    """Write the rows of a query to a Parquet file, batch by batch; QueryError for a type that Parquet lacks."""
+    from scraper.io.query.export import write_parquet
+
+    write_parquet(reader, path)
+
+
+def exported(
+    settings: Settings, configs: Path | None, relation: str, format: str, path: Path, where: str | None = None
+) -> int:
+    """Write a table, a view or a macro's rows to one file; return their number. See `io.query.export`."""
     from scraper.io.query.export import export
-    from scraper.io.query.relations import open_unlocked
+    from scraper.io.query.relations import open_archive
 
     data_is_there(settings)
     tables, views = load_tables(configs), load_views(configs)
     data = settings.data_directory
-    return export(lambda: open_unlocked(data, tables, views, _noted(data)), relation, format, path)
+    return export(
+        lambda: open_archive(data, tables, views, noted=_noted(data), writes=path), relation, format, path, where
+    )
 
 
 def write_views(settings: Settings, configs: Path | None, database: Path, script: Path | None) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import sqlite3
 import subprocess
 import sys
 from pathlib import Path
@@ -26,6 +29,8 @@ HEAVY = {
     "sqlalchemy",
     "zstandard",
 }
+
+FORMAT_HELP = "Output format.  [default: by the ending of -o; table on a terminal, json in a pipe; env: SCRAPER_FORMAT]"
 
 RECORDED = """
 import sys
@@ -88,7 +93,7 @@ def test_a_misspelt_command_is_told_its_nearest_name() -> None:
     ("typed", "incomplete", "offered"),
     [
         ([], "re", [(name, SHORT_HELPS[name]) for name in ("rebuild", "reconcile", "report")]),
-        (["sql"], "--f", [("--format", "Output format.  [default: table on a terminal, json in a pipe]")]),
+        (["sql"], "--f", [("--format", FORMAT_HELP)]),
         (["sql", "--format"], "n", [("ndjson", None)]),
     ],
 )
@@ -97,3 +102,75 @@ def test_a_shell_completes_commands_and_their_options(
 ) -> None:
     found = ShellComplete(cli, {}, "scraper", "_SCRAPER_COMPLETE").get_completions(typed, incomplete)
     assert [(item.value, item.help) for item in found] == offered
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A project with a job, a vendor and a table of its own, and the database of one run."""
+    for name, text in {
+        "configs/week.toml": "",
+        "configs/accounts.toml": "",
+        "configs/vendors/acme.toml": "",
+        "configs/tables/extra.sql": "-- One. More.\nSELECT id AS extra_id, -- Id.\n1::BIGINT AS position FROM pages",
+    }.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    (tmp_path / "data").mkdir()
+    with contextlib.closing(sqlite3.connect(tmp_path / "data" / "state.db")) as database:
+        database.execute("CREATE TABLE runs (run_id, status, started_at)")
+        database.execute("INSERT INTO runs VALUES ('week-1', 'complete', '1'), ('week-2', 'open', '2')")
+        database.commit()
+    monkeypatch.chdir(tmp_path)
+    for variable in ("SCRAPER_DATA", "SCRAPER_CONFIGS"):
+        monkeypatch.delenv(variable, raising=False)
+    return tmp_path
+
+
+def completed(words: str, begun: str = "") -> list[str]:
+    found = ShellComplete(cli, {}, "scraper", "_SCRAPER_COMPLETE").get_completions(words.split(), begun)
+    return [item.value for item in found if item.type == "plain"]
+
+
+@pytest.mark.usefixtures("project")
+@pytest.mark.parametrize(
+    ("words", "begun", "offered"),
+    [
+        ("run", "", ["week", "quickstart"]),
+        ("plan", "w", ["week"]),
+        ("status", "", ["week-2", "week-1"]),
+        ("status --sandbox", "", []),
+        ("vendors", "", ["acme", "crawlora", "keyapi"]),
+        ("account", "c", ["crawlora"]),
+        ("tables", "ex", ["extra", "exits"]),
+        ("export", "hashtags", ["hashtags", "hashtags_as_of", "hashtags_latest"]),
+        ("run week --fault", "http_50", ["http_500", "http_502", "http_503", "http_504"]),
+        ("docs", "gl", ["glossary"]),
+        ("completion", "", ["bash", "zsh", "fish"]),
+    ],
+)
+def test_a_shell_completes_the_names_of_a_project(words: str, begun: str, offered: list[str]) -> None:
+    assert completed(words, begun) == offered
+
+
+def test_files_complete_where_no_job_has_that_name(project: Path) -> None:
+    for begun in ("configs/", "x"):
+        (item,) = ShellComplete(cli, {}, "scraper", "_SCRAPER_COMPLETE").get_completions(["run"], begun)
+        assert (item.type, item.value) == ("file", begun)
+    (project / "configs" / "tables" / "views.sql").write_text("DROP TABLE x")
+    (project / "scraper.toml").write_text("data = ")
+    assert (completed("tables"), completed("status"), completed("docs", "gl")) == ([], [], ["glossary"])
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_the_script_of_a_shell_is_clicks_and_answers_through_the_program(shell: str, project: Path) -> None:
+    script = CliRunner().invoke(cli, ["completion", shell])
+    assert script.exit_code == 0
+    assert f"_SCRAPER_COMPLETE={shell}_complete" in script.output
+    asked = {"COMP_WORDS": "scraper run we", "COMP_CWORD": "we" if shell == "fish" else "2"}
+    program = "import sys; sys.argv = ['scraper']; from scraper.cli.main import main; main()"
+    environment = {**os.environ, **asked, "_SCRAPER_COMPLETE": f"{shell}_complete"}
+    told = subprocess.run(
+        [sys.executable, "-c", program], cwd=project, env=environment, capture_output=True, text=True, check=True
+    )
+    assert "week" in told.stdout
+    assert told.stderr == ""

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from scraper.cli.commands.run import _to_its_end
+from scraper.cli.signals import to_its_end
 
 STOPS = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
 
@@ -53,7 +53,7 @@ def test_the_first_signal_lets_what_is_in_flight_land(number: signal.Signals) ->
         sent(number)
         return await crawl.run()
 
-    assert _to_its_end(begin) == 1
+    assert to_its_end(begin) == 1
 
 
 def test_signals_of_one_moment_count_as_one() -> None:
@@ -64,7 +64,7 @@ def test_signals_of_one_moment_count_as_one() -> None:
             sent(number)
         return await crawl.run()
 
-    assert _to_its_end(begin) == 1
+    assert to_its_end(begin) == 1
 
 
 def test_a_hangup_that_nohup_has_ignored_stops_nothing() -> None:
@@ -79,5 +79,5 @@ def test_a_hangup_that_nohup_has_ignored_stops_nothing() -> None:
         return met
 
     with ignoring(signal.SIGHUP):
-        assert _to_its_end(begin) == 0
+        assert to_its_end(begin) == 0
         assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN

@@ -127,6 +127,10 @@ COMMANDS: dict[str, list[list[str]]] = {
     "drift": [[]],
     "export": [["hashtags", "--format", "csv", "-o", "hashtags.csv"]],
     "duckdb": [["--help"]],
+    "init": [["made"]],
+    "backtest": [["--help"]],
+    "schema": [[], ["accounts"]],
+    "completion": [["bash"], ["none"]],
     "docs": [[], ["jobs"], ["nothing"]],
 }
 """What each command is tried with, and no others: a command that is missing here, or is none, fails the test."""
@@ -140,7 +144,7 @@ def test_no_command_leaves_a_key_anywhere(
         monkeypatch.setenv(name, key)
     with selling(place, Echoing(spellings)) as urls:
         assert scraper("run", "configs/night.toml", "-v", *urls) == 0
-        probe = ("--probe", "--log-format", "json", "-o", "probe.json")
+        probe = ("--probe", "--log-format", "json", "-o", "probe.json", "--log-file", "log")
         assert scraper("run", "configs/night.toml", *probe, *urls) == 6
     assert COMMANDS.keys() == cli.commands.keys()
     codes = {(name, *words): scraper(name, *words) for name in cli.commands for words in COMMANDS[name]}

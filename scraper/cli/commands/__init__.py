@@ -29,6 +29,7 @@ SHORT_HELPS: Final[Mapping[str, str]] = {
     "compact": "Merge many small files into few large ones.",
     "rebuild": "Rebuild tables from the pages, for 0 credits.",
     "reconcile": "Settle unknown credits in the ledger.",
+    "completion": "Print a script that completes commands, options and names.",
     "docs": "Read the manual.",
 }
 """Command → the first sentence of its help: what `scraper --help` and shell completion say of it."""
@@ -40,10 +41,14 @@ def listed() -> dict[str, click.Command]:
 
 
 def imported(name: str) -> click.Command:
-    """The command itself: the object of its module that bears its name."""
+    """The command itself: the object of its module that bears its name. Every command has -q."""
+    from scraper.cli.options import QUIET
+
     found = getattr(import_module(f"{__name__}.{name}"), name)
     if not isinstance(found, click.Command):
         raise TypeError(f"{found!r} is no command")
+    if QUIET not in found.params:
+        found.params.append(QUIET)
     return found
 
 

@@ -8,11 +8,12 @@ from pathlib import Path
 
 import click
 
+from scraper.cli.completion import complete_vendor
 from scraper.cli.options import FORMATS, data_option, format_option, opened, output_option, program, settings_of
 
 
 @click.command()
-@click.argument("name", required=False)
+@click.argument("name", required=False, shell_complete=complete_vendor)
 @click.option("--lift", is_flag=True, help="End pauses, closures and the lock of a clock that was ahead.")
 @click.option("--sandbox", is_flag=True, help="Use the sandbox's data directory.")
 @data_option

@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from pathlib import Path
 
 import click
 
-from scraper.cli.options import beside, configs_option, data_option, opened, settings_of, writable
+from scraper.cli.completion import complete_relation
+from scraper.cli.formats import format_of, mismatch
+from scraper.cli.options import beside, configs_option, data_option, opened, settings_of, warn, writable
 from scraper.cli.streams import copy_bytes
 from scraper.core.errors import UsageError
 
-FORMATS = {".csv": "csv", ".ndjson": "ndjson", ".jsonl": "ndjson", ".parquet": "parquet"}
-"""Formats by file extension."""
+FORMATS = ("csv", "json", "ndjson", "parquet")
 
 STDOUT = "-"
 
 
 @click.command()
-@click.argument("table")
+@click.argument("table", shell_complete=complete_relation)
 @click.option(
     "-o",
     "--output",
@@ -30,41 +32,58 @@ STDOUT = "-"
 @click.option(
     "--format",
     "format_name",
-    type=click.Choice(["csv", "ndjson", "parquet"]),
-    help="File format.  [default: by extension]",
+    type=click.Choice(FORMATS),
+    help="File format.  [default: by the ending of -o; env: SCRAPER_FORMAT]",
 )
+@click.option("--where", metavar="CONDITION", help="Write only these rows: --where \"country = 'US'\".")
 @click.option("--force", is_flag=True, help="Replace an existing file.")
 @click.option("--sandbox", is_flag=True, help="Use the sandbox's data directory.")
 @data_option
 @configs_option
 def export(
-    *, table: str, output: Path, format_name: str | None, force: bool, sandbox: bool, data: Path | None, configs: Path
+    *,
+    table: str,
+    output: Path,
+    format_name: str | None,
+    where: str | None,
+    force: bool,
+    sandbox: bool,
+    data: Path | None,
+    configs: Path,
 ) -> None:
     """Write a table or a view to a file.
 
-    Writes all columns and rows, as DuckDB does. CSV holds nested values as JSON, and a ' before text that a spreadsheet
-    would take for a formula; NDJSON and Parquet hold every value unchanged.
+    TABLE may be a macro with its arguments: "hashtags_as_of('2026-11-21')". Writes all columns, as DuckDB does. CSV
+    holds nested values as JSON, and a ' before text that a spreadsheet would take for a formula; NDJSON and Parquet
+    hold every value unchanged.
     """
     from scraper.cli.formatting import counted
     from scraper.wiring.query import exported
 
-    chosen = format_name or FORMATS.get(output.suffix.lower())
-    if chosen is None:
-        raise UsageError(f"the name {output} has no known extension: give --format.")
+    chosen = _chosen(format_name, output)
     settings = settings_of(data, sandbox=sandbox)
     if str(output) == STDOUT:
         if chosen == "parquet":
             raise UsageError("Parquet cannot go to stdout: name a file with -o.")
         with tempfile.TemporaryDirectory() as directory:
             whole = Path(directory) / "export"
-            exported(settings, configs, table, chosen, whole)
+            exported(settings, configs, table, chosen, whole, where)
             _print(whole)
         return
     if output.exists() and not force:
         raise UsageError(f"{output} exists: --force replaces it.")
     with beside(output) as path:
-        rows = exported(settings, configs, table, chosen, path)
+        rows = exported(settings, configs, table, chosen, path, where)
     click.echo(f"wrote {counted(rows, 'row')} of {table} to {output}", err=True)
+
+
+def _chosen(format_name: str | None, output: Path) -> str:
+    if format_name is not None:
+        warn(mismatch(format_name, output))
+        return format_name
+    if (found := format_of(FORMATS, output, os.environ)) is None:
+        raise UsageError(f"the name {output} has no ending that says a format: give --format.")
+    return found
 
 
 def _print(path: Path) -> None:

@@ -4,26 +4,28 @@ from __future__ import annotations
 
 import asyncio
 import shlex
-import signal
 import sys
-from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TextIO, TypeAlias
 
 import click
 
 from scraper.cli.formatting import harmless
+from scraper.cli.listeners import LogOptions, listening
 from scraper.cli.options import (
     CREDITS,
     allow_host_option,
+    aloud,
     data_option,
     fault_option,
     format_option,
+    is_quiet,
     job_file,
     jobs_argument,
+    log_file_option,
     opened,
     output_option,
     program,
@@ -43,24 +45,24 @@ from scraper.cli.several import (
     refuse_strangers,
     without_accounts,
 )
+from scraper.cli.signals import to_its_end
 from scraper.core.errors import OutputError, UsageError
 
 if TYPE_CHECKING:
-    from scraper.core.events import Event, RunResult
+    from scraper.core.events import RunResult
     from scraper.core.jobs import Job
     from scraper.core.planning import Plan
-    from scraper.ports import Clock, Listener
+    from scraper.ports import Listener
     from scraper.runs.crawl import CrawlProcess
     from scraper.runs.probe import ProbeFinding
     from scraper.runs.resume import Opening
     from scraper.wiring.run import RunOrder
     from scraper.wiring.settings import Settings
 
-T = TypeVar("T")
 _Bought: TypeAlias = "tuple[RunResult, Sequence[ProbeFinding] | None]"
 
-SAME_REQUEST_S = 1.0
-"""coreutils' `timeout` signals a process and then its group: two signals at once count as one."""
+_NORMAL_ENDS = {0, 3}
+"""Complete, or the budget is spent: with -q, a run says nothing of these."""
 
 
 @click.command()
@@ -89,6 +91,7 @@ SAME_REQUEST_S = 1.0
     help="Replace this file with the run's figures, for node-exporter's textfile collector.",
 )
 @click.option("--log-format", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@log_file_option
 @click.option("-v", "--verbose", is_flag=True, help="Log every request on stderr.")
 def run(  # noqa: PLR0913 - one for each option
     *,
@@ -102,7 +105,8 @@ def run(  # noqa: PLR0913 - one for each option
     format_name: str | None,
     output: Path | None,
     metrics: Path | None,
-    log_format: str,
+    log_format: Literal["text", "json"],
+    log_file: Path | None,
     verbose: bool,
     **places: Any,  # noqa: ANN401 - the options that `settings_of` takes
 ) -> int:
@@ -123,7 +127,9 @@ def run(  # noqa: PLR0913 - one for each option
         raise UsageError("--budget is that of one run: give one job, or state a budget in each.")
     if len(jobs) > 1 and metrics is not None:
         raise UsageError("--metrics FILE holds the figures of one job: give one job, or one command for each.")
-    chosen = _Chosen(opening, budget, yes, probe, not no_rebuild, metrics, log_format, verbose, places)
+    chosen = _Chosen(
+        opening, budget, yes, probe, not no_rebuild, metrics, LogOptions(log_format, verbose, log_file), places
+    )
     if len(jobs) > 1:
         return _in_turn(jobs, chosen, format_name, output)
     loaded = _loaded(jobs[0], chosen)
@@ -133,7 +139,8 @@ def run(  # noqa: PLR0913 - one for each option
     try:
         return _show(_bought(ready, chosen), format_name, output, ready.settings)
     except AbortedRun:
-        click.echo(ABORTED, err=True)
+        with aloud():
+            click.echo(ABORTED, err=True)
         return INTERRUPTED
 
 
@@ -147,8 +154,7 @@ class _Chosen:
     probe: bool
     rebuild: bool
     metrics: Path | None
-    log_format: str
-    verbose: bool
+    log: LogOptions
     places: Mapping[str, Any]
     """Those that `settings_of` takes."""
 
@@ -269,10 +275,10 @@ def _bought(ready: _Ready, chosen: _Chosen) -> _Bought:
         return result if metrics is None else await write_run_metrics(metrics, result, order.job, settings)
 
     try:
-        with _listening(settings.clock, chosen.log_format, chosen.verbose, ready.likely_requests) as listener:
+        with listening(chosen.log, settings.clock, ready.likely_requests, order.command) as listener:
             if chosen.probe:
-                return _to_its_end(lambda begun: probe_job(order, settings, listener, begun))
-            return _to_its_end(lambda begun: told(listener, begun)), None
+                return to_its_end(lambda begun: probe_job(order, settings, listener, begun))
+            return to_its_end(lambda begun: told(listener, begun)), None
     except asyncio.CancelledError as failure:  # told here, after the panel has gone
         raise AbortedRun from failure
 
@@ -291,83 +297,14 @@ async def _planned(job: Job, settings: Settings) -> Plan:
 def _confirmed(job: Job, planned: Plan) -> bool:
     """Ask on a terminal before a run that is likely to cost more than confirm_above."""
     is_dear = planned.credits.likely > job.confirm_above and not planned.done
-    if not (is_dear and sys.stdin.isatty() and sys.stderr.isatty()):
-        return True
-    spends = f"about {planned.credits.likely:,} credits, at most {planned.credits.high:,}"
-    if click.confirm(f"This run will spend {spends}. Start it?", err=True):
-        return True
-    click.echo("Not started: nothing was spent.", err=True)
+    with aloud():
+        if not (is_dear and sys.stdin.isatty() and sys.stderr.isatty()):
+            return True
+        spends = f"about {planned.credits.likely:,} credits, at most {planned.credits.high:,}"
+        if click.confirm(f"This run will spend {spends}. Start it?", err=True):
+            return True
+        click.echo("Not started: nothing was spent.", err=True)
     return False
-
-
-# --- hearing ----------------------------------------------------------------------------------------------------------
-
-
-class _PanelAndLog:
-    """Feeds the panel and the log above it."""
-
-    def __init__(self, panel: Listener, log: Listener) -> None:
-        self._panel, self._log = panel, log
-
-    def hear(self, event: Event) -> None:
-        self._panel.hear(event)
-        self._log.hear(event)
-
-
-@contextmanager
-def _listening(clock: Clock, log_format: str, verbose: bool, likely_requests: int | None) -> Iterator[Listener]:
-    """Yield the log, on a terminal with the panel below its lines."""
-    from scraper.cli.log import LogListener
-
-    if log_format == "text" and sys.stderr.isatty():
-        from rich.console import Console
-
-        console = Console(stderr=True)
-        if not console.is_dumb_terminal:  # one that cannot go back up its lines
-            from scraper.cli.progress import ProgressListener
-            from scraper.cli.progress_lines import PersonLines
-
-            with ProgressListener(console, clock.monotonic, likely_requests) as panel:
-                if verbose:
-                    yield _PanelAndLog(panel, LogListener(panel.lines_above, clock.now, "text", verbose=True))
-                    return
-                lines = PersonLines(console, clock.now)
-                try:
-                    yield _PanelAndLog(panel, lines)
-                finally:
-                    lines.close()
-            return
-    yield LogListener(sys.stderr, clock.now, "json" if log_format == "json" else "text", verbose)
-
-
-# --- signals ----------------------------------------------------------------------------------------------------------
-
-
-def _to_its_end(begin: Callable[[Callable[[CrawlProcess], None]], Coroutine[Any, Any, T]]) -> T:
-    """Run it on an event loop. The first SIGINT, SIGTERM or SIGHUP stops it in order, the second aborts.
-
-    A SIGHUP that was ignored at the start stays ignored: that is what nohup asks for.
-    """
-
-    async def watched() -> T:
-        loop, crawls = asyncio.get_running_loop(), list[Any]()
-        task = asyncio.ensure_future(begin(crawls.append))
-        asked_at: float | None = None
-
-        def asked_to_stop() -> None:
-            nonlocal asked_at
-            if asked_at is None and crawls:
-                asked_at = loop.time()
-                crawls[-1].stop()
-            elif asked_at is None or loop.time() - asked_at > SAME_REQUEST_S:
-                task.cancel()
-
-        hung_up = () if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN else (signal.SIGHUP,)
-        for number in (signal.SIGINT, signal.SIGTERM, *hung_up):
-            loop.add_signal_handler(number, asked_to_stop)
-        return await task
-
-    return asyncio.run(watched())
 
 
 # --- showing ----------------------------------------------------------------------------------------------------------
@@ -385,7 +322,11 @@ def _show(bought: _Bought, format_name: str | None, output: Path | None, setting
     except OutputError as failure:
         kept = f"Run {result.run_id} has ended ({result.status}), and what it bought is kept: scraper status"
         raise OutputError(failure.place, failure.reason, f"{kept} {result.run_id}") from failure
-    return _exit_code(*bought)
+    code = _exit_code(*bought)
+    if is_quiet() and code not in _NORMAL_ENDS:  # otherwise the log has said it
+        with aloud():
+            click.echo(harmless(f"error: {result.message or result.status}"), err=True)
+    return code
 
 
 def _format(format_name: str | None, stream: TextIO) -> Format:

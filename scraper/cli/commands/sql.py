@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import click
 
+from scraper.cli.formats import PARQUET
 from scraper.cli.options import (
-    FORMATS,
+    ROW_FORMATS,
+    beside,
     configs_option,
     data_option,
     format_option,
@@ -18,37 +21,88 @@ from scraper.cli.options import (
 )
 from scraper.core.errors import UsageError
 
+ENDING = ".sql"
+
+
+def _parameters(_context: click.Context, _option: click.Parameter, given: tuple[str, ...]) -> Mapping[str, str]:
+    parameters: dict[str, str] = {}
+    for each in given:
+        name, equals, value = each.partition("=")
+        name = name.removeprefix("$")
+        if not equals or not name.isidentifier():
+            raise click.BadParameter(f"{each!r} is not of the form NAME=VALUE, as country=US for $country.")
+        if name.lower() in map(str.lower, parameters):
+            raise click.BadParameter(f"{name} is given twice: give it once.")
+        parameters[name] = value
+    return parameters
+
 
 @click.command()
 @click.argument("query")
+@click.option(
+    "--param",
+    "parameters",
+    multiple=True,
+    metavar="NAME=VALUE",
+    callback=_parameters,
+    help="Value of $NAME in the query, as text; $NAME::INT makes it a number.",
+)
 @click.option("--sandbox", is_flag=True, help="Use the sandbox's data directory.")
 @data_option
 @configs_option
-@format_option(*FORMATS)
+@format_option(*ROW_FORMATS, PARQUET)
 @output_option
 def sql(
-    query: str, sandbox: bool, data: Path | None, configs: Path, format_name: str | None, output: Path | None
+    *,
+    query: str,
+    parameters: Mapping[str, str],
+    sandbox: bool,
+    data: Path | None,
+    configs: Path,
+    format_name: str | None,
+    output: Path | None,
 ) -> None:
     """Query the archive in read-only SQL.
 
-    QUERY may be - for standard input. `scraper tables` lists the tables.
+    QUERY may be a file whose name ends in .sql, or - for standard input. `scraper tables` lists the tables. Parquet
+    keeps the types of columns and needs -o.
     """
     from scraper.cli.output import Format, default_format, write_rows
     from scraper.cli.rows import rows_of_reader
-    from scraper.wiring.query import queried
+    from scraper.wiring.query import queried, write_parquet
 
-    with (
-        queried(settings_of(data, sandbox=sandbox), configs, _query_text(query)) as reader,
-        opened(output) as stream,
-    ):
-        write_rows(rows_of_reader(reader), Format(format_name or default_format(stream)), stream)
+    if format_name == PARQUET and output is None:
+        raise UsageError("Parquet cannot go to stdout: name a file with -o.")
+    with queried(settings_of(data, sandbox=sandbox), configs, _query_text(query), parameters) as reader:
+        if format_name == PARQUET and output is not None:
+            if output.exists() and not output.is_file():
+                raise UsageError(f"{output} is no file, and Parquet needs one: name a file with -o.")
+            with beside(output) as path:
+                write_parquet(reader, path)
+            return
+        with opened(output) as stream:
+            write_rows(rows_of_reader(reader), Format(format_name or default_format(stream)), stream)
 
 
 def _query_text(query: str) -> str:
-    """Return the query, or stdin for ``-``; UsageError where it is not text."""
+    """Return the query, the text of a file, or stdin for ``-``; UsageError where it is not text."""
+    path = Path(query)
     try:
-        text = sys.stdin.read() if query == "-" else query
+        if query == "-":
+            text = sys.stdin.read()
+        elif query.lower().endswith(ENDING) and (len(query.split()) == 1 or path.exists()):
+            text = path.read_text(encoding="utf-8-sig")
+        else:
+            text = query
         text.encode()
+    except OSError as failure:
+        why = "there is no such file" if isinstance(failure, FileNotFoundError) else failure.strerror
+        raise UsageError(
+            f"{query} cannot be read: {why}. Name a file that holds a SELECT, or write it in quotes."
+        ) from failure
     except (UnicodeDecodeError, UnicodeEncodeError) as fault:
-        raise UsageError(f"the query is not {sys.stdin.encoding} text: {fault.reason}.") from fault
+        encoding = sys.stdin.encoding if query == "-" else "UTF-8"
+        raise UsageError(f"the query is not {encoding} text: {fault.reason}.") from fault
+    if not text.strip():
+        raise UsageError('the query is empty: write a SELECT, such as: scraper sql "SELECT count(*) FROM pages"')
     return text

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from scraper.cli.completion import complete_run
 from scraper.cli.options import data_option, format_option, opened, output_option, program, settings_of
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ def _since(_context: click.Context, _option: click.Parameter, value: str | None)
 
 
 @click.command()
-@click.argument("run", required=False)
+@click.argument("run", required=False, shell_complete=complete_run)
 @click.option("--job", metavar="NAME", help="Only this job.")
 @click.option(
     "--since", callback=_since, metavar="24h|DATE", help="Runs and missed nights since then (UTC), all of them."

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import click
 
+from scraper.cli.completion import complete_relation
 from scraper.cli.options import (
-    FORMATS,
+    ROW_FORMATS,
     configs_option,
     data_option,
     format_option,
@@ -18,11 +19,11 @@ from scraper.cli.options import (
 
 
 @click.command()
-@click.argument("name", required=False)
+@click.argument("name", required=False, shell_complete=complete_relation)
 @click.option("--sandbox", is_flag=True, help="Use the sandbox's data directory.")
 @data_option
 @configs_option
-@format_option(*FORMATS)
+@format_option(*ROW_FORMATS)
 @output_option
 def tables(
     name: str | None, sandbox: bool, data: Path | None, configs: Path, format_name: str | None, output: Path | None
@@ -39,7 +40,7 @@ def tables(
     found = table_list(settings, configs) if name is None else table_columns(settings, configs, name)
     with opened(output) as stream:
         shown = Format(format_name or default_format(stream))
-        if name is not None or shown is not Format.TABLE:
+        if name is not None or shown not in {Format.TABLE, Format.MARKDOWN}:
             write_rows(rows_of_objects(found, prose="meaning"), shown, stream)
             return
         tables = [row for row in found if "files" in row]

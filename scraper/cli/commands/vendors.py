@@ -6,15 +6,16 @@ from pathlib import Path
 
 import click
 
-from scraper.cli.options import FORMATS, configs_option, format_option, opened, output_option
+from scraper.cli.completion import complete_vendor
+from scraper.cli.options import ROW_FORMATS, configs_option, format_option, opened, output_option
 from scraper.core.errors import UsageError
 
 
 @click.command()
-@click.argument("name", required=False)
+@click.argument("name", required=False, shell_complete=complete_vendor)
 @click.option("--errors", is_flag=True, help="Show outcomes of answers, their charges and retries.")
 @configs_option
-@format_option(*FORMATS)
+@format_option(*ROW_FORMATS)
 @output_option
 def vendors(name: str | None, errors: bool, configs: Path, format_name: str | None, output: Path | None) -> None:
     """List endpoints, prices, plans and rules.
@@ -36,7 +37,7 @@ def vendors(name: str | None, errors: bool, configs: Path, format_name: str | No
     shown = known if name is None else Catalogue({name: known.vendors[name]})
     with opened(output) as stream:
         format = Format(format_name or default_format(stream))
-        if format in {Format.CSV, Format.NDJSON}:  # a row for each endpoint, or for each outcome
+        if format in {Format.CSV, Format.NDJSON, Format.MARKDOWN}:  # a row for each endpoint, or for each outcome
             of_outcomes = [row for vendor in shown.vendors.values() for row in outcome_rows(vendor)]
             write_rows(rows_of_objects(of_outcomes if errors else vendors_json(shown)), format, stream)
             return

@@ -11,7 +11,6 @@ is gone. It is repeated, from opening the archive on, as long as none of its row
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager
@@ -23,6 +22,7 @@ import pyarrow as pa
 
 from scraper.core.errors import ArchiveError, QueryError
 from scraper.core.tables import bare_sql
+from scraper.io.query.parameters import EXPLAIN
 from scraper.io.query.relations import shortened
 from scraper.io.query.syntax_tree import nodes_of, syntax_tree
 
@@ -52,7 +52,6 @@ _REFUSED_FUNCTIONS: Final = frozenset(
 )
 """Functions that run SQL from a string or change something, though they are allowed in a SELECT."""
 
-_EXPLAIN: Final = re.compile(r"EXPLAIN (?:ANALYZE |\( ?(?:FORMAT|ANALYZE)\b[^()]*\) ?)?", re.IGNORECASE)
 _READ_ONLY: Final = "only one SELECT is allowed: the archive is read-only here"
 _BATCH_ROWS: Final = 10_000
 _ATTEMPTS: Final = 5
@@ -119,7 +118,7 @@ def query(connection: duckdb.DuckDBPyConnection, sql: str) -> pa.RecordBatchRead
     Raises QueryError, here or from the reader, with DuckDB's message, its line and its candidates in one sentence.
     """
     try:
-        statement = _only_reading(connection, sql)
+        statement = only_reading(connection, sql)
         with _interruptible(connection) as run:
             reader = run(lambda: _relation(connection, statement).to_arrow_reader(_BATCH_ROWS))
     except duckdb.Error as fault:
@@ -136,14 +135,14 @@ def _relation(connection: duckdb.DuckDBPyConnection, statement: str) -> duckdb.D
         raise
 
 
-def _only_reading(connection: duckdb.DuckDBPyConnection, sql: str) -> str:
+def only_reading(connection: duckdb.DuckDBPyConnection, sql: str) -> str:
     """Return the statement to run, once it is known to be read-only."""
     try:
         sql.encode()
     except UnicodeEncodeError as fault:
         raise QueryError(f"the query is not UTF-8 text at character {fault.start + 1}: write it again.") from fault
-    if explain := _EXPLAIN.match(bare := bare_sql(sql)):
-        return explain.group() + _only_reading(connection, bare[explain.end() :])
+    if explain := EXPLAIN.match(bare := bare_sql(sql)):
+        return explain.group() + only_reading(connection, bare[explain.end() :])
     statements = connection.extract_statements(sql)
     if len(statements) != 1:
         raise QueryError(f"{_READ_ONLY}, and this text holds {len(statements)} statements.")

@@ -97,8 +97,11 @@ def open_archive(
     views: Sequence[View] = (),
     query: str | None = None,
     noted: Hashes | None = None,
+    writes: Path | None = None,
 ) -> duckdb.DuckDBPyConnection:
     """Open a connection with a view for each table and view of the files, which can read the archive and nothing else.
+
+    `writes` is the one file that it may write.
 
     With a `query` only the views that it reads are created, which takes most of the time in a small archive; with what
     is `noted` of the parts their footers are not read for it, which does in a large one.
@@ -116,7 +119,7 @@ def open_archive(
     )
     try:
         create_relations(connection, root, Described(tables, views), query, noted)
-        for statement in lock_statements(root):
+        for statement in lock_statements(root, writes):
             connection.execute(statement)
     except duckdb.Error as fault:
         connection.close()
@@ -175,10 +178,11 @@ def create_relations(
             )
 
 
-def lock_statements(root: Path) -> tuple[str, ...]:
-    """Return the statements that restrict a connection to reading the archive, permanently."""
+def lock_statements(root: Path, writes: Path | None = None) -> tuple[str, ...]:
+    """Return the statements that restrict a connection to the archive, and to the file `writes`, permanently."""
     # Checked against the pattern of a view as well as against the files that it finds.
     return (
+        *([f"SET allowed_paths = [{quoted(writes.absolute())}]"] if writes is not None else []),
         f"SET allowed_directories = [{quoted(root)}, {quoted(pattern(root))}]",
         "SET enable_external_access = false",
         "SET lock_configuration = true",

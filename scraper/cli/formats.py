@@ -1,0 +1,69 @@
+"""Output formats by name: of --format, of a file's ending, of $SCRAPER_FORMAT, in this order."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from enum import StrEnum
+from pathlib import Path
+from typing import Final
+
+from scraper.core.errors import UsageError
+from scraper.core.nearest import nearest
+
+VARIABLE: Final = "SCRAPER_FORMAT"
+
+
+class Format(StrEnum):
+    """The values of ``--format`` that a text stream can hold."""
+
+    TABLE = "table"
+    JSON = "json"
+    CSV = "csv"
+    NDJSON = "ndjson"
+    MARKDOWN = "markdown"
+
+
+PARQUET: Final = "parquet"
+
+ENDINGS: Final[Mapping[str, str]] = {
+    ".txt": Format.TABLE,
+    ".json": Format.JSON,
+    ".csv": Format.CSV,
+    ".ndjson": Format.NDJSON,
+    ".jsonl": Format.NDJSON,
+    ".md": Format.MARKDOWN,
+    ".parquet": PARQUET,
+}
+_KNOWN: Final = (*(format.value for format in Format), PARQUET)
+
+
+def format_of(offered: Sequence[str], file: Path | None, environment: Mapping[str, str]) -> str | None:
+    """Return the format of a command without --format that offers these; ``None``: a table or JSON, as stdout is.
+
+    UsageError for a file whose ending names no format that is offered, and for a $SCRAPER_FORMAT that is no format.
+    """
+    usual = _of_environment(offered, environment)
+    if file is None or (file.exists() and not file.is_file()):  # a device or a pipe is named as it is
+        return None if usual is PARQUET else usual
+    named = ENDINGS.get(file.suffix.lower())
+    if named in offered:
+        return named
+    if named is None and usual is not None:
+        return usual
+    endings = ", ".join(f"{ending} ({format})" for ending, format in ENDINGS.items() if format in offered)
+    raise UsageError(f"the name {file} says no format that this command writes: end it in {endings}, or give --format.")
+
+
+def mismatch(chosen: str, file: Path | None) -> str | None:
+    """Return a warning where --format and the ending of the file's name disagree: --format is obeyed."""
+    named = None if file is None else ENDINGS.get(file.suffix.lower())
+    return None if named in {None, chosen} else f"{file} is named as {named} and holds {chosen}, as --format says"
+
+
+def _of_environment(offered: Sequence[str], environment: Mapping[str, str]) -> str | None:
+    """Return $SCRAPER_FORMAT where the command offers it."""
+    stated = environment.get(VARIABLE, "")
+    if stated and stated not in _KNOWN:
+        known = ", ".join(_KNOWN)
+        raise UsageError(f"${VARIABLE} is {stated!r}, which is no format{nearest(stated, _KNOWN)}: set {known}.")
+    return stated if stated in offered else None

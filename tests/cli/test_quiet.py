@@ -1,0 +1,107 @@
+"""-q and --log-file, and the guard against older Pythons."""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.docs.place import Said, said
+
+INSTANT = re.compile(r"\d{4}-\d\d-\d\dT[\d:.]+Z")
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(autouse=True)
+def _here(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(place)
+    for variable in ("SCRAPER_DATA", "SCRAPER_CONFIGS", "SCRAPER_FORMAT"):
+        monkeypatch.delenv(variable, raising=False)
+
+
+def run(*arguments: str) -> Said:
+    return said(["run", "configs/night.toml", "--sandbox", *arguments])
+
+
+def test_a_quiet_run_that_went_well_says_nothing_but_its_result() -> None:
+    told = run("-q")
+    assert (told.exit_code, told.stderr) == (0, "")
+    assert json.loads(told.stdout)["status"] == "complete"
+
+
+def test_a_quiet_run_that_failed_says_why() -> None:
+    told = run("-q", "--fault", "auth")
+    assert told.exit_code == 4
+    assert told.stderr == f"error: {json.loads(told.stdout)['message']}\n"
+    assert run("-q", "--resume", "--new").stderr.startswith("error: --resume and --new exclude each other")
+
+
+def test_quiet_is_over_with_the_command() -> None:
+    assert said(["sql", "-q", "SELECT 1", "--format", "json", "-o", "x.csv"]).stderr.startswith(
+        "error: there is no data"
+    )
+    run("-q")
+    assert said(["sql", "-q", "SELECT 1", "--sandbox", "--format", "json", "-o", "x.csv"]) == Said(0, "", "")
+    told = said(["sql", "SELECT 1", "--sandbox", "--format", "json", "-o", "x.csv"])
+    assert "warning: x.csv is named as csv" in told.stderr
+
+
+@pytest.mark.parametrize("format", ["text", "json"])
+def test_the_log_is_appended_to_a_file_that_only_its_owner_reads(format: str, place: Path) -> None:
+    log = place / "run.log"
+    for number in (1, 2):
+        told = run("--log-file", str(log), "--log-format", format, "--new")
+        assert told.exit_code == 0
+        lines = log.read_text().splitlines()
+        assert sum("log_opened" in line for line in lines) == sum("run_ended" in line for line in lines) == number
+        shown = told.stderr.splitlines()
+        assert [INSTANT.sub("", line) for line in lines[-len(shown) :]] == [INSTANT.sub("", line) for line in shown]
+    assert stat.S_IMODE(log.stat().st_mode) == 0o600
+    if format == "json":
+        assert json.loads(lines[0])["command"] == "scraper run configs/night.toml --sandbox"
+
+
+def test_a_quiet_run_still_fills_its_log() -> None:
+    assert run("-q", "--log-file", "run.log").stderr == ""
+    assert "run_ended" in Path("run.log").read_text()
+
+
+@pytest.mark.parametrize(
+    ("file", "reason"),
+    [("/dev/full", "No space left"), ("none/run.log", "No such file or directory"), ("configs", "Is a directory")],
+)
+def test_a_log_that_cannot_be_written_stops_the_run_before_it_spends(file: str, reason: str, place: Path) -> None:
+    if file == "/dev/full" and not Path(file).exists():
+        pytest.skip("this system has no full device")
+    told = run("--log-file", file)
+    assert (told.exit_code, told.stdout) == (5, "")
+    assert f"error: {file} cannot be written: {reason}" in told.stderr
+    assert "Nothing was sent or spent" in told.stderr
+    assert not (place / "data").exists()
+
+
+# --- older Pythons ----------------------------------------------------------------------------------------------------
+
+OLD = """
+import runpy, sys
+sys.version_info = (3, 9, 18, "final", 0)
+runpy.run_module("scraper", run_name="__main__")
+"""
+
+
+def test_an_older_python_is_told_its_version_in_one_sentence() -> None:
+    told = subprocess.run([sys.executable, "-c", OLD], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (told.returncode, told.stdout) == (1, "")
+    assert told.stderr.startswith("error: scraper needs Python 3.11 or newer, and this is Python 3.9 (")
+    assert told.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("module", ["__init__", "__main__"])
+def test_what_an_older_python_reads_first_parses_there(module: str) -> None:
+    ast.parse((ROOT / "scraper" / f"{module}.py").read_text(encoding="utf-8"), feature_version=(3, 7))
