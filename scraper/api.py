@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
-from importlib.util import find_spec
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -290,13 +290,25 @@ async def _listening(job: Job, settings: Settings, callback: _Callback, *, progr
         return
     from rich.console import Console
 
+    console, likely = Console(stderr=True), (await _planned(job, settings)).requests.likely
+    if console.is_jupyter:
+        async with _below_the_cell(settings, likely) as panel:
+            yield _Both(callback, panel)
+        return
     from scraper.cli.progress import ProgressListener
 
-    console = Console(stderr=True)
-    if console.is_jupyter and find_spec("ipywidgets") is None:
-        warnings.warn('progress in a notebook needs ipywidgets: pip install "metered-scraper[notebook]"', stacklevel=4)
-        yield callback
-        return
-    likely = (await _planned(job, settings)).requests.likely
-    with ProgressListener(console, settings.clock.monotonic, likely) as panel:
-        yield _Both(callback, panel)
+    with ProgressListener(console, settings.clock.monotonic, likely) as live:
+        yield _Both(callback, live)
+
+
+@asynccontextmanager
+async def _below_the_cell(settings: Settings, likely_requests: int) -> AsyncIterator[Listener]:
+    from scraper.cli.notebook import NotebookProgress, drawn_in_place
+
+    display = import_module("IPython.display").display  # there wherever rich finds a notebook
+    panel = NotebookProgress(drawn_in_place(display), settings.clock.monotonic, likely_requests)
+    ticking = asyncio.ensure_future(panel.tick())
+    try:
+        yield panel
+    finally:
+        ticking.cancel()

@@ -16,9 +16,11 @@ from typing import cast
 
 import numpy
 import pytest
+from rich.text import Text
 
 import scraper
 from scraper.api import LoadedJob
+from scraper.cli.notebook import NotebookProgress, drawn_in_place
 from scraper.wiring.project import project_of
 from scraper.wiring.settings import Settings
 from tests.runs.harness import HurriedClock
@@ -225,10 +227,50 @@ def test_what_cannot_be_done_is_a_sentence(job: LoadedJob, run: Callable[[Loaded
     assert not Path("data").exists()
 
 
+class Cell:
+    """The output below a notebook's cell, as `IPython.display.display` makes it."""
+
+    def __init__(self) -> None:
+        self.shown: list[str] = []
+
+    def display(self, text: Text, *, display_id: bool) -> Cell:
+        assert display_id
+        assert not self.shown, "one output, drawn again in place"
+        self.update(text)
+        return self
+
+    def update(self, text: Text) -> None:
+        self.shown.append(text.plain)
+
+
+def test_a_notebook_shows_the_panel_as_one_output_that_stays(job: LoadedJob) -> None:
+    cell, now = Cell(), iter(range(100))
+    progress = NotebookProgress(drawn_in_place(cell.display), lambda: float(next(now)), 3)
+    result = job.run_sync(sandbox=True, on_event=progress.hear)
+    assert len(cell.shown) > 1
+    last = cell.shown[-1].splitlines()
+    assert last[0] == result.run_id
+    assert last[1].split() == ["credits", "24", "of", "24", "·", "100", "%"]
+    assert any(line.startswith("requests  3 sent") for line in last)
+
+
+def test_a_panel_that_cannot_be_drawn_stops_no_run(job: LoadedJob) -> None:
+    def draw(text: Text) -> None:
+        raise OSError(text.plain)
+
+    progress = NotebookProgress(draw, HurriedClock().monotonic)
+    assert job.run_sync(sandbox=True, on_event=progress.hear).status is scraper.RunStatus.COMPLETE
+
+
+def test_progress_draws_nothing_where_there_is_no_terminal(job: LoadedJob, capsys: pytest.CaptureFixture[str]) -> None:
+    assert job.run_sync(sandbox=True, progress=True).status is scraper.RunStatus.COMPLETE
+    assert capsys.readouterr() == ("", "")
+
+
 # --- stopping ---------------------------------------------------------------------------------------------------------
 
 
-def at_the_first_answer(act: Callable[[], None]) -> Callable[[scraper.Event], None]:
+def at_the_first_answer(act: Callable[[], object]) -> Callable[[scraper.Event], None]:
     left = iter([act])
 
     def heard(event: scraper.Event) -> None:

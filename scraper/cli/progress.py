@@ -32,7 +32,7 @@ _LABEL: Final = 10
 
 
 class ProgressListener:
-    """Draws the progress of a run in place, on a terminal or in a notebook; elsewhere it draws nothing.
+    """Draws the progress of a run in place, on a terminal; elsewhere it draws nothing.
 
     Events arrive on the event loop's thread; rich draws on another.
     """
@@ -58,7 +58,7 @@ class ProgressListener:
             self._tally.add(event, self._monotonic())
 
     def __enter__(self) -> ProgressListener:
-        if self._console.is_terminal or self._console.is_jupyter:
+        if self._console.is_terminal:
             self._live.start(refresh=True)
         return self
 
