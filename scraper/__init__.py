@@ -111,11 +111,13 @@ __all__ = [  # noqa: RUF022 - literal for type checkers; by what they are
 ]
 
 
-def __getattr__(name: str) -> Any:  # noqa: ANN401 - a class of ours
-    place = next((module for module, names in _PLACES.items() if name in names), None)
-    if place is None:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(place), name)
+if not TYPE_CHECKING:  # else a type checker would let every name pass
+
+    def __getattr__(name: str) -> Any:  # noqa: ANN401 - a class of ours
+        place = next((module for module, names in _PLACES.items() if name in names), None)
+        if place is None:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        return getattr(import_module(place), name)
 
 
 def __dir__() -> list[str]:

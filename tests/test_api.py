@@ -134,6 +134,11 @@ def test_a_public_name_keeps_its_parameters_and_is_described(name: str) -> None:
         assert not (inspect.getdoc(described) or "").startswith(f"{name}(")
 
 
+def test_every_public_name_stands_in_the_manual() -> None:
+    page = (Path(scraper.__file__).parent / "docs" / "python.md").read_text(encoding="utf-8")
+    assert [name for name in scraper.__all__ if name not in page and name != "__version__"] == []
+
+
 def test_statuses_and_errors_are_these() -> None:
     assert " ".join(scraper.RunStatus) == STATUSES
     assert {name: getattr(scraper, name).__base__.__name__ for name in ERRORS} == ERRORS
