@@ -12,7 +12,7 @@ import click
 
 import scraper
 from scraper.cli.commands import Commands, listed
-from scraper.cli.failures import tell
+from scraper.cli.error_text import tell
 from scraper.cli.formatting import harmless
 from scraper.cli.streams import ReaderGone, program_streams
 from scraper.core.errors import ScraperError

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 
-from scraper.cli.failures import tell
+from scraper.cli.error_text import tell
 from scraper.core.errors import ScraperError, UsageError, worst_exit_code
 
 if TYPE_CHECKING:

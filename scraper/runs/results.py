@@ -171,8 +171,8 @@ def run_result(job: Job, run: OpenedRun, ends: Ends, frontier: Frontier, totals:
     )
 
 
-def ended_result(job: Job, run: RunRecord, totals: RunTotals, sentence: str, *, asks: bool) -> RunResult:
-    """Return the result of a run that is over, as it ended. `sentence`: why nothing is done now."""
+def ended_result(job: Job, run: RunRecord, totals: RunTotals, sentence: str = "", *, asks: bool = False) -> RunResult:
+    """Return the result of a run that is over, as it ended, or stands. `sentence`: why nothing is done now."""
     return RunResult(
         run_id=run.run_id,
         job=run.job,
@@ -189,7 +189,7 @@ def ended_result(job: Job, run: RunRecord, totals: RunTotals, sentence: str, *, 
         elapsed_s=run.elapsed_s,
         next_at=run.next_at,
         message=run.message,
-        warnings=(sentence,),
+        warnings=(sentence,) if sentence else (),
         asks=asks,
     )
 

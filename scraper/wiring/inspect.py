@@ -6,11 +6,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from scraper.core.events import RunStatus
+from scraper.core.events import RunResult, RunStatus
+from scraper.core.jobs import Job
 from scraper.ports import AccountBalance, DriftRecord, RunEnd, RunRecord, Runs, RunTotals, WalkRecord
+from scraper.runs.results import ended_result
 from scraper.wiring.files import load_catalogue, load_tables
-from scraper.wiring.run import known_stores
+from scraper.wiring.run import known_stores, stores_if_any
 from scraper.wiring.settings import Settings
+
+MOST_RUNS = 10_000
+"""Runs among which those of a job are looked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +54,17 @@ async def alive_or_dead(runs: Runs, run: RunRecord) -> RunRecord:
         return run
     now = await runs.run(run.run_id)  # it may have ended since it was read
     return replace(now, status=RunStatus.DIED) if now.status is RunStatus.OPEN else now
+
+
+async def results_of(job: Job, settings: Settings, limit: int) -> list[tuple[RunRecord, RunResult]]:
+    """Return the last runs of a job with their results, the newest first; none where there is no ledger."""
+    with stores_if_any(settings, settings.kind) as stores:
+        if stores is None:
+            return []
+        runs = stores.runs
+        found = [run for run in await runs.latest_runs(MOST_RUNS) if run.job == job.name][: max(0, limit)]
+        found = [await alive_or_dead(runs, run) for run in found]
+        return [(run, ended_result(job, run, await runs.totals(run.run_id))) for run in found]
 
 
 async def drift_of(settings: Settings, configs: Path | None, *, settled: bool) -> list[DriftRecord]:

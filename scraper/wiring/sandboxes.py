@@ -32,8 +32,13 @@ class RunningSandbox:
         """Return what each vendor has charged."""
         return {vendor: self.accounts.account(vendor)["credits_charged"] for vendor in job.vendors}
 
-    def at_rate_s(self, job: Job) -> int:
-        """Return the seconds that the requests would have taken at the rates of the job's accounts."""
+    def at_rate_s(self, job: Job) -> int | None:
+        """Return the seconds that the requests would have taken at the rates of the job's accounts, if these have any.
+
+        A child waits for its parent besides, and each answer takes its time: it is the least.
+        """
+        if all(job.accounts[vendor].subscription.starts_per_second is None for vendor in job.vendors):
+            return None
         sent = {vendor: self.accounts.account(vendor)["requests"] for vendor in job.vendors}
         return max(at_rate_s(job.accounts[vendor].subscription, requests) for vendor, requests in sent.items())
 

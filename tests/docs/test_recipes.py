@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import ast
+import asyncio
 import contextlib
+import inspect
 import io
 import shlex
+from pathlib import Path
 
 import click
 import duckdb
@@ -76,12 +80,22 @@ def test_a_recipe_answers_the_same_in_the_program_and_in_plain_duckdb(
     assert ours.stdout.count("\n") > 0, "a recipe that finds nothing shows nothing"
 
 
-@pytest.mark.parametrize("fence", PYTHON, ids=_first_line)
-def test_a_library_reads_a_table_with_no_options(
-    place: Place, fence: Fence, capsys: pytest.CaptureFixture[str]
+@pytest.fixture(scope="module")
+def bought_in(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The data directory of jobs that the manual runs from Python."""
+    return tmp_path_factory.mktemp("python")
+
+
+@pytest.mark.parametrize("fence", PYTHON, ids=lambda fence: f"{fence.title}: {_first_line(fence)}")
+def test_python_in_the_manual_prints_the_rows(
+    place: Place, fence: Fence, bought_in: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("SCRAPER_DATA", str(bought_in))
+    code = compile(fence.body, "manual", "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)  # as a notebook's cell
     with contextlib.chdir(place.analyst):
-        exec(compile(fence.body, "manual", "exec"), {})  # noqa: S102 - the manual's own code
+        awaited = eval(code, {})  # noqa: S307 - the manual's own code
+        if inspect.iscoroutine(awaited):
+            asyncio.run(awaited)
     assert "400" in capsys.readouterr().out.replace(",", "")  # rows of the quickstart's hashtags
 
 

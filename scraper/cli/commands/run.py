@@ -229,6 +229,7 @@ def _in_turn(jobs: Sequence[str], chosen: _Chosen, format_name: str | None, outp
         kept.append((bought, ready.settings))
         if at_once:
             turns.attempt(name, partial(_show, bought, format_name, None, ready.settings), "error")
+            click.echo(err=True)
     if not at_once:
         with opened(output) as stream:
             if _format(format_name, stream) is Format.JSON:
