@@ -77,9 +77,9 @@ class CrawlProcess:
         if self._signals.stopping:
             return
         self.ends.interrupted = self._is_buying
+        self._signals.halt()
         waits_for = "requests in flight" if self._is_buying else "the archive"
         self._listener.hear(Stopped(None, f"waiting for {waits_for}; press Ctrl-C again to abort"))
-        self._signals.halt()
 
     @property
     def is_stopped(self) -> bool:

@@ -74,7 +74,7 @@ def test_prometheus_own_parsers_read_it() -> None:
     from prometheus_client.parser import text_string_to_metric_families as plain  # noqa: PLC0415
 
     text = metrics_of(result(), ENDED, MONTHS, "0.1.0")
-    for parsed in (list(plain(text)), list(openmetrics.text_string_to_metric_families(text))):
+    for parsed in (list(plain(text)), list(openmetrics.text_string_to_metric_families(text))):  # type: ignore[no-untyped-call]
         values = {sample.value for family in parsed for sample in family.samples}
         assert {512.0, 1750.0, 20_000.0, ENDED.timestamp()} <= values
         assert {family.type for family in parsed} == {"gauge"}

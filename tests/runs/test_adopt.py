@@ -141,7 +141,7 @@ def test_a_deleted_ledger_is_made_again_to_the_letter_and_nothing_is_bought_twic
         assert (totals, walks) == (status[0][0][1], status[2])
         assert run.message == ""
         lose(made.data)
-        again = await made.run(job)
+        again = await made.run(job, opening=Opening.NEW)
         assert (again.status, again.charged, hits(made)) == (RunStatus.COMPLETE, 0, bought)
         assert again.reused == first.sent
         assert "Adopted from the archive: 6 requests of 1 new run, 36 credits and 6 pages" in again.warnings[0]

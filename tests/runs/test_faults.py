@@ -11,6 +11,7 @@ import pytest
 from aiohttp import web
 
 from scraper.core.catalogue import OutcomeKind
+from scraper.core.errors import ArchiveError
 from scraper.core.events import Ending, RunStatus, Waiting
 from scraper.io.archive import ParquetArchive
 from scraper.io.archive.files import Disk
@@ -239,7 +240,27 @@ class FillingDisk(Disk):
         return super().create(path)
 
 
-@pytest.mark.parametrize("room", [0, 1, 4])
+@pytest.mark.parametrize("room", [0, 1])
+def test_a_disk_that_is_full_at_the_start_stops_the_run_before_it_sends_anything(tmp_path: Path, room: int) -> None:
+    """The archive's own record of the ledger has no room: its identity, or the run's mark."""
+
+    async def use(bench: Bench) -> None:
+        job = bench.write_job(ALL_FIVE)
+        _, catalogue = load_job(job)
+        archive = ParquetArchive(bench.data, load_tables(None), catalogue, FillingDisk(room))
+        try:
+            told = (await bench.run(job, archive=archive)).message
+        except ArchiveError as failure:
+            told = str(failure)
+        assert "No space left on device" in told
+        assert "nothing more is spent" in told
+        assert bench.hits == {}
+        assert (await bench.run(job)).status is RunStatus.COMPLETE
+
+    on_bench(tmp_path, use)
+
+
+@pytest.mark.parametrize("room", [3, 4, 6])
 def test_a_full_disk_ends_the_run_as_an_error_and_the_next_one_archives_what_was_paid(
     tmp_path: Path, room: int
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -42,22 +43,25 @@ OF_THE_STATE = [
     ["reconcile", "configs/night.toml"],
 ]
 EVERY = [*OF_THE_ARCHIVE, *OF_THE_STATE]
-VENDORS, TABLES = ["plan", "vendors-away/night.toml"], ["sql", "SELECT 1", "--configs", "tables-away"]
+VENDORS, TABLES = (
+    ["plan", "vendors-away/configs/night.toml"],
+    ["sql", "SELECT 1", "--configs", "tables-away", "--data", "whole"],
+)
 
 
 @pytest.fixture(scope="module")
 def ended(three_runs: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, list[Ended]]]:
     """What became of commands over directories that are another user's, by what of them is; one process for all."""
     directory = tmp_path_factory.mktemp("another-user")
-    for configs in ("configs", "vendors-away", "tables-away"):
-        (directory / configs).mkdir()
+    for configs in ("configs", "vendors-away/configs", "tables-away"):
+        (directory / configs).mkdir(parents=True)
         (directory / configs / "night.toml").write_text(JOB)
         (directory / configs / ".env").write_text("CRAWLORA_API_KEY=0123456789abcdef\nKEYAPI_API_KEY=0123456789abcd\n")
         (directory / configs / ".env").chmod(0o600)
-    given = [directory / "vendors-away" / "vendors", directory / "tables-away" / "tables"]
+    given = [directory / "vendors-away" / "configs" / "vendors", directory / "tables-away" / "tables"]
     for own in given:
         own.mkdir()
-    for name in ("data", "above", "archive", "day"):
+    for name in ("data", "above", "archive", "day", "whole"):
         copied(three_runs, directory / name / "data" if name == "above" else directory / name)
     day = next(directory.glob("day/archive/hashtags/vendor=crawlora/date=*"))
     given += [directory / "data", directory / "above", directory / "archive" / "archive", day]
@@ -99,7 +103,7 @@ def test_an_archive_of_another_user_stops_a_run_before_it_spends(ended: dict[str
     assert_refused(ended["archive"], "archive/archive")
     assert "Nothing was spent or changed." in ended["archive"][-1].stderr
     (status,) = ended["spent"]
-    assert (status.code, status.stdout.count('"run_id"')) == (0, 3)
+    assert (status.code, len(json.loads(status.stdout)["runs"])) == (0, 3)
 
 
 def test_no_answer_lacks_the_rows_of_a_day_that_cannot_be_read(ended: dict[str, list[Ended]]) -> None:
@@ -108,5 +112,5 @@ def test_no_answer_lacks_the_rows_of_a_day_that_cannot_be_read(ended: dict[str, 
 
 def test_own_files_that_cannot_be_listed_are_a_fault(ended: dict[str, list[Ended]]) -> None:
     vendors, tables = ended["files"]
-    assert_refused([vendors], "vendors-away/vendors: cannot be read")
+    assert_refused([vendors], "vendors-away/configs/vendors: cannot be read")
     assert_refused([tables], "tables-away/tables: cannot be read")

@@ -14,7 +14,7 @@ SHORT_HELPS: Final[Mapping[str, str]] = {
     "run": "Run jobs within their budgets.",
     "backtest": "Replay known boards under another budget or order; spends nothing.",
     "schedule": "Print a timer that runs a job every night.",
-    "status": "Show runs, accounts and unknown credits.",
+    "status": "Show how last night went, what is missing and what goes on.",
     "account": "Show accounts: balances, pauses, closures and pace.",
     "report": "Write nights, credits, boards and failures as one HTML page.",
     "sql": "Query the archive in read-only SQL.",

@@ -149,7 +149,7 @@ class ChangesOrder:
             return affordable(stalest, self._boards, budget)
         if self._fitted_on < 0 or night - self._fitted_on >= FIT_EVERY:
             self._fit(night, budget)
-        if self._gain < LEAST_GAIN:
+        if self._gain < LEAST_GAIN or budget <= 0:
             return affordable(stalest, self._boards, budget)
         self.fell_back = False
         return affordable(self._ordered(night, budget, stalest), self._boards, budget)

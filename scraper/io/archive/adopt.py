@@ -77,7 +77,9 @@ class ParquetLedger:
 
     def _write(self, name: str, plain: Mapping[str, Any]) -> None:
         beside = self._directory / f".{name}.{os.getpid()}"
-        with explained(f"{self._directory / name} cannot be written", safe="Nothing more is spent."):
+        with explained(
+            f"{self._directory / name} cannot be written", safe="What was paid is kept, and nothing more is spent."
+        ):
             make_directories(self._disk, self._directory)
             with self._disk.create(beside) as file:
                 file.write(orjson.dumps(plain, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
