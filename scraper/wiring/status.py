@@ -10,6 +10,7 @@ from typing import Final
 
 from scraper.core.errors import ConfigurationError, UsageError
 from scraper.core.events import RunStatus
+from scraper.core.jobs import PROBE_ENDING
 from scraper.core.nearest import nearest
 from scraper.core.status import (
     COMPARED_NIGHTS,
@@ -178,8 +179,12 @@ def _told(
         return last_runs, ()
     active_at = {run.run_id: max(run.started_at, run.ended_at or run.started_at) for run in last_runs}
     stopped = [run for run in last_runs if is_stopped(run.period, active_at[run.run_id], now)]
-    told = [run for run in last_runs if run not in stopped]
+    told = [run for run in last_runs if run not in stopped and not _is_probe(run)]
     return told or last_runs[:1], [run for run in stopped if run.period is not None and (told or run != last_runs[0])]
+
+
+def _is_probe(run: RunRecord) -> bool:
+    return run.period is None and run.job.endswith(PROBE_ENDING)
 
 
 async def _job_status(runs: Runs, last: RunRecord, since: datetime | None, settings: Settings) -> JobStatus:

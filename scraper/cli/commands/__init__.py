@@ -10,10 +10,11 @@ import click
 
 SHORT_HELPS: Final[Mapping[str, str]] = {
     "init": "Make a project: jobs, accounts and settings to start from.",
+    "probe": "Ask a vendor once for each endpoint: first contact, without a job.",
     "plan": "Estimate the cost of a job; spends nothing.",
     "run": "Run a job within its budget.",
     "backtest": "Replay known boards under another budget or order; spends nothing.",
-    "status": "Show runs, accounts and unknown credits.",
+    "status": "Show how last night went, what is missing and what goes on.",
     "account": "Show accounts: balances, pauses, closures and pace.",
     "report": "Write nights, credits, boards and failures as one HTML page.",
     "sql": "Query the archive in read-only SQL.",

@@ -121,9 +121,9 @@ def run(  # noqa: PLR0913 - one for each option
     planned = None if probe else asyncio.run(_planned(found, settings))
     if planned is not None and not (yes or sandbox) and not _confirmed(found, planned):
         return INTERRUPTED
-    listening = _listening(settings.clock, log_format, verbose, planned.requests.likely if planned else None)
-    bought = _bought(order, settings, listening, probe=probe)
-    return INTERRUPTED if bought is None else _show(*bought, format_name, output, settings)
+    heard_by = listening(settings.clock, log_format, verbose, planned.requests.likely if planned else None)
+    found_out = bought(order, settings, heard_by, probe=probe)
+    return INTERRUPTED if found_out is None else show_result(*found_out, format_name, output, settings)
 
 
 def _opening(*, resume: bool, new: bool) -> Opening:
@@ -134,14 +134,14 @@ def _opening(*, resume: bool, new: bool) -> Opening:
     return Opening.RESUME if resume else Opening.NEW if new else Opening.GO_ON
 
 
-def _bought(
-    order: RunOrder, settings: Settings, listening: AbstractContextManager[Listener], *, probe: bool
+def bought(
+    order: RunOrder, settings: Settings, heard_by: AbstractContextManager[Listener], *, probe: bool
 ) -> tuple[RunResult, Sequence[ProbeFinding] | None] | None:
     """Return the result, with a probe's findings; ``None`` if it was aborted."""
     from scraper.wiring.run import probe_job, run_job
 
     try:
-        with listening as listener:
+        with heard_by as listener:
             if probe:
                 return _to_its_end(lambda begun: probe_job(order, settings, listener, begun))
             return _to_its_end(lambda begun: run_job(order, settings, listener, begun)), None
@@ -207,7 +207,7 @@ class _PanelAndLog:
 
 
 @contextmanager
-def _listening(clock: Clock, log_format: str, verbose: bool, likely_requests: int | None) -> Iterator[Listener]:
+def listening(clock: Clock, log_format: str, verbose: bool, likely_requests: int | None) -> Iterator[Listener]:
     """Yield the log, on a terminal with the panel below its lines."""
     from scraper.cli.log import LogListener
 
@@ -265,7 +265,7 @@ def _to_its_end(begin: Callable[[Callable[[CrawlProcess], None]], Coroutine[Any,
 # --- showing ----------------------------------------------------------------------------------------------------------
 
 
-def _show(
+def show_result(
     result: RunResult,
     findings: Sequence[ProbeFinding] | None,
     format_name: str | None,
