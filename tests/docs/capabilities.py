@@ -33,6 +33,7 @@ CAPABILITIES = {
     "ledger": "credits and attempts",
     "outcomes": "what an attempt ended in, and its price",
     "plan": "estimate requests, credits, rows and time",
+    "probe": "ask each endpoint once, and compare the answers with the vendor file",
     "query": "read-only SQL",
     "rebuild": "make tables again from stored pages",
     "reconcile": "settle attempts whose charge is unknown",
@@ -40,6 +41,7 @@ CAPABILITIES = {
     "retries": "ask again, or give up",
     "run": "carry out a job",
     "runs": "runs, their walks and their results",
+    "status": "how last night went, what is missing, what goes on",
     "tables": "typed tables, their columns and how they are shown",
 }
 
