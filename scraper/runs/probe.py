@@ -103,8 +103,7 @@ async def probe(
         endpoint = crawl.endpoint
         seen = listening.replies.get(endpoint.full_name)
         if seen is None:
-            why = "its parents found no ids" if crawl.each else "the run ended before it"
-            findings.append(ProbeFinding(endpoint.full_name, as_described=False, text=f"not requested: {why}"))
+            findings.append(_not_requested(crawl))
             continue
         account = job.accounts[endpoint.vendor]
         request, reply = seen
@@ -124,6 +123,11 @@ async def probe(
                 for good, text in _differences(request, reply, outcome.facts)
             ]
     return result, tuple(findings)
+
+
+def _not_requested(crawl: Crawl) -> ProbeFinding:
+    why = "its parents found no ids" if crawl.each else "the run ended before it"
+    return ProbeFinding(crawl.endpoint.full_name, as_described=False, text=f"not requested: {why}")
 
 
 def _differences(request: Request, reply: Reply, facts: PageFacts) -> Iterator[tuple[bool, str]]:

@@ -92,4 +92,6 @@ def test_in_the_sandbox_it_says_what_it_costs_asks_nobody_and_compares_each_answ
     }  # fmt: skip
     refused = said(["probe", "crawlora", "--sandbox", "--fault", "auth", "--format", "json"])
     assert refused.exit_code == 4
-    assert json.loads(refused.stdout)["message"].endswith("Once that is fixed: scraper probe crawlora --sandbox")
+    assert json.loads(refused.stdout)["message"].endswith(
+        "Once that is fixed: scraper probe crawlora --sandbox --fault auth"
+    )

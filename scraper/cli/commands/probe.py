@@ -26,7 +26,6 @@ from scraper.cli.options import (
 
 if TYPE_CHECKING:
     from scraper.core.jobs import Job
-    from scraper.wiring.settings import Settings
 
 
 @click.command()
@@ -64,7 +63,7 @@ def probe(  # noqa: PLR0913 - one for each option
     the vendor's file; without VENDOR every vendor of accounts.toml is asked. Pages are kept as those of any run. Exits
     with 6 if an answer differs.
     """
-    from scraper.cli.commands.run import INTERRUPTED, bought, listening, show_result
+    from scraper.cli.commands.run import INTERRUPTED, bought, listening, option_words, show_result
     from scraper.wiring.access import access_of, key_warning
     from scraper.wiring.probe import first_contact
     from scraper.wiring.run import RunOrder
@@ -74,7 +73,8 @@ def probe(  # noqa: PLR0913 - one for each option
     )
     job, catalogue, left_out = first_contact(vendor, settings)
     configs = settings.project.configs
-    order = RunOrder(job, catalogue, configs, command=_command(vendor, data, settings))
+    words = [*program(), "probe", *([] if vendor is None else [vendor]), *option_words(data, settings)]
+    order = RunOrder(job, catalogue, configs, command=shlex.join(words))
     warn(key_warning(configs, settings))
     if not sandbox:
         access_of(job, catalogue, configs, settings, None)  # what is missing is told before anything is asked
@@ -97,15 +97,3 @@ def _confirmed(job: Job, *, ask: bool) -> bool:
         return True
     click.echo("Not sent: nothing was spent.", err=True)
     return False
-
-
-def _command(vendor: str | None, data: Path | None, settings: Settings) -> str:
-    """Return the command that repeats this probe."""
-    words = [*program(), "probe", *([] if vendor is None else [vendor])]
-    words += ["--sandbox"] if settings.sandbox else []
-    words += ["--data", str(data)] if data is not None else []
-    for name, url in settings.vendor_urls.items():
-        words += ["--vendor-url", f"{name}={url}"]
-    for host in settings.allow_hosts:
-        words += ["--allow-host", host]
-    return shlex.join(words)

@@ -177,19 +177,23 @@ def _command(context: click.Context, job: Path, data: Path | None, settings: Set
     """Return the command that repeats this run."""
     from scraper.wiring.project import job_words
 
-    words = [*program(), "run", job_words(job)]
-    words += ["--sandbox"] if settings.sandbox else []
+    given = context.get_parameter_source("data") is click.core.ParameterSource.COMMANDLINE
+    return shlex.join([*program(), "run", job_words(job), *option_words(data if given else None, settings)])
+
+
+def option_words(data: Path | None, settings: Settings) -> list[str]:
+    """Return the options that lead to the same vendors and the same data."""
+    words = ["--sandbox"] if settings.sandbox else []
     words += ["--seed", str(settings.seed)] if settings.seed else []
     words += ["--day", str(settings.day)] if settings.day else []
     for fault in settings.faults:
         words += ["--fault", fault]
-    given = context.get_parameter_source("data")
-    words += ["--data", str(data)] if data is not None and given is click.core.ParameterSource.COMMANDLINE else []
+    words += ["--data", str(data)] if data is not None else []
     for vendor, url in settings.vendor_urls.items():
         words += ["--vendor-url", f"{vendor}={url}"]
     for host in settings.allow_hosts:
         words += ["--allow-host", host]
-    return shlex.join(words)
+    return words
 
 
 # --- hearing ----------------------------------------------------------------------------------------------------------

@@ -147,7 +147,7 @@ def _missed_words(missed: Sequence[datetime]) -> str:
 
 
 def _next_words(job: JobStatus) -> str:
-    if job.next_at is None or job.is_behind:
+    if job.next_at is None or job.is_behind or job.run.status is RunStatus.OPEN:
         return ""
     if job.run.is_over:
         return f"the night of {instant(job.next_at)}"
