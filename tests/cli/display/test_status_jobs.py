@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
@@ -27,6 +27,7 @@ from tests.cli.examples import (
     dedent_page,
     rendered,
 )
+from tests.examples import examples
 
 pytestmark = pytest.mark.own_instant
 
@@ -167,7 +168,7 @@ def test_programs_get_the_morning_with_its_command_and_its_worst_code() -> None:
     assert content["stopped"] == [{"job": "old", "run_id": CLOSED_RUN.run_id}]
 
 
-@settings(deadline=None)  # whole pages a case
+@examples(30)
 @given(st.text(st.characters()), st.integers(20, 120))
 def test_no_text_from_outside_moves_the_cursor(said: str, width: int) -> None:
     run = replace(QUOTA.run, job=said, run_id=said, message=said)
