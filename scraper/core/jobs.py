@@ -19,6 +19,9 @@ from scraper.core.units import Credits
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 """Names of jobs and accounts. They appear in run ids and file names, so they cannot leave a directory."""
 
+PROBE_ENDING = "-probe"
+"""The end of the name under which a probe runs."""
+
 MOST_PAGES = 100_000
 """Most pages of one walk: three hours at 600 requests a minute. A plan iterates over them."""
 MOST_WALKS = 1_000_000
@@ -155,6 +158,8 @@ class Job:
     """Its weight among the jobs that share an account."""
     sandbox_only: bool = False
     """Its accounts are made up: it runs against the sandbox alone."""
+    probe: bool = False
+    """One request for each endpoint: it belongs to no night, and is begun anew instead of resumed."""
 
     def retry_credits(self, budget: Credits) -> Credits:
         """Return the retry budget of a run with this budget; a percentage covers at least one request."""

@@ -41,7 +41,12 @@ def worst_code(codes: Iterable[int]) -> int:
     What will be as bad tomorrow without a person is worst: a bug, a disk, a key. A night that failed or was missed
     comes next, then one that was cut off, then one that waits for credits; 3 and 0 are good nights.
     """
-    return max(codes, key=lambda code: _ORDER.index(code) if code in _ORDER else len(_ORDER), default=0)
+    return max(codes, key=badness, default=0)
+
+
+def badness(code: int) -> int:
+    """Return the place of an exit code in that order, the best first."""
+    return _ORDER.index(code) if code in _ORDER else len(_ORDER)
 
 
 def is_stopped(period: timedelta | None, last_active_at: datetime, now: datetime) -> bool:

@@ -1,4 +1,4 @@
-"""Sends one request for each endpoint of a job and compares the answers with the vendor file.
+"""Sends one request for each endpoint of a job, or of a vendor, and compares the answers with the vendor file.
 
 The requests are a run of their own, ``<job>-probe``, with reservations, ledger entries and archived pages as any other.
 """
@@ -12,10 +12,11 @@ from scraper.core.bodies import Decoded, Json, at, decode
 from scraper.core.catalogue import Endpoint, OutcomeKind, Vendor
 from scraper.core.displaced import advice
 from scraper.core.events import RunResult
-from scraper.core.jobs import Crawl, Job
+from scraper.core.jobs import PROBE_ENDING, Crawl, Job
 from scraper.core.outcomes import Answer, NoAnswer, Reply, classify
 from scraper.core.pagination import PageFacts
 from scraper.core.requests import Request
+from scraper.core.units import Credits
 from scraper.ports import Start, Transport, at_once
 from scraper.runs.context import RunContext
 from scraper.runs.crawl import CrawlProcess
@@ -46,8 +47,11 @@ class _Listening:
         return reply
 
 
-def probe_job_of(job: Job) -> Job:
-    """Return the job reduced to one request for each of its endpoints, with a budget of their cost."""
+def probe_job_of(job: Job, retry_room: Credits = 0) -> Job:
+    """Return the job reduced to one request for each of its endpoints, with a budget of their cost.
+
+    `retry_room`: credits on top, for a request that has to be repeated.
+    """
     kept: dict[str, Crawl] = {}
     for crawl in job.crawls:
         kept.setdefault(crawl.endpoint.full_name, crawl)
@@ -61,10 +65,12 @@ def probe_job_of(job: Job) -> Job:
             crawl, params=first, max_pages=1, max_items=None, each=parent, top=top, top_per_board=None, retry_empty=0
         )
         crawls.append(replace(one, expect_rows=None if crawl.expect_rows else crawl.expect_rows))  # a count is of all
-    cost = sum(crawl.endpoint.cost for crawl in crawls)
+    cost = sum(crawl.endpoint.cost for crawl in crawls) + retry_room
     budget = cost if job.auto else min(job.budget, cost)
-    name = f"{job.name}-probe"
-    return replace(job, name=name, crawls=tuple(crawls), budget=budget, auto=False, max_age=None)
+    name = f"{job.name}{PROBE_ENDING}"
+    return replace(
+        job, name=name, crawls=tuple(crawls), budget=budget, auto=False, max_age=None, every=None, probe=True
+    )
 
 
 async def probe(
@@ -76,8 +82,11 @@ async def probe(
     command: str,
     begun: Callable[[CrawlProcess], None],
 ) -> tuple[RunResult, tuple[ProbeFinding, ...]]:
-    """Send the requests and return what they show. Raises what `execute` raises."""
-    short = probe_job_of(job)
+    """Send the requests and return what they show. Raises what `execute` raises.
+
+    `job`: one that is to be reduced, or a probe already.
+    """
+    short = job if job.probe else probe_job_of(job)
     listening = _Listening(context.transport, {})
     result = await execute(
         short,
@@ -86,7 +95,7 @@ async def probe(
         opening=Opening.NEW,
         ceiling=None,
         suffix=suffix,
-        command=f"{command} --probe",
+        command=command if job.probe else f"{command} --probe",
         begun=begun,
     )
     findings: list[ProbeFinding] = []
@@ -94,8 +103,7 @@ async def probe(
         endpoint = crawl.endpoint
         seen = listening.replies.get(endpoint.full_name)
         if seen is None:
-            why = "its parents found no ids" if crawl.each else "the run ended before it"
-            findings.append(ProbeFinding(endpoint.full_name, as_described=False, text=f"not requested: {why}"))
+            findings.append(_not_requested(crawl))
             continue
         account = job.accounts[endpoint.vendor]
         request, reply = seen
@@ -115,6 +123,11 @@ async def probe(
                 for good, text in _differences(request, reply, outcome.facts)
             ]
     return result, tuple(findings)
+
+
+def _not_requested(crawl: Crawl) -> ProbeFinding:
+    why = "its parents found no ids" if crawl.each else "the run ended before it"
+    return ProbeFinding(crawl.endpoint.full_name, as_described=False, text=f"not requested: {why}")
 
 
 def _differences(request: Request, reply: Reply, facts: PageFacts) -> Iterator[tuple[bool, str]]:

@@ -204,7 +204,7 @@ def _message(
     """Say why the run ended, what is kept and what to do."""
     pages = totals.endings.get(Ending.OK, 0) + totals.endings.get(Ending.EMPTY, 0)
     kept = f"{pages} page{'s are' if pages != 1 else ' is'} kept"
-    go_on = f"Go on: {command}"
+    go_on = f"{'Start over' if job.probe else 'Go on'}: {command}"
     match status:
         case RunStatus.BUDGET:
             return _budget_message(job, run, ends, totals, kept, command)
@@ -217,16 +217,20 @@ def _message(
         case RunStatus.UNREACHABLE:
             return f"{'; '.join(ends.unreachable)}. {kept}. {go_on}"
         case RunStatus.FAILED:
-            return _failed_message(run, ends, frontier, totals, kept, command)
+            return _failed_message(job, run, ends, frontier, totals, kept, command)
         case RunStatus.ERROR:
             return f"{ends.storage} {go_on}"
         case RunStatus.COMPLETE | RunStatus.OPEN | RunStatus.DIED:
             return ""
 
 
-def _failed_message(run: OpenedRun, ends: Ends, frontier: Frontier, totals: RunTotals, kept: str, command: str) -> str:
+def _failed_message(
+    job: Job, run: OpenedRun, ends: Ends, frontier: Frontier, totals: RunTotals, kept: str, command: str
+) -> str:
     failures = [*ends.failures[:MOST_NAMED], *ends.rows_missing]
     met = "; ".join([*(failures or [_guarded(frontier, totals)]), *ends.budgets])
+    if job.probe:
+        return f"{met}. {kept}. Start over: {command}"
     if ends.rows_missing and not ends.failures:  # nothing is left to resume
         return f"{met}. {kept}. Start over: {command} --new"
     again = f"{command} --resume" if run.repeated else command
@@ -247,6 +251,10 @@ def _walks(count: int) -> str:
 
 
 def _budget_message(job: Job, run: OpenedRun, ends: Ends, totals: RunTotals, kept: str, command: str) -> str:
+    if job.probe:
+        return (
+            f"budget reached: {totals.balance.committed} of {run.budget} credits spent. {kept}. Start over: {command}"
+        )
     likely = sum(crawl.credits.likely for crawl in plan(job, Known(run.started_at)).crawls)
     beyond = f"{command} --resume --budget {max(likely, run.budget + run.budget // 2)}"
     if run.allowance is None:

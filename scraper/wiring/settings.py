@@ -63,8 +63,12 @@ class Settings:
 
 def run_words(job: Path, settings: Settings) -> Sequence[str]:
     """Return the words after `scraper` that run a job with these settings."""
-    words = ["run", job_words(job)]
-    words += ["--sandbox"] if settings.sandbox else []
+    return ["run", job_words(job), *option_words(settings)]
+
+
+def option_words(settings: Settings) -> Sequence[str]:
+    """Return the options that lead to the same vendors and the same data."""
+    words = ["--sandbox"] if settings.sandbox else []
     words += ["--seed", str(settings.seed)] if settings.seed else []
     words += ["--day", str(settings.day)] if settings.day else []
     words += ["--rate"] if settings.sandbox and settings.keeps_rate else []

@@ -10,11 +10,13 @@ from typing import Final
 
 from scraper.core.errors import ConfigurationError, UsageError
 from scraper.core.events import RunStatus
+from scraper.core.jobs import PROBE_ENDING
 from scraper.core.nearest import nearest
 from scraper.core.status import (
     COMPARED_NIGHTS,
     MISSED,
     NightStart,
+    badness,
     is_stopped,
     missed_nights,
     next_night,
@@ -75,11 +77,13 @@ class JobStatus:
     def goes_on(self) -> bool:
         """True if `scraper run` has something to do now, or from `next_at`."""
         is_open = not self.run.is_over and self.run.status is not RunStatus.OPEN
-        return is_open or bool(self.missed and self._is_behind)
+        return is_open or self.is_behind
 
     @property
-    def _is_behind(self) -> bool:
-        return self.run.night_at is not None and self.missed[-1] > self.run.night_at
+    def is_behind(self) -> bool:
+        """True if a night after the last run's was missed, and no run is on its way."""
+        is_missed = bool(self.missed) and self.run.night_at is not None and self.missed[-1] > self.run.night_at
+        return is_missed and self.run.status is not RunStatus.OPEN
 
     @property
     def exit_codes(self) -> list[int]:
@@ -138,6 +142,7 @@ async def overview_of(settings: Settings, query: StatusQuery) -> Overview:
         now = settings.clock.now()
         told, stopped = _told(last_runs, now, named=query.job is not None)
         jobs = [await _job_status(stores.runs, run, query.since, settings) for run in told]
+        jobs.sort(key=lambda job: badness(worst_code(job.exit_codes)), reverse=True)
         found = await stores.runs.latest_runs(query.limit, job=query.job, since=query.since)
         runs = [
             (run, await stores.runs.totals(run.run_id)) for run in [await alive_or_dead(stores.runs, r) for r in found]
@@ -167,7 +172,8 @@ async def _run(runs: Runs, query: StatusQuery) -> RunRecord:
         return await runs.run(wanted)  # its error says where was looked
     named = [run.run_id for run in found[:_MOST_CANDIDATES]]
     more = " and more" if len(found) > _MOST_CANDIDATES else ""
-    raise UsageError(f"{wanted} is the begin of several run ids: {', '.join(named)}{more}. Give more of one.")
+    of_job = f", or --job {wanted}" if wanted in {run.job for run in found} else ""
+    raise UsageError(f"{wanted} is the begin of several run ids: {', '.join(named)}{more}. Give more of one{of_job}.")
 
 
 def _told(
@@ -178,8 +184,13 @@ def _told(
         return last_runs, ()
     active_at = {run.run_id: max(run.started_at, run.ended_at or run.started_at) for run in last_runs}
     stopped = [run for run in last_runs if is_stopped(run.period, active_at[run.run_id], now)]
-    told = [run for run in last_runs if run not in stopped]
-    return told or last_runs[:1], [run for run in stopped if run.period is not None and (told or run != last_runs[0])]
+    jobs = [run for run in last_runs if not _is_probe(run)] or last_runs
+    told = [run for run in jobs if run not in stopped] or jobs[:1]
+    return told, [run for run in stopped if run.period is not None and run not in told]
+
+
+def _is_probe(run: RunRecord) -> bool:
+    return run.period is None and run.job.endswith(PROBE_ENDING)
 
 
 async def _job_status(runs: Runs, last: RunRecord, since: datetime | None, settings: Settings) -> JobStatus:

@@ -18,6 +18,7 @@ from scraper.cli.progress_live import ReflowedRender, ResizableLive
 from scraper.core.catalogue import Charge, OutcomeKind
 from scraper.core.events import Drained, Ending, Event, Noted, ProjectInUse, RunEnded, RunStarted, Stopped, Waiting
 from tests.cli.examples import RESULT, UNSAFE, settled
+from tests.examples import examples
 
 pytestmark = pytest.mark.own_instant
 
@@ -85,6 +86,7 @@ def test_what_a_person_should_know_is_a_sentence_and_what_the_panel_shows_is_not
     ]
 
 
+@examples(50)
 @given(st.text(st.characters()))
 def test_no_vendor_moves_the_cursor(text: str) -> None:
     shown = "".join(printed(failed(text), failed(text), Waiting(text, 1.0, text), Stopped(text, text)))

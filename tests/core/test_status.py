@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scraper.core.status import NightStart, is_stopped, missed_nights, next_night, usual, worst_code
+from tests.examples import examples
 
 FIRST = datetime(2026, 11, 21, 2, tzinfo=UTC)
 DAY, HOUR = timedelta(days=1), timedelta(hours=1)
@@ -59,6 +60,7 @@ def test_a_run_under_a_clock_that_was_ahead_misses_nothing() -> None:
     assert missed_nights([], FIRST) == []
 
 
+@examples(50)
 @given(st.sets(st.integers(0, 40), min_size=1), st.integers(0, 41 * 24))
 def test_every_night_that_is_over_has_a_run_or_was_missed(ran: set[int], hours: int) -> None:
     ran = {night for night in ran if night * 24 <= hours} or {0}

@@ -36,6 +36,7 @@ CAPABILITIES = {
     "notify": "tell people of a run",
     "outcomes": "what an attempt ended in, and its price",
     "plan": "estimate requests, credits, rows and time",
+    "probe": "ask each endpoint once, and compare the answers with the vendor file",
     "query": "read-only SQL",
     "rebuild": "make tables again from stored pages",
     "reconcile": "settle attempts whose charge is unknown",
@@ -45,7 +46,7 @@ CAPABILITIES = {
     "runs": "runs, their walks and their results",
     "schedule": "timers that start a job",
     "signals": "stop a run in order",
-    "status": "last night, runs and accounts",
+    "status": "how last night went, what is missing, what goes on",
     "tables": "typed tables, their columns and how they are shown",
 }
 

@@ -107,8 +107,9 @@ def place(tmp_path: Path) -> Path:
 COMMANDS: dict[str, list[list[str]]] = {
     "plan": [["configs/night.toml"], ["configs/night.toml", "--format", "table"]],
     "run": [["configs/none.toml"], ["configs/night.toml", "--vendor-url", "crawlora=https://a@b.test"]],
+    "probe": [["nobody"], ["crawlora", "--vendor-url", "crawlora=https://a@b.test"]],
     "reconcile": [["configs/night.toml", "--assume", "free"], ["configs/night.toml", "--data", "none"]],
-    "status": [["--format", "table"], ["--format", "json"], ["none"]],
+    "status": [["--format", "table"], ["--format", "json", "--check"], ["last"], ["none"]],
     "account": [["--format", "table"], ["crawlora", "--lift"], ["nobody"]],
     "sql": [
         ["SELECT * FROM pages", "--format", "csv"],

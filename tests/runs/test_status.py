@@ -173,3 +173,27 @@ def test_programs_keep_their_keys_and_get_the_nights(tmp_path: Path) -> None:
     assert [nights_from(datetime.fromisoformat(at)) for at in told["missed"]] == [1]
     assert (told["every_s"], told["credits"], content["worst_exit_code"]) == (86_400, {"night": 16, "usual": None}, 6)
     assert told["command"].startswith("scraper run") or " run " in told["command"]
+
+
+def test_drift_is_new_in_the_morning_after_it_was_first_met_and_no_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "configs").mkdir()
+    fast = job(["US"]).replace('"enterprise"', '"enterprise"\nrequests_per_minute = 60_000')
+    (tmp_path / "configs" / "night.toml").write_text(f'name = "night"\n{fast}')
+    monkeypatch.chdir(tmp_path)
+
+    def at(day: int, *words: str) -> Any:
+        clock = ShiftedClock(begins_at() + timedelta(days=day))
+        ended = CliRunner().invoke(cli, [*words, "--sandbox"], standalone_mode=False, obj=clock)
+        return json.loads(ended.stdout)
+
+    def new_drift(day: int) -> set[str]:
+        return {each["kind"] for each in at(day, "status")["new_drift"]}
+
+    at(0, "run", "night")
+    assert new_drift(0) == set()
+    at(1, "run", "night", "--fault", "drift:share=1")
+    assert {"new", "missing"} & new_drift(1)
+    at(2, "run", "night", "--fault", "drift:share=1")
+    assert new_drift(2) == set()

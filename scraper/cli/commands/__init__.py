@@ -10,6 +10,7 @@ import click
 
 SHORT_HELPS: Final[Mapping[str, str]] = {
     "init": "Make a project: jobs, accounts and settings to start from.",
+    "probe": "Ask a vendor once for each endpoint: first contact, without a job.",
     "plan": "Estimate the cost of a job; spends nothing.",
     "run": "Run jobs within their budgets.",
     "backtest": "Replay known boards under another budget or order; spends nothing.",

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TextIO, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
@@ -22,7 +22,6 @@ from scraper.cli.options import (
     data_option,
     fault_option,
     format_option,
-    is_quiet,
     job_file,
     jobs_argument,
     log_file_option,
@@ -36,7 +35,8 @@ from scraper.cli.options import (
     warn,
     writable,
 )
-from scraper.cli.output import Format, console_on, default_format, write_object
+from scraper.cli.output import Format, write_object
+from scraper.cli.run_results import Bought, content_of, exit_code_of, format_for, print_bought, show_result
 from scraper.cli.several import (
     ABORTED,
     INTERRUPTED,
@@ -46,7 +46,7 @@ from scraper.cli.several import (
     without_accounts,
 )
 from scraper.cli.signals import to_its_end
-from scraper.core.errors import OutputError, UsageError
+from scraper.core.errors import UsageError
 
 if TYPE_CHECKING:
     from scraper.core.events import RunResult
@@ -54,15 +54,9 @@ if TYPE_CHECKING:
     from scraper.core.planning import Plan
     from scraper.ports import Listener
     from scraper.runs.crawl import CrawlProcess
-    from scraper.runs.probe import ProbeFinding
     from scraper.runs.resume import Opening
     from scraper.wiring.run import RunOrder
     from scraper.wiring.settings import Settings
-
-_Bought: TypeAlias = "tuple[RunResult, Sequence[ProbeFinding] | None]"
-
-_NORMAL_ENDS = {0, 3}
-"""Complete, or the budget is spent: with -q, a run says nothing of these."""
 
 
 @click.command()
@@ -137,7 +131,7 @@ def run(  # noqa: PLR0913 - one for each option
     if not ready.wanted:
         return INTERRUPTED
     try:
-        return _show(_bought(ready, chosen), format_name, output, ready.settings)
+        return show_result(_bought(ready, chosen), format_name, output, ready.settings)
     except AbortedRun:
         with aloud():
             click.echo(ABORTED, err=True)
@@ -210,14 +204,19 @@ def _ready(loaded: _Loaded, chosen: _Chosen) -> _Ready:
     return _Ready(order, settings, planned.requests.likely, wanted)
 
 
+def _bought(ready: _Ready, chosen: _Chosen) -> Bought:
+    likely, metrics = ready.likely_requests, chosen.metrics
+    return bought(ready.order, ready.settings, chosen.log, likely, probe=chosen.probe, metrics=metrics)
+
+
 # --- several jobs -----------------------------------------------------------------------------------------------------
 
 
 def _in_turn(jobs: Sequence[str], chosen: _Chosen, format_name: str | None, output: Path | None) -> int:
     """Run several jobs, the highest weight first; show their results and return the worst exit code."""
     turns = JobsInTurn()
-    at_once = output is None and _format(format_name, sys.stdout) is not Format.JSON
-    kept: list[tuple[_Bought, Settings]] = []
+    at_once = output is None and format_for(format_name, sys.stdout) is not Format.JSON
+    kept: list[tuple[Bought, Settings]] = []
     for name, ready in _waiting(jobs, chosen, turns):
         if turns.interrupted or not ready.wanted:
             turns.without_result(name, INTERRUPTED, "interrupted" if turns.interrupted else "declined")
@@ -225,18 +224,18 @@ def _in_turn(jobs: Sequence[str], chosen: _Chosen, format_name: str | None, outp
         bought = turns.attempt(name, partial(_bought, ready, chosen), "error")
         if bought is None:
             continue
-        turns.ended(bought[0], _content(*bought), _exit_code(*bought))
+        turns.ended(bought[0], content_of(*bought), exit_code_of(*bought))
         kept.append((bought, ready.settings))
         if at_once:
-            turns.attempt(name, partial(_show, bought, format_name, None, ready.settings), "error")
+            turns.attempt(name, partial(show_result, bought, format_name, None, ready.settings), "error")
             click.echo(err=True)
     if not at_once:
         with opened(output) as stream:
-            if _format(format_name, stream) is Format.JSON:
+            if format_for(format_name, stream) is Format.JSON:
                 write_object(turns.content, stream)
             else:
                 for bought, settings in kept:
-                    _print(*bought, stream, settings)
+                    print_bought(*bought, stream, settings)
     click.echo(harmless(" · ".join(turns.words)), err=True)
     return turns.exit_code()
 
@@ -262,13 +261,20 @@ def _opening(*, resume: bool, new: bool) -> Opening:
     return Opening.RESUME if resume else Opening.NEW if new else Opening.GO_ON
 
 
-def _bought(ready: _Ready, chosen: _Chosen) -> _Bought:
-    """Return the result, with a probe's findings; Abort if it was aborted."""
+def bought(
+    order: RunOrder,
+    settings: Settings,
+    log: LogOptions,
+    likely_requests: int | None,
+    *,
+    probe: bool,
+    metrics: Path | None = None,
+) -> Bought:
+    """Return the result, with a probe's findings. Raises AbortedRun if it was aborted."""
     from scraper.wiring.metrics import write_run_metrics
     from scraper.wiring.notify import notify_settings, run_and_tell
     from scraper.wiring.run import probe_job, run_job
 
-    order, settings, metrics = ready.order, ready.settings, chosen.metrics
     notify = notify_settings(settings)
 
     async def told(listener: Listener, begun: Callable[[CrawlProcess], None]) -> RunResult:
@@ -276,8 +282,8 @@ def _bought(ready: _Ready, chosen: _Chosen) -> _Bought:
         return result if metrics is None else await write_run_metrics(metrics, result, order.job, settings)
 
     try:
-        with listening(chosen.log, settings.clock, ready.likely_requests, order.command) as listener:
-            if chosen.probe:
+        with listening(log, settings.clock, likely_requests, order.command) as listener:
+            if probe:
                 return to_its_end(lambda begun: probe_job(order, settings, listener, begun))
             return to_its_end(lambda begun: told(listener, begun)), None
     except asyncio.CancelledError as failure:  # told here, after the panel has gone
@@ -306,54 +312,3 @@ def _confirmed(job: Job, planned: Plan) -> bool:
             return True
         click.echo("Not started: nothing was spent.", err=True)
     return False
-
-
-# --- showing ----------------------------------------------------------------------------------------------------------
-
-
-def _show(bought: _Bought, format_name: str | None, output: Path | None, settings: Settings) -> int:
-    """Print the result; return its exit code."""
-    result = bought[0]
-    try:
-        with opened(output) as stream:
-            if _format(format_name, stream) is Format.JSON:
-                write_object(_content(*bought), stream)
-            else:
-                _print(*bought, stream, settings)
-    except OutputError as failure:
-        kept = f"Run {result.run_id} has ended ({result.status}), and what it bought is kept: scraper status"
-        raise OutputError(failure.place, failure.reason, f"{kept} {result.run_id}") from failure
-    code = _exit_code(*bought)
-    if is_quiet() and code not in _NORMAL_ENDS:  # otherwise the log has said it
-        with aloud():
-            click.echo(harmless(f"error: {result.message or result.status}"), err=True)
-    return code
-
-
-def _format(format_name: str | None, stream: TextIO) -> Format:
-    return Format(format_name or default_format(stream))
-
-
-def _exit_code(result: RunResult, findings: Sequence[ProbeFinding] | None) -> int:
-    as_described = findings is None or all(finding.as_described for finding in findings)
-    return result.exit_code or (0 if as_described else 6)
-
-
-def _content(result: RunResult, findings: Sequence[ProbeFinding] | None) -> Mapping[str, Any]:
-    content = result.to_json()
-    if findings is not None:
-        content["findings"] = [
-            {"endpoint": f.endpoint, "as_described": f.as_described, "text": f.text} for f in findings
-        ]
-    return content
-
-
-def _print(result: RunResult, findings: Sequence[ProbeFinding] | None, stream: TextIO, settings: Settings) -> None:
-    from scraper.cli.display.run import print_findings, print_result
-
-    with console_on(stream) as console:
-        if findings is not None:
-            print_findings(findings, console)
-        print_result(result, console, str(settings.data_directory), shlex.join(program()))
-    if not stream.isatty() and result.message:
-        click.echo(harmless(result.message), err=True)

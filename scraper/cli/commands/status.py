@@ -119,7 +119,6 @@ def _show(
                 print_overview(overview, places, run_command, console)
                 return
             print_status(overview.runs, overview.accounts, console)
-            console.print()
             print_details(overview.runs[0][0], details, console)
             console.print()
             print_places(places, console)

@@ -22,6 +22,14 @@ from scraper.wiring.status import JobStatus, Overview
 
 _MOST_NAMED: Final = 3
 _MOST_DRIFT: Final = 5
+_SHORT_WORDS: Final[Mapping[RunStatus, str]] = {
+    RunStatus.QUOTA: "stopped by a quota",
+    RunStatus.UNREACHABLE: "vendor unreachable",
+    RunStatus.ERROR: "stopped by archive or state",
+    RunStatus.DIED: "its process died",
+}
+"""Where the usual words do not fit behind a job and its night; the reason stands below."""
+
 _GOOD: Final = {RunStatus.COMPLETE, RunStatus.BUDGET}
 
 
@@ -73,27 +81,32 @@ def _print_verdict(overview: Overview, console: Console) -> None:
 
 def _print_job(job: JobStatus, run_command: str, console: Console) -> None:
     run = job.run
-    of_night = "" if run.night_at is None else f"  night of {instant(run.night_at)}"
+    night_at = job.missed[-1] if job.is_behind else run.night_at
+    of_night = "" if night_at is None else f"  night of {instant(night_at)}"
     head = Text(harmless(run.job), style="bold").append(of_night, style="not bold").append("  ")
-    console.print(head.append(STATUS_WORDS[run.status], style=STATUS_STYLES.get(run.status, "")))
+    status, style = _SHORT_WORDS.get(run.status, STATUS_WORDS[run.status]), STATUS_STYLES.get(run.status, "")
+    console.print(head.append("missed" if job.is_behind else status, style="red" if job.is_behind else style))
+    if job.missed:
+        print_fields(console, [("missed", _missed_words(job.missed))], style="red")
     words, command = split_message(harmless(run.message))
     print_fields(console, _job_fields(job))
     if words and run.status is not RunStatus.OPEN:
         print_fields(console, [("why", words)])
-    print_fields(console, [("missed", _missed_words(job.missed))] if job.missed else [], style="red")
     if follows := _next_words(job):
         print_fields(console, [("next", follows)])
-    if command and not job.missed:
+    if command and not job.is_behind:
         console.print(Text(command), soft_wrap=True)
     elif job.goes_on:
-        console.print(Text(f"Go on: {run_command} {job.job_words}"), soft_wrap=True)
+        console.print(Text(harmless(f"Go on: {run_command} {job.job_words}")), soft_wrap=True)
 
 
 def _job_fields(job: JobStatus) -> Iterator[tuple[str, str]]:
     run, totals = job.run, job.totals
     took = f", took {duration(run.elapsed_s)}" if run.elapsed_s else ""
     code = "" if run.exit_code is None else f", exit code {run.exit_code}"
-    yield "run", harmless(run.run_id)
+    yield "last run" if job.is_behind else "run", harmless(run.run_id)
+    if job.is_behind:
+        yield "its end", STATUS_WORDS[run.status]
     yield "began", f"{instant(run.started_at)}{took}{code}"
     yield "rows", _beside(job.rows, job.usual_rows, job.compared)
     kinds = [f"{count(n)} {kind}" for kind, n in credit_kinds(totals.balance).items() if n and kind != "charged"]
@@ -114,7 +127,9 @@ def _beside(amount: int, usual: int | None, nights: int) -> str:
     """``2,350 (usual: 2,400)``: the median of the nights before, where there are any."""
     if usual is None:
         return count(amount)
-    return f"{count(amount)} ({count(usual)} is the median of {counted(nights, 'night')} before)"
+    if nights == 1:
+        return f"{count(amount)} ({count(usual)} the night before)"
+    return f"{count(amount)} ({count(usual)} is the median of {count(nights)} nights before)"
 
 
 def _partial_words(each: PartialWalks) -> str:
@@ -132,7 +147,7 @@ def _missed_words(missed: Sequence[datetime]) -> str:
 
 
 def _next_words(job: JobStatus) -> str:
-    if job.next_at is None:
+    if job.next_at is None or job.is_behind or job.run.status is RunStatus.OPEN:
         return ""
     if job.run.is_over:
         return f"the night of {instant(job.next_at)}"

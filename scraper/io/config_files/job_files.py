@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, PlainValidator, ValidationError
 
-from scraper.core.catalogue import Catalogue
+from scraper.core.catalogue import Catalogue, Vendor
 from scraper.core.errors import ConfigurationError, Fault
 from scraper.core.jobs import Account, BudgetPercent, Crawl, Job, crawl_faults
 from scraper.core.nearest import nearest
@@ -142,7 +142,7 @@ def read_job(path: Path, catalogue: Catalogue, budget: int | None = None, accoun
     crawls, crawl_problems = _crawls(file, str(path), catalogue)
     faults += crawl_problems
     for name in sorted({crawl.endpoint.vendor for crawl in crawls} - accounts.keys()):
-        accounts[name] = account_of(catalogue.vendors[name], AccountTable(), "")[0]
+        accounts[name] = default_account(catalogue.vendors[name])
     auto = file.budget == "auto" and budget is None
     if auto:
         faults += _auto_faults(f"{path}: budget", file, accounts, crawls)
@@ -183,6 +183,29 @@ def _account_tables(
             wheres.setdefault(vendor, shared_in)
     faults += _conflicts(path, tables, wheres)
     return tables, wheres
+
+
+def read_accounts(path: Path | None, catalogue: Catalogue) -> dict[str, Account]:
+    """Return the accounts of ``accounts.toml``, by vendor; none without a path. ConfigurationError with all faults."""
+    if path is None:
+        return {}
+    tables, faults = _shared_accounts(path)
+    accounts = {}
+    for vendor, table in tables.items():
+        if vendor not in catalogue.vendors:
+            fault = f"no such vendor{nearest(vendor, catalogue.vendors)}"
+            faults.append(Fault(f"{path}: accounts.{vendor}", fault))
+            continue
+        accounts[vendor], account_faults = account_of(catalogue.vendors[vendor], table, f"{path}: accounts.{vendor}")
+        faults += account_faults
+    if faults:
+        raise ConfigurationError(faults)
+    return accounts
+
+
+def default_account(vendor: Vendor) -> Account:
+    """Return the account of a vendor that no file states: its first plan."""
+    return account_of(vendor, AccountTable(), "")[0]
 
 
 def _auto_faults(

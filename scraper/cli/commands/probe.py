@@ -1,0 +1,112 @@
+"""``scraper probe [VENDOR]``."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from collections.abc import Mapping, Sequence
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import click
+
+from scraper.cli.listeners import LogOptions
+from scraper.cli.options import (
+    allow_host_option,
+    aloud,
+    data_option,
+    fault_option,
+    format_option,
+    log_file_option,
+    output_option,
+    program,
+    sandbox_option,
+    settings_of,
+    vendor_url_option,
+    warn,
+)
+from scraper.cli.run_results import show_result
+from scraper.cli.several import ABORTED, INTERRUPTED, AbortedRun
+
+if TYPE_CHECKING:
+    from scraper.core.jobs import Job
+
+
+@click.command()
+@click.argument("vendor", required=False)
+@click.option("-y", "--yes", is_flag=True, help="Do not ask before the requests are sent.")
+@sandbox_option
+@fault_option
+@data_option
+@vendor_url_option
+@allow_host_option
+@format_option("table", "json")
+@output_option
+@click.option("--log-format", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@log_file_option
+@click.option("-v", "--verbose", is_flag=True, help="Log every request on stderr.")
+def probe(  # noqa: PLR0913 - one for each option
+    *,
+    vendor: str | None,
+    yes: bool,
+    sandbox: bool,
+    seed: int,
+    day: date | None,
+    faults: Sequence[str],
+    data: Path | None,
+    vendor_urls: Mapping[str, str],
+    allow_hosts: Sequence[str],
+    format_name: str | None,
+    output: Path | None,
+    log_format: Literal["text", "json"],
+    log_file: Path | None,
+    verbose: bool,
+) -> int:
+    """Ask a vendor once for each endpoint: first contact, without a job.
+
+    Says first what it costs, and asks on a terminal. Each answer is compared with the vendor file: where the records,
+    the pagination and the ids are, and what was charged. Accounts are those of accounts.toml, else the first plan of
+    the vendor's file; without VENDOR every vendor of accounts.toml is asked. Pages are kept as those of any run. Exits
+    with 6 if an answer differs.
+    """
+    from scraper.cli.commands.run import bought
+    from scraper.wiring.access import access_of, key_warning
+    from scraper.wiring.probe import first_contact
+    from scraper.wiring.run import RunOrder
+    from scraper.wiring.settings import option_words
+
+    settings = settings_of(
+        data, sandbox=sandbox, seed=seed, day=day, faults=faults, vendor_urls=vendor_urls, allow_hosts=allow_hosts
+    )
+    job, catalogue, left_out = first_contact(vendor, settings)
+    configs = settings.project.configs
+    words = [*program(), "probe", *([] if vendor is None else [vendor]), *option_words(settings)]
+    order = RunOrder(job, catalogue, configs, command=shlex.join(words))
+    warn(key_warning(configs, settings))
+    if not sandbox:
+        access_of(job, catalogue, configs, settings, None)  # what is missing is told before anything is asked
+    if not _confirmed(job, left_out, ask=not (yes or sandbox)):
+        return INTERRUPTED
+    try:
+        met = bought(order, settings, LogOptions(log_format, verbose, log_file), len(job.crawls), probe=True)
+    except AbortedRun:
+        with aloud():
+            click.echo(ABORTED, err=True)
+        return INTERRUPTED
+    return show_result(met, format_name, output, settings)
+
+
+def _confirmed(job: Job, left_out: Sequence[str], *, ask: bool) -> bool:
+    """Say what it costs, and what is left out; ask on a terminal."""
+    for sentence in left_out:
+        warn(sentence)
+    cost = sum(crawl.endpoint.cost for crawl in job.crawls)
+    requests = f"{len(job.crawls)} request{'' if len(job.crawls) == 1 else 's'} to {' and '.join(job.vendors)}"
+    accounts = ", ".join(f"{job.accounts[v].id}, plan {job.accounts[v].subscription.name}" for v in job.vendors)
+    costs = f"{requests} cost {cost} credits, at most {job.budget} where an attempt fails and is charged ({accounts})"
+    click.echo(f"{costs}.", err=True)
+    if not (ask and sys.stdin.isatty() and sys.stderr.isatty()) or click.confirm("Send them?", err=True):
+        return True
+    click.echo("Not sent: nothing was spent.", err=True)
+    return False
