@@ -117,6 +117,15 @@ def _new_ledger(job: Job, settings: Settings) -> str:
     )
 
 
+def refuse_made_up_accounts(job: Job, settings: Settings) -> None:
+    """UsageError for a job of the sandbox alone that is run against real vendors."""
+    if job.sandbox_only and not settings.sandbox:
+        raise UsageError(
+            f"job {job.name} runs against the sandbox alone, as its accounts are made up. Nothing was sent; "
+            "add --sandbox, or write a job for your own accounts: scraper init."
+        )
+
+
 @asynccontextmanager
 async def _context(
     order: RunOrder, settings: Settings, listener: Listener, sandbox: RunningSandbox | None
@@ -125,11 +134,7 @@ async def _context(
     from scraper.io.pacing import SmoothPacer
 
     job = order.job
-    if job.sandbox_only and not settings.sandbox:
-        raise UsageError(
-            f"job {job.name} runs against the sandbox alone, as its accounts are made up. Nothing was sent; "
-            "add --sandbox, or write a job for your own accounts: scraper init."
-        )
+    refuse_made_up_accounts(job, settings)
     async with AsyncExitStack() as opened:
         access = access_of(order.job, order.catalogue, order.configs, settings, sandbox)
         new_ledger = _new_ledger(job, settings)

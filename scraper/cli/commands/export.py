@@ -25,7 +25,7 @@ STDOUT = "-"
     "-o",
     "--output",
     required=True,
-    type=click.Path(path_type=Path, allow_dash=True),
+    type=click.Path(path_type=Path, dir_okay=False, allow_dash=True),
     callback=writable,
     help="Output file; - for stdout.",
 )

@@ -6,9 +6,8 @@ import asyncio
 import shlex
 import signal
 import sys
-from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
-from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
@@ -86,17 +85,13 @@ def run(  # noqa: PLR0913 - one for each option
     probe: bool,
     no_rebuild: bool,
     sandbox: bool,
-    seed: int,
-    day: date | None,
-    faults: Sequence[str],
     data: Path | None,
-    vendor_urls: Mapping[str, str],
-    allow_hosts: Sequence[str],
     format_name: str | None,
     output: Path | None,
     log_format: str,
     log_file: Path | None,
     verbose: bool,
+    **options: Any,  # noqa: ANN401 - of `settings_of`
 ) -> int:
     """Run a job within its budget.
 
@@ -105,23 +100,15 @@ def run(  # noqa: PLR0913 - one for each option
     """
     from scraper.wiring.access import access_of, key_warning
     from scraper.wiring.files import load_job
-    from scraper.wiring.run import RunOrder
+    from scraper.wiring.run import RunOrder, refuse_made_up_accounts
 
     opening = _opening(resume=resume, new=new)
-    settings = settings_of(
-        data,
-        job=job,
-        sandbox=sandbox,
-        seed=seed,
-        day=day,
-        faults=faults,
-        vendor_urls=vendor_urls,
-        allow_hosts=allow_hosts,
-    )
+    settings = settings_of(data, job=job, sandbox=sandbox, **options)  # --seed, --day, --fault, --vendor-url, …
     configs = settings.project.configs
     found, catalogue = load_job(job, budget, settings.project)
     command = _command(context, job, data, settings)
     order = RunOrder(found, catalogue, configs, opening, budget, command, rebuild=not no_rebuild)
+    refuse_made_up_accounts(found, settings)
     warn(key_warning(configs, settings))
     if not sandbox:
         access_of(found, catalogue, configs, settings, None)  # what is missing is told before anything is asked

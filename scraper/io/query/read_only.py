@@ -11,6 +11,7 @@ is gone. It is repeated, from opening the archive on, as long as none of its row
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager
@@ -23,7 +24,7 @@ import pyarrow as pa
 from scraper.core.errors import ArchiveError, QueryError
 from scraper.core.tables import bare_sql
 from scraper.io.query.parameters import EXPLAIN
-from scraper.io.query.relations import shortened
+from scraper.io.query.relations import quoted, shortened
 from scraper.io.query.syntax_tree import nodes_of, syntax_tree
 
 T = TypeVar("T")
@@ -199,7 +200,18 @@ def _batches(connection: duckdb.DuckDBPyConnection, reader: pa.RecordBatchReader
         raise refusal(fault) from fault
 
 
+_NO_COLUMN: Final = re.compile(r'Referenced column "([^"]*)" (?:not found|was not found)')
+
+
 def refusal(fault: Exception) -> QueryError:
-    """Return DuckDB's error in one sentence."""
-    gone = "; it was removed while the query ran, as by a compaction: repeat the query." if _is_gone(fault) else ""
-    return QueryError(f"{shortened(fault)}{gone}")
+    """Return DuckDB's error in one sentence, with the mend that it does not name."""
+    text = shortened(fault)
+    if _is_gone(fault):
+        text += "; it was removed while the query ran, as by a compaction: repeat the query."
+    elif (column := _NO_COLUMN.search(text)) and column[1] != column[1].lower():
+        text += f"; a column is written without quotes, text in single ones: {quoted(column[1])}"
+    elif "disabled by configuration" in text:
+        text += (
+            "; a query reads the archive alone: scraper duckdb, or scraper.connect() in Python, reads other files too"
+        )
+    return QueryError(text)
