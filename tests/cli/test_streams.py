@@ -154,6 +154,7 @@ def test_a_file_that_cannot_be_made_is_refused_before_anything_is_bought(place: 
     run = ended(place, "run configs/night.toml --sandbox -o nowhere/result.json", "")
     assert (run.returncode, run.stderr) == (
         2,
-        "error: nowhere/result.json cannot be written: nowhere: there is no such directory.\n",
+        "error: nowhere/result.json cannot be written: nowhere does not exist: "
+        "make this directory, or name one that is there.\n",
     )
     assert not (place / "data").exists()

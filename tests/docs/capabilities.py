@@ -21,7 +21,6 @@ CAPABILITIES = {
     "clock": "the time, and waiting for it",
     "clock_gap": "requests that are dated after now",
     "compact": "merge small files of a partition",
-    "completion": "what a shell completes",
     "coverage": "how far each walk of a run came, and what it cost",
     "decisions": "read stored answers again by today's vendor files",
     "destinations": "where keys go, and what of that the user must allow",

@@ -76,6 +76,7 @@ SAME_REQUEST_S = 1.0
 @click.pass_context
 def run(  # noqa: PLR0913 - one for each option
     context: click.Context,
+    /,
     *,
     job: Path,
     budget: int | None,
