@@ -141,6 +141,7 @@ QUERIES: dict[str, str] = {
     "DELETE FROM hashtags": "only one SELECT is allowed: the archive is read-only here, and this is DELETE",
     "SELECT 1; SELECT 2": "this text holds 2 statements",
     "FROM hashtags_as_of()": "Candidate macros: hashtags_as_of(ts)",
+    "FROM hashtags_as_of": "hashtags_as_of is a macro: write hashtags_as_of(ts) with its arguments",
     "FROM mine": "mine cannot be created over this archive",
     "hashtags": '"FROM hashtags" shows a table',
     "": "the query is empty: write a SELECT",

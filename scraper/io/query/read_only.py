@@ -123,7 +123,7 @@ def query(connection: duckdb.DuckDBPyConnection, sql: str) -> pa.RecordBatchRead
         with _interruptible(connection) as run:
             reader = run(lambda: _relation(connection, statement).to_arrow_reader(_BATCH_ROWS))
     except duckdb.Error as fault:
-        raise refusal(fault) from fault
+        raise QueryError(f"{refusal(fault)}{_macro_named(connection, str(fault))}") from fault
     return pa.RecordBatchReader.from_batches(reader.schema, _batches(connection, reader))
 
 
@@ -200,6 +200,16 @@ def _batches(connection: duckdb.DuckDBPyConnection, reader: pa.RecordBatchReader
         raise refusal(fault) from fault
 
 
+def _macro_named(connection: duckdb.DuckDBPyConnection, message: str) -> str:
+    """Return the end of the sentence where a macro was named without its arguments."""
+    if (table := _NO_TABLE.search(message)) is None:
+        return ""
+    found = "SELECT parameters FROM duckdb_functions() WHERE function_type = 'table_macro' AND function_name = ?"
+    takes = [", ".join(parameters) for (parameters,) in connection.execute(found, [table[1]]).fetchall()]
+    return f"; {table[1]} is a macro: write {table[1]}({takes[0]}) with its arguments" if takes else ""
+
+
+_NO_TABLE: Final = re.compile(r"Table with name (\w+) does not exist")
 _NO_COLUMN: Final = re.compile(r'Referenced column "([^"]*)" (?:not found|was not found)')
 
 
