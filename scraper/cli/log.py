@@ -97,8 +97,10 @@ def log_file(path: Path, now: datetime, format: Literal["text", "json"], command
 
     Raises OutputError where that is not possible; what fails later stops nothing, as for any log (`LogListener`).
     """
-    said = {"at": iso_utc(now), "event": "log_opened", "command": command}
-    line = json_text(said) if format == "json" else f"{said['at']} log_opened command={_quoted(command)}"
+    if format == "json":
+        line = json_text({"at": iso_utc(now), "event": "log_opened", "command": command})
+    else:
+        line = f"{iso_utc(now.replace(microsecond=0))} log_opened command={_quoted(command)}"
     try:
         raw = os.fdopen(os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, _OWN), "ab", buffering=0)
     except OSError as failure:

@@ -36,6 +36,8 @@ ROW_FORMATS = (*FORMATS, "markdown")
 class _Credits(click.IntRange):
     """A budget. Its upper bound refuses nonsense and is not worth a place in the help."""
 
+    name = "integer"
+
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:  # noqa: ANN401
         credits = super().convert(value, param, ctx)
         if credits > LARGEST_COUNT:
@@ -44,6 +46,13 @@ class _Credits(click.IntRange):
 
 
 CREDITS = _Credits(min=1)
+
+
+def _day(_context: click.Context, _option: click.Parameter, value: str | None) -> date | None:
+    try:
+        return None if value is None else date.fromisoformat(value)
+    except ValueError as fault:
+        raise click.BadParameter(f"{value!r} is no day of the calendar, written as 2026-11-21.") from fault
 
 
 def refuse_windows() -> None:
@@ -86,8 +95,7 @@ def day_option(function: F) -> F:
     """Add --day."""
     return click.option(
         "--day",
-        type=click.DateTime(["%Y-%m-%d"]),
-        callback=lambda _context, _option, value: None if value is None else value.date(),
+        callback=_day,
         metavar="YYYY-MM-DD",
         help="Day of the sandbox's data (UTC).  [default: today]",
     )(function)
@@ -125,6 +133,8 @@ def configs_option(function: F) -> F:
 def _configs(_context: click.Context, _option: click.Parameter, configs: Path | None) -> Path:
     from scraper.wiring.project import project_of
 
+    if configs is not None and not configs.exists():
+        raise click.BadParameter(f"there is no directory {configs}.")
     return project_of().configs if configs is None else configs
 
 

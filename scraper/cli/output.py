@@ -10,6 +10,7 @@ import csv
 import io
 import re
 import shutil
+import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import chain, islice
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Format", "Rows", "console_on", "default_format", "write_object", "write_rows"]
 
+_FILE_WIDTH: Final = 400
+"""Columns of a table in a file: no terminal is narrower there."""
+
 _LOOKED_AT: Final = 1_000
 """Rows from which a Markdown column is taken for one of numbers: what follows is streamed."""
 
@@ -41,13 +45,15 @@ def default_format(stream: TextIO) -> Format:
 def write_rows(rows: Rows, format: Format, stream: TextIO, width: int | None = None) -> None:
     """Write all rows.
 
-    A table is `width` columns wide (default: the terminal's) and cut both ways, saying so; nothing else is cut.
+    A table is `width` columns wide (default: the terminal's, in a file `_FILE_WIDTH`) and cut both ways, saying so;
+    nothing else is cut.
     """
     match format:
         case Format.TABLE:
             from scraper.cli.tables import print_rows
 
-            with console_on(stream, width) as console:
+            in_file = stream is not sys.stdout and isinstance(stream, io.TextIOWrapper)
+            with console_on(stream, width or (_FILE_WIDTH if in_file else None)) as console:
                 print_rows(rows, console)
         case Format.JSON:
             _write_json(rows, stream)

@@ -169,8 +169,6 @@ def job_path(words: str, environment: Mapping[str, str] = os.environ) -> Path:
         return named
     if named.stem == QUICKSTART:
         return packaged_quickstart()
-    if words.endswith(JOB_ENDING):
-        return path
     known = job_names(configs)
     raise UsageError(
         f"there is no job {words} in {configs}{nearest(words, known)}; there are {', '.join(known)}. "

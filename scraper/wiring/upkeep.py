@@ -46,7 +46,7 @@ async def rebuild_tables(
         known = list(archive.select_hashes)
         if table is not None and table not in known:
             raise UsageError(
-                f"no table {table}{nearest(table, known)} is made from pages; there are {', '.join(known)}"
+                f"no table {table} is made from pages{nearest(table, known)}; there are {', '.join(known)}"
             )
         chosen = None if where is None else partial(partitions_where, where)
         async for done in rebuild(journal, archive, settings.clock, known if table is None else [table], chosen):

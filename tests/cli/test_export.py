@@ -15,7 +15,9 @@ import duckdb
 import pyarrow.parquet as pq
 import pytest
 
-from scraper.io.query.relations import open_unlocked
+from scraper.core.errors import OutputError
+from scraper.io.query.export import export as write_export
+from scraper.io.query.relations import open_archive, open_unlocked
 from tests.docs.place import Said, said
 from tests.io.archive_fixtures import hashtag
 from tests.io.history import History, night
@@ -102,6 +104,15 @@ def test_a_directory_that_cannot_be_written_is_told_of(data: Path, tmp_path: Pat
     assert told.exit_code == 2
     assert "nowhere" in told.stderr
     assert "Traceback" not in told.stderr
+
+
+def test_a_directory_that_has_gone_is_no_file_that_was_compacted(data: Path, tmp_path: Path) -> None:
+    gone = tmp_path / "gone" / "out.csv"
+    with pytest.raises(
+        OutputError, match=r"cannot be written: IO Error: .*No such file or directory\. Nothing"
+    ) as failure:
+        write_export(lambda: open_archive(data, (), (), writes=gone), "hashtags", "csv", gone)
+    assert "compaction" not in str(failure.value)
 
 
 # --- DuckDB alone -----------------------------------------------------------------------------------------------------

@@ -94,6 +94,11 @@ def test_the_environment_is_the_default_of_format_where_a_command_has_it(
     assert "$SCRAPER_FORMAT is 'ndjsn', which is no format; did you mean 'ndjson'?" in told.stderr
 
 
+def test_a_table_in_a_file_is_not_cut_to_the_terminal(data: Path) -> None:
+    assert sql(data, "SELECT repeat('a', 90) AS a, repeat('b', 90) AS b", "-o", "x.txt").exit_code == 0
+    assert Path("x.txt").read_text().splitlines()[2].split() == ["a" * 90, "b" * 90]
+
+
 def test_markdown_shows_every_sign_as_it_is(data: Path) -> None:
     told = sql(data, "SELECT hashtag_name, rank, NULL AS n FROM hashtags ORDER BY rank", "--format", "markdown")
     lines = told.stdout.splitlines()

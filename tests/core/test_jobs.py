@@ -150,7 +150,7 @@ def test_faults_of_every_kind_are_told_in_one_go(read: Read) -> None:
     pirority = 2
     """
     assert faults(read, text) == [
-        "week.toml: name: string should match pattern '^[a-z0-9][a-z0-9_-]{0,62}$', and 'Week' was met",
+        "week.toml: name: should be at most 63 lower-case letters, digits, - and _, and 'Week' was met",
         "week.toml: budget: is missing",
         "week.toml: crawl[1].pirority: no such key; did you mean 'priority'?; known are endpoint, name, params, "
         "max_pages, max_items, priority, each, top, top_per_board, expect_rows, stop_when_known, retry_empty",

@@ -12,7 +12,7 @@ from scraper.cli.completion import complete_relation
 from scraper.cli.formats import format_of, mismatch
 from scraper.cli.options import beside, configs_option, data_option, opened, settings_of, warn, writable
 from scraper.cli.streams import copy_bytes
-from scraper.core.errors import UsageError
+from scraper.core.errors import OutputError, UsageError
 
 FORMATS = ("csv", "json", "ndjson", "parquet")
 
@@ -25,7 +25,7 @@ STDOUT = "-"
     "-o",
     "--output",
     required=True,
-    type=click.Path(path_type=Path, allow_dash=True),
+    type=click.Path(path_type=Path, dir_okay=False, allow_dash=True),
     callback=writable,
     help="Output file; - for stdout.",
 )
@@ -73,7 +73,11 @@ def export(
     if output.exists() and not force:
         raise UsageError(f"{output} exists: --force replaces it.")
     with beside(output) as path:
-        rows = exported(settings, configs, table, chosen, path, where)
+        try:
+            rows = exported(settings, configs, table, chosen, path, where)
+        except OutputError as failure:  # of the temporary file
+            reason = failure.reason.replace(str(path.absolute()), str(output))
+            raise OutputError(str(output), reason, "Nothing was changed.") from failure
     click.echo(f"wrote {counted(rows, 'row')} of {table} to {output}", err=True)
 
 

@@ -37,7 +37,19 @@ def _parameters(_context: click.Context, _option: click.Parameter, given: tuple[
     return parameters
 
 
-@click.command()
+class _QuotedQuery(click.Command):
+    """A command whose argument is a query: one that is not in quotes arrives as many words."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        try:
+            return super().parse_args(ctx, args)
+        except click.UsageError as fault:
+            if "unexpected extra argument" in fault.message:
+                raise click.UsageError('The query is one argument: write it in quotes, "SELECT ...".', ctx) from fault
+            raise
+
+
+@click.command(cls=_QuotedQuery)
 @click.argument("query")
 @click.option(
     "--param",
@@ -102,7 +114,9 @@ def _query_text(query: str) -> str:
         ) from failure
     except (UnicodeDecodeError, UnicodeEncodeError) as fault:
         encoding = sys.stdin.encoding if query == "-" else "UTF-8"
-        raise UsageError(f"the query is not {encoding} text: {fault.reason}.") from fault
+        raise UsageError(f"the query of {query!r} is not {encoding} text: {fault.reason}.") from fault
+    if text.isidentifier():
+        raise UsageError(f'{text} is no query: "FROM {text}" shows a table, `scraper tables {text}` its columns.')
     if not text.strip():
         raise UsageError('the query is empty: write a SELECT, such as: scraper sql "SELECT count(*) FROM pages"')
     return text

@@ -10,8 +10,11 @@ MOST_BYTES = 1_000_000
 """A hundred times the size of a long job file."""
 
 
-def read_text(path: Path, encoding: str = "utf-8") -> str:
-    """Return the text; raise ConfigurationError if the file is unreadable, not text or too large."""
+def read_text(path: Path, encoding: str = "utf-8-sig") -> str:
+    """Return the text without a byte order mark, which editors on Windows write.
+
+    Raises ConfigurationError if the file is unreadable, not text or too large.
+    """
     try:
         with path.open("rb") as file:
             content = file.read(MOST_BYTES + 1)
@@ -19,7 +22,7 @@ def read_text(path: Path, encoding: str = "utf-8") -> str:
     except OSError as failure:
         raise ConfigurationError([Fault(str(path), f"cannot be read: {failure.strerror}")]) from failure
     except UnicodeDecodeError as failure:
-        raise ConfigurationError([Fault(str(path), "is not UTF-8 text")]) from failure
+        raise ConfigurationError([Fault(str(path), "is not UTF-8 text: save it as UTF-8")]) from failure
     if len(content) > MOST_BYTES:
         raise ConfigurationError([Fault(str(path), f"is larger than {MOST_BYTES:,} bytes, the most that is read")])
     return text.replace("\r\n", "\n")

@@ -37,6 +37,9 @@ MOST_LEVELS = 16
 MOST_FAULTS = 50
 MOST_CHARACTERS = 200
 
+NAME_PATTERN = r"^[a-z0-9][a-z0-9_-]{0,62}$"
+"""Names of jobs and of their parts."""
+_NO_TEXT = re.compile(r"[0-9][0-9_]*(?:\.[0-9]+)?|true|false")
 _DOLLARS = re.compile(r"[0-9]{1,9}(?:\.[0-9]{1,6})?")
 _KEY = r"""(?:[A-Za-z0-9_-]+|"[^"\n]*"|'[^'\n]*')"""
 _DEEP_KEY = re.compile(rf"(?:^|[\[{{,])[ \t]*{_KEY}(?:[ \t]*\.[ \t]*{_KEY}){{{MOST_LEVELS}}}", re.MULTILINE)
@@ -58,11 +61,26 @@ def read_toml(path: Path) -> dict[str, Any]:
     except RecursionError as failure:
         raise ConfigurationError([deep]) from failure
     except ValueError as failure:  # TOMLDecodeError is one; so is an integer of more than 4300 digits
-        raise ConfigurationError([Fault(str(path), f"is no TOML: {shortened(str(failure))}")]) from failure
+        raise ConfigurationError([Fault(str(path), f"is no TOML: {_mended(str(failure))}")]) from failure
     faults = list(itertools.islice(_out_of_bounds(content, str(path)), MOST_FAULTS))
     if faults:
         raise ConfigurationError(faults)
     return content
+
+
+_MENDS: Mapping[str, str] = {
+    "Cannot overwrite a value": "a key stands twice, keep one of them",
+    "Cannot declare": "a table stands twice, keep one of them; a list of tables is written [[name]]",
+    "Invalid value": "text is written in quotes",
+    "Expected '=' after a key": "a setting is written key = value",
+    "Invalid statement": "a setting is written key = value, a table [name]",
+}
+"""The beginning of tomllib's message → what to do."""
+
+
+def _mended(message: str) -> str:
+    mend = next((mend for begin, mend in _MENDS.items() if message.startswith(begin)), "")
+    return shortened(message) + (f": {mend}" if mend else "")
 
 
 def _out_of_bounds(value: object, where: str, level: int = 0) -> Iterator[Fault]:
@@ -141,11 +159,27 @@ def _fault(model: type[BaseModel], error: Any, where: str) -> Fault:  # noqa: AN
             return Fault(at, f"no such key{nearest(name, known)}; known are {', '.join(known)}")
         case "missing":
             return Fault(at, "is missing")
+        case "list_type" if isinstance(error["input"], dict):
+            return Fault(at, f"is one table, and a list of them is expected: write [[{path}]], with two brackets")
         case "value_error":
-            return Fault(at, str(error["ctx"]["error"]))
+            return Fault(at, f"{error['ctx']['error']}{_in_quotes(error)}")
+        case "string_pattern_mismatch" if error["ctx"]["pattern"] == NAME_PATTERN:
+            met = shortened(repr(error["input"]))
+            return Fault(at, f"should be at most 63 lower-case letters, digits, - and _, and {met} was met")
         case _:
             message = error["msg"][:1].lower() + error["msg"][1:]
-            return Fault(at, f"{message}, and {shortened(repr(error['input']))} was met")
+            return Fault(at, f"{message}, and {shortened(repr(error['input']))} was met{_in_quotes(error)}")
+
+
+def _in_quotes(error: Any) -> str:  # noqa: ANN401 - pydantic's ErrorDetails
+    """Return what to do about quotes that make a number a text, or that are missing around a text."""
+    match error["type"], error["input"]:
+        case "string_type", bool() | int() | float():
+            return ": write it in quotes"
+        case (("int_type" | "float_type" | "bool_type" | "value_error"), str(text)) if _NO_TEXT.fullmatch(text):
+            return ": write it without quotes"
+        case _:
+            return ""
 
 
 def _keys(model: type[BaseModel]) -> list[str]:

@@ -15,10 +15,10 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from scraper.core.errors import QueryError, UsageError
+from scraper.core.errors import OutputError, QueryError, UsageError
 from scraper.core.nearest import nearest
 from scraper.io.query.read_only import asked_again, only_reading, refusal
-from scraper.io.query.relations import identifier, quoted
+from scraper.io.query.relations import identifier, quoted, shortened
 from scraper.io.query.syntax_tree import syntax_tree
 
 OPTIONS: Final[Mapping[str, str]] = {
@@ -59,6 +59,8 @@ def _copied(connection: duckdb.DuckDBPyConnection, relation: str, format: str, p
             copied = f"COPY ({rows}) TO {quoted(path.absolute())} ({OPTIONS[format]}, USE_TMP_FILE false)"
             return int(connection.execute(copied).fetchall()[0][0])
         except duckdb.Error as fault:
+            if str(path.absolute()) in str(fault):  # of the file that is written, not of one that is read
+                raise OutputError(str(path), shortened(fault), "Nothing was changed.") from fault
             raise refusal(fault) from fault
 
 

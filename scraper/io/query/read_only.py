@@ -11,6 +11,7 @@ is gone. It is repeated, from opening the archive on, as long as none of its row
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager
@@ -23,7 +24,7 @@ import pyarrow as pa
 from scraper.core.errors import ArchiveError, QueryError
 from scraper.core.tables import bare_sql
 from scraper.io.query.parameters import EXPLAIN
-from scraper.io.query.relations import shortened
+from scraper.io.query.relations import quoted, shortened
 from scraper.io.query.syntax_tree import nodes_of, syntax_tree
 
 T = TypeVar("T")
@@ -122,7 +123,7 @@ def query(connection: duckdb.DuckDBPyConnection, sql: str) -> pa.RecordBatchRead
         with _interruptible(connection) as run:
             reader = run(lambda: _relation(connection, statement).to_arrow_reader(_BATCH_ROWS))
     except duckdb.Error as fault:
-        raise refusal(fault) from fault
+        raise QueryError(f"{refusal(fault)}{_macro_named(connection, str(fault))}") from fault
     return pa.RecordBatchReader.from_batches(reader.schema, _batches(connection, reader))
 
 
@@ -199,7 +200,28 @@ def _batches(connection: duckdb.DuckDBPyConnection, reader: pa.RecordBatchReader
         raise refusal(fault) from fault
 
 
+def _macro_named(connection: duckdb.DuckDBPyConnection, message: str) -> str:
+    """Return the end of the sentence where a macro was named without its arguments."""
+    if (table := _NO_TABLE.search(message)) is None:
+        return ""
+    found = "SELECT parameters FROM duckdb_functions() WHERE function_type = 'table_macro' AND function_name = ?"
+    takes = [", ".join(parameters) for (parameters,) in connection.execute(found, [table[1]]).fetchall()]
+    return f"; {table[1]} is a macro: write {table[1]}({takes[0]}) with its arguments" if takes else ""
+
+
+_NO_TABLE: Final = re.compile(r"Table with name (\w+) does not exist")
+_NO_COLUMN: Final = re.compile(r'Referenced column "([^"]*)" (?:not found|was not found)')
+
+
 def refusal(fault: Exception) -> QueryError:
-    """Return DuckDB's error in one sentence."""
-    gone = "; it was removed while the query ran, as by a compaction: repeat the query." if _is_gone(fault) else ""
-    return QueryError(f"{shortened(fault)}{gone}")
+    """Return DuckDB's error in one sentence, with the mend that it does not name."""
+    text = shortened(fault)
+    if _is_gone(fault):
+        text += "; it was removed while the query ran, as by a compaction: repeat the query."
+    elif (column := _NO_COLUMN.search(text)) and column[1] != column[1].lower():
+        text += f"; a column is written without quotes, text in single ones: {quoted(column[1])}"
+    elif "disabled by configuration" in text:
+        text += (
+            "; a query reads the archive alone: scraper duckdb, or scraper.connect() in Python, reads other files too"
+        )
+    return QueryError(text)

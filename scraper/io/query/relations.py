@@ -164,18 +164,26 @@ def create_relations(
         read = _read_by(connection, query, {**dict.fromkeys(selects, ""), **{view.name: view.sql for view in views}})
         selects = {name: select for name, select in selects.items() if name.lower() in read}
         views = [view for view in views if view.name.lower() in read]
-    for statement in table_statements(root, selects, files_below(root, noted), query or ""):
-        connection.execute(statement)
+    made = table_statements(root, selects, files_below(root, noted), query or "")
+    for name, statement in zip(selects, made, strict=True):
+        try:
+            connection.execute(statement)
+        except duckdb.Error as fault:
+            if any((root / name).glob(PARTS)):
+                raise  # of the files, not of the SELECT
+            _stand_in(connection, name, fault)
     for view in views:
         try:
             connection.execute(view.sql)
         except (duckdb.IOException, duckdb.InvalidInputException):
             raise  # of the files, not of the view
         except duckdb.Error as fault:
-            why = f"{view.name} cannot be created over this archive: {shortened(fault)}"
-            connection.execute(
-                f"CREATE VIEW {identifier(view.name)} AS SELECT error({quoted(why)}) AS {identifier(why)}"
-            )
+            _stand_in(connection, view.name, fault)
+
+
+def _stand_in(connection: duckdb.DuckDBPyConnection, name: str, fault: duckdb.Error) -> None:
+    why = f"{name} cannot be created over this archive: {shortened(fault)}; mend its SQL file in tables/"
+    connection.execute(f"CREATE VIEW {identifier(name)} AS SELECT error({quoted(why)}) AS {identifier(why)}")
 
 
 def lock_statements(root: Path, writes: Path | None = None) -> tuple[str, ...]:
