@@ -7,7 +7,7 @@ import re
 import shlex
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from click.testing import CliRunner
@@ -37,6 +37,10 @@ class Said:
     exit_code: int
     stdout: str
     stderr: str
+
+
+PROJECT = "~/trends"
+"""The directory as documents show it."""
 
 
 class Place:
@@ -76,7 +80,8 @@ class Place:
             arguments = [self._run_file if argument == QUICKSTART else argument for argument in arguments]
             arguments += ["--day", DAY] if "--sandbox" in arguments else []
         with contextlib.chdir(self.directory):
-            return said(_as_on_a_terminal(arguments), self._clock)
+            shown = said(_as_on_a_terminal(arguments), self._clock)
+        return replace(shown, stdout=shown.stdout.replace(str(self.directory), PROJECT))
 
 
 def said(arguments: Sequence[str], clock: Clock | None = None) -> Said:

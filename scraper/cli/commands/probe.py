@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import shlex
 import sys
-from collections.abc import Mapping, Sequence
-from datetime import date
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
@@ -46,22 +45,16 @@ if TYPE_CHECKING:
 @click.option("--log-format", type=click.Choice(["text", "json"]), default="text", show_default=True)
 @log_file_option
 @click.option("-v", "--verbose", is_flag=True, help="Log every request on stderr.")
-def probe(  # noqa: PLR0913 - one for each option
+def probe(
     *,
     vendor: str | None,
     yes: bool,
-    sandbox: bool,
-    seed: int,
-    day: date | None,
-    faults: Sequence[str],
-    data: Path | None,
-    vendor_urls: Mapping[str, str],
-    allow_hosts: Sequence[str],
     format_name: str | None,
     output: Path | None,
     log_format: Literal["text", "json"],
     log_file: Path | None,
     verbose: bool,
+    **places: Any,  # noqa: ANN401 - the options that `settings_of` takes
 ) -> int:
     """Ask a vendor once for each endpoint: first contact, without a job.
 
@@ -76,17 +69,15 @@ def probe(  # noqa: PLR0913 - one for each option
     from scraper.wiring.run import RunOrder
     from scraper.wiring.settings import option_words
 
-    settings = settings_of(
-        data, sandbox=sandbox, seed=seed, day=day, faults=faults, vendor_urls=vendor_urls, allow_hosts=allow_hosts
-    )
+    settings = settings_of(**places, rate=False)
     job, catalogue, left_out = first_contact(vendor, settings)
     configs = settings.project.configs
     words = [*program(), "probe", *([] if vendor is None else [vendor]), *option_words(settings)]
     order = RunOrder(job, catalogue, configs, command=shlex.join(words))
     warn(key_warning(configs, settings))
-    if not sandbox:
+    if not settings.sandbox:
         access_of(job, catalogue, configs, settings, None)  # what is missing is told before anything is asked
-    if not _confirmed(job, left_out, ask=not (yes or sandbox)):
+    if not _confirmed(job, left_out, ask=not (yes or settings.sandbox)):
         return INTERRUPTED
     try:
         met = bought(order, settings, LogOptions(log_format, verbose, log_file), len(job.crawls), probe=True)
