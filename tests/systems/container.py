@@ -43,7 +43,7 @@ def build_command(builder: str, python: str, wheels: Path) -> list[str]:
     words += ["--volume", f"{wheels}:/wheels:ro"]
     for name, value in arguments.items():
         words += ["--build-arg", f"{name}={value}"]
-    return [*words, "-f", str(ROOT / "Containerfile"), "-t", TAG, str(ROOT)]
+    return [*words, "-f", str(ROOT / "configs" / "Containerfile"), "-t", TAG, str(ROOT)]
 
 
 def try_command(builder: str, container: str) -> list[str]:

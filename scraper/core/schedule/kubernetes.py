@@ -93,7 +93,7 @@ def _manifest(scheduled: ScheduledJob) -> str:
     head = comment(
         f"{timing.words} UTC",
         *scheduled.inexact,
-        f"The image: podman build -t scraper:{scheduled.version} . with the Containerfile of scraper's repository.",
+        f"The image: podman build -t scraper:{scheduled.version} -f configs/Containerfile . in scraper's repository.",
         "The volume: a disk, no network file system, on which SQLite's locks cannot be relied on.",
     )
     late_s = int(min(timing.step / 2, timedelta(hours=12)).total_seconds())
