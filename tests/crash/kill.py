@@ -147,7 +147,8 @@ class Campaign:
             hold = self.commands.end(all_commands(self.program, self.commands.job)["adopt"])
             self._hold(not hold, hold)
             untold = self.sandbox.hits() - self.program.attempts()
-            self._excused, self._untold = untold - self._untold, untold
+            self._excused += untold - self._untold  # a run may lose its ledger more than once
+            self._untold = untold
             self.ledgers_lost += 1
             self._check_always()
 
