@@ -54,8 +54,8 @@ def schedule(
 ) -> None:
     """Print a timer that runs a job every night.
 
-    The files are complete: working directory, keys, a lock against a second start, what is missed while the machine is
-    off, and where the data is kept. Nothing is installed; how that is done is said on stderr.
+    The files are complete: working directory, keys, a lock against a second start, catching up on missed runs
+    where the timer can, and a place for the data. Nothing is installed; stderr says how to do it.
     """
     from scraper.core.schedule import KINDS
     from scraper.wiring.files import load_job
