@@ -34,7 +34,7 @@ class NotifySettings:
     urls: tuple[str, ...] = field(default=(), repr=False)
     """Apprise's; they may contain secrets."""
     ping: str | None = field(default=None, repr=False)
-    """A check's address, as of healthchecks.io: as it is for a good end, else with ``/start`` or ``/fail`` appended."""
+    """A check's address, as of healthchecks.io: plain for a good end; ``/start`` and ``/fail`` are appended to it."""
     on: tuple[NoticeLevel, ...] = DEFAULT_LEVELS
     """Levels of which `urls` are notified; `ping` is notified of every run."""
 
