@@ -241,7 +241,7 @@ class _Start:
         self.refusal: Refusal | None = None
         self.is_connected = False
         self.comes_later = False
-        """The slot was moved, and its connection is not kept open for so long."""
+        """The slot was moved, and its connection is not kept open that long."""
         self.lag_s = 0.0
         """How late this process woke up for it: it may be as late in writing it."""
         self.began: float | None = None
