@@ -125,7 +125,7 @@ COMMANDS: dict[str, str] = {
     "check --quick --deep": "exclude each other: give one of them",
     "sandbox --plan crawlora=none": "crawlora has no plan 'none'; it has free",
     "sandbox --plan starter": "is not of the form VENDOR=PLAN",
-    "report --month 2026-13": "'2026-13' is no month: --month is of the form 2026-11",
+    "report --month 2026-13": "'2026-13' is not a month: --month is of the form 2026-11",
 }
 
 QUERIES: dict[str, str] = {
