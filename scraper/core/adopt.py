@@ -2,7 +2,7 @@
 
 Both carry the identity of their pair and its epochs: whoever begins to spend adds an epoch to the state, then to the
 archive, with a random token. Of two sides with one identity, the one whose last token stands in the lineage of the
-other is the older one; where neither does, they went on apart.
+other is the older one; where neither does, they have diverged.
 """
 
 from __future__ import annotations
@@ -18,22 +18,22 @@ EPOCHS_KEPT = 4_096
 
 
 class Standing(Enum):
-    """How a state and an archive stand to each other."""
+    """The relation of a state and an archive."""
 
     SAME = auto()
     NEW = auto()
-    """Nothing in the archive has to be known by the state."""
+    """The archive holds nothing that the state has to know."""
     LOST = auto()
     """The archive has a history, and the state is new."""
     OLDER = auto()
-    """The archive has gone on since the state was copied."""
+    """The archive was used after the state was copied."""
     BEHIND = auto()
-    """The state has gone on since the archive was copied, or a process ended between the two."""
+    """The state was used after the archive was copied, or a process ended between the two stamps."""
     UNSTAMPED = auto()
     """One side was last used before there were identities: their contents decide."""
     FOREIGN = auto()
     DOUBLED = auto()
-    """Both went on from a common past, each without the other."""
+    """Both were used after a common past, each without the other."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +83,7 @@ def _of_pair(state: Identity, archive: Identity) -> Standing:
 
 @dataclass(frozen=True, slots=True)
 class Adopted:
-    """What a ledger has adopted from its archive."""
+    """The figures of an adoption: entries that a ledger took from its archive."""
 
     runs: int = 0
     requests: int = 0
@@ -94,7 +94,7 @@ class Adopted:
     of_runs: tuple[str, ...] = ()
     """Those runs."""
     untold: tuple[str, ...] = ()
-    """Runs that may have spent more, nobody can say how much: an older version left no mark of theirs."""
+    """Runs that may have spent more, by an unknown amount: an older version left no mark for them."""
     unreadable: tuple[str, ...] = ()
     """Files of pages that could not be read."""
     doubled: int = 0
@@ -109,7 +109,7 @@ class Adopted:
             Standing.OLDER: f"{database} was older than its archive, as if restored from a backup",
         }.get(standing, f"the archive knew runs that {database} did not")
         if self.resumed:
-            found = f"{found}, and adopting it was interrupted"
+            found = f"{found}, and an earlier adoption was interrupted"
         figures = f"{_counted(self.requests, 'request')} of {_counted(self.runs, 'new run')}, {self.credits:,} credits"
         told = [
             f"{found}. Adopted from the archive: {figures} and {_counted(self.answers, 'page')}. Nothing was spent "
@@ -117,7 +117,7 @@ class Adopted:
         ]
         if self.unknown:
             told.append(
-                f"At most {self.unknown:,} credits more may have been spent by {', '.join(self.of_runs)}: no file "
+                f"Up to {self.unknown:,} more credits may have been spent by {', '.join(self.of_runs)}: no file "
                 "shows them, so they count as unknown until scraper reconcile settles them."
             )
         if self.untold:
@@ -126,9 +126,9 @@ class Adopted:
                 "and state its figure with scraper reconcile JOB --used VENDOR=CREDITS."
             )
         if self.doubled:
-            told.append(f"{self.doubled:,} requests were bought twice in one run: their rows are there twice.")
+            told.append(f"{self.doubled:,} requests were bought twice in one run: their rows appear twice.")
         if self.unreadable:
-            told.append(f"Not readable, and not adopted: {', '.join(self.unreadable)}; scraper check tells more.")
+            told.append(f"Unreadable and not adopted: {', '.join(self.unreadable)}; scraper check says more.")
         return " ".join(told)
 
 
@@ -140,15 +140,15 @@ def refusal(standing: Standing, state: Identity, archive: Identity, database: st
     """Return why a state and an archive cannot be used together, for people."""
     if standing is Standing.FOREIGN:
         met = (
-            f"{database} belongs to archive {state.archive_id[:8]}, and the files in {place} are archive "
-            f"{archive.archive_id[:8]}. Nothing was spent or changed; put back the one that belongs to the other."
+            f"{database} belongs to archive {state.archive_id[:8]}, and the files in {place} to archive "
+            f"{archive.archive_id[:8]}. Nothing was spent or changed; restore the one that belongs to the other."
         )
     else:
         met = (
-            f"{database} and the archive in {place} were one, and two copies of them went on apart: each has runs that "
-            f"the other lacks. Nothing was spent or changed; go on with one copy, its {database} and its archive."
+            f"{database} and the archive in {place} were one, and two copies of them have diverged: each has runs that "
+            f"the other lacks. Nothing was spent or changed; keep one copy, both its {database} and its archive."
         )
     return (
         f"{met} To keep these files without this {database}, move it away: the next run makes a ledger from the "
-        f"archive, without what only the {database} that you moved has spent."
+        f"archive, without the spending that only the moved {database} has recorded."
     )

@@ -1,7 +1,7 @@
-"""Requests that are dated after now: the clock has gone back, or it was ahead when they were sent.
+"""Requests dated after now: the clock has gone back, or it was ahead when they were sent.
 
 While an account has any, nothing more is sent for it: its send slots and its day would be wrong. The ledger alone can't
-prove which of the two it is, and says what fits; the user's word (`scraper account --lift`) ends it.
+prove which of the two it is, and states the explanation that fits; the user ends it with `scraper account --lift`.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
-"""Where secrets of the environment go, and which of that needs the user's own word.
+"""Destinations of secrets from the environment, and which of them need the user's permission.
 
 Files that came with a job may name any host and any variable. A packaged vendor's key goes to its packaged host without
-a question, from a variable that carries the vendor's name. Whatever else leaves this machine is allowed by the person
-at the keyboard (``--allow-host``), or by their own settings outside the project. Loopback never needs it.
+a question, from a variable that carries the vendor's name. Anything else is sent only if the
+person at the keyboard allows it (``--allow-host``), or their own settings outside the project do. Loopback never needs
+permission.
 """
 
 from __future__ import annotations
@@ -24,9 +25,9 @@ class Destination:
     host_is_known: bool
     """It is packaged, typed by the user, or loopback."""
     variable_is_known: bool
-    """It is the vendor's own by its name, or goes to loopback."""
+    """Its name shows that it is the vendor's, or it goes to loopback."""
     stated_in: str
-    """File and key that name what is not known: ``configs/vendors/crawlora.toml: base_url``."""
+    """File and key that name the unknown part: ``configs/vendors/crawlora.toml: base_url``."""
     instead_of: str = ""
     """The packaged host, where a file names another one."""
     through: str = ""

@@ -1,7 +1,7 @@
 """The fingerprint of what a job asks for: its crawls, their parameters and depth, and the accounts that pay.
 
 Equal in meaning is equal: the order of keys, crawls and values, the names of crawls, limits in rows or in pages, and a
-default that is stated do not matter. How it is bought (budget, priorities, retries, ages, plans) is not part of it.
+stated default do not matter. How it is bought (budget, priorities, retries, ages, plans) is not part of it.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def _crawl(crawl: Crawl) -> dict[str, Any]:
 
 
 def changes(before: str, after: str) -> list[str]:
-    """Return what differs between two fingerprints, in words; empty: they ask for the same."""
+    """Return the differences between two fingerprints, in words; empty if they ask for the same."""
     if before == after:
         return []
     earlier, later = orjson.loads(before), orjson.loads(after)
@@ -65,7 +65,7 @@ def _crawl_changes(earlier: Mapping[str, Any], later: Mapping[str, Any]) -> Iter
         elif told := list(_differences(was, crawl)):  # else only its parent differs, which is told there
             yield f"crawl {crawl['name']}: {', '.join(told)}"
     for name in gone:
-        yield f"crawl {name} is gone"
+        yield f"crawl {name} was removed"
 
 
 def _by_meaning(crawls: Iterable[Mapping[str, Any]]) -> dict[bytes, Mapping[str, Any]]:

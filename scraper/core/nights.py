@@ -1,8 +1,8 @@
 """Nights: the period that a run of a repeated job belongs to, whatever the second at which a timer starts it.
 
-Nights begin on a grid: at `starts_at` (of a Monday, for periods of days) and every period after it; without
-`starts_at`, at the instant at which the job's first run began. A start belongs to the night that has begun, but for
-starts that come early:
+Nights begin on a grid: at `starts_at` (on a Monday, for periods of days) and every period after it; without
+`starts_at`, at the instant at which the job's first run began. A start belongs to the night that has begun, except
+for starts that come early:
 
 - A timer fires a little before the hour as often as after it. So the last moments of a night (`SOON`) count for the
   coming night, unless this night's run has just begun, or would otherwise be missed.
@@ -56,7 +56,7 @@ class LastRun:
     """The job's last run."""
 
     night: datetime
-    """The begin of its night."""
+    """The beginning of its night."""
     began_at: datetime
 
 

@@ -1,4 +1,4 @@
-"""Word of a run to the people who wait for it: when, and in which words."""
+"""Notifications of runs: when they are sent, and their text."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class NoticeLevel(StrEnum):
     """How a night went."""
 
     SUCCESS = "success"
-    """Complete, or its own budget is spent, and nothing to warn of."""
+    """Complete, or its own budget is spent, without warnings."""
     WARNING = "warning"
     """As success, with warnings."""
     FAILURE = "failure"
@@ -24,7 +24,7 @@ DEFAULT_LEVELS = (NoticeLevel.FAILURE, NoticeLevel.WARNING)
 _WELL = frozenset({RunStatus.COMPLETE, RunStatus.BUDGET})
 MOST_WARNINGS = 10
 MOST_CHARACTERS = 3_000
-"""Of a message: less than the services that Apprise knows allow."""
+"""Longest message: shorter than the services that Apprise knows allow."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,9 +34,9 @@ class NotifySettings:
     urls: tuple[str, ...] = field(default=(), repr=False)
     """Apprise's; they may contain secrets."""
     ping: str | None = field(default=None, repr=False)
-    """A check's address, as healthchecks has it: itself for a good end, with ``/start`` and ``/fail`` appended."""
+    """A check's address, as of healthchecks.io: plain for a good end; ``/start`` and ``/fail`` are appended to it."""
     on: tuple[NoticeLevel, ...] = DEFAULT_LEVELS
-    """Levels of which `urls` are told; `ping` is told of every run."""
+    """Levels of which `urls` are notified; `ping` is notified of every run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ def level_of(result: RunResult) -> NoticeLevel:
 
 
 def notice_of(result: RunResult, before: Mapping[str, int] | None, command: str) -> Notice:
-    """Return the message of a run. `before`: its job's rows the night before, by table; `command`: what goes on."""
+    """Return the message of a run. `before`: the job's rows the night before, by table; `command`: the next one."""
     code = result.status.exit_code
     lines = [result.message] if result.message else []
     lines += [
@@ -86,14 +86,14 @@ def _credits(result: RunResult) -> str:
 
 
 def _rows(rows: Mapping[str, int], before: Mapping[str, int] | None) -> str:
-    """``rows: hashtags 600 (+20), posts 1,750 (-250)``: against the night before."""
+    """``rows: hashtags 600 (+20), posts 1,750 (-250)``: compared with the night before."""
     if not rows and not before:
         return "no rows"
     if before is None:
         return f"rows: {', '.join(f'{table} {count:,}' for table, count in rows.items())} (its first night)"
     tables = dict.fromkeys([*rows, *before])
     told = (f"{table} {rows.get(table, 0):,} ({rows.get(table, 0) - before.get(table, 0):+,})" for table in tables)
-    return f"rows, against the night before: {', '.join(told)}"
+    return f"rows, compared with the night before: {', '.join(told)}"
 
 
 def _short(text: str) -> str:
@@ -109,9 +109,9 @@ def ping_url(url: str, end: str) -> str:
 
 
 def without_secrets(url: str) -> str:
-    """Return what of a URL may be shown: its scheme, and the host of a plain web address.
+    """Return the part of a URL that may be shown: its scheme, and the host of a plain web address.
 
-    Tokens stand everywhere else in Apprise's URLs, in the place of the host too.
+    Anything else in Apprise's URLs may be a token, even in the place of the host.
     """
     scheme, _, _ = url.partition("://")
     if scheme.lower() not in {"http", "https"}:

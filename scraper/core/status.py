@@ -13,14 +13,14 @@ MISSED: Final = 6
 """Exit code of a night without a run: rows are missing where they were expected."""
 
 COMPARED_NIGHTS: Final = 7
-"""Nights before that say what is usual: a week of a nightly job."""
+"""Earlier nights that define what is usual: a week of a nightly job."""
 
 STOPPED_AFTER: Final = timedelta(days=31)
-"""A repeated job without a run for so long, and for three of its periods, has been given up: it is not missed daily."""
+"""A repeated job without a run for this long, and for three of its periods, is given up: no more nights are missed."""
 _STOPPED_PERIODS: Final = 3
 
 ONE_OFF_TOLD_FOR: Final = timedelta(days=7)
-"""How long a one-off job is told of after its last run."""
+"""How long a one-off job is listed after its last run."""
 
 _GRACE_PARTS: Final = 8
 _ORDER: Final = (0, 3, 7, 130, 6, 4, 5, 1)
@@ -38,7 +38,7 @@ class NightStart:
 def worst_code(codes: Iterable[int]) -> int:
     """Return the worst of exit codes: 1 · 5 · 4 · 6 · 130 · 7 · 3 · 0.
 
-    What will be as bad tomorrow without a person is worst: a bug, a disk, a key. A night that failed or was missed
+    The worst is what will not improve by itself: a bug, a disk, a key. A night that failed or was missed
     comes next, then one that was cut off, then one that waits for credits; 3 and 0 are good nights.
     """
     return max(codes, key=badness, default=0)
@@ -50,14 +50,14 @@ def badness(code: int) -> int:
 
 
 def is_stopped(period: timedelta | None, last_active_at: datetime, now: datetime) -> bool:
-    """Return whether a job is no longer told of, since its last run is long ago."""
+    """Return whether a job is no longer reported because its last run is long ago."""
     if period is None:
         return now - last_active_at > ONE_OFF_TOLD_FOR
     return now - last_active_at > max(STOPPED_AFTER, _STOPPED_PERIODS * period)
 
 
 def missed_nights(starts: Sequence[NightStart], now: datetime) -> list[datetime]:
-    """Return the begins of the nights without a run between and after these runs, the last run first.
+    """Return the beginnings of the nights without a run between and after these runs, the last run first.
 
     A night is missed an eighth of its period after the time at which the job's runs usually begin, and at the latest
     when the next night begins; a run that starts later than that makes it no longer missed.
@@ -84,11 +84,11 @@ def _since(starts: Sequence[NightStart], now: datetime) -> Iterator[datetime]:
 
 
 def next_night(last: NightStart, now: datetime) -> datetime:
-    """Return when the first night after the last run's begins that is not over yet."""
+    """Return the beginning of the first night after the last run's that is not over yet."""
     passed = max(1, (now - last.night_at) // last.period)
     return last.night_at + passed * last.period
 
 
 def usual(amounts: Sequence[int]) -> int | None:
-    """Return the median of the nights before, in whole units; ``None`` without any."""
+    """Return the median of earlier nights, in whole units; ``None`` without any."""
     return round(median(amounts)) if amounts else None

@@ -17,7 +17,8 @@ from scraper.runs.journals import untouched
 from scraper.runs.marks import Marks
 from scraper.runs.threads import in_a_thread
 
-_ADOPTS = "the next run, or scraper check --repair, adopts what the archive knows into it"
+_MAKES = "the next run, or scraper check --repair, makes one from the archive"
+_ADOPTS = "the next run, or scraper check --repair, adds what the archive knows to it"
 
 
 async def settle_archive(job: Job, context: RunContext) -> RunContext:
@@ -37,7 +38,7 @@ async def settle_archive(job: Job, context: RunContext) -> RunContext:
 async def settle(journal: Journal, archive: Archive, clock: Clock, job: Job | None = None) -> tuple[str, ...]:
     """Make one ledger of both, or refuse; return what was found, in sentences. See `settle_archive`.
 
-    `job`: whose accounts and budget count for runs of which only pages are left.
+    `job`: gives accounts and budget to runs of which only pages are left.
     """
     found = await compared(journal, archive)
     if found.standing in {Standing.SAME, Standing.NEW}:
@@ -51,14 +52,14 @@ async def settle(journal: Journal, archive: Archive, clock: Clock, job: Job | No
 
 
 async def compared(journal: Journal, archive: Archive) -> SidesFound:
-    """Compare both sides. The archive is read first: whoever goes on writes to the state first."""
+    """Compare both sides. The archive is read first, since a running process writes to the state first."""
     ledger = archive.ledger
     stamped, marks = await in_a_thread(ledger.identity), await in_a_thread(ledger.marks)
     state = await journal.identity()
     if stamped is not None and stamped[1] != state.kind:
         raise UsageError(
-            f"the archive in {state.place} contains {stamped[1]} data, and {state.database} is of {state.kind} runs. "
-            "Nothing was spent or changed; name another directory with --data."
+            f"the archive in {state.place} contains {stamped[1]} data, and {state.database} belongs to "
+            f"{state.kind} runs. Nothing was spent or changed; name another directory with --data."
         )
     identity = None if stamped is None else stamped[0]
     files = bool(await in_a_thread(ledger.paths)) if identity is None else True
@@ -119,7 +120,7 @@ async def _forget_marks(found: SidesFound, journal: Journal, archive: Archive) -
 
 
 async def _renew_marks(found: SidesFound, journal: Journal, archive: Archive) -> None:
-    """Renew the marks that a process left behind which ended right after it had adopted them."""
+    """Renew the marks left by a process that ended right after it had adopted them."""
     last = await journal.last_attempt()
     for mark in found.marks:
         if mark.last_attempt > last:
@@ -134,7 +135,7 @@ async def _of_old_archive(found: SidesFound, journal: Journal, archive: Archive)
         return ()
     return (
         f"the archive is older than {found.state.database}, as if restored from a backup: {missing} of the "
-        "files that the ledger knows are missing. No page of them is bought again; scraper check names them.",
+        "files that the ledger knows are missing. Their pages are not bought again; scraper check names the files.",
     )
 
 
@@ -148,11 +149,11 @@ class Unsettled:
     """A repair, or the next run, settles it."""
 
 
-NO_LEDGER = Unsettled("no_ledger", f"there is no ledger beside this archive: {_ADOPTS}", True)
+NO_LEDGER = Unsettled("no_ledger", f"there is no ledger beside this archive: {_MAKES}", True)
 
 
 def unsettled(found: SidesFound) -> Unsettled | None:
-    """Return what keeps a run from spending as things are; ``None``: nothing."""
+    """Return the finding that keeps a run from spending; ``None``: there is none."""
     state = found.state
     match found.standing:
         case Standing.SAME | Standing.NEW | Standing.BEHIND:

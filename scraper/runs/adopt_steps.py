@@ -1,6 +1,6 @@
-"""The steps of an adoption: what an archive knows, entered into a ledger that is lost or outdated.
+"""The steps of an adoption: entering what an archive knows into a ledger that was lost or is outdated.
 
-An adoption may be interrupted anywhere and begun again: each step leaves out what is known, and nobody may spend before
+An adoption may be interrupted anywhere and begun again: each step skips what is known, and nothing may be spent before
 the last one, which stamps the state. The steps read files and write to the state alone; tables that lack parts are
 rebuilt by the next drain.
 """
@@ -103,9 +103,9 @@ class Adoption:
                 if doubled := await self.journal.doubled_answers(some):
                     state = self.found.state
                     raise StateError(
-                        f"{state.database} and the archive in {state.place} went on apart: {path} has {doubled} pages "
-                        f"that the ledger has bought otherwise in the same run. Nothing was spent or changed; go on "
-                        f"with the copy whose {state.database} and archive belong together."
+                        f"{state.database} and the archive in {state.place} have diverged: {path} has {doubled} pages "
+                        f"for which the ledger records another purchase in the same run. Nothing was spent or changed; "
+                        f"use the copy whose {state.database} and archive belong together."
                     )
         self._unreadable.clear()
 

@@ -56,16 +56,16 @@ class Ends:
     rows_missing: list[str] = field(default_factory=list)
     """Crawls that brought fewer rows than were expected."""
     without_rows: list[str] = field(default_factory=list)
-    """Crawls that brought none, as before."""
+    """Crawls that brought no rows, as in earlier runs."""
     storage: str | None = None
     """The failure of the state or the archive, in words."""
     noted: tuple[str, ...] = ()
     """Messages of the archive's upkeep; they do not change the status."""
 
     def status(self, frontier: Frontier) -> RunStatus:
-        """Return the first status that applies: those that need the user come before those that pass by themselves.
+        """Return the first status that applies: those that need the user come before those that resolve themselves.
 
-        A budget that is spent is the reason only where it is the only one: nobody is alarmed by it.
+        A spent budget is the status only where nothing else applies, since it alarms nobody.
         """
         guarded = any(progress.why is Why.GUARD for progress in frontier.walks.values())
         in_order = (
@@ -81,7 +81,7 @@ class Ends:
 
 
 def ending_of(outcome: Outcome, decision: Decision | None) -> Ending:
-    """Return what an attempt counts as."""
+    """Return how an attempt is counted."""
     by_kind = {
         OutcomeKind.OK: Ending.OK,
         OutcomeKind.LOST: Ending.LOST,
@@ -129,9 +129,9 @@ def limit_met(
         return f"budget reached: {spent}", None
     more_at = allowance.of(account.id).more_at
     if allowance.buys_nothing:
-        return f"nothing of the month is left for tonight: {spent}", more_at
+        return f"no credits of the month are left for tonight: {spent}", more_at
     # Another account may have had credits left: the next night is a new run and buys its boards again.
-    return f"tonight's share of {account.id} is used: {spent}; there is more on {more_at:%Y-%m-%d}", None
+    return f"tonight's share of {account.id} is used up: {spent}; there is more on {more_at:%Y-%m-%d}", None
 
 
 def refusal_sentence(endpoint: Endpoint, account: Account, outcome: Outcome) -> str:
@@ -142,7 +142,7 @@ def refusal_sentence(endpoint: Endpoint, account: Account, outcome: Outcome) -> 
         case OutcomeKind.ENDPOINT_DENIED:
             return f"{endpoint.full_name} is not open to this account ({outcome.detail})"
         case _:
-            return f"{endpoint.full_name} is gone at the vendor ({outcome.detail})"
+            return f"{endpoint.full_name} is no longer served by the vendor ({outcome.detail})"
 
 
 def run_result(job: Job, run: OpenedRun, ends: Ends, frontier: Frontier, totals: RunTotals, command: str) -> RunResult:
@@ -172,7 +172,7 @@ def run_result(job: Job, run: OpenedRun, ends: Ends, frontier: Frontier, totals:
 
 
 def ended_result(job: Job, run: RunRecord, totals: RunTotals, sentence: str = "", *, asks: bool = False) -> RunResult:
-    """Return the result of a run that is over, as it ended, or stands. `sentence`: why nothing is done now."""
+    """Return the result of a run that is over, as it ended or as it stands. `sentence`: why nothing is done now."""
     return RunResult(
         run_id=run.run_id,
         job=run.job,
@@ -299,7 +299,7 @@ def _warnings(status: RunStatus, ends: Ends, frontier: Frontier, totals: RunTota
         warnings.append(f"{endpoint}: {_walks(count)} {ended}: {note.replace('_', ' ')}: {note.meaning}")
     clamped = Counter(progress.walk.endpoint.full_name for progress in walks if progress.why is Why.CLAMP)
     for endpoint, count in sorted(clamped.items()):
-        warnings.append(f"{endpoint}: {_walks(count)} cut at the vendor's documented clamp, not at the end")
+        warnings.append(f"{endpoint}: {_walks(count)} stopped at the vendor's documented clamp, before the end")
     if totals.balance.unknown:
         warnings.append(f"{totals.balance.unknown} credits are unknown: sent, never answered; they count as charged")
     if totals.balance.presumed:

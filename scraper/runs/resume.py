@@ -39,7 +39,7 @@ class GoOn:
 
     run: RunRecord
     notes: tuple[str, ...] = ()
-    """What the user should know of it."""
+    """Notes for the user."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +78,7 @@ class OpenedRun:
     allowance: Allowance | None = None
     """With auto: the source of the budget."""
     notes: tuple[str, ...] = ()
-    """What the user should know of the choice of this run."""
+    """Notes for the user about the choice of this run."""
     repeated: bool = False
     """It belongs to a night."""
 
@@ -92,9 +92,9 @@ class OpenedRun:
 
 
 async def course_of(job: Job, opening: Opening, ceiling: Credits | None, runs: Runs, now: datetime) -> Course:
-    """Return what the command is to do. Changes nothing.
+    """Choose the course of the command. Changes nothing.
 
-    Raises UsageError if there is nothing to resume, or if the run to resume asked for something else.
+    Raises UsageError if there is nothing to resume, or if the job has changed since the run to resume.
     """
     last = await runs.last_run(job.name)
     changed = changes(last.asked, fingerprint(job)) if last is not None and last.asked else []
@@ -106,8 +106,8 @@ async def course_of(job: Job, opening: Opening, ceiling: Credits | None, runs: R
         return begin
     match opening:
         case Opening.RESUME if changed:
-            met = f"run {last.run_id} asked for something else ({'; '.join(changed)}), and stays as it is"
-            raise UsageError(f"{met}. Nothing was spent. Without --resume, the job as it is now gets a run of its own.")
+            met = f"run {last.run_id} asked for something else ({'; '.join(changed)}) and cannot be resumed"
+            raise UsageError(f"{met}. Nothing was spent. Omit --resume to start a new run of the job as it is now.")
         case Opening.RESUME:
             return GoOn(last, _notes_on(last, job, ceiling))
         case Opening.NEW:
@@ -127,9 +127,9 @@ def _in_night(job: Job, night: Night, last: RunRecord, changed: Sequence[str], c
     if not night.has_run:
         return Begin(last, night.begins_at, _superseding(last, "it belongs to an earlier night"))
     if last.is_over:
-        again = f"the next night begins at {iso_utc(night.ends_at.replace(microsecond=0))}, --new does not wait for it"
+        again = f"the next night begins at {iso_utc(night.ends_at.replace(microsecond=0))}; --new starts a run now"
         if changed:
-            again = f"the job asks for something else since ({'; '.join(changed)}): {again}"
+            again = f"the job has changed since then ({'; '.join(changed)}); {again}"
         return Done(last, f"this night's run {last.run_id} {_ended(last)}, and nothing was spent now; {again}")
     if changed:
         return Begin(last, night.begins_at, _superseding(last, _other(changed)))
@@ -145,16 +145,16 @@ async def _one_off(job: Job, last: RunRecord, changed: Sequence[str], ceiling: C
     match last.status:
         case RunStatus.COMPLETE:
             met = f"job {job.name} {_ended(last)}, and nothing was spent now"
-            return Done(last, f"{met}: --new buys it again (a job that is repeated states every)", asks=True)
+            return Done(last, f"{met}: --new buys it again (a repeated job needs the key every)", asks=True)
         case RunStatus.FAILED if ceiling is not None or await _has_credits(job, last, runs):
-            again = f"run {last.run_id} {_ended(last)}: what is missing is tried again"
+            again = f"run {last.run_id} {_ended(last)}: retrying what is missing"
             return GoOn(last, (again, *_notes_on(last, job, ceiling)))
         case _:
             return Begin(last, None)
 
 
 async def _has_credits(job: Job, last: RunRecord, runs: Runs) -> bool:
-    """Return whether the run's budget holds another request; a run without goes on as a new one, as after budget."""
+    """Return whether the run's budget covers another request; if not, a new run follows, as after *budget*."""
     totals = await runs.totals(last.run_id)
     return last.budget - totals.balance.committed >= min(crawl.endpoint.cost for crawl in job.crawls)
 
@@ -162,22 +162,22 @@ async def _has_credits(job: Job, last: RunRecord, runs: Runs) -> bool:
 def _notes_on(last: RunRecord, job: Job, ceiling: Credits | None) -> tuple[str, ...]:
     notes = []
     if last.status in {RunStatus.OPEN, RunStatus.DIED}:
-        notes.append(f"run {last.run_id} goes on: {_ended(last)}")
+        notes.append(f"resuming run {last.run_id}: {_ended(last)}")
     if ceiling is None and not (last.auto or job.auto) and job.budget != last.budget:
-        other = f"the job states {job.budget} now, which --resume --budget {job.budget} makes its ceiling"
+        other = f"the job now states {job.budget}, which --resume --budget {job.budget} applies"
         notes.append(f"run {last.run_id} keeps its budget of {last.budget} credits; {other}")
     return tuple(notes)
 
 
 def _superseding(last: RunRecord, why: str) -> tuple[str, ...]:
-    """Say why an open run does not go on; nothing of one that is over."""
+    """Say why an open run is not continued; empty for a run that is over."""
     if last.is_over:
         return ()
-    return (f"run {last.run_id} stays as it ended ({_ended(last)}): {why}; its left-over walks come first",)
+    return (f"run {last.run_id} is not continued ({_ended(last)}): {why}; its left-over walks come first",)
 
 
 def _other(changed: Sequence[str]) -> str:
-    return f"the job asks for something else since ({'; '.join(changed)}), and a new run begins"
+    return f"the job has changed since then ({'; '.join(changed)}), so a new run begins"
 
 
 def _ended(last: RunRecord) -> str:
@@ -185,7 +185,7 @@ def _ended(last: RunRecord) -> str:
         case RunStatus.OPEN | RunStatus.DIED:
             return "its last process died"
         case RunStatus.COMPLETE:
-            return "is complete" if last.ended_at is None else f"is complete since {last.ended_at:%Y-%m-%d %H:%M} UTC"
+            return "is complete" if last.ended_at is None else f"completed at {last.ended_at:%Y-%m-%d %H:%M} UTC"
         case status:
             return f"ended as {status.value}"
 
@@ -237,7 +237,7 @@ async def _begin(
 
 
 def wanted_after(last: RunRecord | None, job: Job) -> Sequence[str]:
-    """Return the ids of the job's own walks if its last run died: what it had not begun is left over too."""
+    """Return the ids of the job's own walks if its last run died: walks that it had not begun are left over too."""
     if last is None or last.status not in {RunStatus.OPEN, RunStatus.DIED}:
         return ()
     return [crawl.walk(params).walk_id for crawl in job.crawls if crawl.each is None for params in crawl.sweep()]

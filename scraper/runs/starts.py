@@ -1,4 +1,4 @@
-"""Starts: the wait for a send slot, over a connection that is there, and what is known of each arrival (law 4).
+"""Starts: the wait for a send slot on an open connection, and the latest arrival of each request (law 4).
 
 A request starts when it leaves over its connection, not when the connection is asked for: the transport asks here
 before it writes. Where connections take long, they are asked for earlier by as much.
@@ -27,15 +27,15 @@ from scraper.runs.stops import Stops
 LONG_S = 0.15
 """After a longer wait for a slot, the ledger is asked whether another process has met a 429 meanwhile."""
 LONGEST_AHEAD_S = 2.0
-"""A connection is asked for at most so long before its slot."""
+"""A connection is asked for at most this long before its slot."""
 SHORT_CONNECT_S = 0.02
-"""A connection that is there as soon as this need not be asked for ahead."""
+"""A connection made this fast need not be asked for ahead of its slot."""
 DOUBT_S = 1 + ON_THE_WAY_S
 """After a start, by the second and however late it arrived, the next one may follow."""
 MOST_LAG_S = 1.0
-"""A machine that is busier keeps no pace."""
+"""A machine that wakes up later than this cannot keep the pace."""
 KEPT_OPEN_S = 5.0
-"""A connection waits at most so long for its slot, or else another one is made."""
+"""A connection waits at most this long for its slot; past that, a new one is made."""
 
 
 class Unsent(Enum):
@@ -80,7 +80,7 @@ class Starts:
         self._arrivals = Arrivals()
         self._connect_s = 0.0
         self._told_until: datetime | None = None
-        """What the vendor told last slows the account until then."""
+        """The vendor's last report of its rate slows the account until then."""
         self._paused_until: datetime | None = None
         self._own_pause: datetime | None = None
         """The end of the last pause whose length the vendor did not name."""
@@ -99,8 +99,8 @@ class Starts:
         """Wait until a slot can be asked for; ``None``: the run was stopped.
 
         Of an account that may start N requests a second, N are in doubt at the most: asked for earlier, a slot would
-        have to begin after the latest arrival that the earlier ones can have, not after the one that they had. One
-        whose answer is long in coming is waited for no longer than that.
+        have to begin after the latest arrival that the earlier ones can have, not after the one that they had. A
+        request whose answer is slow to come is waited for no longer than that.
         """
         most, clock = self._account.subscription.requests_per_second, self._clock
         while not self._signals.stopping:
@@ -158,7 +158,7 @@ class Starts:
         return self._arrivals.latest_s(request.endpoint.full_name, latency_s)
 
     def told(self, vendor: Vendor, reply: Reply, now: datetime) -> Told | None:
-        """Return what the answer tells of the requests that remain, where that is news for the account's pace."""
+        """Return what the answer says of the remaining requests, if that changes the account's pace."""
         heard = told(vendor.rate_headers, reply.headers, now) if isinstance(reply, Answer) else None
         if heard is None:
             return None
@@ -213,7 +213,7 @@ class Starts:
         return Unsent.STOPPED
 
     async def _slept(self, start: _Start, wait_s: float) -> bool:
-        """Sleep, and note how much longer than asked for; False if the run was stopped."""
+        """Sleep, and note by how much it overslept; False if the run was stopped."""
         ends = self._clock.monotonic() + wait_s
         on = await self._signals.unless_stopped(self._clock.sleep(wait_s))
         start.lag_s = min(MOST_LAG_S, max(0.0, self._clock.monotonic() - ends))
@@ -227,7 +227,7 @@ class Starts:
         pause_s = (until - now).total_seconds()
         if pause_s <= longest_s:
             return False
-        reason = f"it refused requests for their rate, a pause of {pause_s:.0f} s is left"
+        reason = f"it rejected requests as too frequent, and {pause_s:.0f} s of the pause are left"
         self._stops.for_quota(self._account, until, reason)
         return True
 
@@ -241,7 +241,7 @@ class _Start:
         self.refusal: Refusal | None = None
         self.is_connected = False
         self.comes_later = False
-        """The slot was moved, and its connection is not kept open for so long."""
+        """The slot was moved, and its connection is not kept open that long."""
         self.lag_s = 0.0
         """How late this process woke up for it: it may be as late in writing it."""
         self.began: float | None = None

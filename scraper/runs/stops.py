@@ -26,7 +26,7 @@ class Stops:
         self._ends = process.ends
 
     def leave(self, request: Request) -> None:
-        """Leave a request of a closed endpoint: it fails if it was tried at a dead one, and is given back otherwise."""
+        """Leave a request of a closed endpoint: it fails if it was tried at a dead endpoint, else it is given back."""
         if self._frontier.closed_because(request) is Why.UNREACHABLE and self._process.retries.has_failed(request):
             self._frontier.fail(request, Why.UNREACHABLE)
         else:
@@ -70,7 +70,7 @@ class Stops:
         self.leave(request)
 
     def if_out_of_character(self, request: Request) -> None:
-        """Close the endpoint of a board that has landed where too many of its boards are out of character."""
+        """Close the endpoint of a board that has landed if too many of its boards are out of character."""
         name, boards = request.endpoint.full_name, self._process.boards
         if not boards.is_failing(name):
             return
@@ -103,11 +103,11 @@ class Stops:
             self._ends.budgets.append(sentence)
 
     def for_quota(self, account: Account, until: datetime, reason: str, *, ours: bool = False) -> None:
-        """Send nothing more for an account until then. `ours`: by a limit of ours, which no word lifts."""
+        """Send nothing more for an account until then. `ours`: a limit of our own, which --lift does not end."""
         sentence = f"{account.vendor}: {reason}; it can resume at {iso_utc(until.replace(microsecond=0))}"
         far = until - self._process.context.clock.now() > LONGEST_WAIT
         if far and not ours and "--lift" not in reason:  # a clock gap says it itself
-            sentence += f", or now if you know better: scraper account {account.id} --lift"
+            sentence += f", or now, if you know better: scraper account {account.id} --lift"
         if self._close_for_now(account.vendor, sentence):
             self._ends.quotas.append((sentence, until))
 

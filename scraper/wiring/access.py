@@ -27,7 +27,7 @@ def access_of(
     sandbox: RunningSandbox | None,
     default_proxy: ProxyChoice | None = None,
 ) -> dict[str, Access]:
-    """Return vendor → access; ConfigurationError with every fault. `configs`: the project's directory of them."""
+    """Return vendor → access; ConfigurationError with every fault. `configs`: the project's directory of settings."""
     from scraper.io.http_transport import Access, Proxy
 
     vendors = {name: catalogue.vendors[name] for name in job.vendors}
@@ -36,7 +36,7 @@ def access_of(
     urls |= settings.vendor_urls
     proxies: dict[str, ProxyChoice] = {}
     faults = _url_faults(job, catalogue, urls, settings)
-    if not faults:  # the host of an address can only be told if it is one
+    if not faults:  # only a valid address has a host to ask about
         faults = questions(destinations_of(job, catalogue, settings, default_proxy), settings)
         ways = {name: proxy_of(job.accounts[name], urls[name], default_proxy) for name in vendors}
         proxies = {name: way for name, way in ways.items() if way is not None}

@@ -1,4 +1,4 @@
-"""Where each secret of a job goes, and what of that the user has not allowed."""
+"""The destinations of a job's secrets, and those that the user has not allowed."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def proxy_of(account: Account, url: str, default: ProxyChoice | None = None) -> 
 def destinations_of(
     job: Job, catalogue: Catalogue, settings: Settings, default_proxy: ProxyChoice | None = None
 ) -> list[Destination]:
-    """Return every destination of a job's secrets, whatever is allowed; none in a sandbox, which gets no key."""
+    """Return every destination of a job's secrets, allowed or not; none in a sandbox, which gets no key."""
     if settings.sandbox:
         return []
     vendors: Mapping[str, Vendor] = {name: catalogue.vendors[name] for name in job.vendors}

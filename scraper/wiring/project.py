@@ -2,10 +2,10 @@
 
 It is the nearest directory upward from the job file that holds `scraper.toml` or `configs/`; without a job file,
 upward from the working directory. A job file outside any project is a project of its own: its directory is the base,
-so that the same job is the same ledger from everywhere.
+so that a job has the same ledger wherever it is started.
 
-Every command comes through here, so that `scraper.toml` is validated by pydantic only where a plain reading does not
-suffice: importing it takes as long as a query.
+Every command comes through here, so `scraper.toml` is validated by pydantic only where a plain reading does not
+suffice: importing pydantic takes as long as a query.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ def project_of(job: Path | None = None, environment: Mapping[str, str] = os.envi
     try:
         return _project(None if job is None or is_packaged(job) else job, environment)
     except FileNotFoundError as failure:
-        raise UsageError("the working directory does not exist any more: change to another one.") from failure
+        raise UsageError("the working directory no longer exists: change to another one.") from failure
 
 
 def _project(job: Path | None, environment: Mapping[str, str]) -> Project:
@@ -109,7 +109,7 @@ def find_root(start: Path) -> Path | None:
 
 
 def _is_everyones(directory: Path) -> bool:
-    """Return True for a directory such as ``/tmp``: what anybody may have put there is no project of a job below it."""
+    """Return True for a directory such as ``/tmp``: a file that anybody may have put there makes no project."""
     mode = directory.stat().st_mode
     return bool(mode & stat.S_ISVTX and mode & stat.S_IWOTH)
 
@@ -156,9 +156,9 @@ def _plainly_stated(path: Path) -> str | None:
 
 
 def job_path(words: str, environment: Mapping[str, str] = os.environ) -> Path:
-    """Return the file of a job that is given by path, or by name: of the project, else of the package.
+    """Return the file of a job given by path or by name; a name is looked up in the project, then in the package.
 
-    UsageError for a name that is neither. A path is returned as it is: whoever reads it says what is wrong with it.
+    UsageError for a name that is neither. A path is returned as it is: its reader reports what is wrong with it.
     """
     path = Path(words)
     if os.sep in words or words in {".", ".."} or path.is_file():
@@ -171,7 +171,7 @@ def job_path(words: str, environment: Mapping[str, str] = os.environ) -> Path:
         return packaged_quickstart()
     known = job_names(configs)
     raise UsageError(
-        f"there is no job {words} in {configs}{nearest(words, known)}; there are {', '.join(known)}. "
+        f"there is no job {words} in {configs}{nearest(words, known)}; the jobs are {', '.join(known)}. "
         "Give one of these, or the path of a job file."
     )
 

@@ -43,7 +43,7 @@ class StatusQuery:
     """What `scraper status` was asked for."""
 
     run: str | None = None
-    """`last`, a run id or the begin of one; ``None``: the overview."""
+    """`last`, a run id or the beginning of one; ``None``: the overview."""
     job: str | None = None
     since: datetime | None = None
     limit: int = 10
@@ -173,7 +173,9 @@ async def _run(runs: Runs, query: StatusQuery) -> RunRecord:
     named = [run.run_id for run in found[:_MOST_CANDIDATES]]
     more = " and more" if len(found) > _MOST_CANDIDATES else ""
     of_job = f", or --job {wanted}" if wanted in {run.job for run in found} else ""
-    raise UsageError(f"{wanted} is the begin of several run ids: {', '.join(named)}{more}. Give more of one{of_job}.")
+    raise UsageError(
+        f"{wanted} is the beginning of several run ids: {', '.join(named)}{more}. Give more of one{of_job}."
+    )
 
 
 def _told(

@@ -58,7 +58,10 @@ def test_a_file_has_the_format_that_its_name_says(data: Path, tmp_path: Path) ->
         (("sql", "SELECT 1", "-o", "x.foo"), "the name x.foo says no format that this command writes: end it in .txt"),
         (("plan", "quickstart", "--sandbox", "-o", "p.csv"), "end it in .txt (table), .json (json), or give --format"),
         (("sql", "SELECT 1", "--format", "parquet"), "Parquet cannot go to stdout: name a file with -o."),
-        (("sql", "SELECT 1", "-o", "/dev/null", "--format", "parquet"), "/dev/null is no file, and Parquet needs one"),
+        (
+            ("sql", "SELECT 1", "-o", "/dev/null", "--format", "parquet"),
+            "/dev/null is not a file, and Parquet needs one",
+        ),
         (
             ("sql", "SELECT 1", "-o", "none/x.csv"),
             "none does not exist: make this directory, or name one that is there",

@@ -57,14 +57,14 @@ IN_JOBS: dict[str, tuple[str, str, str]] = {
     "a number in quotes": (QUOTA, f'{QUOTA}\ncredits_per_day = "9"', "'9' was met: write it without quotes"),
     "pages below zero": ("max_pages = 1", "max_pages = -1", "greater than or equal to 1, and -1 was met"),
     "pages in words": ("max_pages = 1", 'max_pages = "all"', "should be a valid integer, and 'all' was met"),
-    "a period in words": ("= 40", '= 40\nevery = "daily"', "'daily' is no period like"),
+    "a period in words": ("= 40", '= 40\nevery = "daily"', "'daily' is not a period like"),
     "a time past midnight": (
         "= 40",
         '= 40\nevery = "day"\nstarts_at = "25:00"',
-        'is no time of a day, UTC, like "02:00"',
+        'is not a time of day (UTC) like "02:00"',
     ),
     "a time as a number": ("= 40", '= 40\nevery = "day"\nstarts_at = 2', "2 was met: write it in quotes"),
-    "an age in words": ("= 40", '= 40\nmax_age = "1 week"', "is no duration like"),
+    "an age in words": ("= 40", '= 40\nmax_age = "1 week"', "is not a duration like"),
     "no crawl": (JOB[JOB.index("[[crawl]]") :], "", "crawl: is missing"),
 }
 """Mistake → what stands in the job, what is written instead, a part of the answer."""
@@ -94,7 +94,7 @@ COMMANDS: dict[str, str] = {
     "plan night --sandbox --day 2026-02-30": "'2026-02-30' is no day of the calendar",
     "run night": "CRAWLORA_API_KEY: this environment variable must contain the Crawlora key",
     "run night --vendor-url http://x.test": "is not of the form VENDOR=URL",
-    "run night --vendor-url crawlora=x.test": "'x.test' is no address of the form https://host/path",
+    "run night --vendor-url crawlora=x.test": "'x.test' is not an address of the form https://host/path",
     "run night --vendor-url crawlora=http://x.test": "would send the key unencrypted: use https",
     "run night --vendor-url crawlra=https://x.test": "no such vendor: crawlra; did you mean 'crawlora'?",
     "run night --fault http_500": "--fault needs --sandbox",
@@ -125,7 +125,7 @@ COMMANDS: dict[str, str] = {
     "check --quick --deep": "exclude each other: give one of them",
     "sandbox --plan crawlora=none": "crawlora has no plan 'none'; it has free",
     "sandbox --plan starter": "is not of the form VENDOR=PLAN",
-    "report --month 2026-13": "'2026-13' is no month: --month is of the form 2026-11",
+    "report --month 2026-13": "'2026-13' is not a month: --month is of the form 2026-11",
 }
 
 QUERIES: dict[str, str] = {

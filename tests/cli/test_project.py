@@ -41,7 +41,7 @@ def test_init_makes_a_project_whose_jobs_can_be_planned_and_never_overwrites(emp
     made = said(["init", "mine"])
     assert (made.exit_code, made.stderr) == (
         0,
-        "warning: mine/.gitignore was there: see that it names .env and data/, so that no key is committed\n",
+        "warning: mine/.gitignore already exists: make sure that it lists .env and data/, so no key is committed\n",
     )
     assert "cd mine && " in made.stdout
     assert (empty / "mine/.gitignore").read_text() == "mine\n"

@@ -360,7 +360,7 @@ def test_a_report_is_replaced_and_another_file_only_by_force(data: Path, configs
     out.write_text("mine")
     refused = report(data, "-o", str(out), *mine)
     assert (refused.exit_code, out.read_text()) == (2, "mine")
-    assert "exists and is no report: --force replaces it" in refused.stderr
+    assert "exists and is not a report: --force replaces it" in refused.stderr
     assert report(data, "-o", str(out), "--force", *mine).exit_code == 0
     assert report(data, "-o", str(out), *mine).exit_code == 0
     assert report(data, "-o", "-", *mine).stdout == out.read_text()
@@ -372,7 +372,7 @@ def test_a_file_that_cannot_be_or_is_named_otherwise_is_refused_before_anything_
 ) -> None:
     named = report(data, "-o", str(tmp_path / "r.csv"))
     assert (named.exit_code, list(tmp_path.iterdir())) == (2, [])
-    assert "is named as something else than HTML" in named.stderr
+    assert "does not end in .html" in named.stderr
     nowhere = report(tmp_path / "none")
     assert (nowhere.exit_code, list(tmp_path.iterdir())) == (2, [])
     assert f"there is no data in {tmp_path / 'none'}" in nowhere.stderr
@@ -381,7 +381,7 @@ def test_a_file_that_cannot_be_or_is_named_otherwise_is_refused_before_anything_
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (["--month", "2026-13"], "'2026-13' is no month: --month is of the form 2026-11."),
+        (["--month", "2026-13"], "'2026-13' is not a month: --month is of the form 2026-11."),
         (["--month", "2026-12"], "the month 2026-12 has not begun: today is 2026-11-21 (UTC)."),
         (["--since", "2026-11-22"], "2026-11-22 is not over yet: today is 2026-11-21"),
         (["--since", "2026-11-01", "--month", "2026-11"], "--since and --month exclude each other"),

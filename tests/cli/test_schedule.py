@@ -53,9 +53,9 @@ def test_files_are_written_into_a_directory_each_under_its_name(place: Path) -> 
 @pytest.mark.parametrize(
     ("words", "met"),
     [
-        (("--every", "5m"), "'5m' is no period of at least 10 minutes: write hour, day, week, 6h or 2d."),
-        (("--every", "often"), "'often' is no period of at least 10 minutes: write hour, day, week, 6h or 2d."),
-        (("--at", "24:00"), "'24:00' is no time of a day, UTC, like 02:15."),
+        (("--every", "5m"), "'5m' is not a period of at least 10 minutes: write hour, day, week, 6h or 2d."),
+        (("--every", "often"), "'often' is not a period of at least 10 minutes: write hour, day, week, 6h or 2d."),
+        (("--at", "24:00"), "'24:00' is not a time of day (UTC) like 02:15."),
         (("--for", "launchd"), "'launchd' is not one of 'cron', 'systemd', 'github-actions', 'kubernetes'."),
     ],
 )

@@ -122,7 +122,7 @@ def test_jobs_of_two_ledgers_or_of_one_name_are_refused_before_anything_is_sent(
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        (("light", "heavy", "--budget", "80", "--sandbox"), "--budget is that of one run"),
+        (("light", "heavy", "--budget", "80", "--sandbox"), "--budget applies to one run"),
         (("light", "--rate"), "--rate needs --sandbox"),
     ],
 )

@@ -76,7 +76,7 @@ def test_what_was_adopted_is_said_with_what_nobody_can_know() -> None:
         "there was no ledger (state.db) beside this archive. Adopted from the archive: 30 requests of 2 new runs, "
         "240 credits and 28 pages. Nothing was spent before that."
     )
-    assert "At most 96 credits more may have been spent by night-1" in words
+    assert "Up to 96 more credits may have been spent by night-1" in words
     assert "scraper reconcile" in words
     assert "old-1 may have spent more than any file shows" in words
     assert "not adopted: pages/x" in words

@@ -65,7 +65,7 @@ def test_a_default_that_is_stated_is_no_change(tmp_path: Path) -> None:
             ["crawl boards: country_code adds JP and drops GB, pages of a walk 1 instead of 2"],
         ),
         (BOARDS.replace("[7, 30]", "120") + POSTS, ["crawl boards: period adds 120 and drops 30, 7"]),
-        (BOARDS, ["crawl posts is gone"]),
+        (BOARDS, ["crawl posts was removed"]),
         (BOARDS + POSTS.replace("top = 20", ""), ["crawl posts: top all instead of 20"]),
         (BOARDS + POSTS.replace("max_items = 90", ""), ["crawl posts: pages of a walk all instead of 3"]),
         (BOARDS + POSTS + POSTS.replace("posts", "more", 1).replace("20", "5"), ["crawl more is new"]),

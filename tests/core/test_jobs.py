@@ -166,7 +166,7 @@ def test_faults_of_every_kind_are_told_in_one_go(read: Read) -> None:
         "week.toml: crawl[1].params.period: '8' is not one of 7, 30, 120",
         "week.toml: crawl[1].params.page: crawlora clamps page to 1-10: page 11 answers page 10 again, and 8 credits "
         "are charged; use max_pages",
-        """week.toml: max_age: 'a while' is no duration like "90s", "30m", "20h" or "2d\"""",
+        """week.toml: max_age: 'a while' is not a duration like "90s", "30m", "20h" or "2d\"""",
     ]
 
 

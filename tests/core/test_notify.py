@@ -39,7 +39,7 @@ def test_a_message_names_job_run_status_reason_exit_code_credits_rows_and_what_g
         reason,
         f"run us-20261121T021500Z-1f3a, quota, exit code {code}",
         "512 charged, 8 unknown of 800 credits; 65 requests in 262 s",
-        "rows, against the night before: hashtags 600 (+20), posts 1,750 (-250)",
+        "rows, compared with the night before: hashtags 600 (+20), posts 1,750 (-250)",
         "walks: 26 complete, 1 failed",
         f"next: {COMMAND}",
     ]

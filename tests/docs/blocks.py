@@ -392,7 +392,7 @@ def faults() -> str:
     rows = [[f"`{kind.name}`", kind.charged.value, _happens(kind), _options(kind)] for kind in KINDS]
     legend = (
         "Charged: *yes*, as a success; *2xx*, by Crawlora, which charges each 2xx; *no*, not by Crawlora; *never*,"
-        "\nsince the vendor does not see the request. What KeyAPI takes for *2xx* and *no* it does not document: the"
+        "\nsince the vendor does not see the request. KeyAPI does not document what *2xx* and *no* cost: the"
         "\njob's `failed_requests`, or `scraper sandbox --failed-requests`, says it; else it is free."
     )
     return f"{table(['kind', 'charged', 'what happens', 'options, the default first'], rows)}\n\n{legend}"

@@ -237,7 +237,7 @@ def test_faults_of_all_vendor_files_are_told_at_once_with_the_nearest_names(vend
     ("met", "instead", "message"),
     [
         ('name = "acme"', 'name = "other"', "name: the file is named acme, and says 'other'"),
-        ("https://", "ftp://", "base_url: 'ftp://api.acme.test/v2/' is no address of the form https://host/path"),
+        ("https://", "ftp://", "base_url: 'ftp://api.acme.test/v2/' is not an address of the form https://host/path"),
         ('source = "page"\n[charge]', 'source = "pge"\n[charge]', "source: 'pge' is not in [sources], which has page"),
         ('source = "page"\npath', 'source = "x"\npath', "endpoints.cc_videos.source: 'x' is not in [sources], "
          "which has page"),
@@ -297,7 +297,7 @@ def test_a_key_goes_nowhere_else_unless_the_account_says_so(url: str) -> None:
     ],
 )
 def test_what_is_no_address_is_refused_whatever_the_account_says(url: str) -> None:
-    assert "is no address of the form" in (url_fault(url, allow_http=True) or "")
+    assert "is not an address of the form" in (url_fault(url, allow_http=True) or "")
 
 
 @pytest.mark.parametrize("secret", ["user:SECRET@", "SECRET@", "acme.test/v1?key=SECRET&", "acme.test/#SECRET"])

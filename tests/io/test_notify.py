@@ -153,8 +153,8 @@ def test_a_table_may_name_variables_and_leave_out_what_it_does_not_change(tmp_pa
 @pytest.mark.parametrize(
     ("text", "faults"),
     [
-        ('urls = ["secret-word"]', ["notify: urls has an entry that is no URL"]),
-        ('ping = "ftp://secret-word"', ["notify: ping is no http:// or https:// address"]),
+        ('urls = ["secret-word"]', ["notify: urls has an entry that is neither a URL"]),
+        ('ping = "ftp://secret-word"', ["notify: ping is neither an http:// or https:// address"]),
         ('on = ["never"]', ["notify: on"]),
         ('url = "x"', ["notify: url"]),
         ('ping = "$CRAWLORA_API_KEY"', ["notify.ping the variable CRAWLORA_API_KEY contains no such URL"]),

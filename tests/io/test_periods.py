@@ -43,13 +43,14 @@ def test_a_job_says_how_often_it_is_repeated_and_when_its_nights_begin(
     [
         (
             'every = "dayly"',
-            """every: 'dayly' is no period like "hour", "day", "week", "6h" or "2d"; did you mean 'day'?""",
+            """every: 'dayly' is not a period like "hour", "day", "week", "6h" or "2d"; did you mean 'day'?""",
         ),
         ('every = "1m"', "every: '1m' is not between 10 minutes and 366 days"),
-        ('every = "day"\nstarts_at = "24:00"', "starts_at: '24:00' is no time of a day, UTC, like \"02:00\""),
+        ('every = "day"\nstarts_at = "24:00"', "starts_at: '24:00' is not a time of day (UTC) like \"02:00\""),
         (
             'every = "5h"\nstarts_at = "02:00"',
-            "starts_at: has no place in a period of '5h', which fits no day: leave it out, or state a part of a day",
+            "starts_at: needs a period of whole days or an even part of a day, and '5h' is neither: leave it out, "
+            "or change every",
         ),
         (
             'starts_at = "02:00"',
@@ -58,8 +59,8 @@ def test_a_job_says_how_often_it_is_repeated_and_when_its_nights_begin(
         ),
         (
             'resume_within = "24h"',
-            "resume_within: is no key any more: leave it out. The open run of a one-off job goes on until it is "
-            'complete; for a job that is repeated, state how often, as in every = "day"',
+            "resume_within: is no longer a key: leave it out. The open run of a one-off job continues until it is "
+            'complete; for a repeated job, state how often, as in every = "day"',
         ),
         (
             'budget = "auto"',

@@ -185,7 +185,7 @@ def test_a_run_that_dies_with_its_ledger_goes_on_and_counts_all_that_it_may_have
         assert told.status is RunStatus.COMPLETE
         assert committed(made.data) >= made.charged()
         assert told.unknown <= 2 * REQUESTS_AHEAD * PRICE
-        assert f"{told.unknown:,} credits more may have been spent by {told.run_id}" in told.warnings[0]
+        assert f"{told.unknown:,} more credits may have been spent by {told.run_id}" in told.warnings[0]
         assert max(ledger(made.data, "SELECT count(*) FROM pages GROUP BY request_key")) == (1,)
         assert max(made.hits.values()) == (1 if archived else 2)
         assert stray_files(made.data) == []
@@ -262,7 +262,7 @@ def test_a_ledger_of_another_archive_and_copies_that_went_on_apart_spend_nothing
         for place in (Place(made.data), copy):
             await settled(place)
         shutil.copytree(copy.root, made.data / "archive", dirs_exist_ok=True)
-        await spends_nothing(made, job, StateError, "two copies of them went on apart.*Nothing was spent or changed")
+        await spends_nothing(made, job, StateError, "two copies of them have diverged.*Nothing was spent or changed")
         await still_reads(made, job)
         assert [(each.kind, each.repairable) for each in (await found(made, job)).findings] == [("doubled", False)]
         assert [each.kind for each in (await found(made, job, repair=True)).findings] == ["doubled"]

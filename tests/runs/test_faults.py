@@ -184,7 +184,7 @@ def test_an_endpoint_that_is_gone_is_asked_once_and_the_others_go_on(tmp_path: P
     async def use(bench: Bench) -> None:
         result = await bench.run(bench.write_job(ALL_FIVE))
         assert result.status is RunStatus.FAILED
-        assert "crawlora.hashtags is gone at the vendor" in result.message
+        assert "crawlora.hashtags is no longer served by the vendor" in result.message
         assert sum("popular-trend/hashtag" in path for path in bench.hits) == 1
         assert result.rows["creators"] > 0
         assert result.rows["posts"] > 0

@@ -94,6 +94,6 @@ def test_of_three_nights_only_the_dry_one_is_a_message_and_it_names_why(tmp_path
     assert [path for path, _ in heard.met] == ["/check/start", "/check"] * 2 + ["/check/start", "/check/fail"]
     first, second, third = (body for path, body in heard.met if not path.endswith("start"))
     assert "rows: hashtags 100 (its first night)" in first
-    assert "rows, against the night before: hashtags 100 (+0)" in second
+    assert "rows, compared with the night before: hashtags 100 (+0)" in second
     assert "crawlora: the day's limit is reached: 16 of 16 credits spent" in third
-    assert "rows, against the night before: hashtags 0 (-100)" in third
+    assert "rows, compared with the night before: hashtags 0 (-100)" in third

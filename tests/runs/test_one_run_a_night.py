@@ -241,7 +241,7 @@ def test_a_killed_run_goes_on_in_its_night_and_its_death_stays_told(tmp_path: Pa
         (RunStatus.DIED, None), (RunStatus.COMPLETE, 0),
     ]  # fmt: skip
     notes = [event.sentence for event in heard.events if isinstance(event, Noted)]
-    assert notes == [f"run {run.run_id} goes on: its last process died"]
+    assert notes == [f"resuming run {run.run_id}: its last process died"]
     assert made.result.unknown == 2 * PRICE
 
 
@@ -261,7 +261,7 @@ def test_a_night_that_is_done_is_left_alone_and_exits_as_its_run_did(
     assert again.result.message == first.message
     assert f"this night's run {first.run_id} " in again.result.warnings[0]
     assert "nothing was spent now" in again.result.warnings[0]
-    assert "--new does not wait for it" in again.result.warnings[0]
+    assert "--new starts a run now" in again.result.warnings[0]
     anew = night(tmp_path, job(budget=budget), healthy, Opening.NEW, begins_s=3_600)
     assert len(anew.sent) == min(6, budget // PRICE)
     assert night(tmp_path, job(budget=budget), healthy, begins_s=DAY_S).sent != []
@@ -275,8 +275,8 @@ def test_a_one_off_job_goes_on_for_days_until_it_is_complete_and_is_bought_again
     assert len({each.result.run_id for each in made}) == 1
     assert [each.result.exit_code for each in made] == [7, 7, 0, 2], "a timer that starts it again is no success"
     assert made[3].result.warnings == (
-        f"job night is complete since {runs_in(tmp_path)[0].ended_at:%Y-%m-%d %H:%M} UTC, and nothing was spent now: "
-        "--new buys it again (a job that is repeated states every)",
+        f"job night completed at {runs_in(tmp_path)[0].ended_at:%Y-%m-%d %H:%M} UTC, and nothing was spent now: "
+        "--new buys it again (a repeated job needs the key every)",
     )
     anew = night(tmp_path, text, healthy, Opening.NEW, begins_s=4 * DAY_S)
     assert (len(anew.sent), anew.result.run_id == made[0].result.run_id) == (2, False)
@@ -318,8 +318,8 @@ def test_an_edited_job_does_not_go_on_with_a_run_that_asked_for_something_else(t
     assert countries(edited)[0] == "US", "it is left over and still asked for"
     (note,) = (event.sentence for event in heard.events if isinstance(event, Noted))
     assert note == (
-        f"run {one.run_id} stays as it ended (ended as interrupted): the job asks for something else since "
-        "(crawl crawlora.hashtags: country_code adds GB and drops BR, FR), and a new run begins; its left-over walks "
+        f"run {one.run_id} is not continued (ended as interrupted): the job has changed since then "
+        "(crawl crawlora.hashtags: country_code adds GB and drops BR, FR), so a new run begins; its left-over walks "
         "come first"
     )
     assert note in edited.result.warnings
@@ -338,7 +338,7 @@ def test_a_run_that_asked_for_something_else_is_not_resumed_by_option_either(tmp
         night(tmp_path, job(countries=("US",)), healthy, Opening.RESUME, begins_s=600)
     assert str(refused.value) == (
         f"run {cut.result.run_id} asked for something else (crawl crawlora.hashtags: country_code drops BR, DE, FR, "
-        "GB, JP), and stays as it is. Nothing was spent. Without --resume, the job as it is now gets a run of its own."
+        "GB, JP) and cannot be resumed. Nothing was spent. Omit --resume to start a new run of the job as it is now."
     )
 
 
@@ -347,8 +347,7 @@ def test_a_night_that_is_done_is_not_bought_again_because_its_job_was_edited(tmp
     edited = night(tmp_path, job(countries=(*COUNTRIES, "IT")), healthy, begins_s=600)
     assert edited.sent == []
     assert (
-        "the job asks for something else since (crawl crawlora.hashtags: country_code adds IT)"
-        in (edited.result.warnings[0])
+        "the job has changed since then (crawl crawlora.hashtags: country_code adds IT)" in (edited.result.warnings[0])
     )
     assert "IT" in countries(night(tmp_path, job(countries=(*COUNTRIES, "IT")), healthy, begins_s=DAY_S))
 
@@ -358,8 +357,8 @@ def test_a_run_keeps_its_budget_and_says_that_the_job_states_another(tmp_path: P
     made = night(tmp_path, job(budget=60), healthy, begins_s=600)
     assert (made.result.run_id, made.result.budget, made.result.status) == (cut.result.run_id, 100, RunStatus.COMPLETE)
     assert made.result.warnings == (
-        f"run {cut.result.run_id} keeps its budget of 100 credits; the job states 60 now, which --resume --budget 60 "
-        "makes its ceiling",
+        f"run {cut.result.run_id} keeps its budget of 100 credits; the job now states 60, which --resume --budget 60 "
+        "applies",
     )
 
 

@@ -152,7 +152,7 @@ def test_a_run_is_named_by_last_or_by_the_begin_of_its_id(tmp_path: Path) -> Non
     assert (named("last"), named(first), named(last[:15]), named(first[:-1])) == (last, first, last, first)
     with pytest.raises(UsageError) as several:
         named("night-")
-    assert str(several.value) == f"night- is the begin of several run ids: {last}, {first}. Give more of one."
+    assert str(several.value) == f"night- is the beginning of several run ids: {last}, {first}. Give more of one."
     with pytest.raises(UsageError, match="no run NIGHT is known"):
         named("NIGHT")
 

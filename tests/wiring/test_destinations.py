@@ -233,12 +233,12 @@ def test_unusable_credentials_are_refused_and_not_shown(tmp_path: Path, value: s
     ("stated", "fault"),
     [
         ("https://proxy.corp:3128", "is an https proxy: write http://host:port"),
-        ("socks5://proxy.corp:1080", "is no address of the form http://host:port"),
-        ("http://proxy.corp", "is no address of the form http://host:port"),
-        ("http://proxy.corp:3128/path", "is no address of the form http://host:port"),
-        ("proxy.corp:3128", "is no address of the form http://host:port"),
-        ("http://proxy.corp:99999", "is no address of the form http://host:port"),
-        ("http://ann:horse@proxy.corp:3128", "holds no user and password: name the variable"),
+        ("socks5://proxy.corp:1080", "is not an address of the form http://host:port"),
+        ("http://proxy.corp", "is not an address of the form http://host:port"),
+        ("http://proxy.corp:3128/path", "is not an address of the form http://host:port"),
+        ("proxy.corp:3128", "is not an address of the form http://host:port"),
+        ("http://proxy.corp:99999", "is not an address of the form http://host:port"),
+        ("http://ann:horse@proxy.corp:3128", "must not hold a user and password: name the variable"),
     ],
 )
 def test_an_address_that_is_no_http_proxy_is_refused(tmp_path: Path, stated: str, fault: str) -> None:

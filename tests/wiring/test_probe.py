@@ -82,7 +82,7 @@ def test_in_the_sandbox_it_says_what_it_costs_asks_nobody_and_compares_each_answ
     ended = said(["probe", "crawlora", "--sandbox", "--format", "json"])
     result = json.loads(ended.stdout)
     assert ended.stderr.splitlines()[0] == (
-        "3 requests to crawlora cost 24 credits, at most 32 where an attempt fails and is charged "
+        "3 requests to crawlora cost 24 credits, at most 32 if attempts fail and are charged "
         "(crawlora/lab, plan enterprise)."
     )
     assert (ended.exit_code, result["status"], result["credits"]["charged"]) == (0, "complete", 24)

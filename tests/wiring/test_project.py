@@ -124,7 +124,7 @@ def test_a_bare_name_is_a_job_of_the_project(place: Path, monkeypatch: pytest.Mo
     monkeypatch.chdir(place / "project/home")
     assert job_path("j", {}) == job_path("j.toml", {}) == place / "project/configs/j.toml"
     assert job_path("./j", {}) == Path("./j")
-    with pytest.raises(UsageError, match=r"no job jj in .*configs; did you mean 'j'\?; there are j, quickstart"):
+    with pytest.raises(UsageError, match=r"no job jj in .*configs; did you mean 'j'\?; the jobs are j, quickstart"):
         job_path("jj", {})
 
 

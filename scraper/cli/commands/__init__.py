@@ -10,12 +10,12 @@ import click
 
 SHORT_HELPS: Final[Mapping[str, str]] = {
     "init": "Make a project: jobs, accounts and settings to start from.",
-    "probe": "Ask a vendor once for each endpoint: first contact, without a job.",
+    "probe": "Send a vendor one request for each endpoint; no job needed.",
     "plan": "Estimate the cost of a job; spends nothing.",
     "run": "Run jobs within their budgets.",
     "backtest": "Replay known boards under another budget or order; spends nothing.",
     "schedule": "Print a timer that runs a job every night.",
-    "status": "Show how last night went, what is missing and what goes on.",
+    "status": "Show how last night went, what is missing and what comes next.",
     "account": "Show accounts: balances, pauses, closures and pace.",
     "report": "Write nights, credits, boards and failures as one HTML page.",
     "sql": "Query the archive in read-only SQL.",

@@ -14,7 +14,7 @@ from scraper.cli.options import FORMATS, data_option, format_option, opened, out
 
 @click.command()
 @click.argument("name", required=False, shell_complete=complete_vendor)
-@click.option("--lift", is_flag=True, help="End pauses, closures and the lock of a clock that was ahead.")
+@click.option("--lift", is_flag=True, help="End pauses, closures, and locks left by a clock that was ahead.")
 @click.option("--sandbox", is_flag=True, help="Use the sandbox's data directory.")
 @data_option
 @format_option(*FORMATS)
@@ -24,9 +24,9 @@ def account(
 ) -> None:
     """Show accounts: balances, pauses, closures and pace.
 
-    NAME is a vendor or an account: crawlora, crawlora/default. With --lift, what keeps them from being used ends, and
-    the ledger notes who lifted it: a wait or a closure that the vendor asked for, or requests that are dated after now
-    because the clock was ahead. Needs no key and no network.
+    NAME is a vendor or an account: crawlora, crawlora/default. --lift ends whatever keeps them from being used: a
+    pause or a closure that the vendor asked for, or a lock because requests are dated after now by a clock that was
+    ahead. The ledger records who lifted it. Needs no key and no network.
     """
     import asyncio
 

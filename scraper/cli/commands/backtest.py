@@ -14,11 +14,13 @@ from scraper.cli.options import CREDITS, format_option, opened, output_option
     "--world",
     required=True,
     type=click.Path(path_type=Path, dir_okay=False, exists=True),
-    help="Boards to replay: JSON {board: [[day, [id, …]], …]}, gzipped or not; each costs a credit a read.",
+    help="Boards to replay: JSON {board: [[day, [id, …]], …]}, gzipped or not; each read costs a credit.",
 )
 @click.option("--nights", type=click.IntRange(min=1), help="Nights to replay.  [default: all that every board has]")
 @click.option(
-    "--learn", type=click.IntRange(min=0), help="First nights that do not count.  [default: 50, at most half of them]"
+    "--learn",
+    type=click.IntRange(min=0),
+    help="Nights at the start that do not count.  [default: 50, at most half of them]",
 )
 @click.option("--budget", type=CREDITS, help="Credits a night.  [default: every board each night]")
 @click.option(

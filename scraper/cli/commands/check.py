@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 @click.option(
     "--repair",
     is_flag=True,
-    help="Repair what is safe: make a lost or old ledger again from the archive, finish open work, archive, rebuild, "
-    "move stray files to the trash.",
+    help="Make all safe repairs: recreate a lost or old ledger from the archive, finish open work, archive the spool, "
+    "rebuild tables, move stray files to the trash.",
 )
 @click.option("--quick", is_flag=True, help="Check footers, sizes and keys only, not the data of columns.")
 @click.option("--deep", is_flag=True, help="Also compare every table with its SELECT over the pages.")
@@ -41,9 +41,9 @@ def check(
 ) -> int:
     """Check the archive against the ledger.
 
-    Both must belong together, and neither be older; every paid answer must have exactly one page; every file must
-    exist, be known and be intact; no work may be left unfinished. Files of pages are never deleted or replaced. Exits 0
-    when no fault is found or left after a repair, otherwise 5.
+    The two must belong together, neither older than the other; every paid answer must have exactly one page; every
+    file must exist, be known and be intact; no work may be left unfinished. Files of pages are never deleted or
+    replaced. Exits 0 if no fault is found, or none is left after a repair; otherwise 5.
     """
     import asyncio
 

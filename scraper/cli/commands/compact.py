@@ -40,8 +40,8 @@ def compact(
     """Merge many small files into few large ones.
 
     Merges the files of each table, vendor and past day; rows are verified before the old files move to DATA/trash for
-    15 minutes. Queries may run meanwhile; one that reads a partition during its swap may miss a file, and succeeds when
-    repeated.
+    15 minutes. Queries may run meanwhile; one that reads a partition during its swap may miss a file: run it
+    again.
     """
     import asyncio
 

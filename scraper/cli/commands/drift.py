@@ -22,7 +22,7 @@ _PAGE = "SELECT * FROM pages WHERE run_id = '{run_id}' AND request_key = '{reque
 
 
 @click.command()
-@click.option("--all", "settled", is_flag=True, help="Include drift that the tables read or expect by now.")
+@click.option("--all", "settled", is_flag=True, help="Include drift that the tables now read or expect.")
 @click.option("--sandbox", is_flag=True, help="Use the sandbox's data directory.")
 @data_option
 @configs_option
@@ -34,7 +34,7 @@ def drift(
     """Show where answers differ from the tables' SELECTs.
 
     One row for each endpoint, kind and path: new, missing, type, coerced, unfit; records without_key; pages repaired or
-    unreadable. Columns count the records (or pages) concerned, and all of them, and give a query for one such page.
+    unreadable. Columns give the records (or pages) affected, those examined, and a query for one such page.
     """
     import asyncio
 

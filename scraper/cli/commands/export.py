@@ -33,7 +33,7 @@ STDOUT = "-"
     "--format",
     "format_name",
     type=click.Choice(FORMATS),
-    help="File format.  [default: by the ending of -o; env: SCRAPER_FORMAT]",
+    help="File format.  [default: by the extension of -o; env: SCRAPER_FORMAT]",
 )
 @click.option("--where", metavar="CONDITION", help="Write only these rows: --where \"country = 'US'\".")
 @click.option("--force", is_flag=True, help="Replace an existing file.")
@@ -86,7 +86,7 @@ def _chosen(format_name: str | None, output: Path) -> str:
         warn(mismatch(format_name, output))
         return format_name
     if (found := format_of(FORMATS, output, os.environ)) is None:
-        raise UsageError(f"the name {output} has no ending that says a format: give --format.")
+        raise UsageError(f"{output} has no file extension that names a format: give --format.")
     return found
 
 

@@ -16,8 +16,8 @@ from scraper.cli.options import program, warn
 def init(directory: Path) -> None:
     """Make a project: jobs, accounts and settings to start from.
 
-    A project is a directory with a scraper.toml: from wherever a command is started in it, its data, configs, accounts
-    and .env are the ones in use. Files that are there already are never overwritten.
+    A project is a directory with a scraper.toml: commands started anywhere below it use its data, configs, accounts and
+    .env. Existing files are never overwritten.
     """
     from scraper.wiring.init import FIRST_JOB, init_project
     from scraper.wiring.project import QUICKSTART, find_root
@@ -28,9 +28,11 @@ def init(directory: Path) -> None:
     for file, written in done:
         click.echo(f"{'made' if written else 'kept'}  {file.path!s:30}{file.purpose}")
     if any(str(file.path) == ".gitignore" and not written for file, written in done):
-        warn(f"{directory / '.gitignore'} was there: see that it names .env and data/, so that no key is committed")
+        warn(
+            f"{directory / '.gitignore'} already exists: make sure that it lists .env and data/, so no key is committed"
+        )
     if above is not None:
-        warn(f"{above} is a project as well; what is started in {directory} belongs to the new one")
+        warn(f"{above} is a project too; commands started in {directory} use the new one")
     words = shlex.join(program())
     here = "" if directory.absolute() == Path.cwd() else f"cd {shlex.quote(harmless(str(directory)))} && "
     click.echo(f"\nTry it:    {here}{words} plan {QUICKSTART}")

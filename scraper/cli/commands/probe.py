@@ -56,12 +56,12 @@ def probe(
     verbose: bool,
     **places: Any,  # noqa: ANN401 - the options that `settings_of` takes
 ) -> int:
-    """Ask a vendor once for each endpoint: first contact, without a job.
+    """Send a vendor one request for each endpoint; no job needed.
 
-    Says first what it costs, and asks on a terminal. Each answer is compared with the vendor file: where the records,
-    the pagination and the ids are, and what was charged. Accounts are those of accounts.toml, else the first plan of
-    the vendor's file; without VENDOR every vendor of accounts.toml is asked. Pages are kept as those of any run. Exits
-    with 6 if an answer differs.
+    States the cost first and, on a terminal, asks. Each answer is compared with the vendor file: where the records,
+    the pagination and the ids are, and what was charged. Accounts come from accounts.toml, else from the first plan of
+    the vendor file; without VENDOR, every vendor in accounts.toml is probed. Pages are kept as in any run. Exits 6 if
+    an answer differs.
     """
     from scraper.cli.commands.run import bought
     from scraper.wiring.access import access_of, key_warning
@@ -76,7 +76,7 @@ def probe(
     order = RunOrder(job, catalogue, configs, command=shlex.join(words))
     warn(key_warning(configs, settings))
     if not settings.sandbox:
-        access_of(job, catalogue, configs, settings, None)  # what is missing is told before anything is asked
+        access_of(job, catalogue, configs, settings, None)  # report what is missing before asking
     if not _confirmed(job, left_out, ask=not (yes or settings.sandbox)):
         return INTERRUPTED
     try:
@@ -95,7 +95,7 @@ def _confirmed(job: Job, left_out: Sequence[str], *, ask: bool) -> bool:
     cost = sum(crawl.endpoint.cost for crawl in job.crawls)
     requests = f"{len(job.crawls)} request{'' if len(job.crawls) == 1 else 's'} to {' and '.join(job.vendors)}"
     accounts = ", ".join(f"{job.accounts[v].id}, plan {job.accounts[v].subscription.name}" for v in job.vendors)
-    costs = f"{requests} cost {cost} credits, at most {job.budget} where an attempt fails and is charged ({accounts})"
+    costs = f"{requests} cost {cost} credits, at most {job.budget} if attempts fail and are charged ({accounts})"
     click.echo(f"{costs}.", err=True)
     if not (ask and sys.stdin.isatty() and sys.stderr.isatty()) or click.confirm("Send them?", err=True):
         return True

@@ -43,8 +43,8 @@ def rebuild(
 ) -> None:
     """Rebuild tables from the pages, for 0 credits.
 
-    Rebuilds one TABLE or all: after a vendor file was corrected or a table added, or when files are lost or damaged. A
-    changed SELECT needs no command: the next run rebuilds its table. Each file is replaced atomically.
+    Rebuilds TABLE, or all tables: after a vendor file was corrected or a table added, or when files are lost or
+    damaged. A changed SELECT needs no command: the next run rebuilds its table. Each file is replaced atomically.
 
     \b
     scraper rebuild hashtags --where "date >= DATE '2026-11-01' AND vendor = 'crawlora'"

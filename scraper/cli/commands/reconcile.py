@@ -40,7 +40,9 @@ def _used(_context: click.Context, _option: click.Parameter, values: tuple[str, 
 
 @click.command()
 @job_argument
-@click.option("--assume", type=click.Choice(["charged", "free"]), help="Settle every unknown attempt as this.")
+@click.option(
+    "--assume", type=click.Choice(["charged", "free"]), help="Settle all unknown attempts as charged or as free."
+)
 @click.option(
     "--used",
     multiple=True,

@@ -38,7 +38,7 @@ _MONTH = re.compile(r"(\d{4})-(\d{2})")
     help="First day; the last one is today.  [default: 30 days]",
 )
 @click.option("--month", metavar="YYYY-MM", help="A whole month, instead of the days up to today.")
-@click.option("--force", is_flag=True, help="Replace a file that is no report.")
+@click.option("--force", is_flag=True, help="Replace a file that is not a report.")
 @click.option("--sandbox", is_flag=True, help="Use the sandbox's data directory.")
 @data_option
 @configs_option
@@ -54,9 +54,9 @@ def report(
 ) -> int:
     """Write nights, credits, boards and failures as one HTML page.
 
-    The page needs no network and no script; each of its figures is one of a query that stands beside it. Charts are
-    drawn where vl-convert-python is installed, else their figures are tables. Charts of your own: an SQL file and a
-    Vega-Lite file in configs/reports/. Exits 6 if one of them failed.
+    The page needs no network and no script; each figure comes from a query printed beside it. Charts are drawn
+    where vl-convert-python is installed, else their figures are tables. Charts of your own: an SQL file and a Vega-Lite
+    file in configs/reports/. Exits 6 if a query or a chart fails.
     """
     from scraper.cli.display.report import page
     from scraper.cli.formatting import size
@@ -105,17 +105,17 @@ def _period(today: date, since: datetime | None, month: str | None) -> Period:
 def _first_of(month: str) -> date:
     met = _MONTH.fullmatch(month)
     if met is None or not (1 <= int(met[2]) <= 12 and int(met[1]) >= 1):
-        raise UsageError(f"{month!r} is no month: --month is of the form 2026-11.")
+        raise UsageError(f"{month!r} is not a month: --month is of the form 2026-11.")
     return date(int(met[1]), int(met[2]), 1)
 
 
 def _require_ours(target: Path, force: bool) -> None:
-    """Refuse a file that cannot be written, that is named as something else, or that is there and is no report."""
+    """Refuse a file that cannot be written, that is not named as HTML, or that exists and is not a report."""
     from scraper.cli.display.report import is_report
 
     writable(click.get_current_context(), click.Option(["-o"]), target)
     if target.suffix.lower() not in ENDINGS:
-        raise UsageError(f"{target} is named as something else than HTML, which a report is: name a file .html.")
+        raise UsageError(f"{target} does not end in .html, and a report is an HTML page: give it a name that does.")
     if force or not target.is_file():
         return
     try:
@@ -124,4 +124,4 @@ def _require_ours(target: Path, force: bool) -> None:
     except OSError as failure:
         raise OutputError(str(target), failure.strerror or str(failure), "Nothing was changed.") from failure
     if beginning and not is_report(beginning):
-        raise UsageError(f"{target} exists and is no report: --force replaces it, -o names another file.")
+        raise UsageError(f"{target} exists and is not a report: --force replaces it, -o names another file.")

@@ -62,9 +62,11 @@ if TYPE_CHECKING:
 @click.command()
 @jobs_argument
 @click.option("--budget", type=CREDITS, help="Budget of the whole run in credits, instead of the job's.")
-@click.option("--resume", is_flag=True, help="Resume the last run, even if it has ended, under --budget.")
-@click.option("--new", is_flag=True, help="Start a new run even if one is open, or done.")
-@click.option("-y", "--yes", is_flag=True, help="Do not ask before a run likely to cost more than confirm_above.")
+@click.option("--resume", is_flag=True, help="Resume the last run even if it has ended; --budget is its new total.")
+@click.option("--new", is_flag=True, help="Start a new run even if one is open or done.")
+@click.option(
+    "-y", "--yes", is_flag=True, help="Do not ask before a run that is likely to cost more than confirm_above."
+)
 @click.option(
     "--probe", is_flag=True, help="Send one request per endpoint and compare its answer with the vendor file."
 )
@@ -106,19 +108,19 @@ def run(  # noqa: PLR0913 - one for each option
 ) -> int:
     """Run jobs within their budgets.
 
-    Goes on with the open run of this night, or of a one-off job; no stored page is bought again. A night that is done
-    is left alone, and the command exits as its run did. A one-off job that is complete needs --new.
+    Continues the open run of this night, or of a one-off job; no stored page is bought again. If this night's run is
+    over, nothing is sent, and the command exits as that run did. A one-off job that is complete needs --new.
 
     Several jobs run one after the other, the highest weight first, and one that fails does not stop the others. Exits
-    as the worst of them: 130, 1, 5, 2, 4, 6, 7, 3, 0.
+    with the worst of their codes: 130, 1, 5, 2, 4, 6, 7, 3, 0, the worst first.
 
-    In the sandbox requests follow each other at once; with --rate they keep to the plan's rate.
+    In the sandbox, requests are sent without pacing; with --rate, they keep to the plan's rate.
     """
     opening = _opening(resume=resume, new=new)
     if places["rate"] and not places["sandbox"]:
         raise UsageError("--rate needs --sandbox: a vendor's rate is always kept.")
     if len(jobs) > 1 and budget is not None:
-        raise UsageError("--budget is that of one run: give one job, or state a budget in each.")
+        raise UsageError("--budget applies to one run: give one job, or state a budget in each.")
     if len(jobs) > 1 and metrics is not None:
         raise UsageError("--metrics FILE holds the figures of one job: give one job, or one command for each.")
     chosen = _Chosen(
@@ -188,7 +190,7 @@ def _loaded(words: str, chosen: _Chosen) -> _Loaded:
 
 
 def _ready(loaded: _Loaded, chosen: _Chosen) -> _Ready:
-    """Say what is missing, plan the run and, where it is dear, ask."""
+    """Report what is missing, plan the run and, if it is expensive, ask."""
     from scraper.wiring.access import access_of, key_warning
     from scraper.wiring.run import refuse_made_up
 

@@ -32,14 +32,14 @@ def _plans(_context: click.Context, _option: click.Parameter, values: tuple[str,
 @click.option(
     "--plan", "plans", multiple=True, metavar="VENDOR=PLAN", callback=_plans, help="Plan of the vendor's account."
 )
-@click.option("--no-rate", is_flag=True, help="Take any number of requests a minute; credits are limited as before.")
+@click.option("--no-rate", is_flag=True, help="Accept any number of requests a minute; credits stay limited.")
 @fault_option
 @click.option(
     "--failed-requests",
     type=click.Choice(["free", "charged"]),
     default="free",
     show_default=True,
-    help="Whether KeyAPI charges failed requests, which it does not document.",
+    help="How KeyAPI bills failed requests: its documentation does not say.",
 )
 @click.option("--faults", "list_faults", is_flag=True, help="List the kinds of faults and exit.")
 def sandbox(
@@ -55,7 +55,7 @@ def sandbox(
     """Serve simulated vendors on a local port.
 
     Both vendors meter, clamp and refuse as their pages document. --fault makes all requests fail, or those selected by
-    share=0.05, nth=1,2 (the n-th time that the same request comes), endpoint=NAME, with=PARAMETER=VALUE and after=N
+    share=0.05, nth=1,2 (the n-th occurrence of the same request), endpoint=NAME, with=PARAMETER=VALUE and after=N
     (after N requests). The same requests fail for every client.
 
     Accepts the keys in CRAWLORA_API_KEY and KEYAPI_API_KEY if they are set, otherwise the key `sandbox-key`.
@@ -125,6 +125,6 @@ def _print_kinds() -> None:
             click.echo(f"{'':<28}{option.name}={values}, by default {option.default}")
     click.echo(
         "\ncharged: yes, as a success; 2xx, by crawlora, which charges each 2xx; no, not by crawlora; never, since\n"
-        "the vendor does not see the request. What keyapi takes for 2xx and no it does not document:\n"
-        "--failed-requests says it."
+        "the vendor does not see the request. keyapi does not document what it charges for 2xx and no:\n"
+        "--failed-requests decides."
     )

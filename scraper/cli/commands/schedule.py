@@ -22,7 +22,7 @@ def _period(_context: click.Context, _option: click.Parameter, text: str | None)
     if text is None or text in _NAMED:
         return _NAMED.get(text or "")
     if (found := _PERIOD.fullmatch(text)) is None or (period := int(found[1]) * _UNITS[found[2]]) < _SHORTEST:
-        raise click.BadParameter(f"{text!r} is no period of at least 10 minutes: write hour, day, week, 6h or 2d.")
+        raise click.BadParameter(f"{text!r} is not a period of at least 10 minutes: write hour, day, week, 6h or 2d.")
     return period
 
 
@@ -30,7 +30,7 @@ def _time_of_day(_context: click.Context, _option: click.Parameter, text: str | 
     if text is None:
         return None
     if (found := _CLOCK.fullmatch(text)) is None:
-        raise click.BadParameter(f"{text!r} is no time of a day, UTC, like 02:15.")
+        raise click.BadParameter(f"{text!r} is not a time of day (UTC) like 02:15.")
     return timedelta(hours=int(found[1]), minutes=int(found[2]))
 
 
@@ -54,8 +54,8 @@ def schedule(
 ) -> None:
     """Print a timer that runs a job every night.
 
-    The files are complete: working directory, keys, a lock against a second start, what is missed while the machine is
-    off, and where the data is kept. Nothing is installed; how that is done is said on stderr.
+    The files are complete: working directory, keys, a lock against a second start, catching up on missed runs
+    where the timer can, and a place for the data. Nothing is installed; stderr says how to do it.
     """
     from scraper.core.schedule import KINDS
     from scraper.wiring.files import load_job

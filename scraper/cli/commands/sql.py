@@ -88,7 +88,7 @@ def sql(
     with queried(settings_of(data, sandbox=sandbox), configs, _query_text(query), parameters) as reader:
         if format_name == PARQUET and output is not None:
             if output.exists() and not output.is_file():
-                raise UsageError(f"{output} is no file, and Parquet needs one: name a file with -o.")
+                raise UsageError(f"{output} is not a file, and Parquet needs one: name a file with -o.")
             with beside(output) as path:
                 write_parquet(reader, path)
             return
@@ -116,7 +116,7 @@ def _query_text(query: str) -> str:
         encoding = sys.stdin.encoding if query == "-" else "UTF-8"
         raise UsageError(f"the query of {query!r} is not {encoding} text: {fault.reason}.") from fault
     if text.isidentifier():
-        raise UsageError(f'{text} is no query: "FROM {text}" shows a table, `scraper tables {text}` its columns.')
+        raise UsageError(f'{text} is not a query: "FROM {text}" shows a table, `scraper tables {text}` its columns.')
     if not text.strip():
         raise UsageError('the query is empty: write a SELECT, such as: scraper sql "SELECT count(*) FROM pages"')
     return text

@@ -36,13 +36,11 @@ def _since(_context: click.Context, _option: click.Parameter, value: str | None)
 @click.command()
 @click.argument("run", required=False, shell_complete=complete_run)
 @click.option("--job", metavar="NAME", help="Only this job.")
-@click.option(
-    "--since", callback=_since, metavar="24h|DATE", help="Runs and missed nights since then (UTC), all of them."
-)
+@click.option("--since", callback=_since, metavar="24h|DATE", help="All runs and missed nights since then (UTC).")
 @click.option(
     "--limit", type=click.IntRange(1, 10_000), help="Number of runs.  [default: 10, with --since all of them]"
 )
-@click.option("--check", is_flag=True, help="Exit as the worst night that is shown; a missed night is a 6.")
+@click.option("--check", is_flag=True, help="Exit as the worst night shown; a missed night counts as 6.")
 @click.option("--sandbox", is_flag=True, help="Use the sandbox's data directory.")
 @data_option
 @format_option("table", "json")
@@ -59,14 +57,14 @@ def status(  # noqa: PLR0913 - one for each option
     format_name: str | None,
     output: Path | None,
 ) -> int:
-    """Show how last night went, what is missing and what goes on.
+    """Show how last night went, what is missing and what comes next.
 
-    For each job its newest night: whether it ran and is complete, what is missing and why, rows and credits beside the
-    median of the seven nights before, nights without a run; then drift that is new, other runs and accounts. RUN is an
-    id, the begin of one, or `last`: that run in full, with its incomplete walks and how its processes ended.
+    Shows the newest night of each job: whether it ran and is complete, what is missing and why, rows and credits beside
+    the median of the seven nights before, nights without a run; then new drift, other runs and accounts. With RUN (an
+    id, the beginning of one, or `last`), shows that run in full: its incomplete walks, and how its processes ended.
 
-    With --check the command exits as the worst night: 1, 5, 4, 6, 130, 7, 3, 0, the worst first. Running runs do not
-    count, and of other runs only those since --since.
+    With --check, the command exits as the worst night: 1, 5, 4, 6, 130, 7, 3, 0, the worst first. Runs in progress do
+    not count, and of other runs only those since --since.
     """
     import asyncio
 

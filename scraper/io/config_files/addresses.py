@@ -12,16 +12,16 @@ _ENTRY = re.compile(r"(?P<host>[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5}
 
 
 def url_fault(url: str, allow_http: bool = False) -> str | None:
-    """Return the fault of a vendor's URL, if any: without TLS, loopback only, unless the key's owner allows it."""
+    """Return the fault of a vendor's URL, if any: plain http only to loopback, unless the key's owner allows more."""
     try:
         parts = urlsplit(url)
         well_formed = bool(parts.hostname) and (parts.port is None or parts.port > 0)
-    except ValueError:  # a port or an IPv6 address that is none
+    except ValueError:  # an invalid port or IPv6 address
         well_formed = False
     if not well_formed or parts.scheme not in {"http", "https"} or not _URL.fullmatch(url):
-        return f"{url!r} is no address of the form https://host/path"
+        return f"{url!r} is not an address of the form https://host/path"
     if "@" in parts.netloc or parts.query or parts.fragment:
-        return "an address holds no user, password, query or fragment: the key stands in a variable, and travels alone"
+        return "an address must not hold a user, password, query or fragment: the key belongs in a variable"
     if parts.scheme == "https" or allow_http or is_loopback(parts.hostname or ""):
         return None
     return (
@@ -44,16 +44,16 @@ def proxy_fault(url: str) -> str | None:
         parts = urlsplit(url)
         port = parts.port
     except ValueError:
-        return "is no address of the form http://host:port"
+        return "is not an address of the form http://host:port"
     if "@" in parts.netloc:
-        return "holds no user and password: name the variable that holds them with proxy_auth_env"
+        return "must not hold a user and password: name the variable that holds them with proxy_auth_env"
     if parts.scheme == "https":
         return (
             f"{url!r} is an https proxy: write http://host:port (what goes through it is encrypted by the vendor's TLS)"
         )
     well_formed = parts.scheme == "http" and parts.hostname and port and parts.path in {"", "/"} and _URL.fullmatch(url)
     if not well_formed or parts.query or parts.fragment:
-        return f"{url!r} is no address of the form http://host:port"
+        return f"{url!r} is not an address of the form http://host:port"
     return None
 
 

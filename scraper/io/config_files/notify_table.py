@@ -22,29 +22,33 @@ _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://.")
 
 
 class NotifyTable(FileModel):
-    """Who is told of a run, and of which."""
+    """Who is notified, and of which runs."""
 
-    urls: list[str] = Field(default=[], max_length=20, description="Apprise URLs, or $NAME of a variable with one")
+    urls: list[str] = Field(
+        default=[], max_length=20, description="Apprise URLs, or $NAME of a variable that holds one"
+    )
     ping: str | None = Field(
         default=None,
-        description="address of a check that expects every run, as healthchecks.io: itself, /start, /fail",
+        description="address of a check that expects every run, as of healthchecks.io; also used with /start and /fail",
     )
     on: list[_Levels] = Field(
-        default=["failure", "warning"], description='runs that urls are told of: "failure", "warning", "success"'
+        default=["failure", "warning"], description='runs that urls are notified of: "failure", "warning", "success"'
     )
 
     @field_validator("urls")
     @classmethod
     def _have_a_scheme(cls, values: list[str]) -> list[str]:
         if not all(_VARIABLE.fullmatch(value) or _SCHEME.match(value) for value in values):
-            raise ValueError("has an entry that is no URL like mailto:// or slack://, and no variable like $NOTIFY_URL")
+            raise ValueError(
+                "has an entry that is neither a URL like mailto:// or slack:// nor a variable like $NOTIFY_URL"
+            )
         return values
 
     @field_validator("ping")
     @classmethod
     def _is_an_address(cls, value: str | None) -> str | None:
         if value is not None and not (_VARIABLE.fullmatch(value) or _is_http(value)):
-            raise ValueError("is no http:// or https:// address, and no variable like $PING_URL")
+            raise ValueError("is neither an http:// or https:// address nor a variable like $PING_URL")
         return value
 
 
@@ -60,7 +64,7 @@ def read_notify(path: Path, environment: Mapping[str, str]) -> NotifySettings:
     """Return ``[notify]`` of a scraper.toml; ConfigurationError with every fault of the table."""
     content = read_toml(path).get("notify", {})
     if not isinstance(content, dict):
-        raise ConfigurationError([Fault(f"{path}: notify", "is no table: write [notify] and its keys below it")])
+        raise ConfigurationError([Fault(f"{path}: notify", "is not a table: write [notify] and its keys below it")])
     return settings_of_table(validate(NotifyTable, content, f"{path}: notify"), environment, str(path))
 
 
@@ -72,7 +76,7 @@ def settings_of_table(table: NotifyTable, environment: Mapping[str, str], where:
         if not value.startswith("$"):
             return value
         found = environment.get(value[1:], "").strip()
-        if not fits(found):  # of a variable with a key, nothing may be sent or shown
+        if not fits(found):  # a variable that holds a key may be neither sent nor shown
             met = "is not set" if not found else "contains no such URL"
             faults.append(Fault(f"{where}: notify.{key}", f"the variable {value[1:]} {met}"))
         return found

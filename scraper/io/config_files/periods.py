@@ -1,4 +1,4 @@
-"""Durations and periods of a job file, and the keys that it had before."""
+"""Durations and periods of a job file, and keys of earlier versions."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ _UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 _NAMED = {"hour": timedelta(hours=1), "day": DAY, "week": 7 * DAY}
 _SHORTEST_PERIOD, _LONGEST_PERIOD = timedelta(minutes=10), timedelta(days=366)
-"""Jitter of a timer is a part of ten minutes; a longer period than a year is a one-off job."""
+"""Jitter of a timer is a part of ten minutes; a job with a period longer than a year is a one-off job."""
 _CLOCK = re.compile(r"([01]?[0-9]|2[0-3]):([0-5][0-9])")
 
 _REMOVED = {
-    "resume_within": "is no key any more: leave it out. The open run of a one-off job goes on until it is complete; "
-    'for a job that is repeated, state how often, as in every = "day"'
+    "resume_within": "is no longer a key: leave it out. The open run of a one-off job continues until it is complete; "
+    'for a repeated job, state how often, as in every = "day"'
 }
 
 
 def removed_keys(content: dict[str, Any], where: str) -> list[Fault]:
-    """Take keys of earlier versions out of a job's content; return a fault for each, which says what to write."""
+    """Take keys of earlier versions out of a job's content; return a fault for each that says what to write."""
     return [Fault(f"{where}: {key}", advice) for key, advice in _REMOVED.items() if content.pop(key, None) is not None]
 
 
@@ -37,7 +37,7 @@ def duration_of(text: str | None, where: str, faults: list[Fault]) -> timedelta 
         return None
     found = _DURATION.fullmatch(text.strip())
     if found is None:
-        faults.append(Fault(where, f'{shortened(text)!r} is no duration like "90s", "30m", "20h" or "2d"'))
+        faults.append(Fault(where, f'{shortened(text)!r} is not a duration like "90s", "30m", "20h" or "2d"'))
         return None
     seconds = int(found[1]) * _UNITS_S[found[2]]
     if seconds > _LONGEST.total_seconds():
@@ -58,7 +58,8 @@ def every_of(every: str | None, starts_at: str | None, where: str, faults: list[
     if period is None:
         return None
     if begins is not None and period % DAY and DAY % period:
-        met = f"has no place in a period of {every!r}, which fits no day: leave it out, or state a part of a day"
+        met = f"needs a period of whole days or an even part of a day, and {every!r} is neither"
+        met = f"{met}: leave it out, or change every"
         faults.append(Fault(f"{where}: starts_at", met))
         return None
     return Every(period, every.strip(), begins)
@@ -70,7 +71,7 @@ def _period(text: str, where: str, faults: list[Fault]) -> timedelta | None:
     found = _DURATION.fullmatch(text)
     if found is None:
         allowed = '"hour", "day", "week", "6h" or "2d"'
-        faults.append(Fault(where, f"{shortened(text)!r} is no period like {allowed}{nearest(text, _NAMED)}"))
+        faults.append(Fault(where, f"{shortened(text)!r} is not a period like {allowed}{nearest(text, _NAMED)}"))
         return None
     seconds = int(found[1]) * _UNITS_S[found[2]]
     if not _SHORTEST_PERIOD.total_seconds() <= seconds <= _LONGEST_PERIOD.total_seconds():
@@ -84,6 +85,6 @@ def _time_of_day(text: str | None, where: str, faults: list[Fault]) -> timedelta
         return None
     found = _CLOCK.fullmatch(text.strip())
     if found is None:
-        faults.append(Fault(where, f'{shortened(text)!r} is no time of a day, UTC, like "02:00"'))
+        faults.append(Fault(where, f'{shortened(text)!r} is not a time of day (UTC) like "02:00"'))
         return None
     return timedelta(hours=int(found[1]), minutes=int(found[2]))

@@ -30,7 +30,7 @@ class UserSettings(FileModel):
 
 
 def settings_path(environment: Mapping[str, str]) -> Path:
-    """Return where this user's settings are, or would be."""
+    """Return the path of this user's settings file, which need not exist."""
     stated = environment.get("XDG_CONFIG_HOME", "")
     base = Path(stated) if stated.startswith("/") else Path(environment.get("HOME") or "~") / ".config"
     return base / "scraper" / "settings.toml"
