@@ -11,13 +11,14 @@ from scraper.core.schedule import KINDS
 from tests.core.test_schedule import scheduled
 from tests.systems.container import ROOT
 
-TEXT = (ROOT / "configs" / "Containerfile").read_text()
+CONTAINERFILE = ROOT / "configs" / "Containerfile"
+TEXT = CONTAINERFILE.read_text()
 
 
 def test_hadolint_has_nothing_to_say() -> None:
     if (hadolint := shutil.which("hadolint")) is None:
         pytest.skip("hadolint is not installed")
-    done = subprocess.run([hadolint, str(ROOT / "configs" / "Containerfile")], capture_output=True, text=True, check=False)
+    done = subprocess.run([hadolint, str(CONTAINERFILE)], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (0, "")
 
 
