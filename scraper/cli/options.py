@@ -260,7 +260,8 @@ def is_quiet() -> bool:
 @contextmanager
 def aloud() -> Iterator[None]:
     """Let a question or an error through to stderr in spite of -q."""
-    with redirect_stderr(click.get_current_context().meta.get(_ALOUD, sys.stderr)):
+    context = click.get_current_context(silent=True)
+    with redirect_stderr(sys.stderr if context is None else context.meta.get(_ALOUD, sys.stderr)):
         yield
 
 
