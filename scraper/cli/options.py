@@ -70,11 +70,20 @@ def _on_a_system_that_can(_context: click.Context, _option: click.Parameter, dat
     return data
 
 
+class _Directory(click.Path):
+    """A directory that is named: a shell's unset variable is no word for the working directory."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:  # noqa: ANN401 - as click has it
+        if value == "":
+            self.fail("the name is empty: name a directory, such as . for this one.", param, ctx)
+        return super().convert(value, param, ctx)
+
+
 def data_option(function: F) -> F:
     """Add --data. A command that has it is refused on Windows before it does anything."""
     return click.option(
         "--data",
-        type=click.Path(path_type=Path, file_okay=False),
+        type=_Directory(path_type=Path, file_okay=False),
         callback=_on_a_system_that_can,
         help="Data directory.  [default: the project's data, with --sandbox data/sandbox; env: SCRAPER_DATA]",
     )(function)
@@ -260,7 +269,8 @@ def is_quiet() -> bool:
 @contextmanager
 def aloud() -> Iterator[None]:
     """Let a question or an error through to stderr in spite of -q."""
-    with redirect_stderr(click.get_current_context().meta.get(_ALOUD, sys.stderr)):
+    context = click.get_current_context(silent=True)
+    with redirect_stderr(sys.stderr if context is None else context.meta.get(_ALOUD, sys.stderr)):
         yield
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 import click
 
 from scraper.cli.error_text import tell
+from scraper.cli.options import aloud
 from scraper.core.errors import ScraperError, UsageError, worst_exit_code
 
 if TYPE_CHECKING:
@@ -43,14 +44,16 @@ class JobsInTurn:
         try:
             return step()
         except AbortedRun:
-            click.echo(ABORTED, err=True)
+            with aloud():
+                click.echo(ABORTED, err=True)
             self.interrupted = True
             self.without_result(job, INTERRUPTED, ABORTED, "interrupted")
         except (KeyboardInterrupt, click.exceptions.Abort):  # click makes the one of the other
             self.interrupted = True
             self.without_result(job, INTERRUPTED, "interrupted", status)
         except (ScraperError, click.ClickException) as fault:
-            tell(fault, job)
+            with aloud():
+                tell(fault, job)
             message = fault.format_message() if isinstance(fault, click.ClickException) else str(fault)
             self.without_result(job, fault.exit_code, message, status)
         except Exception as bug:

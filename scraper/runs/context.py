@@ -31,6 +31,8 @@ class RunContext:
     """With `runs.adopt.settle_archive`: announces to the archive what is spent."""
     told: tuple[str, ...] = ()
     """What was found before the run began, for its warnings."""
+    places: str = ""
+    """Options of a command that is to use the same data, behind a blank, for advice."""
 
     def reserving(self, run_id: str, account: str, cost: Credits) -> AbstractAsyncContextManager[None]:
         """Return the block in which credits are reserved."""

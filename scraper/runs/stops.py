@@ -108,6 +108,7 @@ class Stops:
         far = until - self._process.context.clock.now() > LONGEST_WAIT
         if far and not ours and "--lift" not in reason:  # a clock gap says it itself
             sentence += f", or now, if you know better: scraper account {account.id} --lift"
+        sentence = sentence.replace(" --lift", f" --lift{self._process.context.places}")
         if self._close_for_now(account.vendor, sentence):
             self._ends.quotas.append((sentence, until))
 

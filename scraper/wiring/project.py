@@ -95,7 +95,7 @@ def _project(job: Path | None, environment: Mapping[str, str]) -> Project:
         base=base,
         configs=configs,
         data=data,
-        places=tuple(dict.fromkeys((*beside, configs, base))),
+        places=_distinct((*beside, configs, base)),
     )
 
 
@@ -117,6 +117,14 @@ def _is_everyones(directory: Path) -> bool:
 def _absolute(path: Path) -> Path:
     """Return an absolute path. Symbolic links on it stay, except where ``..`` would lead elsewhere."""
     return path.resolve() if ".." in path.parts else path.absolute()
+
+
+def _distinct(places: Iterable[Path]) -> tuple[Path, ...]:
+    """Return each directory once, as it is named first: below the root, `configs` is `.` and a whole path too."""
+    named: dict[str, Path] = {}
+    for place in places:
+        named.setdefault(os.path.realpath(place), place)
+    return tuple(named.values())
 
 
 def _shown(directory: Path) -> Path:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import secrets
+import shlex
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
@@ -27,7 +28,7 @@ from scraper.wiring.access import access_of
 from scraper.wiring.destinations import destinations_of
 from scraper.wiring.files import load_tables
 from scraper.wiring.sandboxes import RunningSandbox, begin_sandbox, without_rate
-from scraper.wiring.settings import Settings, no_ledger
+from scraper.wiring.settings import Settings, no_ledger, place_words
 
 if TYPE_CHECKING:
     from scraper.io.archive import ParquetArchive
@@ -168,6 +169,7 @@ async def _context(
             listener=listener,
             jitter=random.random,
             rebuild=order.rebuild,
+            places="".join(f" {shlex.quote(word)}" for word in place_words(settings)),
             access="; ".join(each.words for each in destinations_of(job, order.catalogue, settings)),
         )
 

@@ -66,6 +66,12 @@ def run_words(job: Path, settings: Settings) -> Sequence[str]:
     return ["run", job_words(job), *option_words(settings)]
 
 
+def place_words(settings: Settings) -> Sequence[str]:
+    """Return the options that lead to the same data."""
+    words = ["--sandbox"] if settings.sandbox else []
+    return words + (["--data", str(settings.data)] if settings.data is not None else [])
+
+
 def option_words(settings: Settings) -> Sequence[str]:
     """Return the options that lead to the same vendors and the same data."""
     words = ["--sandbox"] if settings.sandbox else []

@@ -58,7 +58,7 @@ def test_a_run_under_a_clock_400_days_ahead_locks_nothing_that_a_word_does_not_l
     refused = json.loads(at(1, *run).stdout)
     assert (refused["status"], refused["requests"]["sent"]) == ("quota", 0)
     assert "the clock was about 399 days ahead when that request was sent" in refused["message"]
-    assert "scraper account crawlora/default --lift" in refused["message"]
+    assert "scraper account crawlora/default --lift --sandbox" in refused["message"]
 
     [locked] = accounts(1)
     assert "399 days ahead" in locked["clock"]

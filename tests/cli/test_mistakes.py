@@ -235,3 +235,13 @@ def test_a_full_disk_is_told_of_the_file_that_is_written() -> None:
     told = said(["export", "hashtags", "-o", "/dev/full", "--format", "csv", "--force"])
     assert told.exit_code == 5
     assert told.stderr.startswith("error: /dev/full cannot be written")
+
+
+@pytest.mark.parametrize("command", [["run", "quickstart", "--sandbox"], ["status"], ["check"]])
+def test_an_empty_name_of_the_data_is_not_the_working_directory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: list[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(click.BadParameter, match="the name is empty: name a directory"):
+        said([*command, "--data", ""])
+    assert not list(tmp_path.iterdir())

@@ -71,6 +71,22 @@ def test_a_job_with_a_fault_gets_no_timer(place: Path) -> None:
     assert isinstance(schedule("configs/night.toml").exception, ConfigurationError)
 
 
+@pytest.mark.usefixtures("_here")
+def test_a_job_that_a_timer_cannot_repeat_is_named(place: Path) -> None:
+    path = place / "configs" / "night.toml"
+    text = "\n".join(line for line in path.read_text().splitlines() if not line.startswith("every"))
+    for line, told in (
+        ('every = "day"', ""),
+        ("", "warning: job night is one-off: once it is complete, each start exits 2;"),
+        ("sandbox_only = true", "warning: job night runs against the sandbox alone: each start by a timer is refused"),
+    ):
+        path.write_text(f"{line}\n{text}")
+        ended = schedule("configs/night.toml", "--for", "cron")
+        assert ended.exit_code == 0
+        assert told in ended.stderr
+        assert bool(told) == ("warning" in ended.stderr)
+
+
 @pytest.mark.parametrize(("given", "cron"), [(None, "0 4,10,16,22 * * *"), (timedelta(hours=3), "0 3,9,15,21 * * *")])
 def test_options_come_before_the_jobs_own_times(place: Path, given: timedelta | None, cron: str) -> None:
     path = place / "configs" / "night.toml"

@@ -88,6 +88,13 @@ def test_a_job_that_cannot_be_read_or_found_does_not_stop_the_others(place: Path
     assert ended.stderr.endswith("configs/broken.toml not started · unknown not started · light complete\n")
 
 
+def test_an_error_is_told_in_spite_of_quiet(place: Path) -> None:
+    (place / "configs" / "faulty.toml").write_text('name = "faulty"\n')
+    ended = run("faulty", "light", "-q", "--format", "table")
+    assert ended.exit_code == 2
+    assert ended.stderr.startswith("error: faulty: 2 problems; nothing was sent:")
+
+
 @pytest.mark.usefixtures("place")
 def test_one_job_is_an_object_as_ever_and_one_that_is_named_twice_runs_once() -> None:
     assert result("light")["job"] == "light"

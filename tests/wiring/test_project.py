@@ -117,6 +117,17 @@ def test_accounts_may_stand_in_configs_or_at_the_root_and_not_in_both(place: Pat
         load_job(job)
 
 
+@pytest.mark.parametrize("here", ["project", "project/configs", "elsewhere"])
+def test_a_directory_that_is_named_in_two_ways_holds_one_file(
+    place: Path, monkeypatch: pytest.MonkeyPatch, here: str
+) -> None:
+    (place / "project/configs/accounts.toml").write_text("[accounts.crawlora]\ncredits_per_day = 16\n")
+    job = place / "project/configs/j.toml"
+    monkeypatch.chdir(place / here)
+    for environment in ({}, {"SCRAPER_CONFIGS": str(place / "project/configs")}):
+        assert project_of(job, environment).in_use()["accounts"] == str(place / "project/configs/accounts.toml")
+
+
 # --- jobs by name -----------------------------------------------------------------------------------------------------
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from scraper.cli.options import data_option, job_argument, settings_of
+from scraper.cli.options import data_option, job_argument, settings_of, warn
 
 _KINDS = ("cron", "systemd", "github-actions", "kubernetes")
 _NAMED = {"hour": timedelta(hours=1), "day": timedelta(days=1), "week": timedelta(weeks=1)}
@@ -74,6 +74,11 @@ def schedule(
             click.echo(("\n" if place else "") + head + file.content, nl=False)
     for file in files:
         click.echo(f"{file.name}: {file.install}", err=True)
+    if found.sandbox_only:
+        warn(f"job {found.name} runs against the sandbox alone: each start by a timer is refused (exit code 2)")
+    elif found.every is None:
+        every_is = 'every = "day"'
+        warn(f"job {found.name} is one-off: once it is complete, each start exits 2; {every_is} in it repeats it")
 
 
 def _write(path: Path, content: str) -> None:
