@@ -30,9 +30,9 @@ ENVIRONMENT = {
     "FORUM_API_KEY": "forum-key-1",
     "AWS_SECRET_ACCESS_KEY": "aws-secret-1",
     "CORP_PROXY_AUTH": "ann:correct-horse",
-    "HOME": "/home/ann",
+    "HOME": "/homes/ann",
 }
-SETTINGS = "/home/ann/.config/scraper/settings.toml"
+SETTINGS = "/homes/ann/.config/scraper/settings.toml"
 
 
 def access(

@@ -18,14 +18,14 @@ JOB = 'name = "j"\nbudget = 8\n[[crawl]]\nendpoint = "crawlora.hashtags"\nparams
 @pytest.fixture
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A project with a job, and a directory in it and one beside it."""
-    for directory in ("project/configs", "project/home", "elsewhere"):
+    for directory in ("project/configs", "project/house", "elsewhere"):
         (tmp_path / directory).mkdir(parents=True)
     (tmp_path / "project/configs/j.toml").write_text(JOB)
     monkeypatch.chdir(tmp_path / "elsewhere")
     return tmp_path
 
 
-@pytest.mark.parametrize("here", ["project", "project/home", "project/configs", "elsewhere", "."])
+@pytest.mark.parametrize("here", ["project", "project/house", "project/configs", "elsewhere", "."])
 def test_a_job_has_the_same_data_from_every_directory(place: Path, monkeypatch: pytest.MonkeyPatch, here: str) -> None:
     monkeypatch.chdir(place / here)
     found = project_of(place / "project/configs/j.toml", {})
@@ -48,10 +48,10 @@ def test_paths_are_short_inside_the_working_directory_and_whole_outside(
 
 
 def test_the_nearest_marker_wins(place: Path) -> None:
-    (place / "project/home/inner/configs").mkdir(parents=True)
-    (place / "project/home/scraper.toml").touch()
-    assert find_root(place / "project/home/inner") == place / "project/home/inner"
-    assert find_root(place / "project/home") == place / "project/home"
+    (place / "project/house/inner/configs").mkdir(parents=True)
+    (place / "project/house/scraper.toml").touch()
+    assert find_root(place / "project/house/inner") == place / "project/house/inner"
+    assert find_root(place / "project/house") == place / "project/house"
     assert find_root(place / "elsewhere") is None
 
 
@@ -132,7 +132,7 @@ def test_a_directory_that_is_named_in_two_ways_holds_one_file(
 
 
 def test_a_bare_name_is_a_job_of_the_project(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(place / "project/home")
+    monkeypatch.chdir(place / "project/house")
     assert job_path("j", {}) == job_path("j.toml", {}) == place / "project/configs/j.toml"
     assert job_path("./j", {}) == Path("./j")
     with pytest.raises(UsageError, match=r"no job jj in .*configs; did you mean 'j'\?; the jobs are j, quickstart"):
