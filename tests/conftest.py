@@ -10,9 +10,11 @@ import pytest
 from hypothesis import settings
 
 from tests.clock import NOON, set_clock
-from tests.environment import scrub, set_zone
+from tests.environment import hear_hangups, scrub, set_zone
 
 scrub(os.environ)
+
+hear_hangups()
 set_zone("UTC")
 settings.register_profile("tests", deadline=None)  # nor does a loaded machine, or one that hypothesis takes for CI
 settings.load_profile("tests")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import sys
 import time
 from collections.abc import MutableMapping
@@ -29,6 +30,12 @@ def scrub(environment: MutableMapping[str, str]) -> None:
     for name in [name for name in environment if _DROPPED.fullmatch(name)]:
         del environment[name]
     environment.update(_FIXED)
+
+
+def hear_hangups() -> None:
+    """Undo what nohup does: a SIGHUP that is ignored here would be ignored in every process that the tests start."""
+    if hasattr(signal, "SIGHUP"):
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 def set_zone(zone: str) -> None:
