@@ -8,14 +8,15 @@ from scraper.core.report import last_days
 from scraper.wiring.query import queried
 from scraper.wiring.report import report_of
 from scraper.wiring.settings import Settings
-from tests.clock import NOON, ShiftedClock
+from tests.clock import ShiftedClock
 from tests.runs.test_drift import records, runs_of
 
 
 def test_drift_and_limits_stand_in_the_printed_queries_as_values(tmp_path: Path) -> None:
     runs_of(tmp_path, records(30, **{"it's <new>": 1, "publish_cnt": "12k"}))
-    settings = Settings(data=tmp_path / "data", clock=ShiftedClock(NOON))
-    made = report_of(settings, None, last_days(NOON.date()))
+    clock = ShiftedClock()
+    settings = Settings(data=tmp_path / "data", clock=clock)
+    made = report_of(settings, None, last_days(clock.now().date()))
     answered = {section.answer.chart.name: section.answer for section in made.sections}
     drift = answered["90-drift"]
     assert {row[:6] for row in drift.rows} == {
