@@ -133,9 +133,9 @@ def _script(job: str) -> str:
 
 def shell_lines(command: str) -> Sequence[str]:
     return (
+        "trap 'kill -TERM \"$!\"' TERM INT",  # before there is something to stop: a signal may come at once
         f"{command} &",
         "run=$!",
-        "trap 'kill -TERM \"$run\"' TERM INT",
         'wait "$run"; code=$?',
         'while kill -0 "$run" 2>/dev/null; do wait "$run"; code=$?; done',
         '[ "$code" -ne 3 ] || code=0 # the budget is spent: a normal end',
