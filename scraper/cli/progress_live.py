@@ -36,7 +36,7 @@ class ResizableLive(Live):
 
 
 class ReflowedRender(LiveRender):
-    """What was drawn last, and the way back to its beginning at the present size of the window."""
+    """The panel as it was last drawn, and the way back to its beginning at the present size of the window."""
 
     def __init__(self, renderable: ConsoleRenderable, size: Callable[[], tuple[int, int]]) -> None:
         """`size`: columns and rows of the window."""

@@ -30,7 +30,7 @@ class Merge:
 
     @property
     def kept(self) -> bool:
-        """Whether the part is unchanged."""
+        """True if the part is unchanged."""
         return self.sources == (self.target,)
 
 

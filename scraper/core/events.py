@@ -112,7 +112,7 @@ class RunStarted:
 
 @dataclass(frozen=True, slots=True)
 class Noted:
-    """What the user should know of the choice of the run: which one it is, what changed, why nothing is done."""
+    """A note on the choice of the run: which one it is, what changed, why nothing is done."""
 
     sentence: str
 

@@ -35,7 +35,7 @@ class RateHeaders:
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What an answer told: so many requests may still start before these seconds are over."""
+    """The word of an answer: so many requests may still start before these seconds are over."""
 
     remaining: int
     resets_in_s: float

@@ -1,4 +1,4 @@
-"""What an archive knows of its own ledger: enough to make the ledger again."""
+"""An archive's knowledge of its own ledger, from which the ledger can be made again."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class SpendMark:
 
 @dataclass(frozen=True, slots=True)
 class RunSpending:
-    """What the ledger has of a run."""
+    """The ledger's figures of a run."""
 
     job: str
     budget: Credits
@@ -106,7 +106,7 @@ class ArchivedAnswer:
 
 @dataclass(frozen=True, slots=True)
 class AdoptedCount:
-    """What one step of an adoption has added to the ledger."""
+    """Counts of one step of an adoption."""
 
     requests: int = 0
     credits: Credits = 0
@@ -128,7 +128,7 @@ class AdoptedCount:
 
 @dataclass(frozen=True, slots=True)
 class AdoptionEnd:
-    """What closes an adoption, beside what was adopted step by step."""
+    """The input of an adoption's last step."""
 
     base: Identity | None
     """The archive's identity, which the state takes over."""

@@ -56,7 +56,7 @@ class Report:
 
     @property
     def warnings(self) -> list[str]:
-        """What failed, a sentence for each chart."""
+        """A sentence for each chart that failed."""
         met = []
         for section in self.sections:
             if section.answer.fault:

@@ -1,4 +1,4 @@
-"""What a timer of a job has to know of this machine."""
+"""Facts of this machine that a timer of a job needs."""
 
 from __future__ import annotations
 

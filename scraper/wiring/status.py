@@ -40,7 +40,7 @@ _MOST_CANDIDATES: Final = 5
 
 @dataclass(frozen=True, slots=True)
 class StatusQuery:
-    """What `scraper status` was asked for."""
+    """The selection of runs that `scraper status` shows."""
 
     run: str | None = None
     """`last`, a run id or the beginning of one; ``None``: the overview."""
@@ -93,7 +93,7 @@ class JobStatus:
 
 @dataclass(frozen=True, slots=True)
 class Overview:
-    """What `scraper status` shows."""
+    """The content of `scraper status`."""
 
     jobs: Sequence[JobStatus]
     """None if one run was asked for."""

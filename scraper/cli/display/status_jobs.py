@@ -1,4 +1,4 @@
-"""What is asked first in the morning: the newest night of every job, what is missing from it, and what goes on."""
+"""The first answers of a morning: the newest night of every job, what is missing from it, and what goes on."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ class BoardReplay:
 
 @dataclass(frozen=True, slots=True)
 class Replay:
-    """What an order would have bought and seen, over the nights that count: those after learning."""
+    """The purchases and sightings of an order, over the nights that count: those after learning."""
 
     order: str
     nights: int

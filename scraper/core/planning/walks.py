@@ -164,7 +164,7 @@ class _Estimator:
         return whole if crawl.stop_when_known is None else _stopped(whole, seen)
 
     def _whole_pages(self, crawl: Crawl, walk: Walk, seen: Sequence[WalkSeen]) -> Pages:
-        """What a walk comes to that does not stop at known ids."""
+        """The estimate of a walk that does not stop at known ids."""
         unseen = self._unseen(crawl, walk.country)
         if not seen:
             return unseen

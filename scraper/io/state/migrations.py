@@ -94,7 +94,7 @@ def _add_nights(connection: Connection) -> None:
 
 
 def _add_told(connection: Connection) -> None:
-    """What vendors tell of the requests that remain."""
+    """Add the remaining requests that vendors report."""
     for column in ("told_at BIGINT", "told_until BIGINT", "told_remaining BIGINT NOT NULL DEFAULT 0"):
         connection.exec_driver_sql(f"ALTER TABLE accounts ADD COLUMN {column}")
 
