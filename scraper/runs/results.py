@@ -6,6 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Any
 
 from scraper.core.auto_budget import Allowance
 from scraper.core.catalogue import Endpoint, OutcomeKind, QuotaScope
@@ -156,19 +157,26 @@ def run_result(job: Job, run: OpenedRun, ends: Ends, frontier: Frontier, totals:
         job=job.name,
         status=status,
         budget=run.budget,
-        charged=totals.balance.charged,
-        presumed=totals.balance.presumed,
-        unknown=totals.balance.unknown + totals.balance.reserved,
-        retried=totals.retried,
-        requests=totals.endings,
-        reused=totals.reused,
-        walks=_walk_counts(totals.walks),
-        rows={crawl.endpoint.table: totals.rows.get(crawl.endpoint.table, 0) for crawl in job.crawls},
+        **_figures(job, totals),
         elapsed_s=0.0,
         next_at=next_at,
         message=_message(status, job, run, ends, frontier, totals, command),
         warnings=(*run.notes, *_warnings(status, ends, frontier, totals)),
     )
+
+
+def _figures(job: Job, totals: RunTotals) -> dict[str, Any]:
+    """Return the figures of a result, which are the ledger's."""
+    return {
+        "charged": totals.balance.charged,
+        "presumed": totals.balance.presumed,
+        "unknown": totals.balance.unknown + totals.balance.reserved,
+        "retried": totals.retried,
+        "requests": totals.endings,
+        "reused": totals.reused,
+        "walks": _walk_counts(totals.walks),
+        "rows": {crawl.endpoint.table: totals.rows.get(crawl.endpoint.table, 0) for crawl in job.crawls},
+    }
 
 
 def ended_result(job: Job, run: RunRecord, totals: RunTotals, sentence: str = "", *, asks: bool = False) -> RunResult:
@@ -178,14 +186,7 @@ def ended_result(job: Job, run: RunRecord, totals: RunTotals, sentence: str = ""
         job=run.job,
         status=run.status,
         budget=run.budget,
-        charged=totals.balance.charged,
-        presumed=totals.balance.presumed,
-        unknown=totals.balance.unknown + totals.balance.reserved,
-        retried=totals.retried,
-        requests=totals.endings,
-        reused=totals.reused,
-        walks=_walk_counts(totals.walks),
-        rows={crawl.endpoint.table: totals.rows.get(crawl.endpoint.table, 0) for crawl in job.crawls},
+        **_figures(job, totals),
         elapsed_s=run.elapsed_s,
         next_at=run.next_at,
         message=run.message,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from datetime import timedelta
 from pathlib import Path
 
@@ -11,27 +10,26 @@ import click
 from scraper.cli.options import data_option, job_argument, settings_of, warn
 
 _KINDS = ("cron", "systemd", "github-actions", "kubernetes")
-_NAMED = {"hour": timedelta(hours=1), "day": timedelta(days=1), "week": timedelta(weeks=1)}
-_UNITS = {"m": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1)}
-_PERIOD = re.compile(r"([1-9][0-9]{0,3})([mhd])")
-_CLOCK = re.compile(r"([01]?[0-9]|2[0-3]):([0-5][0-9])")
-_SHORTEST = timedelta(minutes=10)
 
 
 def _period(_context: click.Context, _option: click.Parameter, text: str | None) -> timedelta | None:
-    if text is None or text in _NAMED:
-        return _NAMED.get(text or "")
-    if (found := _PERIOD.fullmatch(text)) is None or (period := int(found[1]) * _UNITS[found[2]]) < _SHORTEST:
+    """Read a period as a job's `every`."""
+    from scraper.io.config_files.periods import period_of
+
+    period = None if text is None else period_of(text, "--every", [])
+    if text is not None and period is None:
         raise click.BadParameter(f"{text!r} is not a period of at least 10 minutes: write hour, day, week, 6h or 2d.")
     return period
 
 
 def _time_of_day(_context: click.Context, _option: click.Parameter, text: str | None) -> timedelta | None:
-    if text is None:
-        return None
-    if (found := _CLOCK.fullmatch(text)) is None:
+    """Read a time of day as a job's `starts_at`."""
+    from scraper.io.config_files.periods import time_of_day_of
+
+    at = time_of_day_of(text, "--at", [])
+    if text is not None and at is None:
         raise click.BadParameter(f"{text!r} is not a time of day (UTC) like 02:15.")
-    return timedelta(hours=int(found[1]), minutes=int(found[2]))
+    return at
 
 
 @click.command()

@@ -48,13 +48,13 @@ def duration_of(text: str | None, where: str, faults: list[Fault]) -> timedelta 
 
 def every_of(every: str | None, starts_at: str | None, where: str, faults: list[Fault]) -> Every | None:
     """Return how often a job is repeated; ``None`` for a one-off job, or where a fault was added."""
-    begins = _time_of_day(starts_at, f"{where}: starts_at", faults)
+    begins = time_of_day_of(starts_at, f"{where}: starts_at", faults)
     if every is None:
         if starts_at is not None:
             met = 'says when a night begins, and a one-off job has none: state every = "day" as well, or leave it out'
             faults.append(Fault(f"{where}: starts_at", met))
         return None
-    period = _period(every.strip(), f"{where}: every", faults)
+    period = period_of(every.strip(), f"{where}: every", faults)
     if period is None:
         return None
     if begins is not None and period % DAY and DAY % period:
@@ -65,7 +65,8 @@ def every_of(every: str | None, starts_at: str | None, where: str, faults: list[
     return Every(period, every.strip(), begins)
 
 
-def _period(text: str, where: str, faults: list[Fault]) -> timedelta | None:
+def period_of(text: str, where: str, faults: list[Fault]) -> timedelta | None:
+    """Return the period that `every` states; ``None`` where a fault was added."""
     if text in _NAMED:
         return _NAMED[text]
     found = _DURATION.fullmatch(text)
@@ -80,7 +81,8 @@ def _period(text: str, where: str, faults: list[Fault]) -> timedelta | None:
     return timedelta(seconds=seconds)
 
 
-def _time_of_day(text: str | None, where: str, faults: list[Fault]) -> timedelta | None:
+def time_of_day_of(text: str | None, where: str, faults: list[Fault]) -> timedelta | None:
+    """Return the time of day that `starts_at` states; ``None`` without one, or where a fault was added."""
     if text is None:
         return None
     found = _CLOCK.fullmatch(text.strip())
