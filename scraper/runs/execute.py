@@ -18,7 +18,7 @@ from scraper.runs.crawl import CrawlProcess
 from scraper.runs.drift import drift_warnings
 from scraper.runs.month_use import month_warnings
 from scraper.runs.results import ended_result, run_result
-from scraper.runs.resume import Done, OpenedRun, Opening, open_run
+from scraper.runs.resume import Done, OpenedRun, Opening, open_run, refuse_spent_ceiling
 
 
 async def execute(
@@ -50,6 +50,7 @@ async def execute(
     with runs.hold(job.name), ledger.headroom(job.name):
         began = clock.monotonic()
         await ledger.note_accounts([job.accounts[vendor] for vendor in job.vendors])
+        await refuse_spent_ceiling(job, opening, ceiling, context.stores, clock.now())
         run = await open_run(job, opening, ceiling, context.stores, clock, suffix)
         if isinstance(run, Done):
             context.listener.hear(Noted(run.sentence))

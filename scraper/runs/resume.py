@@ -193,6 +193,22 @@ def _ended(last: RunRecord) -> str:
 # --- opening ----------------------------------------------------------------------------------------------------------
 
 
+async def refuse_spent_ceiling(
+    job: Job, opening: Opening, ceiling: Credits | None, stores: Stores, now: datetime
+) -> None:
+    """Raise UsageError if a run would be resumed under a ceiling below what it has spent: nothing could be bought."""
+    if ceiling is None:
+        return
+    course = await course_of(job, opening, ceiling, stores.runs, now)
+    if isinstance(course, GoOn):
+        spent = (await stores.runs.totals(course.run.run_id)).balance.committed
+        if ceiling < spent:
+            met = f"run {course.run.run_id} has already spent {spent} credits, more than the budget of {ceiling}"
+            raise UsageError(
+                f"{met}. Nothing was sent or changed; state at least {spent}, or begin with --new."
+            )
+
+
 async def open_run(
     job: Job, opening: Opening, ceiling: Credits | None, stores: Stores, clock: Clock, suffix: str
 ) -> OpenedRun | Done:

@@ -94,6 +94,20 @@ def test_a_budget_end_is_a_success_that_says_what_is_missing_and_goes_on_without
     on_bench(tmp_path, use)
 
 
+def test_a_budget_below_what_a_run_has_spent_is_refused_and_changes_nothing(tmp_path: Path) -> None:
+    async def use(bench: Bench) -> None:
+        job = bench.write_job(ALL_FIVE, budget=50)
+        first = await bench.run(job)
+        spent = first.charged
+        with pytest.raises(UsageError, match=f"has already spent {spent} credits, more than the budget of {spent - 1}"):
+            await bench.run(job, opening=Opening.RESUME, ceiling=spent - 1)
+        assert bench.charged() == spent
+        again = await bench.run(job, opening=Opening.RESUME, ceiling=spent)
+        assert (again.run_id, again.budget, again.charged) == (first.run_id, spent, spent)
+
+    on_bench(tmp_path, use)
+
+
 def test_a_new_run_after_a_budget_end_takes_the_left_over_walks_first(tmp_path: Path) -> None:
     text = """
 [[crawl]]
