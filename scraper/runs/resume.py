@@ -204,9 +204,7 @@ async def refuse_spent_ceiling(
         spent = (await stores.runs.totals(course.run.run_id)).balance.committed
         if ceiling < spent:
             met = f"run {course.run.run_id} has already spent {spent} credits, more than the budget of {ceiling}"
-            raise UsageError(
-                f"{met}. Nothing was sent or changed; state at least {spent}, or begin with --new."
-            )
+            raise UsageError(f"{met}. Nothing was sent or changed; state at least {spent}, or begin with --new.")
 
 
 async def open_run(
