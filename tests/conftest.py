@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,9 +11,10 @@ import pytest
 from hypothesis import settings
 
 from tests.clock import NOON, set_clock
-from tests.environment import hear_hangups, scrub, set_zone
+from tests.environment import hear_hangups, prefer_memory, scrub, set_zone
 
 scrub(os.environ)
+prefer_memory(os.environ)
 
 hear_hangups()
 set_zone("UTC")
@@ -41,6 +43,17 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_sessionstart(session: pytest.Session) -> None:
     if not _is_worker(session.config):
         session.config.stash[_BEFORE] = _files()
+
+
+def pytest_collection_finish() -> None:
+    """Leave modules and collected tests out of garbage collection: looking at them again was a tenth of the time."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 20)
+
+
+def pytest_unconfigure() -> None:
+    gc.unfreeze()
 
 
 @pytest.hookimpl(tryfirst=True)
