@@ -143,6 +143,8 @@ def _assumed_of(vendor: Vendor) -> Iterable[str]:
     yield from _assumed_of_endpoints(vendor)
     if vendor.billing_events is not None and vendor.billing_events.note:
         yield f"**{vendor.name}**, billing events (`scraper reconcile`): {vendor.billing_events.note}"
+    if vendor.statements is not None and vendor.statements.note:
+        yield f"**{vendor.name}**, statements (`scraper reconcile`): {vendor.statements.note}"
     for rule in vendor.error_rules:
         if rule.basis is not Basis.KNOWN:
             taken_for = f"{when_words(rule)} → {rule.outcome.value.replace('_', ' ')}"

@@ -13,6 +13,7 @@ OTHER_SENSES = {"pages", "plans", "records", "files", "sandbox", "schema"}
 
 CAPABILITIES = {
     "account": "show accounts, and lift what locks them",
+    "account_pages": "the vendor's own pages about an account: periods, statements, billing events",
     "adopt": "make a lost or outdated ledger again from its archive",
     "archive": "write and read the Parquet files",
     "auto_budget": "divide what is left of a month among nights and jobs",
@@ -39,7 +40,7 @@ CAPABILITIES = {
     "probe": "ask each endpoint once, and compare the answers with the vendor file",
     "query": "read-only SQL",
     "rebuild": "make tables again from stored pages",
-    "reconcile": "settle attempts whose charge is unknown",
+    "reconcile": "hold the ledger against the vendor's books, and settle what is unknown",
     "report": "nights, credits and boards as one HTML page",
     "retries": "ask again, or give up",
     "run": "carry out a job",
