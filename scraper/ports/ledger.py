@@ -16,7 +16,7 @@ from scraper.core.events import Ending
 from scraper.core.jobs import Account, Job
 from scraper.core.outcomes import Outcome
 from scraper.core.rate_headers import Told
-from scraper.core.reconcile import LedgerLine, BookedCharge
+from scraper.core.reconcile import BookedCharge, LedgerLine
 from scraper.core.requests import Request
 from scraper.core.retries import Failure
 from scraper.core.subscriptions import Subscription, day_of

@@ -20,11 +20,11 @@ from scraper.core.reconcile import (
     SLACK,
     BillingEvent,
     BillingPeriod,
+    BookedCharge,
     EntryKind,
     LedgerLine,
     MonthHeld,
     Route,
-    BookedCharge,
     hold,
     month_held,
 )

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scraper.core.bodies import Json
-from scraper.core.catalogue import BillingPage, BillingEvents, Charge
+from scraper.core.catalogue import BillingEvents, BillingPage, Charge
 from scraper.core.reconcile import (
     LONGEST_ANSWER,
     SLACK,

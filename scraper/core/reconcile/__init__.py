@@ -1,6 +1,6 @@
 """The ledger held against the vendor's own books: unknown attempts are settled, and a whole month line by line."""
 
-from scraper.core.reconcile.books import Books, Entry, EntryKind, BookedCharge, hold
+from scraper.core.reconcile.books import BookedCharge, Books, Entry, EntryKind, hold
 from scraper.core.reconcile.lines import (
     ANY_ENDPOINT,
     LONGEST_ANSWER,
@@ -20,13 +20,13 @@ __all__ = [
     "SLACK",
     "BillingEvent",
     "BillingPeriod",
+    "BookedCharge",
     "Books",
     "Entry",
     "EntryKind",
     "LedgerLine",
     "MonthHeld",
     "Route",
-    "BookedCharge",
     "hold",
     "month_held",
     "read_events",

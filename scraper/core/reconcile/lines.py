@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from scraper.core.bodies import Json, at
-from scraper.core.catalogue import BillingPage, BillingEvents, Charge
+from scraper.core.catalogue import BillingEvents, BillingPage, Charge
 from scraper.core.units import Credits
 from scraper.core.vendor_times import instant_of
 

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import Field, model_validator
 
-from scraper.core.catalogue import BillingPage, BillingEvents, Source, Statements
+from scraper.core.catalogue import BillingEvents, BillingPage, Source, Statements
 from scraper.io.config_files.validation import FileModel, Positive
 
 RoutePath = Annotated[str, Field(pattern=r"^/[A-Za-z0-9_/.{}-]*$")]

@@ -12,7 +12,7 @@ from scraper.core.budget import ScopeKind
 from scraper.core.catalogue import Charge
 from scraper.core.events import Ending
 from scraper.core.jobs import Account
-from scraper.core.reconcile import ANY_ENDPOINT, LONGEST_ANSWER, LedgerLine, BookedCharge
+from scraper.core.reconcile import ANY_ENDPOINT, LONGEST_ANSWER, BookedCharge, LedgerLine
 from scraper.core.subscriptions import day_of, month_of
 from scraper.core.units import Credits
 from scraper.io.state.balances import RESERVED, add_to_balances, balance_of, move_credits, scope_names, scopes_of
