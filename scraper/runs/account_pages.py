@@ -44,6 +44,7 @@ class Unread:
     met: str
     refused: bool = False
     """The vendor does not open it to this key."""
+    what: str = "could not be read"
 
     def sentence(self, vendor: Vendor) -> str:
         """Return what was met, for people."""
@@ -52,7 +53,7 @@ class Unread:
                 f"{vendor.name} does not open {self.path} to the key in {vendor.key_env} ({self.met}): "
                 "its account pages may want another login than its API key"
             )
-        return f"{self.path} of {vendor.name} could not be read ({self.met})"
+        return f"{self.path} of {vendor.name} {self.what} ({self.met})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +78,7 @@ class AccountReader:
         if isinstance(found, Unread):
             return found
         holding = next((period for period in found if period.holds(moment)), None)
-        return holding or Unread(page.path, f"no period there holds {moment:%Y-%m-%d}")
+        return holding or Unread(page.path, f"{moment:%Y-%m-%d}", what="lists no such period")
 
     async def statement(self, period: BillingPeriod) -> tuple[Credits | None, Sequence[BillingEvent] | None] | Unread:
         """Return a period's total and its events; ``None`` for events of which the statement has no room for all."""

@@ -284,7 +284,7 @@ def reconcile_command(command: str) -> str:
         return "scraper reconcile JOB"
     place = words.index("run")
     kept = [*words[:place], "reconcile", *words[place + 1 : place + 2]]
-    for word, value in zip(words[place + 2 :], [*words[place + 3 :], ""], strict=True):
+    for word, value in zip(words[place + 2 :], [*words[place + 3 :], ""], strict=False):
         if word == "--sandbox":
             kept.append(word)
         elif word in {"--data", "--vendor-url", "--allow-host"}:

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
-from scraper.cli.formatting import harmless
+from scraper.cli.formatting import counted, harmless
 from scraper.cli.output import Format, console_on, default_format, write_object, write_rows
 from scraper.cli.rows import rows_of_objects
-from scraper.cli.tables import heading, print_rows
-from scraper.core.reconcile import EntryKind, MonthHeld
+from scraper.cli.tables import MOST_ROWS, heading, print_fields, print_rows
+from scraper.core.reconcile import Entry, EntryKind, MonthHeld
 from scraper.core.reconcile.verdict import entry_json
 
 if TYPE_CHECKING:
@@ -56,9 +56,35 @@ def _rows(month: MonthHeld | None, every: bool) -> Iterator[dict[str, Any]]:
 def _print(done: Sequence[Reconciled], console: Console, every: bool) -> None:
     print_rows(rows_of_objects([account.to_json() for account in done], _SUMS), console)
     for account in done:
-        if rows := list(_rows(account.month, every)):
-            heading(console, f"{account.account}: requests to look at" if not every else account.account)
-            print_rows(rows_of_objects(rows, _LINES), console)
+        entries = () if account.month is None else account.month.entries
+        told = [entry for entry in entries if every or entry.kind is not EntryKind.AGREES]
+        if told:
+            heading(console, f"{harmless(account.account)}: {'requests' if every else 'requests to look at'}")
+            print_fields(console, [(entry.kind.value, _words(entry)) for entry in told[:MOST_ROWS]])
+        if len(told) > MOST_ROWS:
+            console.print(f"and {len(told) - MOST_ROWS:,} more: --format csv lists them all")
+
+
+def _words(entry: Entry) -> str:
+    """Return a request in two lines: when, where and for how much; which."""
+    at = "at an unknown time" if entry.at is None else f"{entry.at:%Y-%m-%d %H:%M:%S}"
+    line = entry.attempt
+    named = [f"request {entry.request_id}" if entry.request_id else "without a request id"]
+    if line is not None:
+        named.append(f"run {line.run_id}, page {line.page} of {line.params}")
+    return harmless(f"{at}  {entry.endpoint}  {_credits(entry)}") + "\n" + harmless("; ".join(named))
+
+
+def _credits(entry: Entry) -> str:
+    match entry.ours, entry.theirs:
+        case None, theirs:
+            return counted(theirs or 0, "credit")
+        case ours, None:
+            return f"{counted(ours or 0, 'credit')} in the ledger"
+        case ours, theirs if ours == theirs:
+            return counted(ours, "credit")
+        case ours, theirs:
+            return f"{counted(theirs, 'credit')}, and the ledger had {ours:,}"
 
 
 def _sentences(account: Reconciled) -> Iterator[str]:
