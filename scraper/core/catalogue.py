@@ -10,11 +10,15 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
+from typing import Final
 
 from scraper.core.pagination import Pagination
 from scraper.core.rate_headers import RateHeaders
 from scraper.core.subscriptions import Subscription
 from scraper.core.units import Credits
+
+NO_PRICE: Final = "?"
+"""The price of an endpoint in a drafted vendor file, until somebody fills it in."""
 
 
 class Basis(StrEnum):

@@ -16,6 +16,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, model_validator
 
 from scraper.core.catalogue import (
+    NO_PRICE,
     Basis,
     Catalogue,
     Charge,
@@ -190,12 +191,23 @@ def read_catalogue(configs: Path | None = None) -> Catalogue:
         contents[path.stem] = (str(path) if not below else f"{path} over {where}", _laid_over(below, above))
     for stem, (where, content) in contents.items():
         try:
-            vendors[stem] = replace(_vendor(validate(VendorFile, content, where), where, stem), origin=origins[stem])
+            vendors[stem] = replace(vendor_of(content, where, stem), origin=origins[stem])
         except ConfigurationError as failure:
             faults += failure.faults
     if faults:
         raise ConfigurationError(faults)
     return Catalogue(vendors)
+
+
+def vendor_of(content: dict[str, Any], where: str, stem: str) -> Vendor:
+    """Return the vendor that a file's content describes; ConfigurationError with all faults."""
+    endpoints = content.get("endpoints")
+    named = endpoints.items() if isinstance(endpoints, dict) else ()
+    unpriced = [name for name, table in named if isinstance(table, dict) and table.get("cost") == NO_PRICE]
+    if unpriced:
+        told = f'the price of {", ".join(unpriced)} is not filled in: write the credits that one request costs for "?"'
+        raise ConfigurationError([Fault(f"{where}: endpoints.{unpriced[0]}.cost", told)])
+    return _vendor(validate(VendorFile, content, where), where, stem)
 
 
 def _origin_over(packaged: VendorOrigin | None, above: Mapping[str, Any], where: str) -> VendorOrigin:
