@@ -11,6 +11,9 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import click
+
+from scraper.cli.commands import imported
 from scraper.cli.display.outcomes import charge_words, outcome_rows, when_words
 from scraper.cli.display.run import STATUS_WORDS
 from scraper.cli.main import cli
@@ -249,6 +252,9 @@ def help_texts() -> str:
     for name in cli.commands:
         text = fenced(said([name, "--help"]).stdout)
         parts.append(titled(f"`scraper {name}`", text))
+        found = imported(name)
+        for inner in found.commands if isinstance(found, click.Group) else ():
+            parts.append(titled(f"`scraper {name} {inner}`", fenced(said([name, inner, "--help"]).stdout)))
     return "\n\n".join(parts)
 
 
