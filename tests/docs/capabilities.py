@@ -26,6 +26,7 @@ CAPABILITIES = {
     "decisions": "read stored answers again by today's vendor files",
     "destinations": "where keys go, and what of that the user must allow",
     "docs": "the manual, shown by `scraper docs`",
+    "draft": "a vendor's files from its OpenAPI document",
     "drift": "fields and types that nothing describes",
     "errors": "failures as sentences with an exit code",
     "export": "write a table or a view to a file",

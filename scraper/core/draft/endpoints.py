@@ -10,7 +10,7 @@ from typing import Final
 
 from scraper.core.catalogue import NO_PRICE
 from scraper.core.draft import guesses
-from scraper.core.draft.answers import ExampleAnswer, answer_of, table_file
+from scraper.core.draft.examples import ExampleAnswer, answer_of, table_file
 from scraper.core.draft.guesses import plain
 from scraper.core.draft.openapi import AskedParameter, OpenApiDocument, Operation
 from scraper.core.draft.toml_text import Commented, Value, key_text, table_lines
