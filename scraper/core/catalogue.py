@@ -10,11 +10,15 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
+from typing import Final
 
 from scraper.core.pagination import Pagination
 from scraper.core.rate_headers import RateHeaders
 from scraper.core.subscriptions import Subscription
 from scraper.core.units import Credits
+
+NO_PRICE: Final = "?"
+"""The price of an endpoint in a drafted vendor file, until somebody fills it in."""
 
 
 class Basis(StrEnum):
@@ -188,7 +192,7 @@ class ChargeRule:
 
 @dataclass(frozen=True, slots=True)
 class BillingEvents:
-    """A vendor's list of billed requests, read only when the user reconciles. Paths are dotted, in one event."""
+    """A vendor's list of billed requests. Paths are dotted, in one event."""
 
     path: str
     from_param: str
@@ -203,6 +207,48 @@ class BillingEvents:
     free: tuple[str, ...]
     """Values of `status` that mean: never charged. Any other is undecided."""
     at: str
+    credits: str | None = None
+    """The price; ``None``: no event states it, and each cost what its endpoint does."""
+    limit_param: str | None = None
+    max_size: int | None = None
+    """Events in one answer at most; ``None``: all come at once."""
+    source: Source | None = None
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class BillingPage:
+    """A page about the account itself. Paths are dotted, from the root of the body, or in one of its `records`."""
+
+    path: str
+    """``{period}`` stands for the key of a billing period."""
+    used: str
+    """Credits used."""
+    params: tuple[tuple[str, str], ...] = ()
+    limit_param: str | None = None
+    max_size: int | None = None
+    """Records in one answer at most."""
+    from_param: str | None = None
+    to_param: str | None = None
+    records: str | None = None
+    period: str | None = None
+    """The key of the period."""
+    starts: str | None = None
+    ends: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Statements:
+    """The pages on which a vendor accounts for a whole billing period."""
+
+    account: BillingPage
+    """The current period."""
+    periods: BillingPage
+    """A list of periods."""
+    statement: BillingPage
+    """One period, with its billing events."""
+    days: BillingPage | None = None
+    """Credits by day."""
     source: Source | None = None
     note: str = ""
 
@@ -283,6 +329,7 @@ class Vendor:
     """Body fields with the vendor's error message."""
     source: Source | None = None
     billing_events: BillingEvents | None = None
+    statements: Statements | None = None
     origin: VendorOrigin = VendorOrigin()
     rate_headers: RateHeaders | None = None
     """Headers that tell how many requests remain, and until when."""

@@ -13,7 +13,6 @@ import zlib
 from base64 import b64encode
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from types import SimpleNamespace, TracebackType
 from typing import Any, Final
 
@@ -25,7 +24,6 @@ from scraper.core.masking import SHORTEST_KEY, Mask
 from scraper.core.outcomes import Answer, NoAnswer, Reply
 from scraper.core.reconcile import LONGEST_ANSWER
 from scraper.core.requests import Params, Request
-from scraper.core.units import iso_utc
 from scraper.io.clock import suspended_s
 from scraper.io.http_connections import (
     CleanConnector,
@@ -165,13 +163,9 @@ class HttpTransport:
             self._lost.discard(request.key)
         return reply
 
-    async def billing_events(self, vendor: Vendor, since: datetime, until: datetime) -> Reply:
-        """Fetch billing events; see `BillingSource`. ValueError for a vendor that describes none."""
-        described = vendor.billing_events
-        if described is None:
-            raise ValueError(f"{vendor.name} describes no billing events")
-        params = ((described.from_param, iso_utc(since)), (described.to_param, iso_utc(until)))
-        return self._masked(await self._get(self._access[vendor.name], described.path, params))
+    async def account_page(self, vendor: Vendor, path: str, params: Mapping[str, str]) -> Reply:
+        """Fetch a page about the account; see `BillingSource`."""
+        return self._masked(await self._get(self._access[vendor.name], path, tuple(params.items())))
 
     async def _get(self, access: Access, path: str, params: Params, start: Start = at_once) -> Reply:
         if self._session is None:

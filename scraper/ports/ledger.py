@@ -11,13 +11,12 @@ from typing import Protocol, TypeAlias
 
 from scraper.core.auto_budget import Allowance, Spending
 from scraper.core.budget import Balance, Scope
-from scraper.core.catalogue import Charge
 from scraper.core.clock_gap import ClockGap
 from scraper.core.events import Ending
 from scraper.core.jobs import Account, Job
 from scraper.core.outcomes import Outcome
 from scraper.core.rate_headers import Told
-from scraper.core.reconcile import UnknownAttempt
+from scraper.core.reconcile import BookedCharge, LedgerLine
 from scraper.core.requests import Request
 from scraper.core.retries import Failure
 from scraper.core.subscriptions import Subscription, day_of
@@ -169,14 +168,26 @@ class Ledger(Protocol):
     async def expire_dead(self) -> int:
         """Settle the reservations of dead processes as unknown; return the number of attempts."""
 
-    async def unknown_attempts(self, account: Account) -> Sequence[UnknownAttempt]:
+    async def unknown_attempts(self, account: Account) -> Sequence[LedgerLine]:
         """Return the attempts whose charge is unknown, oldest first."""
 
-    async def answered_ids(self, account: Account, since: datetime) -> frozenset[str]:
-        """Return the vendor's ids of the account's attempts answered since then."""
+    async def lines_between(self, account: Account, since: datetime, until: datetime) -> Sequence[LedgerLine]:
+        """Return the account's attempts that were sent in this span, or may have been; `until` is not part of it."""
 
-    async def reconcile(self, charges: Mapping[int, Charge], how: str) -> None:
-        """Settle unknown attempts as charged or free; `how` names the source."""
+    async def reconcile(self, settled: Mapping[int, BookedCharge], how: str, *, correct: bool = False) -> None:
+        """Settle unknown attempts, with `correct` any attempt; `how` names the source."""
+
+    async def note_spent_elsewhere(self, account: Account, month: str, spent: Credits, *, whole: bool) -> Credits:
+        """Set what a month holds beyond the ledger to what the vendor's books show; return the change.
+
+        `whole`: the books are known to be complete; otherwise what was noted before is not lowered.
+        """
+
+    async def month_to_hold(self, account: Account, now: datetime) -> str | None:
+        """Return the month before this one if the account was used in it, and it was not held against its statement."""
+
+    async def note_statement(self, account: Account, month: str, message: str) -> None:
+        """Note that a month was held against the vendor's statement, and what was found."""
 
     async def note_used(self, account: Account, used: Credits) -> Credits:
         """Adjust the month to its use as the vendor's console shows it; return the difference from the ledger."""

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from datetime import datetime
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Protocol, TypeAlias
 
 from scraper.core.catalogue import Vendor
@@ -31,10 +30,10 @@ class Transport(Protocol):
 
 
 class BillingSource(Protocol):
-    """The billing events of a vendor."""
+    """The pages of a vendor about the account itself."""
 
-    async def billing_events(self, vendor: Vendor, since: datetime, until: datetime) -> Reply:
-        """Return the vendor's answer for this period; never raise what a network or a vendor can cause."""
+    async def account_page(self, vendor: Vendor, path: str, params: Mapping[str, str]) -> Reply:
+        """Return the vendor's answer; never raise what a network or a vendor can cause."""
 
 
 class Pacer(Protocol):

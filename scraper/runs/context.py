@@ -7,7 +7,7 @@ from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass
 
 from scraper.core.units import Credits
-from scraper.ports import Archive, Clock, Listener, Pacer, Stores, Transport
+from scraper.ports import Archive, BillingSource, Clock, Listener, Pacer, Stores, Transport
 from scraper.runs.drain import drain
 from scraper.runs.marks import Marks
 
@@ -40,6 +40,10 @@ class RunContext:
 
     access: str = ""
     """Where the vendors' keys go, in words."""
+    books: BillingSource | None = None
+    """The vendors' pages about the accounts."""
+    keeps_books: bool = True
+    """False: a sandbox of this process, whose books end with it."""
 
     async def drain(self) -> tuple[str, ...]:
         """Drain the spool into the archive; see `runs.drain`."""

@@ -17,6 +17,7 @@ from scraper.runs.coverage import write_run_tables
 from scraper.runs.crawl import CrawlProcess
 from scraper.runs.drift import drift_warnings
 from scraper.runs.month_use import month_warnings
+from scraper.runs.reconcile import hold_last_months
 from scraper.runs.results import ended_result, run_result
 from scraper.runs.resume import Done, OpenedRun, Opening, open_run, refuse_spent_ceiling
 
@@ -62,13 +63,19 @@ async def execute(
         job = replace(job, budget=run.budget)
         crawl = CrawlProcess(job, vendors, run, context)
         begun(crawl)
-        result = await _carried_out(crawl, job, run, context, command, began)
+        result = await _carried_out(crawl, job, vendors, run, context, command, began)
     context.listener.hear(RunEnded(result))
     return result
 
 
 async def _carried_out(
-    crawl: CrawlProcess, job: Job, run: OpenedRun, context: RunContext, command: str, began: float
+    crawl: CrawlProcess,
+    job: Job,
+    vendors: Mapping[str, Vendor],
+    run: OpenedRun,
+    context: RunContext,
+    command: str,
+    began: float,
 ) -> RunResult:
     """Carry out a run that is open, and store how it ended. `began`: when the process began, by the monotonic clock."""
     journal, runs, clock = context.stores.journal, context.stores.runs, context.clock
@@ -78,6 +85,8 @@ async def _carried_out(
             crawl.ends.noted += await compact_after_run(journal, context.archive, clock, lambda: crawl.is_stopped)
     except StorageError as failure:
         crawl.ends.storage = str(failure)
+    well = crawl.ends.storage is None and not crawl.is_stopped and not job.probe
+    held = await hold_last_months(job, vendors, context) if well else ()  # before the figures of the result are summed
     elapsed_s = clock.monotonic() - began
     result = run_result(job, run, crawl.ends, crawl.frontier, await runs.totals(run.run_id), command)
     drifted = drift_warnings(run.run_id, await journal.drift(run.run_id), [crawl.endpoint for crawl in job.crawls])
@@ -85,4 +94,5 @@ async def _carried_out(
     await runs.end_run(run.run_id, result.status, clock.now(), elapsed_s, result.next_at, result.message)
     elapsed_s = (await runs.run(run.run_id)).elapsed_s
     written = await write_run_tables(journal, context.archive)
-    return replace(result, elapsed_s=elapsed_s, warnings=(*context.told, *result.warnings, *drifted, *used, *written))
+    told = (*context.told, *result.warnings, *drifted, *used, *held, *written)
+    return replace(result, elapsed_s=elapsed_s, warnings=told)

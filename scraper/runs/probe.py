@@ -5,7 +5,7 @@ The requests are a run of their own, ``<job>-probe``, with reservations, ledger 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from scraper.core.bodies import Decoded, Json, at, decode
@@ -18,6 +18,7 @@ from scraper.core.pagination import PageFacts
 from scraper.core.requests import Request
 from scraper.core.units import Credits
 from scraper.ports import Start, Transport, at_once
+from scraper.runs.account_pages import AccountReader, Unread
 from scraper.runs.context import RunContext
 from scraper.runs.crawl import CrawlProcess
 from scraper.runs.execute import execute
@@ -105,24 +106,49 @@ async def probe(
         if seen is None:
             findings.append(_not_requested(crawl))
             continue
-        account = job.accounts[endpoint.vendor]
-        request, reply = seen
-        outcome = classify(vendors[endpoint.vendor], endpoint, reply, context.clock.now(), account.failed_requests)
-        charged = f"{outcome.charge.value}, {outcome.credits} credits by the vendor file's rule"
-        described = outcome.landed
-        answered = f"{outcome.kind.value.replace('_', ' ')} ({charged})"
-        findings.append(
-            ProbeFinding(endpoint.full_name, described, f"{answered}{': ' if outcome.detail else ''}{outcome.detail}")
-        )
-        if isinstance(reply, Answer) and outcome.kind in {OutcomeKind.EMPTY, OutcomeKind.MALFORMED}:
-            elsewhere = advice(endpoint, reply.body, by_id=False)
-            findings += [ProbeFinding(endpoint.full_name, as_described=False, text=elsewhere)] if elsewhere else []
-        if outcome.facts is not None:
-            findings += [
-                ProbeFinding(endpoint.full_name, good, text)
-                for good, text in _differences(request, reply, outcome.facts)
-            ]
+        findings += _compared_answer(job, vendors[endpoint.vendor], *seen, context)
+    for name in job.vendors:
+        findings += [each async for each in _account_pages(vendors[name], context)]
     return result, tuple(findings)
+
+
+def _compared_answer(
+    job: Job, vendor: Vendor, request: Request, reply: Reply, context: RunContext
+) -> Iterator[ProbeFinding]:
+    """Yield what one answer shows."""
+    endpoint = request.endpoint
+    outcome = classify(vendor, endpoint, reply, context.clock.now(), job.accounts[vendor.name].failed_requests)
+    charged = f"{outcome.charge.value}, {outcome.credits} credits by the vendor file's rule"
+    answered = f"{outcome.kind.value.replace('_', ' ')} ({charged})"
+    told = f"{answered}{': ' if outcome.detail else ''}{outcome.detail}"
+    yield ProbeFinding(endpoint.full_name, outcome.landed, told)
+    if isinstance(reply, Answer) and outcome.kind in {OutcomeKind.EMPTY, OutcomeKind.MALFORMED}:
+        elsewhere = advice(endpoint, reply.body, by_id=False)
+        if elsewhere:
+            yield ProbeFinding(endpoint.full_name, as_described=False, text=elsewhere)
+    if outcome.facts is not None:
+        for good, text in _differences(request, reply, outcome.facts):
+            yield ProbeFinding(endpoint.full_name, good, text)
+
+
+async def _account_pages(vendor: Vendor, context: RunContext) -> AsyncIterator[ProbeFinding]:
+    """Ask for the account's current period, which costs nothing: whether this key opens such pages is not certain."""
+    if vendor.statements is None or context.books is None:
+        return
+    name = f"{vendor.name}, account pages"
+    period = await AccountReader(vendor, context.books, context.clock).current_period()
+    if isinstance(period, Unread):
+        yield ProbeFinding(name, as_described=False, text=period.sentence(vendor))
+        return
+    days = f"{period.starts:%Y-%m-%d} to {period.ends:%Y-%m-%d}"
+    yield ProbeFinding(name, as_described=True, text=f"the key opens {vendor.statements.account.path}: period {days}")
+    stands = vendor.statements.account.used
+    if period.used is None:
+        yield ProbeFinding(
+            name, as_described=False, text=f"credits used: nothing that is understood stands at {stands}"
+        )
+    else:
+        yield ProbeFinding(name, as_described=True, text=f"credits used at {stands}: {period.used:,}")
 
 
 def _not_requested(crawl: Crawl) -> ProbeFinding:

@@ -1,19 +1,43 @@
-"""Settles unknown attempts on request: from the vendor's billing events, or on the user's word."""
+"""Holds the ledger against the vendor's books: settles unknown attempts, and compares a month line by line.
+
+On request, by the user's word or by the vendor's account pages; and at a month's end by itself.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any, Final, Literal, TypeAlias
 
-from scraper.core.bodies import Decoded, decode
 from scraper.core.catalogue import Charge, Vendor
-from scraper.core.jobs import Account
-from scraper.core.outcomes import Answer, NoAnswer, Reply
-from scraper.core.reconcile import SLACK, UnknownAttempt, read_events, settle_unknown
+from scraper.core.errors import StorageError
+from scraper.core.events import Noted
+from scraper.core.jobs import Account, Job
+from scraper.core.reconcile import (
+    LONGEST_ANSWER,
+    SLACK,
+    BillingEvent,
+    BillingPeriod,
+    BookedCharge,
+    EntryKind,
+    LedgerLine,
+    MonthHeld,
+    Route,
+    hold,
+    month_held,
+)
+from scraper.core.subscriptions import month_ends_at, month_of
 from scraper.core.units import Credits
-from scraper.ports import BillingSource, Ledger
+from scraper.ports import BillingSource, Clock, Ledger
+from scraper.runs.account_pages import AccountReader, Unread
+from scraper.runs.context import RunContext
+
+BY_HAND: Final = "settle them with --assume charged or --assume free, or state the console's figure with --used"
+Last: TypeAlias = Literal["last"] | None
+AT_RUNS_END_S: Final = 60
+"""How long a run that is over waits for the vendor's pages."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,9 +49,17 @@ class Reconciled:
     free: Credits = 0
     still_unknown: Credits = 0
     adjusted: Credits | None = None
-    """Difference between the ledger's month and the console's figure, if the user gave it."""
+    """Change of the month beyond the ledger: the console's figure, or what the vendor's books show of others."""
     message: str = ""
     """Why attempts are still unknown, and what to do."""
+    month: MonthHeld | None = None
+    unread: Unread | None = None
+    """Why the vendor's books could not be read, where its file describes some."""
+
+    @property
+    def is_settled(self) -> bool:
+        """True if nothing is unknown and the month adds up."""
+        return not self.still_unknown and self.unread is None and (self.month is None or self.month.adds_up)
 
     def to_json(self) -> dict[str, Any]:
         """Return a plain object."""
@@ -38,79 +70,210 @@ class Reconciled:
             "still_unknown": self.still_unknown,
             "adjusted": self.adjusted,
             "message": self.message,
+            "month": None if self.month is None else self.month.to_json(),
         }
 
 
-async def reconcile(
-    account: Account, vendor: Vendor, ledger: Ledger, books: BillingSource | None, assume: Charge | None, now: datetime
-) -> Reconciled:
-    """Settle an account's unknown attempts: all as `assume` says, else by the vendor's billing events.
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """What was read of a vendor's books."""
 
-    Without either, or if the events cannot be read, nothing changes and the message says why.
-    """
+    period: BillingPeriod
+    events: Sequence[BillingEvent]
+    lines: Sequence[LedgerLine]
+
+
+async def assume(account: Account, ledger: Ledger, charge: Charge) -> Reconciled:
+    """Settle all unknown attempts of an account as the user says."""
     await ledger.expire_dead()
     unknown = await ledger.unknown_attempts(account)
-    if not unknown:
-        return Reconciled(account.id)
-    if assume is not None:
-        charges, message = {attempt.attempt_id: assume for attempt in unknown}, ""
-        how = f"assumed {assume.value} by the user"
-    else:
-        charges, message = await _from_books(account, vendor, ledger, books, unknown, now)
-        how = "billing events"
-    await ledger.reconcile(charges, how)
-
-    def sum_of(charge: Charge | None) -> Credits:
-        return sum(attempt.credits for attempt in unknown if charges.get(attempt.attempt_id) is charge)
-
-    left = sum_of(None)
-    if left and not message:
-        message = "the vendor may not have booked the latest attempts yet: try again in ten minutes"
-    return Reconciled(account.id, sum_of(Charge.CHARGED), sum_of(Charge.FREE), left, message=message)
+    free = charge is Charge.FREE
+    settled = {each.attempt_id: BookedCharge(charge, 0 if free else each.credits) for each in unknown}
+    await ledger.reconcile(settled, f"assumed {charge.value} by the user")
+    credits = sum(each.credits for each in unknown)
+    return Reconciled(account.id, charged=0 if free else credits, free=credits if free else 0)
 
 
 async def note_used(account: Account, used: Credits, ledger: Ledger) -> Reconciled:
     """Set the ledger's month to the use that the vendor's console shows."""
     adjusted = await ledger.note_used(account, used)
+    unknown = await ledger.unknown_attempts(account)
+    left = sum(attempt.credits for attempt in unknown)
+    message = ""
+    if left:
+        requests = f"{len(unknown):,} request{'' if len(unknown) == 1 else 's'}"
+        message = (
+            f"the month is now {used:,} credits, as stated; {left:,} credits of {requests} stay unknown, because a "
+            "month's figure does not say which requests were charged, and count against their run's budget: settle "
+            "them by the vendor's books (without --used), or with --assume charged or --assume free"
+        )
+    return Reconciled(account.id, still_unknown=left, adjusted=adjusted, message=message)
+
+
+async def without_books(account: Account, ledger: Ledger) -> Reconciled:
+    """Return what is unknown of an account in a sandbox of its own process."""
+    await ledger.expire_dead()
     left = sum(attempt.credits for attempt in await ledger.unknown_attempts(account))
-    return Reconciled(account.id, still_unknown=left, adjusted=adjusted)
+    message = f"the billing events of a sandbox end with its process: {BY_HAND}" if left else ""
+    return Reconciled(account.id, still_unknown=left, message=message)
 
 
-async def _from_books(
+async def reconcile(
+    account: Account, vendor: Vendor, ledger: Ledger, books: BillingSource, clock: Clock, month: date | Last = None
+) -> Reconciled:
+    """Hold an account against its vendor's books. `month`: a UTC day of it; ``None``: the current one.
+
+    If the books cannot be read, nothing changes and the message says why.
+    """
+    await ledger.expire_dead()
+    unknown = await ledger.unknown_attempts(account)
+    waiting = sum(attempt.credits for attempt in unknown)
+    if vendor.billing_events is None:
+        message = f"{vendor.name} describes no billing events: {BY_HAND}" if unknown else ""
+        return Reconciled(account.id, still_unknown=waiting, message=message)
+    read = await _read(account, vendor, ledger, AccountReader(vendor, books, clock), unknown, month)
+    if isinstance(read, Unread):
+        message = f"{read.sentence(vendor)}{f': {BY_HAND}' if unknown else ''}"
+        return Reconciled(account.id, still_unknown=waiting, message=message, unread=read)
+    return await _held(account, vendor, ledger, AccountReader(vendor, books, clock), read)
+
+
+async def _read(
     account: Account,
     vendor: Vendor,
     ledger: Ledger,
-    books: BillingSource | None,
-    unknown: Sequence[UnknownAttempt],
-    now: datetime,
-) -> tuple[dict[int, Charge], str]:
-    by_hand = "settle them with --assume charged or --assume free, or state the console's figure with --used"
-    described = vendor.billing_events
-    if books is None:
-        return {}, f"the billing events of a sandbox end with its process: {by_hand}"
-    if described is None:
-        return {}, f"{vendor.name} describes no billing events: {by_hand}"
-    since = min(attempt.sent_at for attempt in unknown) - SLACK
-    until = max(attempt.deadline for attempt in unknown) + SLACK
-    reply = await books.billing_events(vendor, since, until)
-    document = _document(reply)
-    events = None if document is None else read_events(described, document.value)
-    if events is None:
-        return {}, f"the billing events of {vendor.name} could not be read ({_met(reply)}): {by_hand}"
-    answered = await ledger.answered_ids(account, since - SLACK)
-    paths = {endpoint.full_name: endpoint.path for endpoint in vendor.endpoints}
-    settled = settle_unknown(unknown, events, answered=answered, paths=paths, now=now)
-    unseen = sum(attempt.credits for attempt in unknown if attempt.endpoint not in paths)
-    lost = f"{unseen:,} credits that a lost ledger may have spent match no billing event: {by_hand}" if unseen else ""
-    return settled, lost
+    reader: AccountReader,
+    unknown: Sequence[LedgerLine],
+    month: date | Last,
+) -> _Read | Unread:
+    """Read a period, and all events and lines of it and of unknown attempts."""
+    now = reader.clock.now()
+    period = await _period(account, vendor, reader, month)
+    if isinstance(period, Unread):
+        return period
+    listed: Sequence[BillingEvent] | None = None
+    if vendor.statements is not None and period.ends <= now:
+        statement = await reader.statement(period)
+        if isinstance(statement, Unread):
+            return statement
+        used, listed = statement
+        period = BillingPeriod(period.key, period.starts, period.ends, period.used if used is None else used)
+    since = min([period.starts, *(each.sent_at for each in unknown)]) - SLACK
+    until = min(max([period.ends, *(each.deadline for each in unknown)]), now) + SLACK
+    events = await reader.events(since, until, period.used)
+    if isinstance(events, Unread):
+        return events
+    known = {event.request_id for event in events}
+    events += [event for event in listed or () if event.request_id not in known]
+    return _Read(period, events, await ledger.lines_between(account, since, until))
 
 
-def _document(reply: Reply) -> Decoded | None:
-    if isinstance(reply, NoAnswer) or not 200 <= reply.status < 300 or reply.cut_short is not None:
-        return None
-    decoded = decode(reply.body)
-    return decoded if isinstance(decoded, Decoded) else None
+async def _period(
+    account: Account, vendor: Vendor, reader: AccountReader, month: date | Last
+) -> BillingPeriod | Unread:
+    """Return the vendor's period that holds a day; the account's own month where no page tells."""
+    day = None if month is None or month == "last" else datetime.combine(month, time(12), UTC)
+    if vendor.statements is None:
+        current = _own_month(account, reader.clock.now())
+        return _own_month(account, day or (current.starts - _MOMENT if month == "last" else current.starts))
+    shown = await reader.current_period()
+    if isinstance(shown, Unread) or month is None or (day is not None and shown.holds(day)):
+        return shown
+    return await reader.period_at(day or shown.starts - _MOMENT)
 
 
-def _met(reply: Reply) -> str:
-    return f"HTTP {reply.status}" if isinstance(reply, Answer) else reply.reason
+_MOMENT = timedelta(seconds=1)
+
+
+def _own_month(account: Account, at: datetime) -> BillingPeriod:
+    starts_on = account.subscription.month_starts_on
+    month = month_of(at, starts_on)
+    return BillingPeriod(month, _midnight(month), month_ends_at(at, starts_on))
+
+
+def _midnight(day: str) -> datetime:
+    return datetime.combine(datetime.fromisoformat(day).date(), time(), UTC)
+
+
+async def _held(account: Account, vendor: Vendor, ledger: Ledger, reader: AccountReader, read: _Read) -> Reconciled:
+    """Compare, settle what the books state, and note what others have spent."""
+    routes = [Route(each.full_name, each.path, each.cost) for each in vendor.endpoints]
+    found = hold(read.lines, read.events, routes=routes, now=reader.clock.now())
+    await ledger.reconcile(found.settled, "billing events", correct=True)
+    own = _own_month(account, max(read.period.starts, read.period.ends - timedelta(days=1)))
+    held = month_held(found, read.period, our_start=own.starts)
+    if not held.adds_up and vendor.statements is not None and vendor.statements.days is not None:
+        days = await reader.days(read.period.starts, min(read.period.ends, reader.clock.now()))
+        if not isinstance(days, Unread):
+            held = month_held(found, read.period, our_start=own.starts, days=days)
+    adjusted = None
+    if own.starts == read.period.starts:
+        adjusted = await ledger.note_spent_elsewhere(account, own.key, held.theirs_alone, whole=held.adds_up)
+    unknown = {line.attempt_id: line for line in read.lines if line.charge is Charge.UNKNOWN}
+    settled = [(unknown[key], each) for key, each in found.settled.items() if key in unknown]
+    left = sum(line.credits for key, line in unknown.items() if key not in found.settled)
+    message = ""
+    if left:
+        strange = [entry for entry in found.entries if entry.kind is EntryKind.THEIRS_ALONE]
+        message = (
+            f"{left:,} credits stay unknown: the vendor may not have booked the latest attempts yet: try again in ten "
+            f"minutes{'; or the requests in its books that no endpoint here is known for are these' if strange else ''}"
+        )
+    return Reconciled(
+        account.id,
+        charged=sum(each.credits for _, each in settled),
+        free=sum(line.credits - each.credits for line, each in settled),
+        still_unknown=left,
+        adjusted=adjusted or None,
+        message=message,
+        month=held,
+    )
+
+
+# --- at a month's end -------------------------------------------------------------------------------------------------
+
+
+async def hold_last_months(job: Job, vendors: Mapping[str, Vendor], context: RunContext) -> tuple[str, ...]:
+    """Hold the month before this one, once for each of a job's accounts; return a sentence for what is to be looked at.
+
+    For vendors whose file describes statements. A failure changes nothing, and is a sentence; the next run tries again,
+    unless the vendor refuses the key there.
+    """
+    books, ledger, clock = context.books, context.stores.ledger, context.clock
+    told: list[str] = []
+    for name in job.vendors:
+        account, vendor = job.accounts[name], vendors[name]
+        if vendor.statements is None or books is None or not context.keeps_books:
+            continue
+        try:
+            async with asyncio.timeout(AT_RUNS_END_S):
+                sentence = await _hold_last_month(account, vendor, ledger, books, clock, context)
+        except StorageError as failure:
+            sentence = f"{account.id}: last month was not held against the vendor's statement: {failure}"
+        except TimeoutError:
+            late = f"its pages took more than {AT_RUNS_END_S} s: scraper reconcile --month last waits for them"
+            sentence = f"{account.id}: last month was not held against the vendor's statement: {late}"
+        if sentence:
+            told.append(sentence)
+    return tuple(told)
+
+
+async def _hold_last_month(
+    account: Account, vendor: Vendor, ledger: Ledger, books: BillingSource, clock: Clock, context: RunContext
+) -> str:
+    now = clock.now()
+    month = await ledger.month_to_hold(account, now)
+    if month is None or now < _own_month(account, now).starts + LONGEST_ANSWER + SLACK:
+        return ""
+    done = await reconcile(account, vendor, ledger, books, clock, date.fromisoformat(month))
+    if done.month is None:
+        failed = f"{account.id}: the month of {month} was not held against the vendor's statement: {done.message}"
+        if done.unread is not None and done.unread.refused:
+            await ledger.note_statement(account, month, done.message)
+        return failed
+    sentence = f"{account.id}: {done.month.sentence()}"
+    await ledger.note_statement(account, month, sentence)
+    if done.month.agrees and not done.still_unknown:
+        context.listener.hear(Noted(f"{sentence} Every line agrees."))
+        return ""
+    return f"{sentence} scraper reconcile --month last names them."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -258,11 +259,37 @@ def _budget_message(job: Job, run: OpenedRun, ends: Ends, totals: RunTotals, kep
         )
     likely = sum(crawl.credits.likely for crawl in plan(job, Known(run.started_at)).crawls)
     beyond = f"{command} --resume --budget {max(likely, run.budget + run.budget // 2)}"
+    kept += _unknown_words(totals.balance.unknown, command)
     if run.allowance is None:
         # Recomputed: requests in flight, and cheaper ones, have landed since the first refusal.
         spent = f"{totals.balance.committed} of {run.budget} credits spent, the next page costs {ends.refused_cost}"
         return f"budget reached: {spent}. {kept}. Go on: {beyond}"
     return f"{'; '.join(ends.budgets)}. {kept}. Go on then: {command}; or now, past the share: {beyond}"
+
+
+def _unknown_words(unknown: Credits, command: str) -> str:
+    """Say how much of a spent budget may not be spent at all, and what settles it."""
+    if not unknown:
+        return ""
+    return (
+        f". {unknown:,} of these credits are unknown (sent and never answered, or lost with a ledger) and count as "
+        f"spent until they are settled: {reconcile_command(command)}"
+    )
+
+
+def reconcile_command(command: str) -> str:
+    """Return the command that reconciles the accounts of a run's command line."""
+    words = shlex.split(command)
+    if "run" not in words:
+        return "scraper reconcile JOB"
+    place = words.index("run")
+    kept = [*words[:place], "reconcile", *words[place + 1 : place + 2]]
+    for word, value in zip(words[place + 2 :], [*words[place + 3 :], ""], strict=False):
+        if word == "--sandbox":
+            kept.append(word)
+        elif word in {"--data", "--vendor-url", "--allow-host"}:
+            kept += [word, value]
+    return shlex.join(kept)
 
 
 def _repeat_warnings(frontier: Frontier) -> Iterator[str]:
@@ -302,7 +329,10 @@ def _warnings(status: RunStatus, ends: Ends, frontier: Frontier, totals: RunTota
     for endpoint, count in sorted(clamped.items()):
         warnings.append(f"{endpoint}: {_walks(count)} stopped at the vendor's documented clamp, before the end")
     if totals.balance.unknown:
-        warnings.append(f"{totals.balance.unknown} credits are unknown: sent, never answered; they count as charged")
+        warnings.append(
+            f"{totals.balance.unknown} credits are unknown: sent, never answered; they count as charged until "
+            "scraper reconcile settles them"
+        )
     if totals.balance.presumed:
         warnings.append(
             f"{totals.balance.presumed} credits are presumed: the vendor documents no rule for such answers"

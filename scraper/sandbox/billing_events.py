@@ -10,8 +10,8 @@ from typing import Literal, TypeAlias
 
 from scraper.core.units import Credits
 
-KEPT_FOR = timedelta(days=32)
-"""Chosen here: a billing month, and a day to ask about it."""
+KEPT_FOR = timedelta(days=100)
+"""Chosen here: three billing months, and some days to ask about them."""
 KEPT_EVENTS = 200_000
 """Chosen here: about 80 MB (measured) in a sandbox that is left running."""
 
@@ -44,6 +44,10 @@ class EventLog:
     def __init__(self, *, kept_events: int = KEPT_EVENTS, kept_for: timedelta = KEPT_FOR) -> None:
         self._kept_events, self._kept_for = kept_events, kept_for
         self._events: OrderedDict[str, Event] = OrderedDict()
+        self._unlisted: set[str] = set()
+        self._listed_twice: set[str] = set()
+        self.most_listed = kept_events
+        """Events that a list shows at most, the newest ones, whatever it is asked for."""
 
     def __len__(self) -> int:
         return len(self._events)
@@ -89,6 +93,24 @@ class EventLog:
             and endpoint in {None, event.endpoint}
             and request_id in {None, event.request_id}
         )
+
+    def unlist(self, request_id: str) -> None:
+        """Leave an event out of every list from now on; what it charged stays charged."""
+        self._unlisted.add(request_id)
+
+    def list_twice(self, request_id: str) -> None:
+        """Show an event twice in every list from now on; it is charged once."""
+        self._listed_twice.add(request_id)
+
+    def listed(self, *, start: datetime | None = None, end: datetime | None = None) -> list[Event]:
+        """The events of a span as the vendor's lists show them, oldest first."""
+        shown = [
+            event
+            for event in self.matching(start=start, end=end)
+            if event.request_id not in self._unlisted
+            for _ in range(2 if event.request_id in self._listed_twice else 1)
+        ]
+        return shown[-self.most_listed :]
 
     def _oldest(self) -> Event:
         return next(iter(self._events.values()))

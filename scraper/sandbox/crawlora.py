@@ -4,10 +4,7 @@ Not on those pages, so chosen here: 20 records where no `limit` is asked for or 
 where no `sort_by` is asked for; all countries where none is asked for; 402 for the month's credits and 429 for the
 day's; the texts of 401 and 404.
 
-Of the account routes, `/billing/me` and `/billing/me/events`, only the names of the fields and the four statuses of an
-event are documented. Assumed: the key that reads pages reads them too; they are free and count against no rate; the
-envelope, `{code, msg, data}` with the list under `events`; `from` inclusive, `to` exclusive, both by `created_at`, a
-field of ours; oldest first, all on one page. What the fields hold is assumed as well, where it is written.
+Its pages about the account are in `sandbox.account_pages`.
 """
 
 from __future__ import annotations
@@ -18,9 +15,9 @@ from http import HTTPStatus
 from types import MappingProxyType
 
 from scraper.core.units import Credits, iso_utc
+from scraper.sandbox.account_pages import account_routes
 from scraper.sandbox.answers import AccountRoute, Asked, InvalidParameterError, PlayedAnswer, Route, Sold
-from scraper.sandbox.billing_events import Event, EventLog
-from scraper.sandbox.metering import Limit, Meter, Rejected
+from scraper.sandbox.metering import Limit, Rejected
 from scraper.sandbox.records import Record
 from scraper.sandbox.records.creators import SORT_ORDERS, CreatorBoards
 from scraper.sandbox.records.hashtags import HashtagBoards
@@ -50,7 +47,7 @@ class Window:
 
 
 class Crawlora:
-    """The three routes that Crawlora sells, and the two that report spending."""
+    """The three routes that Crawlora sells, and those that report spending."""
 
     name = "crawlora"
     prefix = "/api/v1"
@@ -72,7 +69,7 @@ class Crawlora:
             f"{self.prefix}/tiktok/popular-trend/creator": self._trending_creators,
             f"{self.prefix}/tiktok/hashtags": self._hashtag_posts,
         }
-        self.account_routes = {f"{self.prefix}/billing/me": _billing, f"{self.prefix}/billing/me/events": _events}
+        self.account_routes = account_routes(self.prefix)
 
     def charges(self, answer: PlayedAnswer) -> bool:
         """Documented: "Successful 2xx responses", whatever they contain."""
@@ -213,52 +210,3 @@ def _tiktok(asked: Asked, page: Mapping[str, object], records: Sequence[Record] 
         "status_msg": "",
     }
     return PlayedAnswer(200, {"code": 200, "msg": "OK", "data": body}, records)
-
-
-def _billing(asked: Asked, account: Meter, _: EventLog) -> PlayedAnswer:
-    """Assumed: overage that was allowed counts as remaining, and beyond `included_credits` as overage used; keys are
-    the UTC day and the billing month's first; the period ends where the next begins; `hard_limit` is a yes or no."""
-    standing = account.standing(asked.at)
-    plan = standing.subscription
-    included = plan.credits_per_month
-    data = {
-        "plan": plan.name,
-        "credits_used": standing.used_this_month,
-        "credits_remaining": standing.left_this_month,
-        "included_credits": included,
-        "daily_credit_limit": plan.credits_per_day,
-        "daily_credits_used": standing.used_today,
-        "daily_credits_remaining": standing.left_today,
-        "daily_key": standing.day,
-        "period_key": standing.month,
-        "period_start": f"{standing.month}T00:00:00Z",
-        "period_end": iso_utc(standing.month_ends_at),
-        "allow_overage": plan.overage,
-        "hard_limit": plan.month_limit is not None,
-        "overage_credits": 0 if included is None else max(0, standing.used_this_month - included),
-    }
-    return PlayedAnswer(200, {"code": 200, "msg": "OK", "data": data})
-
-
-def _events(asked: Asked, _: Meter, log: EventLog) -> PlayedAnswer:
-    """Assumed: a request under way shows as reserved; `endpoint` is compared letter by letter."""
-    events = log.matching(
-        start=asked.instant("from"),
-        end=asked.instant("to"),
-        endpoint=asked.optional("endpoint"),
-        request_id=asked.optional("request_id"),
-    )
-    return PlayedAnswer(200, {"code": 200, "msg": "OK", "data": {"events": [_written(event) for event in events]}})
-
-
-def _written(event: Event) -> Mapping[str, object]:
-    return {
-        "request_id": event.request_id,
-        "endpoint": event.endpoint,
-        "event_status": event.event_status,
-        "credit_cost": event.credit_cost,
-        "credits_remaining_before": event.credits_remaining_before,
-        "credits_remaining_after": event.credits_remaining_after,
-        "status_code": event.status_code,
-        "created_at": iso_utc(event.created_at),
-    }

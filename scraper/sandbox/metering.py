@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter, deque
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import Enum
@@ -250,6 +251,16 @@ class Meter:
     def answered(self, status: int) -> None:
         """Count an answer for the statistics."""
         self._statuses[status] += 1
+
+    @property
+    def month_starts_on(self) -> int:
+        """The UTC day on which its billing months begin."""
+        return self._subscription.month_starts_on
+
+    @property
+    def charged_months(self) -> Mapping[str, Credits]:
+        """First UTC day of a billing month → credits charged in it."""
+        return dict(self._charged_by_month)
 
     def starts_left(self, at: datetime) -> int | None:
         """Return how many requests may still start in this second, or in this minute without a limit a second."""

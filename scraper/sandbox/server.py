@@ -9,7 +9,7 @@ import uuid
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time
 from functools import lru_cache
 from itertools import count
@@ -19,7 +19,15 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from scraper.core.subscriptions import Subscription
-from scraper.sandbox.answers import Asked, FailedRequests, InvalidParameterError, Paging, PlayedAnswer, PlayedVendor
+from scraper.sandbox.answers import (
+    AccountRoute,
+    Asked,
+    FailedRequests,
+    InvalidParameterError,
+    Paging,
+    PlayedAnswer,
+    PlayedVendor,
+)
 from scraper.sandbox.billing_events import Event, EventLog
 from scraper.sandbox.crawlora import Crawlora
 from scraper.sandbox.faults import FaultKind, FaultPlan, Injection, Met, Sent, Target
@@ -69,7 +77,12 @@ class Played:
 
     def is_account_route(self, request: web.Request) -> bool:
         """Return whether the request is about the account itself, which is not metered."""
-        return request.method == "GET" and request.path in self.vendor.account_routes
+        return request.method == "GET" and self.account_route(request) is not None
+
+    def account_route(self, request: web.Request) -> AccountRoute | None:
+        """Return the page about the account that a request names."""
+        resource = request.match_info.route.resource
+        return None if resource is None else self.vendor.account_routes.get(resource.canonical)
 
 
 def utc_now() -> datetime:
@@ -147,9 +160,13 @@ class Sandbox:
     def events(self, vendor: str) -> Sequence[Event]:
         """Return the event of each billable request with the right key, oldest first; KeyError for a vendor not played.
 
-        An answer that was lost on its way has its event too. Kept are the last 32 days, at most 200,000.
+        An answer that was lost on its way has its event too. Kept are the last 100 days, at most 200,000.
         """
         return tuple(self._played[vendor].events.matching())
+
+    def event_log(self, vendor: str) -> EventLog:
+        """Return the log behind a vendor's lists of events, to leave some out or to repeat them."""
+        return self._played[vendor].events
 
     @property
     def met(self) -> Sequence[Met]:
@@ -291,8 +308,12 @@ class Sandbox:
         if played is None:
             raise web.HTTPNotFound
         try:
-            route = played.vendor.account_routes[request.path]
-            return _written(route(request[ASKED], played.account, played.events))
+            asked = request[ASKED]
+            asked = replace(asked, parameters={**asked.parameters, **request.match_info})
+            route = played.account_route(request)
+            if route is None:
+                raise web.HTTPNotFound
+            return _written(route(asked, played.account, played.events))
         except InvalidParameterError as fault:
             return _written(played.vendor.invalid(fault))
 

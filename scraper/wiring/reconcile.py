@@ -1,10 +1,11 @@
-"""Settling unknown attempts, by billing events of vendors that have them."""
+"""Holding the ledger against the vendors' books, for the accounts of a job."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
-from typing import TYPE_CHECKING
+from datetime import date
+from typing import TYPE_CHECKING, Literal
 
 import scraper
 from scraper.core.catalogue import Charge
@@ -19,33 +20,37 @@ if TYPE_CHECKING:
 
 
 async def reconcile_job(
-    order: RunOrder, settings: Settings, *, assume: Charge | None, used: Mapping[str, Credits]
+    order: RunOrder,
+    settings: Settings,
+    *,
+    assume: Charge | None = None,
+    used: Mapping[str, Credits] | None = None,
+    month: date | Literal["last"] | None = None,
 ) -> tuple[Reconciled, ...]:
-    """Settle the unknown attempts of a job's accounts; see `runs.reconcile`.
+    """Settle the unknown attempts of a job's accounts and hold a month line by line; see `runs.reconcile`.
 
-    By the vendors' billing events, unless the user states `assume` for every unknown attempt, or `used` by vendor.
+    By the vendors' books, unless the user states `assume` for every unknown attempt, or `used` by vendor.
     """
-    from scraper.runs.reconcile import note_used, reconcile
+    from scraper.io.http_transport import HttpTransport
+    from scraper.runs import reconcile
 
     job = order.job
-    if unknown := [vendor for vendor in used if vendor not in job.accounts]:
+    if unknown := [vendor for vendor in used or () if vendor not in job.accounts]:
         raise UsageError(f"job {job.name} has no account with {', '.join(unknown)}")
     async with AsyncExitStack() as opened:
         ledger = opened.enter_context(known_stores(settings, settings.kind)).ledger
-        books = None
-        if assume is None and not used and not settings.sandbox:
-            from scraper.io.http_transport import HttpTransport
-
-            transport = HttpTransport(
-                access_of(job, order.catalogue, order.configs, settings, None), f"scraper/{scraper.__version__}"
-            )
-            books = await opened.enter_async_context(transport)
-        done = []
-        for vendor in used or job.vendors:
-            account = job.accounts[vendor]
-            if vendor in used:
-                done.append(await note_used(account, used[vendor], ledger))
-            else:
-                now = settings.clock.now()
-                done.append(await reconcile(account, order.catalogue.vendors[vendor], ledger, books, assume, now))
-        return tuple(done)
+        if used:
+            return tuple([await reconcile.note_used(job.accounts[name], each, ledger) for name, each in used.items()])
+        if assume is not None:
+            return tuple([await reconcile.assume(job.accounts[name], ledger, assume) for name in job.vendors])
+        if settings.sandbox:
+            return tuple([await reconcile.without_books(job.accounts[name], ledger) for name in job.vendors])
+        access = access_of(job, order.catalogue, order.configs, settings, None)
+        books = await opened.enter_async_context(HttpTransport(access, f"scraper/{scraper.__version__}"))
+        vendors = order.catalogue.vendors
+        return tuple(
+            [
+                await reconcile.reconcile(job.accounts[name], vendors[name], ledger, books, settings.clock, month)
+                for name in job.vendors
+            ]
+        )

@@ -159,11 +159,11 @@ async def _context(
 
         stores = opened.enter_context(opened_stores(settings, settings.kind, say))
         listener.hear(_project_in_use(settings, new_ledger))
-        transport = HttpTransport(access, f"scraper/{scraper.__version__}")
+        transport = await opened.enter_async_context(HttpTransport(access, f"scraper/{scraper.__version__}"))
         yield RunContext(
             stores=stores,
             archive=order.archive or archive_in(settings, order.configs, order.catalogue),
-            transport=await opened.enter_async_context(transport),
+            transport=transport,
             pacers={vendor: SmoothPacer(job.accounts[vendor].subscription) for vendor in job.vendors},
             clock=settings.clock,
             listener=listener,
@@ -171,6 +171,8 @@ async def _context(
             rebuild=order.rebuild,
             places="".join(f" {shlex.quote(word)}" for word in place_words(settings)),
             access="; ".join(each.words for each in destinations_of(job, order.catalogue, settings)),
+            books=transport,
+            keeps_books=sandbox is None,
         )
 
 

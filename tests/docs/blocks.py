@@ -11,6 +11,9 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import click
+
+from scraper.cli.commands import imported
 from scraper.cli.display.outcomes import charge_words, outcome_rows, when_words
 from scraper.cli.display.run import STATUS_WORDS
 from scraper.cli.main import cli
@@ -143,6 +146,8 @@ def _assumed_of(vendor: Vendor) -> Iterable[str]:
     yield from _assumed_of_endpoints(vendor)
     if vendor.billing_events is not None and vendor.billing_events.note:
         yield f"**{vendor.name}**, billing events (`scraper reconcile`): {vendor.billing_events.note}"
+    if vendor.statements is not None and vendor.statements.note:
+        yield f"**{vendor.name}**, statements (`scraper reconcile`): {vendor.statements.note}"
     for rule in vendor.error_rules:
         if rule.basis is not Basis.KNOWN:
             taken_for = f"{when_words(rule)} → {rule.outcome.value.replace('_', ' ')}"
@@ -247,6 +252,9 @@ def help_texts() -> str:
     for name in cli.commands:
         text = fenced(said([name, "--help"]).stdout)
         parts.append(titled(f"`scraper {name}`", text))
+        found = imported(name)
+        for inner in found.commands if isinstance(found, click.Group) else ():
+            parts.append(titled(f"`scraper {name} {inner}`", fenced(said([name, inner, "--help"]).stdout)))
     return "\n\n".join(parts)
 
 

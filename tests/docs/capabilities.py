@@ -13,6 +13,7 @@ OTHER_SENSES = {"pages", "plans", "records", "files", "sandbox", "schema"}
 
 CAPABILITIES = {
     "account": "show accounts, and lift what locks them",
+    "account_pages": "the vendor's own pages about an account: periods, statements, billing events",
     "adopt": "make a lost or outdated ledger again from its archive",
     "archive": "write and read the Parquet files",
     "auto_budget": "divide what is left of a month among nights and jobs",
@@ -25,6 +26,7 @@ CAPABILITIES = {
     "decisions": "read stored answers again by today's vendor files",
     "destinations": "where keys go, and what of that the user must allow",
     "docs": "the manual, shown by `scraper docs`",
+    "draft": "a vendor's files from its OpenAPI document",
     "drift": "fields and types that nothing describes",
     "errors": "failures as sentences with an exit code",
     "export": "write a table or a view to a file",
@@ -39,7 +41,7 @@ CAPABILITIES = {
     "probe": "ask each endpoint once, and compare the answers with the vendor file",
     "query": "read-only SQL",
     "rebuild": "make tables again from stored pages",
-    "reconcile": "settle attempts whose charge is unknown",
+    "reconcile": "hold the ledger against the vendor's books, and settle what is unknown",
     "report": "nights, credits and boards as one HTML page",
     "retries": "ask again, or give up",
     "run": "carry out a job",

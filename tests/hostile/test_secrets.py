@@ -120,7 +120,7 @@ COMMANDS: dict[str, list[list[str]]] = {
     "report": [[], ["--month", "2026-11", "-o", "month.html"], ["--month", "none"]],
     "schedule": [["configs/night.toml", "--for", kind] for kind in ("cron", "systemd", "github-actions", "kubernetes")],
     "tables": [[], ["hashtags"]],
-    "vendors": [[], ["crawlora", "--format", "table"], ["nobody"]],
+    "vendors": [[], ["crawlora", "--format", "table"], ["nobody"], ["draft", "configs/night.toml"]],
     "sandbox": [["--plan", "crawlora=none"]],
     "check": [[]],
     "compact": [["--all"]],

@@ -10,7 +10,7 @@ import subprocess
 import threading
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TypeVar
 
@@ -23,6 +23,7 @@ from scraper.core.catalogue import Charge
 from scraper.core.errors import StateError
 from scraper.core.events import RunStatus
 from scraper.core.jobs import Account
+from scraper.core.reconcile import BookedCharge
 from scraper.core.subscriptions import Subscription
 from scraper.io.state.headroom import Headroom
 from scraper.io.state.schema import SCHEMA_VERSION
@@ -117,12 +118,63 @@ def test_an_unknown_attempt_becomes_what_the_user_says_and_only_once(
     old_data: StateDatabase, charge: Charge, balance: Balance
 ) -> None:
     async def use(stores: Stores) -> None:
-        await stores.ledger.reconcile({2: charge}, "the user")
-        await stores.ledger.reconcile({2: Charge.CHARGED, 1: Charge.FREE}, "somebody else")
+        credits = 0 if charge is Charge.FREE else 8
+        await stores.ledger.reconcile({2: BookedCharge(charge, credits)}, "the user")
+        other = {2: BookedCharge(Charge.CHARGED, 8), 1: BookedCharge(Charge.FREE, 0)}
+        await stores.ledger.reconcile(other, "somebody else")
         assert (await stores.runs.totals("old-20261101T021500Z-0001")).balance == balance
         assert await stores.ledger.unknown_attempts(ACCOUNT) == []
 
     with_state(old_data, use)
+
+
+@pytest.mark.parametrize(
+    ("settled", "balance"),
+    [
+        (BookedCharge(Charge.FREE, 0), Balance(unknown=8)),
+        (BookedCharge(Charge.CHARGED, 10), Balance(charged=10, unknown=8)),
+        (BookedCharge(Charge.CHARGED, 8), Balance(charged=8, unknown=8)),
+    ],
+)
+def test_a_charge_that_was_settled_is_corrected_where_the_vendors_books_say_so(
+    old_data: StateDatabase, settled: BookedCharge, balance: Balance
+) -> None:
+    async def use(stores: Stores) -> None:
+        await stores.ledger.reconcile({1: settled}, "billing events", correct=True)
+        assert (await stores.runs.totals("old-20261101T021500Z-0001")).balance == balance
+        await stores.ledger.reconcile({1: BookedCharge(Charge.CHARGED, 8)}, "billing events", correct=True)
+        assert (await stores.runs.totals("old-20261101T021500Z-0001")).balance == Balance(charged=8, unknown=8)
+
+    with_state(old_data, use)
+    assert kept_balances(old_data) == ledger_sums(old_data)
+
+
+def test_what_others_spent_is_set_and_not_added_and_lowered_only_by_whole_books(old_data: StateDatabase) -> None:
+    month = "2026-11-01"
+
+    async def use(stores: Stores) -> None:
+        await stores.ledger.note_accounts([ACCOUNT])
+        told = [
+            await stores.ledger.note_spent_elsewhere(ACCOUNT, month, spent, whole=whole)
+            for spent, whole in ((24, False), (24, True), (16, False), (16, True), (0, True))
+        ]
+        assert told == [24, 0, 0, -8, -16]
+
+    with_state(old_data, use)
+
+
+def test_a_month_is_held_once(old_data: StateDatabase) -> None:
+    december = NOW.replace(month=12, day=1)
+
+    async def use(stores: Stores) -> None:
+        assert await stores.ledger.month_to_hold(ACCOUNT, december - timedelta(days=5)) is None
+        assert await stores.ledger.month_to_hold(ACCOUNT, december) == "2026-11-01"
+        await stores.ledger.note_statement(ACCOUNT, "2026-11-01", "it agrees")
+        await stores.ledger.note_statement(ACCOUNT, "2026-11-01", "it agrees still")
+        assert await stores.ledger.month_to_hold(ACCOUNT, december) is None
+
+    with_state(old_data, use)
+    assert old_data.rows("SELECT message FROM statements") == [("it agrees still",)]
 
 
 def test_what_the_console_says_is_the_months_sum_from_then_on(old_data: StateDatabase) -> None:

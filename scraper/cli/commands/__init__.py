@@ -29,7 +29,7 @@ SHORT_HELPS: Final[Mapping[str, str]] = {
     "check": "Check the archive against the ledger.",
     "compact": "Merge many small files into few large ones.",
     "rebuild": "Rebuild tables from the pages, for 0 credits.",
-    "reconcile": "Settle unknown credits in the ledger.",
+    "reconcile": "Hold the ledger against the vendor's books.",
     "completion": "Print a script that completes commands, options and names.",
     "docs": "Read the manual.",
 }

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import date
 from pathlib import Path
+from typing import Literal
 
 import click
 
-from scraper.cli.formatting import harmless
 from scraper.cli.options import (
     allow_host_option,
     data_option,
@@ -23,7 +24,7 @@ from scraper.core.errors import UsageError
 from scraper.core.units import LARGEST_COUNT
 
 STILL_UNKNOWN = 6
-"""Exit code while credits are still unknown."""
+"""Exit code while credits are unknown, or the month does not add up."""
 
 
 def _used(_context: click.Context, _option: click.Parameter, values: tuple[str, ...]) -> Mapping[str, int]:
@@ -38,8 +39,20 @@ def _used(_context: click.Context, _option: click.Parameter, values: tuple[str, 
     return used
 
 
+def _month(_context: click.Context, _option: click.Parameter, value: str | None) -> date | Literal["last"] | None:
+    if value is None or value == "last":
+        return "last" if value else None
+    try:
+        return date.fromisoformat(value)
+    except ValueError:
+        raise click.BadParameter(f"{value!r} is neither last nor a day like 2026-11-14") from None
+
+
 @click.command()
 @job_argument
+@click.option(
+    "--month", metavar="DAY|last", callback=_month, help="The billing month to compare: last, or one of its UTC days."
+)
 @click.option(
     "--assume", type=click.Choice(["charged", "free"]), help="Settle all unknown attempts as charged or as free."
 )
@@ -50,17 +63,20 @@ def _used(_context: click.Context, _option: click.Parameter, values: tuple[str, 
     callback=_used,
     help="Credits used this month, as the vendor's console shows.",
 )
+@click.option("--all", "every", is_flag=True, help="List requests that agree as well.")
 @click.option("--sandbox", is_flag=True, help="Use the sandbox's data directory.")
 @data_option
 @vendor_url_option
 @allow_host_option
-@format_option("table", "json")
+@format_option("table", "json", "csv", "ndjson")
 @output_option
 def reconcile(  # noqa: PLR0913 - one for each option
     *,
     job: Path,
+    month: date | Literal["last"] | None,
     assume: str | None,
     used: Mapping[str, int],
+    every: bool,
     sandbox: bool,
     data: Path | None,
     vendor_urls: Mapping[str, str],
@@ -68,39 +84,34 @@ def reconcile(  # noqa: PLR0913 - one for each option
     format_name: str | None,
     output: Path | None,
 ) -> int:
-    """Settle unknown credits in the ledger.
+    """Hold the ledger against the vendor's books.
 
-    Requests that were sent and never answered count as charged until they are reconciled. Without options the vendor's
-    billing events decide, where its file describes them; with one, you decide.
+    Requests that were sent and never answered count as charged until they are settled. Without --assume and --used the
+    vendor's own account pages decide, where its file describes them, and the current month is compared with them line
+    by line: each request that only one side has is listed, with its time, endpoint and credits. CSV and NDJSON have a
+    row for each of these. Exits 6 while credits are unknown, or if the month does not add up to the vendor's total.
     """
     import asyncio
 
-    from scraper.cli.output import Format, default_format, write_object, write_rows
-    from scraper.cli.rows import rows_of_objects
+    from scraper.cli.display.reconcile import show_reconciled
     from scraper.core.catalogue import Charge
     from scraper.wiring.access import key_warning
     from scraper.wiring.files import load_job
     from scraper.wiring.reconcile import reconcile_job
     from scraper.wiring.run import RunOrder
 
-    if assume is not None and used:
-        raise UsageError("--assume settles attempts, --used states the month's total: give one of them.")
+    if sum((assume is not None, bool(used), month is not None)) > 1:
+        raise UsageError(
+            "--assume settles attempts, --used states the month's total, --month reads the vendor's books: "
+            "give one of them."
+        )
     settings = settings_of(data, job=job, sandbox=sandbox, vendor_urls=vendor_urls, allow_hosts=allow_hosts)
     configs = settings.project.configs
     found, catalogue = load_job(job, project=settings.project)
     order = RunOrder(found, catalogue, configs)
     warn(key_warning(configs, settings))
     charge = None if assume is None else Charge(assume)
-    done = asyncio.run(reconcile_job(order, settings, assume=charge, used=used))
-    objects = [account.to_json() for account in done]
-    exit_code = STILL_UNKNOWN if any(account.still_unknown for account in done) else 0
+    done = asyncio.run(reconcile_job(order, settings, assume=charge, used=used, month=month))
     with opened(output) as stream:
-        if Format(format_name or default_format(stream)) is Format.JSON:
-            write_object(objects, stream)
-            return exit_code
-        columns = ("account", "charged", "free", "still_unknown", "adjusted")
-        write_rows(rows_of_objects(objects, columns), Format.TABLE, stream)
-    for account in done:
-        if account.message:
-            click.echo(harmless(f"{account.account}: {account.message}"), err=True)
-    return exit_code
+        show_reconciled(done, format_name, stream, every=every)
+    return 0 if all(account.is_settled for account in done) else STILL_UNKNOWN

@@ -46,6 +46,7 @@ def print_vendor(vendor: Vendor, console: Console) -> None:
     _print_plans(vendor, console, sources)
     heading(console, f"Charged{sources.mark(vendor.charge.source)}")
     print_fields(console, _charge_fields(vendor.charge))
+    _print_account_pages(vendor, console, sources)
     for endpoint in vendor.endpoints:
         _print_endpoint(endpoint, console, sources)
     print_error_rules(vendor.error_rules, console, sources)
@@ -82,6 +83,21 @@ def limit_words(subscription: Subscription) -> list[str]:
         elif assumed:
             words.append(f"no {what}s {per} known{assumed}")
     return words
+
+
+def _print_account_pages(vendor: Vendor, console: Console, sources: Sources) -> None:
+    """Print the pages that `scraper reconcile` reads."""
+    if vendor.billing_events is None and vendor.statements is None:
+        return
+    heading(console, "Account pages, read by scraper reconcile")
+    fields = []
+    if (events := vendor.billing_events) is not None:
+        fields += [("events", f"{harmless(events.path)}{sources.mark(events.source)}"), ("", harmless(events.note))]
+    if (statements := vendor.statements) is not None:
+        pages = (statements.account, statements.periods, statements.statement, statements.days)
+        paths = harmless(", ".join(page.path for page in pages if page is not None))
+        fields += [("statements", f"{paths}{sources.mark(statements.source)}"), ("", harmless(statements.note))]
+    print_fields(console, [field for field in fields if field[1]])
 
 
 def _charge_fields(rule: ChargeRule) -> list[tuple[str, str]]:

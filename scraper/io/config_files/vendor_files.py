@@ -16,8 +16,8 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, model_validator
 
 from scraper.core.catalogue import (
+    NO_PRICE,
     Basis,
-    BillingEvents,
     Catalogue,
     Charge,
     ChargeRule,
@@ -38,6 +38,7 @@ from scraper.core.errors import ConfigurationError, Fault
 from scraper.core.jobs import MOST_PAGES
 from scraper.core.subscriptions import Subscription
 from scraper.io.config_files.addresses import url_fault
+from scraper.io.config_files.billing_tables import BillingEventsTable, StatementsTable
 from scraper.io.config_files.header_tables import HeaderName, RateHeadersTable
 from scraper.io.config_files.pagination_tables import PaginationTable
 from scraper.io.config_files.text import files_in
@@ -145,21 +146,6 @@ class EndpointTable(FileModel):
     parameters: dict[ParameterName, ParameterTable]
 
 
-class BillingEventsTable(FileModel):
-    source: str
-    note: str = ""
-    path: RoutePath
-    from_param: str
-    to_param: str
-    records: str
-    request_id: str
-    endpoint: str
-    status: str
-    charged: list[str]
-    free: list[str]
-    at: str
-
-
 class VendorFile(FileModel):
     name: Name
     title: str
@@ -176,6 +162,7 @@ class VendorFile(FileModel):
     sources: dict[str, SourceTable]
     charge: ChargeTable
     billing_events: BillingEventsTable | None = None
+    statements: StatementsTable | None = None
     rate_headers: RateHeadersTable | None = None
     plans: Annotated[dict[Name, PlanTable], Field(min_length=1)]
     errors: list[ErrorTable] = []
@@ -204,12 +191,23 @@ def read_catalogue(configs: Path | None = None) -> Catalogue:
         contents[path.stem] = (str(path) if not below else f"{path} over {where}", _laid_over(below, above))
     for stem, (where, content) in contents.items():
         try:
-            vendors[stem] = replace(_vendor(validate(VendorFile, content, where), where, stem), origin=origins[stem])
+            vendors[stem] = replace(vendor_of(content, where, stem), origin=origins[stem])
         except ConfigurationError as failure:
             faults += failure.faults
     if faults:
         raise ConfigurationError(faults)
     return Catalogue(vendors)
+
+
+def vendor_of(content: dict[str, Any], where: str, stem: str) -> Vendor:
+    """Return the vendor that a file's content describes; ConfigurationError with all faults."""
+    endpoints = content.get("endpoints")
+    named = endpoints.items() if isinstance(endpoints, dict) else ()
+    unpriced = [name for name, table in named if isinstance(table, dict) and table.get("cost") == NO_PRICE]
+    if unpriced:
+        told = f'the price of {", ".join(unpriced)} is not filled in: write the credits that one request costs for "?"'
+        raise ConfigurationError([Fault(f"{where}: endpoints.{unpriced[0]}.cost", told)])
+    return _vendor(validate(VendorFile, content, where), where, stem)
 
 
 def _origin_over(packaged: VendorOrigin | None, above: Mapping[str, Any], where: str) -> VendorOrigin:
@@ -238,6 +236,7 @@ def _vendor(file: VendorFile, where: str, stem: str) -> Vendor:
     faults += [Fault(f"{where}: base_url", fault) for fault in [url_fault(file.base_url, allow_http=True)] if fault]
     sourced: dict[str, str] = {"": file.source, "charge": file.charge.source}
     sourced |= {"billing_events": file.billing_events.source} if file.billing_events else {}
+    sourced |= {"statements": file.statements.source} if file.statements else {}
     sourced |= {"rate_headers": file.rate_headers.source} if file.rate_headers else {}
     sourced |= {f"plans.{name}": plan.source for name, plan in file.plans.items()}
     sourced |= {f"errors[{n}]": rule.source for n, rule in enumerate(file.errors)}
@@ -276,16 +275,10 @@ def _vendor(file: VendorFile, where: str, stem: str) -> Vendor:
         resets_at_field=file.resets_at_field,
         message_fields=tuple(file.message_fields),
         source=sources[file.source],
-        billing_events=_billing_events(file.billing_events, sources),
+        billing_events=None if file.billing_events is None else file.billing_events.build(sources),
+        statements=None if file.statements is None else file.statements.build(sources),
         rate_headers=None if file.rate_headers is None else file.rate_headers.build(),
     )
-
-
-def _billing_events(table: BillingEventsTable | None, sources: Mapping[str, Source]) -> BillingEvents | None:
-    if table is None:
-        return None
-    fields = table.model_dump(exclude={"source", "charged", "free"})
-    return BillingEvents(**fields, charged=tuple(table.charged), free=tuple(table.free), source=sources[table.source])
 
 
 def _subscription(name: str, plan: PlanTable) -> Subscription:

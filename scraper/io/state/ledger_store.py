@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, suppress
 
 from scraper.core.auto_budget import Allowance, Spending
-from scraper.core.catalogue import Charge
 from scraper.core.errors import StateError, UsageError
 from scraper.core.jobs import Account, Job
+from scraper.core.reconcile import BookedCharge
 from scraper.core.requests import Request
 from scraper.core.units import Credits
 from scraper.io.state import account_locks, accounts, auto_budget, failures, ledger, reconcile, reserve
@@ -21,7 +21,8 @@ class LedgerStore(Store, Ledger):
     paused_until = in_transaction(ledger.paused_until)
     failures = in_transaction(failures.failures)
     unknown_attempts = in_transaction(reconcile.unknown_attempts)
-    answered_ids = in_transaction(reconcile.answered_ids)
+    lines_between = in_transaction(reconcile.lines_between)
+    month_to_hold = in_transaction(reconcile.month_to_hold)
     account_balances = in_transaction(accounts.account_balances)
     account_states = in_transaction(account_locks.account_states)
     lift = in_transaction(account_locks.lift)
@@ -56,8 +57,15 @@ class LedgerStore(Store, Ledger):
                 expired += await self._do(ledger.expire, run_id, self._database.now())
         return expired
 
-    async def reconcile(self, charges: Mapping[int, Charge], how: str) -> None:
-        await self._do(reconcile.reconcile, charges, how, self._database.now())
+    async def reconcile(self, settled: Mapping[int, BookedCharge], how: str, *, correct: bool = False) -> None:
+        await self._do(reconcile.reconcile, settled, how, self._database.now(), correct=correct)
+
+    async def note_spent_elsewhere(self, account: Account, month: str, spent: Credits, *, whole: bool) -> Credits:
+        note, now = reconcile.note_spent_elsewhere, self._database.now()
+        return await self._do(note, account, month, spent, now, whole=whole)
+
+    async def note_statement(self, account: Account, month: str, message: str) -> None:
+        await self._do(reconcile.note_statement, account, month, message, self._database.now())
 
     async def note_used(self, account: Account, used: Credits) -> Credits:
         return await self._do(reconcile.note_used, account, used, self._database.now())

@@ -7,7 +7,17 @@ from collections.abc import Callable
 from sqlalchemy import Connection, case, insert, inspect, select, update
 
 from scraper.core.errors import StateError, UsageError
-from scraper.io.state.schema import SCHEMA_VERSION, account_lifts, adjustments, boards, meta, metadata, run_ends, runs
+from scraper.io.state.schema import (
+    SCHEMA_VERSION,
+    account_lifts,
+    adjustments,
+    boards,
+    meta,
+    metadata,
+    run_ends,
+    runs,
+    statements,
+)
 
 
 def _to_2(connection: Connection) -> None:
@@ -104,7 +114,17 @@ def _add_periods(connection: Connection) -> None:
     connection.exec_driver_sql("ALTER TABLE runs ADD COLUMN every_s BIGINT")
 
 
-STEPS: tuple[Callable[[Connection], None], ...] = (_to_2, _to_3, _to_4, _to_5)
+def _to_6(connection: Connection) -> None:
+    """Version 6."""
+    _add_statements(connection)
+
+
+def _add_statements(connection: Connection) -> None:
+    """Months that were held against the vendor's statement."""
+    statements.create(connection, checkfirst=True)
+
+
+STEPS: tuple[Callable[[Connection], None], ...] = (_to_2, _to_3, _to_4, _to_5, _to_6)
 """The n-th step makes version n + 2 of version n + 1."""
 
 

@@ -3,67 +3,120 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, and_, delete, func, insert, or_, select, update
 
 from scraper.core.budget import ScopeKind
 from scraper.core.catalogue import Charge
+from scraper.core.events import Ending
 from scraper.core.jobs import Account
-from scraper.core.reconcile import LONGEST_ANSWER, UnknownAttempt
+from scraper.core.reconcile import ANY_ENDPOINT, LONGEST_ANSWER, BookedCharge, LedgerLine
 from scraper.core.subscriptions import day_of, month_of
 from scraper.core.units import Credits
-from scraper.io.state.balances import add_to_balances, balance_of, move_credits, scope_names
+from scraper.io.state.balances import RESERVED, add_to_balances, balance_of, move_credits, scope_names, scopes_of
 from scraper.io.state.ledger import mark_run_outdated
-from scraper.io.state.schema import accounts, adjustments, requests
+from scraper.io.state.schema import accounts, adjustments, requests, statements
 
 
-def unknown_attempts(connection: Connection, account: Account) -> list[UnknownAttempt]:
+def unknown_attempts(connection: Connection, account: Account) -> list[LedgerLine]:
+    here = and_(requests.c.account == account.id, requests.c.charge == Charge.UNKNOWN.value)
+    query = select(requests).where(here).order_by(requests.c.attempt_id)
+    return [_line(row) for row in connection.execute(query)]
+
+
+def lines_between(connection: Connection, account: Account, since: datetime, until: datetime) -> list[LedgerLine]:
+    sent_at = func.coalesce(requests.c.sent_at, requests.c.slot_at)
     query = (
         select(requests)
-        .where(requests.c.account == account.id, requests.c.charge == Charge.UNKNOWN.value)
+        .where(requests.c.account == account.id, requests.c.slot_at >= since - _MOVED)
+        .where(sent_at >= since, sent_at < until)
+        .where(requests.c.charge != RESERVED)
+        .where(or_(requests.c.ending.is_(None), requests.c.ending != Ending.NOT_SENT.value))
         .order_by(requests.c.attempt_id)
     )
-    found = []
-    for row in connection.execute(query):
-        sent_at = row.sent_at or row.slot_at
-        found.append(
-            UnknownAttempt(
-                attempt_id=row.attempt_id,
-                account=row.account,
-                run_id=row.run_id,
-                endpoint=row.endpoint,
-                page=row.page,
-                params=row.params,
-                credits=row.credits,
-                sent_at=sent_at,
-                deadline=sent_at + LONGEST_ANSWER,
-            )
-        )
-    return found
+    return [_line(row) for row in connection.execute(query)]
 
 
-def answered_ids(connection: Connection, account: Account, since: datetime) -> frozenset[str]:
-    query = select(requests.c.vendor_request_id).where(
-        requests.c.account == account.id,
-        requests.c.slot_at >= since,
-        requests.c.vendor_request_id.is_not(None),
+_MOVED = timedelta(hours=1)
+"""How far a slot may be from the sending of its request: far more than any lateness that is allowed."""
+
+
+def _line(row: Any) -> LedgerLine:  # noqa: ANN401 - a row of requests
+    sent_at = row.sent_at or row.slot_at
+    lost_ledger = row.endpoint.endswith(f".{ANY_ENDPOINT}")  # spent at any time from the mark to the adoption
+    return LedgerLine(
+        attempt_id=row.attempt_id,
+        account=row.account,
+        run_id=row.run_id,
+        endpoint=row.endpoint,
+        page=row.page,
+        params=row.params,
+        credits=0 if row.charge == Charge.FREE.value else row.credits,
+        sent_at=sent_at,
+        deadline=max(sent_at, row.settled_at or sent_at) if lost_ledger else sent_at + LONGEST_ANSWER,
+        charge=Charge(row.charge),
+        request_id=row.vendor_request_id,
+        price=row.reserved,
     )
-    return frozenset(connection.execute(query).scalars())
 
 
-def reconcile(connection: Connection, charges: Mapping[int, Charge], how: str, at: datetime) -> None:
-    """Settle unknown attempts as charged or free; skip those that are settled by now."""
-    for attempt_id, charge in charges.items():
+def reconcile(
+    connection: Connection, settled: Mapping[int, BookedCharge], how: str, at: datetime, *, correct: bool = False
+) -> None:
+    """Settle unknown attempts; skip those that are settled by now, unless `correct`."""
+    for attempt_id, settlement in settled.items():
         here = requests.c.attempt_id == attempt_id
         row = connection.execute(select(requests).where(here)).one()
-        if row.charge != Charge.UNKNOWN.value:
+        if row.charge == RESERVED or (row.charge != Charge.UNKNOWN.value and not correct):
             continue
-        credits = 0 if charge is Charge.FREE else row.credits
+        charge, credits = settlement.charge, settlement.credits
         values = {"charge": charge.value, "credits": credits, "reconciled_at": at, "reconciled_by": how}
         connection.execute(update(requests).where(here).values(**values))
-        move_credits(connection, row, Charge.UNKNOWN.value, row.credits, charge, credits)
+        if row.charge == Charge.FREE.value:
+            add_to_balances(connection, scopes_of(row), **{charge.value: credits})
+        elif row.charge == charge.value:
+            add_to_balances(connection, scopes_of(row), **{charge.value: credits - row.credits})
+        else:
+            move_credits(connection, row, row.charge, row.credits, charge, credits)
         mark_run_outdated(connection, row.run_id)
+
+
+def note_spent_elsewhere(
+    connection: Connection, account: Account, month: str, spent: Credits, at: datetime, *, whole: bool
+) -> Credits:
+    """Note what the vendor's books show of others' requests in a month; return the change of the month's balance.
+
+    Unless the books are `whole`, what was noted before is not lowered.
+    """
+    scope = scope_names("", account.id, day_of(at), month)[ScopeKind.MONTH]
+    balance = balance_of(connection, ScopeKind.MONTH, scope)
+    change = spent - balance.adjusted
+    if change == 0 or (change < 0 and not whole):
+        return 0
+    used = balance.committed - balance.reserved + change
+    note = insert(adjustments).values(account=account.id, month=month, credits=change, told_at=at, used=max(0, used))
+    connection.execute(note)
+    add_to_balances(connection, {ScopeKind.MONTH: scope}, adjusted=change)
+    return change
+
+
+def month_to_hold(connection: Connection, account: Account, now: datetime) -> str | None:
+    starts_on = account.subscription.month_starts_on
+    month = month_of(now, starts_on)
+    before = month_of(datetime.fromisoformat(month).replace(tzinfo=UTC) - timedelta(days=1), starts_on)
+    here = and_(requests.c.account == account.id, requests.c.month == before)
+    if connection.execute(select(requests.c.attempt_id).where(here).limit(1)).first() is None:
+        return None
+    known = and_(statements.c.account == account.id, statements.c.month == before)
+    return None if connection.execute(select(statements.c.month).where(known)).first() else before
+
+
+def note_statement(connection: Connection, account: Account, month: str, message: str, at: datetime) -> None:
+    here = and_(statements.c.account == account.id, statements.c.month == month)
+    connection.execute(delete(statements).where(here))
+    connection.execute(insert(statements).values(account=account.id, month=month, message=message, held_at=at))
 
 
 def note_used(connection: Connection, account: Account, used: Credits, at: datetime) -> Credits:

@@ -25,7 +25,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.types import TypeDecorator
 
-SCHEMA_VERSION = 5
+SCHEMA_VERSION = 6
 """Incremented with every change of this module; a database of a newer version is refused."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -213,6 +213,17 @@ adjustments = Table(
     Column("used", BigInteger, nullable=False),
     Column("credits", BigInteger, nullable=False),
     Column("told_at", Instant, nullable=False),
+)
+
+# Months that were held against the vendor's statement: each once.
+statements = Table(
+    "statements",
+    metadata,
+    Column("account", String, nullable=False),
+    Column("month", String, nullable=False),
+    Column("held_at", Instant, nullable=False),
+    Column("message", Text, nullable=False),
+    PrimaryKeyConstraint("account", "month"),
 )
 
 # What the user has lifted: pauses, closures, and requests dated by a clock that was ahead.
