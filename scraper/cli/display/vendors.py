@@ -16,7 +16,6 @@ from scraper.core.catalogue import Basis, Catalogue, Charge, ChargeRule, Endpoin
 from scraper.core.pagination import Pagination
 from scraper.core.subscriptions import Subscription
 
-
 _STATUS_STYLES = {"gone": "red", "deprecated": "yellow"}
 
 
