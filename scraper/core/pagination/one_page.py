@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from scraper.core.pagination.facts import PageFacts
 from scraper.core.pagination.kind import Pagination
-from scraper.core.pagination.states import WalkState, Why
+from scraper.core.pagination.states import Guard, WalkState, Why
 from scraper.core.pagination.walk import R, W, WalkProgress
 
 
@@ -22,7 +22,7 @@ class OnePagePagination(Pagination):
     rows_per_page: int
     """The most rows that the vendor serves."""
     total_field: str | None = None
-    """How long the list is, whether or not it is served; ``None``: no answer carries it."""
+    """How long the whole list is, of which `rows_per_page` are served; ``None``: no answer carries it."""
 
     @property
     def fields(self) -> Mapping[str, str | None]:
@@ -53,12 +53,14 @@ class OnePageWalk(WalkProgress[W, R]):
         return self.pagination.tells_end
 
     def learn(self, request: R, facts: PageFacts) -> Sequence[R]:  # noqa: ARG002
-        """Take in the answer: a full list of which the total says more ends at the vendor's limit."""
+        """Take in the answer. The list that is sold is as long as the vendor documents, whatever the total says."""
         self._count(facts)
         total = facts.total or 0
         served = min(total, max(self.pagination.rows_per_page, self.rows))
         self._compare(served)
-        self._end(Why.GUARD if self._guards else Why.CLAMP if total > served else Why.END)
+        if total > served:
+            self._noted.add(Guard.PART_SERVED)
+        self._end(Why.GUARD if self._guards else Why.END)
         return []
 
     def outstanding(self) -> Sequence[R]:

@@ -70,7 +70,7 @@ class AppPosts:
         chosen = [self._hashtags.pool[rng.randrange(len(self._hashtags.pool))] for _ in range(EFFECT_POSTS)]
         records = []
         for place, hashtag in enumerate(chosen[start : start + count], start):
-            (record,), _ = self.posts(hashtag, "popular", at, 0, 1)
+            (record,) = self._shown(hashtag, at, 1)
             effect = place % len(EFFECTS)
             sticker = {"id": str(40_100 + effect), "name": EFFECTS[effect], "user_count": 1_000 * (effect + 3)}
             records.append({**record, "sticker_detail": sticker})
@@ -88,7 +88,7 @@ class AppPosts:
 
     def _category(self, hashtag: Hashtag, at: datetime) -> Record:
         videos, views = self._counts(hashtag)
-        posts, _ = self.posts(hashtag, "popular", at, 0, 2)
+        posts = self._shown(hashtag, at, 2)
         return {
             "category_type": 0,
             "desc": "Trending hashtag",
@@ -103,6 +103,13 @@ class AppPosts:
             },
             "aweme_list": [{"aweme_id": post["aweme_id"], "desc": post["desc"]} for post in posts],
         }
+
+    def _shown(self, hashtag: Hashtag, at: datetime, count: int) -> list[Record]:
+        """The first posts of a hashtag's own feed."""
+        feed = self._feeds.feed(hashtag.hashtag_id)
+        return (
+            [] if feed is None else [_app_post(item, at) for item in self._feeds.items(Feed(feed.posts[:count]), 0, at)]
+        )
 
     def _counts(self, hashtag: Hashtag) -> tuple[int, int]:
         rng = draw(self._seed, "all time", hashtag.hashtag_id)
