@@ -71,24 +71,24 @@ SELECT
   aweme_type AS post_type, -- TikTok's number for the kind of post, unmodified
   is_ads AS is_ad, -- the post is an advertisement
   share_url AS post_url, -- the post's page at TikTok
-  {
+  CASE WHEN "statistics" IS NOT NULL THEN {
     'play_count': "statistics".play_count, 'digg_count': "statistics".digg_count,
     'comment_count': "statistics".comment_count, 'share_count': "statistics".share_count,
     'collect_count': "statistics".collect_count, 'repost_count': "statistics".repost_count,
     'download_count': "statistics".download_count
-  } AS stats, -- the post's counts; null where one was not sent
-  {
+  } END AS stats, -- the post's counts; null where none was sent
+  CASE WHEN author IS NOT NULL THEN {
     'id': author.uid, 'unique_id': author.unique_id, 'nickname': author.nickname, 'sec_uid': author.sec_uid,
     'signature': author.signature, 'region': author.region, 'follower_count': author.follower_count,
     'video_count': author.aweme_count, 'heart_count': author.total_favorited,
     'verification_type': author.verification_type, 'avatar_url': avatar,
     'avatar_url_expires_at': make_timestamp(1000000 * TRY_CAST(regexp_extract(avatar, 'expires?=([0-9]{9,11})', 1) AS BIGINT))
-  } AS author, -- who published it; unique_id is the handle, avatar_url is signed
-  {
+  } END AS author, -- who published it; unique_id is the handle, avatar_url is signed; null where none was sent
+  CASE WHEN music IS NOT NULL THEN {
     'id': coalesce(nullif(music.id_str, ''), nullif(music.mid, '')), 'title': music.title,
     'author_name': music.author, 'album': music.album, 'duration_s': music.duration,
     'original': music.is_original_sound, 'post_count': music.user_count
-  } AS music, -- its sound: id is a sound_id
+  } END AS music, -- its sound: id is a sound_id
   list_transform(cha_list, lambda tag: {
     'id': tag.cid, 'title': tag.cha_name, 'video_count': tag.user_count, 'view_count': tag.view_count
   }) AS challenges, -- the post's hashtags: id is a hashtag_id, title its name

@@ -18,7 +18,7 @@ from scraper.sandbox.records.posts import Feed, PostFeeds
 EFFECTS = ("Steam", "Paper kite", "Fern frame", "Night bath", "Two suns")
 EFFECT_POSTS = 60
 CATEGORIES = 30
-"""Hashtags that the app shows on a day, and every fifth entry beside them is a sound: our choice."""
+"""Hashtags that the app shows on a day: our choice. It may show sounds among them; none is played."""
 
 
 class AppPosts:
@@ -79,12 +79,8 @@ class AppPosts:
     def categories(self, at: datetime, start: int, count: int) -> tuple[Sequence[Record], int]:
         """A part of what the app shows under Discover."""
         board = self._hashtags.board("US", 7, at.date())[:CATEGORIES]
-        entries = []
-        for place, listed in enumerate(board):
-            entries.append(self._category(self._hashtags.by_id[listed["hashtag_id"]], at))
-            if place % 5 == 4:
-                entries.append({"category_type": 1, "desc": "Trending sound", "challenge_info": None, "aweme_list": []})
-        return entries[start : start + count], len(entries)
+        shown = [self._hashtags.by_id[listed["hashtag_id"]] for listed in board[start : start + count]]
+        return [self._category(hashtag, at) for hashtag in shown], len(board)
 
     def _category(self, hashtag: Hashtag, at: datetime) -> Record:
         videos, views = self._counts(hashtag)

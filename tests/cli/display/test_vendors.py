@@ -100,10 +100,12 @@ def test_programs_get_a_flat_object_for_each_endpoint() -> None:
         "endpoint": "acme.posts",
         "vendor": "acme",
         "credits": 8,
+        "credits_basis": "known",
         "rows_per_page": 30,
         "table": "posts",
         "status": "gone",
         "status_since": "2026-11-01",
+        "successor": None,
         "summary": "Posts of a thing.",
     }
 
