@@ -59,7 +59,7 @@ class CrawloraNewer:
     def __init__(self, seed: int, hashtags: HashtagBoards, sounds: SoundBoards, app: AppPosts) -> None:
         self._seed = seed
         self._hashtags, self._sounds, self._app = hashtags, sounds, app
-        self._ads, self._index = TopAds(seed), CreatorIndex(seed)
+        self.ads, self._index = TopAds(seed), CreatorIndex(seed)
         self.routes: Mapping[str, Route] = {
             "/tiktok/creative-center/hashtags": self._creative_hashtags,
             "/tiktok/hashtag/{name}": self._hashtag,
@@ -156,22 +156,22 @@ class CrawloraNewer:
         order_by = asked.choice("order_by", ORDERS, "for_you")
         asked.choice("duration", ("", *(f"time-{n}" for n in range(2, 8))), "")
         asked.choice("ad_format", ("", "1", "2"), "")
-        listed = self._ads.listed(period_days, order_by, asked.day, lambda ad: _is_wanted(ad, asked))
+        listed = self.ads.listed(period_days, order_by, asked.day, lambda ad: _is_wanted(ad, asked))
         return self._ads_page(asked, listed, page, limit)
 
     def _spotlight(self, asked: Asked) -> PlayedAnswer:
         page, limit = _numbered(asked, "limit")
-        return self._ads_page(asked, self._ads.spotlight(asked.day), page, limit)
+        return self._ads_page(asked, self.ads.spotlight(asked.day), page, limit)
 
     def _recommended(self, asked: Asked) -> PlayedAnswer:
         """Its schema has no pagination: nothing says that a page is the last."""
         page, limit = _numbered(asked, "limit")
-        beside = self._ads.beside(asked.required("material_id"))[(page - 1) * limit : page * limit]
-        records = [self._ads.record(ad, asked.world_at) for ad in beside]
+        beside = self.ads.beside(asked.required("material_id"))[(page - 1) * limit : page * limit]
+        records = [self.ads.record(ad, asked.world_at) for ad in beside]
         return _inner(asked, {"materials": records}, records)
 
     def _ads_page(self, asked: Asked, listed: Sequence[Ad], page: int, limit: int) -> PlayedAnswer:
-        records = [self._ads.record(ad, asked.world_at) for ad in listed[(page - 1) * limit : page * limit]]
+        records = [self.ads.record(ad, asked.world_at) for ad in listed[(page - 1) * limit : page * limit]]
         pagination = {
             "has_more": page * limit < len(listed),
             "page": page,

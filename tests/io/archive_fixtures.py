@@ -73,6 +73,7 @@ ENDPOINTS: Final[Mapping[str, Endpoint]] = {
             "crawlora.mobile_categories", Records("data.category_list", "challenge_info.cid"), "mobile_categories"
         ),
         endpoint("crawlora.top_ads", Records("data.data.materials", "id"), "top_ads"),
+        endpoint("crawlora.top_ads_spotlight", Records("data.data.materials", "id"), "top_ads"),
         endpoint("crawlora.top_ads_recommend", Records("data.data.materials", "id"), "top_ads"),
         endpoint("crawlora.creator_search", Records("data.items", "creator_uid"), "creator_profiles"),
         endpoint("keyapi.music", Records("data.sound_list", "clip_id"), "sounds"),
