@@ -58,7 +58,7 @@ class OnePageWalk(WalkProgress[W, R]):
         total = facts.total or 0
         served = min(total, max(self.pagination.rows_per_page, self.rows))
         self._compare(served)
-        if total > served:
+        if self.rows and total > served:
             self._noted.add(Guard.PART_SERVED)
         self._end(Why.GUARD if self._guards else Why.END)
         return []

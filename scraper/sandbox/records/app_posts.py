@@ -17,7 +17,7 @@ from scraper.sandbox.records.posts import Feed, PostFeeds
 
 EFFECTS = ("Steam", "Paper kite", "Fern frame", "Night bath", "Two suns")
 EFFECT_POSTS = 60
-CATEGORIES = 30
+CATEGORIES = 50
 """Hashtags that the app shows on a day: our choice. It may show sounds among them; none is played."""
 
 
