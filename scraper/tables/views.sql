@@ -212,11 +212,20 @@ CREATE VIEW hashtag_creators AS
 SELECT
   vendor, date, endpoint, run_id, walk_id, snapshot_at, country, period_days, hashtag_id, hashtag_name, rank,
   place AS place, -- 1-based place among the hashtag's creators
-  creator.nick_name AS nick_name, -- display name, no handle and no id: two creators may share it
+  creator.nick_name AS nick_name, -- display name: two creators may share it
+  creator.handle AS handle, -- handle without its @; null: the board tells none
   creator.avatar_url AS avatar_url, -- signed URL, unmodified: dead after hours
 FROM (
-  SELECT *, unnest(creators) AS creator, generate_subscripts(creators, 1) AS place FROM (
-    SELECT * FROM hashtags
+  SELECT *, unnest(shown) AS creator, generate_subscripts(shown, 1) AS place FROM (
+    SELECT *, coalesce(
+      list_transform(creators, lambda one: {
+        'nick_name': one.nick_name, 'handle': NULL::VARCHAR, 'avatar_url': one.avatar_url
+      }),
+      list_transform(top_creators, lambda one: {
+        'nick_name': one.nick_name, 'handle': one.handle, 'avatar_url': one.avatar_url
+      })
+    ) AS shown
+    FROM hashtags
     QUALIFY row_number() OVER (PARTITION BY date, run_id, walk_id, hashtag_id ORDER BY page, position) = 1
   )
 )

@@ -39,10 +39,10 @@ def test_the_part_that_is_sold_is_whole_and_less_of_it_is_not(
     assert (progress.state, progress.why, progress.notes) == ends
 
 
-def test_a_plan_knows_its_one_request_and_more_than_is_served_is_refused() -> None:
+def test_a_plan_knows_its_one_request_assumes_its_price_and_refuses_more_than_is_served() -> None:
     boards = crawl(CREATIVE, params={"country_code": ["US", "GB"]})
     (made,) = plan(job(boards), Known(NOON, NothingSeen())).crawls
-    assert (made.requests, made.rows.likely, made.basis) == (Range(2, 2, 2), 6, Basis.KNOWN)
+    assert (made.requests, made.rows.likely, made.basis) == (Range(2, 2, 2), 6, Basis.ASSUMED)
     assert "8 credits a request (assumed)" in made.explanation
     (fault,) = crawl_faults("crawl", crawl(CREATIVE, params={"country_code": "US"}, max_items=10), CATALOGUE, {})
     assert str(fault) == f"crawl.max_items: {CREATIVE} answers at most 3 rows, to one request"

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import pytest
 
-from scraper.core.events import RunStatus
+from scraper.core.events import Ending, RunStatus
 from scraper.core.planning import Known, plan
 from scraper.sandbox.played import played_vendors
 from scraper.wiring.files import load_job
@@ -118,7 +118,7 @@ params = { creator_country = "US" }
 def test_where_a_board_has_gone_the_run_says_so_for_nothing_and_names_the_successor(tmp_path: Path) -> None:
     async def use(made: Bench) -> None:
         result = await made.run(made.write_job(OLD))
-        assert (result.status, result.charged, result.requests["refused"]) == (RunStatus.FAILED, 0, 2)
+        assert (result.status, result.charged, result.requests[Ending.REFUSED]) == (RunStatus.FAILED, 0, 2)
         for old, new in (("hashtags", "creative_hashtags"), ("creators", "creator_search")):
             gone = f"crawlora.{old} is no longer served by the vendor (HTTP 404: Not found)"
             assert f"{gone}; its successor is crawlora.{new} (scraper plan says" in result.message

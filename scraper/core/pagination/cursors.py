@@ -41,7 +41,7 @@ class CursorPagination(Pagination):
     def words(self) -> str:
         cursor = f"by cursor ({self.cursor_param}, from {self.cursor_field})"
         ends = "" if self.ends is None else f", {self.ends.words}"
-        return f"{cursor}, {self.rows_per_page} rows (assumed, from recorded answers){ends}"
+        return f"{cursor}, {self.rows_per_page} rows (assumed){ends}"
 
     def params(self, page: int, cursor: str | None) -> Mapping[str, str]:  # noqa: ARG002
         sized = {} if self.size_param is None else {self.size_param: str(self.rows_per_page)}

@@ -157,6 +157,7 @@ class _Estimator:
         made.basis = sums.basis()
         if not made.walks.exact:  # the number of parents is then the weaker figure
             made.basis = Basis.ASSUMED if made.boards is None else min(made.basis, Basis.OBSERVED, key=_WEAKEST.index)
+        made.basis = min(made.basis, made.crawl.endpoint.cost_basis, key=_WEAKEST.index)
         made.explanation += _walk_words(made, sums, shared)
 
     def _pages(self, crawl: Crawl, walk: Walk, seen: Sequence[WalkSeen]) -> Pages:

@@ -73,8 +73,7 @@ def test_a_vendor_at_80_columns() -> None:
     path       /posts
     price      8 credits a request
     status     gone since 2026-11-01
-    pages      by cursor (cursor, from data.cursor), 30 rows (assumed, from recorded
-               answers)
+    pages      by cursor (cursor, from data.cursor), 30 rows (assumed)
     records    data.items, told apart by id
     table      posts
     parameters
