@@ -153,7 +153,7 @@ def _assumed_of(vendor: Vendor) -> Iterable[str]:
 def _assumed_of_endpoints(vendor: Vendor) -> Iterable[str]:
     for endpoint in vendor.endpoints:
         if "rows_per_page" in endpoint.pagination.assumed:
-            yield f"`{endpoint.full_name}`: {endpoint.pagination.rows_per_page} rows a page, from recorded answers or chosen."
+            yield f"`{endpoint.full_name}`: {endpoint.pagination.rows_per_page} rows a page, recorded or chosen."
         if endpoint.typical_total is not None:
             yield f"`{endpoint.full_name}`: {endpoint.typical_total} rows on a board, from recorded or example answers."
         if "cost" in endpoint.assumed:

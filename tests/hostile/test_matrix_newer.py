@@ -103,54 +103,49 @@ def night_of(
         hold_rows(bench)
         return Night(result, outcomes(bench), coverage(bench))
 
-    planned = [(name, fault) for name in endpoints for fault in faults.get(name, ())]
-    return in_a_night(
-        directory, use, [f"{fault}{',' if ':' in fault else ':'}endpoint={name}" for name, fault in planned]
-    )
+    planned = [
+        f"{fault}{',' if ':' in fault else ':'}endpoint={name}" for name in endpoints for fault in faults.get(name, ())
+    ]
+    return in_a_night(directory, use, planned)
 
 
-def test_an_answer_that_brings_nothing_is_bought_again_until_it_heals(tmp_path: Path) -> None:
-    night = night_of(dict.fromkeys(ALL, ("http_503:nth=1", "half_json:nth=2")), tmp_path)
+def test_an_answer_that_brings_nothing_is_bought_again_until_it_heals_and_an_odd_page_gives_all_its_rows(
+    tmp_path: Path,
+) -> None:
+    odd = ("drift", "lone_surrogate", "huge_int", "echo_key", "escapes", "nan", "bom")
+    faults = {
+        name: ("http_503:nth=1", "half_json:nth=2", f"{fault}:nth=3")
+        for name, fault in zip(ALL, cycle(odd), strict=False)
+    }
+    night = night_of(faults, tmp_path)
     assert night.result.status is Ended.COMPLETE
     assert night.outcomes == {name: [Met.UPSTREAM_ERROR, Met.MALFORMED, Met.OK] for name in ALL}
 
 
-def test_a_refusal_is_met_once_and_costs_nothing(tmp_path: Path) -> None:
-    kinds = {"gone": Met.GONE, "bad_request": Met.BAD_REQUEST, "denied": Met.ENDPOINT_DENIED}
-    faults = dict(zip(ALL, cycle(kinds), strict=False))
-    night = night_of({name: (fault,) for name, fault in faults.items()}, tmp_path)
-    assert (night.result.status, night.result.charged) == (Ended.REFUSED, 0)
-    assert night.outcomes == {name: [kinds[fault]] for name, fault in faults.items()}
-    assert night.coverage == dict.fromkeys(ALL, (Walk.FAILED, ""))
+LIES: Final[Mapping[str, tuple[str, Walk, str]]] = {
+    "crawlora.mobile_hashtag_posts": ("cursor_loop", Walk.TRUNCATED, "cursor_seen"),
+    "crawlora.mobile_music": ("cursor_form:as=null", Walk.TRUNCATED, "cursor_missing"),
+    "crawlora.mobile_effects": ("repeated_page", Walk.TRUNCATED, "page_repeated"),
+    "crawlora.mobile_categories": ("cursor_form:as=object", Walk.TRUNCATED, "cursor_not_understood"),
+    **dict.fromkeys(BY_PAGE, ("wrong_page", Walk.TRUNCATED, "page_other,page_repeated")),
+    "crawlora.creative_hashtags": ("no_list", Walk.TRUNCATED, "list_missing"),
+    "crawlora.top_ads_spotlight": ("null_list", Walk.TRUNCATED, "list_missing"),
+    "crawlora.top_ads_recommend": ("list_is_object", Walk.FAILED, ""),
+    "crawlora.hashtag_detail": ("gone", Walk.FAILED, ""),
+    "keyapi.music_detail": ("bad_request", Walk.FAILED, ""),
+}
+REFUSED: Final = {
+    "crawlora.top_ads_recommend": Met.MALFORMED,
+    "crawlora.hashtag_detail": Met.GONE,
+    "keyapi.music_detail": Met.BAD_REQUEST,
+}
 
 
-def test_a_page_that_is_odd_is_bought_once_and_gives_all_its_rows(tmp_path: Path) -> None:
-    odd = ("drift", "lone_surrogate", "huge_int", "echo_key", "escapes", "nan", "bom")
-    night = night_of({name: (fault,) for name, fault in zip(ALL, cycle(odd), strict=False)}, tmp_path)
-    assert night.result.status is Ended.COMPLETE
-    assert night.outcomes == {name: [Met.OK] for name in ALL}
-
-
-TELLS_NOTHING: Final = (*APP, *ALONE, "crawlora.top_ads_recommend")
-"""Neither a total nor has_more is left where the list is missing, or a promise of none: such an answer is empty."""
-
-
-def test_a_list_that_is_missing_is_no_whole_list(tmp_path: Path) -> None:
-    night = night_of(dict.fromkeys(ALL, ("no_list",)), tmp_path)
-    told = {name: found for name, found in night.coverage.items() if name not in TELLS_NOTHING}
-    assert told == dict.fromkeys(told, (Walk.TRUNCATED, "list_missing"))
-    assert {night.coverage[name][0] for name in (*APP, "crawlora.top_ads_recommend")} <= {Walk.EMPTY, Walk.FAILED}
+def test_a_list_that_lies_is_missing_or_refused_ends_soon_and_is_no_whole_list(tmp_path: Path) -> None:
+    night = night_of({name: (fault,) for name, (fault, _, _) in LIES.items()}, tmp_path, pages=None)
+    assert night.coverage == {name: (state, note) for name, (_, state, note) in LIES.items()}
     assert night.result.status is Ended.FAILED
-
-
-def test_a_list_whose_pages_lie_ends_soon_and_is_no_whole_list(tmp_path: Path) -> None:
-    lies = {
-        "crawlora.mobile_hashtag_posts": ("cursor_loop", "cursor_seen"),
-        "crawlora.mobile_music": ("cursor_form:as=null", "cursor_missing"),
-        "crawlora.mobile_effects": ("repeated_page", "page_repeated"),
-        "crawlora.mobile_categories": ("cursor_form:as=object", "cursor_not_understood"),
-        **dict.fromkeys(BY_PAGE, ("wrong_page", "page_other,page_repeated")),
+    assert {name: attempts for name, attempts in night.outcomes.items() if name in REFUSED} == {
+        name: [outcome] for name, outcome in REFUSED.items()
     }
-    night = night_of({name: (fault,) for name, (fault, _) in lies.items()}, tmp_path, tuple(lies), pages=None)
-    assert night.coverage == {name: (Walk.TRUNCATED, note) for name, (_, note) in lies.items()}
-    assert max(len(attempts) for name, attempts in night.outcomes.items() if name in APP) <= 2
+    assert max(len(attempts) for name, attempts in night.outcomes.items() if name not in BY_PAGE) <= 2

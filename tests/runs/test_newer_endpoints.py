@@ -54,7 +54,8 @@ each = "crawlora.top_ads_spotlight"
 top = 2
 [[crawl]]
 endpoint = "crawlora.creator_search"
-params = { country = "US", min_followers = 100_000 }
+params = { country = "US", min_followers = 1_000_000 }
+max_pages = 1
 [[crawl]]
 endpoint = "keyapi.music"
 params = { region = "US" }
@@ -71,10 +72,30 @@ TABLES: Final = (
 
 def kept(made: Bench) -> dict[str, list[tuple[Any, ...]]]:
     """Every row of the tables, as it stands."""
-    return {
-        table: made.rows(f"SELECT endpoint, * FROM {table} ORDER BY endpoint, walk_id, page, position", views=False)
-        for table in TABLES
+    in_order = "ORDER BY endpoint, walk_id, page, position"
+    with made.archive(views=False) as archive:
+        return {table: archive.execute(f"SELECT endpoint, * FROM {table} {in_order}").fetchall() for table in TABLES}
+
+
+def hold_views(made: Bench, rows: dict[str, int]) -> None:
+    """What the views over old and new boards show of one run: every walk is whole, and no list repeats an entry."""
+    shown = {
+        "sounds_latest": rows["sounds"],
+        "top_ads_latest": rows["top_ads"],
+        "mobile_posts_latest": rows["mobile_posts"],
+        "creator_profiles_latest": rows["creator_profiles"],
+        "creator_figures": rows["creator_profiles"],
+        "hashtag_history": rows["hashtags"],
+        "listed_posts": 80,
     }
+    counted = " UNION ALL ".join(f"SELECT '{view}', count(*) FROM {view}" for view in shown)
+    named = "SELECT count(*), count(handle), min(place) FROM hashtag_creators WHERE endpoint LIKE '%creative%'"
+    entries = "SELECT DISTINCT endpoint FROM board_sightings WHERE endpoint IN ('keyapi.music', 'crawlora.top_ads')"
+    with made.archive() as archive:
+        assert dict(archive.execute(counted).fetchall()) == shown
+        ((creators, handles, first),) = archive.execute(named).fetchall()
+        assert (creators > 0, handles, first) == (True, creators, 1)
+        assert len(archive.execute(entries).fetchall()) == 2
 
 
 def test_each_newer_endpoint_goes_from_a_plan_to_its_table_and_is_rebuilt_row_for_row(tmp_path: Path) -> None:
@@ -101,6 +122,7 @@ def test_each_newer_endpoint_goes_from_a_plan_to_its_table_and_is_rebuilt_row_fo
             rebuilt = [each async for each in rebuild_tables(made.settings, job.parent, None, None)]
             assert {each.table: each.rows for each in rebuilt if each.rows} == result.rows
             assert kept(made) == before
+            hold_views(made, {table: len(rows) for table, rows in before.items()})
 
     asyncio.run(used())
 

@@ -67,7 +67,7 @@ class AppPosts:
     def effect_posts(self, at: datetime, start: int, count: int) -> tuple[Sequence[Record], int]:
         """A part of the videos with the effects that trend today."""
         rng = draw(self._seed, "effects", at.date())
-        chosen = [self._hashtags.pool[rng.randrange(len(self._hashtags.pool))] for _ in range(EFFECT_POSTS)]
+        chosen = rng.sample(self._hashtags.pool, EFFECT_POSTS)
         records = []
         for place, hashtag in enumerate(chosen[start : start + count], start):
             (record,) = self._shown(hashtag, at, 1)
