@@ -1,6 +1,7 @@
 -- A sound's place on a list of trending sounds: one row for each record. KeyAPI's board is ranked and has a curve;
 -- Crawlora's list from TikTok's app has neither, and tells how many posts use a sound.
 WITH listed AS (
+  -- known, not kept: play_url.uri, cover_large.uri, cover_medium.uri, cover_thumb.uri
   -- known, not kept: id, is_search, related_items, url_title, cover_hd.*, avatar_thumb.*, avatar_medium.*
   -- known, not kept: avatar_large.*, strong_beat_url.*, matched_song.*, matched_pgc_sound.*, artists[].*, extra
   -- known, not kept: owner_id, sec_uid, source_platform, status, offline_desc, position, schema_url, log_extra
@@ -18,10 +19,10 @@ WITH listed AS (
     "title": "VARCHAR", "author": "VARCHAR", "album": "VARCHAR", "duration": "BIGINT", "language": "VARCHAR",
     "owner_handle": "VARCHAR", "owner_nickname": "VARCHAR", "user_count": "BIGINT",
     "is_original": "BOOLEAN", "is_original_sound": "BOOLEAN", "is_commerce_music": "BOOLEAN",
-    "play_url": {"uri": "VARCHAR", "url_list": ["VARCHAR"]},
-    "cover_large": {"uri": "VARCHAR", "url_list": ["VARCHAR"]},
-    "cover_medium": {"uri": "VARCHAR", "url_list": ["VARCHAR"]},
-    "cover_thumb": {"uri": "VARCHAR", "url_list": ["VARCHAR"]}
+    "play_url": {"url_list": ["VARCHAR"]},
+    "cover_large": {"url_list": ["VARCHAR"]},
+    "cover_medium": {"url_list": ["VARCHAR"]},
+    "cover_thumb": {"url_list": ["VARCHAR"]}
   }]') AS list
   FROM pages
 ),

@@ -4,7 +4,7 @@ WITH listed AS (
   -- known, not kept: is_search, objectives[].has_conversion, objectives[].parent_id, pattern_label[].has_conversion
   -- known, not kept: pattern_label[].parent_id
   -- known as integer: objectives[].id, pattern_label[].id
-  -- known as object: objectives[].id, pattern_label[].id
+  -- known as object: objectives[].id, pattern_label[].id, video_info.video_url
   SELECT *, from_json(records, '[{
     "id": "VARCHAR", "ad_title": "VARCHAR", "brand_name": "VARCHAR", "source": "VARCHAR", "source_key": "BIGINT",
     "industry_key": "VARCHAR", "objective_key": "VARCHAR", "country_code": ["VARCHAR"], "keyword_list": ["VARCHAR"],

@@ -128,7 +128,7 @@ class AppPosts:
 def _app_post(item: Record, at: datetime) -> Record:
     """A post of the web schema, in the app's."""
     stats, music = item["stats"], item["music"]
-    post: Record = {
+    return {
         "aweme_id": item["id"],
         "desc": item["desc"],
         "create_time": int(item["createTime"]),
@@ -159,36 +159,43 @@ def _app_post(item: Record, at: datetime) -> Record:
         "cha_list": [
             {"cid": tag["id"], "cha_name": tag["title"], "user_count": 0, "view_count": 0} for tag in item["challenges"]
         ],
-        "text_extra": [
-            {
-                "hashtag_id": mark.get("hashtagId", ""),
-                "hashtag_name": mark["hashtagName"],
-                "user_id": mark["userId"],
-                "sec_uid": mark.get("secUid", ""),
-                "start": mark["start"],
-                "end": mark["end"],
-                "type": mark["type"],
-            }
-            for mark in item["textExtra"]
-        ],
+        "text_extra": [_mark(mark) for mark in item["textExtra"]],
+        **(_video(item["video"], at) if "video" in item else _pictures(item["imagePost"])),
     }
-    if "video" in item:
-        video = item["video"]
-        post["video"] = {
+
+
+def _mark(mark: Record) -> Record:
+    return {
+        "hashtag_id": mark.get("hashtagId", ""),
+        "hashtag_name": mark["hashtagName"],
+        "user_id": mark["userId"],
+        "sec_uid": mark.get("secUid", ""),
+        "start": mark["start"],
+        "end": mark["end"],
+        "type": mark["type"],
+    }
+
+
+def _video(video: Record, at: datetime) -> Record:
+    """Its length is in thousandths of a second here."""
+    played = {"uri": f"v09044g4{urls_expire_s(at)}", "url_list": [video["playAddr"]], "data_size": 900_000}
+    return {
+        "video": {
             "duration": video["duration"] * 1000,
             "height": video["height"],
             "width": video["width"],
             "ratio": video["ratio"],
-            "play_addr": {"uri": f"v09044g4{urls_expire_s(at)}", "url_list": [video["playAddr"]], "data_size": 900_000},
+            "play_addr": played,
             "cover": {"url_list": [video["cover"]]},
             "origin_cover": {"url_list": [video["originCover"]]},
         }
-    else:
-        pictures = [image["imageURL"]["urlList"] for image in item["imagePost"]["images"]]
-        post["image_post_info"] = {
-            "images": [{"display_image": {"url_list": urls, "height": 1440, "width": 1080}} for urls in pictures]
-        }
-    return post
+    }
+
+
+def _pictures(photos: Record) -> Record:
+    pictures = [image["imageURL"]["urlList"] for image in photos["images"]]
+    shown = [{"display_image": {"url_list": urls, "height": 1440, "width": 1080}} for urls in pictures]
+    return {"image_post_info": {"images": shown}}
 
 
 def _author(item: Record) -> Record:
