@@ -253,6 +253,11 @@ class Statements:
     note: str = ""
 
 
+ASSUMABLE = ("cost", "records", "pagination", "parameters")
+"""Parts of an endpoint's description that may be assumed: its price, the shape of its records, how its pages are asked
+for and end, and what its parameters take."""
+
+
 @dataclass(frozen=True, slots=True)
 class Endpoint:
     """One documented route of a vendor."""
@@ -269,12 +274,19 @@ class Endpoint:
     success: tuple[Condition, ...]
     """In-band success: each of these fields, if present, must hold."""
     status: str
-    """``documented`` or ``gone``."""
+    """``documented``; ``deprecated``: still listed by the vendor, which says that it will end; ``gone``: no longer
+    listed, so that it may answer 404. Whatever it says, the endpoint is requested if a job asks for it."""
     status_since: date
     source: Source
     typical_total: int | None = None
     """Rows of a whole board in recorded answers: an assumption for plans."""
     note: str = ""
+    assumed: tuple[str, ...] = ()
+    """What of the description no document states: of `ASSUMABLE`."""
+    successor: Endpoint | None = field(default=None, compare=False)
+    """The endpoint of the same vendor to move to, if this one is deprecated or gone."""
+    moving: str = ""
+    """What a move to the successor changes, in a sentence."""
 
     @property
     def full_name(self) -> str:
@@ -285,6 +297,16 @@ class Endpoint:
 
     def with_role(self, role: Role) -> Parameter | None:
         return next((parameter for parameter in self.parameters if parameter.role is role), None)
+
+    @property
+    def is_leaving(self) -> bool:
+        """The vendor has announced its end, or lists it no more."""
+        return self.status in {"deprecated", "gone"}
+
+    @property
+    def cost_basis(self) -> Basis:
+        """The basis of its price."""
+        return Basis.ASSUMED if "cost" in self.assumed else Basis.KNOWN
 
     @property
     def parent_parameter(self) -> Parameter | None:

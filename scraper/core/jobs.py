@@ -183,9 +183,6 @@ def crawl_faults(where: str, crawl: Crawl, catalogue: Catalogue, parents: Mappin
         faults += _parameter_faults(f"{where}.params.{name}", crawl, name, values)
     faults += _limit_faults(where, crawl)
     faults += _parent_faults(where, crawl, catalogue, parents)
-    if crawl.endpoint.status == "gone":
-        since = crawl.endpoint.status_since.isoformat()
-        faults.append(Fault(f"{where}.endpoint", f"{crawl.endpoint.full_name} is gone at the vendor since {since}"))
     return faults
 
 

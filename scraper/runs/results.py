@@ -16,7 +16,7 @@ from scraper.core.frontier import Frontier
 from scraper.core.jobs import Account, Job
 from scraper.core.outcomes import Outcome
 from scraper.core.pagination import Guard, WalkState, Why
-from scraper.core.planning import Known, plan
+from scraper.core.planning import Known, gone_words, plan
 from scraper.core.requests import Progress
 from scraper.core.retries import Decision, Retry
 from scraper.core.subscriptions import day_ends_at, month_ends_at
@@ -144,7 +144,7 @@ def refusal_sentence(endpoint: Endpoint, account: Account, outcome: Outcome) -> 
         case OutcomeKind.ENDPOINT_DENIED:
             return f"{endpoint.full_name} is not open to this account ({outcome.detail})"
         case _:
-            return f"{endpoint.full_name} is no longer served by the vendor ({outcome.detail})"
+            return f"{endpoint.full_name} is no longer served by the vendor ({outcome.detail}){gone_words(endpoint)}"
 
 
 def run_result(job: Job, run: OpenedRun, ends: Ends, frontier: Frontier, totals: RunTotals, command: str) -> RunResult:

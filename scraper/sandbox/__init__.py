@@ -8,8 +8,9 @@ from scraper.sandbox.answers import FailedRequests
 from scraper.sandbox.billing_events import Event
 from scraper.sandbox.faults import KINDS, Charged, FaultKind, Injection, Met, read_injections
 from scraper.sandbox.metering import AccountPage, RateWindow
+from scraper.sandbox.played import endpoints_played
 from scraper.sandbox.records import Record
-from scraper.sandbox.server import Sandbox, ServedRecords, endpoints_played, serve
+from scraper.sandbox.server import Sandbox, ServedRecords, serve
 
 __all__ = [
     "KINDS",

@@ -108,7 +108,8 @@ class PlayedAnswer:
 FailedRequests: TypeAlias = Literal["free", "charged"]
 """The charge for a failed answer where the vendor documents no rule."""
 
-Paging: TypeAlias = Literal["page", "cursor"]
+Paging: TypeAlias = Literal["page", "cursor", "one"]
+"""`one`: one request holds all there is."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,12 +17,14 @@ from types import MappingProxyType
 from scraper.core.units import Credits, iso_utc
 from scraper.sandbox.account_pages import account_routes
 from scraper.sandbox.answers import AccountRoute, Asked, InvalidParameterError, PlayedAnswer, Route, Sold
+from scraper.sandbox.crawlora_newer import SOLD, CrawloraNewer
 from scraper.sandbox.metering import Limit, Rejected
 from scraper.sandbox.records import Record
 from scraper.sandbox.records.creators import SORT_ORDERS, CreatorBoards
 from scraper.sandbox.records.hashtags import HashtagBoards
 from scraper.sandbox.records.posts import PostFeeds
 
+API = "/api/v1"
 LAST_PAGE = 10
 LARGEST_LIMIT = 100
 """`page` is clamped to 1–10 and `limit` to at most 100, without a word."""
@@ -47,27 +49,43 @@ class Window:
 
 
 class Crawlora:
-    """The three routes that Crawlora sells, and those that report spending."""
+    """The routes that Crawlora sells, and those that report spending.
+
+    `retired`: the two boards that are on their way out have gone, and answer 404.
+    """
 
     name = "crawlora"
-    prefix = "/api/v1"
+    prefix = API
     credit_cost: Credits = 8
     sold: Mapping[str, Sold] = MappingProxyType(
         {
             f"{prefix}/tiktok/popular-trend/hashtag": Sold("crawlora.hashtags", "page"),
             f"{prefix}/tiktok/popular-trend/creator": Sold("crawlora.creators", "page"),
             f"{prefix}/tiktok/hashtags": Sold("crawlora.hashtag_posts", "cursor"),
+            **{f"{API}{path}": sold for path, sold in SOLD.items()},
         }
     )
     routes: Mapping[str, Route]
     account_routes: Mapping[str, AccountRoute]
 
-    def __init__(self, hashtags: HashtagBoards, creators: CreatorBoards, posts: PostFeeds) -> None:
+    def __init__(
+        self,
+        hashtags: HashtagBoards,
+        creators: CreatorBoards,
+        posts: PostFeeds,
+        newer: CrawloraNewer,
+        *,
+        retired: bool = False,
+    ) -> None:
         self._hashtags, self._creators, self._posts = hashtags, creators, posts
-        self.routes = {
+        old: dict[str, Route] = {
             f"{self.prefix}/tiktok/popular-trend/hashtag": self._trending_hashtags,
             f"{self.prefix}/tiktok/popular-trend/creator": self._trending_creators,
+        }
+        self.routes = {
+            **({} if retired else old),
             f"{self.prefix}/tiktok/hashtags": self._hashtag_posts,
+            **{f"{self.prefix}{path}": route for path, route in newer.routes.items()},
         }
         self.account_routes = account_routes(self.prefix)
 

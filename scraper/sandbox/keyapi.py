@@ -1,4 +1,4 @@
-"""KeyAPI as played: routes, envelopes, clamps and refusals from its endpoint pages, read 2026-11-21.
+"""KeyAPI as played: routes, envelopes, clamps and refusals from its endpoint pages, read 2026-11-21 and 2026-11-29.
 
 Not on those pages, so chosen here: a page or limit below 1 is a 400; a failure, in a 2xx too, is free unless it is
 told otherwise; the day's and the month's credits are refused alike; a page past the end is an empty success.
@@ -23,6 +23,7 @@ from scraper.sandbox.answers import (
 from scraper.sandbox.metering import Limit, Rejected
 from scraper.sandbox.records import Record
 from scraper.sandbox.records.hashtags import HashtagBoards
+from scraper.sandbox.records.sounds import SoundBoards
 from scraper.sandbox.records.videos import VideoBoards
 
 LARGEST_LIMIT = 20
@@ -30,7 +31,7 @@ LARGEST_LIMIT = 20
 
 
 class KeyApi:
-    """The two routes that KeyAPI sells. All its parameters travel as strings."""
+    """The four routes that KeyAPI sells. All its parameters travel as strings."""
 
     name = "keyapi"
     prefix = "/v1"
@@ -39,19 +40,29 @@ class KeyApi:
         {
             f"{prefix}/tiktok/trending/hashtags": Sold("keyapi.hashtags", "page"),
             f"{prefix}/tiktok/trending/videos": Sold("keyapi.videos", "page"),
+            f"{prefix}/tiktok/trending/music": Sold("keyapi.music", "page"),
+            f"{prefix}/tiktok/trending/music/detail": Sold("keyapi.music_detail", "one"),
         }
     )
     routes: Mapping[str, Route]
     account_routes: Mapping[str, AccountRoute]
     """None is published."""
 
-    def __init__(self, hashtags: HashtagBoards, videos: VideoBoards, failed_requests: FailedRequests = "free") -> None:
-        self._hashtags, self._videos = hashtags, videos
+    def __init__(
+        self,
+        hashtags: HashtagBoards,
+        videos: VideoBoards,
+        sounds: SoundBoards,
+        failed_requests: FailedRequests = "free",
+    ) -> None:
+        self._hashtags, self._videos, self._sounds = hashtags, videos, sounds
         self._failed_requests = failed_requests
         self.account_routes = {}
         self.routes = {
             f"{self.prefix}/tiktok/trending/hashtags": self._trending_hashtags,
             f"{self.prefix}/tiktok/trending/videos": self._trending_videos,
+            f"{self.prefix}/tiktok/trending/music": self._trending_music,
+            f"{self.prefix}/tiktok/trending/music/detail": self._music_detail,
         }
 
     def charges(self, answer: PlayedAnswer) -> bool:
@@ -114,6 +125,29 @@ class KeyApi:
         records = self._videos.page(region, period_days, order_by, asked.world_at, start, limit)
         pagination = {"has_more": start + limit < total, "limit": limit, "page": page, "total_count": total}
         return _success(asked, {"pagination": pagination, "videos": records}, records)
+
+    def _trending_music(self, asked: Asked) -> PlayedAnswer:
+        page, limit = _window(asked)
+        board = self._sounds.board(
+            asked.text("region", "US"),
+            int(asked.choice("period", ("7", "30", "120"), "7")),
+            asked.day,
+            only_new=asked.choice("new_to_top_100", ("false", "true"), "false") == "true",
+            commercial=asked.choice("commercial_music", ("false", "true"), "false") == "true",
+            keyword=asked.optional("search_keyword") or "",
+        )
+        start = (page - 1) * limit
+        records = board[start : start + limit]
+        pagination = {"page": page, "size": limit, "total": len(board), "has_more": start + limit < len(board)}
+        return _success(asked, {"pagination": pagination, "sound_list": records}, records)
+
+    def _music_detail(self, asked: Asked) -> PlayedAnswer:
+        """Chosen here: a sound that is not on the board of that period and country has no record."""
+        period_days = int(asked.choice("period", ("7", "30", "120"), "7"))
+        region = asked.text("region", "US")
+        sound = self._sounds.detail(asked.required("clip_id"), region, period_days, asked.day)
+        data = {"disliked": None, "like_count": None, "liked": None, "sound": sound}
+        return _success(asked, data, [] if sound is None else [sound])
 
 
 def _window(asked: Asked) -> tuple[int, int]:

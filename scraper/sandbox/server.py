@@ -7,11 +7,10 @@ import ipaddress
 import logging
 import uuid
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time
-from functools import lru_cache
 from itertools import count
 
 import orjson
@@ -24,21 +23,15 @@ from scraper.sandbox.answers import (
     Asked,
     FailedRequests,
     InvalidParameterError,
-    Paging,
     PlayedAnswer,
     PlayedVendor,
 )
 from scraper.sandbox.billing_events import Event, EventLog
-from scraper.sandbox.crawlora import Crawlora
 from scraper.sandbox.faults import FaultKind, FaultPlan, Injection, Met, Sent, Target
-from scraper.sandbox.keyapi import KeyApi
 from scraper.sandbox.metering import AccountPage, Meter, RateWindow, Rejected
+from scraper.sandbox.played import played_vendors
 from scraper.sandbox.records import Record
-from scraper.sandbox.records.creators import CreatorBoards
 from scraper.sandbox.records.draws import draw
-from scraper.sandbox.records.hashtags import HashtagBoards
-from scraper.sandbox.records.posts import PostFeeds
-from scraper.sandbox.records.videos import VideoBoards
 
 _log = logging.getLogger(__name__)
 
@@ -90,20 +83,14 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-@lru_cache(maxsize=4)
-def _world(seed: int) -> tuple[HashtagBoards, CreatorBoards, PostFeeds, VideoBoards]:
-    """Draw the records of a seed, once for all sandboxes of a process; nothing in them is ever changed."""
-    hashtags = HashtagBoards(seed)
-    return hashtags, CreatorBoards(seed), PostFeeds(seed, hashtags.pool, hashtags.by_id), VideoBoards(seed)
-
-
 class Sandbox:
     """Both vendors' routes, data and accounts, without a port yet: `serve` gives it one.
 
     `subscriptions` and `keys` name the vendors that are played, "crawlora" and "keyapi" or one of them.
     Records depend on `seed`, the parameters and `day` only; without a day they age by `clock`. Metering goes by `clock`
     alone, `rate_window` is how both count the requests of a minute. `faults` go wrong on purpose, `sleep` is how they
-    take time; `failed_requests` is what a vendor takes for a failure where it documents nothing (KeyAPI).
+    take time; `failed_requests` is what a vendor takes for a failure where it documents nothing (KeyAPI). `retired`:
+    Crawlora's two boards that are on their way out have gone, and answer 404.
     """
 
     def __init__(  # noqa: PLR0913 - what a test or a user may want otherwise
@@ -118,13 +105,10 @@ class Sandbox:
         rate_window: RateWindow = "sliding",
         faults: Sequence[Injection] = (),
         failed_requests: FailedRequests = "free",
+        retired: bool = False,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
-        hashtags, creators, posts, videos = _world(seed)
-        vendors: tuple[PlayedVendor, ...] = (
-            Crawlora(hashtags, creators, posts),
-            KeyApi(hashtags, videos, failed_requests),
-        )
+        vendors = played_vendors(seed, failed_requests=failed_requests, retired=retired)
         known = {vendor.name for vendor in vendors}
         if subscriptions.keys() != keys.keys() or not subscriptions.keys() <= known:
             raise ValueError(
@@ -206,14 +190,14 @@ class Sandbox:
     async def _connected(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         """Decide whether a fault hits the request; faults of the connection happen here."""
         played = self._vendor_at(request.path)
-        sold = None if played is None else played.vendor.sold.get(request.path)
+        sold = None if played is None else played.vendor.sold.get(_route(request))
         if played is None or sold is None or played.vendor.key_in(request.headers) != played.key:
             return await handler(request)
-        injection = self._plan.hit(sold.endpoint, {name: request.query[name] for name in request.query})
+        injection = self._plan.hit(sold.endpoint, _parameters(request))
         if injection is None:
             return await handler(request)
         kind, terms = injection.kind, played.account.standing(self._clock()).subscription
-        target = Target(played.vendor, request.path, played.key, terms, injection.options)
+        target = Target(played.vendor, _route(request), played.key, terms, injection.options)
         request[HIT] = (kind, target)
         if kind.passage is None:
             return await handler(request)
@@ -239,8 +223,7 @@ class Sandbox:
         if played is None:
             return await handler(request)
         at = self._clock().astimezone(UTC)
-        parameters = {name: request.query[name] for name in request.query}
-        asked = Asked(parameters, at, self._request_id(played), self._world_at or at)
+        asked = Asked(_parameters(request), at, self._request_id(played), self._world_at or at)
         request[ASKED] = asked
         response = await self._admitted(played, asked, request, handler)
         response.headers.update(played.vendor.headers(asked.request_id, played.account.starts_left(at)))
@@ -253,7 +236,7 @@ class Sandbox:
         vendor, account = played.vendor, played.account
         key = vendor.key_in(request.headers)
         about_the_account = played.is_account_route(request)
-        if not about_the_account and (request.method != "GET" or request.path not in vendor.routes):
+        if not about_the_account and (request.method != "GET" or _route(request) not in vendor.routes):
             if key == played.key:
                 account.arrive(asked.at)
             return _written(vendor.failed(404))
@@ -266,7 +249,7 @@ class Sandbox:
     async def _billed(self, played: Played, asked: Asked, request: web.Request, handler: Handler) -> web.StreamResponse:
         """Settle the request's event whatever happens to the request or its answer."""
         vendor, account, events = played.vendor, played.account, played.events
-        left, endpoint = account.credits_left(asked.at), request.path.removeprefix(vendor.prefix)
+        left, endpoint = account.credits_left(asked.at), _route(request).removeprefix(vendor.prefix)
         events.reserve(asked.request_id, endpoint, asked.at, credit_cost=vendor.credit_cost, credits_left=left)
         hold = account.admit(asked.at)
         if isinstance(hold, Rejected):
@@ -288,7 +271,7 @@ class Sandbox:
         arrives = HIT not in request or request[HIT][0].arrives
         if arrives and self._remember_served and answered[ANSWER].succeeded:
             records = answered[ANSWER].records
-            self.served.append(ServedRecords(vendor.name, request.path, asked.parameters, records, asked.at))
+            self.served.append(ServedRecords(vendor.name, _route(request), asked.parameters, records, asked.at))
         return answered
 
     async def _records_page(self, request: web.Request) -> web.StreamResponse:
@@ -299,7 +282,7 @@ class Sandbox:
         try:
             if HIT in request and (replaced := request[HIT][0].replaced) is not None:
                 return _sent(replaced(request[HIT][1], asked))
-            return _written(played.vendor.routes[request.path](asked))
+            return _written(played.vendor.routes[_route(request)](asked))
         except InvalidParameterError as fault:
             return _written(played.vendor.invalid(fault))
 
@@ -347,6 +330,17 @@ class Sandbox:
         return str(uuid.UUID(int=drawn.getrandbits(128), version=4))
 
 
+def _route(request: web.Request) -> str:
+    """The path as the vendor writes it, with the names of its parameters: `/api/v1/tiktok/hashtag/{name}`."""
+    resource = request.match_info.route.resource
+    return request.path if resource is None else resource.canonical
+
+
+def _parameters(request: web.Request) -> dict[str, str]:
+    """The parameters of the path and of the query; the first value of a repeated one."""
+    return {name: request.query[name] for name in request.query} | dict(request.match_info)
+
+
 def _written(answer: PlayedAnswer) -> web.Response:
     response = web.Response(
         status=answer.status,
@@ -364,13 +358,6 @@ def _sent(sent: Sent) -> web.Response:
     response = web.Response(status=sent.status, body=sent.body, headers=headers)
     response[ANSWER] = sent.answer
     return response
-
-
-def endpoints_played(vendors: Collection[str]) -> Mapping[str, Paging]:
-    """Return endpoint → kind of pagination, for all that these vendors sell here."""
-    kinds: tuple[type[PlayedVendor], ...] = (Crawlora, KeyApi)
-    sold = [each for kind in kinds if kind.name in vendors for each in kind.sold.values()]
-    return {each.endpoint: each.paging for each in sold}
 
 
 @asynccontextmanager

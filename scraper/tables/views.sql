@@ -66,6 +66,118 @@ FROM videos SEMI JOIN boards_latest AS board ON (
 )
 QUALIFY row_number() OVER (PARTITION BY walk_id, item_id ORDER BY page, position) = 1;
 
+-- The sounds of every list as its newest complete walk found them; each sound once a list.
+CREATE VIEW sounds_latest AS
+SELECT sounds.*
+FROM sounds SEMI JOIN boards_latest AS board ON (
+  sounds.walk_id = board.walk_id AND sounds.run_id = board.run_id AND sounds.date = board.snapshot_date
+)
+QUALIFY row_number() OVER (PARTITION BY walk_id, sound_id ORDER BY page, position) = 1;
+
+-- The ads of every list as its newest complete walk found them; each ad once a list.
+CREATE VIEW top_ads_latest AS
+SELECT top_ads.*
+FROM top_ads SEMI JOIN boards_latest AS board ON (
+  top_ads.walk_id = board.walk_id AND top_ads.run_id = board.run_id AND top_ads.date = board.snapshot_date
+)
+QUALIFY row_number() OVER (PARTITION BY walk_id, ad_id ORDER BY page, position) = 1;
+
+-- The posts of every list of TikTok's app as its newest complete walk found them; each post once a list.
+CREATE VIEW mobile_posts_latest AS
+SELECT mobile_posts.*
+FROM mobile_posts SEMI JOIN boards_latest AS board ON (
+  mobile_posts.walk_id = board.walk_id AND mobile_posts.run_id = board.run_id AND mobile_posts.date = board.snapshot_date
+)
+QUALIFY row_number() OVER (PARTITION BY walk_id, post_id ORDER BY page, position) = 1;
+
+-- The creators of every search as its newest complete walk found them; each creator once a search.
+CREATE VIEW creator_profiles_latest AS
+SELECT creator_profiles.*
+FROM creator_profiles SEMI JOIN boards_latest AS board ON (
+  creator_profiles.walk_id = board.walk_id AND creator_profiles.run_id = board.run_id AND creator_profiles.date = board.snapshot_date
+)
+QUALIFY row_number() OVER (PARTITION BY walk_id, creator_uid ORDER BY page, position) = 1;
+
+-- A hashtag's place on any board of its country, period and industry, whichever endpoint showed it: the history of a
+-- board goes on where its endpoint has a successor. Rank, posts, views and the trend mean the same on all of them. What
+-- does not: Crawlora's newer board shows three places (places_shown), tells no moves (hashtag_ranks has those that were
+-- told), and has a period of 90 days where the others have 120. Boards of new hashtags alone are left out.
+CREATE VIEW hashtag_history AS
+SELECT
+  vendor, date, endpoint, run_id, walk_id, snapshot_at, country, period_days, board_industry_id, hashtag_id,
+  hashtag_name, rank, publish_cnt, video_views, trend,
+  count(*) OVER (PARTITION BY date, run_id, walk_id) AS places_shown, -- places that this read shows: a hashtag below them may be on the board
+  min(snapshot_at) OVER seen AS first_seen_at, -- UTC, the first snapshot with this hashtag on any endpoint's board
+  max(snapshot_at) OVER seen AS last_seen_at, -- UTC, the last one
+FROM (
+  SELECT * FROM hashtags WHERE NOT new_only
+  QUALIFY row_number() OVER (PARTITION BY date, run_id, walk_id, hashtag_id ORDER BY page, position) = 1
+)
+WINDOW seen AS (PARTITION BY country, period_days, board_industry_id, hashtag_id);
+
+-- A creator's followers and likes at one snapshot, from a trend board or from the search over Crawlora's index: by
+-- handle, since their ids differ. An entry does not mean the same: a board shows who trends, a search whom it finds, with
+-- figures that the vendor read at figures_at.
+CREATE VIEW creator_figures AS
+SELECT
+  vendor AS vendor, -- who sold the page
+  date AS date, -- UTC day of the snapshot
+  endpoint, run_id, walk_id, snapshot_at, country,
+  handle AS handle, -- the creator's handle, lower case, without its @
+  nick_name AS nick_name, -- display name
+  follower_cnt AS follower_cnt, -- followers
+  liked_cnt AS liked_cnt, -- likes over all posts
+  on_board AS on_board, -- true: a trend board showed the creator; false: a search found them
+  figures_at AS figures_at, -- UTC, when the vendor read the figures; null: not told, at the snapshot as far as is known
+FROM (
+  SELECT
+    vendor, date, endpoint, run_id, walk_id, snapshot_at, country,
+    lower(nullif(regexp_extract(tt_link, '@([^/?#]+)', 1), '')) AS handle,
+    nick_name, follower_cnt, liked_cnt, true AS on_board, NULL::TIMESTAMP AS figures_at, page, position
+  FROM creators
+  UNION ALL
+  SELECT
+    vendor, date, endpoint, run_id, walk_id, snapshot_at, country, lower(nullif(handle, '')), nick_name, follower_cnt,
+    liked_cnt, false, figures_at, page, position
+  FROM creator_profiles
+)
+WHERE handle IS NOT NULL
+QUALIFY row_number() OVER (PARTITION BY date, run_id, walk_id, handle ORDER BY page, position) = 1;
+
+-- A post listed for a hashtag, by the web's list or by the app's: what both tell. A post may be listed many times. The
+-- web's list is asked for by hashtag_id, the app's by hashtag_name: the other one is null.
+CREATE VIEW listed_posts AS
+SELECT
+  vendor AS vendor, -- who sold the page
+  date AS date, -- UTC day of the snapshot
+  endpoint, run_id, walk_id, snapshot_at, page, position,
+  hashtag_id AS hashtag_id, -- the hashtag that the web's list was asked for
+  hashtag_name AS hashtag_name, -- the hashtag that the app's list was asked for
+  post_id AS post_id, -- the post's id at TikTok, the same in both lists
+  created_at AS created_at, -- UTC, when it was published
+  description AS description, -- the post's text
+  author_handle AS author_handle, -- handle of who published it
+  plays AS plays, -- plays; the web's list rounds some counts
+  likes AS likes, -- likes
+  comments AS comments, -- comments
+  shares AS shares, -- shares
+  saves AS saves, -- saves; null where it was not sent
+  sound_id AS sound_id, -- the post's sound
+FROM (
+  SELECT
+    vendor, date, endpoint, run_id, walk_id, snapshot_at, page, position, hashtag_id, NULL::VARCHAR AS hashtag_name,
+    post_id, created_at, description, author.unique_id AS author_handle, stats.play_count AS plays,
+    stats.digg_count AS likes, stats.comment_count AS comments, stats.share_count AS shares,
+    stats.collect_count AS saves, music.id AS sound_id
+  FROM posts
+  UNION ALL
+  SELECT
+    vendor, date, endpoint, run_id, walk_id, snapshot_at, page, position, NULL, hashtag_name, post_id, created_at,
+    description, author.unique_id, stats.play_count, stats.digg_count, stats.comment_count, stats.share_count,
+    stats.collect_count, music.id
+  FROM mobile_posts WHERE hashtag_name IS NOT NULL
+);
+
 -- A hashtag's place on a board at one snapshot, whatever became of the rest of the walk.
 CREATE VIEW hashtag_ranks AS
 SELECT
@@ -100,11 +212,20 @@ CREATE VIEW hashtag_creators AS
 SELECT
   vendor, date, endpoint, run_id, walk_id, snapshot_at, country, period_days, hashtag_id, hashtag_name, rank,
   place AS place, -- 1-based place among the hashtag's creators
-  creator.nick_name AS nick_name, -- display name, no handle and no id: two creators may share it
+  creator.nick_name AS nick_name, -- display name: two creators may share it
+  creator.handle AS handle, -- handle without its @; null: the board tells none
   creator.avatar_url AS avatar_url, -- signed URL, unmodified: dead after hours
 FROM (
-  SELECT *, unnest(creators) AS creator, generate_subscripts(creators, 1) AS place FROM (
-    SELECT * FROM hashtags
+  SELECT *, unnest(shown) AS creator, generate_subscripts(shown, 1) AS place FROM (
+    SELECT *, coalesce(
+      list_transform(creators, lambda one: {
+        'nick_name': one.nick_name, 'handle': NULL::VARCHAR, 'avatar_url': one.avatar_url
+      }),
+      list_transform(top_creators, lambda one: {
+        'nick_name': one.nick_name, 'handle': one.handle, 'avatar_url': one.avatar_url
+      })
+    ) AS shown
+    FROM hashtags
     QUALIFY row_number() OVER (PARTITION BY date, run_id, walk_id, hashtag_id ORDER BY page, position) = 1
   )
 )
@@ -201,14 +322,14 @@ WINDOW
   after AS (PARTITION BY walk_id ORDER BY snapshot_at
     RANGE BETWEEN INTERVAL 1 MICROSECOND FOLLOWING AND UNBOUNDED FOLLOWING);
 
--- An entry that a read of a board showed: a hashtag, a creator or a video, once a read.
+-- An entry that a read of a board showed: a hashtag, a creator, a video, a sound or an ad, once a read.
 CREATE VIEW board_sightings AS
 SELECT
   read.vendor AS vendor, -- who sold the board
   read.endpoint, read.walk_id, read.run_id, read.snapshot_at, read.country, read.period_days,
-  entry.entry_id AS entry_id, -- hashtag_id, user_id or item_id
+  entry.entry_id AS entry_id, -- hashtag_id, user_id, item_id, sound_id or ad_id
   entry.entry_name AS entry_name, -- hashtag_name, nick_name or title
-  entry.place AS place, -- its rank; of a creator or a video, its place in the list
+  entry.place AS place, -- its rank; of an entry without one, its place in the list
   read.previous_whole_at, read.next_whole_at, read.wholes_before,
 FROM board_reads AS read JOIN (
   SELECT walk_id, run_id, hashtag_id AS entry_id, any_value(hashtag_name) AS entry_name, min(rank) AS place
@@ -217,6 +338,11 @@ FROM board_reads AS read JOIN (
   SELECT walk_id, run_id, user_id, any_value(nick_name), min_by(position, (page, position)) FROM creators GROUP BY ALL
   UNION ALL
   SELECT walk_id, run_id, item_id, any_value(title), min_by(position, (page, position)) FROM videos GROUP BY ALL
+  UNION ALL
+  SELECT walk_id, run_id, sound_id, any_value(title), coalesce(min(rank), min_by(position, (page, position)))
+  FROM sounds GROUP BY ALL
+  UNION ALL
+  SELECT walk_id, run_id, ad_id, any_value(title), min_by(position, (page, position)) FROM top_ads GROUP BY ALL
 ) AS entry USING (walk_id, run_id);
 
 -- A spell of an entry on a board: reads that showed it, with no whole read between them that did not. It came after

@@ -32,6 +32,7 @@ def first_contact(vendor: str | None, settings: Settings) -> tuple[Job, Catalogu
     left_out: list[str] = []
     for name in vendors:
         asked = [endpoint for endpoint in catalogue.vendors[name].endpoints if endpoint.status != "gone"]
+        left_out += [_gone_words(endpoint) for endpoint in catalogue.vendors[name].endpoints if endpoint not in asked]
         for endpoint in sorted(asked, key=lambda each: each.parent_parameter is not None):  # parents first
             crawl = _crawl(endpoint, crawls)
             if isinstance(crawl, Crawl):
@@ -77,6 +78,12 @@ def _crawl(endpoint: Endpoint, crawls: Mapping[str, Crawl]) -> Crawl | str:
             )
         params[parameter.name] = (value,)
     return Crawl(endpoint.full_name, endpoint, params, max_pages=1, each=parent, top=1 if parent else None)
+
+
+def _gone_words(endpoint: Endpoint) -> str:
+    since = endpoint.status_since.isoformat()
+    gone = f"{endpoint.full_name} is left out: it is gone from the vendor's catalogue (known since {since})"
+    return f"{gone}; scraper run JOB --probe asks it with a job's parameters."
 
 
 def _parent(endpoint: Endpoint, parameter: Parameter, crawls: Mapping[str, Crawl]) -> str | None:

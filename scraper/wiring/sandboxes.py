@@ -89,6 +89,7 @@ async def sandbox_server(
     *,
     port: int,
     failed_requests: FailedRequests = "free",
+    retired: bool = False,
 ) -> AsyncIterator[tuple[str, Mapping[str, Subscription]]]:
     """Serve a sandbox on a port of its own; yield its URL and the subscriptions of its accounts.
 
@@ -113,6 +114,7 @@ async def sandbox_server(
         clock=settings.clock.now,
         faults=read_injections(settings.faults, endpoints_played(subscriptions)),
         failed_requests=failed_requests,
+        retired=retired,
     )
     async with serve(sandbox, port=port) as url:
         yield url, subscriptions

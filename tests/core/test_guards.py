@@ -184,7 +184,7 @@ def test_the_guards_that_end_a_walk_and_those_that_let_it_go_on_are_told_apart()
     going_on = {guard for guard in Guard if not guard.ends}
     totals = {Guard.TOTAL_GREW, Guard.TOTAL_SHRANK, Guard.MORE_THAN_TOTAL}
     concluded = {Guard.END_CONCLUDED, Guard.FIELDS_MISSING, Guard.SIZE_LOWERED}
-    some = {Guard.EMPTY_PAGE, Guard.ROWS_REPEATED, Guard.BOARD_MOVED, Guard.SOME_UNUSABLE}
+    some = {Guard.EMPTY_PAGE, Guard.ROWS_REPEATED, Guard.BOARD_MOVED, Guard.SOME_UNUSABLE, Guard.PART_SERVED}
     assert going_on == {*some, *totals, *concluded}
     assert all(guard.meaning for guard in Guard)
 

@@ -160,7 +160,7 @@ def test_faults_of_every_kind_are_told_in_one_go(read: Read) -> None:
         "week.toml: accounts.crawlora.plan: crawlora has no plan 'starte'; did you mean 'starter'?; it has free, "
         "starter, growth, pro, business, enterprise",
         "week.toml: crawl[0].endpoint: no such endpoint; did you mean 'crawlora.hashtags'?; known are "
-        "crawlora.hashtags, crawlora.creators, crawlora.hashtag_posts, keyapi.hashtags, keyapi.videos",
+        + ", ".join(endpoint.full_name for endpoint in CATALOGUE.endpoints),
         "week.toml: crawl[1].params.country: no such parameter; did you mean 'country_code'?; crawlora.hashtags takes "
         "page, limit, period, industry_id, country_code, filter_by",
         "week.toml: crawl[1].params.period: '8' is not one of 7, 30, 120",
@@ -254,7 +254,9 @@ def test_faults_of_every_kind_are_told_in_one_go(read: Read) -> None:
         (
             "crawlora.creators",
             'each = "crawlora.hashtags"',
-            "crawl[0].each: crawlora.creators takes no ids from a parent; crawlora.hashtag_posts can",
+            "crawl[0].each: crawlora.creators takes no ids from a parent; crawlora.hashtag_posts, "
+            "crawlora.hashtag_detail, crawlora.mobile_hashtag_posts, crawlora.top_ads_recommend, "
+            "keyapi.music_detail can",
         ),
         (
             "crawlora.hashtag_posts",

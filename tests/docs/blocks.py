@@ -82,7 +82,8 @@ def _price(endpoint: Endpoint) -> list[str]:
     if (last := endpoint.pagination.max_page) is not None:
         most = f"{_rows(last * size)}: {_requests(last)}, {last * endpoint.cost} credits"
     assumed = " (assumed)" if "rows_per_page" in endpoint.pagination.assumed else ""
-    return [f"`{endpoint.full_name}`", str(endpoint.cost), f"{size}{assumed}", usual, most, f"`{endpoint.table}`"]
+    price = f"{endpoint.cost}{' (assumed)' if 'cost' in endpoint.assumed else ''}"
+    return [f"`{endpoint.full_name}`", price, f"{size}{assumed}", usual, most, f"`{endpoint.table}`"]
 
 
 def _rows(number: int) -> str:
@@ -157,9 +158,15 @@ def _assumed_of(vendor: Vendor) -> Iterable[str]:
 def _assumed_of_endpoints(vendor: Vendor) -> Iterable[str]:
     for endpoint in vendor.endpoints:
         if "rows_per_page" in endpoint.pagination.assumed:
-            yield f"`{endpoint.full_name}`: {endpoint.pagination.rows_per_page} rows a page, from recorded answers."
+            yield f"`{endpoint.full_name}`: {endpoint.pagination.rows_per_page} rows a page, recorded or chosen."
         if endpoint.typical_total is not None:
             yield f"`{endpoint.full_name}`: {endpoint.typical_total} rows on a board, from recorded or example answers."
+        if "cost" in endpoint.assumed:
+            yield f"`{endpoint.full_name}`: its price of {endpoint.cost} credits."
+        if shape := [part for part in endpoint.assumed if part != "cost"]:
+            yield f"`{endpoint.full_name}`: its {' and '.join(shape)}, as far as no document that could be read says."
+        if endpoint.is_leaving:
+            yield f"`{endpoint.full_name}`: it is {endpoint.status}, known since {endpoint.status_since.isoformat()}."
         if endpoint.note:
             yield f"`{endpoint.full_name}`: {endpoint.note}"
 

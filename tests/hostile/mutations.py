@@ -15,13 +15,8 @@ from hypothesis import strategies as st
 from scraper.core.subscriptions import Subscription
 from scraper.sandbox import KINDS
 from scraper.sandbox.answers import Asked
-from scraper.sandbox.crawlora import Crawlora
 from scraper.sandbox.faults import Target
-from scraper.sandbox.keyapi import KeyApi
-from scraper.sandbox.records.creators import CreatorBoards
-from scraper.sandbox.records.hashtags import HashtagBoards
-from scraper.sandbox.records.posts import PostFeeds
-from scraper.sandbox.records.videos import VideoBoards
+from scraper.sandbox.played import World, played_vendors, world_of
 
 PAYLOADS = Path(__file__).parents[1] / "payloads"
 NOON = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
@@ -39,17 +34,16 @@ Bend: TypeAlias = Callable[[bytes, int, int, bytes], bytes]
 def corpus() -> Mapping[str, Sequence[bytes]]:
     """Endpoint → answers: saved ones, the sandbox's, and those of every fault that it knows."""
     found: dict[str, list[bytes]] = {}
-    hashtags = HashtagBoards(0)
-    played = (
-        Crawlora(hashtags, CreatorBoards(0), PostFeeds(0, hashtags.pool, hashtags.by_id)),
-        KeyApi(hashtags, VideoBoards(0)),
-    )
-    feed = str(hashtags.board("US", 7, NOON.date())[0]["hashtag_id"])
-    for vendor in played:
+    world = world_of(0)
+    first = world.hashtags.board("US", 7, NOON.date())[0]
+    filled = {"id": first["hashtag_id"], "name": first["hashtag_name"], "country_code": "US", "page": "2"}
+    filled |= {"material_id": world.newer.ads.pool[0].ad_id, "clip_id": _sound_of(world)}
+    sizes = {"limit": "2", "count": "2", "page_size": "2"}
+    for vendor in played_vendors(0):
         for path, sold in vendor.sold.items():
             bodies = found.setdefault(sold.endpoint, [])
             bodies += [case.read_bytes() for case in PAYLOADS.glob(f"{sold.endpoint}/*/answer.json")]
-            asked = Asked({"limit": "2", "id": feed, "page": "2"}, NOON, "11111111-2222-4333-8444-555555555555", NOON)
+            asked = Asked({**filled, **sizes}, NOON, "11111111-2222-4333-8444-555555555555", NOON)
             for kind in KINDS:
                 if kind.replaced is not None and kind.paging in {None, sold.paging}:
                     options = {option.name: "3" if not option.allowed else option.default for option in kind.options}
@@ -57,6 +51,11 @@ def corpus() -> Mapping[str, Sequence[bytes]]:
                     bodies.append(kind.replaced(target, asked).body)
     small = {endpoint: [_small(body) for body in bodies] for endpoint, bodies in found.items()}
     return {endpoint: [body for body in bodies if len(body) <= SMALL_BYTES] for endpoint, bodies in small.items()}
+
+
+def _sound_of(world: World) -> str:
+    board = world.sounds.board("US", 7, NOON.date(), only_new=False, commercial=False)
+    return str(board[0]["clip_id"])
 
 
 def _small(body: bytes) -> bytes:

@@ -10,7 +10,7 @@ from typing import Final
 import orjson
 
 from scraper.core.catalogue import Endpoint, OutcomeKind, Parameter, Records, Source
-from scraper.core.pagination import CursorPagination
+from scraper.core.pagination import CursorPagination, Pagination, SinglePagination
 from scraper.core.tables import table_select
 from scraper.core.units import Credits
 from scraper.ports import SpooledPage
@@ -18,11 +18,20 @@ from scraper.ports import SpooledPage
 SNAPSHOT: Final = datetime(2026, 11, 21, 2, 15, tzinfo=UTC)
 TABLES: Final = tuple(
     table_select(name, files("scraper").joinpath("tables", f"{name}.sql").read_text("utf-8"))
-    for name in ("hashtags", "creators", "videos", "posts")
+    for name in (
+        *("hashtags", "creators", "videos", "posts", "sounds", "sound_details", "hashtag_details", "mobile_posts"),
+        *("mobile_categories", "top_ads", "creator_profiles"),
+    )
 )
 
 
-def endpoint(name: str, records: Records, table: str, parent: Parameter | None = None) -> Endpoint:
+def endpoint(
+    name: str,
+    records: Records,
+    table: str,
+    parent: Parameter | None = None,
+    pagination: Pagination | None = None,
+) -> Endpoint:
     vendor, _, short = name.partition(".")
     return Endpoint(
         vendor=vendor,
@@ -31,7 +40,7 @@ def endpoint(name: str, records: Records, table: str, parent: Parameter | None =
         summary="an endpoint of a test",
         cost=Credits(8),
         parameters=(parent,) if parent else (),
-        pagination=CursorPagination("cursor", "data.cursor", "data.hasMore", 30),
+        pagination=pagination or CursorPagination("cursor", "data.cursor", "data.hasMore", 30),
         records=records,
         table=table,
         success=(),
@@ -41,6 +50,8 @@ def endpoint(name: str, records: Records, table: str, parent: Parameter | None =
     )
 
 
+_ALONE: Final = SinglePagination()
+_NAME = Parameter("name", "string", "a hashtag's name", required=True, from_parent="hashtag_name")
 _HASHTAG = Parameter("id", "string", "a hashtag's id", required=True, from_parent="hashtag_id")
 
 ENDPOINTS: Final[Mapping[str, Endpoint]] = {
@@ -51,6 +62,22 @@ ENDPOINTS: Final[Mapping[str, Endpoint]] = {
         endpoint("crawlora.hashtag_posts", Records("data.itemList", "id"), "posts", _HASHTAG),
         endpoint("keyapi.hashtags", Records("data.list", "hashtag_id"), "hashtags"),
         endpoint("keyapi.videos", Records("data.videos", "item_id"), "videos"),
+        endpoint("crawlora.creative_hashtags", Records("data.hashtags", "hashtag_id"), "hashtags"),
+        endpoint(
+            "crawlora.hashtag_detail", Records("data.challengeInfo", "challenge.id"), "hashtag_details", _NAME, _ALONE
+        ),
+        endpoint("crawlora.mobile_hashtag_posts", Records("data.aweme_list", "aweme_id"), "mobile_posts", _NAME),
+        endpoint("crawlora.mobile_effects", Records("data.aweme_list", "aweme_id"), "mobile_posts"),
+        endpoint("crawlora.mobile_music", Records("data.music_list", "id_str"), "sounds"),
+        endpoint(
+            "crawlora.mobile_categories", Records("data.category_list", "challenge_info.cid"), "mobile_categories"
+        ),
+        endpoint("crawlora.top_ads", Records("data.data.materials", "id"), "top_ads"),
+        endpoint("crawlora.top_ads_spotlight", Records("data.data.materials", "id"), "top_ads"),
+        endpoint("crawlora.top_ads_recommend", Records("data.data.materials", "id"), "top_ads"),
+        endpoint("crawlora.creator_search", Records("data.items", "creator_uid"), "creator_profiles"),
+        endpoint("keyapi.music", Records("data.sound_list", "clip_id"), "sounds"),
+        endpoint("keyapi.music_detail", Records("data.sound", "clip_id"), "sound_details", None, _ALONE),
         endpoint("reseller.creators", Records("rows", "user_id", nested_in="creator"), "creators"),
     )
 }

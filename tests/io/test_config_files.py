@@ -91,15 +91,61 @@ def faults(vendors: Path, **files: str) -> list[str]:
     return str(failure.value).replace(f"{vendors}/", "").splitlines()
 
 
-def test_the_packaged_vendors_sell_five_endpoints_at_the_documented_prices() -> None:
-    known = {each.full_name: (each.cost, each.table, each.status) for each in read_catalogue().endpoints}
-    assert known == {
-        "crawlora.hashtags": (8, "hashtags", "documented"),
-        "crawlora.creators": (8, "creators", "documented"),
-        "crawlora.hashtag_posts": (8, "posts", "documented"),
-        "keyapi.hashtags": (2, "hashtags", "documented"),
-        "keyapi.videos": (2, "videos", "documented"),
+def test_the_packaged_vendors_sell_these_endpoints_at_documented_or_assumed_prices() -> None:
+    known = {
+        each.full_name: (each.cost, str(each.cost_basis), each.table, each.status)
+        for each in read_catalogue().endpoints
     }
+    assert known == {
+        "crawlora.hashtags": (8, "known", "hashtags", "gone"),
+        "crawlora.creators": (8, "known", "creators", "deprecated"),
+        "crawlora.hashtag_posts": (8, "known", "posts", "documented"),
+        "crawlora.creative_hashtags": (8, "assumed", "hashtags", "documented"),
+        "crawlora.hashtag_detail": (8, "known", "hashtag_details", "documented"),
+        "crawlora.mobile_hashtag_posts": (8, "assumed", "mobile_posts", "documented"),
+        "crawlora.mobile_music": (8, "assumed", "sounds", "documented"),
+        "crawlora.mobile_effects": (8, "assumed", "mobile_posts", "documented"),
+        "crawlora.mobile_categories": (8, "assumed", "mobile_categories", "documented"),
+        "crawlora.top_ads": (8, "assumed", "top_ads", "documented"),
+        "crawlora.top_ads_spotlight": (8, "assumed", "top_ads", "documented"),
+        "crawlora.top_ads_recommend": (8, "assumed", "top_ads", "documented"),
+        "crawlora.creator_search": (8, "assumed", "creator_profiles", "documented"),
+        "keyapi.hashtags": (2, "known", "hashtags", "documented"),
+        "keyapi.videos": (2, "known", "videos", "documented"),
+        "keyapi.music": (2, "known", "sounds", "documented"),
+        "keyapi.music_detail": (2, "known", "sound_details", "documented"),
+    }
+
+
+def test_an_endpoint_that_ends_names_its_successor_and_one_that_is_described_by_assumption_says_so() -> None:
+    endpoints = {each.full_name: each for each in read_catalogue().endpoints}
+    moves = {name: each.successor.full_name for name, each in endpoints.items() if each.successor is not None}
+    assert moves == {
+        "crawlora.hashtags": "crawlora.creative_hashtags",
+        "crawlora.creators": "crawlora.creator_search",
+    }
+    assert all(endpoints[name].moving for name in moves)
+    assert {name for name, each in endpoints.items() if "records" in each.assumed} == {
+        "crawlora.hashtag_detail", "crawlora.mobile_hashtag_posts", "crawlora.mobile_music", "crawlora.mobile_effects",
+        "crawlora.mobile_categories",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("lines", "fault"),
+    [
+        ('successor = "creator"', ".successor: there is no endpoint 'creator'; did you mean 'creators'?"),
+        ('successor = "creators"', ".successor: creators has a successor itself; name the last one"),
+        ('status = "documented"', ': successor needs status = "deprecated" or "gone"'),
+    ],
+)
+def test_a_successor_has_to_be_there_and_the_last_one_and_of_something_that_ends(
+    vendors: Path, lines: str, fault: str
+) -> None:
+    (met,) = faults(vendors, crawlora=f"[endpoints.hashtags]\n{lines}")
+    assert fault in met
+    (met,) = faults(vendors, crawlora='[endpoints.top_ads]\nmoving = "All is well."')
+    assert "no successor is named" in met
 
 
 def test_every_figure_has_its_source() -> None:
@@ -122,6 +168,7 @@ def test_documented_countries_and_industries_are_those_that_the_sandbox_serves()
         ("crawlora.hashtags", "country_code"): set(places.HASHTAG_COUNTRIES),
         ("crawlora.hashtags", "industry_id"): industries,
         ("crawlora.creators", "creator_country"): set(places.CREATOR_COUNTRIES),
+        ("crawlora.creative_hashtags", "country_code"): set(places.HASHTAG_COUNTRIES),
         ("keyapi.hashtags", "region"): set(places.HASHTAG_COUNTRIES),
         ("keyapi.hashtags", "industry_id"): industries,
         ("keyapi.videos", "region"): set(places.VIDEO_COUNTRIES),
@@ -169,7 +216,7 @@ def test_an_endpoint_of_one_record_has_no_more_to_say_of_its_pages(vendors: Path
 
 def test_a_new_endpoint_for_a_known_vendor_is_one_table(vendors: Path) -> None:
     catalogue = read(vendors, crawlora=VIDEO_DETAIL)
-    assert len(catalogue.endpoints) == 6
+    assert len(catalogue.endpoints) == len(read_catalogue().endpoints) + 1
     added = catalogue.endpoint("crawlora.cc_videos")
     assert added is not None
     assert (added.path, added.records, added.pagination, added.source.document) == (
@@ -222,12 +269,13 @@ def test_faults_of_all_vendor_files_are_told_at_once_with_the_nearest_names(vend
         f"{over}: charge.ok: input should be 'charged' or 'presumed', and 'free' was met",
         f"{over}: endpoints.hashtags.cost: input should be greater than or equal to 1, and 0 was met",
         f"{over}: endpoints.hashtags.pagination.max_sise: no such key; did you mean 'max_size'?; known are kind, "
-        "page_param, size_param, max_size, max_page, page_field, size_field, total_field, has_more_field, counts, "
-        "first, ends",
+        "page_param, size_param, max_size, max_page, page_field, size_field, total_field, has_more_field, "
+        "past_max_page, counts, first, ends",
         f"{over}: endpoints.hashtags.parameters.period.role: input should be 'country', 'period_days', 'page', "
         "'page_size' or 'cursor', and 'days' was met",
         f"{over}: endpoints.hashtags.sumary: no such key; did you mean 'summary'?; known are source, path, summary, "
-        "cost, table, status, status_since, note, typical_total, success, records, pagination, parameters",
+        "cost, table, status, status_since, successor, moving, assumed, note, typical_total, success, records, "
+        "pagination, parameters",
     ]
     assert told[6].startswith(f"{over}: auth_headr: no such key; did you mean 'auth_header'?; known are name, title, ")
     assert "acme.toml: title: is missing" in told

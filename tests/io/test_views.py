@@ -61,7 +61,7 @@ def test_every_column_of_every_relation_is_named_in_sql_without_quotes(
     macros = [called(view) for view in VIEWS if view.arguments]
     listed = opened["full"].execute("SELECT view_name FROM duckdb_views() WHERE NOT internal").fetchall()
     relations = [name for (name,) in listed] + macros
-    assert len(relations) == 7 + len(VIEWS)
+    assert len(relations) == len(TABLES) + 3 + len(VIEWS)
     for relation in relations:
         columns = opened["full"].execute(f"DESCRIBE FROM {relation}").fetchall()
         for column, *_ in columns:

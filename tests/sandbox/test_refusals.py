@@ -188,7 +188,7 @@ def test_keyapi_rejects_in_its_documented_words(subscription: Subscription, stat
 def test_an_unknown_path_is_the_404_of_the_vendor_whose_prefix_it_has() -> None:
     async def script(visitor: Visitor) -> list[Reply]:
         return [
-            await visitor.get("/api/v1/tiktok/creative-center/hashtags"),
+            await visitor.get("/api/v1/tiktok/creative-center/songs"),
             await visitor.get("/v1/tiktok/trending/songs"),
             await visitor.ask("POST", K_VIDEOS),
             await visitor.get("/nothing"),

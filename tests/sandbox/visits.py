@@ -30,6 +30,18 @@ C_BILLING = "/api/v1/billing/me"
 C_EVENTS = "/api/v1/billing/me/events"
 K_HASHTAGS = "/v1/tiktok/trending/hashtags"
 K_VIDEOS = "/v1/tiktok/trending/videos"
+K_MUSIC = "/v1/tiktok/trending/music"
+K_SOUND = "/v1/tiktok/trending/music/detail"
+C_CREATIVE = "/api/v1/tiktok/creative-center/hashtags"
+C_HASHTAG = "/api/v1/tiktok/hashtag"
+C_APP_POSTS = "/api/v1/tiktok/mobile/hashtag/posts"
+C_APP_MUSIC = "/api/v1/tiktok/mobile/music/trending"
+C_APP_EFFECTS = "/api/v1/tiktok/mobile/trending/effects"
+C_APP_CATEGORIES = "/api/v1/tiktok/mobile/trending/categories"
+C_ADS = "/api/v1/tiktok/top-ads/list"
+C_SPOTLIGHT = "/api/v1/tiktok/top-ads/spotlight"
+C_RECOMMEND = "/api/v1/tiktok/top-ads/recommend"
+C_INDEX = "/api/v1/datasets/creators/search"
 
 
 @dataclass(slots=True)
@@ -111,6 +123,7 @@ def opened(
     day: date | None = None,
     remember: bool = False,
     rate_window: RateWindow = "sliding",
+    retired: bool = False,
     kind: type[Sandbox] = Sandbox,
 ) -> Opened:
     """Both vendors with these subscriptions; without limits where none is given."""
@@ -124,6 +137,7 @@ def opened(
         clock=clock,
         remember_served=remember,
         rate_window=rate_window,
+        retired=retired,
     )
     return Opened(sandbox, clock)
 

@@ -293,11 +293,12 @@ def bought(
 
 
 async def _planned(job: Job, settings: Settings) -> Plan:
-    from scraper.core.planning import unknown_values
+    from scraper.core.planning import leaving_endpoints, unknown_values
     from scraper.wiring.auto_budget import budgeted_job
     from scraper.wiring.plan import plan_job
 
-    for sentence in unknown_values(job.crawls):
+    leaving = () if settings.sandbox else leaving_endpoints(job.crawls)  # the sandbox says itself what has gone
+    for sentence in (*leaving, *unknown_values(job.crawls)):
         warn(sentence)
     resolved, allowance = await budgeted_job(job, settings)
     return await plan_job(resolved, settings, allowance)

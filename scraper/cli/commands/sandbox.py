@@ -41,8 +41,12 @@ def _plans(_context: click.Context, _option: click.Parameter, values: tuple[str,
     show_default=True,
     help="How KeyAPI bills failed requests: its documentation does not say.",
 )
+@click.option(
+    "--retired", is_flag=True, help="Crawlora's two boards that are on their way out have gone: they answer 404."
+)
 @click.option("--faults", "list_faults", is_flag=True, help="List the kinds of faults and exit.")
-def sandbox(
+def sandbox(  # noqa: PLR0913 - one for each option
+    *,
     port: int,
     seed: int,
     day: date | None,
@@ -50,6 +54,7 @@ def sandbox(
     no_rate: bool,
     faults: Sequence[str],
     failed_requests: Literal["free", "charged"],
+    retired: bool,
     list_faults: bool,
 ) -> None:
     """Serve simulated vendors on a local port.
@@ -78,7 +83,7 @@ def sandbox(
         stopped = asyncio.Event()
         for number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(number, stopped.set)
-        served = sandbox_server(plans, keys, settings, port=port, failed_requests=failed_requests)
+        served = sandbox_server(plans, keys, settings, port=port, failed_requests=failed_requests, retired=retired)
         async with served as (url, subscriptions):
             _print_addresses(url, subscriptions, keys, with_faults=bool(faults), without_rate=no_rate)
             await stopped.wait()

@@ -12,9 +12,11 @@ from scraper.cli.display.citations import Sources, source_json
 from scraper.cli.display.outcomes import outcome_rows, print_error_rules, rule_json
 from scraper.cli.formatting import count, counted, dollars, harmless
 from scraper.cli.tables import heading, new_table, print_fields
-from scraper.core.catalogue import Catalogue, Charge, ChargeRule, Endpoint, Parameter, Vendor
+from scraper.core.catalogue import Basis, Catalogue, Charge, ChargeRule, Endpoint, Parameter, Vendor
 from scraper.core.pagination import Pagination
 from scraper.core.subscriptions import Subscription
+
+_STATUS_STYLES = {"gone": "red", "deprecated": "yellow"}
 
 
 def print_vendors(catalogue: Catalogue, console: Console) -> None:
@@ -28,13 +30,19 @@ def print_vendors(catalogue: Catalogue, console: Console) -> None:
     for endpoint in catalogue.endpoints:
         table.add_row(
             Text(harmless(endpoint.full_name)),
-            count(endpoint.cost),
+            f"{count(endpoint.cost)}{_mark(endpoint)}",
             count(endpoint.pagination.rows_per_page),
             Text(harmless(endpoint.table)),
-            Text(harmless(endpoint.status), style="red" if endpoint.status == "gone" else ""),
+            Text(harmless(endpoint.status), style=_STATUS_STYLES.get(endpoint.status, "")),
         )
     console.print(table)
+    if any(_mark(endpoint) for endpoint in catalogue.endpoints):
+        console.print(Text("?: an assumed price, no page states it", style="dim"))
     console.print(Text("Details: scraper vendors NAME", style="dim"))
+
+
+def _mark(endpoint: Endpoint) -> str:
+    return "?" if endpoint.cost_basis is Basis.ASSUMED else ""
 
 
 def print_vendor(vendor: Vendor, console: Console) -> None:
@@ -121,8 +129,9 @@ def _print_endpoint(endpoint: Endpoint, console: Console, sources: Sources) -> N
     console.print(Text(harmless(endpoint.summary)))
     fields = [
         ("path", harmless(endpoint.path)),
-        ("price", f"{counted(endpoint.cost, 'credit')} a request"),
+        ("price", f"{counted(endpoint.cost, 'credit')} a request{_price_basis(endpoint)}"),
         ("status", f"{harmless(endpoint.status)} since {endpoint.status_since.isoformat()}"),
+        *_moving_fields(endpoint),
         ("pages", harmless(endpoint.pagination.words)),
         ("records", harmless(f"{endpoint.records.path}, told apart by {endpoint.records.id}")),
         ("table", harmless(endpoint.table)),
@@ -131,11 +140,24 @@ def _print_endpoint(endpoint: Endpoint, console: Console, sources: Sources) -> N
         fields.append(("usual size", f"{counted(endpoint.typical_total, 'row')} (assumed, from recorded answers)"))
     if endpoint.records.fields:
         fields.append(("children", harmless(f"by {' or '.join(endpoint.records.carried)}")))
+    if shape := [part for part in endpoint.assumed if part != "cost"]:
+        fields.append(("assumed", f"{', '.join(shape)}: no document that could be read states them"))
     if endpoint.note:
         fields.append(("note", harmless(endpoint.note)))
     print_fields(console, fields)
     console.print(Text("parameters", style="dim"))
     print_fields(console, [_parameter_field(each, sources) for each in endpoint.parameters], style="bold")
+
+
+def _price_basis(endpoint: Endpoint) -> str:
+    return " (assumed: no page states it)" if endpoint.cost_basis is Basis.ASSUMED else ""
+
+
+def _moving_fields(endpoint: Endpoint) -> list[tuple[str, str]]:
+    if endpoint.successor is None:
+        return []
+    fields = [("successor", harmless(endpoint.successor.full_name))]
+    return [*fields, ("a move", harmless(endpoint.moving))] if endpoint.moving else fields
 
 
 def _parameter_field(parameter: Parameter, sources: Sources) -> tuple[str, str]:
@@ -174,10 +196,12 @@ def vendors_json(catalogue: Catalogue) -> list[dict[str, Any]]:
             "endpoint": endpoint.full_name,
             "vendor": endpoint.vendor,
             "credits": endpoint.cost,
+            "credits_basis": endpoint.cost_basis.value,
             "rows_per_page": endpoint.pagination.rows_per_page,
             "table": endpoint.table,
             "status": endpoint.status,
             "status_since": endpoint.status_since.isoformat(),
+            "successor": None if endpoint.successor is None else endpoint.successor.full_name,
             "summary": endpoint.summary,
         }
         for endpoint in catalogue.endpoints
@@ -228,8 +252,12 @@ def _endpoint_json(endpoint: Endpoint) -> dict[str, Any]:
         "path": endpoint.path,
         "summary": endpoint.summary,
         "credits": endpoint.cost,
+        "credits_basis": endpoint.cost_basis.value,
         "status": endpoint.status,
         "status_since": endpoint.status_since.isoformat(),
+        "successor": None if endpoint.successor is None else endpoint.successor.full_name,
+        "moving": endpoint.moving,
+        "assumed": list(endpoint.assumed),
         "pagination": _pagination_json(endpoint.pagination),
         "records": {"path": endpoint.records.path, "id": endpoint.records.id, "fields": [*endpoint.records.fields]},
         "table": endpoint.table,

@@ -30,6 +30,8 @@ class CursorPagination(Pagination):
     """Cursors are numbers that increase."""
     ends: EndSign | None = None
     """``None``: a page that is not full is concluded to be the last."""
+    size_param: str | None = None
+    """Asks for `rows_per_page` rows; ``None``: the vendor chooses the page size."""
 
     @property
     def fields(self) -> Mapping[str, str | None]:
@@ -39,10 +41,11 @@ class CursorPagination(Pagination):
     def words(self) -> str:
         cursor = f"by cursor ({self.cursor_param}, from {self.cursor_field})"
         ends = "" if self.ends is None else f", {self.ends.words}"
-        return f"{cursor}, {self.rows_per_page} rows (assumed, from recorded answers){ends}"
+        return f"{cursor}, {self.rows_per_page} rows (assumed){ends}"
 
     def params(self, page: int, cursor: str | None) -> Mapping[str, str]:  # noqa: ARG002
-        return {} if cursor is None else {self.cursor_param: cursor}
+        sized = {} if self.size_param is None else {self.size_param: str(self.rows_per_page)}
+        return sized if cursor is None else {self.cursor_param: cursor, **sized}
 
     def walk(self, walk: W, ask: Callable[[W, int, str | None], R]) -> WalkProgress[W, R]:
         return CursorWalk(walk, ask, pagination=self)

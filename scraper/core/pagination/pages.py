@@ -38,7 +38,7 @@ class PagePagination(Pagination):
     rows_per_page: int
     """The largest page that the vendor serves; every page is requested at this size."""
     max_page: int | None
-    """The last page that the vendor serves; past it, the vendor serves this one again and charges."""
+    """The last page that the vendor serves; past it, the vendor serves this one again and charges, or refuses."""
     page_field: str | None
     size_field: str | None
     total_field: str | None
@@ -48,6 +48,8 @@ class PagePagination(Pagination):
     """The number or offset of the first page."""
     ends: EndSign | None = None
     """``None``: a page that is not full is concluded to be the last."""
+    refuses_past: bool = False
+    """Past `max_page` the vendor refuses, where others serve the last page again."""
 
     @property
     def fields(self) -> Mapping[str, str | None]:
@@ -61,7 +63,9 @@ class PagePagination(Pagination):
     @property
     def words(self) -> str:
         clamp = "no last page is documented"
-        if self.max_page is not None:
+        if self.max_page is not None and self.refuses_past:
+            clamp = f"at most {self.max_page} pages: past {self.max_page * self.rows_per_page:,} rows it refuses"
+        elif self.max_page is not None:
             clamp = f"clamped to pages 1–{self.max_page}: past it the last one is charged again"
         by = "number" if self.counts is PageCounting.PAGES else "offset"
         size = "" if self.size_param is None else f" ({self.size_param})"
@@ -108,6 +112,8 @@ class PagePagination(Pagination):
         if parameter != self.page_param or self.max_page is None or self.counts is not PageCounting.PAGES:
             return Pagination.refusal(self, parameter, values, endpoint, cost)
         if past := [number for number in numbers if number > self.max_page]:
+            if self.refuses_past:
+                return f"{vendor} refuses pages past {self.max_page}; use max_pages"
             charged = f"{len(past) * cost} credits are charged"
             repeated = f"page {past[0]} answers page {self.max_page} again, and {charged}"
             return f"{vendor} clamps {parameter} to 1-{self.max_page}: {repeated}; use max_pages"
@@ -118,6 +124,9 @@ class PagePagination(Pagination):
         if last is None or pages <= last:
             return None
         vendor = endpoint.partition(".")[0]
+        if self.refuses_past:
+            rows = f"{last * self.rows_per_page:,} rows"
+            return f"{endpoint} serves {rows} of a list at the most, {last} pages, and refuses more; ask for {last}"
         clamp = f"{vendor} serves {last} pages of {self.rows_per_page} at the most and answers the last one again"
         return f"{clamp}: {(pages - last) * cost} credits a walk for nothing; ask for {last} pages"
 

@@ -108,6 +108,7 @@ class Guard(StrEnum):
     SOME_UNUSABLE = "some_unusable", False, "records without an id: they stand in pages and in no table"
     END_CONCLUDED = "end_concluded", False, "the end is concluded from a page that is not full; no field says it"
     FIELDS_MISSING = "fields_missing", False, "no answer carries the total or has_more that the vendor file describes"
+    PART_SERVED = "part_served", False, "the total is larger than the part of the list that the vendor serves"
     SIZE_LOWERED = "size_lowered", False, "pages are smaller than requested: the walk takes more requests"
     # By the history of the same board (`core.board_history`)
     BOARD_BLANK = "board_blank", True, "the board is empty, and had rows each time before"

@@ -2,6 +2,7 @@
 
 from scraper.core.planning.calendar import Day, at_rate_s
 from scraper.core.planning.history import AccountStanding, History, Known, NothingSeen, WalkSeen, Yield
+from scraper.core.planning.moving import gone_words, leaving_endpoints
 from scraper.core.planning.notes import unknown_values
 from scraper.core.planning.plans import CrawlPlan, Plan, may_outrun, plan
 from scraper.core.planning.ranges import Range
@@ -18,6 +19,8 @@ __all__ = [
     "WalkSeen",
     "Yield",
     "at_rate_s",
+    "gone_words",
+    "leaving_endpoints",
     "may_outrun",
     "plan",
     "unknown_values",

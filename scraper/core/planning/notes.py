@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from scraper.core.catalogue import Parameter, Role
+from scraper.core.catalogue import Basis, Parameter, Role
 from scraper.core.jobs import Account, Crawl, Job
 from scraper.core.planning.history import AccountStanding, Known, Yield
+from scraper.core.planning.moving import move_words
 from scraper.core.planning.ranges import Range
 from scraper.core.planning.walks import CrawlEstimate, hard_limit
 from scraper.core.units import Credits, iso_utc
@@ -83,6 +84,14 @@ def _crawl_warnings(estimate: CrawlEstimate, budget: Credits) -> Iterator[str]:
     walk = max([*estimate.depths, *estimate.leftover_depths], default=0) * crawl.endpoint.cost
     if walk > budget:
         yield f"{crawl.name}: one walk likely costs {walk} credits, more than the budget: none will be complete"
+    if moving := move_words(estimate):
+        yield moving
+    if crawl.endpoint.cost_basis is Basis.ASSUMED:
+        yield f"{crawl.endpoint.full_name}: its price of {crawl.endpoint.cost} credits is assumed; no page states it"
+    most = crawl.endpoint.pagination.max_page
+    if crawl.page_limit is None and most is not None and most > 1 and most in estimate.depths:
+        rows = most * crawl.endpoint.pagination.rows_per_page
+        yield f"{crawl.name}: {rows:,} rows of a walk are served at the most, and what lies past them is not bought"
     if crawl.endpoint.note:
         yield f"{crawl.endpoint.full_name}: {crawl.endpoint.note}"
     if estimate.walks.likely == 0:

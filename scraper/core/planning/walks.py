@@ -157,6 +157,7 @@ class _Estimator:
         made.basis = sums.basis()
         if not made.walks.exact:  # the number of parents is then the weaker figure
             made.basis = Basis.ASSUMED if made.boards is None else min(made.basis, Basis.OBSERVED, key=_WEAKEST.index)
+        made.basis = min(made.basis, made.crawl.endpoint.cost_basis, key=_WEAKEST.index)
         made.explanation += _walk_words(made, sums, shared)
 
     def _pages(self, crawl: Crawl, walk: Walk, seen: Sequence[WalkSeen]) -> Pages:
@@ -337,7 +338,7 @@ def _walk_words(made: CrawlEstimate, sums: _Sums, shared: int) -> Iterable[str]:
         yield f"a walk ends at the first page of which {crawl.stop_when_known:.0%} was seen before: 1 page or more"
     if crawl.retry_empty:
         yield f"high counts {crawl.retry_empty} more attempts for each empty page that promises more (retry_empty)"
-    yield f"{crawl.endpoint.cost} credits a request (known)"
+    yield f"{crawl.endpoint.cost} credits a request ({crawl.endpoint.cost_basis})"
 
 
 def _limit_words(crawl: Crawl) -> str:

@@ -10,6 +10,7 @@ from scraper.core.jobs import MOST_PAGES
 from scraper.core.pagination import (
     CursorPagination,
     EndSign,
+    OnePagePagination,
     PageCounting,
     PagePagination,
     Pagination,
@@ -28,6 +29,7 @@ class PagePaginationTable(FileModel):
     size_field: str | None = None
     total_field: str | None = None
     has_more_field: str | None = None
+    past_max_page: Literal["repeats", "refuses"] = "repeats"
     counts: Literal["pages", "records"] = "pages"
     first: Count | None = None
     ends: Literal["short_page", "empty_page", "has_more", "total"] | None = None
@@ -37,13 +39,22 @@ class PagePaginationTable(FileModel):
         for sign in ("has_more", "total"):
             if self.ends == sign and getattr(self, f"{sign}_field") is None:
                 raise ValueError(f'ends = "{sign}" needs {sign}_field')
+        if self.past_max_page == "refuses" and self.max_page is None:
+            raise ValueError('past_max_page = "refuses" needs max_page')
         return self
 
     def described(self, cursor_type: str | None) -> Pagination:  # noqa: ARG002
         counts = PageCounting(self.counts)
         first = self.first if self.first is not None else 1 if counts is PageCounting.PAGES else 0
-        stated = self.model_dump(exclude={"kind", "max_size", "counts", "first", "ends"})
-        return PagePagination(**stated, rows_per_page=self.max_size, counts=counts, first=first, ends=_ends(self.ends))
+        stated = self.model_dump(exclude={"kind", "max_size", "counts", "first", "ends", "past_max_page"})
+        return PagePagination(
+            **stated,
+            rows_per_page=self.max_size,
+            counts=counts,
+            first=first,
+            ends=_ends(self.ends),
+            refuses_past=self.past_max_page == "refuses",
+        )
 
 
 class CursorPaginationTable(FileModel):
@@ -51,12 +62,22 @@ class CursorPaginationTable(FileModel):
     cursor_param: str
     cursor_field: str
     has_more_field: str
+    size_param: str | None = None
     rows_per_page: Positive
     ends: Literal["short_page", "empty_page", "has_more"] | None = None
 
     def described(self, cursor_type: str | None) -> Pagination:
         stated = self.model_dump(exclude={"kind", "ends"})
         return CursorPagination(**stated, numeric=cursor_type == "integer", ends=_ends(self.ends))
+
+
+class OnePagePaginationTable(FileModel):
+    kind: Literal["one_page"]
+    max_rows: Positive
+    total_field: str | None = None
+
+    def described(self, cursor_type: str | None) -> Pagination:  # noqa: ARG002
+        return OnePagePagination(rows_per_page=self.max_rows, total_field=self.total_field)
 
 
 class SinglePaginationTable(FileModel):
@@ -71,5 +92,6 @@ def _ends(stated: str | None) -> EndSign | None:
 
 
 PaginationTable = Annotated[
-    PagePaginationTable | CursorPaginationTable | SinglePaginationTable, Field(discriminator="kind")
+    PagePaginationTable | CursorPaginationTable | OnePagePaginationTable | SinglePaginationTable,
+    Field(discriminator="kind"),
 ]

@@ -13,7 +13,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from scraper.core.catalogue import (
     NO_PRICE,
@@ -21,33 +21,28 @@ from scraper.core.catalogue import (
     Catalogue,
     Charge,
     ChargeRule,
-    Condition,
-    Endpoint,
     ErrorRule,
-    KnownValue,
     OutcomeKind,
-    Parameter,
     QuotaScope,
-    Records,
-    Role,
     Source,
     Vendor,
     VendorOrigin,
 )
 from scraper.core.errors import ConfigurationError, Fault
-from scraper.core.jobs import MOST_PAGES
 from scraper.core.subscriptions import Subscription
 from scraper.io.config_files.addresses import url_fault
 from scraper.io.config_files.billing_tables import BillingEventsTable, StatementsTable
+from scraper.io.config_files.endpoint_tables import (
+    ConditionTable,
+    EndpointTable,
+    Name,
+    condition_of,
+    endpoints_of,
+    successor_faults,
+)
 from scraper.io.config_files.header_tables import HeaderName, RateHeadersTable
-from scraper.io.config_files.pagination_tables import PaginationTable
 from scraper.io.config_files.text import files_in
 from scraper.io.config_files.validation import Count, FileModel, Positive, dollars_of, read_toml, validate
-
-Scalar = bool | str | int
-Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
-ParameterName = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_.-]*$")]
-RoutePath = Annotated[str, Field(pattern=r"^/[A-Za-z0-9_/.{}-]*$")]
 
 
 class SourceTable(FileModel):
@@ -74,18 +69,6 @@ class PlanTable(FileModel):
     assumed: list[str] = []
 
 
-class ConditionTable(FileModel):
-    field: str
-    is_: Scalar | list[Scalar] | None = Field(default=None, alias="is")
-    contains: str | None = None
-
-    @model_validator(mode="after")
-    def _says_what_satisfies(self) -> ConditionTable:
-        if self.is_ is None and self.contains is None:
-            raise ValueError("needs is or contains: a condition without them never holds")
-        return self
-
-
 class ErrorTable(FileModel):
     source: str
     status: int | list[int] | None = None
@@ -98,52 +81,6 @@ class ErrorTable(FileModel):
     retries: Count | None = None
     basis: Literal["known", "observed", "assumed"] = "known"
     note: str = ""
-
-
-class RecordsTable(FileModel):
-    path: str
-    id: str
-    nested_in: str | None = None
-    rank: str | None = None
-    views: str | None = None
-    fields: list[str] = []
-    country: str | None = None
-
-
-class ParameterTable(FileModel):
-    type: Literal["integer", "string"]
-    description: str
-    allowed: list[Scalar] = []
-    default: Scalar | None = None
-    means_none: list[str] = []
-    required: bool = False
-    ignored: bool = False
-    role: Literal["country", "period_days", "page", "page_size", "cursor"] | None = None
-    from_parent: str | None = None
-    known: list[Scalar] | dict[str, str] = []
-    known_source: str | None = None
-
-    @model_validator(mode="after")
-    def _names_the_source_of_known_values(self) -> ParameterTable:
-        if self.known and self.known_source is None:
-            raise ValueError("known needs known_source, the document that lists the values")
-        return self
-
-
-class EndpointTable(FileModel):
-    source: str
-    path: RoutePath
-    summary: str
-    cost: Positive
-    table: Name
-    status: Literal["documented", "gone"]
-    status_since: date
-    note: str = ""
-    typical_total: Annotated[int, Field(ge=1, le=MOST_PAGES)] | None = None
-    success: list[ConditionTable]
-    records: RecordsTable
-    pagination: PaginationTable
-    parameters: dict[ParameterName, ParameterTable]
 
 
 class VendorFile(FileModel):
@@ -255,6 +192,7 @@ def _vendor(file: VendorFile, where: str, stem: str) -> Vendor:
         for key in ("usd_per_month", "overage_usd_per_1000"):
             if (text := getattr(plan, key)) is not None and dollars_of(text) is None:
                 faults.append(Fault(f"{where}: plans.{name}.{key}", f'{text!r} is no amount of dollars like "0.75"'))
+    faults += successor_faults(file.endpoints, where)
     if faults:
         raise ConfigurationError(faults)
     sources = {name: Source(table.document, table.read_on) for name, table in file.sources.items()}
@@ -268,7 +206,7 @@ def _vendor(file: VendorFile, where: str, stem: str) -> Vendor:
         plans=tuple(_subscription(name, plan) for name, plan in file.plans.items()),
         charge=_charge_rule(file.charge, sources),
         error_rules=tuple(_error_rule(rule, sources) for rule in file.errors),
-        endpoints=tuple(_endpoint(file.name, name, table, sources) for name, table in file.endpoints.items()),
+        endpoints=endpoints_of(file.name, file.endpoints, sources),
         request_id_fields=tuple(file.request_id_fields),
         request_id_headers=tuple(file.request_id_headers),
         retry_after_field=file.retry_after_field,
@@ -299,70 +237,15 @@ def _charge_rule(table: ChargeTable, sources: Mapping[str, Source]) -> ChargeRul
     return ChargeRule(**charges, source=sources[table.source])
 
 
-def _listed(value: Scalar | list[Scalar] | None) -> tuple[str, ...]:
-    if value is None:
-        return ()
-    values = value if isinstance(value, list) else [value]
-    return tuple(str(item).lower() if isinstance(item, bool) else str(item) for item in values)
-
-
-def _condition(table: ConditionTable) -> Condition:
-    return Condition(table.field, _listed(table.is_), table.contains)
-
-
 def _error_rule(table: ErrorTable, sources: Mapping[str, Source]) -> ErrorRule:
     statuses = table.status if isinstance(table.status, list) else [] if table.status is None else [table.status]
     return ErrorRule(
         outcome=OutcomeKind(table.outcome),
         statuses=tuple(statuses),
-        conditions=tuple(_condition(condition) for condition in table.when),
+        conditions=tuple(condition_of(condition) for condition in table.when),
         scope=QuotaScope(table.scope),
         retries=table.retries,
         basis=Basis(table.basis),
         note=table.note,
         source=sources[table.source],
-    )
-
-
-def _known(values: list[Scalar] | dict[str, str]) -> tuple[KnownValue, ...]:
-    if isinstance(values, dict):
-        return tuple(KnownValue(value, name) for value, name in values.items())
-    return tuple(KnownValue(value) for value in _listed(values))
-
-
-def _parameter(name: str, table: ParameterTable, sources: Mapping[str, Source]) -> Parameter:
-    return Parameter(
-        name=name,
-        type=table.type,
-        description=table.description,
-        allowed=_listed(list(table.allowed)),
-        default=None if table.default is None else str(table.default),
-        means_none=tuple(table.means_none),
-        required=table.required,
-        ignored=table.ignored,
-        role=None if table.role is None else Role(table.role),
-        from_parent=table.from_parent,
-        known=_known(table.known),
-        known_source=None if table.known_source is None else sources[table.known_source],
-    )
-
-
-def _endpoint(vendor: str, name: str, table: EndpointTable, sources: Mapping[str, Source]) -> Endpoint:
-    cursor_type = next((each.type for each in table.parameters.values() if each.role == "cursor"), None)
-    return Endpoint(
-        vendor=vendor,
-        name=name,
-        path=table.path,
-        summary=table.summary,
-        cost=table.cost,
-        parameters=tuple(_parameter(key, parameter, sources) for key, parameter in table.parameters.items()),
-        pagination=table.pagination.described(cursor_type),
-        records=Records(**{**table.records.model_dump(), "fields": tuple(table.records.fields)}),
-        table=table.table,
-        success=tuple(_condition(condition) for condition in table.success),
-        status=table.status,
-        status_since=table.status_since,
-        source=sources[table.source],
-        typical_total=table.typical_total,
-        note=table.note,
     )

@@ -97,6 +97,8 @@ class OpenedPage:
         """The object that holds the list and the pagination."""
         self.list_name = next((name for name, value in self.inner.items() if isinstance(value, list)), None)
         """None if the vendor sends no list."""
+        self._alone: Sequence[Record] = () if self.list_name else answer.records
+        """The one record of an answer without a list."""
 
     @property
     def records(self) -> list[Any]:
@@ -125,7 +127,7 @@ class OpenedPage:
 
     def sent(self, body: bytes | None = None, **headers: str) -> Sent:
         """A successful answer; `body` replaces the document as JSON."""
-        records = [record for record in self.records if isinstance(record, dict)]
+        records = self._alone or [record for record in self.records if isinstance(record, dict)]
         return Sent(200, orjson.dumps(self.document) if body is None else body, records, headers, success=True)
 
 

@@ -16,9 +16,9 @@ POOL_SIZE = 1_500
 BOARD_SIZE = 100
 """`pagination.total` of a hashtag board seen from both vendors (vendors' pages, read 2026-11-21)."""
 
-CHURN = {7: 0.92, 30: 0.5, 120: 0.3}
+CHURN = {7: 0.92, 30: 0.5, 90: 0.35, 120: 0.3}
 """Share of a score that is drawn anew each day, by period: at 7 days about half of a board is new."""
-TREND_STEP_DAYS = {7: 1, 30: 5, 120: 20}
+TREND_STEP_DAYS = {7: 1, 30: 5, 90: 15, 120: 20}
 """Seven points whatever the period; that they span the period is our assumption."""
 
 

@@ -73,8 +73,7 @@ def test_a_vendor_at_80_columns() -> None:
     path       /posts
     price      8 credits a request
     status     gone since 2026-11-01
-    pages      by cursor (cursor, from data.cursor), 30 rows (assumed, from recorded
-               answers)
+    pages      by cursor (cursor, from data.cursor), 30 rows (assumed)
     records    data.items, told apart by id
     table      posts
     parameters
@@ -100,10 +99,12 @@ def test_programs_get_a_flat_object_for_each_endpoint() -> None:
         "endpoint": "acme.posts",
         "vendor": "acme",
         "credits": 8,
+        "credits_basis": "known",
         "rows_per_page": 30,
         "table": "posts",
         "status": "gone",
         "status_since": "2026-11-01",
+        "successor": None,
         "summary": "Posts of a thing.",
     }
 

@@ -1,0 +1,67 @@
+"""Endpoints that answer their whole list, or as much of it as they serve, to one request."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from scraper.core.pagination.facts import PageFacts
+from scraper.core.pagination.kind import Pagination
+from scraper.core.pagination.states import Guard, WalkState, Why
+from scraper.core.pagination.walk import R, W, WalkProgress
+
+
+@dataclass(frozen=True, slots=True)
+class OnePagePagination(Pagination):
+    """One answer holds the list; there is no page, offset or cursor to ask for more. Field paths are dotted."""
+
+    kind = "one_page"
+    limit_words = "one request holds all that is served"
+    max_page = 1
+
+    rows_per_page: int
+    """The most rows that the vendor serves."""
+    total_field: str | None = None
+    """How long the whole list is, of which `rows_per_page` are served; ``None``: no answer carries it."""
+
+    @property
+    def fields(self) -> Mapping[str, str | None]:
+        return {"total": self.total_field}
+
+    @property
+    def words(self) -> str:
+        return f"one request, at most {self.rows_per_page} rows: there is no page to ask for more"
+
+    def params(self, page: int, cursor: str | None) -> Mapping[str, str]:  # noqa: ARG002
+        return {}
+
+    def limit_fault(self, pages: int, endpoint: str, cost: int) -> str | None:  # noqa: ARG002
+        return None if pages <= 1 else f"{endpoint} answers at most {self.rows_per_page} rows, to one request"
+
+    def walk(self, walk: W, ask: Callable[[W, int, str | None], R]) -> WalkProgress[W, R]:
+        return OnePageWalk(walk, ask, pagination=self)
+
+
+@dataclass(slots=True)
+class OnePageWalk(WalkProgress[W, R]):
+    """A walk of one request for a list."""
+
+    pagination: OnePagePagination = field(kw_only=True)
+
+    @property
+    def _tells_end(self) -> bool:
+        return self.pagination.tells_end
+
+    def learn(self, request: R, facts: PageFacts) -> Sequence[R]:  # noqa: ARG002
+        """Take in the answer. The list that is sold is as long as the vendor documents, whatever the total says."""
+        self._count(facts)
+        total = facts.total or 0
+        served = min(total, max(self.pagination.rows_per_page, self.rows))
+        self._compare(served)
+        if self.rows and total > served:
+            self._noted.add(Guard.PART_SERVED)
+        self._end(Why.GUARD if self._guards else Why.END)
+        return []
+
+    def outstanding(self) -> Sequence[R]:
+        return [self.ask(self.walk, 1, None)] if self.state is WalkState.OPEN else []
