@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from scraper.cli.formats import PARQUET
+from scraper.cli.next_step import tell_next_step
 from scraper.cli.options import (
     ROW_FORMATS,
     beside,
@@ -81,11 +82,14 @@ def sql(
     """
     from scraper.cli.output import Format, default_format, write_rows
     from scraper.cli.rows import rows_of_reader
+    from scraper.core.report import REPORT_FILE
     from scraper.wiring.query import queried, write_parquet
+    from scraper.wiring.settings import place_words
 
     if format_name == PARQUET and output is None:
         raise UsageError("Parquet cannot go to stdout: name a file with -o.")
-    with queried(settings_of(data, sandbox=sandbox), configs, _query_text(query), parameters) as reader:
+    settings = settings_of(data, sandbox=sandbox)
+    with queried(settings, configs, _query_text(query), parameters) as reader:
         if format_name == PARQUET and output is not None:
             if output.exists() and not output.is_file():
                 raise UsageError(f"{output} is not a file, and Parquet needs one: name a file with -o.")
@@ -94,6 +98,8 @@ def sql(
             return
         with opened(output) as stream:
             write_rows(rows_of_reader(reader), Format(format_name or default_format(stream)), stream)
+    if output is None and sys.stdout.isatty() and not (settings.data_directory / REPORT_FILE).exists():
+        tell_next_step(settings, "As charts", ["report", *place_words(settings)])
 
 
 def _query_text(query: str) -> str:

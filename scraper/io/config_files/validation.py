@@ -61,7 +61,7 @@ def read_toml(path: Path) -> dict[str, Any]:
     except RecursionError as failure:
         raise ConfigurationError([deep]) from failure
     except ValueError as failure:  # TOMLDecodeError is one; so is an integer of more than 4300 digits
-        raise ConfigurationError([Fault(str(path), f"is no TOML: {_mended(str(failure))}")]) from failure
+        raise ConfigurationError([Fault(str(path), f"is no TOML: {_mended(str(failure), text)}")]) from failure
     faults = list(itertools.islice(_out_of_bounds(content, str(path)), MOST_FAULTS))
     if faults:
         raise ConfigurationError(faults)
@@ -78,8 +78,12 @@ _MENDS: Mapping[str, str] = {
 """The beginning of tomllib's message → what to do."""
 
 
-def _mended(message: str) -> str:
+def _mended(message: str, text: str) -> str:
     mend = next((mend for begin, mend in _MENDS.items() if message.startswith(begin)), "")
+    place = re.search(r"at line (\d+)", message)
+    line = text.split("\n")[int(place[1]) - 1].strip() if place else ""
+    if (listed := re.match(r"\[\[\s*([\w.\"-]+)", line)) and mend:
+        mend = f"[{listed[1]}] stands above: write [[{listed[1]}]], with two brackets, each time"
     return shortened(message) + (f": {mend}" if mend else "")
 
 
