@@ -54,7 +54,7 @@ def test_the_project_says_how_many_days_and_into_which_file(tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("table", "fault"),
     [
-        ("days = 0", "report.days: Input should be greater than or equal to 1"),
+        ("days = 0", "days: input should be greater than or equal to 1"),
         ('file = "r.csv"', "does not end in .html, and a report is an HTML page: 'r.csv' was met"),
         ("dayz = 3", "dayz: no such key; did you mean 'days'?"),
     ],

@@ -56,6 +56,19 @@ def imported(name: str) -> click.Command:
 class Commands(click.Group):
     """A group of commands that are only listed; the one that is called is imported."""
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse the words before the command; say where an option of a command belongs."""
+        try:
+            return super().parse_args(ctx, args)
+        except click.NoSuchOption as fault:
+            name = next((word for word in args if word in SHORT_HELPS), "COMMAND")
+            nearest = f" Did you mean {fault.possibilities[0]}?" if fault.possibilities else ""
+            raise click.UsageError(
+                f"No option {fault.option_name} goes before a command.{nearest} Options of a command follow it: "
+                f"scraper {name} {fault.option_name}",
+                ctx,
+            ) from fault
+
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:

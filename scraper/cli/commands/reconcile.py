@@ -8,11 +8,11 @@ from pathlib import Path
 import click
 
 from scraper.cli.formatting import harmless
+from scraper.cli.job_argument import job_argument
 from scraper.cli.options import (
     allow_host_option,
     data_option,
     format_option,
-    job_argument,
     opened,
     output_option,
     settings_of,

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from datetime import date, datetime
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from scraper.cli.next_step import tell_next_step
-from scraper.cli.options import beside, configs_option, data_option, opened, settings_of, warn, writable
+from scraper.cli.options import beside, calendar_day, configs_option, data_option, opened, settings_of, warn, writable
 from scraper.core.errors import OutputError, UsageError
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ _MONTH = re.compile(r"(\d{4})-(\d{2})")
 )
 @click.option(
     "--since",
-    type=click.DateTime(["%Y-%m-%d"]),
+    callback=calendar_day,
     metavar="YYYY-MM-DD",
     help="First day; the last one is today.  [default: scraper.toml's days, else 30]",
 )
@@ -47,7 +47,7 @@ _MONTH = re.compile(r"(\d{4})-(\d{2})")
 def report(
     *,
     output: Path | None,
-    since: datetime | None,
+    since: date | None,
     month: str | None,
     force: bool,
     sandbox: bool,
@@ -97,7 +97,7 @@ def _schedule_words(settings: Settings) -> Sequence[str]:
     return ["schedule", jobs[0]] if jobs else ["init"]
 
 
-def _period(today: date, since: datetime | None, month: str | None, days: int) -> Period:
+def _period(today: date, since: date | None, month: str | None, days: int) -> Period:
     from scraper.core.report import Period, last_days, month_until
 
     if since is not None and month is not None:
@@ -109,9 +109,9 @@ def _period(today: date, since: datetime | None, month: str | None, days: int) -
         return month_until(first, today)
     if since is None:
         return last_days(today, days)
-    if since.date() > today:
-        raise UsageError(f"{since.date()} is not over yet: today is {today} (UTC); --since is a day up to today.")
-    return Period(since.date(), today)
+    if since > today:
+        raise UsageError(f"{since} is not over yet: today is {today} (UTC); --since is a day up to today.")
+    return Period(since, today)
 
 
 def _first_of(month: str) -> date:

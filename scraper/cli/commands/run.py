@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import click
 
 from scraper.cli.formatting import harmless
+from scraper.cli.job_argument import job_file, jobs_argument
 from scraper.cli.listeners import LogOptions, listening
 from scraper.cli.notify import faults_told_of
 from scraper.cli.options import (
@@ -23,8 +24,6 @@ from scraper.cli.options import (
     data_option,
     fault_option,
     format_option,
-    job_file,
-    jobs_argument,
     log_file_option,
     opened,
     output_option,

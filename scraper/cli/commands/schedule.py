@@ -7,7 +7,8 @@ from pathlib import Path
 
 import click
 
-from scraper.cli.options import data_option, job_argument, settings_of, warn
+from scraper.cli.job_argument import job_argument
+from scraper.cli.options import data_option, settings_of, warn
 
 _KINDS = ("cron", "systemd", "github-actions", "kubernetes")
 

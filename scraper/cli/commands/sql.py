@@ -38,6 +38,13 @@ def _parameters(_context: click.Context, _option: click.Parameter, given: tuple[
     return parameters
 
 
+class _Query(click.types.StringParamType):
+    """A query; where there is none, one is shown."""
+
+    def get_missing_message(self, param: click.Parameter, ctx: click.Context | None) -> str:  # noqa: ARG002 - as click has it
+        return 'Write a SELECT in quotes, such as: scraper sql "SELECT count(*) FROM pages"'
+
+
 class _QuotedQuery(click.Command):
     """A command whose argument is a query: one that is not in quotes arrives as many words."""
 
@@ -51,7 +58,7 @@ class _QuotedQuery(click.Command):
 
 
 @click.command(cls=_QuotedQuery)
-@click.argument("query")
+@click.argument("query", type=_Query())
 @click.option(
     "--param",
     "parameters",

@@ -6,24 +6,43 @@ from collections.abc import Iterator
 from typing import Any
 
 from rich.console import Console
+from rich.table import Table
 from rich.text import Text
 
 from scraper.cli.display.citations import Sources, source_json
 from scraper.cli.display.outcomes import outcome_rows, print_error_rules, rule_json
 from scraper.cli.formatting import count, counted, dollars, harmless
-from scraper.cli.tables import heading, new_table, print_fields
+from scraper.cli.tables import fits, heading, new_table, print_fields
 from scraper.core.catalogue import Catalogue, Charge, ChargeRule, Endpoint, Parameter, Vendor
 from scraper.core.pagination import Pagination
 from scraper.core.subscriptions import Subscription
 
 
 def print_vendors(catalogue: Catalogue, console: Console) -> None:
-    """Print every endpoint of every vendor on a line."""
+    """Print every endpoint of every vendor on a line; on a narrow terminal, each with its figures below its name."""
+    table = _endpoint_table(catalogue)
+    if fits(table, console):
+        console.print(table)
+    else:
+        for endpoint in catalogue.endpoints:
+            console.print(Text(harmless(endpoint.full_name), style="bold", overflow="fold"))
+            print_fields(console, _endpoint_figures(endpoint))
+    console.print(Text("Details: scraper vendors NAME", style="dim"))
+
+
+def _endpoint_figures(endpoint: Endpoint) -> Iterator[tuple[str, str]]:
+    yield "  credits", count(endpoint.cost)
+    yield "  rows", f"{count(endpoint.pagination.rows_per_page)} a page"
+    yield "  table", harmless(endpoint.table)
+    yield "  status", harmless(endpoint.status)
+
+
+def _endpoint_table(catalogue: Catalogue) -> Table:
     table = new_table()
-    table.add_column("endpoint", overflow="fold")
+    table.add_column("endpoint", no_wrap=True)
     table.add_column("credits", justify="right", no_wrap=True)
     table.add_column("rows a page", justify="right", no_wrap=True)
-    table.add_column("table", overflow="fold")
+    table.add_column("table", no_wrap=True)
     table.add_column("status", no_wrap=True)
     for endpoint in catalogue.endpoints:
         table.add_row(
@@ -33,8 +52,7 @@ def print_vendors(catalogue: Catalogue, console: Console) -> None:
             Text(harmless(endpoint.table)),
             Text(harmless(endpoint.status), style="red" if endpoint.status == "gone" else ""),
         )
-    console.print(table)
-    console.print(Text("Details: scraper vendors NAME", style="dim"))
+    return table
 
 
 def print_vendor(vendor: Vendor, console: Console) -> None:
