@@ -25,5 +25,7 @@ def tell(fault: ScraperError | click.ClickException, job: str = "") -> None:
         if len(fault.faults) > MOST_FAULTS:
             click.echo(f"  and {len(fault.faults) - MOST_FAULTS:,} more", err=True)
         return
-    nothing_sent = ". Nothing was sent." if isinstance(fault, ConfigurationError) else ""
-    click.echo(harmless(f"error: {of}{fault}{nothing_sent}"), err=True)
+    said = str(fault)
+    stop = "" if said.endswith((".", "?")) else "."
+    nothing_sent = f"{stop} Nothing was sent." if isinstance(fault, ConfigurationError) else ""
+    click.echo(harmless(f"error: {of}{said}{nothing_sent}"), err=True)

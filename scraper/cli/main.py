@@ -24,12 +24,23 @@ INTERRUPTED = 130
 _NAMED_AS_A_KEY = ("KEY", "TOKEN", "SECRET", "PASS", "AUTH", "CRED")
 
 
+def _quiet(context: click.Context, option: click.Parameter, given: bool) -> None:
+    """As after a command (`options.QUIET`), which is imported where it is given only."""
+    if given:
+        from scraper.cli.options import quiet
+
+        quiet(context, option, given)
+
+
 @click.group(
     cls=Commands,
     commands=listed(),
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 @click.version_option(scraper.__version__, prog_name="scraper")
+@click.option(
+    "-q", "--quiet", is_flag=True, is_eager=True, expose_value=False, callback=_quiet, help="Only errors on stderr."
+)
 def cli() -> None:
     """Buy pages from metered APIs within a budget and keep them as Parquet.
 

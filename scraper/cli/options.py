@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, TextIO, TypeVar, cast
 
 import click
 
-from scraper.cli.completion import complete_fault, complete_job
+from scraper.cli.completion import complete_fault
 from scraper.cli.formats import format_of, mismatch
 from scraper.cli.formatting import harmless
 from scraper.cli.streams import ReaderGone
@@ -39,6 +39,8 @@ class _Credits(click.IntRange):
     name = "integer"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:  # noqa: ANN401
+        if not isinstance(value, int) and not value.strip().lstrip("-").isdecimal():
+            self.fail(f"{value!r} is not a valid integer: write credits in digits alone, such as 1000.", param, ctx)
         credits = super().convert(value, param, ctx)
         if credits > LARGEST_COUNT:
             self.fail(f"{value} is not in the range 1<=x<={LARGEST_COUNT}.", param, ctx)
@@ -48,7 +50,7 @@ class _Credits(click.IntRange):
 CREDITS = _Credits(min=1)
 
 
-def _day(_context: click.Context, _option: click.Parameter, value: str | None) -> date | None:
+def calendar_day(_context: click.Context, _option: click.Parameter, value: str | None) -> date | None:
     try:
         return None if value is None else date.fromisoformat(value)
     except ValueError as fault:
@@ -104,7 +106,7 @@ def day_option(function: F) -> F:
     """Add --day."""
     return click.option(
         "--day",
-        callback=_day,
+        callback=calendar_day,
         metavar="YYYY-MM-DD",
         help="Day of the sandbox's data (UTC).  [default: today]",
     )(function)
@@ -242,10 +244,10 @@ def _allowed_hosts(_context: click.Context, _option: click.Parameter, values: tu
 _ALOUD: Final = "scraper.stderr"
 
 
-def _quiet(context: click.Context, _option: click.Parameter, given: bool) -> None:
+def quiet(context: click.Context, _option: click.Parameter, given: bool) -> None:
     """Silence stderr until the command has ended: errors are printed after that, by `cli.main`."""
-    if given and not context.resilient_parsing:
-        root = context.find_root()
+    root = context.find_root()
+    if given and not context.resilient_parsing and _ALOUD not in root.meta:
         root.meta[_ALOUD] = sys.stderr
         nowhere = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - closed with the context
         root.with_resource(redirect_stderr(root.with_resource(nowhere)))
@@ -256,7 +258,7 @@ QUIET: Final = click.Option(
     is_flag=True,
     is_eager=True,
     expose_value=False,
-    callback=_quiet,
+    callback=quiet,
     help="Print nothing on stderr but errors.",
 )
 
@@ -278,33 +280,10 @@ def log_file_option(function: F) -> F:
     """Add --log-file."""
     return click.option(
         "--log-file",
-        type=click.Path(path_type=Path),
+        type=click.Path(path_type=Path, dir_okay=False),
+        callback=writable,
         help="Append the log to this file as well; only you may read one that is created.",
     )(function)
-
-
-def job_argument(function: F) -> F:
-    """Add the argument JOB: a path, or the name of a job in the project's configs."""
-    return click.argument("job", callback=_job, shell_complete=complete_job)(function)
-
-
-def jobs_argument(function: F) -> F:
-    """Add the argument JOB..., as words: `job_file` makes a path of each."""
-    return click.argument("jobs", metavar="JOB...", nargs=-1, required=True, shell_complete=complete_job)(function)
-
-
-def _job(_context: click.Context, _argument: click.Parameter, words: str) -> Path:
-    return job_file(words)
-
-
-def job_file(words: str) -> Path:
-    """Return the file of a job; see `job_path`."""
-    from scraper.wiring.project import job_path
-
-    path = job_path(words)
-    if path.is_dir():
-        raise click.BadParameter(f"File {words!r} is a directory.")
-    return path
 
 
 def settings_of(  # noqa: PLR0913 - one for each option
@@ -323,8 +302,9 @@ def settings_of(  # noqa: PLR0913 - one for each option
     from scraper.wiring.project import project_of
     from scraper.wiring.settings import Settings
 
-    if faults and not sandbox:
-        raise UsageError("--fault needs --sandbox.")
+    given = {"--fault": faults, "--day": day, "--seed": seed}
+    if not sandbox and (lone := [option for option, value in given.items() if value]):
+        raise UsageError(f"{lone[0]} needs --sandbox.")
     settings = Settings(
         data=data,
         project=project_of(job),

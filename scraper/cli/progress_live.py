@@ -2,13 +2,14 @@
 
 Rich goes up as many lines as it has printed. Where the window has become narrower meanwhile, a terminal wraps them
 again (tmux, VTE, kitty, iTerm, Konsole, Windows Terminal), they take more lines, and those above stay on the screen.
-Here the lines are counted at the present width. A terminal that cuts lines instead (xterm, the Linux console) loses
-as many lines of the log above; the log itself is not lost, and remnants would stay there for the whole run.
+Here the lines are counted at the present width, except on terminals that cut lines instead (xterm, the Linux console):
+they would lose as many lines of the log above.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import os
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from rich.console import Console, ConsoleOptions, ConsoleRenderable, RenderResult
@@ -19,6 +20,13 @@ from rich.segment import ControlType, Segment
 
 ROOM_FOR_KEYS: Final = 4
 """Columns at the right that stay free: the terminal echoes ``^C`` at the end of the last line, twice at most."""
+
+
+def wraps_again(environment: Mapping[str, str]) -> bool:
+    """Return False for terminals that cut lines where a window becomes narrower: xterm itself, the Linux console."""
+    is_inside_another = "TMUX" in environment or "STY" in environment
+    cuts = "XTERM_VERSION" in environment or environment.get("TERM") == "linux"
+    return is_inside_another or not cuts
 
 
 class ResizableLive(Live):
@@ -32,22 +40,24 @@ class ResizableLive(Live):
             transient=True,
             redirect_stdout=False,
         )
-        self._live_render = ReflowedRender(renderable, lambda: console.size)
+        self._live_render = ReflowedRender(renderable, lambda: console.size, wraps_again(os.environ))
 
 
 class ReflowedRender(LiveRender):
     """The panel as it was last drawn, and the way back to its beginning at the present size of the window."""
 
-    def __init__(self, renderable: ConsoleRenderable, size: Callable[[], tuple[int, int]]) -> None:
-        """`size`: columns and rows of the window."""
+    def __init__(self, renderable: ConsoleRenderable, size: Callable[[], tuple[int, int]], wraps: bool = True) -> None:
+        """`size`: columns and rows of the window. `wraps`: the terminal wraps lines again when it becomes narrower."""
         super().__init__(renderable)
-        self._size = size
+        self._size, self._wraps = size, wraps
         self._widths: Sequence[int] = ()
 
     @property
     def last_render_height(self) -> int:
         """The rows that the last render takes now."""
         columns, rows = self._size()
+        if not self._wraps:
+            return min(rows, len(self._widths))
         return min(rows, sum(max(1, -(-width // max(1, columns))) for width in self._widths))
 
     def position_cursor(self) -> Control:

@@ -40,7 +40,8 @@ def show_result(bought: Bought, format_name: str | None, output: Path | None, se
     code = exit_code_of(*bought)
     if is_quiet() and code not in NORMAL_ENDS:  # otherwise the log has said it
         with aloud():
-            click.echo(harmless(f"error: {result.message or result.status}"), err=True)
+            told = result.warnings[0] if result.asks and result.warnings else result.message or result.status
+            click.echo(harmless(f"error: {told}"), err=True)
     return code
 
 

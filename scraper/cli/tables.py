@@ -14,6 +14,7 @@ from typing import Any, Final
 from rich import box
 from rich.cells import cell_len
 from rich.console import Console, JustifyMethod, OverflowMethod
+from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
@@ -147,6 +148,11 @@ def heading(console: Console, words: str) -> None:
 def new_table() -> Table:
     """Return a table without a frame: a rule below its titles and before a total."""
     return Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold")
+
+
+def fits(table: Table, console: Console) -> bool:
+    """Return whether a table has room for what may not be wrapped; if not, labelled lines say the same."""
+    return Measurement.get(console, console.options.update(max_width=10_000), table).minimum <= console.width
 
 
 def print_notes(console: Console, label: str, notes: Iterable[str]) -> None:

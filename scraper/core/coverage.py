@@ -29,6 +29,9 @@ COVERAGE_COLUMNS = (
     Column("run_budget", "BIGINT", "credits that the run might spend"),
     Column("run_started_at", "TIMESTAMP", "UTC, when the run began"),
     Column("run_ended_at", "TIMESTAMP", "UTC, when its last process ended"),
+    Column("run_elapsed_s", "DOUBLE", "seconds that its processes took together"),
+    Column("run_every_s", "BIGINT", "seconds from one night of its job to the next; null: its job is not repeated"),
+    Column("run_asked", "VARCHAR", "JSON object of what the run asked for: crawls, parameters, accounts"),
     Column("endpoint", "VARCHAR", "full name of the endpoint: crawlora.hashtags"),
     Column("walk_id", "VARCHAR", "the walk: one endpoint, one set of parameters; the same in every run"),
     Column("crawls", "VARCHAR", "the job's crawls that asked for it, with commas between"),
@@ -39,7 +42,7 @@ COVERAGE_COLUMNS = (
     Column(
         "why",
         "VARCHAR",
-        "end, as_asked, known; clamp, guard, refused, budget, request_failed, interrupted, unreachable, "
+        "end, as_asked, known; clamp, guard, refused, budget, quota, request_failed, interrupted, unreachable, "
         "out_of_character",
     ),
     Column("pages", "BIGINT", "pages that landed"),

@@ -75,11 +75,11 @@ def replayed(walk: Walk, landed: Mapping[int, PageFacts], attempted: Collection[
         if request.page not in attempted:
             progress.withdraw(request)
     failing = ended if ended in {Why.REFUSED, Why.REQUEST_FAILED, Why.UNREACHABLE} else Why.REQUEST_FAILED
-    unfinished = ended in {Why.BUDGET, Why.INTERRUPTED}
+    unfinished = ended in {Why.BUDGET, Why.QUOTA, Why.INTERRUPTED}
     for request in progress.outstanding():
         if request.page in attempted and not unfinished and progress.state is WalkState.OPEN:
             progress.fail(request, failing, whole_walk=failing is not Why.REQUEST_FAILED)
-    stopped_by = {Why.BUDGET, Why.INTERRUPTED, Why.REFUSED, Why.UNREACHABLE}
+    stopped_by = {Why.BUDGET, Why.QUOTA, Why.INTERRUPTED, Why.REFUSED, Why.UNREACHABLE}
     progress.give_up(ended if ended in stopped_by and ended is not None else Why.INTERRUPTED)
     return progress
 

@@ -212,6 +212,8 @@ class RunResult:
     message: str = ""
     """The reason for its end, what is kept, how to continue; empty for a complete run."""
     warnings: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    """Those of the warnings that say how this run was chosen: nothing went wrong in it."""
     asks: bool = False
     """True if nothing was done, since a complete one-off job is bought again only with --new."""
     sandbox_charged: Mapping[str, Credits] | None = None

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 from urllib.parse import urlsplit
 
@@ -23,6 +24,8 @@ class NoticeLevel(StrEnum):
 DEFAULT_LEVELS = (NoticeLevel.FAILURE, NoticeLevel.WARNING)
 _WELL = frozenset({RunStatus.COMPLETE, RunStatus.BUDGET})
 MOST_WARNINGS = 10
+MOST_NIGHTS = 7
+"""Missed nights that a message names, the last ones."""
 MOST_CHARACTERS = 3_000
 """Longest message: shorter than the services that Apprise knows allow."""
 
@@ -49,18 +52,17 @@ class Notice:
 
 
 def level_of(result: RunResult) -> NoticeLevel:
-    if result.status not in _WELL:
+    if result.status not in _WELL or result.asks:
         return NoticeLevel.FAILURE
-    return NoticeLevel.WARNING if result.warnings else NoticeLevel.SUCCESS
+    return NoticeLevel.WARNING if set(result.warnings) - set(result.notes) else NoticeLevel.SUCCESS
 
 
 def notice_of(result: RunResult, before: Mapping[str, int] | None, command: str) -> Notice:
     """Return the message of a run. `before`: the job's rows the night before, by table; `command`: the next one."""
-    code = result.status.exit_code
     lines = [result.message] if result.message else []
     lines += [
-        f"run {result.run_id}, {result.status.value}, exit code {code}",
-        f"{_credits(result)} of {result.budget:,} credits; {result.sent:,} requests in {result.elapsed_s:,.0f} s",
+        f"run {result.run_id}, {result.status.value}, exit code {result.exit_code}",
+        f"{_credits(result)} of {result.budget:,} credits; {_requests(result.sent)} in {result.elapsed_s:,.0f} s",
         _rows(result.rows, before),
     ]
     walks = [f"{count:,} {state.replace('_', ' ')}" for state, count in result.walks.items() if count]
@@ -68,15 +70,45 @@ def notice_of(result: RunResult, before: Mapping[str, int] | None, command: str)
     lines += [f"warning: {warning}" for warning in result.warnings[:MOST_WARNINGS]]
     if len(result.warnings) > MOST_WARNINGS:
         lines.append(f"and {len(result.warnings) - MOST_WARNINGS} more warnings: scraper status {result.run_id}")
+    if result.status in _WELL and not result.asks:
+        command = f"scraper status {result.run_id}"
     if command not in result.message:
         lines.append(f"next: {command}")
-    return Notice(level_of(result), f"scraper: {result.job}: {result.status.value}", _short("\n".join(lines)))
+    ended = "nothing to do" if result.asks else result.status.value
+    return Notice(level_of(result), f"scraper: {result.job}: {ended}", _short("\n".join(lines)))
 
 
 def failure_notice(job: str, sentence: str, exit_code: int, command: str) -> Notice:
     """Return the message of a run that could not begin, or whose end could not be stored."""
     body = f"{sentence}\nno run, exit code {exit_code}\nnext: {command}"
     return Notice(NoticeLevel.FAILURE, f"scraper: {job}: error", _short(body))
+
+
+def died_notice(job: str, run_id: str, night_at: datetime | None, taken_by: str, command: str) -> Notice:
+    """Return the message of an earlier run that could send none: its process died. `taken_by`: the run since then."""
+    night = "" if night_at is None else f" of the night of {_instant(night_at)}"
+    body = (
+        f"the run{night} has no end of its own: its process died (killed, or the machine stopped)\n"
+        f"run {run_id}, died; run {taken_by} takes its left-over walks first\nnext: {command} {run_id}"
+    )
+    return Notice(NoticeLevel.FAILURE, f"scraper: {job}: died", body)
+
+
+def missed_notice(job: str, nights: Sequence[datetime], command: str) -> Notice:
+    """Return the message of nights that no run began in."""
+    named = ", ".join(_instant(at) for at in nights[-MOST_NIGHTS:])
+    more = "… " if len(nights) > MOST_NIGHTS else ""
+    which = "1 night" if len(nights) == 1 else f"{len(nights):,} nights"
+    body = f"{which} without a run: {more}{named}\nno run, nothing was spent\nnext: {command}"
+    return Notice(NoticeLevel.FAILURE, f"scraper: {job}: missed", body)
+
+
+def _instant(at: datetime) -> str:
+    return f"{at:%Y-%m-%d %H:%M} UTC"
+
+
+def _requests(sent: int) -> str:
+    return f"{sent:,} request{'s' if sent != 1 else ''}"
 
 
 def _credits(result: RunResult) -> str:

@@ -21,7 +21,10 @@ from typing import Any, Final
 
 from scraper.core.tables import Column, bare_sql, empty_relation
 
+REPORT_FILE: Final = "report.html"
+"""The page, in the data directory."""
 DEFAULT_DAYS: Final = 30
+HTML_ENDINGS: Final = frozenset({".html", ".htm", ""})
 MOST_ROWS: Final = 2_000
 """Rows of a query that are kept for its chart and its table; more are counted only."""
 
@@ -56,6 +59,15 @@ _PARAMETER = re.compile(
     re.DOTALL | re.VERBOSE,
 )
 _WITH = re.compile(r"WITH\s+(RECURSIVE\s+)?", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class ReportSettings:
+    """``[report]`` of scraper.toml."""
+
+    days: int = DEFAULT_DAYS
+    file: str | None = None
+    """``None``: report.html in the data directory."""
 
 
 @dataclass(frozen=True, slots=True)

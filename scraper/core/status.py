@@ -69,9 +69,14 @@ def missed_nights(starts: Sequence[NightStart], now: datetime) -> list[datetime]
 
 def _between(starts: Sequence[NightStart]) -> Iterator[datetime]:
     for later, earlier in reversed(list(pairwise(starts))):
-        period = max(later.period, earlier.period)  # of a job whose period was changed
-        passed = (later.night_at - earlier.night_at) // period
-        yield from (earlier.night_at + number * period for number in range(1, passed))
+        yield from nights_between(earlier, later)
+
+
+def nights_between(earlier: NightStart, later: NightStart) -> list[datetime]:
+    """Return the beginnings of the nights without a run between two runs that follow each other."""
+    period = max(later.period, earlier.period)  # of a job whose period was changed
+    passed = (later.night_at - earlier.night_at) // period
+    return [earlier.night_at + number * period for number in range(1, passed)]
 
 
 def _since(starts: Sequence[NightStart], now: datetime) -> Iterator[datetime]:

@@ -11,7 +11,10 @@ import logging
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from datetime import datetime
+from functools import partial
 from http.client import HTTPException
+from pathlib import Path
 from typing import Final
 from urllib.request import HTTPRedirectHandler, Request, build_opener
 
@@ -20,6 +23,13 @@ from scraper.core.notify import Notice, NoticeLevel, NotifySettings, ping_url, w
 LONGEST_S: Final = 20.0
 """For all hooks together: a run's end waits for them."""
 PING_S: Final = 10.0
+TOLD_STARTS: Final = "told"
+"""Directory of the starts that were told of, in the data directory."""
+_ROOM_BYTES: Final = 4_096
+_MOST_LINES: Final = 100
+
+_Hook = tuple[str, Callable[[], str | None]]
+"""Its address, and what returns why it could not be told."""
 
 
 class Hooks:
@@ -34,15 +44,27 @@ class Hooks:
         return [] if ping is None else await self._told([(ping, lambda: _ping(ping_url(ping, "start"), ""))])
 
     async def end(self, notice: Notice) -> Sequence[str]:
-        settings, hooks = self._settings, list[tuple[str, Callable[[], str | None]]]()
-        if (ping := settings.ping) is not None:
-            end = "fail" if notice.level is NoticeLevel.FAILURE else ""
-            hooks.append((ping, lambda: _ping(ping_url(ping, end), f"{notice.title}\n{notice.body}")))
-        if notice.level in settings.on:
-            hooks += [(url, lambda url=url: _send(url, notice)) for url in settings.urls]  # type: ignore[misc]
-        return await self._told(hooks)
+        return await self._told([*self._pings(notice), *self._messages(notice)])
 
-    async def _told(self, hooks: Sequence[tuple[str, Callable[[], str | None]]]) -> Sequence[str]:
+    async def ping(self, notice: Notice) -> Sequence[str]:
+        return await self._told(self._pings(notice))
+
+    async def tell(self, notice: Notice) -> Sequence[str]:
+        return await self._told(self._messages(notice))
+
+    def _pings(self, notice: Notice) -> Sequence[_Hook]:
+        ping = self._settings.ping
+        if ping is None:
+            return []
+        end = "fail" if notice.level is NoticeLevel.FAILURE else ""
+        return [(ping, lambda: _ping(ping_url(ping, end), f"{notice.title}\n{notice.body}"))]
+
+    def _messages(self, notice: Notice) -> Sequence[_Hook]:
+        if notice.level not in self._settings.on:
+            return []
+        return [(url, partial(_send, url, notice)) for url in self._settings.urls]
+
+    async def _told(self, hooks: Sequence[_Hook]) -> Sequence[str]:
         tasks = [_in_a_thread(hook) for _, hook in hooks]
         if tasks:
             await asyncio.wait(tasks, timeout=self._longest_s)
@@ -52,6 +74,37 @@ class Hooks:
             if met is not None:
                 sentences.append(f"notify: {without_secrets(url)} was not told: {met}")
         return sentences
+
+
+class ToldStartsFile:
+    """Implements `ToldStarts`: lines in a file beside the ledger, which may be what fails.
+
+    The file has its room from the last run on: a note is written in place, so that it fits on a full disk too.
+    """
+
+    def __init__(self, data_directory: Path, job: str) -> None:
+        self._path = data_directory / TOLD_STARTS / job
+
+    def note(self, at: datetime) -> None:
+        lines = [*self.all(), at][-_MOST_LINES:]
+        self._write("".join(f"{line.isoformat()}\n" for line in lines))
+
+    def all(self) -> Sequence[datetime]:
+        try:
+            return [datetime.fromisoformat(line) for line in self._path.read_text(encoding="utf-8").split()]
+        except (OSError, ValueError):
+            return []
+
+    def clear(self) -> None:
+        self._write("")
+
+    def _write(self, text: str) -> None:
+        with suppress(OSError):
+            if not self._path.parent.parent.is_dir():
+                return
+            self._path.parent.mkdir(mode=0o700, exist_ok=True)
+            with self._path.open("r+b" if self._path.exists() else "wb", buffering=0) as stream:
+                stream.write(text.encode().ljust(_ROOM_BYTES))
 
 
 def _in_a_thread(hook: Callable[[], str | None]) -> asyncio.Future[str | None]:

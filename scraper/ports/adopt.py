@@ -75,6 +75,10 @@ class ArchivedRun:
     message: str = ""
     superseded_by: str | None = None
     night_at: datetime | None = None
+    elapsed_s: float | None = None
+    """``None``: its files were written before that was noted, as the next two."""
+    every_s: int | None = None
+    asked: str = ""
 
 
 @dataclass(frozen=True, slots=True)

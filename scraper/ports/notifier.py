@@ -3,9 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Protocol
 
 from scraper.core.notify import Notice
+
+
+class ToldStarts(Protocol):
+    """The starts of a job that were told of and left no run: their nights are not missed without a word.
+
+    A memory that cannot be read or written is empty: the worst that follows is a second message.
+    """
+
+    def note(self, at: datetime) -> None:
+        """Note that people were told of a start at this instant."""
+
+    def all(self) -> Sequence[datetime]:
+        """Return what was noted since the job's last run."""
+
+    def clear(self) -> None:
+        """Forget them: a run has begun."""
 
 
 class Notifier(Protocol):
@@ -16,3 +33,9 @@ class Notifier(Protocol):
 
     async def end(self, notice: Notice) -> Sequence[str]:
         """Tell how a run ended; return a sentence for each hook that could not be told."""
+
+    async def ping(self, notice: Notice) -> Sequence[str]:
+        """As `end`, for a check alone: people know how this run ended."""
+
+    async def tell(self, notice: Notice) -> Sequence[str]:
+        """Tell people of an earlier night; a check has noticed by itself that no end came."""

@@ -263,4 +263,7 @@ def _run_in(row: RunRow) -> ArchivedRun:
         message=row["run_message"] or "",
         superseded_by=row["run_superseded_by"],
         night_at=row["run_night_at"],
+        elapsed_s=row["run_elapsed_s"],
+        every_s=row["run_every_s"],
+        asked=row["run_asked"] or "",
     )

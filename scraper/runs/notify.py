@@ -1,50 +1,147 @@
-"""Tells of a run, before and after it."""
+"""Tells of a run, before and after it, and of earlier nights that could not tell of themselves."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, suppress
 from dataclasses import replace
+from datetime import datetime
 
-from scraper.core.errors import ScraperError
-from scraper.core.events import RunResult
-from scraper.core.notify import failure_notice, notice_of
-from scraper.ports import Runs
-from scraper.ports.notifier import Notifier
+from scraper.core.errors import ScraperError, UsageError
+from scraper.core.events import RunResult, RunStatus
+from scraper.core.notify import Notice, died_notice, failure_notice, missed_notice, notice_of
+from scraper.core.status import NightStart, is_stopped, nights_between
+from scraper.ports import Clock, RunRecord, Runs, Stores
+from scraper.ports.notifier import Notifier, ToldStarts
 
-_RUNS_LOOKED_AT = 200
-"""For the night before, among the runs of all jobs."""
+EARLY_PARTS = 24
+"""A start in the last 24th of a night is for the coming one (`core.nights`)."""
+_RUNS_LOOKED_AT = 20
+"""For the night before, among the job's runs."""
+
+
+class Nights:
+    """The job's nights before a run, as the state has them. Where it cannot be read, nothing is known of them."""
+
+    def __init__(
+        self,
+        opened: Callable[[], AbstractContextManager[Stores | None]],
+        job: str,
+        told: ToldStarts,
+        clock: Clock,
+        status: str,
+    ) -> None:
+        """`status`: the command that shows runs."""
+        self._opened, self._job, self._told, self._clock, self._status = opened, job, told, clock, status
+        self._last: RunRecord | None = None
+        self._ends = 0
+        self.is_held = False
+        """Another process carries out the job: it tells of it."""
+
+    async def look(self) -> None:
+        """Note how the job stands before the run."""
+        with suppress(ScraperError), self._opened() as stores:
+            if stores is not None and (last := await stores.runs.last_run(self._job)) is not None:
+                self.is_held = stores.runs.is_running(self._job)
+                self._last, self._ends = last, len(await stores.runs.ends(last.run_id))
+
+    async def rows_before(self, result: RunResult) -> Mapping[str, int] | None:
+        """Return the rows by table of the night before; ``None``: there was none, or it is not known."""
+        with suppress(ScraperError), self._opened() as stores:
+            return None if stores is None else await rows_the_night_before(stores.runs, result)
+        return None
+
+    async def is_news(self, result: RunResult) -> bool:
+        """Return False if this end was told of before: the run was over, or it ended in the same way again."""
+        if result.asks or self._last is None or self._last.run_id != result.run_id:
+            return True
+        with suppress(ScraperError), self._opened() as stores:
+            ends = [] if stores is None else await stores.runs.ends(result.run_id)
+            if len(ends) <= self._ends:
+                return not ends
+            return not self._ends or (ends[-1].status, ends[-1].message) != (
+                ends[self._ends - 1].status,
+                ends[self._ends - 1].message,
+            )
+        return True
+
+    async def silent(self, result: RunResult) -> Sequence[Notice]:
+        """Return messages of earlier nights that sent none: a run whose process died, and nights without a run."""
+        last = self._last
+        if last is None or last.run_id == result.run_id:
+            return []
+        notices = []
+        if last.status is RunStatus.OPEN:
+            notices.append(died_notice(self._job, last.run_id, last.night_at, result.run_id, self._status))
+        with suppress(ScraperError), self._opened() as stores:
+            if stores is not None and (missed := self._missed(last, await stores.runs.run(result.run_id))):
+                notices.append(missed_notice(self._job, missed, self._status))
+        self._told.clear()
+        return notices
+
+    def note_told(self) -> None:
+        """Note that people were told of a start that left no run."""
+        self._told.note(self._clock.now())
+
+    def _missed(self, last: RunRecord, run: RunRecord) -> Sequence[datetime]:
+        """Return the nights between two runs that have no run and were not told of."""
+        earlier, later = _start(last), _start(run)
+        if earlier is None or later is None:
+            return []
+        if is_stopped(last.period, last.ended_at or last.started_at, run.started_at):
+            return []
+        told = [at + later.period / EARLY_PARTS for at in self._told.all()]
+        nights = nights_between(earlier, later)
+        return [night for night in nights if not any(night <= at < night + later.period for at in told)]
+
+
+def _start(run: RunRecord) -> NightStart | None:
+    if run.night_at is None or run.period is None:
+        return None
+    return NightStart(run.night_at, run.started_at, run.period)
 
 
 async def told_of(
     run: Callable[[], Awaitable[RunResult]],
     notifier: Notifier,
-    rows_before: Callable[[RunResult], Awaitable[Mapping[str, int] | None]],
+    nights: Nights,
     job: str,
     command: str,
     say: Callable[[str], object],
 ) -> RunResult:
     """Carry out a run and tell of it; hooks that could not be told are warnings of its result.
 
-    A run that raises is told of as well, and `say` gets the sentences of dead hooks.
+    A run that raises is told of as well, and `say` gets the sentences of dead hooks. Nobody is told twice of a run that
+    was over before, nor of a start beside a process that carries out the job.
     """
-    dead = list(await notifier.begin())
+    await nights.look()
+    dead = [] if nights.is_held else list(await notifier.begin())
     try:
         result = await run()
     except ScraperError as failure:
-        dead += await notifier.end(failure_notice(job, str(failure), failure.exit_code, command))
+        if not (nights.is_held and isinstance(failure, UsageError)):
+            dead += await notifier.end(failure_notice(job, str(failure), failure.exit_code, command))
+            nights.note_told()
         for sentence in dict.fromkeys(dead):
             say(sentence)
         raise
-    dead += await notifier.end(notice_of(result, await rows_before(result), command))
+    for notice in await nights.silent(result):
+        dead += await notifier.tell(notice)
+    notice = notice_of(result, await nights.rows_before(result), command)
+    dead += await (notifier.end(notice) if await nights.is_news(result) else notifier.ping(notice))
     return replace(result, warnings=(*result.warnings, *dict.fromkeys(dead)))
 
 
 async def rows_the_night_before(runs: Runs, result: RunResult) -> Mapping[str, int] | None:
-    """Return the rows by table of the job's run before this one; ``None``: there was none."""
-    of_job = [run for run in await runs.latest_runs(_RUNS_LOOKED_AT) if run.job == result.job]
+    """Return the rows by table of the job's run in the night before, or before this run; ``None``: there was none."""
+    of_job = await runs.latest_runs(_RUNS_LOOKED_AT, job=result.job)
     ids = [run.run_id for run in of_job]
-    place = ids.index(result.run_id) + 1 if result.run_id in ids else 0
-    if place >= len(ids):
+    if result.run_id not in ids:
         return None
-    rows = (await runs.totals(ids[place])).rows
+    place = ids.index(result.run_id)
+    tonight = of_job[place].night_at
+    before = next((run for run in of_job[place + 1 :] if tonight is None or run.night_at != tonight), None)
+    if before is None:
+        return None
+    rows = (await runs.totals(before.run_id)).rows
     return {table: rows.get(table, 0) for table in result.rows}

@@ -163,6 +163,7 @@ def run_result(job: Job, run: OpenedRun, ends: Ends, frontier: Frontier, totals:
         next_at=next_at,
         message=_message(status, job, run, ends, frontier, totals, command),
         warnings=(*run.notes, *_warnings(status, ends, frontier, totals)),
+        notes=run.notes,
     )
 
 

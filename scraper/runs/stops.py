@@ -109,7 +109,7 @@ class Stops:
         if far and not ours and "--lift" not in reason:  # a clock gap says it itself
             sentence += f", or now, if you know better: scraper account {account.id} --lift"
         sentence = sentence.replace(" --lift", f" --lift{self._process.context.places}")
-        if self._close_for_now(account.vendor, sentence):
+        if self._close_for_now(account.vendor, sentence, Why.QUOTA):
             self._ends.quotas.append((sentence, until))
 
     def _close_for_now(self, vendor: str, sentence: str, why: Why = Why.BUDGET) -> bool:

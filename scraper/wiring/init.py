@@ -70,6 +70,7 @@ def init_project(directory: Path) -> Iterator[tuple[NewFile, bool]]:
                 raise OutputError(str(target), failure.strerror or str(failure)) from failure
             yield file, False
         except OSError as failure:
-            raise OutputError(str(target), failure.strerror or str(failure)) from failure
+            kept = "Files that were made before are kept; name a directory in which you may write."
+            raise OutputError(str(target), failure.strerror or str(failure), kept) from failure
         else:
             yield file, True

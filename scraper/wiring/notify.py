@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+import shlex
+from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING
 
 from scraper.core.events import RunResult
-from scraper.runs.notify import rows_the_night_before, told_of
+from scraper.core.notify import failure_notice
+from scraper.runs.notify import Nights, told_of
 from scraper.wiring.run import stores_if_any
+from scraper.wiring.settings import place_words
 
 if TYPE_CHECKING:
+    from scraper.core.errors import ScraperError
     from scraper.core.notify import NotifySettings
     from scraper.wiring.run import RunOrder
     from scraper.wiring.settings import Settings
@@ -39,10 +43,22 @@ async def run_and_tell(
     """Carry out `run`, and tell of it where somebody wants to be told."""
     if notify is None:
         return await run()
-    from scraper.io.notify import Hooks
+    from scraper.io.notify import Hooks, ToldStartsFile
 
-    async def before(result: RunResult) -> Mapping[str, int] | None:
-        with stores_if_any(settings, None) as stores:
-            return None if stores is None else await rows_the_night_before(stores.runs, result)
+    words = shlex.split(order.command)
+    program = words[: words.index("run")] if "run" in words else words[:1]
+    status = shlex.join([*program, "status", *place_words(settings)])
+    told = ToldStartsFile(settings.data_directory, order.job.name)
+    nights = Nights(lambda: stores_if_any(settings, None), order.job.name, told, settings.clock, status)
+    return await told_of(run, Hooks(notify), nights, order.job.name, order.command, say)
 
-    return await told_of(run, Hooks(notify), before, order.job.name, order.command, say)
+
+async def tell_of_fault(settings: Settings, job: str, fault: ScraperError, command: str) -> Sequence[str]:
+    """Tell of a run that did not get as far as beginning; return a sentence for each hook that could not be told."""
+    if (notify := notify_settings(settings)) is None:
+        return []
+    from scraper.io.notify import Hooks, ToldStartsFile
+
+    dead = await Hooks(notify).end(failure_notice(job, str(fault), fault.exit_code, command))
+    ToldStartsFile(settings.data_directory, job).note(settings.clock.now())
+    return dead

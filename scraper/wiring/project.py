@@ -178,9 +178,10 @@ def job_path(words: str, environment: Mapping[str, str] = os.environ) -> Path:
     if named.stem == QUICKSTART:
         return packaged_quickstart()
     known = job_names(configs)
+    own = "" if project_of(None, environment).root is not None else "; scraper init makes a project with one of yours"
     raise UsageError(
         f"there is no job {words} in {configs}{nearest(words, known)}; the jobs are {', '.join(known)}. "
-        "Give one of these, or the path of a job file."
+        f"Give one of these, or the path of a job file{own}."
     )
 
 

@@ -10,9 +10,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from scraper.core.errors import QueryError
-from scraper.core.report import ACCOUNTS, DRIFT, MOST_ROWS, Answered, Chart, Period, Values, query_of
+from scraper.core.report import (
+    ACCOUNTS,
+    DRIFT,
+    MOST_ROWS,
+    REPORT_FILE,
+    Answered,
+    Chart,
+    Period,
+    ReportSettings,
+    Values,
+    query_of,
+)
 from scraper.wiring.files import load_charts, load_tables, load_views
 from scraper.wiring.inspect import drift_of, status_of
+from scraper.wiring.project import PROJECT_FILE
 from scraper.wiring.settings import Settings, data_is_there
 
 if TYPE_CHECKING:
@@ -64,6 +76,23 @@ class Report:
             elif section.undrawn:
                 met.append(f"{section.answer.chart.spec_source}: {section.undrawn}")
         return met
+
+
+def report_settings(settings: Settings) -> ReportSettings:
+    """Return ``[report]`` of the project."""
+    root = settings.project.root
+    if root is None or not (path := root / PROJECT_FILE).is_file():
+        return ReportSettings()
+    from scraper.io.config_files.report_table import read_report
+
+    return read_report(path)
+
+
+def report_file(settings: Settings, stated: ReportSettings) -> Path:
+    """Return the file that a report is written to; the sandbox's goes to its own data."""
+    if stated.file is None or settings.sandbox:
+        return settings.data_directory / REPORT_FILE
+    return Path(stated.file)
 
 
 def report_of(settings: Settings, configs: Path | None, period: Period, draw: Draw | None = None) -> Report:

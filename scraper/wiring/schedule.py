@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Sequence
 from datetime import timedelta
@@ -10,12 +11,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import scraper
+from scraper.core.errors import UsageError
 from scraper.core.schedule import ScheduledJob, Timing
 
 if TYPE_CHECKING:
     from scraper.core.jobs import Job
     from scraper.core.nights import Every
     from scraper.wiring.settings import Settings
+
+_BROKEN = re.compile(r"[\x00-\x1f\x7f\x85\u2028\u2029]")
 
 
 def scheduled_job(
@@ -26,9 +30,18 @@ def scheduled_job(
     period: timedelta | None,
     at: timedelta | None,
 ) -> ScheduledJob:
-    """Return a job and its timing: `period` and `at` where they are given, else the job's own, else the default's."""
+    """Return a job and its timing: `period` and `at` where they are given, else the job's own, else the default's.
+
+    Raises UsageError for a path that no line of a timer's file can hold.
+    """
     base = (settings.project.root or path.parent).absolute()
     place = path.absolute()
+    for each in (base, place, settings.data_directory.absolute(), *program):
+        if _BROKEN.search(str(each)):
+            raise UsageError(
+                f"the path {str(each)!r} contains a line break or another control character, and a timer's file cannot "
+                "hold it. Nothing was written; rename the directory or the file."
+            )
     return ScheduledJob(
         name=job.name,
         job=str(place.relative_to(base) if place.is_relative_to(base) else place),

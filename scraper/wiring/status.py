@@ -61,6 +61,8 @@ class JobStatus:
     """Of all runs of the night."""
     credits: Credits
     """Committed by all runs of the night."""
+    runs: int
+    """Runs of the night."""
     usual_rows: int | None
     """Median of the nights before that asked for the same; ``None`` without any."""
     usual_credits: int | None
@@ -216,6 +218,7 @@ async def _job_status(runs: Runs, last: RunRecord, since: datetime | None, setti
         partial=await runs.partial_walks(run.run_id),
         rows=rows,
         credits=credits,
+        runs=len(tonight),
         usual_rows=usual([each for each, _ in sums]),
         usual_credits=usual([each for _, each in sums]),
         compared=len(sums),

@@ -115,6 +115,12 @@ def test_a_locked_and_an_open_account_at_80_columns() -> None:
 """)
 
 
+def test_no_figure_is_cut_on_a_narrow_terminal() -> None:
+    page = rendered(lambda console: print_accounts([OPEN], console), 30)
+    assert page.startswith("acme/other  plan unpublished\nday        2 charged · limit\n           not known · resets")
+    assert "…" not in page
+
+
 def test_programs_get_the_keys_of_status_and_a_flat_row_for_each_scope() -> None:
     [told] = accounts_json([LOCKED])
     assert told["day"]["resets_at"] == "2026-11-22T02:15:00Z"

@@ -65,6 +65,18 @@ IN_JOBS: dict[str, tuple[str, str, str]] = {
     ),
     "a time as a number": ("= 40", '= 40\nevery = "day"\nstarts_at = 2', "2 was met: write it in quotes"),
     "an age in words": ("= 40", '= 40\nmax_age = "1 week"', "is not a duration like"),
+    "one crawl in single brackets": (
+        "[[crawl]]",
+        '[crawl]\nendpoint = "keyapi.videos"\n[[crawl]]',
+        "[crawl] stands above: write [[crawl]], with two brackets, each time",
+    ),
+    "two settings on a line": ("= 40", "= 40 max_age = 1", "one setting a line, and nothing behind its value"),
+    "a vendor without accounts": ("[accounts.crawlora]", "[crawlora]", "of a vendor is [accounts.crawlora]"),
+    "an account that is no table": (
+        f"[accounts.crawlora]\n{QUOTA}",
+        '[accounts]\ncrawlora = "free"',
+        "is a table, and 'free' was met: write [accounts.crawlora], and its keys below it",
+    ),
     "no crawl": (JOB[JOB.index("[[crawl]]") :], "", "crawl: is missing"),
 }
 """Mistake → what stands in the job, what is written instead, a part of the answer."""
@@ -81,9 +93,28 @@ COMMANDS: dict[str, str] = {
     "plna": "No such command 'plna'. Did you mean 'plan'?",
     "plan nigth": "there is no job nigth in configs; did you mean 'night'?",
     "plan nigth.toml": "there is no job nigth.toml in configs; did you mean 'night'?",
+    "plan": "Missing argument 'JOB'. The jobs are night, quickstart.",
+    "run --sandbox": "Missing argument 'JOB...'. The jobs are night, quickstart.",
+    "plan ./nigth": "./nigth: cannot be read: No such file or directory; did you mean 'night'?; the jobs are",
+    "plan scraper.toml": "there is no job scraper.toml in configs",
+    "plan configs/accounts.toml": "configs/accounts.toml: states no job; the jobs are night, quickstart.",
+    "--sandbox run night": "Options of a command follow it: scraper run --sandbox",
+    "--versoin": "No option --versoin goes before a command. Did you mean --version?",
+    "run night --sandbox --budget 1,000": "write credits in digits alone, such as 1000",
+    "run night --day 2026-11-21": "--day needs --sandbox.",
+    "plan night --seed 3": "--seed needs --sandbox.",
+    "run night --sandbox --log-file none/run.log": "none does not exist: make this directory, or name one",
+    "run night --sandbox --fault http_500:endpoint=crawlora.hashtag": "did you mean 'crawlora.hashtags'?",
+    "init configs/night.toml": "Directory 'configs/night.toml' is a file",
+    "sql": "Write a SELECT in quotes, such as: scraper sql",
+    "sql FROM --param country": "'country' is not of the form NAME=VALUE, as country=US for $country",
+    "duckdb -o x.csv": "A table goes into a file with scraper export TABLE -o x.csv",
+    "report --since 21.11.2026": "'21.11.2026' is no day of the calendar, written as 2026-11-21",
+    "report --month November": "'November' is not a month: --month is of the form 2026-11",
+    "status --since yesterday": "'yesterday' is neither an age (24h, 7d, 2w) nor a day (2026-11-21)",
+    "schedule night --every 5": "write hour, day, week, 6h or 2d",
     "plan configs/": "File 'configs/' is a directory",
     "plan configs/none.toml": "configs/none.toml: cannot be read: No such file",
-    "plan": "Missing argument 'JOB'",
     "plan night extra": "unexpected extra argument (extra)",
     "plan night --formt json": "Did you mean '--format'?",
     "plan night --format xml": "'xml' is not one of 'table', 'json'",
@@ -216,6 +247,35 @@ def test_a_mistake_on_the_command_line_is_told_with_its_mend(line: str) -> None:
 @pytest.mark.parametrize("query", QUERIES)
 def test_a_mistake_in_a_query_is_told_with_its_mend(query: str) -> None:
     assert QUERIES[query] in answer("sql", query)
+
+
+SETTINGS: dict[str, str] = {
+    "data = data": "text is written in quotes",
+    'dta = "x"': "no such key; did you mean 'data'?",
+    'data = ""': "is empty: state a value, or leave the key out",
+    "notify = 3": "is a table, and 3 was met: write [notify], and its keys below it",
+    '[notify]\nurls = "slack://x"': "is a list, and 'slack://x' was met: write it in brackets",
+    '[notify]\nurl = ["x"]': "no such key; did you mean 'urls'?",
+    '[report]\ndays = "30"': "and '30' was met: write it without quotes",
+}
+
+
+@pytest.mark.parametrize("content", SETTINGS)
+def test_a_mistake_in_the_settings_of_a_project_is_told_with_its_mend(
+    content: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "scraper.toml").write_text(content)
+    monkeypatch.chdir(tmp_path)
+    assert SETTINGS[content] in answer("status")
+
+
+def test_a_condition_of_blanks_is_told_so() -> None:
+    assert "the condition of --where is empty" in answer("export", "hashtags", "-o", "x.csv", "--where", " ")
+
+
+def test_a_job_outside_of_any_project_is_told_how_to_begin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert "scraper init makes a project" in answer("plan", "trends")
 
 
 def test_a_query_without_quotes_is_told_so() -> None:

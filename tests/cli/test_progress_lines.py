@@ -14,7 +14,7 @@ from rich.segment import ControlType
 from rich.text import Text
 
 from scraper.cli.progress_lines import MOST_LINES, PersonLines
-from scraper.cli.progress_live import ReflowedRender, ResizableLive
+from scraper.cli.progress_live import ReflowedRender, ResizableLive, wraps_again
 from scraper.core.catalogue import Charge, OutcomeKind
 from scraper.core.events import Drained, Ending, Event, Noted, ProjectInUse, RunEnded, RunStarted, Stopped, Waiting
 from tests.cli.examples import RESULT, UNSAFE, settled
@@ -96,10 +96,10 @@ def test_no_vendor_moves_the_cursor(text: str) -> None:
 # --- the panel --------------------------------------------------------------------------------------------------------
 
 
-def drawn(widths: list[int], size: list[int]) -> ReflowedRender:
+def drawn(widths: list[int], size: list[int], *, wraps: bool = True) -> ReflowedRender:
     """A render of lines so wide, drawn on a window of this size, which a test may change then."""
     text = Text("\n".join("x" * width for width in widths), no_wrap=True, overflow="ignore")
-    render = ReflowedRender(text, lambda: (size[0], size[1]))
+    render = ReflowedRender(text, lambda: (size[0], size[1]), wraps)
     Console(file=io.StringIO(), width=size[0], height=size[1], force_terminal=True).print(render)
     return render
 
@@ -119,6 +119,26 @@ def test_a_narrower_window_has_wrapped_the_panel_and_all_its_rows_are_cleared() 
     assert rows_up(render.position_cursor()) == 6
     size[0] = 200
     assert rows_up(render.position_cursor()) == 3
+
+
+def test_on_a_terminal_that_cuts_lines_the_log_above_the_panel_stays() -> None:
+    size = [80, 24]
+    render = drawn([28, 60, 0, 76], size, wraps=False)
+    size[0] = 30
+    assert (rows_up(render.position_cursor()), rows_up(render.restore_cursor())) == (3, 4)
+
+
+@pytest.mark.parametrize(
+    ("environment", "wraps"),
+    [
+        ({"TERM": "xterm-256color"}, True),
+        ({"TERM": "xterm", "XTERM_VERSION": "XTerm(379)"}, False),
+        ({"TERM": "linux"}, False),
+        ({"TERM": "tmux-256color", "TMUX": "socket,1,0", "XTERM_VERSION": "XTerm(379)"}, True),
+    ],
+)
+def test_terminals_that_cut_lines_are_known_by_what_they_set(environment: dict[str, str], wraps: bool) -> None:
+    assert wraps_again(environment) is wraps
 
 
 def test_a_panel_never_takes_more_rows_than_the_window_has() -> None:

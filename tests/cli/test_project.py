@@ -57,9 +57,9 @@ def test_init_makes_a_project_whose_jobs_can_be_planned_and_never_overwrites(emp
 
 def test_init_says_of_what_it_cannot_write(empty: Path) -> None:
     (empty / "file").touch()
-    refused = said(["init", "file"])
+    refused = said(["init", "file/below"])
     assert (refused.exit_code, refused.stderr.count("\n")) == (5, 1)
-    assert refused.stderr.startswith("error: file/scraper.toml")
+    assert refused.stderr.startswith("error: file/below/scraper.toml cannot be written: Not a directory")
 
 
 def test_every_file_of_a_new_project_names_a_schema_that_is_there(empty: Path) -> None:

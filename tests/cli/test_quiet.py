@@ -46,6 +46,21 @@ def test_a_quiet_run_that_failed_says_why() -> None:
     assert run("-q", "--resume", "--new").stderr.startswith("error: --resume and --new exclude each other")
 
 
+def test_quiet_before_the_command_is_quiet_after_it() -> None:
+    before = said(["-q", "run", "configs/night.toml", "--sandbox", "-q", "--fault", "auth"])
+    assert before.exit_code == 4
+    assert before.stderr == f"error: {json.loads(before.stdout)['message']}\n"
+    assert said(["-q", "sql", "SELECT 1", "--sandbox", "--format", "json", "-o", "x.csv"]) == Said(0, "", "")
+
+
+def test_a_quiet_start_of_a_job_that_is_done_says_how_to_buy_again() -> None:
+    done = Path("configs/done.toml")
+    done.write_text(Path("configs/night.toml").read_text().replace('every = "day"\n', "").replace("night", "done"))
+    words = ["run", str(done), "--sandbox", "-q"]
+    assert said(words).exit_code == 0
+    assert "--new buys it again" in said(words).stderr
+
+
 def test_the_log_is_appended_to_a_file_that_only_its_owner_reads(place: Path) -> None:
     log = place / "run.log"
     for number, format in enumerate(("text", "json"), start=1):

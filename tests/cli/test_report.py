@@ -201,7 +201,7 @@ def test_a_drawing_has_the_rows_that_its_table_shows(text: str) -> None:
 
 @pytest.mark.skipif(not can_draw(), reason="vl-convert-python is not installed: pip install '.[test]'")
 def test_the_packaged_charts_are_drawn_and_write_the_figures_of_their_queries(data: Path, tmp_path: Path) -> None:
-    assert report(data, "-o", str(tmp_path / "r.html")).stderr.count("without charts") == 0
+    assert report(data, "-o", str(tmp_path / "r.html")).stderr.count("tables only") == 0
     found = assert_true_to_sql(data, (tmp_path / "r.html").read_text())
     texts = {name: {text.text for svg in each.drawings for text in svg.iter("text")} for name, each in found.items()}
     assert {"ok, charged: 3 attempts, 24 credits", "lost, unknown: 1 attempt, 8 credits"} <= texts["80-requests"]

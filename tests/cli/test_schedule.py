@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -69,6 +70,17 @@ def test_a_slip_is_answered_with_what_to_write(words: tuple[str, ...], met: str)
 def test_a_job_with_a_fault_gets_no_timer(place: Path) -> None:
     (place / "configs" / "night.toml").write_text('name = "night"\n')
     assert isinstance(schedule("configs/night.toml").exception, ConfigurationError)
+
+
+@pytest.mark.usefixtures("_here")
+@pytest.mark.parametrize("kind", ["cron", "systemd", "github-actions", "kubernetes"])
+def test_a_path_that_no_line_can_hold_gets_no_timer(place: Path, monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
+    broken = place / "my\nproject"
+    shutil.copytree(place / "configs", broken / "configs", dirs_exist_ok=True)
+    monkeypatch.chdir(broken)
+    told = schedule("configs/night.toml", "--for", kind)
+    assert told.stdout == ""
+    assert "contains a line break or another control character" in str(told.exception)
 
 
 @pytest.mark.usefixtures("_here")

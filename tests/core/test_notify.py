@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import UTC, datetime
+
 import pytest
 
 from scraper.core.events import Ending, RunResult, RunStatus
-from scraper.core.notify import MOST_CHARACTERS, NoticeLevel, level_of, notice_of, ping_url, without_secrets
+from scraper.core.notify import (
+    MOST_CHARACTERS,
+    NoticeLevel,
+    level_of,
+    missed_notice,
+    notice_of,
+    ping_url,
+    without_secrets,
+)
 
 COMMAND = "scraper run configs/us.toml"
 
@@ -57,6 +68,31 @@ def test_a_night_went_well_if_it_is_complete_or_its_own_budget_is_spent(status: 
     assert level_of(result(status)) is (NoticeLevel.SUCCESS if well else NoticeLevel.FAILURE)
     warned = level_of(result(status, warnings=("8 credits are unknown",)))
     assert warned is (NoticeLevel.WARNING if well else NoticeLevel.FAILURE)
+
+
+def test_a_note_on_the_choice_of_a_run_makes_no_night_bad() -> None:
+    note = "run us-1 is not continued (ended as quota): it belongs to an earlier night"
+    well = replace(result(warnings=(note,)), notes=(note,))
+    assert level_of(well) is NoticeLevel.SUCCESS
+    assert level_of(replace(well, warnings=(note, "8 credits are unknown"))) is NoticeLevel.WARNING
+
+
+def test_a_timer_of_a_one_off_job_that_is_done_went_wrong() -> None:
+    notice = notice_of(replace(result(), asks=True), None, COMMAND)
+    assert (notice.level, notice.title) == (NoticeLevel.FAILURE, "scraper: us: nothing to do")
+    assert "exit code 2" in notice.body
+    assert notice.body.endswith(f"next: {COMMAND}")
+
+
+def test_after_a_good_night_the_next_command_shows_it() -> None:
+    assert notice_of(result(), None, COMMAND).body.endswith("next: scraper status us-20261121T021500Z-1f3a")
+
+
+def test_missed_nights_are_named_the_last_ones_first_to_be_kept() -> None:
+    nights = [datetime(2026, 11, day, 2, tzinfo=UTC) for day in range(1, 11)]
+    body = missed_notice("us", nights, "scraper status").body
+    assert body.startswith("10 nights without a run: … 2026-11-04 02:00 UTC, ")
+    assert "2026-11-10 02:00 UTC\nno run, nothing was spent" in body
 
 
 def test_a_message_is_no_longer_than_services_allow() -> None:

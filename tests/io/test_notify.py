@@ -13,7 +13,8 @@ from aiohttp import web
 from scraper.core.errors import ConfigurationError
 from scraper.core.notify import Notice, NoticeLevel, NotifySettings
 from scraper.io.config_files.notify_table import read_notify
-from scraper.io.notify import Hooks
+from scraper.io.notify import Hooks, ToldStartsFile
+from tests.clock import NOON
 
 WENT_WRONG = Notice(NoticeLevel.FAILURE, "scraper: us: quota", "the day's limit is reached")
 WENT_WELL = Notice(NoticeLevel.SUCCESS, "scraper: us: complete", "all is well")
@@ -73,6 +74,20 @@ def test_a_check_that_refuses_is_a_sentence_without_its_address(answer: int, met
     heard = Heard(answer)
     assert told(heard, WENT_WRONG) == [f"notify: http://127.0.0.1/… was not told: {met}"] * 2
     assert len(heard.met) == 2
+
+
+def test_starts_that_were_told_of_are_remembered_until_a_run_begins(tmp_path: Path) -> None:
+    file = ToldStartsFile(tmp_path / "data", "us")
+    file.note(NOON)
+    assert (list(file.all()), list(tmp_path.iterdir())) == ([], []), "no data directory is made for it"
+    (tmp_path / "data").mkdir()
+    file.clear()
+    room = (tmp_path / "data" / "told" / "us").stat().st_size
+    for _ in range(2):
+        file.note(NOON)
+    assert (list(file.all()), (tmp_path / "data" / "told" / "us").stat().st_size) == ([NOON, NOON], room)
+    file.clear()
+    assert list(file.all()) == []
 
 
 def test_a_dead_host_is_a_sentence_without_its_address() -> None:

@@ -54,6 +54,7 @@ KNOWN = {
     "pages": "SELECT run_id, request_key, observed_at, outcome, facts, size_bytes, stored FROM pages ORDER BY 3, 2",
     "walks": "SELECT run_id, walk_id, crawls, state, why, pages, rows, params, snapshot_at FROM walks ORDER BY 1, 2",
     "runs": "SELECT run_id, job, status, budget, started_at, ended_at, accounted FROM runs ORDER BY 1",
+    "what runs asked for": "SELECT run_id, elapsed_s, every_s, asked FROM runs ORDER BY 1",
     "balances": "SELECT * FROM balances ORDER BY kind, scope",
     "parts": "SELECT * FROM parts ORDER BY path",
     "boards": "SELECT * FROM boards ORDER BY walk_id",

@@ -98,7 +98,7 @@ def test_runs_that_end_short_are_told_of_and_those_that_go_on_are_told_of_again(
         job = bench.write_job(ALL_FIVE, budget=30)
         assert (await bench.run(job)).status is RunStatus.BUDGET
         told(bench)
-        assert bench.rows("SELECT count(*) > 0 FROM coverage WHERE why = 'budget'") == [(True,)]
+        assert bench.rows("SELECT DISTINCT why FROM coverage WHERE state <> 'complete'") == [("budget",)]
         crawls: list[CrawlProcess] = []
 
         def stop(event: object) -> None:
@@ -115,6 +115,20 @@ def test_runs_that_end_short_are_told_of_and_those_that_go_on_are_told_of_again(
         told(bench)
         assert set(run_files(bench.data)) >= first
         assert bench.rows("SELECT count(DISTINCT run_id) FROM coverage") == [(1,)], "one file a run, replaced"
+
+    on_bench(tmp_path, use)
+
+
+def test_walks_that_the_account_s_day_ended_say_so_and_come_first_in_the_next_run(tmp_path: Path) -> None:
+    async def use(bench: Bench) -> None:
+        limits = "requests_per_minute = 60_000\ncredits_per_day = 8\ncredits_per_month = 900"
+        job = bench.write_job(BOARDS, accounts=f"[accounts.crawlora]\n{limits}\n")
+        ended = await bench.run(job)
+        assert ended.status is RunStatus.QUOTA
+        left = "SELECT walk_id FROM coverage WHERE state = 'not_attempted' AND why = 'quota'"
+        assert len(bench.rows(left)) == ended.walks["not_attempted"] > 0
+        with bench.database.opened(bench.clock.now) as stores:
+            assert {(walk_id,) for walk_id in await stores.runs.leftovers("night")} == set(bench.rows(left))
 
     on_bench(tmp_path, use)
 

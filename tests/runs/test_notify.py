@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from contextlib import nullcontext
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -11,11 +13,12 @@ import pytest
 from scraper.core.errors import StateError
 from scraper.core.events import RunResult, RunStatus
 from scraper.core.notify import Notice, NoticeLevel, NotifySettings
-from scraper.runs.notify import told_of
+from scraper.runs.notify import Nights, told_of
 from scraper.runs.resume import Opening
 from scraper.wiring.files import load_job
 from scraper.wiring.notify import run_and_tell
 from scraper.wiring.run import RunOrder, run_job
+from tests.clock import NOON, ShiftedClock
 from tests.core.test_notify import result
 from tests.io.test_notify import Heard as HeardByHook
 from tests.io.test_notify import heard_on_loopback
@@ -34,6 +37,7 @@ class Told:
 
     def __init__(self, *dead: str) -> None:
         self.begun, self.notices, self._dead = 0, list[Notice](), dead
+        self.pinged: list[Notice] = []
 
     async def begin(self) -> Sequence[str]:
         self.begun += 1
@@ -43,9 +47,34 @@ class Told:
         self.notices.append(notice)
         return self._dead
 
+    async def ping(self, notice: Notice) -> Sequence[str]:
+        self.pinged.append(notice)
+        return self._dead
 
-async def no_rows(_: RunResult) -> Mapping[str, int] | None:
-    return None
+    async def tell(self, notice: Notice) -> Sequence[str]:
+        self.notices.append(notice)
+        return self._dead
+
+
+class Started:
+    """Starts that were told of, in memory."""
+
+    def __init__(self) -> None:
+        self.noted: list[datetime] = []
+
+    def note(self, at: datetime) -> None:
+        self.noted.append(at)
+
+    def all(self) -> Sequence[datetime]:
+        return self.noted
+
+    def clear(self) -> None:
+        self.noted.clear()
+
+
+def no_nights(started: Started | None = None) -> Nights:
+    """The nights of a job that has no state yet."""
+    return Nights(lambda: nullcontext(None), "us", started or Started(), ShiftedClock(NOON), "scraper status")
 
 
 def test_a_dead_hook_is_one_warning_and_changes_neither_status_nor_exit_code() -> None:
@@ -53,7 +82,7 @@ def test_a_dead_hook_is_one_warning_and_changes_neither_status_nor_exit_code() -
         return result(RunStatus.BUDGET)
 
     dead = Told("notify: slack://… was not told")
-    found = asyncio.run(told_of(run, dead, no_rows, "us", "scraper run us.toml", print))
+    found = asyncio.run(told_of(run, dead, no_nights(), "us", "scraper run us.toml", print))
     assert found.warnings == ("notify: slack://… was not told",)
     assert (found.status, found.status.exit_code) == (RunStatus.BUDGET, RunStatus.BUDGET.exit_code)
 
@@ -62,9 +91,9 @@ def test_a_run_that_could_not_begin_is_told_of_and_raises_what_it_raised() -> No
     async def run() -> RunResult:
         raise StateError("the disk is full. Nothing was spent.")
 
-    told, said = Told("notify: dead"), list[str]()
+    told, said, started = Told("notify: dead"), list[str](), Started()
     with pytest.raises(StateError, match="the disk is full"):
-        asyncio.run(told_of(run, told, no_rows, "us", "scraper run us.toml", said.append))
+        asyncio.run(told_of(run, told, no_nights(started), "us", "scraper run us.toml", said.append))
     (notice,) = told.notices
     assert notice == Notice(
         NoticeLevel.FAILURE,
@@ -72,6 +101,7 @@ def test_a_run_that_could_not_begin_is_told_of_and_raises_what_it_raised() -> No
         "the disk is full. Nothing was spent.\nno run, exit code 5\nnext: scraper run us.toml",
     )
     assert (told.begun, said) == (1, ["notify: dead"])
+    assert [f"{at:%Y-%m-%d}" for at in started.noted] == ["2026-11-21"]
 
 
 def test_of_three_nights_only_the_dry_one_is_a_message_and_it_names_why(tmp_path: Path) -> None:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
-from scraper.core.report import last_days
+import pytest
+
+from scraper.core.errors import ConfigurationError
+from scraper.core.report import ReportSettings, last_days
+from scraper.wiring.project import Project
 from scraper.wiring.query import queried
-from scraper.wiring.report import report_of
+from scraper.wiring.report import report_file, report_of, report_settings
 from scraper.wiring.settings import Settings
 from tests.clock import ShiftedClock
 from tests.runs.test_drift import records, runs_of
@@ -29,3 +34,31 @@ def test_drift_and_limits_stand_in_the_printed_queries_as_values(tmp_path: Path)
     assert {row[0] for row in answered["20-month"].rows} == {"crawlora/default"}
     assert made.has_state
     assert made.warnings == []
+
+
+def project_of(root: Path, report: str) -> Settings:
+    (root / "scraper.toml").write_text(f"[report]\n{report}\n")
+    return Settings(data=root / "data", project=Project(root=root, base=root))
+
+
+def test_the_project_says_how_many_days_and_into_which_file(tmp_path: Path) -> None:
+    settings = project_of(tmp_path, 'days = 3\nfile = "pages/of-us.html"')
+    stated = report_settings(settings)
+    assert stated == ReportSettings(3, str(tmp_path / "pages" / "of-us.html"))
+    assert report_file(settings, stated) == tmp_path / "pages" / "of-us.html"
+    sandbox = Settings(data=tmp_path / "data", project=settings.project, sandbox=True)
+    assert report_file(sandbox, stated) == tmp_path / "data" / "report.html", "made-up figures replace no real page"
+    assert report_settings(Settings()) == ReportSettings()
+
+
+@pytest.mark.parametrize(
+    ("table", "fault"),
+    [
+        ("days = 0", "days: input should be greater than or equal to 1"),
+        ('file = "r.csv"', "does not end in .html, and a report is an HTML page: 'r.csv' was met"),
+        ("dayz = 3", "dayz: no such key; did you mean 'days'?"),
+    ],
+)
+def test_a_faulty_table_is_refused(tmp_path: Path, table: str, fault: str) -> None:
+    with pytest.raises(ConfigurationError, match=re.escape(fault)):
+        report_settings(project_of(tmp_path, table))

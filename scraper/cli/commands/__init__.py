@@ -29,7 +29,7 @@ SHORT_HELPS: Final[Mapping[str, str]] = {
     "check": "Check the archive against the ledger.",
     "compact": "Merge many small files into few large ones.",
     "rebuild": "Rebuild tables from the pages, for 0 credits.",
-    "reconcile": "Hold the ledger against the vendor's books.",
+    "reconcile": "Reconcile the ledger with the vendor's billing.",
     "completion": "Print a script that completes commands, options and names.",
     "docs": "Read the manual.",
 }
@@ -55,6 +55,19 @@ def imported(name: str) -> click.Command:
 
 class Commands(click.Group):
     """A group of commands that are only listed; the one that is called is imported."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse the words before the command; say where an option of a command belongs."""
+        try:
+            return super().parse_args(ctx, args)
+        except click.NoSuchOption as fault:
+            name = next((word for word in args if word in SHORT_HELPS), "COMMAND")
+            nearest = f" Did you mean {fault.possibilities[0]}?" if fault.possibilities else ""
+            raise click.UsageError(
+                f"No option {fault.option_name} goes before a command.{nearest} Options of a command follow it: "
+                f"scraper {name} {fault.option_name}",
+                ctx,
+            ) from fault
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]

@@ -44,8 +44,8 @@ def backtest(
 ) -> None:
     """Replay known boards under another budget or order; spends nothing.
 
-    Counts the entries and exits that each order would have seen, and dated to the night. JSON is one object for one
-    --order, else an array.
+    Counts the entries and exits that each order would have seen, and those that it would have dated to the night.
+    JSON is one object for one --order, else an array.
     """
     from scraper.cli.output import Format, console_on, default_format, write_object
     from scraper.core.changes.order import OrderName

@@ -12,9 +12,11 @@ from pathlib import Path
 import click
 
 from scraper.cli.options import beside, configs_option, data_option, settings_of, writable
+from scraper.core.errors import UsageError
 from scraper.wiring.settings import Settings
 
 SHELL = "duckdb"
+ENDINGS = {".duckdb", ".ddb", ".db", ""}
 IN_UTC = "SET TimeZone = 'UTC'"
 """Instants are UTC; comparisons with now() need a session in UTC."""
 
@@ -41,6 +43,11 @@ def duckdb(output: Path | None, sandbox: bool, data: Path | None, configs: Path)
     shell = shutil.which(SHELL)
     if output is None and shell is not None:
         return _opened(shell, settings, configs)
+    if output is not None and output.suffix.lower() not in ENDINGS:
+        raise UsageError(
+            f"{output} is named as another kind of file, and this writes a DuckDB database: end the name in .duckdb. "
+            f"A table goes into a file with scraper export TABLE -o {output.name}."
+        )
     _write(output or settings.data_directory / "archive.duckdb", settings, configs)
     return 0
 

@@ -60,6 +60,8 @@ def export(
     from scraper.cli.formatting import counted
     from scraper.wiring.query import exported
 
+    if where is not None and not where.strip():
+        raise UsageError("the condition of --where is empty: write one, such as \"country = 'US'\", or leave it out.")
     chosen = _chosen(format_name, output)
     settings = settings_of(data, sandbox=sandbox)
     if str(output) == STDOUT:

@@ -12,7 +12,7 @@ from scraper.cli.options import program, warn
 
 
 @click.command()
-@click.argument("directory", metavar="[DIR]", default=".", type=click.Path(path_type=Path))
+@click.argument("directory", metavar="[DIR]", default=".", type=click.Path(path_type=Path, file_okay=False))
 def init(directory: Path) -> None:
     """Make a project: jobs, accounts and settings to start from.
 

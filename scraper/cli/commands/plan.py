@@ -8,11 +8,11 @@ from pathlib import Path
 
 import click
 
+from scraper.cli.job_argument import job_argument
 from scraper.cli.options import (
     CREDITS,
     data_option,
     format_option,
-    job_argument,
     opened,
     output_option,
     program,
@@ -75,11 +75,12 @@ def plan(  # noqa: PLR0913 - one for each option
             print_plan(planned, found, console, explain=explain, sandbox=sandbox)
             print_access(sends, asks, console)
             console.print()
-            console.print(Text(f"Run it:  {_run_command(job, sandbox=sandbox or found.sandbox_only)}"), soft_wrap=True)
+            console.print(Text(_advice(job, sandbox=sandbox or found.sandbox_only, done=planned.done)), soft_wrap=True)
 
 
-def _run_command(job: Path, *, sandbox: bool) -> str:
-    """Return the command that runs the job as it was planned."""
+def _advice(job: Path, *, sandbox: bool, done: bool) -> str:
+    """Return the command that runs the job as it was planned. `done`: its run is over, and only --new buys again."""
     from scraper.wiring.project import job_words
 
-    return shlex.join([*program(), "run", job_words(job), *(["--sandbox"] if sandbox else [])])
+    words = [*program(), "run", job_words(job), *(["--sandbox"] if sandbox else []), *(["--new"] if done else [])]
+    return f"{'Run it again' if done else 'Run it'}:  {shlex.join(words)}"

@@ -9,11 +9,11 @@ from typing import Literal
 
 import click
 
+from scraper.cli.job_argument import job_argument
 from scraper.cli.options import (
     allow_host_option,
     data_option,
     format_option,
-    job_argument,
     opened,
     output_option,
     settings_of,
@@ -84,7 +84,7 @@ def reconcile(  # noqa: PLR0913 - one for each option
     format_name: str | None,
     output: Path | None,
 ) -> int:
-    """Hold the ledger against the vendor's books.
+    """Reconcile the ledger with the vendor's billing.
 
     Requests that were sent and never answered count as charged until they are settled. Without --assume and --used the
     vendor's own account pages decide, where its file describes them, and the current month is compared with them line

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import re
-from datetime import date, datetime
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from scraper.cli.options import beside, configs_option, data_option, opened, settings_of, warn, writable
+from scraper.cli.next_step import tell_next_step
+from scraper.cli.options import beside, calendar_day, configs_option, data_option, opened, settings_of, warn, writable
 from scraper.core.errors import OutputError, UsageError
 
 if TYPE_CHECKING:
-    from scraper.core.report import Period
+    from collections.abc import Sequence
 
-FILE = "report.html"
-ENDINGS = {".html", ".htm", ""}
+    from scraper.core.report import Period
+    from scraper.wiring.settings import Settings
+
 STDOUT = "-"
 FAILED = 6
 
@@ -29,13 +31,13 @@ _MONTH = re.compile(r"(\d{4})-(\d{2})")
     "--output",
     type=click.Path(path_type=Path, allow_dash=True, dir_okay=False),
     callback=writable,
-    help="File to write; - for stdout.  [default: report.html in the data directory]",
+    help="File to write; - for stdout.  [default: scraper.toml's, else report.html in the data directory]",
 )
 @click.option(
     "--since",
-    type=click.DateTime(["%Y-%m-%d"]),
+    callback=calendar_day,
     metavar="YYYY-MM-DD",
-    help="First day; the last one is today.  [default: 30 days]",
+    help="First day; the last one is today.  [default: scraper.toml's days, else 30]",
 )
 @click.option("--month", metavar="YYYY-MM", help="A whole month, instead of the days up to today.")
 @click.option("--force", is_flag=True, help="Replace a file that is not a report.")
@@ -45,7 +47,7 @@ _MONTH = re.compile(r"(\d{4})-(\d{2})")
 def report(
     *,
     output: Path | None,
-    since: datetime | None,
+    since: date | None,
     month: str | None,
     force: bool,
     sandbox: bool,
@@ -60,13 +62,14 @@ def report(
     """
     from scraper.cli.display.report import page
     from scraper.cli.formatting import size
-    from scraper.wiring.report import report_of
+    from scraper.wiring.report import report_file, report_of, report_settings
     from scraper.wiring.settings import data_is_there
 
     settings = settings_of(data, sandbox=sandbox)
-    period = _period(settings.clock.now().date(), since, month)
+    stated = report_settings(settings)
+    period = _period(settings.clock.now().date(), since, month, stated.days)
     data_is_there(settings)
-    target = output or settings.data_directory / FILE
+    target = output or report_file(settings, stated)
     if str(target) != STDOUT:
         _require_ours(target, force)
     made = report_of(settings, configs, period)
@@ -80,12 +83,21 @@ def report(
         return code
     with beside(target) as path:
         path.write_text(text, encoding="utf-8")
-    drawn = "" if made.drawable else "; without charts, as vl-convert-python is not installed"
+    drawn = "" if made.drawable else "; tables only: pip install vl-convert-python draws the charts"
     click.echo(f"wrote {target} ({size(len(text.encode()))}): {period.since} to {period.until}{drawn}", err=True)
+    tell_next_step(settings, "Every night", _schedule_words(settings))
     return code
 
 
-def _period(today: date, since: datetime | None, month: str | None) -> Period:
+def _schedule_words(settings: Settings) -> Sequence[str]:
+    """Return the words that print the timer of a job of the user's own, or that make one."""
+    from scraper.wiring.project import QUICKSTART, job_names
+
+    jobs = [name for name in job_names(settings.project.configs) if name != QUICKSTART]
+    return ["schedule", jobs[0]] if jobs else ["init"]
+
+
+def _period(today: date, since: date | None, month: str | None, days: int) -> Period:
     from scraper.core.report import Period, last_days, month_until
 
     if since is not None and month is not None:
@@ -96,10 +108,10 @@ def _period(today: date, since: datetime | None, month: str | None) -> Period:
             raise UsageError(f"the month {month} has not begun: today is {today} (UTC).")
         return month_until(first, today)
     if since is None:
-        return last_days(today)
-    if since.date() > today:
-        raise UsageError(f"{since.date()} is not over yet: today is {today} (UTC); --since is a day up to today.")
-    return Period(since.date(), today)
+        return last_days(today, days)
+    if since > today:
+        raise UsageError(f"{since} is not over yet: today is {today} (UTC); --since is a day up to today.")
+    return Period(since, today)
 
 
 def _first_of(month: str) -> date:
@@ -112,9 +124,10 @@ def _first_of(month: str) -> date:
 def _require_ours(target: Path, force: bool) -> None:
     """Refuse a file that cannot be written, that is not named as HTML, or that exists and is not a report."""
     from scraper.cli.display.report import is_report
+    from scraper.core.report import HTML_ENDINGS
 
     writable(click.get_current_context(), click.Option(["-o"]), target)
-    if target.suffix.lower() not in ENDINGS:
+    if target.suffix.lower() not in HTML_ENDINGS:
         raise UsageError(f"{target} does not end in .html, and a report is an HTML page: give it a name that does.")
     if force or not target.is_file():
         return

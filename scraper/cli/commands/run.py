@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING, Any, Literal
 import click
 
 from scraper.cli.formatting import harmless
+from scraper.cli.job_argument import job_file, jobs_argument
 from scraper.cli.listeners import LogOptions, listening
+from scraper.cli.notify import faults_told_of
 from scraper.cli.options import (
     CREDITS,
     allow_host_option,
@@ -22,8 +24,6 @@ from scraper.cli.options import (
     data_option,
     fault_option,
     format_option,
-    job_file,
-    jobs_argument,
     log_file_option,
     opened,
     output_option,
@@ -176,6 +176,11 @@ class _Ready:
 
 
 def _loaded(words: str, chosen: _Chosen) -> _Loaded:
+    with faults_told_of(words, chosen.places):
+        return _read(words, chosen)
+
+
+def _read(words: str, chosen: _Chosen) -> _Loaded:
     from scraper.wiring.files import load_job
     from scraper.wiring.run import RunOrder
     from scraper.wiring.settings import run_words
@@ -191,6 +196,11 @@ def _loaded(words: str, chosen: _Chosen) -> _Loaded:
 
 def _ready(loaded: _Loaded, chosen: _Chosen) -> _Ready:
     """Report what is missing, plan the run and, if it is expensive, ask."""
+    with faults_told_of(str(loaded.path), chosen.places):
+        return _planned_order(loaded, chosen)
+
+
+def _planned_order(loaded: _Loaded, chosen: _Chosen) -> _Ready:
     from scraper.wiring.access import access_of, key_warning
     from scraper.wiring.run import refuse_made_up
 

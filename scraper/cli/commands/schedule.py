@@ -7,7 +7,8 @@ from pathlib import Path
 
 import click
 
-from scraper.cli.options import data_option, job_argument, settings_of, warn
+from scraper.cli.job_argument import job_argument
+from scraper.cli.options import data_option, settings_of, warn
 
 _KINDS = ("cron", "systemd", "github-actions", "kubernetes")
 
@@ -73,7 +74,10 @@ def schedule(
     for file in files:
         click.echo(f"{file.name}: {file.install}", err=True)
     if found.sandbox_only:
-        warn(f"job {found.name} runs against the sandbox alone: each start by a timer is refused (exit code 2)")
+        warn(
+            f"job {found.name} runs against the sandbox alone: each start by a timer is refused (exit code 2). "
+            "Schedule a job of your own; scraper init makes one"
+        )
     elif found.every is None:
         every_is = 'every = "day"'
         warn(f"job {found.name} is one-off: once it is complete, each start exits 2; {every_is} in it repeats it")

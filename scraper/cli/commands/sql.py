@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from scraper.cli.formats import PARQUET
+from scraper.cli.next_step import tell_next_step
 from scraper.cli.options import (
     ROW_FORMATS,
     beside,
@@ -37,6 +38,13 @@ def _parameters(_context: click.Context, _option: click.Parameter, given: tuple[
     return parameters
 
 
+class _Query(click.types.StringParamType):
+    """A query; where there is none, one is shown."""
+
+    def get_missing_message(self, param: click.Parameter, ctx: click.Context | None) -> str:  # noqa: ARG002 - as click has it
+        return 'Write a SELECT in quotes, such as: scraper sql "SELECT count(*) FROM pages"'
+
+
 class _QuotedQuery(click.Command):
     """A command whose argument is a query: one that is not in quotes arrives as many words."""
 
@@ -50,7 +58,7 @@ class _QuotedQuery(click.Command):
 
 
 @click.command(cls=_QuotedQuery)
-@click.argument("query")
+@click.argument("query", type=_Query())
 @click.option(
     "--param",
     "parameters",
@@ -81,11 +89,14 @@ def sql(
     """
     from scraper.cli.output import Format, default_format, write_rows
     from scraper.cli.rows import rows_of_reader
+    from scraper.core.report import REPORT_FILE
     from scraper.wiring.query import queried, write_parquet
+    from scraper.wiring.settings import place_words
 
     if format_name == PARQUET and output is None:
         raise UsageError("Parquet cannot go to stdout: name a file with -o.")
-    with queried(settings_of(data, sandbox=sandbox), configs, _query_text(query), parameters) as reader:
+    settings = settings_of(data, sandbox=sandbox)
+    with queried(settings, configs, _query_text(query), parameters) as reader:
         if format_name == PARQUET and output is not None:
             if output.exists() and not output.is_file():
                 raise UsageError(f"{output} is not a file, and Parquet needs one: name a file with -o.")
@@ -94,6 +105,8 @@ def sql(
             return
         with opened(output) as stream:
             write_rows(rows_of_reader(reader), Format(format_name or default_format(stream)), stream)
+    if output is None and sys.stdout.isatty() and not (settings.data_directory / REPORT_FILE).exists():
+        tell_next_step(settings, "As charts", ["report", *place_words(settings)])
 
 
 def _query_text(query: str) -> str:

@@ -11,12 +11,13 @@ from rich.text import Text
 
 from scraper.cli.display.status import account_json
 from scraper.cli.formatting import count, dollars, harmless, instant
-from scraper.cli.tables import new_table, print_fields
+from scraper.cli.tables import fits, new_table, print_fields
 from scraper.core.budget import Balance
 from scraper.core.pace import FULL_PERCENT
 from scraper.core.units import Credits, iso_utc
 from scraper.ports import AccountLift, AccountState, LockKind
 
+_NOT_KNOWN: Final = "not known"
 KINDS: Final = ("charged", "presumed", "unknown", "reserved")
 LOCK_WORDS: Final = {
     LockKind.PAUSE: "the pause",
@@ -43,20 +44,31 @@ def _print_account(account: AccountState, console: Console, lift: Callable[[str]
     balance, subscription = account.balance, account.balance.subscription
     head = Text(harmless(balance.account), style="bold")
     console.print(head.append(f"  plan {harmless(subscription.name)}", style="not bold"))
-    table = new_table()
-    table.add_column("", no_wrap=True)
-    columns = _columns(balance.day_balance, balance.month_balance)
-    for title in (*columns, "limit", "left"):
-        table.add_column(title, justify="right", no_wrap=True)
-    table.add_column("resets", overflow="fold")
     scopes = (
         ("day", balance.day_balance, subscription.credits_per_day, account.day_resets_at),
         ("month", balance.month_balance, subscription.month_limit, account.month_resets_at),
     )
+    table = new_table()
+    table.add_column("", no_wrap=True)
+    columns = _columns(balance.day_balance, balance.month_balance)
+    widest = max(len(_limit_words(held, limit)[0]) for _, held, limit, _ in scopes)
+    for title in columns:
+        table.add_column(title, justify="right", no_wrap=True)
+    table.add_column("limit", justify="right", no_wrap=True, min_width=widest)
+    table.add_column("left", justify="right", no_wrap=True)
+    table.add_column("resets", no_wrap=True, min_width=len(instant(account.day_resets_at)))
+    narrow = list[tuple[str, str]]()
     for name, held, limit, resets_at in scopes:
         figures = [count(getattr(held, column)) for column in columns]
-        table.add_row(name, *figures, *_limit_words(held, limit), instant(resets_at))
-    console.print(table)
+        words = _limit_words(held, limit)
+        table.add_row(name, *figures, *words, instant(resets_at))
+        told = [f"{figure} {column}" for figure, column in zip(figures, columns, strict=True)]
+        told += [f"limit {words[0]}", *([f"{words[1]} left"] if words[1] else []), f"resets {instant(resets_at)}"]
+        narrow.append((name, " · ".join(told)))
+    if fits(table, console):
+        console.print(table)
+    else:
+        print_fields(console, narrow)
     print_fields(console, _fields(account))
     locked = account.paused_until or account.balance.closed_until or account.clock
     if locked:
@@ -70,7 +82,7 @@ def _columns(*balances: Balance) -> list[str]:
 
 
 def _limit_words(held: Balance, limit: Credits | None) -> tuple[str, str]:
-    return ("not known", "") if limit is None else (count(limit), count(max(0, limit - held.committed)))
+    return (_NOT_KNOWN, "") if limit is None else (count(limit), count(max(0, limit - held.committed)))
 
 
 def _fields(account: AccountState) -> Iterator[tuple[str, str]]:

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from rich.console import Console
-from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
 from scraper.cli.display.vendors import limit_words
 from scraper.cli.formatting import count, counted, dollars, duration, harmless, instant, size, span
-from scraper.cli.tables import new_table, print_fields, print_notes
+from scraper.cli.tables import fits, new_table, print_fields, print_notes
 from scraper.core.destinations import Destination
 from scraper.core.jobs import Account, Job
 from scraper.core.planning import CrawlPlan, Day, Plan, Range
@@ -47,10 +46,9 @@ def print_access(destinations: Sequence[Destination], questions: Sequence[str], 
 
 def _print_crawls(plan: Plan, console: Console) -> None:
     """Print a table where it fits: names whole, else broken after the vendor; else figure by figure."""
-    unbounded = console.options.update(max_width=10_000)
     for broken in (False, True):
         table = _crawl_table(plan, broken)
-        if Measurement.get(console, unbounded, table).minimum <= console.width:
+        if fits(table, console):
             console.print(table)
             return
     print_fields(console, _crawl_fields(plan))

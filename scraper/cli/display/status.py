@@ -16,7 +16,7 @@ from scraper.cli.display.run import (
     retried_fields,
 )
 from scraper.cli.formatting import count, counted, dollars, duration, harmless, instant, percent
-from scraper.cli.tables import new_table, print_fields
+from scraper.cli.tables import fits, new_table, print_fields
 from scraper.core.budget import Balance
 from scraper.core.events import Ending, RunStatus
 from scraper.core.pace import FULL_PERCENT
@@ -27,6 +27,8 @@ from scraper.wiring.inspect import RunDetails
 
 Runs = Sequence[tuple[RunRecord, RunTotals]]
 
+_LEAST_NAME: Final = 18
+"""Columns of a walk's name below which nobody recognizes it."""
 _WIDE: Final = 76
 """Columns below which runs stand one below the other instead of in a table."""
 
@@ -178,14 +180,23 @@ def print_coverage(walks: Sequence[WalkRecord], console: Console) -> None:
     if not partial:
         return
     table = new_table()
-    table.add_column("walk", overflow="fold")
-    table.add_column("state", overflow="fold")
+    table.add_column("walk", overflow="fold", min_width=_LEAST_NAME)
+    table.add_column("state", overflow="fold", min_width=_LEAST_NAME)
     for title in ("pages", "rows"):
         table.add_column(title, justify="right", no_wrap=True)
     for walk in partial:
-        name = Text(f"{harmless(walk.endpoint)} {harmless(walk.params)}")
-        table.add_row(name, Text(_standing(walk)), count(walk.pages), count(walk.rows))
-    console.print(table)
+        table.add_row(Text(_walk_name(walk)), Text(_standing(walk)), count(walk.pages), count(walk.rows))
+    if fits(table, console):
+        console.print(table)
+        return
+    for walk in partial:
+        console.print(Text(_walk_name(walk), style="bold"))
+        figures = f"{counted(walk.pages, 'page')}, {counted(walk.rows, 'row')}"
+        print_fields(console, [("  state", _standing(walk)), ("  kept", figures)])
+
+
+def _walk_name(walk: WalkRecord) -> str:
+    return f"{harmless(walk.endpoint)} {harmless(walk.params)}"
 
 
 def _has_remarks(walk: WalkRecord) -> bool:

@@ -111,6 +111,8 @@ def _job_fields(job: JobStatus) -> Iterator[tuple[str, str]]:
     yield "rows", _beside(job.rows, job.usual_rows, job.compared)
     kinds = [f"{count(n)} {kind}" for kind, n in credit_kinds(totals.balance).items() if n and kind != "charged"]
     spent = f"{percent(totals.balance.committed, run.budget)} of the run's {count(run.budget)}"
+    if job.runs > 1:  # the figures before it are the night's, this one is a run's
+        spent = f"{counted(job.runs, 'run')}, the last one spent {count(totals.balance.committed)} ({spent})"
     yield "credits", " · ".join([_beside(job.credits, job.usual_credits, job.compared), spent, *kinds])
     done = totals.walks.get(WalkState.COMPLETE, 0) + totals.walks.get(WalkState.EMPTY, 0)
     left = totals.walks.get(WalkState.OPEN, 0)

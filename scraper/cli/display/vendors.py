@@ -6,12 +6,13 @@ from collections.abc import Iterator
 from typing import Any
 
 from rich.console import Console
+from rich.table import Table
 from rich.text import Text
 
 from scraper.cli.display.citations import Sources, source_json
 from scraper.cli.display.outcomes import outcome_rows, print_error_rules, rule_json
 from scraper.cli.formatting import count, counted, dollars, harmless
-from scraper.cli.tables import heading, new_table, print_fields
+from scraper.cli.tables import fits, heading, new_table, print_fields
 from scraper.core.catalogue import Basis, Catalogue, Charge, ChargeRule, Endpoint, Parameter, Vendor
 from scraper.core.pagination import Pagination
 from scraper.core.subscriptions import Subscription
@@ -20,12 +21,32 @@ _STATUS_STYLES = {"gone": "red", "deprecated": "yellow"}
 
 
 def print_vendors(catalogue: Catalogue, console: Console) -> None:
-    """Print every endpoint of every vendor on a line."""
+    """Print every endpoint of every vendor on a line; on a narrow terminal, each with its figures below its name."""
+    table = _endpoint_table(catalogue)
+    if fits(table, console):
+        console.print(table)
+    else:
+        for endpoint in catalogue.endpoints:
+            console.print(Text(harmless(endpoint.full_name), style="bold", overflow="fold"))
+            print_fields(console, _endpoint_figures(endpoint))
+    if any(_mark(endpoint) for endpoint in catalogue.endpoints):
+        console.print(Text("?: an assumed price, no page states it", style="dim"))
+    console.print(Text("Details: scraper vendors NAME", style="dim"))
+
+
+def _endpoint_figures(endpoint: Endpoint) -> Iterator[tuple[str, str]]:
+    yield "  credits", f"{count(endpoint.cost)}{_mark(endpoint)}"
+    yield "  rows", f"{count(endpoint.pagination.rows_per_page)} a page"
+    yield "  table", harmless(endpoint.table)
+    yield "  status", harmless(endpoint.status)
+
+
+def _endpoint_table(catalogue: Catalogue) -> Table:
     table = new_table()
-    table.add_column("endpoint", overflow="fold")
+    table.add_column("endpoint", no_wrap=True)
     table.add_column("credits", justify="right", no_wrap=True)
     table.add_column("rows a page", justify="right", no_wrap=True)
-    table.add_column("table", overflow="fold")
+    table.add_column("table", no_wrap=True)
     table.add_column("status", no_wrap=True)
     for endpoint in catalogue.endpoints:
         table.add_row(
@@ -35,10 +56,7 @@ def print_vendors(catalogue: Catalogue, console: Console) -> None:
             Text(harmless(endpoint.table)),
             Text(harmless(endpoint.status), style=_STATUS_STYLES.get(endpoint.status, "")),
         )
-    console.print(table)
-    if any(_mark(endpoint) for endpoint in catalogue.endpoints):
-        console.print(Text("?: an assumed price, no page states it", style="dim"))
-    console.print(Text("Details: scraper vendors NAME", style="dim"))
+    return table
 
 
 def _mark(endpoint: Endpoint) -> str:

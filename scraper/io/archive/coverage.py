@@ -19,6 +19,7 @@ from scraper.ports import Part, RunRow, RunRows, RunVersion
 _TYPES: Final[Mapping[str, pa.DataType]] = {
     "VARCHAR": pa.string(),
     "BIGINT": pa.int64(),
+    "DOUBLE": pa.float64(),
     "DATE": pa.date32(),
     "TIMESTAMP": pa.timestamp("us"),
 }

@@ -36,7 +36,11 @@ def read_dotenv(directory: Path) -> Mapping[str, str]:
     for number, line in enumerate(text.split("\n"), start=1):
         found = _LINE.fullmatch(line.rstrip("\r"))
         if found is None:
-            faults.append(Fault(f"{path}: line {number}", "is not of the form NAME=value"))
+            faults.append(
+                Fault(
+                    f"{path}: line {number}", "is not of the form NAME=value; a value of several words stands in quotes"
+                )
+            )
         elif found["name"]:
             values[found["name"]] = found["double"] or found["single"] or found["bare"] or ""
     if faults:

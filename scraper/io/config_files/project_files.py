@@ -10,6 +10,7 @@ from pydantic import Field, field_validator
 
 from scraper.io.config_files.job_files import AccountsFile, JobFile
 from scraper.io.config_files.notify_table import NotifyTable
+from scraper.io.config_files.report_table import ReportTable
 from scraper.io.config_files.validation import FileModel, json_schema, read_toml, shortened, validate
 from scraper.io.config_files.vendor_files import VendorFile
 
@@ -22,6 +23,7 @@ class ProjectFile(FileModel):
     )
 
     notify: NotifyTable = Field(default=NotifyTable(), description="who is told of runs, and of which")
+    report: ReportTable = Field(default=ReportTable(), description="defaults of scraper report")
 
     @field_validator("data")
     @classmethod

@@ -8,7 +8,7 @@ import re
 import tomllib
 import types
 import typing
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
@@ -61,7 +61,7 @@ def read_toml(path: Path) -> dict[str, Any]:
     except RecursionError as failure:
         raise ConfigurationError([deep]) from failure
     except ValueError as failure:  # TOMLDecodeError is one; so is an integer of more than 4300 digits
-        raise ConfigurationError([Fault(str(path), f"is no TOML: {_mended(str(failure))}")]) from failure
+        raise ConfigurationError([Fault(str(path), f"is no TOML: {_mended(str(failure), text)}")]) from failure
     faults = list(itertools.islice(_out_of_bounds(content, str(path)), MOST_FAULTS))
     if faults:
         raise ConfigurationError(faults)
@@ -73,13 +73,18 @@ _MENDS: Mapping[str, str] = {
     "Cannot declare": "a table stands twice, keep one of them; a list of tables is written [[name]]",
     "Invalid value": "text is written in quotes",
     "Expected '=' after a key": "a setting is written key = value",
+    "Expected newline": "one setting a line, and nothing behind its value but a # comment",
     "Invalid statement": "a setting is written key = value, a table [name]",
 }
 """The beginning of tomllib's message → what to do."""
 
 
-def _mended(message: str) -> str:
+def _mended(message: str, text: str) -> str:
     mend = next((mend for begin, mend in _MENDS.items() if message.startswith(begin)), "")
+    place = re.search(r"at line (\d+)", message)
+    line = text.split("\n")[int(place[1]) - 1].strip() if place else ""
+    if (listed := re.match(r"\[\[\s*([\w.\"-]+)", line)) and mend:
+        mend = f"[{listed[1]}] stands above: write [[{listed[1]}]], with two brackets, each time"
     return shortened(message) + (f": {mend}" if mend else "")
 
 
@@ -152,23 +157,36 @@ def _drop(content: Any, loc: tuple[int | str, ...]) -> None:  # noqa: ANN401 - w
 def _fault(model: type[BaseModel], error: Any, where: str) -> Fault:  # noqa: ANN401 - pydantic's ErrorDetails
     path, owner = _locate(model, error["loc"])
     at = f"{where}: {shortened(path)}" if path else where
-    known = _keys(owner) if owner else []
+    return Fault(at, _words(error, path, _keys(owner) if owner else []))
+
+
+def _words(error: Any, path: str, known: Sequence[str]) -> str:  # noqa: ANN401 - pydantic's ErrorDetails
+    """Return what was met, and what to write. `known`: the keys that may stand there."""
+    met = shortened(repr(error["input"]))
     match error["type"]:
         case "extra_forbidden":
             name = str(error["loc"][-1])
-            return Fault(at, f"no such key{nearest(name, known)}; known are {', '.join(known)}")
+            words = f"no such key{nearest(name, known)}; known are {', '.join(known)}"
+            if isinstance(error["input"], dict) and "accounts" in known:
+                words += f"; the account of a vendor is [accounts.{name}]"
         case "missing":
-            return Fault(at, "is missing")
+            words = "is missing"
         case "list_type" if isinstance(error["input"], dict):
-            return Fault(at, f"is one table, and a list of them is expected: write [[{path}]], with two brackets")
+            words = f"is one table, and a list of them is expected: write [[{path}]], with two brackets"
+        case "list_type":
+            words = f"is a list, and {met} was met: write it in brackets"
+        case "model_type" | "dict_type":
+            mend = "" if "[" in path else f": write [{path}], and its keys below it"
+            words = f"is a table, and {met} was met{mend}"
+        case "string_too_short" if error["input"] == "":
+            words = "is empty: state a value, or leave the key out"
         case "value_error":
-            return Fault(at, f"{error['ctx']['error']}{_in_quotes(error)}")
+            words = f"{error['ctx']['error']}{_in_quotes(error)}"
         case "string_pattern_mismatch" if error["ctx"]["pattern"] == NAME_PATTERN:
-            met = shortened(repr(error["input"]))
-            return Fault(at, f"should be at most 63 lower-case letters, digits, - and _, and {met} was met")
+            words = f"should be at most 63 lower-case letters, digits, - and _, and {met} was met"
         case _:
-            message = error["msg"][:1].lower() + error["msg"][1:]
-            return Fault(at, f"{message}, and {shortened(repr(error['input']))} was met{_in_quotes(error)}")
+            words = f"{error['msg'][:1].lower()}{error['msg'][1:]}, and {met} was met{_in_quotes(error)}"
+    return words
 
 
 def _in_quotes(error: Any) -> str:  # noqa: ANN401 - pydantic's ErrorDetails

@@ -46,16 +46,18 @@ def adopt_run(connection: Connection, run: ArchivedRun, coverage: Sequence[RunRo
     """Add a run and its walks, or bring them up to date; return True if the state did not know the run."""
     here = runs.c.run_id == run.run_id
     known = connection.execute(select(runs).where(here)).one_or_none()
-    ended = {"status": run.status.value, "budget": run.budget, "ended_at": run.ended_at}
+    ended: dict[str, Any] = {"status": run.status.value, "budget": run.budget, "ended_at": run.ended_at}
     ended |= {"exit_code": run.exit_code, "message": run.message, "superseded_by": run.superseded_by}
     if known is None:
-        elapsed_s = 0.0 if run.ended_at is None else (run.ended_at - run.started_at).total_seconds()
+        took_s = 0.0 if run.ended_at is None else max((run.ended_at - run.started_at).total_seconds(), 0.0)
+        elapsed_s = took_s if run.elapsed_s is None else run.elapsed_s
         named = {"run_id": run.run_id, "job": run.job, "started_at": run.started_at, "accounted": True}
-        named |= {"night_at": run.night_at, "number": NEXT_NUMBER}
-        connection.execute(insert(runs).values(**named, **ended, elapsed_s=max(elapsed_s, 0.0)))
+        named |= {"night_at": run.night_at, "every_s": run.every_s, "asked": run.asked, "number": NEXT_NUMBER}
+        connection.execute(insert(runs).values(**named, **ended, elapsed_s=elapsed_s))
     elif run.ended_at is None or (known.ended_at is not None and known.ended_at >= run.ended_at):
         return False
     else:
+        ended |= {} if run.elapsed_s is None else {"elapsed_s": run.elapsed_s}
         connection.execute(update(runs).where(here).values(**ended))
     if run.ended_at is not None:
         end = {name: ended[name] for name in ("status", "exit_code", "ended_at", "message")}

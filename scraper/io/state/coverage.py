@@ -77,6 +77,9 @@ def _coverage(run_id: str) -> Select[Any]:
             runs.c.budget.label("run_budget"),
             runs.c.started_at.label("run_started_at"),
             runs.c.ended_at.label("run_ended_at"),
+            runs.c.elapsed_s.label("run_elapsed_s"),
+            runs.c.every_s.label("run_every_s"),
+            runs.c.asked.label("run_asked"),
         )
         .select_from(walks)
         .join(runs, runs.c.run_id == walks.c.run_id)

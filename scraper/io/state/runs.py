@@ -247,7 +247,7 @@ def known_ids(connection: Connection, walk_ids: Sequence[str], before: datetime)
     return {walk_id: frozenset(ids) for walk_id, ids in found.items()}
 
 
-_WANTED_MORE = [Why.BUDGET.value, Why.UNREACHABLE.value, Why.INTERRUPTED.value, Why.OUT_OF_CHARACTER.value]
+_WANTED_MORE = [why.value for why in (Why.BUDGET, Why.QUOTA, Why.UNREACHABLE, Why.INTERRUPTED, Why.OUT_OF_CHARACTER)]
 
 
 def leftovers(connection: Connection, job: str, wanted: Sequence[str] = ()) -> list[str]:

@@ -169,6 +169,7 @@ def test_before_the_first_run_it_says_so() -> None:
 
 
 def test_coverage_names_the_walks_that_are_not_complete() -> None:
+    assert "  kept     " in rendered(lambda console: print_coverage(WALKS, console), 30), "no column is squeezed"
     assert rendered(lambda console: print_coverage(WALKS, console)) == dedent_page("""
     3 walks, 1 of them complete
     walk                           state                       pages   rows

@@ -45,6 +45,7 @@ QUOTA = JobStatus(
     ],
     rows=2_350,
     credits=536,
+    runs=1,
     usual_rows=2_400,
     usual_credits=512,
     compared=7,
@@ -58,6 +59,7 @@ MISSED = JobStatus(
     partial=[],
     rows=605,
     credits=512,
+    runs=1,
     usual_rows=600,
     usual_credits=512,
     compared=1,
@@ -166,6 +168,13 @@ def test_programs_get_the_morning_with_its_command_and_its_worst_code() -> None:
         }
     ]
     assert content["stopped"] == [{"job": "old", "run_id": CLOSED_RUN.run_id}]
+
+
+def test_figures_of_a_night_of_several_runs_are_told_from_those_of_the_last_run() -> None:
+    told = replace(MORNING, jobs=[replace(QUOTA, runs=3, credits=1_536)], runs=[], drift=[], accounts=[], stopped=[])
+    page = rendered(lambda console: print_overview(told, {}, "scraper run", console), 200)
+    spent = "3 runs, the last one spent 536 (67 % of the run's 800)"
+    assert f"credits    1,536 (512 is the median of 7 nights before) · {spent}" in page
 
 
 @examples(30)

@@ -30,6 +30,14 @@ def test_all_endpoints_at_80_columns() -> None:
 """)
 
 
+def test_an_endpoint_keeps_its_name_on_a_narrow_terminal() -> None:
+    page = rendered(lambda console: print_vendors(CATALOGUE, console), 30)
+    assert page.startswith(
+        "acme.boards\n  credits  8\n  rows     100 a page\n  table    hashtags\n  status   documented\n"
+    )
+    assert max(map(len, page.splitlines())) <= 30
+
+
 def test_a_vendor_at_80_columns() -> None:
     assert rendered(lambda console: print_vendor(ACME, console)) == dedent_page("""
     Acme [1]

@@ -1,0 +1,57 @@
+"""The argument JOB: a path, or the name of a job in the project's configs."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import click
+
+from scraper.cli.completion import complete_job
+from scraper.cli.options import F
+from scraper.core.errors import ScraperError, UsageError
+
+
+class _Job(click.types.StringParamType):
+    """Words that name a job; where there are none, the jobs are named."""
+
+    def get_missing_message(self, param: click.Parameter, ctx: click.Context | None) -> str | None:  # noqa: ARG002 - as click has it
+        from scraper.wiring.project import job_names, project_of
+
+        try:
+            return f"The jobs are {', '.join(job_names(project_of().configs))}."
+        except ScraperError:
+            return None
+
+
+def job_argument(function: F) -> F:
+    """Add the argument JOB: a path, or the name of a job in the project's configs."""
+    return click.argument("job", type=_Job(), callback=_job, shell_complete=complete_job)(function)
+
+
+def jobs_argument(function: F) -> F:
+    """Add the argument JOB..., as words: `job_file` makes a path of each."""
+    argument = click.argument(
+        "jobs", metavar="JOB...", type=_Job(), nargs=-1, required=True, shell_complete=complete_job
+    )
+    return argument(function)
+
+
+def _job(_context: click.Context, _argument: click.Parameter, words: str) -> Path:
+    return job_file(words)
+
+
+def job_file(words: str) -> Path:
+    """Return the file of a job; see `job_path`. UsageError for a file that is none of a job, or not there."""
+    from scraper.core.nearest import nearest
+    from scraper.wiring.project import ACCOUNTS_FILE, PROJECT_FILE, job_names, job_path, project_of
+
+    path = job_path(words)
+    if path.is_dir():
+        raise click.BadParameter(f"File {words!r} is a directory.")
+    is_other = path.name in {ACCOUNTS_FILE, PROJECT_FILE}
+    if is_other or not os.path.lexists(path):
+        known = job_names(project_of().configs)
+        met = "states no job" if is_other else f"cannot be read: No such file or directory{nearest(path.stem, known)}"
+        raise UsageError(f"{words}: {met}; the jobs are {', '.join(known)}.")
+    return path
