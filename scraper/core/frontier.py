@@ -15,7 +15,7 @@ from __future__ import annotations
 import heapq
 import itertools
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TypeAlias
 
@@ -40,11 +40,14 @@ class Frontier:
         *,
         strict: bool = False,
         boards: BoardWatch | None = None,
+        left: Collection[str] = (),
+        feeds: Sequence[str] = (),
     ) -> None:
         """`leftovers`: ids of the walks that the job's last run left over, stalest first; they come before the others.
 
         `strict`: the budget may not cover everything (`core.planning.may_outrun`). `boards`: compares first pages with
-        earlier ones; ``None``: nothing is compared.
+        earlier ones; ``None``: nothing is compared. `left`: ids of walks that the job's order leaves to a later night;
+        `feeds`: of child walks that were read before, in the job's order: they come after those never read.
         """
         self._crawls = list(crawls)
         self._boards = boards
@@ -55,6 +58,7 @@ class Frontier:
             if crawl.each is not None:
                 self._wanted_for[crawl.each] = max(crawl.priority, self._wanted_for.get(crawl.each, crawl.priority))
         self._leftovers = {walk_id: place for place, walk_id in enumerate(leftovers)}
+        self._feeds = {walk_id: place for place, walk_id in enumerate(feeds, start=1)}
         self._walks: dict[str, Progress] = {}
         self._new: list[Walk] = []
         self._unprepared: set[str] = set()
@@ -80,6 +84,8 @@ class Frontier:
             self._boards_first = True
             for request in list(self._ready.values()):
                 self._push(request)
+        for walk_id in frozenset(left) & self._walks.keys():
+            self._leave(self._walks[walk_id])
 
     # --- asking -------------------------------------------------------------------------------------------------------
 
@@ -124,9 +130,8 @@ class Frontier:
         if not self._strict:
             return True
         others = (self._heaps[other][0][0] for other in list(self._heaps) if other != vendor and self.has_ready(other))
-        return value <= min(others, default=value) and all(
-            value <= self._best_after(request) for request in self._in_flight.values()
-        )
+        after = (self._best_after(request) for request in self._in_flight.values())
+        return value <= min(others, default=value) and all(best is None or value <= best for best in after)
 
     @property
     def idle(self) -> bool:
@@ -244,19 +249,21 @@ class Frontier:
             return False, -priority, walk.leftover, False, page, walk.order, walk.walk_id
         return True, -priority, 1 if wanted_for else page, not wanted_for, page, walk.order, walk.walk_id
 
-    def _best_after(self, request: Request) -> _Value:
-        """Return the best value of any request that the answer to this one may bring up."""
+    def _best_after(self, request: Request) -> _Value | None:
+        """Return the best value of any request that the answer to this one may bring up; ``None``: it brings up none."""
         walk = self._walks[request.walk.walk_id].walk
         if self._closed_for(walk):
             return self._value(request)
-        following = [self._value_of(walk, request.page + 1)]
+        limits = (walk.max_pages, walk.endpoint.pagination.max_page)
+        is_last = any(pages is not None and request.page >= pages for pages in limits)
+        following = [] if is_last else [self._value_of(walk, request.page + 1)]
         for name in walk.crawls:
             for index, child in self._children_of(name):
                 if self._closed_for_endpoint(child.endpoint) is None:
                     first = (True, -child.priority, 1, True, 1, (index,), "")
                     left_over = (False, -child.priority, 0, False, 0, (index,), "")
                     following.append(left_over if self._boards_first else first)
-        return min(following)
+        return min(following, default=None)
 
     def _closed_for(self, walk: Walk) -> Why | None:
         return self._closed_for_endpoint(walk.endpoint)
@@ -280,6 +287,13 @@ class Frontier:
             if self._ready.pop(request.key, None) is not None:
                 progress.withdraw(request)
 
+    def _leave(self, progress: Progress) -> None:
+        """End a walk that the job's order leaves to a later night."""
+        for request in progress.outstanding():
+            self._ready.pop(request.key, None)
+        progress.give_up(Why.ORDER)
+        self._settle(progress)
+
     def _release(self, request: Request) -> None:
         if self._in_flight.pop(request.key, None) is not None:
             self._credits_in_flight[request.endpoint.vendor] -= request.endpoint.cost
@@ -301,6 +315,8 @@ class Frontier:
             self._widen(known, _merged(known.walk, walk, [each.name for each in self._crawls]))
             return
         walk = replace(walk, leftover=self._leftovers.get(walk.walk_id))
+        if self._feeds:
+            walk = replace(walk, order=(order[0], self._feeds.get(walk.walk_id, 0), *order[1:]))
         progress, first = start(walk)
         self._walks[walk.walk_id] = progress
         self._open_parents[crawl.name] += 1

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 from scraper.core.catalogue import Catalogue, Charge, Endpoint, Parameter, Role
+from scraper.core.changes.order import OrderName
 from scraper.core.errors import Fault
 from scraper.core.nearest import nearest
 from scraper.core.nights import Every
@@ -158,6 +159,10 @@ class Job:
     """Its weight among the jobs that share an account."""
     sandbox_only: bool = False
     """Its accounts are made up: it runs against the sandbox alone."""
+    order: OrderName = OrderName.VALUE
+    """Which boards are bought first where the budget does not reach all of them."""
+    max_staleness: timedelta | None = None
+    """A board whose last complete read is this old is bought before all others."""
     probe: bool = False
     """One request for each endpoint: it belongs to no night, and is begun anew instead of resumed."""
 

@@ -16,6 +16,7 @@ from scraper.runs.context import RunContext
 from scraper.runs.coverage import write_run_tables
 from scraper.runs.crawl import CrawlProcess
 from scraper.runs.drift import drift_warnings
+from scraper.runs.board_order import in_board_order
 from scraper.runs.month_use import month_warnings
 from scraper.runs.results import ended_result, run_result
 from scraper.runs.resume import Done, OpenedRun, Opening, open_run, refuse_spent_ceiling
@@ -57,6 +58,7 @@ async def execute(
             result = ended_result(job, run.run, await runs.totals(run.run.run_id), run.sentence, asks=run.asks)
             written = await write_run_tables(context.stores.journal, context.archive)  # as any run does
             return replace(result, warnings=(*context.told, *result.warnings, *written))
+        run = await in_board_order(job, run, context.stores.runs)
         for note in run.notes:
             context.listener.hear(Noted(note))
         job = replace(job, budget=run.budget)

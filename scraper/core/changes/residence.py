@@ -14,7 +14,7 @@ from functools import lru_cache
 from math import exp, inf
 from typing import Final, TypeAlias
 
-RESIDENCES: Final = (0.5, *(float(2**power) for power in range(10)), inf)
+RESIDENCES: Final = (1.0, 1.5, *(float(part * 2**power) for power in range(1, 8) for part in (1, 1.5)), 256.0, 512.0, inf)
 """Nights that an entry stays on average, one for each class."""
 
 Weights: TypeAlias = tuple[float, ...]
@@ -22,7 +22,7 @@ Weights: TypeAlias = tuple[float, ...]
 
 UNIFORM: Final[Weights] = (1 / len(RESIDENCES),) * len(RESIDENCES)
 
-_ROUNDS: Final = 20
+_ROUNDS: Final = 30
 """Of expectation–maximisation: the weights hardly move after that."""
 
 
@@ -56,15 +56,17 @@ class GapCounts:
 @lru_cache(maxsize=4096)
 def _stays(gap: int) -> Weights:
     """The probability that a place keeps its entry for `gap` nights, by class."""
-    return tuple(exp(-gap / nights) for nights in RESIDENCES)
+    return tuple(max(0.0, 1 - gap / nights) for nights in RESIDENCES)
 
 
 def fit(counts: GapCounts, prior: Weights, strength: float) -> Weights:
     """Return the most likely weights, with a prior that counts as `strength` observed entries."""
-    weights = list(prior)
+    weights = [(share + uniform) / 2 for share, uniform in zip(prior, UNIFORM, strict=True)]
     observed = [(_stays(gap), new, known) for gap, (new, known) in counts.items() if new + known]
     total = strength + sum(new + known for _, new, known in observed)
-    for _ in range(_ROUNDS if observed else 0):
+    if not observed:
+        return tuple(prior)
+    for _ in range(_ROUNDS):
         following = [strength * share for share in prior]
         for stays, new, known in observed:
             kept = [weight * stay for weight, stay in zip(weights, stays, strict=True)]

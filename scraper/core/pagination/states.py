@@ -46,6 +46,8 @@ class Why(StrEnum):
     REFUSED = "refused"
     BUDGET = "budget"
     """The run's budget or the account's quota ran out after pages were bought."""
+    ORDER = "order"
+    """The job's `order` left the board to a later night: the credits buy others."""
     REQUEST_FAILED = "request_failed"
     INTERRUPTED = "interrupted"
     UNREACHABLE = "unreachable"

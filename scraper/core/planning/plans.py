@@ -10,6 +10,7 @@ from decimal import Decimal
 from typing import Any
 
 from scraper.core.catalogue import Basis
+from scraper.core.changes.tonight import Tonight
 from scraper.core.jobs import Crawl, Job
 from scraper.core.planning.calendar import LATENCY_S, Day, Schedule, merged, overage_usd, schedule, seconds_of
 from scraper.core.planning.history import AccountStanding, Known
@@ -70,6 +71,8 @@ class Plan:
     """On disk, pages and tables together."""
     dropped: tuple[str, ...]
     warnings: tuple[str, ...]
+    tonight: Tonight | None = None
+    """With an `order` of the job's own: its boards, and why each is bought or left."""
     done: bool = False
     """This night's run, or that of a one-off job, is over: `scraper run` sends nothing without --new."""
 
@@ -96,6 +99,7 @@ class Plan:
             "crawls": [_crawl_json(crawl) for crawl in self.crawls],
             "dropped": list(self.dropped),
             "warnings": list(self.warnings),
+            **({} if self.tonight is None else {"boards": self.tonight.to_json()}),
         }
 
 
@@ -123,7 +127,7 @@ def plan(job: Job, known: Known) -> Plan:
     ours = {vendor: [crawl for crawl in crawls if crawl.vendor == vendor] for vendor in job.vendors}
     beyond = [vendor for vendor in ours if total(one.credits for one in ours[vendor]).likely > shares[vendor]]
     fits = credits.likely <= budget and not beyond
-    missing = () if fits else dropped(job, found, budget, shares)
+    missing = () if fits else dropped(job, found, budget, shares, known.tonight)
     kept = _kept(crawls, missing, job)
     tables = dict.fromkeys(crawl.table for crawl in crawls)
     rows = {table: total(crawl.rows for crawl in kept if crawl.table == table) for table in tables}
@@ -145,6 +149,7 @@ def plan(job: Job, known: Known) -> Plan:
         size_bytes=_size_bytes(rows, total(bought.values()), known),
         dropped=tuple(one.words for one in missing),
         warnings=tuple(warnings(job, found, credits, budget, known)),
+        tonight=known.tonight,
     )
 
 

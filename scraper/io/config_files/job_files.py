@@ -11,12 +11,13 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, PlainValidator, ValidationError
 
 from scraper.core.catalogue import Catalogue, Vendor
+from scraper.core.changes.order import OrderName
 from scraper.core.errors import ConfigurationError, Fault
 from scraper.core.jobs import Account, BudgetPercent, Crawl, Job, crawl_faults
 from scraper.core.nearest import nearest
 from scraper.core.units import LARGEST_COUNT
 from scraper.io.config_files.account_tables import AccountTable, JobName, account_of
-from scraper.io.config_files.periods import duration_of, every_of, removed_keys
+from scraper.io.config_files.periods import duration_of, every_of, order_faults, removed_keys
 from scraper.io.config_files.text import files_in
 from scraper.io.config_files.validation import (
     Count,
@@ -28,6 +29,8 @@ from scraper.io.config_files.validation import (
 )
 
 ACCOUNTS_FILE = "accounts.toml"
+DURATIONS = ("max_age", "max_wait", "max_staleness")
+"""Keys of a job that state a duration."""
 _SHARE = re.compile(r"([0-9]|[1-9][0-9]|100)\s*%")
 
 Value = bool | int | str
@@ -95,6 +98,14 @@ class JobFile(FileModel):
     max_age: str | None = Field(
         default=None, description='a complete walk younger than this is reused: "20h", "2d"; default: never across runs'
     )
+    order: Literal["value", "stalest", "changes"] = Field(
+        default="value",
+        description='boards first when the budget is short: "value": left over and by priority; "stalest": read longest '
+        'ago; "changes": most new entries expected for a credit',
+    )
+    max_staleness: str | None = Field(
+        default=None, description='with order = "changes": a board read this long ago comes first: "7d"; default: none'
+    )
     retry_budget: Count | str = Field(
         default="15%",
         description="credits, or a share of the budget, for retries of attempts that were charged without a page",
@@ -146,8 +157,9 @@ def read_job(path: Path, catalogue: Catalogue, budget: int | None = None, accoun
     auto = file.budget == "auto" and budget is None
     if auto:
         faults += _auto_faults(f"{path}: budget", file, accounts, crawls)
-    durations = {key: duration_of(getattr(file, key), f"{path}: {key}", faults) for key in ("max_age", "max_wait")}
+    durations = {key: duration_of(getattr(file, key), f"{path}: {key}", faults) for key in DURATIONS}
     every = every_of(file.every, file.starts_at, str(path), faults)
+    faults += order_faults(file.order, durations["max_staleness"], every, str(path))
     retry_budget = _retry_budget(file.retry_budget, f"{path}: retry_budget", faults)
     if faults:
         raise ConfigurationError(faults)
@@ -165,6 +177,8 @@ def read_job(path: Path, catalogue: Catalogue, budget: int | None = None, accoun
         auto=auto,
         weight=file.weight,
         sandbox_only=file.sandbox_only,
+        order=OrderName(file.order),
+        max_staleness=durations["max_staleness"],
     )
 
 

@@ -1,0 +1,215 @@
+"""The boards of one night of a job: which are bought, which are left, and why."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from scraper.core.changes.order import LEAST_GAIN, LEAST_NIGHTS, Because, ChangesOrder, OrderName, RankedBoard
+from scraper.core.changes.reads import WholeRead, by_night
+from scraper.core.units import Credits
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A board that the job asks for."""
+
+    walk_id: str
+    crawl: str
+    name: str
+    """Its parameters, for people: ``country_code=US period=7``."""
+    vendor: str
+    groups: tuple[str, ...]
+    """Its endpoint and its country: boards of a group change alike."""
+    credits: Credits
+    """The likely price of the whole board."""
+    priority: int = 1
+    reads: Sequence[WholeRead] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A board's place in the order of a night."""
+
+    walk_id: str
+    crawl: str
+    name: str
+    vendor: str
+    credits: Credits
+    because: Because
+    nights: int | None
+    """Since its last complete read; ``None``: it was never read."""
+    expected: float | None
+    """New entries that a read is likely to show; ``None``: it was never read, so that all are new."""
+    is_bought: bool = True
+
+    @property
+    def words(self) -> str:
+        """Say why it stands where it does."""
+        match self.because:
+            case Because.UNREAD:
+                return "never read"
+            case Because.OVERDUE:
+                return "has waited as long as a board may"
+            case Because.EXPLORED:
+                return "exploration: the stalest of the rest"
+            case Because.WORTH if self.is_bought:
+                return "most new entries for its credits"
+            case Because.WORTH:
+                return "others show more for the credits"
+            case Because.STALEST if self.is_bought:
+                return "read longest ago"
+            case _:
+                return "others were read longer ago"
+
+
+@dataclass(frozen=True, slots=True)
+class Tonight:
+    """The order of a night's boards, the best first; a run keeps it over all its processes."""
+
+    order: OrderName
+    choices: tuple[Choice, ...]
+    fell_back: bool = False
+    because: str = ""
+    """Why it fell back to the stalest first, in words."""
+    feeds: tuple[str, ...] = ()
+    """Ids of child walks that were read before, those with the most new records for a credit first."""
+
+    def within(self, budget: Credits, shares: Mapping[str, Credits] | None = None) -> Tonight:
+        """Return it with the choices that the budget pays for whole. `shares`: vendor → its share of the budget."""
+        left, of_share = budget, dict(shares or {})
+        choices = []
+        for choice in self.choices:
+            is_bought = choice.credits <= min(left, of_share.get(choice.vendor, left))
+            if is_bought:
+                left -= choice.credits
+                if choice.vendor in of_share:
+                    of_share[choice.vendor] -= choice.credits
+            choices.append(replace(choice, is_bought=is_bought))
+        return replace(self, choices=tuple(choices))
+
+    @property
+    def bought(self) -> tuple[Choice, ...]:
+        return tuple(choice for choice in self.choices if choice.is_bought)
+
+    @property
+    def left(self) -> tuple[Choice, ...]:
+        return tuple(choice for choice in self.choices if not choice.is_bought)
+
+    @property
+    def words(self) -> str:
+        """Say in a sentence how many boards are bought, and by which order."""
+        bought, all_of_them = len(self.bought), len(self.choices)
+        credits = sum(choice.credits for choice in self.bought)
+        by = f'order = "{self.order.value}"' + (f": stalest first, {self.because}" if self.because else "")
+        return f"{bought} of {all_of_them} boards for {credits} credits ({by})"
+
+    def to_json(self) -> dict[str, Any]:
+        """Return a plain object, for the state database and for ``plan --format json``."""
+        return {
+            "order": self.order.value,
+            "fell_back": self.fell_back,
+            "because": self.because,
+            "boards": [
+                {
+                    "walk_id": choice.walk_id,
+                    "crawl": choice.crawl,
+                    "board": choice.name,
+                    "vendor": choice.vendor,
+                    "credits": choice.credits,
+                    "why": choice.because.value,
+                    "nights_since_read": choice.nights,
+                    "expected_new": None if choice.expected is None else round(choice.expected, 2),
+                    "bought": choice.is_bought,
+                }
+                for choice in self.choices
+            ],
+            "feeds": list(self.feeds),
+        }
+
+    @classmethod
+    def from_json(cls, stored: Mapping[str, Any]) -> Tonight:
+        """Read what `to_json` wrote."""
+        choices = tuple(
+            Choice(
+                walk_id=board["walk_id"],
+                crawl=board["crawl"],
+                name=board["board"],
+                vendor=board["vendor"],
+                credits=board["credits"],
+                because=Because(board["why"]),
+                nights=board["nights_since_read"],
+                expected=board["expected_new"],
+                is_bought=board["bought"],
+            )
+            for board in stored["boards"]
+        )
+        return cls(
+            OrderName(stored["order"]), choices, stored["fell_back"], stored["because"], tuple(stored.get("feeds", ()))
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class NightTerms:
+    """A night of a job: when it begins, and what it may spend."""
+
+    order: OrderName
+    night_at: datetime
+    period: timedelta
+    budget: Credits
+    shares: Mapping[str, Credits]
+    """Vendor → its share of the budget, with budget = "auto"."""
+    max_staleness: timedelta | None = None
+
+
+def tonight(candidates: Sequence[Candidate], terms: NightTerms, feeds: Sequence[str] = ()) -> Tonight:
+    """Return the order of a night's boards, learnt from their reads before it. The same reads give the same order."""
+    ranked = [RankedBoard(one.walk_id, one.groups, max(1, one.credits)) for one in candidates]
+    longest = None if terms.max_staleness is None else max(1, terms.max_staleness // terms.period)
+    order = ChangesOrder(ranked, longest)
+    reads = sorted(
+        (night, place, read.entries)
+        for place, one in enumerate(candidates)
+        for night, read in by_night(one.reads, terms.night_at, terms.period)
+        if night < 0
+    )
+    begun = reads[0][0] if reads else 0
+    for night, place, entries in reads:
+        order.read(place, night - begun, entries)
+    return _choices(candidates, order, -begun, terms, feeds)
+
+
+def _choices(
+    candidates: Sequence[Candidate], order: ChangesOrder, night: int, terms: NightTerms, feeds: Sequence[str]
+) -> Tonight:
+    by_changes = terms.order is OrderName.CHANGES
+    places = order.ranked(night, terms.budget) if by_changes else order.stalest()
+    found = [
+        Choice(
+            walk_id=candidates[place].walk_id,
+            crawl=candidates[place].crawl,
+            name=candidates[place].name,
+            vendor=candidates[place].vendor,
+            credits=candidates[place].credits,
+            because=because,
+            nights=order.gap(place, night),
+            expected=order.expected_new(place, night),
+        )
+        for place, because in places
+    ]
+    priorities = {one.walk_id: one.priority for one in candidates}
+    found.sort(key=lambda choice: -priorities[choice.walk_id])
+    fell_back = order.fell_back and by_changes
+    because = _why_it_fell_back(found, night) if fell_back else ""
+    return Tonight(terms.order, tuple(found), fell_back, because, tuple(feeds)).within(terms.budget, terms.shares)
+
+
+def _why_it_fell_back(found: Sequence[Choice], night: int) -> str:
+    unread = sum(choice.because is Because.UNREAD for choice in found)
+    if unread:
+        return f"as {unread} board{'s have' if unread != 1 else ' has'} no complete read yet"
+    if night < LEAST_NIGHTS:
+        return f"as rates are compared after {LEAST_NIGHTS} nights"
+    return f"as the boards are alike: their rates would bring less than {LEAST_GAIN:.0%} more"

@@ -1,0 +1,68 @@
+"""The boards of a job that compete for a night's credits."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from scraper.core.changes.reads import WholeRead, in_order
+from scraper.core.changes.tonight import Candidate, NightTerms, Tonight, tonight
+from scraper.core.jobs import Crawl, Job
+from scraper.core.planning.history import History
+from scraper.core.planning.walks import hard_limit
+from scraper.core.requests import Walk
+
+
+def tonight_of(job: Job, history: History, terms: NightTerms, now: datetime) -> Tonight:
+    """Return the order of a night's boards, and of the feeds below them. Boards that are reused do not compete."""
+    walks = board_walks(job)
+    reads = history.reads(list(walks.values()))
+    since = None if job.max_age is None else now - job.max_age
+    candidates = [
+        _candidate(job, walk, reads.get(walk.walk_id, ()))
+        for walk in walks.values()
+        if since is None or not any(read.read_at >= since for read in reads.get(walk.walk_id, ()))
+    ]
+    children = sorted({crawl.endpoint.full_name for crawl in job.crawls if crawl.each is not None})
+    feeds = in_order(history.feeds(children)) if children else []
+    return tonight(candidates, terms, feeds)
+
+
+def board_walks(job: Job) -> dict[str, Walk]:
+    """Return the job's own walks by id; one that two crawls share has the higher priority."""
+    found: dict[str, Walk] = {}
+    wanted_for = {crawl.each: max(c.priority for c in job.crawls if c.each == crawl.each) for crawl in job.crawls}
+    for crawl in job.crawls:
+        priority = max(crawl.priority, wanted_for.get(crawl.name, crawl.priority))
+        for params in crawl.sweep() if crawl.each is None else ():
+            walk = replace(crawl.walk(params), priority=priority)
+            known = found.get(walk.walk_id)
+            found[walk.walk_id] = walk if known is None or known.priority < priority else known
+    return found
+
+
+def _candidate(job: Job, walk: Walk, reads: Sequence[WholeRead]) -> Candidate:
+    crawl = next(crawl for crawl in job.crawls if crawl.name in walk.crawls)
+    country = (walk.country,) if walk.country is not None else ()
+    swept = [name for name, values in crawl.params.items() if len(values) > 1]
+    return Candidate(
+        walk_id=walk.walk_id,
+        crawl=crawl.name,
+        name=" ".join(f"{name}={value}" for name, value in walk.params if name in swept) or crawl.name,
+        vendor=walk.endpoint.vendor,
+        groups=(walk.endpoint.full_name, *country),
+        credits=_likely_pages(crawl, reads) * walk.endpoint.cost,
+        priority=walk.priority,
+        reads=reads,
+    )
+
+
+def _likely_pages(crawl: Crawl, reads: Sequence[WholeRead]) -> int:
+    """Return the pages of the last read; of a board that was never read, what the job or the vendor file says."""
+    most, pagination = hard_limit(crawl), crawl.endpoint.pagination
+    if reads and reads[-1].pages:
+        return reads[-1].pages if most is None else min(most, reads[-1].pages)
+    typical = crawl.endpoint.typical_total
+    whole = None if typical is None else -(-typical // pagination.rows_per_page)
+    return max(1, min((pages for pages in (most, whole) if pages is not None), default=1))
