@@ -250,7 +250,7 @@ class Frontier:
         return True, -priority, 1 if wanted_for else page, not wanted_for, page, walk.order, walk.walk_id
 
     def _best_after(self, request: Request) -> _Value | None:
-        """Return the best value of any request that the answer to this one may bring up; ``None``: it brings up none."""
+        """Return the best value of any request that the answer to this one may bring up; ``None``: there is none."""
         walk = self._walks[request.walk.walk_id].walk
         if self._closed_for(walk):
             return self._value(request)

@@ -11,12 +11,12 @@ from scraper.core.events import Noted, RunEnded, RunResult
 from scraper.core.jobs import Job
 from scraper.core.units import Credits
 from scraper.runs.adopt import settle_archive
+from scraper.runs.board_order import in_board_order
 from scraper.runs.compact import compact_after_run
 from scraper.runs.context import RunContext
 from scraper.runs.coverage import write_run_tables
 from scraper.runs.crawl import CrawlProcess
 from scraper.runs.drift import drift_warnings
-from scraper.runs.board_order import in_board_order
 from scraper.runs.month_use import month_warnings
 from scraper.runs.results import ended_result, run_result
 from scraper.runs.resume import Done, OpenedRun, Opening, open_run, refuse_spent_ceiling

@@ -263,7 +263,7 @@ def _budget_message(job: Job, run: OpenedRun, ends: Ends, totals: RunTotals, kep
     if ends.left_by_order and not ends.budgets:
         left = f"{ends.left_by_order} board{'s are' if ends.left_by_order != 1 else ' is'} left to a later night"
         spent = f"{totals.balance.committed} of {run.budget} credits spent"
-        return f"budget reached: {spent}, and {left} (order = \"{job.order.value}\"). {kept}. Buy them now: {beyond}"
+        return f'budget reached: {spent}, and {left} (order = "{job.order.value}"). {kept}. Buy them now: {beyond}'
     if run.allowance is None:
         # Recomputed: requests in flight, and cheaper ones, have landed since the first refusal.
         spent = f"{totals.balance.committed} of {run.budget} credits spent, the next page costs {ends.refused_cost}"

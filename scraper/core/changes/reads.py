@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 EARLY_PARTS = 8
-"""A read that came by an eighth of a period early counts for the night that it was meant for, as `core.nights` has it."""
+"""A read that came an eighth of a period early counts for the coming night, as `core.nights` has it."""
 
 
 @dataclass(frozen=True, slots=True)

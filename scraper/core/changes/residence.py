@@ -11,10 +11,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
-from math import exp, inf
+from math import inf
 from typing import Final, TypeAlias
 
-RESIDENCES: Final = (1.0, 1.5, *(float(part * 2**power) for power in range(1, 8) for part in (1, 1.5)), 256.0, 512.0, inf)
+RESIDENCES: Final = (
+    1.0,
+    1.5,
+    *(float(part * 2**power) for power in range(1, 8) for part in (1, 1.5)),
+    256.0,
+    512.0,
+    inf,
+)
 """Nights that an entry stays on average, one for each class."""
 
 Weights: TypeAlias = tuple[float, ...]

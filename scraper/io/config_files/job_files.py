@@ -100,8 +100,8 @@ class JobFile(FileModel):
     )
     order: Literal["value", "stalest", "changes"] = Field(
         default="value",
-        description='boards first when the budget is short: "value": left over and by priority; "stalest": read longest '
-        'ago; "changes": most new entries expected for a credit',
+        description='which boards a short budget buys first: "value": those left over, then by priority; "stalest": '
+        'read longest ago; "changes": most new entries expected for a credit',
     )
     max_staleness: str | None = Field(
         default=None, description='with order = "changes": a board read this long ago comes first: "7d"; default: none'

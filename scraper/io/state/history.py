@@ -11,9 +11,9 @@ import orjson
 from sqlalchemy import Connection, and_, case, func, select
 
 from scraper.core.catalogue import OutcomeKind
+from scraper.core.changes.reads import FeedVisits, WholeRead
 from scraper.core.pagination import PageFacts, Record, WalkState, Why
 from scraper.core.planning import WalkSeen, Yield
-from scraper.core.changes.reads import FeedVisits, WholeRead
 from scraper.core.planning.history import HISTORY, WALKS_KEPT, PastRun
 from scraper.core.requests import Walk
 from scraper.io.state import schema
@@ -88,7 +88,9 @@ class SqlHistory:
     def reads(self, walks: Sequence[Walk]) -> Mapping[str, Sequence[WholeRead]]:
         wanted = {walk.walk_id: walk for walk in walks}
         return {
-            walk_id: [WholeRead(row.snapshot_at, ids, row.pages) for row, ids in visits if _is_whole(row, wanted[walk_id])]
+            walk_id: [
+                WholeRead(row.snapshot_at, ids, row.pages) for row, ids in visits if _is_whole(row, wanted[walk_id])
+            ]
             for some in chunks(list(wanted))
             for walk_id, visits in self._visits(schema.walks.c.walk_id.in_(some), READS_KEPT).items()
         }
