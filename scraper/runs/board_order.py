@@ -13,7 +13,7 @@ from scraper.core.changes.order import OrderName
 from scraper.core.changes.tonight import NightTerms, Tonight
 from scraper.core.jobs import Job
 from scraper.core.planning import History
-from scraper.core.planning.boards import tonight_of
+from scraper.core.planning.boards import chooses_boards, tonight_of
 from scraper.core.units import Credits
 from scraper.ports import Runs
 from scraper.runs.resume import OpenedRun
@@ -25,7 +25,7 @@ async def in_board_order(job: Job, run: OpenedRun, runs: Runs) -> OpenedRun:
     A run that is resumed keeps its order; under a higher ceiling it goes on where the first one ended. Of a run whose
     order is lost with its ledger, it is decided again from the same reads.
     """
-    if job.order is OrderName.VALUE or job.every is None:
+    if not chooses_boards(job):
         return run
     known = await runs.run(run.run_id)
     shares = {} if run.allowance is None else run.allowance.by_vendor(job)
@@ -39,8 +39,9 @@ async def in_board_order(job: Job, run: OpenedRun, runs: Runs) -> OpenedRun:
         begun = {walk.walk_id for walk in await runs.coverage(run.run_id) if walk.pages}
         kept = [replace(choice, is_bought=choice.is_bought or choice.walk_id in begun) for choice in found.choices]
         found = replace(found, choices=tuple(kept))
-    leftovers = [choice.walk_id for choice in found.bought]
-    return replace(run, leftovers=leftovers, tonight=found, notes=(*run.notes, found.words))
+    by_value = job.order is OrderName.VALUE
+    leftovers = run.leftovers if by_value else [choice.walk_id for choice in found.bought]
+    return replace(run, leftovers=leftovers, tonight=found, notes=(*run.notes, *found.notes()))
 
 
 async def decided(

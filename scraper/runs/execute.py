@@ -9,6 +9,7 @@ from scraper.core.catalogue import Vendor
 from scraper.core.errors import StorageError
 from scraper.core.events import Noted, RunEnded, RunResult
 from scraper.core.jobs import Job
+from scraper.core.planning.boards import by_delta
 from scraper.core.units import Credits
 from scraper.runs.adopt import settle_archive
 from scraper.runs.board_order import in_board_order
@@ -61,7 +62,7 @@ async def execute(
         run = await in_board_order(job, run, context.stores.runs)
         for note in run.notes:
             context.listener.hear(Noted(note))
-        job = replace(job, budget=run.budget)
+        job = by_delta(replace(job, budget=run.budget), run.tonight)
         crawl = CrawlProcess(job, vendors, run, context)
         begun(crawl)
         result = await _carried_out(crawl, job, run, context, command, began)

@@ -13,6 +13,7 @@ from scraper.core.changes.tonight import Tonight
 from scraper.core.jobs import Job
 from scraper.core.planning import AccountStanding, History, Known, NothingSeen, Plan
 from scraper.core.planning import plan as plan_of
+from scraper.core.planning.boards import by_delta, chooses_boards
 from scraper.core.units import Credits
 from scraper.ports import Stores
 from scraper.runs.board_order import decided
@@ -29,7 +30,7 @@ async def plan(job: Job, stores: Stores | None, now: datetime, allowance: Allowa
     shares = {} if allowance is None else allowance.by_vendor(job)
     if stores is None:
         tonight = await _tonight(job, NothingSeen(), Begin(None, None), now, shares)
-        return plan_of(job, Known(now, shares=shares, tonight=tonight))
+        return plan_of(by_delta(job, tonight), Known(now, shares=shares, tonight=tonight))
     balances = {balance.account: balance for balance in await stores.ledger.account_balances(now)}
     standings = {
         vendor: AccountStanding(found.day_balance, found.month_balance, found.closed_until)
@@ -41,10 +42,10 @@ async def plan(job: Job, stores: Stores | None, now: datetime, allowance: Allowa
     course = await course_of(job, Opening.GO_ON, None, runs, now)
     history = runs.history()
     tonight = await _tonight(job, history, course, now, shares)
-    if tonight is not None:
+    if tonight is not None and job.order is not OrderName.VALUE:
         leftovers = [choice.walk_id for choice in tonight.bought]
     known = Known(now, history, standings, leftovers, shares, tonight, await _words(course, stores))
-    made = await asyncio.to_thread(plan_of, job, known)
+    made = await asyncio.to_thread(plan_of, by_delta(job, tonight), known)
     return replace(made, done=isinstance(course, Done))
 
 
@@ -52,7 +53,7 @@ async def _tonight(
     job: Job, history: History, course: Course, now: datetime, shares: Mapping[str, Credits]
 ) -> Tonight | None:
     """Return the order of the boards of a new run: tonight's, or if tonight has a run, that of the next night."""
-    if job.order is OrderName.VALUE or job.every is None:
+    if job.every is None or not chooses_boards(job):
         return None
     if isinstance(course, Begin):
         night_at = course.night_at or now

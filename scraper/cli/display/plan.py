@@ -33,7 +33,7 @@ def print_plan(plan: Plan, job: Job, console: Console, *, explain: bool = False,
     _print_crawls(plan, console)
     console.print()
     print_fields(console, _plan_fields(plan, job, sandbox=sandbox))
-    if plan.tonight is not None:
+    if plan.tonight is not None and plan.tonight.choices:
         console.print()
         print_boards(plan.tonight, console)
         console.print()
@@ -41,6 +41,8 @@ def print_plan(plan: Plan, job: Job, console: Console, *, explain: bool = False,
         console.print()
         print_fields(console, _explanations(plan), indent=13)
         console.print()
+    if plan.knowing is not None:
+        print_notes(console, "to read less", list(plan.knowing.sentences()))
     print_notes(console, "dropped", plan.dropped)
     print_notes(console, "note", plan.warnings)
 

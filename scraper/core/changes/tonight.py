@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
+from scraper.core.changes.delta import DeltaChoice
 from scraper.core.changes.order import LEAST_GAIN, LEAST_NIGHTS, Because, ChangesOrder, OrderName, RankedBoard
 from scraper.core.changes.reads import WholeRead, by_night
 from scraper.core.units import Credits
@@ -76,6 +77,8 @@ class Tonight:
     """Why it fell back to the stalest first, in words."""
     feeds: tuple[str, ...] = ()
     """Ids of child walks that were read before, those with the most new records for a credit first."""
+    deltas: tuple[DeltaChoice, ...] = ()
+    """Boards of crawls with a delta: as a page of new entries, or whole."""
 
     def within(self, budget: Credits, shares: Mapping[str, Credits] | None = None) -> Tonight:
         """Return it with the choices that the budget pays for whole. `shares`: vendor → its share of the budget."""
@@ -97,6 +100,23 @@ class Tonight:
     @property
     def left(self) -> tuple[Choice, ...]:
         return tuple(choice for choice in self.choices if not choice.is_bought)
+
+    @property
+    def by_delta(self) -> frozenset[str]:
+        """Ids of the boards that are bought as a page of their new entries."""
+        return frozenset(choice.walk_id for choice in self.deltas if not choice.is_whole)
+
+    def notes(self) -> Iterator[str]:
+        """Yield a sentence for each thing to know about the boards of the night."""
+        if self.choices:
+            yield self.words
+        if self.deltas:
+            pages = len(self.by_delta)
+            met = f"{pages} of {len(self.deltas)} boards by a page of what is new, the others whole"
+            yield met if pages else f"all {len(self.deltas)} boards with a delta are bought whole"
+        for choice in self.deltas:
+            if choice.is_off:
+                yield f"{choice.name}: delta is switched off, as {choice.why}; the board is bought whole each night"
 
     @property
     def words(self) -> str:
@@ -127,6 +147,7 @@ class Tonight:
                 for choice in self.choices
             ],
             "feeds": list(self.feeds),
+            "deltas": [choice.to_json() for choice in self.deltas],
         }
 
     @classmethod
@@ -147,7 +168,12 @@ class Tonight:
             for board in stored["boards"]
         )
         return cls(
-            OrderName(stored["order"]), choices, stored["fell_back"], stored["because"], tuple(stored.get("feeds", ()))
+            OrderName(stored["order"]),
+            choices,
+            stored["fell_back"],
+            stored["because"],
+            tuple(stored["feeds"]),
+            tuple(DeltaChoice.from_json(choice) for choice in stored["deltas"]),
         )
 
 

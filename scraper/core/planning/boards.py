@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 
+from scraper.core.changes.delta import DeltaBoard, DeltaChoice, delta_choice
+from scraper.core.changes.order import OrderName
 from scraper.core.changes.reads import WholeRead, in_order
 from scraper.core.changes.tonight import Candidate, NightTerms, Tonight, tonight
 from scraper.core.jobs import Crawl, Job
@@ -14,8 +16,16 @@ from scraper.core.planning.walks import hard_limit
 from scraper.core.requests import Walk
 
 
+def chooses_boards(job: Job) -> bool:
+    """Return whether a night's boards are chosen by what earlier nights have shown."""
+    return job.every is not None and (job.order is not OrderName.VALUE or any(crawl.delta for crawl in job.crawls))
+
+
 def tonight_of(job: Job, history: History, terms: NightTerms, now: datetime) -> Tonight:
     """Return the order of a night's boards, and of the feeds below them. Boards that are reused do not compete."""
+    deltas = tuple(_deltas(job, history, terms))
+    if job.order is OrderName.VALUE:
+        return Tonight(job.order, (), deltas=deltas)
     walks = board_walks(job)
     reads = history.reads(list(walks.values()))
     since = None if job.max_age is None else now - job.max_age
@@ -26,7 +36,29 @@ def tonight_of(job: Job, history: History, terms: NightTerms, now: datetime) -> 
     ]
     children = sorted({crawl.endpoint.full_name for crawl in job.crawls if crawl.each is not None})
     feeds = in_order(history.feeds(children)) if children else []
-    return tonight(candidates, terms, feeds)
+    return replace(tonight(candidates, terms, feeds), deltas=deltas)
+
+
+def by_delta(job: Job, found: Tonight | None) -> Job:
+    """Return the job as a night buys it: boards by delta as a page of their new entries."""
+    if found is None or not found.by_delta:
+        return job
+    return replace(
+        job, crawls=tuple(replace(crawl, by_delta=found.by_delta) if crawl.delta else crawl for crawl in job.crawls)
+    )
+
+
+def _deltas(job: Job, history: History, terms: NightTerms) -> Iterator[DeltaChoice]:
+    for crawl in job.crawls:
+        if crawl.delta is None:
+            continue
+        walks = [crawl.walk(params) for params in crawl.sweep()]
+        pages = [crawl.delta_walk(walk) for walk in walks]
+        reads = history.reads([*walks, *pages])
+        for walk, page in zip(walks, pages, strict=True):
+            name = f"{crawl.name} {_name(crawl, walk)}".removesuffix(f" {crawl.name}")
+            board = DeltaBoard(walk.walk_id, name, reads.get(walk.walk_id, ()), reads.get(page.walk_id, ()))
+            yield delta_choice(board, terms.night_at, terms.period)
 
 
 def board_walks(job: Job) -> dict[str, Walk]:
@@ -45,17 +77,22 @@ def board_walks(job: Job) -> dict[str, Walk]:
 def _candidate(job: Job, walk: Walk, reads: Sequence[WholeRead]) -> Candidate:
     crawl = next(crawl for crawl in job.crawls if crawl.name in walk.crawls)
     country = (walk.country,) if walk.country is not None else ()
-    swept = [name for name, values in crawl.params.items() if len(values) > 1]
     return Candidate(
         walk_id=walk.walk_id,
         crawl=crawl.name,
-        name=" ".join(f"{name}={value}" for name, value in walk.params if name in swept) or crawl.name,
+        name=_name(crawl, walk),
         vendor=walk.endpoint.vendor,
         groups=(walk.endpoint.full_name, *country),
         credits=_likely_pages(crawl, reads) * walk.endpoint.cost,
         priority=walk.priority,
         reads=reads,
     )
+
+
+def _name(crawl: Crawl, walk: Walk) -> str:
+    """Return what tells the board apart from others of its crawl, for people."""
+    swept = [name for name, values in crawl.params.items() if len(values) > 1]
+    return " ".join(f"{name}={value}" for name, value in walk.params if name in swept) or crawl.name
 
 
 def _likely_pages(crawl: Crawl, reads: Sequence[WholeRead]) -> int:

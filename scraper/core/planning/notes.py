@@ -35,7 +35,7 @@ def warnings(job: Job, found: Sequence[CrawlEstimate], credits: Range, budget: C
         yield f"up to {credits.high} credits possible; the budget of {budget} is the ceiling"
     if known.tonight is not None:
         yield from _order_warnings(job, known.tonight, budget)
-    elif known.leftovers:
+    if known.leftovers and not (known.tonight and known.tonight.choices):
         yield f"{len(known.leftovers)} walks that the last run left over come first"
     yield from unknown_values(job.crawls)
     for estimate in found:
@@ -44,6 +44,8 @@ def warnings(job: Job, found: Sequence[CrawlEstimate], credits: Range, budget: C
 
 
 def _order_warnings(job: Job, tonight: Tonight, budget: Credits) -> Iterator[str]:
+    if not tonight.choices:
+        yield from tonight.notes()
     if tonight.fell_back:
         yield f"boards are bought stalest first, {tonight.because}"
     if job.max_staleness is None or job.every is None:

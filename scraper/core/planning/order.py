@@ -54,7 +54,7 @@ def dropped(
     """
     left, of_share, layers = budget, dict(shares), sorted(_layers(job, found))
     boards = [] if tonight is None else list(_left(found, tonight))
-    if tonight is not None:  # children get what the boards leave
+    if tonight is not None and tonight.choices:  # children get what the boards leave
         layers = [layer for layer in layers if found[layer.crawl].crawl.each is not None]
         left -= sum(choice.credits for choice in tonight.bought)
         for choice in tonight.bought:

@@ -16,6 +16,7 @@ from scraper.core.jobs import Crawl, Job
 from scraper.core.planning.calendar import LATENCY_S, Day, Schedule, merged, overage_usd, schedule, seconds_of
 from scraper.core.planning.forecast import COVERAGE, Forecast, forecast
 from scraper.core.planning.history import AccountStanding, Known
+from scraper.core.planning.knowing import Knowing, knowing
 from scraper.core.planning.notes import warnings
 from scraper.core.planning.order import Dropped, dropped
 from scraper.core.planning.ranges import Range, least_within, most_within, total
@@ -77,6 +78,8 @@ class Plan:
     """With an `order` of the job's own: its boards, and why each is bought or left."""
     forecast: Forecast | None = None
     """Ranges from the job's own runs; the others are bounds."""
+    knowing: Knowing | None = None
+    """Of a repeated job: what reading its boards less often, or by a delta, would see and save."""
     done: bool = False
     """This night's run, or that of a one-off job, is over: `scraper run` sends nothing without --new."""
 
@@ -103,6 +106,7 @@ class Plan:
             "dropped": list(self.dropped),
             "warnings": list(self.warnings),
             **({} if self.tonight is None else {"boards": self.tonight.to_json()}),
+            **({} if self.knowing is None else {"knowing": self.knowing.to_json()}),
         }
 
     def _ranges_json(self) -> dict[str, Any]:
@@ -170,6 +174,7 @@ def plan(job: Job, known: Known) -> Plan:
         warnings=tuple(warnings(job, found, credits, budget, known)),
         tonight=known.tonight,
         forecast=_forecast(job, known, tuple(tables)),
+        knowing=knowing(job, known.history, known.now),
     )
 
 

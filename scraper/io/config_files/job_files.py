@@ -15,6 +15,7 @@ from scraper.core.changes.order import OrderName
 from scraper.core.errors import ConfigurationError, Fault
 from scraper.core.jobs import Account, BudgetPercent, Crawl, Job, crawl_faults
 from scraper.core.nearest import nearest
+from scraper.core.nights import Every
 from scraper.core.units import LARGEST_COUNT
 from scraper.io.config_files.account_tables import AccountTable, JobName, account_of
 from scraper.io.config_files.periods import duration_of, every_of, order_faults, removed_keys
@@ -75,6 +76,10 @@ class CrawlTable(FileModel):
     )
     retry_empty: Annotated[int, Field(ge=0, le=3)] = Field(
         default=0, description="how often an empty page that promises more is bought again, within retry_budget"
+    )
+    delta: str | None = Field(
+        default=None,
+        description='parameter for new entries alone, "new_to_top_100": a page of it a night, the board once a week',
     )
 
 
@@ -160,6 +165,7 @@ def read_job(path: Path, catalogue: Catalogue, budget: int | None = None, accoun
     durations = {key: duration_of(getattr(file, key), f"{path}: {key}", faults) for key in DURATIONS}
     every = every_of(file.every, file.starts_at, str(path), faults)
     faults += order_faults(file.order, durations["max_staleness"], every, str(path))
+    faults += _delta_faults(file, every, str(path))
     retry_budget = _retry_budget(file.retry_budget, f"{path}: retry_budget", faults)
     if faults:
         raise ConfigurationError(faults)
@@ -279,6 +285,7 @@ def _crawls(file: JobFile, where: str, catalogue: Catalogue) -> tuple[list[Crawl
             expect_rows=table.expect_rows,
             stop_when_known=table.stop_when_known,
             retry_empty=table.retry_empty,
+            delta=table.delta,
         )
         named[name] = (at, crawl)
     crawls = {name: crawl for name, (_, crawl) in named.items()}
@@ -287,6 +294,16 @@ def _crawls(file: JobFile, where: str, catalogue: Catalogue) -> tuple[list[Crawl
         if not unknown_parent:  # else its parent has a fault that is reported already
             faults += crawl_faults(at, crawl, catalogue, crawls)
     return list(crawls.values()), faults
+
+
+def _delta_faults(file: JobFile, every: Every | None, where: str) -> Iterator[Fault]:
+    for index, table in enumerate(file.crawl):
+        at = f"{where}: crawl[{index}].delta"
+        if table.delta is not None and every is None:
+            yield Fault(at, 'reads a board whole once in seven nights, and a one-off job has none: state every = "day"')
+        elif table.delta is not None and file.order != "value":
+            met = f'reads every board each night, and order = "{file.order}" leaves some: state one of the two'
+            yield Fault(at, met)
 
 
 def _values(value: Value | list[Value]) -> tuple[str, ...]:
