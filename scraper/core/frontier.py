@@ -76,7 +76,10 @@ class Frontier:
         self._records: dict[str, list[Record]] = defaultdict(list)
         self._picked_from = {crawl.each for crawl in crawls if crawl.top is not None or crawl.top_per_board is not None}
         self._open_parents: Counter[str] = Counter()
-        for index, crawl in enumerate(crawls):
+        self._begin_boards(left)
+
+    def _begin_boards(self, left: Collection[str]) -> None:
+        for index, crawl in enumerate(self._crawls):
             if crawl.each is None:
                 for place, params in enumerate(crawl.sweep()):
                     self._add(crawl, params, (index, 0, 0, place))
@@ -84,8 +87,8 @@ class Frontier:
             self._boards_first = True
             for request in list(self._ready.values()):
                 self._push(request)
-        for walk_id in frozenset(left) & self._walks.keys():
-            self._leave(self._walks[walk_id])
+        for progress in [progress for walk_id, progress in self._walks.items() if walk_id in left]:
+            self._leave(progress)
 
     # --- asking -------------------------------------------------------------------------------------------------------
 

@@ -40,7 +40,7 @@ async def in_board_order(job: Job, run: OpenedRun, runs: Runs) -> OpenedRun:
         kept = [replace(choice, is_bought=choice.is_bought or choice.walk_id in begun) for choice in found.choices]
         found = replace(found, choices=tuple(kept))
     by_value = job.order is OrderName.VALUE
-    leftovers = run.leftovers if by_value else [choice.walk_id for choice in found.bought]
+    leftovers = run.leftovers if by_value else found.in_order
     return replace(run, leftovers=leftovers, tonight=found, notes=(*run.notes, *found.notes()))
 
 

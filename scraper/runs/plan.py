@@ -43,7 +43,7 @@ async def plan(job: Job, stores: Stores | None, now: datetime, allowance: Allowa
     history = runs.history()
     tonight = await _tonight(job, history, course, now, shares)
     if tonight is not None and job.order is not OrderName.VALUE:
-        leftovers = [choice.walk_id for choice in tonight.bought]
+        leftovers = tonight.in_order
     known = Known(now, history, standings, leftovers, shares, tonight, await _words(course, stores))
     made = await asyncio.to_thread(plan_of, by_delta(job, tonight), known)
     return replace(made, done=isinstance(course, Done))

@@ -22,7 +22,7 @@ def read(night: int, entries: Iterable[object], pages: int = 5) -> WholeRead:
 
 
 def choice(whole: list[WholeRead], pages: list[WholeRead], night: int, at: datetime = NOON) -> DeltaChoice:
-    return delta_choice(DeltaBoard("w", "board US", whole, pages), at + night * DAY, DAY)
+    return delta_choice(DeltaBoard("w", "p", "board US", "keyapi", 10, 2, whole, pages), at + night * DAY, DAY)
 
 
 def daily(night: int, size: int = 100, new: int = 10) -> range:
@@ -35,7 +35,7 @@ def test_a_board_is_read_whole_first_and_then_once_in_seven_nights() -> None:
     whole, pages = [read(0, daily(0))], list[WholeRead]()
     for night in range(1, FULL_EVERY):
         assert choice(whole, pages, night) == DeltaChoice(
-            "w", "board US", False, f"read whole {night} night{'s' if night > 1 else ''} ago"
+            "w", "p", "board US", "keyapi", 2, False, f"read whole {night} night{'s' if night > 1 else ''} ago"
         )
         pages.append(read(night, daily(night)[-10:], 1))
     assert choice(whole, pages, FULL_EVERY).is_whole

@@ -23,7 +23,7 @@ def test_three_equal_nights_let_expect_a_fourth() -> None:
     found = forecast(runs(400, 400, 400), 1_000, 8, ["hashtags"])
     assert found is not None
     assert (found.rows, found.credits) == ({"hashtags": Range(400, 400, 400)}, Range(80, 80, 80))
-    assert found.words == "9 of 10 runs, by the last 3"
+    assert found.words == "by the last 3 runs (9 runs of 10)"
 
 
 def test_two_runs_and_runs_that_another_budget_ended_forecast_nothing() -> None:

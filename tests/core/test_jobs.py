@@ -386,33 +386,3 @@ def test_a_file_that_is_not_there_or_no_toml_is_told_as_a_fault(read: Read, tmp_
     assert faults(read, "name =")[0].startswith("week.toml: is no TOML: ")
     with pytest.raises(ConfigurationError, match=r"none\.toml: cannot be read: No such file or directory$"):
         read_job(tmp_path / "none.toml", CATALOGUE)
-
-
-def test_an_order_by_nights_and_a_delta_need_nights_and_exclude_each_other(read: Read) -> None:
-    one_off = """
-    name = "week"
-    budget = 8
-    order = "changes"
-    max_staleness = "7d"
-    [[crawl]]
-    endpoint = "keyapi.hashtags"
-    delta = "new_to_top_100"
-    """
-    assert faults(read, one_off) == [
-        'week.toml: order: "changes" compares nights, and a one-off job has none: state every = "day", or leave it out',
-        "week.toml: crawl[0].delta: reads a board whole once in seven nights, and a one-off job has none: "
-        'state every = "day"',
-    ]
-    repeated = one_off.replace("budget = 8", 'budget = 8\n    every = "2d"').replace('"7d"', '"1d"')
-    assert faults(read, repeated) == [
-        'week.toml: max_staleness: is shorter than every = "2d", and no board is read more often than once a night',
-        'week.toml: crawl[0].delta: reads every board each night, and order = "changes" leaves some: state one of the '
-        "two",
-    ]
-    by_value = repeated.replace('"changes"', '"value"').replace("new_to_top_100", "new_to_top")
-    assert faults(read, by_value) == [
-        "week.toml: crawl[0].delta: keyapi.hashtags has no parameter 'new_to_top' that asks for new entries alone; did "
-        "you mean 'new_to_top_100'?; keyapi.hashtags (new_to_top_100) has one",
-        'week.toml: max_staleness: goes with order = "changes"; any other order reads the stalest boards first by '
-        "itself",
-    ]

@@ -44,6 +44,8 @@ SECTIONS = (
             "every": '"day"',
             "starts_at": '"02:00"',
             "max_age": '"20h"',
+            "order": '"changes"',
+            "max_staleness": '"14d"',
             "retry_budget": '"15%"',
             "max_wait": '"15m"',
             "confirm_above": "1_000",
@@ -81,6 +83,12 @@ SECTIONS = (
             "max_pages": "1",
         },
         {"max_items": "100", "priority": "2", "expect_rows": "1"},
+    ),
+    Section(
+        "# Boards by a page of their new entries.\n[[crawl]]",
+        CrawlTable,
+        {"endpoint": '"keyapi.hashtags"', "name": '"new"', "params": '{ region = ["US", "GB"] }', "max_pages": "1"},
+        {"delta": '"new_to_top_100"'},
     ),
     Section(
         "# Children: a walk for each hashtag that the boards hold.\n[[crawl]]",

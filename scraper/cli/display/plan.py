@@ -52,8 +52,9 @@ def print_boards(tonight: Tonight, console: Console) -> None:
     console.print(Text(f"Boards: {tonight.words}", style="bold"))
     table = new_table()
     table.add_column("board")
-    for title in ("read", "new", "credits"):
+    for title in ("last read", "new", "credits"):
         table.add_column(title, justify="right", no_wrap=True)
+    table.add_column("tonight", no_wrap=True)
     table.add_column("why")
     for place, (choices, verb) in enumerate(((tonight.bought, "bought"), (tonight.left, "left"))):
         if place and choices:
@@ -64,15 +65,15 @@ def print_boards(tonight: Tonight, console: Console) -> None:
             rest = choices[MOST_BOARDS:]
             new = sum(choice.expected or 0 for choice in rest)
             credits = sum(choice.credits for choice in rest)
-            table.add_row(f"… {len(rest)} more {verb}", "", f"{new:.1f}", count(credits), "--format json lists all")
+            table.add_row(f"… {len(rest)} more", "", f"{new:.1f}", count(credits), verb, "--format json has all")
     console.print(table)
 
 
-def _board_cells(choice: Choice, verb: str) -> tuple[str, str, str, str, str]:
+def _board_cells(choice: Choice, verb: str) -> tuple[str, ...]:
     """The cells of a board: nights since it was read, new entries that a read is likely to show, credits, why."""
     read = "never" if choice.nights is None else f"{counted(choice.nights, 'night')} ago"
     new = "all" if choice.expected is None else f"{choice.expected:.1f}"
-    return harmless(choice.name), read, new, count(choice.credits), f"{verb}: {choice.words}"
+    return harmless(choice.name), read, new, count(choice.credits), verb, choice.words
 
 
 def print_access(destinations: Sequence[Destination], questions: Sequence[str], console: Console) -> None:
@@ -159,9 +160,9 @@ def _plan_fields(plan: Plan, job: Job, *, sandbox: bool) -> Iterable[tuple[str, 
     yield "credits", f"likely {count(plan.credits.likely)} in {requests}, {most}"
     seen = plan.forecast
     if seen is not None:
-        yield "", f"{_about(seen.credits)}: {seen.words}"
+        yield "", f"{_about(seen.credits)} {seen.words}"
     for place, (table, rows) in enumerate((plan.rows if seen is None else seen.rows).items()):
-        told = _about(rows) if seen is None else f"{_about(rows)}: {seen.words}; at most {count(plan.rows[table].high)}"
+        told = _about(rows) if seen is None else f"{_about(rows)} {seen.words}; at most {count(plan.rows[table].high)}"
         yield "" if place else "rows", f"{harmless(table)} {told}"
     yield "time", _time(plan)
     if sandbox:

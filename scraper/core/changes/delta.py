@@ -26,8 +26,14 @@ class DeltaBoard:
     """A board that the job asks for by a delta."""
 
     walk_id: str
+    page_id: str
+    """The id of the walk of its new entries."""
     name: str
     """Crawl and parameters, for people."""
+    vendor: str
+    credits: Credits
+    """The likely price of the whole board."""
+    page_credits: Credits
     whole: Sequence[WholeRead]
     pages: Sequence[WholeRead]
     """Its pages of new entries."""
@@ -38,7 +44,12 @@ class DeltaChoice:
     """What is bought of a board tonight."""
 
     walk_id: str
+    """Of the whole board."""
+    bought_id: str
+    """The walk that is bought."""
     name: str
+    vendor: str
+    credits: Credits
     is_whole: bool
     why: str
     is_off: bool = False
@@ -60,7 +71,8 @@ def delta_choice(board: DeltaBoard, night_at: datetime, period: timedelta) -> De
     pages = {night: read for night, read in by_night(board.pages, night_at, period) if night < 0}
 
     def choice(why: str, *, is_whole: bool = True, is_off: bool = False) -> DeltaChoice:
-        return DeltaChoice(board.walk_id, board.name, is_whole, why, is_off)
+        bought_id, credits = (board.walk_id, board.credits) if is_whole else (board.page_id, board.page_credits)
+        return DeltaChoice(board.walk_id, bought_id, board.name, board.vendor, credits, is_whole, why, is_off)
 
     if not whole:
         return choice("it has no whole read yet")

@@ -16,9 +16,11 @@ stay quiet for ever."""
 LONGEST_WAIT: Final = 4
 """No board waits longer than so many times the gap at which all of them would be read alike: a bound on what wrong
 rates may cost. On real boards it changes little."""
-LEAST_GAIN: Final = 0.05
-"""Below this expected gain the boards count as alike, and the stalest are bought first: their equal gaps are even ones,
-and uneven ones lose a little. The gain is that of the rates of either half of the reads under those of the other."""
+LEAST_GAIN: Final = 0.08
+"""Below this expected gain the boards count as alike, and the stalest are bought first: their gaps are even ones, and
+uneven ones lose a little. The gain is that of the rates of either half of the reads under those of the other."""
+LASTING_GAIN: Final = 0.06
+"""Boards that differ count as alike again below this: each change of the order makes gaps uneven for a while."""
 LEAST_NIGHTS: Final = 8
 """Nights before rates are compared."""
 HALF_LIFE: Final = 150
@@ -155,6 +157,7 @@ class ChangesOrder:
         self._fitted_on = -1
         self._begun_on: int | None = None
         self.gain = 0.0
+        self._differs = False
         self.fell_back = True
 
     def chosen(self, night: int, budget: int) -> list[int]:
@@ -169,7 +172,7 @@ class ChangesOrder:
         if not unread and budget > 0 and night - (self._begun_on or 0) >= LEAST_NIGHTS:
             if self._fitted_on < 0 or night - self._fitted_on >= FIT_EVERY:
                 self._fit(night, budget)
-            self.fell_back = self.gain < LEAST_GAIN
+            self.fell_back = not self._differs
         return stalest if self.fell_back else self._ordered(night, budget, [place for place, _ in stalest])
 
     def stalest(self) -> list[tuple[int, Because]]:
@@ -244,6 +247,7 @@ class ChangesOrder:
             ]
             gains.append(gain_over_stalest(rates, halves[judge], budget))
         self.gain = min(gains)
+        self._differs = self.gain >= (LASTING_GAIN if self._differs else LEAST_GAIN)
 
     def _learn(self, night: int) -> None:
         fitted = self._weights([self._counts(learnt, night, 0, 1) for learnt in self._learnt])

@@ -1,10 +1,12 @@
 """How long entries stay on a board, learnt from the board's own reads.
 
-The places of a board divide among classes of residence, from half a night to for ever. After `gap` nights a place of
-residence τ has a new entry with the probability 1 − e^(−gap/τ), so a board of n places shows
-n · Σ w(τ) · (1 − e^(−gap/τ)) new entries. The weights w are learnt by expectation–maximisation from the reads: of the
-entries of one read, how many were new against an earlier one. The gap is part of the likelihood, so a board that was
-read seldom is not taken for a quiet one. A few reads say little: the weights begin at a prior, those of similar boards.
+The places of a board divide among classes of stay, from one night to for ever. After `gap` nights a place whose entries
+stay τ nights has a new entry with the probability min(1, gap / τ), so a board of n places shows n · Σ w(τ) · min(1,
+gap / τ) new entries. Whatever the lengths of the stays, the share that is new rises with the gap, ever more slowly, and
+every such curve is a sum of these: both boards that replace their entries in turn and boards that do so at random have
+their weights. The weights w are learnt by expectation–maximisation from the reads: of the entries of one read, how many
+were new against an earlier one. The gap is part of the likelihood, so a board that was read seldom is not taken for a
+quiet one. A few reads say little: the weights begin at a prior, those of similar boards.
 """
 
 from __future__ import annotations
@@ -22,7 +24,7 @@ RESIDENCES: Final = (
     512.0,
     inf,
 )
-"""Nights that an entry stays on average, one for each class."""
+"""Nights that an entry stays, one for each class."""
 
 Weights: TypeAlias = tuple[float, ...]
 """The share of a board's places in each class of `RESIDENCES`; the sum is 1."""

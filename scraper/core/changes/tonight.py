@@ -8,7 +8,15 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from scraper.core.changes.delta import DeltaChoice
-from scraper.core.changes.order import LEAST_GAIN, LEAST_NIGHTS, Because, ChangesOrder, OrderName, RankedBoard
+from scraper.core.changes.order import (
+    FIT_EVERY,
+    LEAST_GAIN,
+    LEAST_NIGHTS,
+    Because,
+    ChangesOrder,
+    OrderName,
+    RankedBoard,
+)
 from scraper.core.changes.reads import WholeRead, by_night
 from scraper.core.units import Credits
 
@@ -53,17 +61,17 @@ class Choice:
             case Because.UNREAD:
                 return "never read"
             case Because.OVERDUE:
-                return "has waited as long as a board may"
+                return "waited the longest allowed"
             case Because.EXPLORED:
-                return "exploration: the stalest of the rest"
+                return "exploration"
             case Because.WORTH if self.is_bought:
-                return "most new entries for its credits"
+                return "most new for the credits"
             case Because.WORTH:
-                return "others show more for the credits"
+                return "others show more"
             case Because.STALEST if self.is_bought:
                 return "read longest ago"
             case _:
-                return "others were read longer ago"
+                return "others are staler"
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +89,15 @@ class Tonight:
     """Boards of crawls with a delta: as a page of new entries, or whole."""
 
     def within(self, budget: Credits, shares: Mapping[str, Credits] | None = None) -> Tonight:
-        """Return it with the choices that the budget pays for whole. `shares`: vendor → its share of the budget."""
+        """Return it with the choices that the budget pays for whole, beside the boards by delta.
+
+        `shares`: vendor → its share of the budget.
+        """
         left, of_share = budget, dict(shares or {})
+        for delta in self.deltas:
+            left -= delta.credits
+            if delta.vendor in of_share:
+                of_share[delta.vendor] -= delta.credits
         choices = []
         for choice in self.choices:
             is_bought = choice.credits <= min(left, of_share.get(choice.vendor, left))
@@ -100,6 +115,16 @@ class Tonight:
     @property
     def left(self) -> tuple[Choice, ...]:
         return tuple(choice for choice in self.choices if not choice.is_bought)
+
+    def spending(self) -> Iterator[tuple[str, Credits]]:
+        """Yield the vendor and the credits of each board that is bought."""
+        yield from ((choice.vendor, choice.credits) for choice in self.deltas)
+        yield from ((choice.vendor, choice.credits) for choice in self.bought)
+
+    @property
+    def in_order(self) -> list[str]:
+        """Ids of the walks that are bought, in order: boards by delta are read each night, and come first."""
+        return [choice.bought_id for choice in self.deltas] + [choice.walk_id for choice in self.bought]
 
     @property
     def by_delta(self) -> frozenset[str]:
@@ -190,10 +215,16 @@ class NightTerms:
     max_staleness: timedelta | None = None
 
 
-def tonight(candidates: Sequence[Candidate], terms: NightTerms, feeds: Sequence[str] = ()) -> Tonight:
+def tonight(
+    candidates: Sequence[Candidate],
+    terms: NightTerms,
+    feeds: Sequence[str] = (),
+    deltas: Sequence[DeltaChoice] = (),
+) -> Tonight:
     """Return the order of a night's boards, learnt from their reads before it. The same reads give the same order."""
     ranked = [RankedBoard(one.walk_id, one.groups, max(1, one.credits)) for one in candidates]
     longest = None if terms.max_staleness is None else max(1, terms.max_staleness // terms.period)
+    budget = max(0, terms.budget - sum(choice.credits for choice in deltas))
     order = ChangesOrder(ranked, longest)
     reads = sorted(
         (night, place, read.entries)
@@ -201,17 +232,23 @@ def tonight(candidates: Sequence[Candidate], terms: NightTerms, feeds: Sequence[
         for night, read in by_night(one.reads, terms.night_at, terms.period)
         if night < 0
     )
-    begun = reads[0][0] if reads else 0
+    begun = before = reads[0][0] if reads else 0
     for night, place, entries in reads:
+        if night >= -FIT_EVERY > before:  # boards that differed then are held to less than boards that were alike
+            order.ranked(-FIT_EVERY - begun, budget)
+        before = night
         order.read(place, night - begun, entries)
-    return _choices(candidates, order, -begun, terms, feeds)
+    found = Tonight(terms.order, tuple(_choices(candidates, order, -begun, budget, terms)), feeds=tuple(feeds))
+    found = replace(found, deltas=tuple(deltas)).within(terms.budget, terms.shares)
+    if not (order.fell_back and terms.order is OrderName.CHANGES):
+        return found
+    return replace(found, fell_back=True, because=_why_it_fell_back(found.choices, -begun))
 
 
 def _choices(
-    candidates: Sequence[Candidate], order: ChangesOrder, night: int, terms: NightTerms, feeds: Sequence[str]
-) -> Tonight:
-    by_changes = terms.order is OrderName.CHANGES
-    places = order.ranked(night, terms.budget) if by_changes else order.stalest()
+    candidates: Sequence[Candidate], order: ChangesOrder, night: int, budget: Credits, terms: NightTerms
+) -> list[Choice]:
+    places = order.ranked(night, budget) if terms.order is OrderName.CHANGES else order.stalest()
     found = [
         Choice(
             walk_id=candidates[place].walk_id,
@@ -227,9 +264,7 @@ def _choices(
     ]
     priorities = {one.walk_id: one.priority for one in candidates}
     found.sort(key=lambda choice: -priorities[choice.walk_id])
-    fell_back = order.fell_back and by_changes
-    because = _why_it_fell_back(found, night) if fell_back else ""
-    return Tonight(terms.order, tuple(found), fell_back, because, tuple(feeds)).within(terms.budget, terms.shares)
+    return found
 
 
 def _why_it_fell_back(found: Sequence[Choice], night: int) -> str:

@@ -22,11 +22,15 @@ def chooses_boards(job: Job) -> bool:
 
 
 def tonight_of(job: Job, history: History, terms: NightTerms, now: datetime) -> Tonight:
-    """Return the order of a night's boards, and of the feeds below them. Boards that are reused do not compete."""
+    """Return the order of a night's boards, and of the feeds below them.
+
+    Boards that are reused and boards by delta, which are read each night, do not compete.
+    """
     deltas = tuple(_deltas(job, history, terms))
     if job.order is OrderName.VALUE:
         return Tonight(job.order, (), deltas=deltas)
-    walks = board_walks(job)
+    apart = {crawl.name for crawl in job.crawls if crawl.delta}
+    walks = {walk_id: walk for walk_id, walk in board_walks(job).items() if apart.isdisjoint(walk.crawls)}
     reads = history.reads(list(walks.values()))
     since = None if job.max_age is None else now - job.max_age
     candidates = [
@@ -36,7 +40,7 @@ def tonight_of(job: Job, history: History, terms: NightTerms, now: datetime) -> 
     ]
     children = sorted({crawl.endpoint.full_name for crawl in job.crawls if crawl.each is not None})
     feeds = in_order(history.feeds(children)) if children else []
-    return replace(tonight(candidates, terms, feeds), deltas=deltas)
+    return tonight(candidates, terms, feeds, deltas)
 
 
 def by_delta(job: Job, found: Tonight | None) -> Job:
@@ -57,7 +61,17 @@ def _deltas(job: Job, history: History, terms: NightTerms) -> Iterator[DeltaChoi
         reads = history.reads([*walks, *pages])
         for walk, page in zip(walks, pages, strict=True):
             name = f"{crawl.name} {_name(crawl, walk)}".removesuffix(f" {crawl.name}")
-            board = DeltaBoard(walk.walk_id, name, reads.get(walk.walk_id, ()), reads.get(page.walk_id, ()))
+            whole = reads.get(walk.walk_id, ())
+            board = DeltaBoard(
+                walk_id=walk.walk_id,
+                page_id=page.walk_id,
+                name=name,
+                vendor=walk.endpoint.vendor,
+                credits=_likely_pages(crawl, whole) * walk.endpoint.cost,
+                page_credits=walk.endpoint.cost,
+                whole=whole,
+                pages=reads.get(page.walk_id, ()),
+            )
             yield delta_choice(board, terms.night_at, terms.period)
 
 

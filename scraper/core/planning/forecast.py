@@ -39,7 +39,7 @@ class Forecast:
     @property
     def words(self) -> str:
         """Say what the ranges are."""
-        return f"9 of 10 runs, by the last {self.runs}"
+        return f"by the last {self.runs} runs (9 runs of 10)"
 
 
 def forecast(past: Sequence[PastRun], budget: Credits, dearest: Credits, tables: Sequence[str]) -> Forecast | None:

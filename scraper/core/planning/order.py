@@ -56,9 +56,9 @@ def dropped(
     boards = [] if tonight is None else list(_left(found, tonight))
     if tonight is not None and tonight.choices:  # children get what the boards leave
         layers = [layer for layer in layers if found[layer.crawl].crawl.each is not None]
-        left -= sum(choice.credits for choice in tonight.bought)
-        for choice in tonight.bought:
-            of_share[choice.vendor] -= choice.credits
+        for vendor, credits in tonight.spending():
+            left -= credits
+            of_share[vendor] -= credits
     missing: dict[int, list[tuple[int, int, int]]] = {}
     for layer in layers:
         vendor = found[layer.crawl].crawl.endpoint.vendor

@@ -146,15 +146,7 @@ def read_job(path: Path, catalogue: Catalogue, budget: int | None = None, accoun
     if file is None:
         raise ConfigurationError(faults)
     tables, wheres = _account_tables(path, accounts_file, file, faults)
-    accounts: dict[str, Account] = {}
-    for vendor, table in tables.items():
-        at = f"{wheres[vendor]}: accounts.{vendor}"
-        if vendor not in catalogue.vendors:
-            faults.append(Fault(at, f"no such vendor{nearest(vendor, catalogue.vendors)}"))
-            continue
-        account, account_faults = account_of(catalogue.vendors[vendor], table, at)
-        accounts[vendor] = account
-        faults += account_faults
+    accounts = _accounts(tables, wheres, catalogue, faults)
     crawls, crawl_problems = _crawls(file, str(path), catalogue)
     faults += crawl_problems
     for name in sorted({crawl.endpoint.vendor for crawl in crawls} - accounts.keys()):
@@ -164,8 +156,7 @@ def read_job(path: Path, catalogue: Catalogue, budget: int | None = None, accoun
         faults += _auto_faults(f"{path}: budget", file, accounts, crawls)
     durations = {key: duration_of(getattr(file, key), f"{path}: {key}", faults) for key in DURATIONS}
     every = every_of(file.every, file.starts_at, str(path), faults)
-    faults += order_faults(file.order, durations["max_staleness"], every, str(path))
-    faults += _delta_faults(file, every, str(path))
+    faults += _night_faults(file, durations["max_staleness"], every, str(path))
     retry_budget = _retry_budget(file.retry_budget, f"{path}: retry_budget", faults)
     if faults:
         raise ConfigurationError(faults)
@@ -186,6 +177,21 @@ def read_job(path: Path, catalogue: Catalogue, budget: int | None = None, accoun
         order=OrderName(file.order),
         max_staleness=durations["max_staleness"],
     )
+
+
+def _accounts(
+    tables: Mapping[str, AccountTable], wheres: Mapping[str, Path], catalogue: Catalogue, faults: list[Fault]
+) -> dict[str, Account]:
+    """Return the accounts by vendor; add a fault for each that cannot be."""
+    accounts: dict[str, Account] = {}
+    for vendor, table in tables.items():
+        at = f"{wheres[vendor]}: accounts.{vendor}"
+        if vendor not in catalogue.vendors:
+            faults.append(Fault(at, f"no such vendor{nearest(vendor, catalogue.vendors)}"))
+            continue
+        accounts[vendor], account_faults = account_of(catalogue.vendors[vendor], table, at)
+        faults += account_faults
+    return accounts
 
 
 def _account_tables(
@@ -210,14 +216,7 @@ def read_accounts(path: Path | None, catalogue: Catalogue) -> dict[str, Account]
     if path is None:
         return {}
     tables, faults = _shared_accounts(path)
-    accounts = {}
-    for vendor, table in tables.items():
-        if vendor not in catalogue.vendors:
-            fault = f"no such vendor{nearest(vendor, catalogue.vendors)}"
-            faults.append(Fault(f"{path}: accounts.{vendor}", fault))
-            continue
-        accounts[vendor], account_faults = account_of(catalogue.vendors[vendor], table, f"{path}: accounts.{vendor}")
-        faults += account_faults
+    accounts = _accounts(tables, dict.fromkeys(tables, path), catalogue, faults)
     if faults:
         raise ConfigurationError(faults)
     return accounts
@@ -296,14 +295,13 @@ def _crawls(file: JobFile, where: str, catalogue: Catalogue) -> tuple[list[Crawl
     return list(crawls.values()), faults
 
 
-def _delta_faults(file: JobFile, every: Every | None, where: str) -> Iterator[Fault]:
+def _night_faults(file: JobFile, max_staleness: timedelta | None, every: Every | None, where: str) -> Iterator[Fault]:
+    """Yield the faults of keys that count nights."""
+    yield from order_faults(file.order, max_staleness, every, where)
     for index, table in enumerate(file.crawl):
-        at = f"{where}: crawl[{index}].delta"
         if table.delta is not None and every is None:
-            yield Fault(at, 'reads a board whole once in seven nights, and a one-off job has none: state every = "day"')
-        elif table.delta is not None and file.order != "value":
-            met = f'reads every board each night, and order = "{file.order}" leaves some: state one of the two'
-            yield Fault(at, met)
+            met = 'reads a board whole once in seven nights, and a one-off job has none: state every = "day"'
+            yield Fault(f"{where}: crawl[{index}].delta", met)
 
 
 def _values(value: Value | list[Value]) -> tuple[str, ...]:
