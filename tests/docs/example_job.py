@@ -85,16 +85,16 @@ SECTIONS = (
         {"max_items": "100", "priority": "2", "expect_rows": "1"},
     ),
     Section(
-        "# Boards by a page of their new entries.\n[[crawl]]",
-        CrawlTable,
-        {"endpoint": '"keyapi.hashtags"', "name": '"new"', "params": '{ region = ["US", "GB"] }', "max_pages": "1"},
-        {"delta": '"new_to_top_100"'},
-    ),
-    Section(
         "# Children: a walk for each hashtag that the boards hold.\n[[crawl]]",
         CrawlTable,
         {"endpoint": '"crawlora.hashtag_posts"', "name": '"posts"', "each": '"boards"', "top": "5", "max_items": "30"},
         {"top_per_board": "2", "stop_when_known": "0.9", "retry_empty": "1"},
+    ),
+    Section(
+        "# Boards by a page of their new entries.\n[[crawl]]",
+        CrawlTable,
+        {"endpoint": '"keyapi.hashtags"', "name": '"new"', "params": '{ region = ["US", "GB"] }', "max_pages": "1"},
+        {"delta": '"new_to_top_100"'},
     ),
 )
 

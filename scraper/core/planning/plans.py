@@ -74,14 +74,14 @@ class Plan:
     """On disk, pages and tables together."""
     dropped: tuple[str, ...]
     warnings: tuple[str, ...]
+    done: bool = False
+    """This night's run, or that of a one-off job, is over: `scraper run` sends nothing without --new."""
     tonight: Tonight | None = None
     """With an `order` of the job's own: its boards, and why each is bought or left."""
     forecast: Forecast | None = None
     """Ranges from the job's own runs; the others are bounds."""
     knowing: Knowing | None = None
     """Of a repeated job: what reading its boards less often, or by a delta, would see and save."""
-    done: bool = False
-    """This night's run, or that of a one-off job, is over: `scraper run` sends nothing without --new."""
 
     @property
     def days(self) -> int:
