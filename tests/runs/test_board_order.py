@@ -124,11 +124,14 @@ def test_the_plan_says_of_each_board_why_it_is_bought_or_left_and_the_run_buys_j
     assert [f"region={country}" for country in bought(following)] == [choice.name for choice in planned.tonight.bought]
 
 
-def test_a_run_that_goes_on_keeps_the_order_that_it_began_with(tmp_path: Path) -> None:
+@pytest.mark.parametrize("lost", [False, True], ids=["kept", "lost with its ledger"])
+def test_a_run_that_goes_on_keeps_the_order_that_it_began_with(tmp_path: Path, lost: bool) -> None:
     nights(tmp_path, 10)
     planned = plan_of(tmp_path, JOB, 10)
     killed_night(tmp_path, JOB, 10 * DAY_S, after=1, answers=lists)
     record = runs_in(tmp_path)[-1]
+    if lost:
+        database_in(tmp_path / "data").change("UPDATE runs SET board_order = ''")
     after = night(tmp_path, JOB, lists, begins_s=10 * DAY_S + 3600)
     assert after.result.run_id == record.run_id
     assert runs_in(tmp_path)[-1].board_order == record.board_order != ""

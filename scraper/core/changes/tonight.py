@@ -166,7 +166,7 @@ class Tonight:
                     "credits": choice.credits,
                     "why": choice.because.value,
                     "nights_since_read": choice.nights,
-                    "expected_new": None if choice.expected is None else round(choice.expected, 2),
+                    "expected_new": choice.expected,
                     "bought": choice.is_bought,
                 }
                 for choice in self.choices
@@ -258,7 +258,7 @@ def _choices(
             credits=candidates[place].credits,
             because=because,
             nights=order.gap(place, night),
-            expected=order.expected_new(place, night),
+            expected=None if (new := order.expected_new(place, night)) is None else round(new, 2),
         )
         for place, because in places
     ]

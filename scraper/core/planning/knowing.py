@@ -16,8 +16,8 @@ from scraper.core.planning.boards import board_walks
 from scraper.core.planning.history import History
 from scraper.core.units import Credits
 
-MOST_BOARDS: Final = 500
-"""Boards that are looked up; a job of more shows what those of its first ones do."""
+MOST_BOARDS: Final = 1_000
+"""Of a job with more boards nothing is said: the plan would wait for their reads."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,9 +63,9 @@ class Knowing:
 
 def knowing(job: Job, history: History, now: datetime) -> Knowing | None:
     """Return what other ways to read would have seen of the boards that the job read nightly; ``None``: nothing."""
-    if job.every is None:
+    if job.every is None or sum(crawl.combinations for crawl in job.crawls if crawl.each is None) > MOST_BOARDS:
         return None
-    walks = dict(list(board_walks(job).items())[:MOST_BOARDS])
+    walks = board_walks(job)
     read = history.reads(list(walks.values()))
     in_a_row = {walk_id: nightly(reads, now, job.every.period) for walk_id, reads in read.items()}
     boards: dict[str, list[tuple[Sequence[WholeRead], Credits]]] = {}

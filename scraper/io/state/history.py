@@ -27,6 +27,9 @@ ANSWERS_TIMED = 1_000
 IDS_IN_A_STATEMENT = 500
 READS_KEPT = 60
 """Last reads of a board that its rate is learnt from."""
+LEAST_READS_KEPT = 10
+MOST_READS = 20_000
+"""Of all boards together: of a job with many, fewer reads each."""
 VISITS_KEPT = 3
 """Last visits to a feed whose new records count."""
 
@@ -87,12 +90,13 @@ class SqlHistory:
 
     def reads(self, walks: Sequence[Walk]) -> Mapping[str, Sequence[WholeRead]]:
         wanted = {walk.walk_id: walk for walk in walks}
+        kept = max(LEAST_READS_KEPT, min(READS_KEPT, MOST_READS // max(1, len(wanted))))
         return {
             walk_id: [
                 WholeRead(row.snapshot_at, ids, row.pages) for row, ids in visits if _is_whole(row, wanted[walk_id])
             ]
             for some in chunks(list(wanted))
-            for walk_id, visits in self._visits(schema.walks.c.walk_id.in_(some), READS_KEPT).items()
+            for walk_id, visits in self._visits(schema.walks.c.walk_id.in_(some), kept).items()
         }
 
     def feeds(self, endpoints: Sequence[str]) -> Sequence[FeedVisits]:
