@@ -13,7 +13,7 @@ from scraper.core.changes.order import OrderName
 from scraper.core.changes.tonight import NightTerms, Tonight
 from scraper.core.jobs import Job
 from scraper.core.planning import History
-from scraper.core.planning.boards import chooses_boards, tonight_of
+from scraper.core.planning.board_order import chooses_boards, tonight_of
 from scraper.core.units import Credits
 from scraper.ports import Runs
 from scraper.runs.resume import OpenedRun

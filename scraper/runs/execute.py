@@ -9,7 +9,7 @@ from scraper.core.catalogue import Vendor
 from scraper.core.errors import StorageError
 from scraper.core.events import Noted, RunEnded, RunResult
 from scraper.core.jobs import Job
-from scraper.core.planning.boards import by_delta
+from scraper.core.planning.board_order import by_delta
 from scraper.core.units import Credits
 from scraper.runs.adopt import settle_archive
 from scraper.runs.board_order import in_board_order

@@ -13,7 +13,7 @@ from scraper.core.changes.tonight import Tonight
 from scraper.core.jobs import Job
 from scraper.core.planning import AccountStanding, History, Known, NothingSeen, Plan
 from scraper.core.planning import plan as plan_of
-from scraper.core.planning.boards import by_delta, chooses_boards
+from scraper.core.planning.board_order import by_delta, chooses_boards
 from scraper.core.units import Credits
 from scraper.ports import Stores
 from scraper.runs.board_order import decided

@@ -16,7 +16,7 @@ from scraper.core.jobs import Job
 from scraper.core.nights import DAY, Every
 from scraper.core.pagination import WalkState, Why
 from scraper.core.planning import Known, NothingSeen, plan
-from scraper.core.planning.boards import board_walks, tonight_of
+from scraper.core.planning.board_order import board_walks, tonight_of
 from scraper.core.requests import Walk
 from tests.core.builders import C_CREATORS, C_HASHTAGS, C_POSTS, NOON, crawl, facts, job
 

@@ -12,7 +12,7 @@ from scraper.core.changes.cadence import LEAST_ENTRIES, LEAST_READS, Cadences, c
 from scraper.core.changes.delta import FULL_EVERY, DeltaWorth, delta_worth
 from scraper.core.changes.reads import WholeRead
 from scraper.core.jobs import Crawl, Job
-from scraper.core.planning.boards import board_walks
+from scraper.core.planning.board_order import board_walks
 from scraper.core.planning.history import History
 from scraper.core.units import Credits
 
