@@ -47,7 +47,7 @@ PUBLIC = {
     "LoadedJob.status": "(self, *, sandbox=False, data=None, limit=10)",
     "JobRun": "(result, started_at, ended_at, night_at)",
     "Plan": "(job, budget, fits, crawls, requests, credits, rows, duration_s, calendar, done_at, overage_usd, "
-    "size_bytes, dropped, warnings, done=False)",
+    "size_bytes, dropped, warnings, done=False, tonight=None, forecast=None, knowing=None)",
     "CrawlPlan": "(name, endpoint, vendor, table, cost, walks, requests, credits, rows, basis, "
     "bounded_by_budget=False, reused=0, explanation=())",
     "Day": "(day, credits, requests)",

@@ -60,7 +60,7 @@ class BoardWatch:
         for walk in walks:
             if (history := histories.get(walk.walk_id)) is not None:
                 self._histories[walk.walk_id] = history
-                if history.is_never_empty:
+                if history.is_never_empty and not walk.is_delta:
                     self._awaited[walk.endpoint.full_name].add(walk.walk_id)
 
     def remember_still(self, endpoint: str, longest_still: timedelta) -> None:
@@ -79,8 +79,8 @@ class BoardWatch:
             facts.foreign_to(walk.country),
             self._histories.get(walk.walk_id),
             self._longest_still.get(endpoint.full_name, timedelta(0)),
-            ranked=not endpoint.pagination.open_ended,
-            may_be_empty=bool(walk.crawls) and self.may_be_empty.issuperset(walk.crawls),
+            ranked=not endpoint.pagination.open_ended and not walk.is_delta,
+            may_be_empty=walk.is_delta or (bool(walk.crawls) and self.may_be_empty.issuperset(walk.crawls)),
             end_unstated=endpoint.pagination.tells_end and facts.total is None and facts.has_more is None,
         )
         self._reads[walk.walk_id] = read, guard

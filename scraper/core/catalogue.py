@@ -78,6 +78,8 @@ class Role(StrEnum):
     PAGE = "page"
     PAGE_SIZE = "page_size"
     CURSOR = "cursor"
+    DELTA = "delta"
+    """Set to its other value than the default, it asks for what is new alone."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,8 +42,8 @@ COVERAGE_COLUMNS = (
     Column(
         "why",
         "VARCHAR",
-        "end, as_asked, known; clamp, guard, refused, budget, quota, request_failed, interrupted, unreachable, "
-        "out_of_character",
+        "end, as_asked, known; clamp, guard, refused, budget, quota, order (left by the job's order), request_failed, "
+        "interrupted, unreachable, out_of_character",
     ),
     Column("pages", "BIGINT", "pages that landed"),
     Column("rows", "BIGINT", "records on them"),

@@ -27,7 +27,8 @@ def rows_missing(
     """Yield each crawl of a run that brought too few rows. `reused`: ids of walks that cost nothing in this run.
 
     A crawl that states ``expect_rows`` is held to that. Any other is expected to bring a row, unless the last whole
-    walks of its boards gave none; where its boards were never read, nothing is known and a row is expected.
+    walks of its boards gave none, or all of them list new entries alone; where its boards were never read, nothing is
+    known and a row is expected.
     """
     walks = list(walks)
     for crawl in crawls:
@@ -38,7 +39,12 @@ def rows_missing(
                 came = f"{rows} row{' came' if rows == 1 else 's came'}"
                 sentence = f"{crawl.name}: {came}, and expect_rows is {crawl.expect_rows}"
                 yield RowsMissing(sentence, is_failure=True, is_final=False)
-        elif rows == 0 and any(progress.pages for progress in own) and not any(map(meets_board_guard, own)):
+        elif (
+            rows == 0
+            and not all(progress.walk.is_delta for progress in own)
+            and any(progress.pages for progress in own)
+            and not any(map(meets_board_guard, own))
+        ):
             yield _without_rows(crawl, own, reused, boards)
 
 

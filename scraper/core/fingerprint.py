@@ -38,6 +38,7 @@ def _crawl(crawl: Crawl) -> dict[str, Any]:
         "top": crawl.top,
         "top_per_board": crawl.top_per_board,
         "stop_when_known": crawl.stop_when_known,
+        **({} if crawl.delta is None else {"delta": crawl.delta}),  # absent where older runs have none
     }
 
 
@@ -93,6 +94,8 @@ def _differences(was: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[str
         ]
         if told:
             yield f"{name} {' and '.join(told)}"
+    if was.get("delta") != now.get("delta"):
+        yield f"delta {now.get('delta') or 'none'} instead of {was.get('delta') or 'none'}"
     for key, words in _LIMITS.items():
         if was[key] != now[key]:
             yield f"{words} {_limit(now[key])} instead of {_limit(was[key])}"

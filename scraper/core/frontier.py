@@ -4,7 +4,8 @@ The same job and the same answers give the same order: a resumed run replays the
 Value: walks that an earlier run left over come first; then priority; then breadth before depth, except for left-over
 walks, which are completed one after the other, stalest first; then the order of crawls and parents. A board with
 children has their priority and counts as one page deep, so that every board is bought before the first of its children,
-left-over children included.
+left-over children included. Where the job has an order of its own, its boards take the place of left-over walks, and
+those that it leaves are not attempted.
 
 If the budget may end the run, the order is strict: a request waits for those in flight whose answers may bring up a
 better one. A short budget then buys the same pages for the same answers, at any speed.
@@ -15,7 +16,7 @@ from __future__ import annotations
 import heapq
 import itertools
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TypeAlias
 
@@ -40,11 +41,14 @@ class Frontier:
         *,
         strict: bool = False,
         boards: BoardWatch | None = None,
+        left: Collection[str] = (),
+        feeds: Sequence[str] = (),
     ) -> None:
         """`leftovers`: ids of the walks that the job's last run left over, stalest first; they come before the others.
 
         `strict`: the budget may not cover everything (`core.planning.may_outrun`). `boards`: compares first pages with
-        earlier ones; ``None``: nothing is compared.
+        earlier ones; ``None``: nothing is compared. `left`: ids of walks that the job's order leaves to a later night;
+        `feeds`: of child walks that were read before, in the job's order: they come after those never read.
         """
         self._crawls = list(crawls)
         self._boards = boards
@@ -55,6 +59,7 @@ class Frontier:
             if crawl.each is not None:
                 self._wanted_for[crawl.each] = max(crawl.priority, self._wanted_for.get(crawl.each, crawl.priority))
         self._leftovers = {walk_id: place for place, walk_id in enumerate(leftovers)}
+        self._feeds = {walk_id: place for place, walk_id in enumerate(feeds, start=1)}
         self._walks: dict[str, Progress] = {}
         self._new: list[Walk] = []
         self._unprepared: set[str] = set()
@@ -72,7 +77,10 @@ class Frontier:
         self._records: dict[str, list[Record]] = defaultdict(list)
         self._picked_from = {crawl.each for crawl in crawls if crawl.top is not None or crawl.top_per_board is not None}
         self._open_parents: Counter[str] = Counter()
-        for index, crawl in enumerate(crawls):
+        self._begin_boards(left)
+
+    def _begin_boards(self, left: Collection[str]) -> None:
+        for index, crawl in enumerate(self._crawls):
             if crawl.each is None:
                 for place, params in enumerate(crawl.sweep()):
                     self._add(crawl, params, (index, 0, 0, place))
@@ -80,6 +88,8 @@ class Frontier:
             self._boards_first = True
             for request in list(self._ready.values()):
                 self._push(request)
+        for progress in [progress for walk_id, progress in self._walks.items() if walk_id in left]:
+            self._leave(progress)
 
     # --- asking -------------------------------------------------------------------------------------------------------
 
@@ -124,9 +134,8 @@ class Frontier:
         if not self._strict:
             return True
         others = (self._heaps[other][0][0] for other in list(self._heaps) if other != vendor and self.has_ready(other))
-        return value <= min(others, default=value) and all(
-            value <= self._best_after(request) for request in self._in_flight.values()
-        )
+        after = (self._best_after(request) for request in self._in_flight.values())
+        return value <= min(others, default=value) and all(best is None or value <= best for best in after)
 
     @property
     def idle(self) -> bool:
@@ -244,19 +253,21 @@ class Frontier:
             return False, -priority, walk.leftover, False, page, walk.order, walk.walk_id
         return True, -priority, 1 if wanted_for else page, not wanted_for, page, walk.order, walk.walk_id
 
-    def _best_after(self, request: Request) -> _Value:
-        """Return the best value of any request that the answer to this one may bring up."""
+    def _best_after(self, request: Request) -> _Value | None:
+        """Return the best value of any request that the answer to this one may bring up; ``None``: there is none."""
         walk = self._walks[request.walk.walk_id].walk
         if self._closed_for(walk):
             return self._value(request)
-        following = [self._value_of(walk, request.page + 1)]
+        limits = (walk.max_pages, walk.endpoint.pagination.max_page)
+        is_last = any(pages is not None and request.page >= pages for pages in limits)
+        following = [] if is_last else [self._value_of(walk, request.page + 1)]
         for name in walk.crawls:
             for index, child in self._children_of(name):
                 if self._closed_for_endpoint(child.endpoint) is None:
                     first = (True, -child.priority, 1, True, 1, (index,), "")
                     left_over = (False, -child.priority, 0, False, 0, (index,), "")
                     following.append(left_over if self._boards_first else first)
-        return min(following)
+        return min(following, default=None)
 
     def _closed_for(self, walk: Walk) -> Why | None:
         return self._closed_for_endpoint(walk.endpoint)
@@ -280,6 +291,13 @@ class Frontier:
             if self._ready.pop(request.key, None) is not None:
                 progress.withdraw(request)
 
+    def _leave(self, progress: Progress) -> None:
+        """End a walk that the job's order leaves to a later night."""
+        for request in progress.outstanding():
+            self._ready.pop(request.key, None)
+        progress.give_up(Why.ORDER)
+        self._settle(progress)
+
     def _release(self, request: Request) -> None:
         if self._in_flight.pop(request.key, None) is not None:
             self._credits_in_flight[request.endpoint.vendor] -= request.endpoint.cost
@@ -301,6 +319,8 @@ class Frontier:
             self._widen(known, _merged(known.walk, walk, [each.name for each in self._crawls]))
             return
         walk = replace(walk, leftover=self._leftovers.get(walk.walk_id))
+        if self._feeds:
+            walk = replace(walk, order=(order[0], self._feeds.get(walk.walk_id, 0), *order[1:]))
         progress, first = start(walk)
         self._walks[walk.walk_id] = progress
         self._open_parents[crawl.name] += 1

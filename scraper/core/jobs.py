@@ -5,10 +5,11 @@ from __future__ import annotations
 import itertools
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 from scraper.core.catalogue import Catalogue, Charge, Endpoint, Parameter, Role
+from scraper.core.changes.order import OrderName
 from scraper.core.errors import Fault
 from scraper.core.nearest import nearest
 from scraper.core.nights import Every
@@ -74,6 +75,10 @@ class Crawl:
     """Share of a page's ids, seen earlier in the walk or by earlier runs, at which the walk ends: 0 < x <= 1."""
     retry_empty: int = 0
     """How often an empty page that promises more is requested again; each attempt is paid."""
+    delta: str | None = None
+    """The parameter that asks for new entries alone: a page of them stands for the board on most nights."""
+    by_delta: frozenset[str] = frozenset()
+    """Ids of the boards that this run buys as a page of their new entries."""
 
     @property
     def combinations(self) -> int:
@@ -91,8 +96,8 @@ class Crawl:
             yield canonical(self.endpoint, {**dict(zip(names, values, strict=True)), **given})
 
     def walk(self, params: Params, order: tuple[int, ...] = ()) -> Walk:
-        """Return the walk of one combination, within the crawl's limits."""
-        return Walk(
+        """Return the walk of one combination, within the crawl's limits; by delta, the page of new entries."""
+        walk = Walk(
             self.endpoint,
             params,
             self.page_limit,
@@ -102,6 +107,15 @@ class Crawl:
             stop_when_known=self.stop_when_known,
             retry_empty=self.retry_empty,
         )
+        return self.delta_walk(walk) if walk.walk_id in self.by_delta else walk
+
+    def delta_walk(self, walk: Walk) -> Walk:
+        """Return the page of a board's new entries."""
+        parameter = self.endpoint.with_role(Role.DELTA)
+        if parameter is None:
+            raise ValueError(f"{self.endpoint.full_name} has no page of new entries alone")
+        new = next(value for value in parameter.allowed if value != parameter.default)
+        return replace(walk, params=canonical(self.endpoint, {**dict(walk.params), parameter.name: new}), max_pages=1)
 
     @property
     def _parent_parameter(self) -> Parameter:
@@ -158,6 +172,10 @@ class Job:
     """Its weight among the jobs that share an account."""
     sandbox_only: bool = False
     """Its accounts are made up: it runs against the sandbox alone."""
+    order: OrderName = OrderName.VALUE
+    """Which boards are bought first where the budget does not reach all of them."""
+    max_staleness: timedelta | None = None
+    """A board whose last complete read is this old is bought before all others."""
     probe: bool = False
     """One request for each endpoint: it belongs to no night, and is begun anew instead of resumed."""
 
@@ -183,6 +201,7 @@ def crawl_faults(where: str, crawl: Crawl, catalogue: Catalogue, parents: Mappin
         faults += _parameter_faults(f"{where}.params.{name}", crawl, name, values)
     faults += _limit_faults(where, crawl)
     faults += _parent_faults(where, crawl, catalogue, parents)
+    faults += _delta_faults(where, crawl, catalogue)
     return faults
 
 
@@ -272,6 +291,22 @@ def _parent_faults(where: str, crawl: Crawl, catalogue: Catalogue, parents: Mapp
     if crawl.top is not None and crawl.top_per_board is not None:
         faults.append(Fault(f"{where}.top", "state top or top_per_board, not both"))
     return faults + _missing_parameters(where, crawl)
+
+
+def _delta_faults(where: str, crawl: Crawl, catalogue: Catalogue) -> list[Fault]:
+    if crawl.delta is None:
+        return []
+    at = f"{where}.delta"
+    known = [p.name for p in crawl.endpoint.parameters if p.role is Role.DELTA]
+    if crawl.delta not in known:
+        able = [f"{e.full_name} ({p.name})" for e in catalogue.endpoints for p in e.parameters if p.role is Role.DELTA]
+        met = f"{crawl.endpoint.full_name} has no parameter {crawl.delta!r} that asks for new entries alone"
+        return [Fault(at, f"{met}{nearest(crawl.delta, known)}; {_listed(able) or 'no endpoint'} has one")]
+    if crawl.each is not None:
+        return [Fault(at, "goes with boards, not with the children of a parent crawl")]
+    if crawl.delta in crawl.params:
+        return [Fault(f"{where}.params.{crawl.delta}", "delta sets this parameter: state one of the two")]
+    return []
 
 
 def _missing_parameters(where: str, crawl: Crawl) -> list[Fault]:

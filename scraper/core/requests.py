@@ -76,6 +76,12 @@ class Walk:
         value = self._value(Role.PERIOD_DAYS)
         return int(value) if value is not None and value.isdecimal() else None
 
+    @property
+    def is_delta(self) -> bool:
+        """True if it lists only what is new: a page without rows is nothing unusual."""
+        parameter = self.endpoint.with_role(Role.DELTA)
+        return parameter is not None and dict(self.params).get(parameter.name) not in {None, parameter.default}
+
     def _value(self, role: Role) -> str | None:
         parameter = self.endpoint.with_role(role)
         if parameter is None:

@@ -46,6 +46,8 @@ class RunRecord:
     """Seconds from one night of its job to the next; ``None``: a one-off job, or begun before it was noted."""
     superseded_by: str | None = None
     """The run that was begun while this one was open; its status stays as it ended."""
+    board_order: str = ""
+    """The order of its boards, as `core.changes.tonight.Tonight` writes it; empty: the order of the job."""
 
     @property
     def is_over(self) -> bool:
@@ -210,5 +212,8 @@ class Runs(Protocol):
     async def note_reads(self, reads: Sequence[BoardRead]) -> None:
         """Add reads to the histories of their boards; one that was noted before changes nothing."""
 
-    def history(self) -> History:
-        """Return a view of earlier runs, as of now. Its methods block."""
+    async def note_order(self, run_id: str, order: str) -> None:
+        """Keep the order of a run's boards, unless it has one: what was decided stays decided."""
+
+    def history(self, as_of: datetime | None = None) -> History:
+        """Return a view of earlier runs, as of now or of an earlier instant. Its methods block."""

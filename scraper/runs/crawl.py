@@ -45,7 +45,15 @@ class CrawlProcess:
         strict = may_outrun(job.crawls, run.budget - for_retries, shares)
         tolerant = frozenset(crawl.name for crawl in job.crawls if crawl.expect_rows == 0)
         self.boards = BoardWatch(run.started_at, tolerant)
-        self.frontier = Frontier(job.crawls, run.leftovers, strict=strict, boards=self.boards)
+        self._left = frozenset(one.walk_id for one in run.tonight.left) if run.tonight else frozenset[str]()
+        self.frontier = Frontier(
+            job.crawls,
+            run.leftovers,
+            strict=strict,
+            boards=self.boards,
+            left=self._left,
+            feeds=run.tonight.feeds if run.tonight else (),
+        )
         self.ends = Ends()
         """The reasons for which dispatch has stopped."""
         retries = Retries(for_retries, context.jitter)
@@ -103,6 +111,7 @@ class CrawlProcess:
             for vendor in self._job.vendors:
                 group.create_task(self._dispatch(vendor, group))
         self._is_buying = False
+        self.ends.left_by_order = len(self._left)
         self.frontier.give_up(Why.INTERRUPTED if self.ends.interrupted else Why.BUDGET)
         await stores.runs.cover(run.run_id, list(self.frontier.walks.values()), self.reused_from)
         await stores.runs.note_reads(self._reads())
@@ -169,7 +178,7 @@ class CrawlProcess:
                         continue
                     self.reused_from[walk.walk_id] = found[0]
                     self._stored.update(found[1])
-                bought = [walk for walk in new if walk.walk_id not in self.reused_from]
+                bought = [walk for walk in new if walk.walk_id not in self._left | self.reused_from.keys()]
                 await self._remember(bought)
                 await self._recall_known_ids(bought)
                 self.frontier.replay(self._stored)

@@ -9,8 +9,10 @@ from scraper.core.catalogue import Vendor
 from scraper.core.errors import StorageError
 from scraper.core.events import Noted, RunEnded, RunResult
 from scraper.core.jobs import Job
+from scraper.core.planning.board_order import by_delta
 from scraper.core.units import Credits
 from scraper.runs.adopt import settle_archive
+from scraper.runs.board_order import in_board_order
 from scraper.runs.compact import compact_after_run
 from scraper.runs.context import RunContext
 from scraper.runs.coverage import write_run_tables
@@ -58,9 +60,10 @@ async def execute(
             result = ended_result(job, run.run, await runs.totals(run.run.run_id), run.sentence, asks=run.asks)
             written = await write_run_tables(context.stores.journal, context.archive)  # as any run does
             return replace(result, warnings=(*context.told, *result.warnings, *written))
+        run = await in_board_order(job, run, context.stores.runs)
         for note in run.notes:
             context.listener.hear(Noted(note))
-        job = replace(job, budget=run.budget)
+        job = by_delta(replace(job, budget=run.budget), run.tonight)
         crawl = CrawlProcess(job, vendors, run, context)
         begun(crawl)
         result = await _carried_out(crawl, job, vendors, run, context, command, began)

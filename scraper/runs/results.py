@@ -50,6 +50,8 @@ class Ends:
     quotas: list[tuple[str, datetime]] = field(default_factory=list)
     budgets: list[str] = field(default_factory=list)
     """One for each account that is closed because the run's budget, or its share there, is spent."""
+    left_by_order: int = 0
+    """Boards that the job's order leaves to a later night, as the budget does not reach them."""
     refused_cost: Credits = 0
     """Price of the cheapest request that the budget did not cover."""
     unreachable: list[str] = field(default_factory=list)
@@ -77,7 +79,7 @@ class Ends:
             (bool(self.quotas), RunStatus.QUOTA),
             (bool(self.unreachable), RunStatus.UNREACHABLE),
             (bool(self.failures or self.rows_missing or guarded), RunStatus.FAILED),
-            (bool(self.budgets), RunStatus.BUDGET),
+            (bool(self.budgets or self.left_by_order), RunStatus.BUDGET),
         )
         return next((status for holds, status in in_order if holds), RunStatus.COMPLETE)
 
@@ -261,6 +263,10 @@ def _budget_message(job: Job, run: OpenedRun, ends: Ends, totals: RunTotals, kep
     likely = sum(crawl.credits.likely for crawl in plan(job, Known(run.started_at)).crawls)
     beyond = f"{command} --resume --budget {max(likely, run.budget + run.budget // 2)}"
     kept += _unknown_words(totals.balance.unknown, command)
+    if ends.left_by_order and not ends.budgets:
+        left = f"{ends.left_by_order} board{'s are' if ends.left_by_order != 1 else ' is'} left to a later night"
+        spent = f"{totals.balance.committed} of {run.budget} credits spent"
+        return f'budget reached: {spent}, and {left} (order = "{job.order.value}"). {kept}. Buy them now: {beyond}'
     if run.allowance is None:
         # Recomputed: requests in flight, and cheaper ones, have landed since the first refusal.
         spent = f"{totals.balance.committed} of {run.budget} credits spent, the next page costs {ends.refused_cost}"

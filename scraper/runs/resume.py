@@ -13,6 +13,7 @@ from enum import Enum, auto
 from typing import TypeAlias
 
 from scraper.core.auto_budget import Allowance
+from scraper.core.changes.tonight import Tonight
 from scraper.core.errors import UsageError
 from scraper.core.events import RunStatus
 from scraper.core.fingerprint import changes, fingerprint
@@ -81,6 +82,8 @@ class OpenedRun:
     """Notes for the user about the choice of this run."""
     repeated: bool = False
     """It belongs to a night."""
+    tonight: Tonight | None = None
+    """With an `order` of the job's own: the boards that are bought, and those that are left to a later night."""
 
     @property
     def share_words(self) -> str:

@@ -153,9 +153,11 @@ def test_faults_of_every_kind_are_told_in_one_go(read: Read) -> None:
         "week.toml: name: should be at most 63 lower-case letters, digits, - and _, and 'Week' was met",
         "week.toml: budget: is missing",
         "week.toml: crawl[1].pirority: no such key; did you mean 'priority'?; known are endpoint, name, params, "
-        "max_pages, max_items, priority, each, top, top_per_board, expect_rows, stop_when_known, retry_empty",
+        "max_pages, max_items, priority, each, top, top_per_board, expect_rows, stop_when_known, retry_empty, "
+        "delta",
         "week.toml: budgt: no such key; did you mean 'budget'?; known are name, budget, weight, every, "
-        "starts_at, max_age, retry_budget, max_wait, confirm_above, sandbox_only, accounts, crawl",
+        "starts_at, max_age, order, max_staleness, retry_budget, max_wait, confirm_above, sandbox_only, accounts, "
+        "crawl",
         "week.toml: accounts.crawlra: no such vendor; did you mean 'crawlora'?",
         "week.toml: accounts.crawlora.plan: crawlora has no plan 'starte'; did you mean 'starter'?; it has free, "
         "starter, growth, pro, business, enterprise",

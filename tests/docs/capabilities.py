@@ -18,6 +18,7 @@ CAPABILITIES = {
     "archive": "write and read the Parquet files",
     "auto_budget": "divide what is left of a month among nights and jobs",
     "backtest": "replay known boards under another budget or order",
+    "board_order": "choose the boards of a night, and keep the choice",
     "check": "compare the archive with the ledger, and repair it",
     "clock": "the time, and waiting for it",
     "clock_gap": "requests that are dated after now",

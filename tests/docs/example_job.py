@@ -44,6 +44,8 @@ SECTIONS = (
             "every": '"day"',
             "starts_at": '"02:00"',
             "max_age": '"20h"',
+            "order": '"changes"',
+            "max_staleness": '"14d"',
             "retry_budget": '"15%"',
             "max_wait": '"15m"',
             "confirm_above": "1_000",
@@ -87,6 +89,12 @@ SECTIONS = (
         CrawlTable,
         {"endpoint": '"crawlora.hashtag_posts"', "name": '"posts"', "each": '"boards"', "top": "5", "max_items": "30"},
         {"top_per_board": "2", "stop_when_known": "0.9", "retry_empty": "1"},
+    ),
+    Section(
+        "# Boards by a page of their new entries.\n[[crawl]]",
+        CrawlTable,
+        {"endpoint": '"keyapi.hashtags"', "name": '"new"', "params": '{ region = ["US", "GB"] }', "max_pages": "1"},
+        {"delta": '"new_to_top_100"'},
     ),
 )
 

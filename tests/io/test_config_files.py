@@ -272,7 +272,7 @@ def test_faults_of_all_vendor_files_are_told_at_once_with_the_nearest_names(vend
         "page_param, size_param, max_size, max_page, page_field, size_field, total_field, has_more_field, "
         "past_max_page, counts, first, ends",
         f"{over}: endpoints.hashtags.parameters.period.role: input should be 'country', 'period_days', 'page', "
-        "'page_size' or 'cursor', and 'days' was met",
+        "'page_size', 'cursor' or 'delta', and 'days' was met",
         f"{over}: endpoints.hashtags.sumary: no such key; did you mean 'summary'?; known are source, path, summary, "
         "cost, table, status, status_since, successor, moving, assumed, note, typical_total, success, records, "
         "pagination, parameters",

@@ -148,15 +148,17 @@ class Killed(BaseException):
     """The process is no more."""
 
 
-def killed_night(directory: Path, job_text: str, begins_s: float, after: int) -> None:
+def killed_night(
+    directory: Path, job_text: str, begins_s: float, after: int, answers: Timetable = lambda _, __: None
+) -> None:
     """A process that is killed with its request number `after` + 1 in flight: it says nothing of how it ended."""
     left = [after]
 
-    def dying(_: Request, __: float) -> Reply | None:
+    def dying(request: Request, second: float) -> Reply | None:
         left[0] -= 1
         if left[0] < 0:
             raise Killed
-        return None
+        return answers(request, second)
 
     try:
         night(directory, job_text, dying, begins_s=begins_s)

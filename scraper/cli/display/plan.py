@@ -11,10 +11,13 @@ from rich.text import Text
 from scraper.cli.display.vendors import limit_words
 from scraper.cli.formatting import count, counted, dollars, duration, harmless, instant, size, span
 from scraper.cli.tables import fits, new_table, print_fields, print_notes
+from scraper.core.changes.tonight import Choice, Tonight
 from scraper.core.destinations import Destination
 from scraper.core.jobs import Account, Job
 from scraper.core.planning import CrawlPlan, Day, Plan, Range
 
+MOST_BOARDS = 10
+"""Boards of each kind, bought and left, that are shown; JSON has all."""
 MOST_NIGHTS = 8
 """Figures of nights on one line."""
 
@@ -29,12 +32,47 @@ def print_plan(plan: Plan, job: Job, console: Console, *, explain: bool = False,
     _print_crawls(plan, console)
     console.print()
     print_fields(console, _plan_fields(plan, job, sandbox=sandbox))
+    if plan.tonight is not None and plan.tonight.choices:
+        console.print()
+        print_boards(plan.tonight, console)
+        console.print()
     if explain:
         console.print()
         print_fields(console, _explanations(plan), indent=13)
         console.print()
+    if plan.knowing is not None:
+        print_notes(console, "to read less", list(plan.knowing.sentences()))
     print_notes(console, "dropped", plan.dropped)
     print_notes(console, "note", plan.warnings)
+
+
+def print_boards(tonight: Tonight, console: Console) -> None:
+    """Print the boards of a night in their order: which are bought, which are left, and why."""
+    console.print(Text(f"Boards: {tonight.words}", style="bold"))
+    table = new_table()
+    table.add_column("board")
+    for title in ("last read", "new", "credits"):
+        table.add_column(title, justify="right", no_wrap=True)
+    table.add_column("tonight", no_wrap=True)
+    table.add_column("why")
+    for place, (choices, verb) in enumerate(((tonight.bought, "bought"), (tonight.left, "left"))):
+        if place and choices:
+            table.add_section()
+        for choice in choices[:MOST_BOARDS]:
+            table.add_row(*_board_cells(choice, verb))
+        if len(choices) > MOST_BOARDS:
+            rest = choices[MOST_BOARDS:]
+            new = sum(choice.expected or 0 for choice in rest)
+            credits = sum(choice.credits for choice in rest)
+            table.add_row(f"… {len(rest)} more", "", f"{new:.1f}", count(credits), verb, "--format json has all")
+    console.print(table)
+
+
+def _board_cells(choice: Choice, verb: str) -> tuple[str, ...]:
+    """The cells of a board: nights since it was read, new entries that a read is likely to show, credits, why."""
+    read = "never" if choice.nights is None else f"{counted(choice.nights, 'night')} ago"
+    new = "all" if choice.expected is None else f"{choice.expected:.1f}"
+    return harmless(choice.name), read, new, count(choice.credits), verb, choice.words
 
 
 def print_access(destinations: Sequence[Destination], questions: Sequence[str], console: Console) -> None:
@@ -118,8 +156,12 @@ def _plan_fields(plan: Plan, job: Job, *, sandbox: bool) -> Iterable[tuple[str, 
     requests = counted(plan.requests.likely, "request")
     most = f"at most {count(plan.credits.high)} with each page bought once"
     yield "credits", f"likely {count(plan.credits.likely)} in {requests}, {most}"
-    for place, (table, rows) in enumerate(plan.rows.items()):
-        yield "" if place else "rows", f"{harmless(table)} {_about(rows)}"
+    seen = plan.forecast
+    if seen is not None:
+        yield "", f"{_about(seen.credits)} {seen.words}"
+    for place, (table, rows) in enumerate((plan.rows if seen is None else seen.rows).items()):
+        told = _about(rows) if seen is None else f"{_about(rows)} {seen.words}; at most {count(plan.rows[table].high)}"
+        yield "" if place else "rows", f"{harmless(table)} {told}"
     yield "time", _time(plan)
     if sandbox:
         yield "", "the sandbox is faster: it keeps the plan's rate only with --rate"

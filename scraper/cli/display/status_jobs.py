@@ -138,6 +138,7 @@ def _partial_words(each: PartialWalks) -> str:
     """``3 walks of crawlora.hashtags not attempted: budget``."""
     why = f": {each.why.value.replace('_', ' ')}" if each.why is not None else ""
     why = ": the vendor's documented last page" if each.why is Why.CLAMP else why
+    why = ": left to a later night by the job's order" if each.why is Why.ORDER else why
     state = each.state.value.replace("_", " ")
     return f"{counted(each.walks, 'walk')} of {harmless(each.endpoint)} {state}{why}"
 

@@ -24,14 +24,20 @@ class BoardRate:
     """Credits of one read."""
 
 
-def gain_over_stalest(boards: Sequence[BoardRate], budget: float) -> float:
-    """Return by how much the best gaps beat equal gaps: 0.1 is a tenth more entries. `budget`: credits a night."""
+def gain_over_stalest(boards: Sequence[BoardRate], judged: Sequence[Weights], budget: float) -> float:
+    """Return by how much the best gaps of these boards beat equal gaps: 0.1 is a tenth more entries.
+
+    `judged`: the weights under which both are compared. Learnt from other reads than the boards' own, they make the
+    gain an honest one: what differs by chance alone gains nothing. `budget`: credits a night.
+    """
     if budget <= 0:
         return 0.0
     equal_gap = max(1.0, sum(board.cost for board in boards) / budget)
-    stalest = sum(board.places * _share(board.weights, equal_gap) for board in boards) / equal_gap
     gaps = _best_gaps(boards, budget)
-    best = sum(board.places * new_share(board.weights, gap) / gap for board, gap in zip(boards, gaps, strict=True))
+    stalest = best = 0.0
+    for board, weights, gap in zip(boards, judged, gaps, strict=True):
+        stalest += board.places * _share(weights, equal_gap) / equal_gap
+        best += board.places * new_share(weights, gap) / gap
     return best / stalest - 1 if stalest else 0.0
 
 

@@ -16,9 +16,11 @@ stay quiet for ever."""
 LONGEST_WAIT: Final = 4
 """No board waits longer than so many times the gap at which all of them would be read alike: a bound on what wrong
 rates may cost. On real boards it changes little."""
-LEAST_GAIN: Final = 0.09
-"""Below this expected gain the boards count as alike, and the stalest are bought first. Learnt rates always differ a
-little, by chance."""
+LEAST_GAIN: Final = 0.08
+"""Below this expected gain the boards count as alike, and the stalest are bought first: their gaps are even ones, and
+uneven ones lose a little. The gain is that of the rates of either half of the reads under those of the other."""
+LASTING_GAIN: Final = 0.06
+"""Boards that differ count as alike again below this: each change of the order makes gaps uneven for a while."""
 LEAST_NIGHTS: Final = 8
 """Nights before rates are compared."""
 HALF_LIFE: Final = 150
@@ -29,7 +31,7 @@ STRENGTH: Final = 30.0
 """The weight of similar boards, in observed entries."""
 STRENGTH_OF_ALL: Final = 5.0
 """The weight of the uniform distribution on all boards."""
-FIT_EVERY: Final = 4
+FIT_EVERY: Final = 6
 """Nights between two fits."""
 
 
@@ -42,6 +44,21 @@ class OrderName(StrEnum):
     """Boards that were read longest ago first."""
     CHANGES = "changes"
     """Boards with the most expected new entries for a credit first; the stalest where the boards are alike."""
+
+
+class Because(StrEnum):
+    """Why a board stands where it does in a night's order."""
+
+    UNREAD = "unread"
+    """It has no complete read yet."""
+    OVERDUE = "overdue"
+    """It has waited as long as a board may."""
+    EXPLORED = "explored"
+    """It is the stalest that the credits for exploration reach."""
+    WORTH = "worth"
+    """By the new entries that are expected for a credit."""
+    STALEST = "stalest"
+    """By how long ago it was read: the boards are alike, or not known well enough yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,9 +130,12 @@ def affordable(places: Iterable[int], boards: Sequence[RankedBoard], budget: int
 class _Learnt:
     """One board's reads."""
 
-    counts: GapCounts = field(default_factory=GapCounts)
+    halves: tuple[GapCounts, GapCounts] = field(default_factory=lambda: (GapCounts(), GapCounts()))
+    """Comparisons of every other read, and of the rest: rates of one half are judged by the other."""
     reads: list[tuple[int, Set[object]]] = field(default_factory=list)
     """The last ones, at most `COMPARED_READS`."""
+    number: int = 0
+    """Reads so far."""
     weights: Weights = UNIFORM
 
     @property
@@ -134,81 +154,136 @@ class ChangesOrder:
         self._stalest = StalestOrder(boards)
         self._learnt = [_Learnt() for _ in boards]
         self._max_staleness = max_staleness
-        self._fitted_on = self._begun_on = -1
-        self._explored = 0.0
-        self._gain = 0.0
+        self._fitted_on = -1
+        self._begun_on: int | None = None
+        self.gain = 0.0
+        self._differs = False
         self.fell_back = True
 
     def chosen(self, night: int, budget: int) -> list[int]:
-        if self._begun_on < 0:
-            self._begun_on = night
-        stalest = self._stalest.stalest()
-        unknown = any(last < 0 for last in self._stalest.last_read)
-        self.fell_back = True
-        if unknown or night - self._begun_on < LEAST_NIGHTS:
-            return affordable(stalest, self._boards, budget)
-        if self._fitted_on < 0 or night - self._fitted_on >= FIT_EVERY:
-            self._fit(night, budget)
-        if self._gain < LEAST_GAIN or budget <= 0:
-            return affordable(stalest, self._boards, budget)
-        self.fell_back = False
-        return affordable(self._ordered(night, budget, stalest), self._boards, budget)
+        return affordable((place for place, _ in self.ranked(night, budget)), self._boards, budget)
 
-    def expected_new(self, board: int, night: int) -> float:
-        """Return the new entries that a read of the board is expected to show."""
+    def ranked(self, night: int, budget: int) -> list[tuple[int, Because]]:
+        """Return all boards, those to buy first before the others, and why each stands where it does."""
+        self._begin(night)
+        stalest = self.stalest()
+        self.fell_back = True
+        unread = any(because is Because.UNREAD for _, because in stalest)
+        if not unread and budget > 0 and night - (self._begun_on or 0) >= LEAST_NIGHTS:
+            if self._fitted_on < 0 or night - self._fitted_on >= FIT_EVERY:
+                self._fit(night, budget)
+            self.fell_back = not self._differs
+        return stalest if self.fell_back else self._ordered(night, budget, [place for place, _ in stalest])
+
+    def stalest(self) -> list[tuple[int, Because]]:
+        """Return all boards, those that were read longest ago first."""
+        last = self._stalest.last_read
+        return [(place, Because.UNREAD if last[place] < 0 else Because.STALEST) for place in self._stalest.stalest()]
+
+    def gap(self, board: int, night: int) -> int | None:
+        """Return the nights since the last read of a board; ``None``: there was none."""
+        last = self._stalest.last_read[board]
+        return None if last < 0 else max(1, night - last)
+
+    def expected_new(self, board: int, night: int) -> float | None:
+        """Return the new entries that a read of the board is expected to show; ``None``: it was never read."""
+        gap = self.gap(board, night)
+        if gap is None:
+            return None
+        if self._fitted_on < 0:
+            self._learn(night)
         learnt = self._learnt[board]
-        return learnt.places * new_share(learnt.weights, self._gap(board, night))
+        return learnt.places * new_share(learnt.weights, gap)
 
     def read(self, board: int, night: int, entries: Set[object]) -> None:
+        self._begin(night)
         learnt = self._learnt[board]
+        # What is seen later counts more, rather than what was seen earlier less: that takes no pass over it.
+        counts = 2 ** ((night - (self._begun_on or 0)) / HALF_LIFE) / COMPARED_READS
         for earlier, known in learnt.reads:
             new = len(entries - known)
-            learnt.counts.add(night - earlier, new / COMPARED_READS, (len(entries) - new) / COMPARED_READS)
+            learnt.halves[learnt.number % 2].add(night - earlier, new * counts, (len(entries) - new) * counts)
         learnt.reads = [*learnt.reads, (night, entries)][-COMPARED_READS:]
+        learnt.number += 1
         self._stalest.read(board, night, entries)
 
-    def _gap(self, board: int, night: int) -> int:
-        return max(1, night - self._stalest.last_read[board])
+    def _begin(self, night: int) -> None:
+        if self._begun_on is None:
+            self._begun_on = night
 
-    def _ordered(self, night: int, budget: int, stalest: Sequence[int]) -> list[int]:
-        """Overdue boards, the tenth for exploration, then the rest by worth."""
+    def _ordered(self, night: int, budget: int, stalest: Sequence[int]) -> list[tuple[int, Because]]:
+        """Return overdue boards, the tenth for exploration, then the rest by worth."""
         longest = LONGEST_WAIT * sum(board.cost for board in self._boards) / budget
         if self._max_staleness is not None:
             longest = min(longest, self._max_staleness)
-        overdue = [place for place in stalest if self._gap(place, night) >= longest]
-        self._explored += EXPLORATION * budget
-        explored = []
-        for place in stalest:
-            if place not in overdue and self._boards[place].cost <= self._explored:
-                self._explored -= self._boards[place].cost
-                explored.append(place)
-        first = set(overdue) | set(explored)
-        rest = [place for place in stalest if place not in first]
-        return [*overdue, *explored, *sorted(rest, key=lambda place: -self._worth(place, night))]
+        first = {place: Because.OVERDUE for place in stalest if (self.gap(place, night) or 0) >= longest}
+        explored = [place for place in stalest if place not in first][: self._explored(night, budget)]
+        first |= dict.fromkeys(explored, Because.EXPLORED)
+        rest = sorted((place for place in stalest if place not in first), key=lambda place: -self._worth(place, night))
+        return [*first.items(), *((place, Because.WORTH) for place in rest)]
+
+    def _explored(self, night: int, budget: int) -> int:
+        """Return how many boards tonight's exploration buys: what its credits of all nights pay for, less the last."""
+        dearest, nights = max(board.cost for board in self._boards), night - (self._begun_on or 0)
+        before, now = (int(EXPLORATION * budget * count / dearest) for count in (nights, nights + 1))
+        return now - before
 
     def _worth(self, board: int, night: int) -> float:
         learnt = self._learnt[board]
-        return worth(learnt.weights, self._gap(board, night)) * learnt.places / self._boards[board].cost
+        return worth(learnt.weights, self.gap(board, night) or 1) * learnt.places / self._boards[board].cost
+
+    # --- learning -----------------------------------------------------------------------------------------------------
 
     def _fit(self, night: int, budget: int) -> None:
-        """Learn the weights of all boards anew: all boards, then their groups, then each board."""
-        if self._fitted_on >= 0:
-            for learnt in self._learnt:
-                learnt.counts.fade(0.5 ** ((night - self._fitted_on) / HALF_LIFE))
+        """Learn the weights of all boards anew, and what they gain over the stalest."""
         self._fitted_on = night
-        every = GapCounts()
-        groups: dict[str, GapCounts] = {}
-        for board, learnt in zip(self._boards, self._learnt, strict=True):
-            every.merge(learnt.counts)
+        self._learn(night)
+        halves = [self._weights([self._counts(learnt, night, half) for learnt in self._learnt]) for half in (0, 1)]
+        gains = []
+        for mine, judge in ((0, 1), (1, 0)):
+            rates = [
+                BoardRate(weights, learnt.places, board.cost)
+                for board, learnt, weights in zip(self._boards, self._learnt, halves[mine], strict=True)
+            ]
+            gains.append(gain_over_stalest(rates, halves[judge], budget))
+        self.gain = min(gains)
+        self._differs = self.gain >= (LASTING_GAIN if self._differs else LEAST_GAIN)
+
+    def _learn(self, night: int) -> None:
+        fitted = self._weights([self._counts(learnt, night, 0, 1) for learnt in self._learnt])
+        for learnt, weights in zip(self._learnt, fitted, strict=True):
+            learnt.weights = weights
+
+    def _counts(self, learnt: _Learnt, night: int, *halves: int) -> GapCounts:
+        """Return what the board's reads showed, as it counts on this night."""
+        counts = GapCounts()
+        for half in halves:
+            counts.merge(learnt.halves[half])
+        counts.fade(0.5 ** ((night - (self._begun_on or 0)) / HALF_LIFE))
+        return counts
+
+    def _weights(self, counts: Sequence[GapCounts]) -> list[Weights]:
+        """Return each board's weights: its own reads, shrunk towards those of the boards that it has a group with."""
+        alone = [fit(each, UNIFORM, STRENGTH_OF_ALL) for each in counts]
+        observed = [sum(new + known for _, (new, known) in each.items()) for each in counts]
+        sure = [entries / (entries + STRENGTH) for entries in observed]
+        members: dict[str, list[int]] = {}
+        for place, board in enumerate(self._boards):
             for group in board.groups:
-                groups.setdefault(group, GapCounts()).merge(learnt.counts)
-        of_all = fit(every, UNIFORM, STRENGTH_OF_ALL)
-        of_groups = {group: fit(counts, of_all, STRENGTH) for group, counts in groups.items()}
-        for board, learnt in zip(self._boards, self._learnt, strict=True):
-            prior = mean([of_groups[group] for group in board.groups]) if board.groups else of_all
-            learnt.weights = fit(learnt.counts, prior, STRENGTH)
-        rates = [
-            BoardRate(learnt.weights, learnt.places, board.cost)
-            for board, learnt in zip(self._boards, self._learnt, strict=True)
+                members.setdefault(group, []).append(place)
+        everything = _blend(alone, sure, range(len(alone)))
+        of_groups = {group: _blend(alone, sure, places) for group, places in members.items()}
+        return [
+            fit(each, mean([of_groups[group] for group in board.groups]) if board.groups else everything, STRENGTH)
+            for board, each in zip(self._boards, counts, strict=True)
         ]
-        self._gain = gain_over_stalest(rates, budget)
+
+
+def _blend(weights: Sequence[Weights], sure: Sequence[float], places: Sequence[int]) -> Weights:
+    """Return the mean of these boards' weights, each as far as its reads are sure of it."""
+    total = sum(sure[place] for place in places)
+    if not total:
+        return UNIFORM
+    return tuple(
+        sum(sure[place] * weights[place][residence] for place in places) / total for residence in range(len(UNIFORM))
+    )

@@ -1,28 +1,37 @@
 """How long entries stay on a board, learnt from the board's own reads.
 
-The places of a board divide among classes of residence, from half a night to for ever. After `gap` nights a place of
-residence τ has a new entry with the probability 1 − e^(−gap/τ), so a board of n places shows
-n · Σ w(τ) · (1 − e^(−gap/τ)) new entries. The weights w are learnt by expectation–maximisation from the reads: of the
-entries of one read, how many were new against an earlier one. The gap is part of the likelihood, so a board that was
-read seldom is not taken for a quiet one. A few reads say little: the weights begin at a prior, those of similar boards.
+The places of a board divide among classes of stay, from one night to for ever. After `gap` nights a place whose entries
+stay τ nights has a new entry with the probability min(1, gap / τ), so a board of n places shows n · Σ w(τ) · min(1,
+gap / τ) new entries. Whatever the lengths of the stays, the share that is new rises with the gap, ever more slowly, and
+every such curve is a sum of these: both boards that replace their entries in turn and boards that do so at random have
+their weights. The weights w are learnt by expectation–maximisation from the reads: of the entries of one read, how many
+were new against an earlier one. The gap is part of the likelihood, so a board that was read seldom is not taken for a
+quiet one. A few reads say little: the weights begin at a prior, those of similar boards.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
-from math import exp, inf
+from math import inf
 from typing import Final, TypeAlias
 
-RESIDENCES: Final = (0.5, *(float(2**power) for power in range(10)), inf)
-"""Nights that an entry stays on average, one for each class."""
+RESIDENCES: Final = (
+    1.0,
+    1.5,
+    *(float(part * 2**power) for power in range(1, 8) for part in (1, 1.5)),
+    256.0,
+    512.0,
+    inf,
+)
+"""Nights that an entry stays, one for each class."""
 
 Weights: TypeAlias = tuple[float, ...]
 """The share of a board's places in each class of `RESIDENCES`; the sum is 1."""
 
 UNIFORM: Final[Weights] = (1 / len(RESIDENCES),) * len(RESIDENCES)
 
-_ROUNDS: Final = 20
+_ROUNDS: Final = 30
 """Of expectation–maximisation: the weights hardly move after that."""
 
 
@@ -56,15 +65,17 @@ class GapCounts:
 @lru_cache(maxsize=4096)
 def _stays(gap: int) -> Weights:
     """The probability that a place keeps its entry for `gap` nights, by class."""
-    return tuple(exp(-gap / nights) for nights in RESIDENCES)
+    return tuple(max(0.0, 1 - gap / nights) for nights in RESIDENCES)
 
 
 def fit(counts: GapCounts, prior: Weights, strength: float) -> Weights:
     """Return the most likely weights, with a prior that counts as `strength` observed entries."""
-    weights = list(prior)
+    weights = [(share + uniform) / 2 for share, uniform in zip(prior, UNIFORM, strict=True)]
     observed = [(_stays(gap), new, known) for gap, (new, known) in counts.items() if new + known]
     total = strength + sum(new + known for _, new, known in observed)
-    for _ in range(_ROUNDS if observed else 0):
+    if not observed:
+        return tuple(prior)
+    for _ in range(_ROUNDS):
         following = [strength * share for share in prior]
         for stays, new, known in observed:
             kept = [weight * stay for weight, stay in zip(weights, stays, strict=True)]

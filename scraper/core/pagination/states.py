@@ -48,6 +48,8 @@ class Why(StrEnum):
     """The run's own budget ran out."""
     QUOTA = "quota"
     """The account's day or month, or the vendor, allowed no more; up to 2026-11 this was *budget* too."""
+    ORDER = "order"
+    """The job's `order` left the board to a later night: the credits buy others."""
     REQUEST_FAILED = "request_failed"
     INTERRUPTED = "interrupted"
     UNREACHABLE = "unreachable"

@@ -8,6 +8,8 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from scraper.core.budget import Balance
+from scraper.core.changes.reads import FeedVisits, WholeRead
+from scraper.core.changes.tonight import Tonight
 from scraper.core.pagination import Record, WalkState, Why
 from scraper.core.requests import Walk
 from scraper.core.units import Credits
@@ -69,6 +71,17 @@ class Yield:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class PastRun:
+    """An earlier run of the job."""
+
+    budget: Credits
+    credits: Credits
+    """Committed."""
+    rows: Mapping[str, int]
+    """By table."""
+
+
 class History(Protocol):
     """Read access to earlier runs; every method may block."""
 
@@ -80,6 +93,15 @@ class History(Protocol):
 
     def yields(self) -> Sequence[Yield]:
         """Return the yield of every endpoint and country."""
+
+    def reads(self, walks: Sequence[Walk]) -> Mapping[str, Sequence[WholeRead]]:
+        """Return the last complete reads of these boards, at least as deep as asked, oldest first."""
+
+    def feeds(self, endpoints: Sequence[str]) -> Sequence[FeedVisits]:
+        """Return the last visits to each walk of these endpoints."""
+
+    def past_runs(self, job: str, asked: str) -> Sequence[PastRun]:
+        """Return the job's last runs that asked for the same and bought all that they could, oldest first."""
 
     def latency_s(self, vendor: str) -> float | None:
         """Return the mean latency of the last thousand responses in seconds."""
@@ -98,6 +120,15 @@ class NothingSeen:
         return {}
 
     def yields(self) -> Sequence[Yield]:
+        return ()
+
+    def reads(self, walks: Sequence[Walk]) -> Mapping[str, Sequence[WholeRead]]:  # noqa: ARG002
+        return {}
+
+    def feeds(self, endpoints: Sequence[str]) -> Sequence[FeedVisits]:  # noqa: ARG002
+        return ()
+
+    def past_runs(self, job: str, asked: str) -> Sequence[PastRun]:  # noqa: ARG002
         return ()
 
     def latency_s(self, vendor: str) -> float | None:  # noqa: ARG002
@@ -129,5 +160,7 @@ class Known:
     """Ids of the walks that the job's last run left over."""
     shares: Mapping[str, Credits] = field(default_factory=dict)
     """Vendor → its share of the budget."""
+    tonight: Tonight | None = None
+    """With an `order` of the job's own: the boards that are bought."""
     course: str = ""
     """In words: what `scraper run` does where that is not what is planned, as with an open run that it resumes."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from scraper.core.catalogue import Basis, Parameter, Role
+from scraper.core.changes.tonight import Tonight
 from scraper.core.jobs import Account, Crawl, Job
 from scraper.core.planning.history import AccountStanding, Known, Yield
 from scraper.core.planning.moving import move_words
@@ -33,12 +34,28 @@ def warnings(job: Job, found: Sequence[CrawlEstimate], credits: Range, budget: C
         yield f"likely {credits.likely} credits, the budget is {budget}: the most valuable pages come first"
     elif credits.high > budget:
         yield f"up to {credits.high} credits possible; the budget of {budget} is the ceiling"
-    if known.leftovers:
+    if known.tonight is not None:
+        yield from _order_warnings(job, known.tonight, budget)
+    if known.leftovers and not (known.tonight and known.tonight.choices):
         yield f"{len(known.leftovers)} walks that the last run left over come first"
     yield from unknown_values(job.crawls)
     for estimate in found:
         yield from _crawl_warnings(estimate, budget)
     yield from _poor_yields(job, known.history.yields())
+
+
+def _order_warnings(job: Job, tonight: Tonight, budget: Credits) -> Iterator[str]:
+    if not tonight.choices:
+        yield from tonight.notes()
+    if tonight.fell_back:
+        yield f"boards are bought stalest first, {tonight.because}"
+    if job.max_staleness is None or job.every is None:
+        return
+    nights = max(1, job.max_staleness // job.every.period)
+    needed = -(-sum(choice.credits for choice in tonight.choices) // nights)
+    if needed > budget:
+        met = f"to read every board each {nights} nights takes {needed} credits a night, and the budget is {budget}"
+        yield f"max_staleness can't be kept: {met}"
 
 
 def unknown_values(crawls: Sequence[Crawl]) -> Iterator[str]:

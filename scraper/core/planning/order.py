@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from scraper.core.changes.tonight import Tonight
 from scraper.core.jobs import Job
 from scraper.core.planning.walks import CrawlEstimate
 from scraper.core.units import Credits
@@ -41,22 +42,51 @@ class Dropped:
 
 
 def dropped(
-    job: Job, found: Sequence[CrawlEstimate], budget: Credits, shares: Mapping[str, Credits]
+    job: Job,
+    found: Sequence[CrawlEstimate],
+    budget: Credits,
+    shares: Mapping[str, Credits],
+    tonight: Tonight | None = None,
 ) -> tuple[Dropped, ...]:
-    """Return the requests that are unlikely to be bought, by crawl. `shares`: vendor → the most of the budget."""
-    left, of_share = budget, dict(shares)
+    """Return the requests that are unlikely to be bought, by crawl. `shares`: vendor → the most of the budget.
+
+    `tonight`: with an order of the job's own, the boards that it leaves.
+    """
+    left, of_share, layers = budget, dict(shares), sorted(_layers(job, found))
+    boards = [] if tonight is None else list(_left(found, tonight))
+    if tonight is not None and tonight.choices:  # children get what the boards leave
+        layers = [layer for layer in layers if found[layer.crawl].crawl.each is not None]
+        for vendor, credits in tonight.spending():
+            left -= credits
+            of_share[vendor] -= credits
     missing: dict[int, list[tuple[int, int, int]]] = {}
-    for layer in sorted(_layers(job, found)):
+    for layer in layers:
         vendor = found[layer.crawl].crawl.endpoint.vendor
         bought = min(layer.requests, min(left, of_share[vendor]) // layer.cost)
         left -= bought * layer.cost
         of_share[vendor] -= bought * layer.cost
         if bought < layer.requests:
             missing.setdefault(layer.crawl, []).append((layer.page, layer.requests - bought, layer.requests))
-    return tuple(
-        Dropped(crawl, sum(count for _, count, _ in layers), _words(found[crawl], layers))
-        for crawl, layers in sorted(missing.items())
+    return (
+        *boards,
+        *(
+            Dropped(crawl, sum(count for _, count, _ in layers), _words(found[crawl], layers))
+            for crawl, layers in sorted(missing.items())
+        ),
     )
+
+
+def _left(found: Sequence[CrawlEstimate], tonight: Tonight) -> Iterator[Dropped]:
+    """Yield the boards of each crawl that the job's order leaves to a later night."""
+    for place, estimate in enumerate(found):
+        crawl = estimate.crawl
+        ours = [choice for choice in tonight.choices if choice.crawl == crawl.name]
+        left = [choice for choice in ours if not choice.is_bought]
+        if left:
+            requests = min(estimate.requests.likely, sum(choice.credits for choice in left) // crawl.endpoint.cost)
+            boards = f"{len(left)} of {len(ours)} boards left to a later night"
+            words = f"{crawl.name}: {boards}: {requests} of {estimate.requests.likely} requests"
+            yield Dropped(place, requests, words)
 
 
 def _layers(job: Job, found: Sequence[CrawlEstimate]) -> Iterator[_Layer]:

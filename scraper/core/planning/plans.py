@@ -10,9 +10,13 @@ from decimal import Decimal
 from typing import Any
 
 from scraper.core.catalogue import Basis
+from scraper.core.changes.tonight import Tonight
+from scraper.core.fingerprint import fingerprint
 from scraper.core.jobs import Crawl, Job
 from scraper.core.planning.calendar import LATENCY_S, Day, Schedule, merged, overage_usd, schedule, seconds_of
+from scraper.core.planning.forecast import COVERAGE, Forecast, forecast
 from scraper.core.planning.history import AccountStanding, Known
+from scraper.core.planning.knowing import Knowing, knowing
 from scraper.core.planning.notes import warnings
 from scraper.core.planning.order import Dropped, dropped
 from scraper.core.planning.ranges import Range, least_within, most_within, total
@@ -72,6 +76,12 @@ class Plan:
     warnings: tuple[str, ...]
     done: bool = False
     """This night's run, or that of a one-off job, is over: `scraper run` sends nothing without --new."""
+    tonight: Tonight | None = None
+    """With an `order` of the job's own: its boards, and why each is bought or left."""
+    forecast: Forecast | None = None
+    """Ranges from the job's own runs; the others are bounds."""
+    knowing: Knowing | None = None
+    """Of a repeated job: what reading its boards less often, or by a delta, would see and save."""
 
     @property
     def days(self) -> int:
@@ -85,8 +95,7 @@ class Plan:
             "fits": self.fits,
             "budget": self.budget,
             "requests": self.requests.to_json(),
-            "credits": self.credits.to_json(),
-            "rows": {table: rows.to_json() for table, rows in self.rows.items()},
+            **self._ranges_json(),
             "duration_s": self.duration_s.to_json(),
             "days": self.days,
             "calendar": [{"day": day.day, "credits": day.credits, "requests": day.requests} for day in self.calendar],
@@ -96,6 +105,24 @@ class Plan:
             "crawls": [_crawl_json(crawl) for crawl in self.crawls],
             "dropped": list(self.dropped),
             "warnings": list(self.warnings),
+            **({} if self.tonight is None else {"boards": self.tonight.to_json()}),
+            **({} if self.knowing is None else {"knowing": self.knowing.to_json()}),
+        }
+
+    def _ranges_json(self) -> dict[str, Any]:
+        """Return credits and rows: as the last runs let expect them, else between bounds; the worst case by itself."""
+        found = self.forecast
+        credits = self.credits if found is None else found.credits
+        rows = self.rows if found is None else found.rows
+        return {
+            "credits": credits.to_json(),
+            "rows": {table: figures.to_json() for table, figures in rows.items()},
+            "coverage": None if found is None else {"share": COVERAGE, "runs": found.runs},
+            "worst": {
+                "requests": self.requests.high,
+                "credits": self.credits.high,
+                "rows": {table: figures.high for table, figures in self.rows.items()},
+            },
         }
 
 
@@ -123,7 +150,7 @@ def plan(job: Job, known: Known) -> Plan:
     ours = {vendor: [crawl for crawl in crawls if crawl.vendor == vendor] for vendor in job.vendors}
     beyond = [vendor for vendor in ours if total(one.credits for one in ours[vendor]).likely > shares[vendor]]
     fits = credits.likely <= budget and not beyond
-    missing = () if fits else dropped(job, found, budget, shares)
+    missing = () if fits else dropped(job, found, budget, shares, known.tonight)
     kept = _kept(crawls, missing, job)
     tables = dict.fromkeys(crawl.table for crawl in crawls)
     rows = {table: total(crawl.rows for crawl in kept if crawl.table == table) for table in tables}
@@ -145,7 +172,18 @@ def plan(job: Job, known: Known) -> Plan:
         size_bytes=_size_bytes(rows, total(bought.values()), known),
         dropped=tuple(one.words for one in missing),
         warnings=tuple(warnings(job, found, credits, budget, known)),
+        tonight=known.tonight,
+        forecast=_forecast(job, known, tuple(tables)),
+        knowing=knowing(job, known.history, known.now),
     )
+
+
+def _forecast(job: Job, known: Known, tables: Sequence[str]) -> Forecast | None:
+    """Return what the job's own runs let expect; a one-off job has none that compare."""
+    if job.every is None:
+        return None
+    past = known.history.past_runs(job.name, fingerprint(job))
+    return forecast(past, job.budget, max(crawl.endpoint.cost for crawl in job.crawls), tables)
 
 
 def may_outrun(crawls: Sequence[Crawl], budget: Credits, shares: Mapping[str, Credits] | None = None) -> bool:

@@ -114,10 +114,10 @@ class _Estimator:
         if crawl.each is None:
             if likely > MOST_ENUMERATED:
                 return None
-            return [Walk(crawl.endpoint, params, crawl.page_limit) for params in crawl.sweep()]
+            return [crawl.walk(params) for params in crawl.sweep()]
         if not ids or len(ids) * crawl.combinations > MOST_ENUMERATED:
             return None
-        return [Walk(crawl.endpoint, params, crawl.page_limit) for one in ids for params in crawl.sweep(one)]
+        return [crawl.walk(params) for one in ids for params in crawl.sweep(one)]
 
     def _fill(self, made: CrawlEstimate) -> None:
         """Sum up the walks that are known, and average the others."""
@@ -161,6 +161,8 @@ class _Estimator:
         made.explanation += _walk_words(made, sums, shared)
 
     def _pages(self, crawl: Crawl, walk: Walk, seen: Sequence[WalkSeen]) -> Pages:
+        if walk.is_delta and walk.max_pages == 1:
+            return Pages(exactly(1), seen[0].rows if seen else 0, Basis.KNOWN)
         whole = self._whole_pages(crawl, walk, [one for one in seen if one.why is not Why.KNOWN])
         return whole if crawl.stop_when_known is None else _stopped(whole, seen)
 

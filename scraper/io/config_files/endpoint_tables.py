@@ -52,7 +52,7 @@ class ParameterTable(FileModel):
     means_none: list[str] = []
     required: bool = False
     ignored: bool = False
-    role: Literal["country", "period_days", "page", "page_size", "cursor"] | None = None
+    role: Literal["country", "period_days", "page", "page_size", "cursor", "delta"] | None = None
     from_parent: str | None = None
     known: list[Scalar] | dict[str, str] = []
     known_source: str | None = None
@@ -61,6 +61,10 @@ class ParameterTable(FileModel):
     def _names_the_source_of_known_values(self) -> ParameterTable:
         if self.known and self.known_source is None:
             raise ValueError("known needs known_source, the document that lists the values")
+        if self.role == "delta" and (self.default is None or len(self.allowed) != 2):
+            raise ValueError(
+                'role = "delta" needs a default and two allowed values: the other one asks for what is new'
+            )
         return self
 
 

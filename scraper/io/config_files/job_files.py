@@ -11,12 +11,14 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, PlainValidator, ValidationError
 
 from scraper.core.catalogue import Catalogue, Vendor
+from scraper.core.changes.order import OrderName
 from scraper.core.errors import ConfigurationError, Fault
 from scraper.core.jobs import Account, BudgetPercent, Crawl, Job, crawl_faults
 from scraper.core.nearest import nearest
+from scraper.core.nights import Every
 from scraper.core.units import LARGEST_COUNT
 from scraper.io.config_files.account_tables import AccountTable, JobName, account_of
-from scraper.io.config_files.periods import duration_of, every_of, removed_keys
+from scraper.io.config_files.periods import duration_of, every_of, order_faults, removed_keys
 from scraper.io.config_files.text import files_in
 from scraper.io.config_files.validation import (
     Count,
@@ -28,6 +30,8 @@ from scraper.io.config_files.validation import (
 )
 
 ACCOUNTS_FILE = "accounts.toml"
+DURATIONS = ("max_age", "max_wait", "max_staleness")
+"""Keys of a job that state a duration."""
 _SHARE = re.compile(r"([0-9]|[1-9][0-9]|100)\s*%")
 
 Value = bool | int | str
@@ -73,6 +77,10 @@ class CrawlTable(FileModel):
     retry_empty: Annotated[int, Field(ge=0, le=3)] = Field(
         default=0, description="how often an empty page that promises more is bought again, within retry_budget"
     )
+    delta: str | None = Field(
+        default=None,
+        description='parameter for new entries alone, "new_to_top_100": a page of it a night, the board once a week',
+    )
 
 
 class JobFile(FileModel):
@@ -94,6 +102,14 @@ class JobFile(FileModel):
     )
     max_age: str | None = Field(
         default=None, description='a complete walk younger than this is reused: "20h", "2d"; default: never across runs'
+    )
+    order: Literal["value", "stalest", "changes"] = Field(
+        default="value",
+        description='which boards a short budget buys first: "value": those left over, then by priority; "stalest": '
+        'read longest ago; "changes": most new entries expected for a credit',
+    )
+    max_staleness: str | None = Field(
+        default=None, description='with order = "changes": a board read this long ago comes first: "7d"; default: none'
     )
     retry_budget: Count | str = Field(
         default="15%",
@@ -130,15 +146,7 @@ def read_job(path: Path, catalogue: Catalogue, budget: int | None = None, accoun
     if file is None:
         raise ConfigurationError(faults)
     tables, wheres = _account_tables(path, accounts_file, file, faults)
-    accounts: dict[str, Account] = {}
-    for vendor, table in tables.items():
-        at = f"{wheres[vendor]}: accounts.{vendor}"
-        if vendor not in catalogue.vendors:
-            faults.append(Fault(at, f"no such vendor{nearest(vendor, catalogue.vendors)}"))
-            continue
-        account, account_faults = account_of(catalogue.vendors[vendor], table, at)
-        accounts[vendor] = account
-        faults += account_faults
+    accounts = _accounts(tables, wheres, catalogue, faults)
     crawls, crawl_problems = _crawls(file, str(path), catalogue)
     faults += crawl_problems
     for name in sorted({crawl.endpoint.vendor for crawl in crawls} - accounts.keys()):
@@ -146,8 +154,9 @@ def read_job(path: Path, catalogue: Catalogue, budget: int | None = None, accoun
     auto = file.budget == "auto" and budget is None
     if auto:
         faults += _auto_faults(f"{path}: budget", file, accounts, crawls)
-    durations = {key: duration_of(getattr(file, key), f"{path}: {key}", faults) for key in ("max_age", "max_wait")}
+    durations = {key: duration_of(getattr(file, key), f"{path}: {key}", faults) for key in DURATIONS}
     every = every_of(file.every, file.starts_at, str(path), faults)
+    faults += _night_faults(file, durations["max_staleness"], every, str(path))
     retry_budget = _retry_budget(file.retry_budget, f"{path}: retry_budget", faults)
     if faults:
         raise ConfigurationError(faults)
@@ -165,7 +174,24 @@ def read_job(path: Path, catalogue: Catalogue, budget: int | None = None, accoun
         auto=auto,
         weight=file.weight,
         sandbox_only=file.sandbox_only,
+        order=OrderName(file.order),
+        max_staleness=durations["max_staleness"],
     )
+
+
+def _accounts(
+    tables: Mapping[str, AccountTable], wheres: Mapping[str, Path], catalogue: Catalogue, faults: list[Fault]
+) -> dict[str, Account]:
+    """Return the accounts by vendor; add a fault for each that cannot be."""
+    accounts: dict[str, Account] = {}
+    for vendor, table in tables.items():
+        at = f"{wheres[vendor]}: accounts.{vendor}"
+        if vendor not in catalogue.vendors:
+            faults.append(Fault(at, f"no such vendor{nearest(vendor, catalogue.vendors)}"))
+            continue
+        accounts[vendor], account_faults = account_of(catalogue.vendors[vendor], table, at)
+        faults += account_faults
+    return accounts
 
 
 def _account_tables(
@@ -190,14 +216,7 @@ def read_accounts(path: Path | None, catalogue: Catalogue) -> dict[str, Account]
     if path is None:
         return {}
     tables, faults = _shared_accounts(path)
-    accounts = {}
-    for vendor, table in tables.items():
-        if vendor not in catalogue.vendors:
-            fault = f"no such vendor{nearest(vendor, catalogue.vendors)}"
-            faults.append(Fault(f"{path}: accounts.{vendor}", fault))
-            continue
-        accounts[vendor], account_faults = account_of(catalogue.vendors[vendor], table, f"{path}: accounts.{vendor}")
-        faults += account_faults
+    accounts = _accounts(tables, dict.fromkeys(tables, path), catalogue, faults)
     if faults:
         raise ConfigurationError(faults)
     return accounts
@@ -265,6 +284,7 @@ def _crawls(file: JobFile, where: str, catalogue: Catalogue) -> tuple[list[Crawl
             expect_rows=table.expect_rows,
             stop_when_known=table.stop_when_known,
             retry_empty=table.retry_empty,
+            delta=table.delta,
         )
         named[name] = (at, crawl)
     crawls = {name: crawl for name, (_, crawl) in named.items()}
@@ -273,6 +293,15 @@ def _crawls(file: JobFile, where: str, catalogue: Catalogue) -> tuple[list[Crawl
         if not unknown_parent:  # else its parent has a fault that is reported already
             faults += crawl_faults(at, crawl, catalogue, crawls)
     return list(crawls.values()), faults
+
+
+def _night_faults(file: JobFile, max_staleness: timedelta | None, every: Every | None, where: str) -> Iterator[Fault]:
+    """Yield the faults of keys that count nights."""
+    yield from order_faults(file.order, max_staleness, every, where)
+    for index, table in enumerate(file.crawl):
+        if table.delta is not None and every is None:
+            met = 'reads a board whole once in seven nights, and a one-off job has none: state every = "day"'
+            yield Fault(f"{where}: crawl[{index}].delta", met)
 
 
 def _values(value: Value | list[Value]) -> tuple[str, ...]:

@@ -65,6 +65,21 @@ def every_of(every: str | None, starts_at: str | None, where: str, faults: list[
     return Every(period, every.strip(), begins)
 
 
+def order_faults(order: str, max_staleness: timedelta | None, every: Every | None, where: str) -> list[Fault]:
+    """Return the faults of `order` and `max_staleness` beside the job's other keys."""
+    faults = []
+    if order != "value" and every is None:
+        met = f'"{order}" compares nights, and a one-off job has none: state every = "day", or leave it out'
+        faults.append(Fault(f"{where}: order", met))
+    if max_staleness is not None and order != "changes":
+        met = 'goes with order = "changes"; any other order reads the stalest boards first by itself'
+        faults.append(Fault(f"{where}: max_staleness", met))
+    elif max_staleness is not None and every is not None and max_staleness < every.period:
+        met = f'is shorter than every = "{every.words}", and no board is read more often than once a night'
+        faults.append(Fault(f"{where}: max_staleness", met))
+    return faults
+
+
 def period_of(text: str, where: str, faults: list[Fault]) -> timedelta | None:
     """Return the period that `every` states; ``None`` where a fault was added."""
     if text in _NAMED:

@@ -11,9 +11,13 @@ import orjson
 from sqlalchemy import Connection, and_, case, func, select
 
 from scraper.core.catalogue import OutcomeKind
+from scraper.core.changes.reads import FeedVisits, WholeRead
 from scraper.core.pagination import PageFacts, Record, WalkState, Why
 from scraper.core.planning import WalkSeen, Yield
-from scraper.core.planning.history import HISTORY, WALKS_KEPT
+from scraper.core.planning.history import HISTORY, WALKS_KEPT, PastRun
+from scraper.core.requests import Walk
+from scraper.io.state import schema
+from scraper.io.state.past_runs import past_runs
 from scraper.io.state.schema import pages, parts, requests, walks
 
 OLDEST_WALK = timedelta(days=62)
@@ -21,6 +25,13 @@ OLDEST_WALK = timedelta(days=62)
 ANSWERS_TIMED = 1_000
 """A vendor's latency is the mean over so many of its last answers."""
 IDS_IN_A_STATEMENT = 500
+READS_KEPT = 60
+"""Last reads of a board that its rate is learnt from."""
+LEAST_READS_KEPT = 10
+MOST_READS = 20_000
+"""Of all boards together: of a job with many, fewer reads each."""
+VISITS_KEPT = 3
+"""Last visits to a feed whose new records count."""
 
 _WHOLE = [WalkState.COMPLETE.value, WalkState.EMPTY.value]
 _LANDED = [OutcomeKind.OK.value, OutcomeKind.EMPTY.value]
@@ -77,6 +88,27 @@ class SqlHistory:
             for endpoint, country, count, empty_ones, bought, most, rows in self._rows(whole)
         )
 
+    def reads(self, walks: Sequence[Walk]) -> Mapping[str, Sequence[WholeRead]]:
+        wanted = {walk.walk_id: walk for walk in walks}
+        kept = max(LEAST_READS_KEPT, min(READS_KEPT, MOST_READS // max(1, len(wanted))))
+        return {
+            walk_id: [
+                WholeRead(row.snapshot_at, ids, row.pages) for row, ids in visits if _is_whole(row, wanted[walk_id])
+            ]
+            for some in chunks(list(wanted))
+            for walk_id, visits in self._visits(schema.walks.c.walk_id.in_(some), kept).items()
+        }
+
+    def feeds(self, endpoints: Sequence[str]) -> Sequence[FeedVisits]:
+        recent = and_(schema.walks.c.endpoint.in_(endpoints), schema.walks.c.snapshot_at >= self._now - HISTORY)
+        return [
+            FeedVisits(walk_id, [ids for _, ids in visits], sum(row.pages for row, _ in visits))
+            for walk_id, visits in self._visits(recent, VISITS_KEPT).items()
+        ]
+
+    def past_runs(self, job: str, asked: str) -> Sequence[PastRun]:
+        return past_runs(self._rows, job, asked, self._now)
+
     def latency_s(self, vendor: str) -> float | None:
         ours = and_(requests.c.account.startswith(f"{vendor}/", autoescape=True), requests.c.outcome.in_(_LANDED))
         last = select(requests.c.sent_at, requests.c.settled_at).where(ours, requests.c.sent_at.is_not(None))
@@ -105,9 +137,42 @@ class SqlHistory:
                 seen = WalkSeen(WalkState(row.state), why, row.pages, row.rows, row.snapshot_at)
                 yield row.walk_id, row.run_id, seen
 
+    def _visits(self, which: Any, kept: int) -> dict[str, list[tuple[Any, frozenset[str]]]]:  # noqa: ANN401
+        """Return the last complete walks of each board or feed, with the ids that they listed, oldest first."""
+        walks = schema.walks
+        newest_first = func.row_number().over(partition_by=walks.c.walk_id, order_by=walks.c.snapshot_at.desc())
+        whole = (
+            select(walks.c.walk_id, walks.c.run_id, walks.c.snapshot_at, walks.c.pages, walks.c.why, walks.c.state)
+            .add_columns(newest_first.label("place"))
+            .where(which, walks.c.snapshot_at < self._now, walks.c.reused_from.is_(None), walks.c.state.in_(_WHOLE))
+            .subquery()
+        )
+        last = select(whole).where(whole.c.place <= kept).order_by(whole.c.snapshot_at)
+        ours = and_(pages.c.run_id == whole.c.run_id, pages.c.walk_id == whole.c.walk_id, pages.c.facts.is_not(None))
+        listed: dict[tuple[str, str], list[bytes]] = {}
+        facts = select(pages.c.run_id, pages.c.walk_id, pages.c.facts).join(whole, ours).where(whole.c.place <= kept)
+        for run_id, walk_id, stored in self._rows(facts):
+            listed.setdefault((run_id, walk_id), []).append(stored)
+        found: dict[str, list[tuple[Any, frozenset[str]]]] = {}
+        for row in self._rows(last):
+            of_pages = listed.get((row.run_id, row.walk_id), [])
+            if len(of_pages) == row.pages:  # else a free answer was not kept, and the walk is not whole
+                ids = frozenset(record[0] for stored in of_pages for record in orjson.loads(stored)["ids"])
+                found.setdefault(row.walk_id, []).append((row, ids))
+        return found
+
     def _rows(self, query: Any) -> Sequence[Any]:  # noqa: ANN401 - a SELECT of any columns, and its rows
         with self._read() as connection:
             return connection.execute(query).all()
+
+
+def _is_whole(row: Any, walk: Walk) -> bool:  # noqa: ANN401 - a row of walks
+    """Return whether a walk showed all that the job asks for."""
+    if row.state == WalkState.EMPTY.value or row.why == Why.END.value:
+        return True
+    if row.why == Why.KNOWN.value:
+        return walk.stop_when_known is not None
+    return walk.max_pages is not None and row.pages >= walk.max_pages
 
 
 def chunks(ids: Sequence[str]) -> Iterator[Sequence[str]]:

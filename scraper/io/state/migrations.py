@@ -117,11 +117,17 @@ def _add_periods(connection: Connection) -> None:
 def _to_6(connection: Connection) -> None:
     """Version 6."""
     _add_statements(connection)
+    _add_board_order(connection)
 
 
 def _add_statements(connection: Connection) -> None:
     """Months that were held against the vendor's statement."""
     statements.create(connection, checkfirst=True)
+
+
+def _add_board_order(connection: Connection) -> None:
+    """The order in which a run buys its boards."""
+    connection.exec_driver_sql("ALTER TABLE runs ADD COLUMN board_order TEXT NOT NULL DEFAULT ''")
 
 
 STEPS: tuple[Callable[[Connection], None], ...] = (_to_2, _to_3, _to_4, _to_5, _to_6)

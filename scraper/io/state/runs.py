@@ -92,6 +92,11 @@ def end_run(
     mark_run_outdated(connection, run_id)
 
 
+def note_order(connection: Connection, run_id: str, order: str) -> None:
+    undecided = and_(runs.c.run_id == run_id, runs.c.board_order == "")
+    connection.execute(update(runs).where(undecided).values(board_order=order))
+
+
 def ends(connection: Connection, run_id: str) -> list[RunEnd]:
     found = connection.execute(select(run_ends).where(run_ends.c.run_id == run_id).order_by(run_ends.c.end_id))
     return [RunEnd(RunStatus(row.status), row.exit_code, row.ended_at, row.next_at, row.message) for row in found.all()]

@@ -26,6 +26,7 @@ class RunsStore(Store, Runs):
     create_run = in_transaction(runs.create_run)
     end_run = in_transaction(runs.end_run)
     ends = in_transaction(runs.ends)
+    note_order = in_transaction(runs.note_order)
     last_run = in_transaction(runs.last_run)
     latest_runs = in_transaction(runs.latest_runs)
     last_runs = in_transaction(runs.last_runs)
@@ -68,5 +69,5 @@ class RunsStore(Store, Runs):
         for some in boards.chunks(reads):
             await self._do(boards.note_reads, some)
 
-    def history(self) -> SqlHistory:
-        return SqlHistory(self._database.read, self._database.now())
+    def history(self, as_of: datetime | None = None) -> SqlHistory:
+        return SqlHistory(self._database.read, as_of or self._database.now())

@@ -89,6 +89,7 @@ runs = Table(
     Column("asked", Text, nullable=False, default=""),  # `core.fingerprint`; empty: begun before it was noted
     Column("exit_code", Integer),  # of its last process; null: none has ended, or it died
     Column("superseded_by", String),  # the run that was begun while this one was open
+    Column("board_order", Text, nullable=False, default=""),  # `core.changes.tonight`; empty: the order of the job
     Column("accounted", Boolean, nullable=False, default=False),  # its run tables in the archive are current;
     # an old name, kept: renaming a column would lock older versions out of the database for nothing
     Index("runs_by_job", "job", "started_at"),
