@@ -19,6 +19,7 @@ from scraper.cli.completion import complete_fault, complete_job
 from scraper.cli.formats import format_of, mismatch
 from scraper.cli.formatting import harmless
 from scraper.cli.streams import ReaderGone
+from scraper.cli.world_options import pairs, played_world, world_options
 from scraper.core.errors import OutputError, UsageError
 from scraper.core.units import LARGEST_COUNT
 
@@ -90,8 +91,8 @@ def data_option(function: F) -> F:
 
 
 def sandbox_option(function: F) -> F:
-    """Add --sandbox, --seed and --day."""
-    function = day_option(function)
+    """Add --sandbox, --seed, --day, --turnover and --world."""
+    function = world_options(day_option(function))
     function = click.option("--seed", default=0, show_default=True, help="Seed for the sandbox's data and faults.")(
         function
     )
@@ -209,13 +210,7 @@ def vendor_url_option(function: F) -> F:
 
 
 def _vendor_urls(_context: click.Context, _option: click.Parameter, values: tuple[str, ...]) -> Mapping[str, str]:
-    urls = {}
-    for value in values:
-        vendor, equals, url = value.partition("=")
-        if not equals or not vendor or not url:
-            raise click.BadParameter(f"{value!r} is not of the form VENDOR=URL")
-        urls[vendor] = url
-    return urls
+    return pairs(values, "VENDOR=URL")
 
 
 def allow_host_option(function: F) -> F:
@@ -325,12 +320,17 @@ def settings_of(  # noqa: PLR0913 - one for each option
 
     if faults and not sandbox:
         raise UsageError("--fault needs --sandbox.")
+    played = played_world()
+    if played and not sandbox:
+        raise UsageError(f"--{next(iter(played))} needs --sandbox.")
     settings = Settings(
         data=data,
         project=project_of(job),
         sandbox=sandbox,
         seed=seed,
         day=day,
+        world=played.get("world"),
+        turnover=played.get("turnover", {}),
         keeps_rate=rate,
         faults=faults,
         vendor_urls=vendor_urls or {},

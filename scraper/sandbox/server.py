@@ -26,8 +26,10 @@ from scraper.sandbox.faults import FaultKind, FaultPlan, Injection, Met, Sent, T
 from scraper.sandbox.keyapi import KeyApi
 from scraper.sandbox.metering import AccountPage, Meter, RateWindow, Rejected
 from scraper.sandbox.records import Record
+from scraper.sandbox.records.aging import AS_USUAL, Aging
 from scraper.sandbox.records.creators import CreatorBoards
 from scraper.sandbox.records.draws import draw
+from scraper.sandbox.records.given import GivenLists
 from scraper.sandbox.records.hashtags import HashtagBoards
 from scraper.sandbox.records.posts import PostFeeds
 from scraper.sandbox.records.videos import VideoBoards
@@ -78,19 +80,23 @@ def utc_now() -> datetime:
 
 
 @lru_cache(maxsize=4)
-def _world(seed: int) -> tuple[HashtagBoards, CreatorBoards, PostFeeds, VideoBoards]:
+def _world(
+    seed: int, aging: Aging, lists: GivenLists | None
+) -> tuple[HashtagBoards, CreatorBoards, PostFeeds, VideoBoards]:
     """Draw the records of a seed, once for all sandboxes of a process; nothing in them is ever changed."""
-    hashtags = HashtagBoards(seed)
-    return hashtags, CreatorBoards(seed), PostFeeds(seed, hashtags.pool, hashtags.by_id), VideoBoards(seed)
+    hashtags = HashtagBoards(seed, aging, lists)
+    feeds = PostFeeds(seed, hashtags.pool, hashtags.by_id, aging)
+    return hashtags, CreatorBoards(seed, aging, lists), feeds, VideoBoards(seed, aging, lists)
 
 
 class Sandbox:
     """Both vendors' routes, data and accounts, without a port yet: `serve` gives it one.
 
     `subscriptions` and `keys` name the vendors that are played, "crawlora" and "keyapi" or one of them.
-    Records depend on `seed`, the parameters and `day` only; without a day they age by `clock`. Metering goes by `clock`
-    alone, `rate_window` is how both count the requests of a minute. `faults` go wrong on purpose, `sleep` is how they
-    take time; `failed_requests` is what a vendor takes for a failure where it documents nothing (KeyAPI).
+    Records depend on `seed`, the parameters and `day` only; without a day they age by `clock`, as `aging` says, or
+    replay `lists`. Metering goes by `clock` alone, `rate_window` is how both count the requests of a minute. `faults`
+    go wrong on purpose, `sleep` is how they take time; `failed_requests` is what a vendor takes for a failure where it
+    documents nothing (KeyAPI).
     """
 
     def __init__(  # noqa: PLR0913 - what a test or a user may want otherwise
@@ -105,9 +111,11 @@ class Sandbox:
         rate_window: RateWindow = "sliding",
         faults: Sequence[Injection] = (),
         failed_requests: FailedRequests = "free",
+        aging: Aging = AS_USUAL,
+        lists: GivenLists | None = None,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
-        hashtags, creators, posts, videos = _world(seed)
+        hashtags, creators, posts, videos = _world(seed, aging, lists)
         vendors: tuple[PlayedVendor, ...] = (
             Crawlora(hashtags, creators, posts),
             KeyApi(hashtags, videos, failed_requests),

@@ -8,7 +8,7 @@ from pathlib import Path
 from scraper.core.changes.order import OrderName, RankedBoard, order_of
 from scraper.core.changes.replay import Replay, WorldBoard, replay
 from scraper.core.errors import UsageError
-from scraper.io.worlds import read_world
+from scraper.io.worlds import nights_of, read_world
 
 LEARN = 50
 """Nights of learning, where nobody says otherwise; half of the nights where there are fewer than twice as many."""
@@ -22,7 +22,7 @@ def replay_world(
     `budget`: credits a night; default: every board each night. `nights`: the first ones of each board; default: as
     many as all boards have. Raises UsageError for more nights than there are, and the errors of `read_world`.
     """
-    world = read_world(path)
+    world = nights_of(read_world(path))
     shared = min(map(len, world.values()))
     if nights is not None and nights > shared:
         shortest = min(world, key=lambda name: len(world[name]))
