@@ -49,7 +49,8 @@ class _Credits(click.IntRange):
 CREDITS = _Credits(min=1)
 
 
-def _day(_context: click.Context, _option: click.Parameter, value: str | None) -> date | None:
+def a_day(_context: click.Context, _option: click.Parameter, value: str | None) -> date | None:
+    """Return the day that an option names."""
     try:
         return None if value is None else date.fromisoformat(value)
     except ValueError as fault:
@@ -105,7 +106,7 @@ def day_option(function: F) -> F:
     """Add --day."""
     return click.option(
         "--day",
-        callback=_day,
+        callback=a_day,
         metavar="YYYY-MM-DD",
         help="Day of the sandbox's data (UTC).  [default: today]",
     )(function)

@@ -45,7 +45,7 @@ def test_a_turnover_is_reached_or_refused(stated: list[float]) -> None:
 
 
 def test_a_refused_turnover_comes_with_one_near_it() -> None:
-    with pytest.raises(UnreachableTurnoverError, match="no board turns over like this; .* % is near it"):
+    with pytest.raises(UnreachableTurnoverError, match=r"no board turns over like this; .* % is near it"):
         shares(Turnover(0.02, 0.9, 0.95))
 
 
@@ -89,7 +89,7 @@ def test_ranks_drift() -> None:
 
     def moves(then: dict[str, int]) -> float:
         both = today.keys() & then.keys()
-        return sum(abs(today[one] - then[one]) for one in both) / len(both)
+        return sum((abs(today[one] - then[one]) for one in both), 0.0) / len(both)
 
     assert 1 < moves(tomorrow) < 12
     assert moves(tomorrow) < moves(later) < 33
@@ -121,7 +121,7 @@ def test_posts_gather_views_and_new_ones_come_into_a_feed() -> None:
 
     def seen(day: int) -> dict[str, tuple[int, int]]:
         at = datetime.combine(FROM + timedelta(days=day), time(), UTC)
-        found = {}
+        found: dict[str, tuple[int, int]] = {}
         for index in range(8):
             feed = feeds.feed(BOARDS.pool[index].hashtag_id, at.date())
             assert feed is not None

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Hashable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Any
 
 from scraper.core.changes.order import Order, RankedBoard
+from scraper.core.changes.purse import FixedPurse, Purse, Room
 from scraper.core.changes.spells import Nights, Reads, Seen, entries_seen, exits_seen, spells
+from scraper.core.units import Credits
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +19,7 @@ class WorldBoard:
 
     board: RankedBoard
     nights: Nights
+    vendor: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,24 +75,36 @@ def _seen(seen: Seen) -> Mapping[str, int]:
     return {"all": seen.all, "seen": seen.seen, "dated": seen.dated}
 
 
-def replay(name: str, boards: Sequence[WorldBoard], order: Order, budgets: Sequence[int], learn: int) -> Replay:
-    """Buy the boards night by night. `budgets`: each night's credits. `learn`: nights at the start that don't count."""
-    nights = len(budgets)
+def replay(
+    name: str, boards: Sequence[WorldBoard], order: Order, budgets: Sequence[Credits] | Purse, learn: int
+) -> Replay:
+    """Buy the boards night by night, on as many nights as all of them have, or budgets.
+
+    `budgets`: each night's credits, or what pays for them. `learn`: nights at the start that don't count.
+    """
+    nights = min(len(board.nights) for board in boards)
+    if isinstance(budgets, Sequence):
+        nights, budgets = len(budgets), FixedPurse(budgets)
     read_on: list[list[int]] = [[] for _ in boards]
     newest: list[Set[Hashable]] = [frozenset()] * len(boards)
-    credits = fallen = 0
+    credits = fallen = bought = 0
     fresh: list[float] = []
-    for night, budget in enumerate(budgets):
-        chosen = order.chosen(night, budget)
+    for night in range(nights):
+        room = budgets.room(night)
+        chosen = [] if room is None else _within(order.chosen(night, room.credits), boards, room)
         fell_back = order.fell_back
+        spent: defaultdict[str, Credits] = defaultdict(int)
         for place in chosen:
             newest[place] = boards[place].nights[night]
             order.read(place, night, newest[place])
             read_on[place].append(night)
+            spent[boards[place].vendor] += boards[place].board.cost
+        budgets.pay(night, spent)
         if night < learn:
             continue
-        credits += sum(boards[place].board.cost for place in chosen)
-        fallen += fell_back
+        credits += sum(spent.values())
+        bought += room is not None
+        fallen += fell_back and room is not None
         fresh += [_held(board.nights[night], known) for board, known in zip(boards, newest, strict=True)]
     return Replay(
         order=name,
@@ -96,9 +112,21 @@ def replay(name: str, boards: Sequence[WorldBoard], order: Order, budgets: Seque
         boards=len(boards),
         credits=credits,
         freshness=sum(fresh) / len(fresh) if fresh else 0.0,
-        fell_back=fallen * 2 > nights - learn,
+        fell_back=fallen * 2 > bought,
         by_board=tuple(_board(board, read_on[place], learn, nights) for place, board in enumerate(boards)),
     )
+
+
+def _within(places: Sequence[int], boards: Sequence[WorldBoard], room: Room) -> list[int]:
+    """Return the boards, in their order, that their vendors' own limits allow."""
+    left, found = dict(room.by_vendor), []
+    for place in places:
+        vendor, cost = boards[place].vendor, boards[place].board.cost
+        if cost <= left.get(vendor, cost):
+            found.append(place)
+            if vendor in left:
+                left[vendor] -= cost
+    return found
 
 
 def _held(tonight: Set[Hashable], known: Set[Hashable]) -> float:

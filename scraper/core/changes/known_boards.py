@@ -1,0 +1,43 @@
+"""Boards as an archive knows them: their reads, and what they were taken to show on the nights between."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence, Set
+from dataclasses import dataclass, replace
+
+from scraper.core.changes.order import RankedBoard
+from scraper.core.changes.replay import WorldBoard
+
+
+@dataclass(frozen=True, slots=True)
+class KnownBoard:
+    """A board and its complete reads."""
+
+    board: RankedBoard
+    vendor: str
+    reads: tuple[tuple[int, Set[Hashable]], ...]
+    """(night, entries), one for each night on which it was read, in order; one at least."""
+
+    def between(self, first: int, end: int) -> WorldBoard:
+        """Return the board on each night: a night without a read shows what the read before it showed.
+
+        Before the first read it shows what that one showed.
+        """
+        nights: list[Set[Hashable]] = []
+        place = 0
+        for night in range(first, end):
+            while place + 1 < len(self.reads) and self.reads[place + 1][0] <= night:
+                place += 1
+            nights.append(self.reads[place][1])
+        return WorldBoard(self.board, nights, self.vendor)
+
+    def without(self, night_parity: int) -> KnownBoard:
+        """Return the board without its reads on every second night, unless these are all."""
+        left = tuple(read for read in self.reads if read[0] % 2 != night_parity)
+        return replace(self, reads=left) if left else self
+
+
+def read_share(boards: Sequence[KnownBoard], first: int, end: int) -> float:
+    """Return the share of board-nights that a read shows."""
+    read = sum(first <= night < end for board in boards for night, _ in board.reads)
+    return read / (len(boards) * (end - first))
