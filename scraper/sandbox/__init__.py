@@ -8,6 +8,7 @@ from scraper.sandbox.answers import FailedRequests
 from scraper.sandbox.billing_events import Event
 from scraper.sandbox.faults import KINDS, Charged, FaultKind, Injection, Met, read_injections
 from scraper.sandbox.metering import AccountPage, RateWindow
+from scraper.sandbox.played_lists import PlayedLists
 from scraper.sandbox.records import Record
 from scraper.sandbox.records.aging import KINDS as BOARD_KINDS
 from scraper.sandbox.records.aging import Aging
@@ -27,6 +28,7 @@ __all__ = [
     "GivenLists",
     "Injection",
     "Met",
+    "PlayedLists",
     "RateWindow",
     "Record",
     "Sandbox",

@@ -9,7 +9,7 @@ from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
-from scraper.core.changes.backtest import Cheapest, Outcome, Past, Terms, cheapest, outcome, with_plan
+from scraper.core.changes.backtest import Cheapest, Outcome, Past, Terms, cheapest, outcome, past_of, with_plan
 from scraper.core.changes.order import OrderName, RankedBoard, order_of
 from scraper.core.changes.purse import FixedPurse
 from scraper.core.changes.replay import Replay, WorldBoard, replay
@@ -25,6 +25,10 @@ if TYPE_CHECKING:
     from scraper.wiring.job_boards import JobBoards
     from scraper.wiring.settings import Settings
 
+PLAYED: Final = Path("sandbox")
+"""Instead of a world file: the boards that the sandbox plays."""
+PLAYED_NIGHTS: Final = 90
+"""Nights of them, where nobody says otherwise."""
 LEARN: Final = 50
 """Nights of learning, where nobody says otherwise; half of the nights where there are fewer than twice as many."""
 
@@ -92,14 +96,24 @@ def backtest_job(job: Job, catalogue: Catalogue, settings: Settings, world: Path
 
     Raises UsageError for terms that cannot be, or an archive without a complete read of the job's boards.
     """
-    from scraper.wiring.job_boards import archive_boards, world_boards
-
     period = DAY if job.every is None else job.every.period
     terms = _terms(job, catalogue, period, asked)
-    found = archive_boards(job, settings, period) if world is None else world_boards(job, world)
+    found = _boards(job, settings, world, period, asked)
     past = _past(found, period, asked)
     outcomes = [outcome(past, one) for one in terms]
-    return Backtest(job, past, outcomes, _cheapest(past, terms[0], catalogue), found.notes)
+    return Backtest(job, past, outcomes, _cheapest(past, outcomes, catalogue), found.notes)
+
+
+def _boards(job: Job, settings: Settings, world: Path | None, period: timedelta, asked: Asked) -> JobBoards:
+    from scraper.wiring.job_boards import archive_boards, played_boards, world_boards
+
+    if world is None:
+        return archive_boards(job, settings, period)
+    if world != PLAYED:
+        return world_boards(job, world)
+    if period != DAY:
+        raise UsageError(f"the sandbox's boards change once a day, and job {job.name} is for every {period}.")
+    return played_boards(job, settings.seed, asked.nights or PLAYED_NIGHTS)
 
 
 def _terms(job: Job, catalogue: Catalogue, period: timedelta, asked: Asked) -> list[Terms]:
@@ -164,7 +178,7 @@ def _past(found: JobBoards, period: timedelta, asked: Asked) -> Past:
         end = min(end, first + asked.nights)
     if end - first < 2:
         raise UsageError("there are fewer than two nights to replay: choose an earlier --from, or a later --to.")
-    return Past(boards, first_at, period, first, end, _learn(asked, end - first))
+    return past_of(boards, first_at, period, first, end, _learn(asked, end - first))
 
 
 def _learn(asked: Asked, nights: int) -> int:
@@ -174,7 +188,8 @@ def _learn(asked: Asked, nights: int) -> int:
     return learn
 
 
-def _cheapest(past: Past, terms: Terms, catalogue: Catalogue) -> Cheapest | None:
+def _cheapest(past: Past, outcomes: Sequence[Outcome], catalogue: Catalogue) -> Cheapest | None:
+    terms = outcomes[0].terms
     plans = {
         vendor: priced
         for vendor in terms.job.vendors
@@ -186,4 +201,4 @@ def _cheapest(past: Past, terms: Terms, catalogue: Catalogue) -> Cheapest | None
             ]
         )
     }
-    return cheapest(past, terms, plans) if plans else None
+    return cheapest(past, terms, plans, outcomes) if plans else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 BOARD_TABLES: Final = ("hashtags", "creators", "videos")
 """Tables of ranked lists: what `board_sightings` is made of."""
 WORLD_BEGINS: Final = date(2026, 1, 1)
-"""The first night of a world file whose days are no dates."""
+"""The first night of a world whose days are no dates."""
 _READS: Final = """
 SELECT read.walk_id, read.snapshot_at, any_value(bought.pages) AS pages,
   list(DISTINCT seen.entry_id) FILTER (seen.entry_id IS NOT NULL) AS entries
@@ -93,9 +94,32 @@ def world_boards(job: Job, path: Path) -> JobBoards:
         pages = min(-(-entries // size) or 1, hard_limit(crawl) or entries or 1)
         reads = tuple((place, frozenset(night.entries[: pages * size])) for place, night in enumerate(nights))
         boards.append(_board(crawl, walk, pages, reads))
+    _some(job, boards)
+    return JobBoards(boards, datetime.combine(_first_day(world), time(), UTC), list(_left_out(job)))
+
+
+def played_boards(job: Job, seed: int, nights: int) -> JobBoards:
+    """Return the job's boards as the sandbox plays them, for so many days from `WORLD_BEGINS` on."""
+    from scraper.sandbox import PlayedLists
+
+    lists, boards = PlayedLists(seed), []
+    for crawl, walk in _walks(job):
+        size = crawl.endpoint.pagination.rows_per_page
+        most = (hard_limit(crawl) or sys.maxsize) * size
+        reads = []
+        for night in range(nights):
+            day = WORLD_BEGINS + timedelta(days=night)
+            listed = lists.on(crawl.endpoint.table, walk.country, walk.period_days, dict(walk.params), day)
+            reads.append((night, frozenset(listed[:most])))
+        pages = max(1, -(-max(len(entries) for _, entries in reads) // size))
+        boards.append(_board(crawl, walk, pages, tuple(reads)))
+    _some(job, boards)
+    return JobBoards(boards, datetime.combine(WORLD_BEGINS, time(), UTC), list(_left_out(job)))
+
+
+def _some(job: Job, boards: Sequence[KnownBoard]) -> None:
     if not boards:
         raise UsageError(f"job {job.name} has no boards to replay: {'; '.join(_left_out(job))}.")
-    return JobBoards(boards, datetime.combine(_first_day(world), time(), UTC), list(_left_out(job)))
 
 
 def _first_day(world: Mapping[str, Sequence[WorldNight]]) -> date:

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
-from scraper.core.changes.backtest import Cheapest, Past, Terms, cheapest
+from scraper.core.changes.backtest import Cheapest, Terms, cheapest, past_of
 from scraper.core.changes.known_boards import KnownBoard
 from scraper.core.changes.order import OrderName, RankedBoard
 from scraper.core.jobs import Job
@@ -61,13 +61,13 @@ def a_job() -> Job:
 
 def named(month: Month) -> Cheapest:
     """Return what a backtest names from the archive."""
-    past = Past(month.known, BEGINS, DAY, 0, NIGHTS, 0)
+    past = past_of(month.known, BEGINS, DAY, 0, NIGHTS, 0)
     return cheapest(past, Terms(a_job(), OrderName.STALEST), {"crawlora": PLANS})
 
 
 def right(month: Month) -> str | None:
     """Return the name of the right plan; ``None`` if none sees enough."""
-    by_price = sorted((plan for plan in PLANS if plan.usd_per_month is not None), key=lambda plan: plan.usd_per_month)
+    by_price = sorted(PLANS, key=lambda plan: plan.usd_per_month or 0)
     return next((plan.name for plan in by_price if share_under(plan, month) >= 0.9), None)
 
 

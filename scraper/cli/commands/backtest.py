@@ -24,6 +24,7 @@ from scraper.core.errors import UsageError
 
 if TYPE_CHECKING:
     from scraper.wiring.backtest import Asked
+    from scraper.wiring.settings import Settings
 
 
 class _Budget(click.ParamType["int | Literal['auto']"]):
@@ -45,6 +46,15 @@ def _plans(_context: click.Context, _option: click.Parameter, values: tuple[str,
     return plans
 
 
+def _world(context: click.Context, option: click.Parameter, value: str | None) -> Path | None:
+    from scraper.wiring.backtest import PLAYED
+
+    if value is None or value == str(PLAYED):
+        return None if value is None else PLAYED
+    click.Path(dir_okay=False, exists=True).convert(value, option, context)
+    return Path(value)
+
+
 def _job(_context: click.Context, _argument: click.Parameter, words: str | None) -> Path | None:
     return None if words is None else job_file(words)
 
@@ -53,8 +63,10 @@ def _job(_context: click.Context, _argument: click.Parameter, words: str | None)
 @click.argument("job", required=False, callback=_job, shell_complete=complete_job)
 @click.option(
     "--world",
-    type=click.Path(path_type=Path, dir_okay=False, exists=True),
-    help="Boards to replay instead of the archive's: JSON {board: [[day, [id, …]], …]}, gzipped or not.",
+    callback=_world,
+    metavar="FILE",
+    help="Boards to replay instead of the archive's: JSON {board: [[day, [id, …]], …]}, gzipped or not; or the word "
+    "sandbox, for those that it plays.",
 )
 @click.option(
     "--from", "first_day", callback=a_day, metavar="YYYY-MM-DD", help="First night.  [default: the archive's]"
@@ -86,7 +98,7 @@ def _job(_context: click.Context, _argument: click.Parameter, words: str | None)
     type=click.Choice(["value", "stalest", "changes"]),
     help="Order in which boards are bought.  [default: value; without a job all three]",
 )
-@click.option("--seed", default=0, hidden=True, help="Without effect: a replay draws nothing.")
+@click.option("--seed", default=0, show_default=True, help="Seed of the sandbox's boards; nothing else is drawn.")
 @click.option("--sandbox", is_flag=True, help="Use the sandbox's data directory.")
 @data_option
 @format_option("table", "json")
@@ -103,7 +115,7 @@ def backtest(  # noqa: PLR0913 - one for each option
     plans: Mapping[str, Sequence[str]],
     everys: tuple[str, ...],
     orders: tuple[str, ...],
-    seed: int,  # noqa: ARG001 - for scripts that give one to every command
+    seed: int,
     sandbox: bool,
     data: Path | None,
     format_name: str | None,
@@ -116,15 +128,15 @@ def backtest(  # noqa: PLR0913 - one for each option
     compare. Without JOB each board of the file costs a credit. JSON is one object for one replay, else an array.
     """
     from scraper.core.changes.order import OrderName
-    from scraper.wiring.backtest import Asked
+    from scraper.wiring.backtest import PLAYED, Asked
 
     chosen = [OrderName(name) for name in orders]
     asked = Asked(budgets, plans, everys, chosen, nights, learn, first_day, last_day)
     if job is not None:
-        _of_job(job, world, asked, data, sandbox, format_name, output)
+        _of_job(job, world, asked, settings_of(data, job=job, sandbox=sandbox, seed=seed), format_name, output)
         return
-    if world is None:
-        raise UsageError("name a job to replay its archive, or a world file with --world.")
+    if world is None or world == PLAYED:
+        raise UsageError("name a job to replay its boards, or a world file with --world.")
     if plans or first_day or last_day or len(everys) > 1:
         raise UsageError("--plan, --from, --to and several values of --every need a job.")
     _of_world(world, asked, format_name, output)
@@ -150,8 +162,7 @@ def _of_job(
     job: Path,
     world: Path | None,
     asked: Asked,
-    data: Path | None,
-    sandbox: bool,
+    settings: Settings,
     format_name: str | None,
     output: Path | None,
 ) -> None:
@@ -159,7 +170,6 @@ def _of_job(
     from scraper.wiring.backtest import backtest_job
     from scraper.wiring.files import load_job
 
-    settings = settings_of(data, job=job, sandbox=sandbox)
     found, catalogue = load_job(job, None, settings.project)
     tested = backtest_job(found, catalogue, settings, world, asked)
     with opened(output) as stream:

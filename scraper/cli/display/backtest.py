@@ -47,12 +47,11 @@ def print_replays(replays: Sequence[tuple[Replay, int]], console: Console) -> No
 def print_backtest(tested: Backtest, console: Console) -> None:
     """Print one row for each replay, the cheapest plan, and what cannot be known."""
     past, outcomes = tested.past, tested.outcomes
-    counted_from, until = (past.first_at + night * past.period for night in (past.first + past.learn, past.end - 1))
-    nights = counted(past.end - past.first - past.learn, "night")
+    counted_from, until = past.at(past.learn), past.at(past.nights - 1)
+    nights = counted(past.nights - past.learn, "night")
     head = f"{tested.job.name}: {counted(len(past.boards), 'board')} over {nights}"
     learnt = f", after {past.learn} of learning" if past.learn else ""
-    margin = past.period / 8
-    _print_head(console, f"{head}, {counted_from + margin:%Y-%m-%d} to {until + margin:%Y-%m-%d}{learnt}")
+    _print_head(console, f"{head}, {counted_from:%Y-%m-%d} to {until:%Y-%m-%d}{learnt}")
     same, columns = _split(outcomes)
     if same:
         console.print(Text(", ".join(f"{name} {value}" for name, value in same.items())))
@@ -103,12 +102,12 @@ def _cheapest(found: Cheapest, saw: int) -> str:
     before = [one for one in tried if found.found is None or one.usd < found.found.usd]
     less = "".join(f"; {_plans(one)} would have seen {one.share:.0%}" for one in before[-1:])
     if found.found is None:
-        return f"no plan sees {ENOUGH:.0%} of the {saw:,} entries that the archive saw{less}"
+        return f"no plan sees {ENOUGH:.0%} of the {saw:,} known entries{less}"
     one = found.found
-    sure = "half of the nights name the same plan" if found.sure else "half of the nights name another plan"
+    sure = "half of the reads name the same plan" if found.sure else "half of the reads name another plan"
     return (
         f"{_plans(one)}, {_usd(one.usd)} a month, budget auto, order {one.terms.order.value}: sees {one.share:.0%} of "
-        f"the {saw:,} entries that the archive saw ({ENOUGH:.0%} is enough){less}; {sure}"
+        f"the {saw:,} known entries ({ENOUGH:.0%} is enough){less}; {sure}"
     )
 
 
@@ -124,8 +123,8 @@ def _notes(tested: Backtest) -> Iterator[str]:
             "changed, so what came and went between two reads is not counted at all"
         )
     yield (
-        "seen: of the entries that the archive saw. By half: the same answer if every second night is taken from the "
-        "archive; an archive read more often than yours would move it about as far the other way"
+        "seen: of the entries that are known. By half: the same answer from half of the reads that are known; knowing "
+        "more of them would move it the other way"
     )
     if any(one.replay.fell_back for one in tested.outcomes if one.terms.order is OrderName.CHANGES):
         yield _FELL_BACK

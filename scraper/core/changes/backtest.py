@@ -9,9 +9,9 @@ from decimal import Decimal
 from typing import Any, Final
 
 from scraper.core.changes.known_boards import KnownBoard, read_share
-from scraper.core.changes.order import OrderName, order_of
+from scraper.core.changes.order import Order, OrderName, order_of
 from scraper.core.changes.purse import JobPurse
-from scraper.core.changes.replay import Replay, replay
+from scraper.core.changes.replay import Replay, VendorOrders, WorldBoard, replay
 from scraper.core.jobs import Job
 from scraper.core.subscriptions import Subscription
 
@@ -44,22 +44,39 @@ class Terms:
 class Past:
     """The nights of a job's boards, as far as they are known."""
 
-    boards: Sequence[KnownBoard]
-    first_at: datetime
-    """When the night 0 began."""
+    boards: Sequence[WorldBoard]
+    halves: tuple[Sequence[WorldBoard], Sequence[WorldBoard]]
+    """The same by either half of the reads."""
+    begins_at: datetime
+    """When the first night that is replayed began."""
     period: timedelta
     """From one night to the next."""
-    first: int
-    """The first night that is replayed."""
-    end: int
-    """The night after the last one."""
+    nights: int
     learn: int
-    """Replayed nights at the start that do not count."""
+    """Nights at the start that do not count."""
+    read_share: float
+    """The share of the board-nights that a read shows; on the others a board is taken not to change."""
 
-    @property
-    def read_share(self) -> float:
-        """The share of the board-nights that the archive knows; on the others a board is taken not to change."""
-        return read_share(self.boards, self.first, self.end)
+    def at(self, night: int) -> datetime:
+        """Return when a night began."""
+        return self.begins_at + night * self.period
+
+
+def past_of(
+    boards: Sequence[KnownBoard], first_at: datetime, period: timedelta, first: int, end: int, learn: int
+) -> Past:
+    """Return the past from the night `first` to before `end`, counted from the one that began at `first_at`."""
+    one, other = ([board.half(which) for board in boards] for which in (0, 1))
+    whole, *halves = ([board.between(first, end) for board in known] for known in (boards, one, other))
+    return Past(
+        boards=whole,
+        halves=(halves[0], halves[1]),
+        begins_at=first_at + first * period,
+        period=period,
+        nights=end - first,
+        learn=learn,
+        read_share=read_share(boards, first, end),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +88,7 @@ class Outcome:
     usd: Decimal
     """A month: the plans' prices and the overage; a plan without a known price counts as free."""
     thinned: tuple[float, ...]
-    """Shares of entries seen where the archive is without every second night."""
+    """Shares of entries seen by either half of the reads."""
 
     @property
     def share(self) -> float:
@@ -95,22 +112,19 @@ class Outcome:
 
 
 def outcome(past: Past, terms: Terms) -> Outcome:
-    """Replay a job's past under some terms, and again without the odd and without the even nights."""
-    found, usd = _replayed(past, terms)
-    thinned = tuple(
-        _share(_replayed(replace(past, boards=[board.without(parity) for board in past.boards]), terms)[0])
-        for parity in (0, 1)
-    )
-    return Outcome(terms, found, usd, thinned)
+    """Replay a job's past under some terms, and again by either half of its reads."""
+    found, usd = _replayed(past, past.boards, terms)
+    return Outcome(terms, found, usd, tuple(_share(_replayed(past, half, terms)[0]) for half in past.halves))
 
 
-def _replayed(past: Past, terms: Terms) -> tuple[Replay, Decimal]:
-    boards = [board.between(past.first, past.end) for board in past.boards]
+def _replayed(past: Past, boards: Sequence[WorldBoard], terms: Terms) -> tuple[Replay, Decimal]:
     prices: dict[str, int] = {}
     for board in boards:
         prices[board.vendor] = prices.get(board.vendor, 0) + board.board.cost
-    purse = JobPurse(terms.job, past.first_at + past.first * past.period, past.period, terms.every, prices)
-    order = order_of(terms.order, [board.board for board in boards])
+    purse = JobPurse(terms.job, past.begins_at, past.period, terms.every, prices)
+    order: Order | VendorOrders = order_of(terms.order, [board.board for board in boards])
+    if terms.job.auto and len(prices) > 1:
+        order = VendorOrders(boards, lambda ranked: order_of(terms.order, ranked))
     return replay(terms.order.value, boards, order, purse, past.learn), purse.usd()
 
 
@@ -127,7 +141,7 @@ class Cheapest:
     found: Outcome | None
     """``None``: no plan sees enough."""
     sure: bool
-    """Either half of the nights names the same plans."""
+    """Either half of the reads names the same plans."""
 
     def to_json(self) -> dict[str, Any] | None:
         if self.found is None:
@@ -136,18 +150,21 @@ class Cheapest:
         return {name: found[name] for name in ("plan", "usd_per_month", "entries", "credits")} | {"sure": self.sure}
 
 
-def cheapest(past: Past, terms: Terms, plans: Mapping[str, Sequence[Subscription]]) -> Cheapest:
+def cheapest(
+    past: Past, terms: Terms, plans: Mapping[str, Sequence[Subscription]], known: Sequence[Outcome] = ()
+) -> Cheapest:
     """Return the cheapest of a vendor's plans whose share of each night sees `ENOUGH`, at ``budget = "auto"``.
 
-    `plans`: vendor → its plans with a price; other vendors keep theirs. They are tried from the cheapest on, one more
-    than is needed.
+    `plans`: vendor → its plans with a price; other vendors keep theirs. They are tried from the cheapest on, until one
+    sees enough by each half of the reads as well. `known`: replays that need not be repeated.
     """
     choices: list[Job] = [replace(terms.job, auto=True)]
-    for vendor, known in plans.items():
-        choices = [with_plan(job, vendor, plan) for job in choices for plan in known]
+    for vendor, priced in plans.items():
+        choices = [with_plan(job, vendor, plan) for job in choices for plan in priced]
     tried: list[Outcome] = []
     for job in sorted(choices, key=_price):
-        tried.append(outcome(past, replace(terms, job=job)))
+        wanted = replace(terms, job=job)
+        tried.append(next((one for one in known if one.terms == wanted), None) or outcome(past, wanted))
         if all(share >= ENOUGH for share in (tried[-1].share, *tried[-1].thinned)):
             break
     found = _first_enough([one.share for one in tried])

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Sequence, Set
 from dataclasses import dataclass, replace
+from zlib import crc32
 
 from scraper.core.changes.order import RankedBoard
 from scraper.core.changes.replay import WorldBoard
+from scraper.core.changes.spells import spells
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,12 +31,20 @@ class KnownBoard:
             while place + 1 < len(self.reads) and self.reads[place + 1][0] <= night:
                 place += 1
             nights.append(self.reads[place][1])
-        return WorldBoard(self.board, nights, self.vendor)
+        return WorldBoard(self.board, nights, self.vendor, spells(nights))
 
-    def without(self, night_parity: int) -> KnownBoard:
-        """Return the board without its reads on every second night, unless these are all."""
-        left = tuple(read for read in self.reads if read[0] % 2 != night_parity)
+    def half(self, which: int) -> KnownBoard:
+        """Return the board with one half (0 or 1) of its reads, as if by the toss of a coin, unless it has none.
+
+        Every second night would not do: a cadence of two nights would then see all that is left, or nothing.
+        """
+        left = tuple(read for read in self.reads if _coin(self.board.name, read[0]) == which)
         return replace(self, reads=left) if left else self
+
+
+def _coin(name: str, night: int) -> int:
+    """Return 0 or 1, the same for the same board and night."""
+    return crc32(f"{night}/{name}".encode()) >> 7 & 1
 
 
 def read_share(boards: Sequence[KnownBoard], first: int, end: int) -> float:

@@ -66,6 +66,12 @@ class CreatorBoards:
         board = self._board(country, sort_by, at.date())
         return [self._record(standing, at) for standing in board[start : start + count]]
 
+    def numbers(self, country: str | None, sort_by: str, day: date) -> list[int]:
+        """Return the numbers of the creators on a board, best first."""
+        if country is not None and country not in CREATOR_COUNTRIES:
+            return []
+        return [standing.number for standing in self._board(country, sort_by, day)]
+
     def _draw_board(self, country: str | None, sort_by: str, day: date) -> tuple[CreatorFigures, ...]:
         if self._lists is not None:  # in the order of the list, whatever was asked for
             return self._given(country, day)

@@ -129,9 +129,13 @@ class HashtagBoards:
         board = self._board(country, period_days, day, industry)
         return tuple(record for record in board if record["rank_diff_type"] == 4) if only_new else board
 
-    def standing(self, country: str | None, period_days: int, day: date) -> tuple[tuple[int, float], ...]:
+    def standing(
+        self, country: str | None, period_days: int, day: date, industry: int | None = None
+    ) -> tuple[tuple[int, float], ...]:
         """Return the places in the pool of a board's hashtags, best first, each with its strength."""
-        return self._standing(country, period_days, day, None)
+        if country is not None and country not in HASHTAG_COUNTRIES:
+            return ()
+        return self._standing(country, period_days, day, industry)
 
     def _own_turnover(self, period_days: int) -> tuple[Turnover, bool]:
         """Return the turnover of a board's own places, and whether it has some of a slower board as well."""

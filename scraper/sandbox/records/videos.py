@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date, datetime
 from functools import lru_cache
 
@@ -41,6 +42,10 @@ class VideoBoards:
             return [self._record(one, country, at, one) for one in listed[start : start + count]]
         board = self._board(country, period_days, order_by, at.date())
         return [self._record(index, country, at) for index in board[start : start + count]]
+
+    def numbers(self, country: str, period_days: int, order_by: str, day: date) -> Sequence[int]:
+        """Return the numbers of the videos on a board, best first."""
+        return self._board(country, period_days, order_by, day) if country in VIDEO_COUNTRIES else ()
 
     def _draw_places(self, country: str, period_days: int, order_by: str) -> BoardPlaces:
         turnover = self._aging.turnover("videos", period_days)
