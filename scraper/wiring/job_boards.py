@@ -44,7 +44,7 @@ class JobBoards:
 
     boards: Sequence[KnownBoard]
     first_at: datetime
-    """When the night 0 began, UTC."""
+    """When the boards of the night 0 were bought, UTC."""
     notes: Sequence[str]
     """What is left out."""
 
@@ -68,7 +68,8 @@ def archive_boards(job: Job, settings: Settings, period: timedelta) -> JobBoards
             f"the archive in {settings.data_directory} has no complete read of a board of job {job.name}: run it for "
             "some nights, or replay a world file with --world."
         )
-    anchor = min(found[0][0] for found in known.values()) - period / 8  # timers fire a little early, or late
+    first_at = min(found[0][0] for found in known.values())
+    anchor = first_at - period / 8  # timers fire a little early, or late
     boards = []
     for walk_id, (crawl, walk) in wanted.items():
         if walk_id in known:
@@ -78,7 +79,7 @@ def archive_boards(job: Job, settings: Settings, period: timedelta) -> JobBoards
     if len(boards) < len(wanted):
         unread = len(wanted) - len(boards)
         notes.append(f"{unread} of the job's {len(wanted)} boards were never read completely, and are left out")
-    return JobBoards(boards, anchor, notes)
+    return JobBoards(boards, first_at, notes)
 
 
 def world_boards(job: Job, path: Path) -> JobBoards:

@@ -48,7 +48,7 @@ class Past:
     halves: tuple[Sequence[WorldBoard], Sequence[WorldBoard]]
     """The same by either half of the reads."""
     begins_at: datetime
-    """When the first night that is replayed began."""
+    """When the boards of the first night that is replayed are bought."""
     period: timedelta
     """From one night to the next."""
     nights: int
@@ -58,14 +58,14 @@ class Past:
     """The share of the board-nights that a read shows; on the others a board is taken not to change."""
 
     def at(self, night: int) -> datetime:
-        """Return when a night began."""
+        """Return when the boards of a night are bought."""
         return self.begins_at + night * self.period
 
 
 def past_of(
     boards: Sequence[KnownBoard], first_at: datetime, period: timedelta, first: int, end: int, learn: int
 ) -> Past:
-    """Return the past from the night `first` to before `end`, counted from the one that began at `first_at`."""
+    """Return the past from the night `first` to before `end`, counted from the one bought at `first_at`."""
     one, other = ([board.half(which) for board in boards] for which in (0, 1))
     whole, *halves = ([board.between(first, end) for board in known] for known in (boards, one, other))
     return Past(
