@@ -9,7 +9,7 @@ from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
-from scraper.core.changes.backtest import Cheapest, Outcome, Past, Terms, cheapest, outcome, past_of, with_plan
+from scraper.core.changes.backtest import Cheapest, Past, Terms, Trial, cheapest, past_of, trial, with_plan
 from scraper.core.changes.order import OrderName, RankedBoard, order_of
 from scraper.core.changes.purse import FixedPurse
 from scraper.core.changes.replay import Replay, WorldBoard, replay
@@ -36,7 +36,7 @@ Budget: TypeAlias = Credits | Literal["auto"]
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class BacktestOptions:
     """The options of a backtest; of each group that a replay may change, several values to compare."""
 
     budgets: Sequence[Budget] = ()
@@ -57,14 +57,14 @@ class Backtest:
 
     job: Job
     past: Past
-    outcomes: Sequence[Outcome]
+    trials: Sequence[Trial]
     cheapest: Cheapest | None
     """``None``: no plan of its vendors has a price."""
     notes: Sequence[str]
     """What is not replayed."""
 
 
-def replay_world(path: Path, asked: Asked) -> list[tuple[Replay, Credits]]:
+def replay_world(path: Path, asked: BacktestOptions) -> list[tuple[Replay, Credits]]:
     """Return a replay for each order and budget over a world file, whose boards cost a credit a read, with the budget.
 
     Raises UsageError for more nights than there are, and the errors of `read_world`.
@@ -91,7 +91,9 @@ def replay_world(path: Path, asked: Asked) -> list[tuple[Replay, Credits]]:
     ]
 
 
-def backtest_job(job: Job, catalogue: Catalogue, settings: Settings, world: Path | None, asked: Asked) -> Backtest:
+def backtest_job(
+    job: Job, catalogue: Catalogue, settings: Settings, world: Path | None, asked: BacktestOptions
+) -> Backtest:
     """Replay a job's nights, from its archive or from a world file, under each of the terms.
 
     Raises UsageError for terms that cannot be, or an archive without a complete read of the job's boards.
@@ -100,11 +102,11 @@ def backtest_job(job: Job, catalogue: Catalogue, settings: Settings, world: Path
     terms = _terms(job, catalogue, period, asked)
     found = _boards(job, settings, world, period, asked)
     past = _past(found, period, asked)
-    outcomes = [outcome(past, one) for one in terms]
-    return Backtest(job, past, outcomes, _cheapest(past, outcomes, catalogue), found.notes)
+    trials = [trial(past, one) for one in terms]
+    return Backtest(job, past, trials, _cheapest(past, trials, catalogue), found.notes)
 
 
-def _boards(job: Job, settings: Settings, world: Path | None, period: timedelta, asked: Asked) -> JobBoards:
+def _boards(job: Job, settings: Settings, world: Path | None, period: timedelta, asked: BacktestOptions) -> JobBoards:
     from scraper.wiring.job_boards import archive_boards, played_boards, world_boards
 
     if world is None:
@@ -116,7 +118,7 @@ def _boards(job: Job, settings: Settings, world: Path | None, period: timedelta,
     return played_boards(job, settings.seed, asked.nights or PLAYED_NIGHTS)
 
 
-def _terms(job: Job, catalogue: Catalogue, period: timedelta, asked: Asked) -> list[Terms]:
+def _terms(job: Job, catalogue: Catalogue, period: timedelta, asked: BacktestOptions) -> list[Terms]:
     """Return the terms of each replay: every combination of the values."""
     known = "day" if job.every is None else job.every.words
     everys = asked.everys or [known]
@@ -129,7 +131,7 @@ def _terms(job: Job, catalogue: Catalogue, period: timedelta, asked: Asked) -> l
     ]
 
 
-def _planned(job: Job, catalogue: Catalogue, asked: Asked) -> Iterator[Job]:
+def _planned(job: Job, catalogue: Catalogue, asked: BacktestOptions) -> Iterator[Job]:
     """Yield the job under each combination of the plans."""
     vendors = dict(asked.plans)
     for vendor, names in vendors.items():
@@ -167,7 +169,7 @@ def _stride(every: str, period: timedelta, known: str = "day") -> int:
     return wanted // period
 
 
-def _past(found: JobBoards, period: timedelta, asked: Asked) -> Past:
+def _past(found: JobBoards, period: timedelta, asked: BacktestOptions) -> Past:
     boards, first_at = found.boards, found.first_at
     first, end = min(board.reads[0][0] for board in boards), max(board.reads[-1][0] for board in boards) + 1
     if asked.first_day is not None:
@@ -181,15 +183,15 @@ def _past(found: JobBoards, period: timedelta, asked: Asked) -> Past:
     return past_of(boards, first_at, period, first, end, _learn(asked, end - first))
 
 
-def _learn(asked: Asked, nights: int) -> int:
+def _learn(asked: BacktestOptions, nights: int) -> int:
     learn = min(LEARN, nights // 2) if asked.learn is None else asked.learn
     if learn >= nights:
         raise UsageError(f"--learn {learn} leaves none of the {nights} nights to count.")
     return learn
 
 
-def _cheapest(past: Past, outcomes: Sequence[Outcome], catalogue: Catalogue) -> Cheapest | None:
-    terms = outcomes[0].terms
+def _cheapest(past: Past, trials: Sequence[Trial], catalogue: Catalogue) -> Cheapest | None:
+    terms = trials[0].terms
     plans = {
         vendor: priced
         for vendor in terms.job.vendors
@@ -201,4 +203,4 @@ def _cheapest(past: Past, outcomes: Sequence[Outcome], catalogue: Catalogue) -> 
             ]
         )
     }
-    return cheapest(past, terms, plans, outcomes) if plans else None
+    return cheapest(past, terms, plans, trials) if plans else None

@@ -11,7 +11,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from time import process_time
 
-from scraper.core.changes.backtest import Terms, cheapest, outcome, past_of, with_plan
+from scraper.core.changes.backtest import Terms, cheapest, past_of, trial, with_plan
 from scraper.core.changes.known_boards import KnownBoard
 from scraper.core.changes.order import OrderName
 from tests.core.builders import C_HASHTAGS, CATALOGUE, crawl, job
@@ -33,7 +33,7 @@ def main() -> None:
     for order in OrderName:
         began = process_time()
         past = past_of(boards, begins, timedelta(days=1), 0, given.nights, min(50, given.nights // 2))
-        found = outcome(past, Terms(one, order))
+        found = trial(past, Terms(one, order))
         replayed_s = process_time() - began
         named = cheapest(past, Terms(one, order), {"crawlora": plans}, [found])
         whole_s = process_time() - began

@@ -8,7 +8,7 @@ from decimal import Decimal
 
 import pytest
 
-from scraper.core.changes.backtest import Terms, cheapest, outcome, past_of, with_plan
+from scraper.core.changes.backtest import Terms, cheapest, past_of, trial, with_plan
 from scraper.core.changes.known_boards import KnownBoard
 from scraper.core.changes.order import OrderName, RankedBoard
 from scraper.core.changes.purse import FixedPurse, JobPurse
@@ -94,9 +94,9 @@ def test_each_vendor_spends_all_of_its_own_room_and_no_more() -> None:
     ]
     two = with_plan(replace(job(crawl(C_HASHTAGS), crawl(K_HASHTAGS)), auto=True), "crawlora", Subscription("x", 400))
     past = past_of(boards, BEGINS, DAY, 0, 4, 0)
-    assert outcome(past, Terms(two, OrderName.STALEST)).replay.credits == 4 * 24 + 4 * 8
+    assert trial(past, Terms(two, OrderName.STALEST)).replay.credits == 4 * 24 + 4 * 8
     fixed = replace(two, auto=False, budget=24)
-    assert outcome(past, Terms(fixed, OrderName.STALEST)).replay.credits == 4 * 24
+    assert trial(past, Terms(fixed, OrderName.STALEST)).replay.credits == 4 * 24
 
 
 # --- what is known ----------------------------------------------------------------------------------------------------
@@ -117,7 +117,7 @@ def test_the_halves_of_an_archive_share_its_reads_between_them() -> None:
 
 def test_a_replay_of_all_boards_on_all_nights_sees_and_dates_everything() -> None:
     past = past_of(known(), BEGINS, DAY, 0, 60, 10)
-    found = outcome(past, Terms(auto_job("growth"), OrderName.VALUE))
+    found = trial(past, Terms(auto_job("growth"), OrderName.VALUE))
     assert found.replay.entries.all == found.replay.entries.seen == found.replay.entries.dated > 0
     assert (found.share, found.by_half, found.replay.freshness) == (1.0, 1.0, 1.0)
     assert past.read_share == 1.0
@@ -127,9 +127,9 @@ def test_more_budget_or_a_shorter_cadence_sees_more() -> None:
     past = past_of(known(), BEGINS, DAY, 0, 60, 10)
     fixed = replace(auto_job("growth"), auto=False)
     by_budget = [
-        outcome(past, Terms(replace(fixed, budget=budget), OrderName.STALEST)).share for budget in (8, 16, 32, 64)
+        trial(past, Terms(replace(fixed, budget=budget), OrderName.STALEST)).share for budget in (8, 16, 32, 64)
     ]
-    by_cadence = [outcome(past, Terms(auto_job("growth"), OrderName.STALEST, every)).share for every in (7, 3, 2, 1)]
+    by_cadence = [trial(past, Terms(auto_job("growth"), OrderName.STALEST, every)).share for every in (7, 3, 2, 1)]
     assert by_budget == sorted(by_budget)
     assert by_cadence == sorted(by_cadence)
     assert by_budget[0] < 0.6 < by_budget[-1] == 1.0
@@ -141,7 +141,7 @@ def test_an_answer_moves_less_the_less_the_boards_change_between_two_reads() -> 
         boards = [KnownBoard(board.board, "crawlora", tuple(enumerate(board.nights))) for board in panel]
         past = past_of(boards, BEGINS, DAY, 0, 60, 10)
         terms = Terms(replace(auto_job("growth"), auto=False, budget=len(boards) // 3), OrderName.STALEST)
-        found = outcome(past, terms)
+        found = trial(past, terms)
         return abs(found.by_half - found.share)
 
     assert moves("2/") > moves("400/")
@@ -167,6 +167,6 @@ def test_where_no_plan_sees_enough_none_is_named() -> None:
 def test_a_replay_that_is_known_is_not_repeated() -> None:
     past = past_of(known(size=4), BEGINS, DAY, 0, 30, 10)
     terms = Terms(auto_job("free"), OrderName.VALUE)
-    before = outcome(past, terms)
+    before = trial(past, terms)
     found = cheapest(past, terms, {"crawlora": list(PLANS.values())}, [before])
     assert found.tried[0] is before

@@ -23,7 +23,7 @@ from scraper.cli.options import (
 from scraper.core.errors import UsageError
 
 if TYPE_CHECKING:
-    from scraper.wiring.backtest import Asked
+    from scraper.wiring.backtest import BacktestOptions
     from scraper.wiring.settings import Settings
 
 
@@ -128,10 +128,10 @@ def backtest(  # noqa: PLR0913 - one for each option
     compare. Without JOB each board of the file costs a credit. JSON is one object for one replay, else an array.
     """
     from scraper.core.changes.order import OrderName
-    from scraper.wiring.backtest import PLAYED, Asked
+    from scraper.wiring.backtest import PLAYED, BacktestOptions
 
     chosen = [OrderName(name) for name in orders]
-    asked = Asked(budgets, plans, everys, chosen, nights, learn, first_day, last_day)
+    asked = BacktestOptions(budgets, plans, everys, chosen, nights, learn, first_day, last_day)
     if job is not None:
         _of_job(job, world, asked, settings_of(data, job=job, sandbox=sandbox, seed=seed), format_name, output)
         return
@@ -142,7 +142,7 @@ def backtest(  # noqa: PLR0913 - one for each option
     _of_world(world, asked, format_name, output)
 
 
-def _of_world(world: Path, asked: Asked, format_name: str | None, output: Path | None) -> None:
+def _of_world(world: Path, asked: BacktestOptions, format_name: str | None, output: Path | None) -> None:
     from scraper.cli.output import Format, console_on, default_format, write_object
     from scraper.wiring.backtest import replay_world
 
@@ -161,7 +161,7 @@ def _of_world(world: Path, asked: Asked, format_name: str | None, output: Path |
 def _of_job(
     job: Path,
     world: Path | None,
-    asked: Asked,
+    asked: BacktestOptions,
     settings: Settings,
     format_name: str | None,
     output: Path | None,
@@ -175,7 +175,7 @@ def _of_job(
     with opened(output) as stream:
         if Format(format_name or default_format(stream)) is Format.JSON:
             best = None if tested.cheapest is None else tested.cheapest.to_json()
-            objects = [{**outcome.to_json(), "cheapest": best} for outcome in tested.outcomes]
+            objects = [{**trial.to_json(), "cheapest": best} for trial in tested.trials]
             write_object(objects[0] if len(objects) == 1 else objects, stream)
             return
         from scraper.cli.display.backtest import print_backtest

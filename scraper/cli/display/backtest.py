@@ -10,7 +10,7 @@ from rich.text import Text
 
 from scraper.cli.formatting import count, counted
 from scraper.cli.tables import new_table, print_notes
-from scraper.core.changes.backtest import ENOUGH, Cheapest, Outcome
+from scraper.core.changes.backtest import ENOUGH, Cheapest, Trial
 from scraper.core.changes.order import OrderName
 from scraper.core.changes.replay import Replay
 from scraper.core.changes.spells import Seen
@@ -46,13 +46,13 @@ def print_replays(replays: Sequence[tuple[Replay, int]], console: Console) -> No
 
 def print_backtest(tested: Backtest, console: Console) -> None:
     """Print one row for each replay, the cheapest plan, and what cannot be known."""
-    past, outcomes = tested.past, tested.outcomes
+    past, trials = tested.past, tested.trials
     counted_from, until = past.at(past.learn), past.at(past.nights - 1)
     nights = counted(past.nights - past.learn, "night")
     head = f"{tested.job.name}: {counted(len(past.boards), 'board')} over {nights}"
     learnt = f", after {past.learn} of learning" if past.learn else ""
     _print_head(console, f"{head}, {counted_from:%Y-%m-%d} to {until:%Y-%m-%d}{learnt}")
-    same, columns = _split(outcomes)
+    same, columns = _split(trials)
     if same:
         console.print(Text(", ".join(f"{name} {value}" for name, value in same.items())))
     table = new_table()
@@ -60,7 +60,7 @@ def print_backtest(tested: Backtest, console: Console) -> None:
         table.add_column(name)
     for title in ("credits", "$ a month", "seen", "by half", "dated", "fresh", "exits unseen"):
         table.add_column(title, justify="right")
-    for one in outcomes:
+    for one in trials:
         found = one.replay
         table.add_row(
             *(_terms(one)[name] for name in columns),
@@ -74,7 +74,7 @@ def print_backtest(tested: Backtest, console: Console) -> None:
         )
     console.print(table)
     if tested.cheapest is not None:
-        print_notes(console, "cheapest", [_cheapest(tested.cheapest, outcomes[0].replay.entries.all)])
+        print_notes(console, "cheapest", [_cheapest(tested.cheapest, trials[0].replay.entries.all)])
     print_notes(console, "note", list(_notes(tested)))
 
 
@@ -83,17 +83,17 @@ def _print_head(console: Console, words: str) -> None:
     console.print()
 
 
-def _terms(one: Outcome) -> Mapping[str, str]:
+def _terms(one: Trial) -> Mapping[str, str]:
     """Return what a replay's row may be named by: its plan, budget, cadence and order."""
     terms = one.terms
     plans = {("plan" if len(terms.plans) == 1 else vendor): plan for vendor, plan in terms.plans.items()}
     return {**plans, "budget": terms.budget_words, "every": terms.every_words, "order": terms.order.value}
 
 
-def _split(outcomes: Sequence[Outcome]) -> tuple[Mapping[str, str], Sequence[str]]:
+def _split(trials: Sequence[Trial]) -> tuple[Mapping[str, str], Sequence[str]]:
     """Return the terms that all replays share, and the names of those in which they differ, the order at least."""
-    first = _terms(outcomes[0])
-    differ = [name for name in first if len({_terms(one)[name] for one in outcomes}) > 1] or ["order"]
+    first = _terms(trials[0])
+    differ = [name for name in first if len({_terms(one)[name] for one in trials}) > 1] or ["order"]
     return {name: value for name, value in first.items() if name not in differ}, differ
 
 
@@ -111,7 +111,7 @@ def _cheapest(found: Cheapest, saw: int) -> str:
     )
 
 
-def _plans(one: Outcome) -> str:
+def _plans(one: Trial) -> str:
     return " and ".join(f"{vendor} {plan}" for vendor, plan in one.terms.plans.items())
 
 
@@ -126,7 +126,7 @@ def _notes(tested: Backtest) -> Iterator[str]:
         "seen: of the entries that are known. By half: the same answer from half of the reads that are known; knowing "
         "more of them would move it the other way"
     )
-    if any(one.replay.fell_back for one in tested.outcomes if one.terms.order is OrderName.CHANGES):
+    if any(one.replay.fell_back for one in tested.trials if one.terms.order is OrderName.CHANGES):
         yield _FELL_BACK
     yield from tested.notes
 

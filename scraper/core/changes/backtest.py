@@ -80,7 +80,7 @@ def past_of(
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class Trial:
     """A replay under some terms, and how sure it is."""
 
     terms: Terms
@@ -111,10 +111,10 @@ class Outcome:
         }
 
 
-def outcome(past: Past, terms: Terms) -> Outcome:
+def trial(past: Past, terms: Terms) -> Trial:
     """Replay a job's past under some terms, and again by either half of its reads."""
     found, usd = _replayed(past, past.boards, terms)
-    return Outcome(terms, found, usd, tuple(_share(_replayed(past, half, terms)[0]) for half in past.halves))
+    return Trial(terms, found, usd, tuple(_share(_replayed(past, half, terms)[0]) for half in past.halves))
 
 
 def _replayed(past: Past, boards: Sequence[WorldBoard], terms: Terms) -> tuple[Replay, Decimal]:
@@ -136,9 +136,9 @@ def _share(found: Replay) -> float:
 class Cheapest:
     """The cheapest plans under which enough is seen."""
 
-    tried: tuple[Outcome, ...]
+    tried: tuple[Trial, ...]
     """By price."""
-    found: Outcome | None
+    found: Trial | None
     """``None``: no plan sees enough."""
     sure: bool
     """Either half of the reads names the same plans."""
@@ -151,7 +151,7 @@ class Cheapest:
 
 
 def cheapest(
-    past: Past, terms: Terms, plans: Mapping[str, Sequence[Subscription]], known: Sequence[Outcome] = ()
+    past: Past, terms: Terms, plans: Mapping[str, Sequence[Subscription]], known: Sequence[Trial] = ()
 ) -> Cheapest:
     """Return the cheapest of a vendor's plans whose share of each night sees `ENOUGH`, at ``budget = "auto"``.
 
@@ -161,10 +161,10 @@ def cheapest(
     choices: list[Job] = [replace(terms.job, auto=True)]
     for vendor, priced in plans.items():
         choices = [with_plan(job, vendor, plan) for job in choices for plan in priced]
-    tried: list[Outcome] = []
+    tried: list[Trial] = []
     for job in sorted(choices, key=_price):
         wanted = replace(terms, job=job)
-        tried.append(next((one for one in known if one.terms == wanted), None) or outcome(past, wanted))
+        tried.append(next((one for one in known if one.terms == wanted), None) or trial(past, wanted))
         if all(share >= ENOUGH for share in (tried[-1].share, *tried[-1].thinned)):
             break
     found = _first_enough([one.share for one in tried])
