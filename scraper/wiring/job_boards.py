@@ -139,9 +139,13 @@ def _list_of(world: Mapping[str, Sequence[WorldNight]], walk: Walk, number: int)
 
 
 def _walks(job: Job) -> Iterator[tuple[Crawl, Walk]]:
-    """Yield the walks of the job's boards, each once."""
+    """Yield the walks of the job's boards, each once, those that a run buys first before the others."""
+    wanted = {crawl.name: crawl.priority for crawl in job.crawls}
+    for child in job.crawls:
+        if child.each is not None:
+            wanted[child.each] = max(wanted[child.each], child.priority)
     seen: set[str] = set()
-    for crawl in job.crawls:
+    for crawl in sorted(job.crawls, key=lambda crawl: -wanted[crawl.name]):
         if crawl.each is None and crawl.endpoint.table in BOARD_TABLES:
             for params in crawl.sweep():
                 walk = crawl.walk(params)
