@@ -179,7 +179,11 @@ def _past(found: JobBoards, period: timedelta, asked: BacktestOptions) -> Past:
     if asked.nights is not None:
         end = min(end, first + asked.nights)
     if end - first < 2:
-        raise UsageError("there are fewer than two nights to replay: choose an earlier --from, or a later --to.")
+        met = "one night is known" if end - first == 1 else "no night is known"
+        chosen = " between --from and --to" if asked.first_day or asked.last_day else ""
+        raise UsageError(
+            f"{met}{chosen}, and a replay takes two at least: run the job for some nights, or choose others."
+        )
     return past_of(boards, first_at, period, first, end, _learn(asked, end - first))
 
 

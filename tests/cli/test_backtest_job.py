@@ -138,7 +138,7 @@ def test_the_sandboxs_boards_are_replayed_before_there_is_an_archive(known: Know
         (["--plan", "keyapi=free"], "job nightly uses crawlora, not 'keyapi'"),
         (["--every", "36h"], "the boards are known by the day, and this is no multiple of it"),
         (["--every", "often"], "is not a period like"),
-        (["--from", "2026-12-01"], "fewer than two nights to replay"),
+        (["--from", "2026-12-01"], "no night is known between --from and --to, and a replay takes two at least"),
         (["--learn", "24"], "--learn 24 leaves none of the 24 nights to count"),
     ],
 )

@@ -68,9 +68,7 @@ def _job(_context: click.Context, _argument: click.Parameter, words: str | None)
     help="Boards to replay instead of the archive's: JSON {board: [[day, [id, …]], …]}, gzipped or not; or the word "
     "sandbox, for those that it plays.",
 )
-@click.option(
-    "--from", "first_day", callback=a_day, metavar="YYYY-MM-DD", help="First night.  [default: the archive's]"
-)
+@click.option("--from", "first_day", callback=a_day, metavar="YYYY-MM-DD", help="First night.  [default: of all]")
 @click.option("--to", "last_day", callback=a_day, metavar="YYYY-MM-DD", help="Last night.  [default: of all]")
 @click.option("--nights", type=click.IntRange(min=1), help="Nights to replay.  [default: all that every board has]")
 @click.option(

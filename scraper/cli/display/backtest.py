@@ -128,7 +128,14 @@ def _notes(tested: Backtest) -> Iterator[str]:
     )
     if any(one.replay.fell_back for one in tested.trials if one.terms.order is OrderName.CHANGES):
         yield _FELL_BACK
+    for vendor in _unpriced(tested.trials[0]):
+        yield f"what {vendor} asks a month is not known, and in no sum"
     yield from tested.notes
+
+
+def _unpriced(one: Trial) -> Iterator[str]:
+    accounts = one.terms.job.accounts
+    return (vendor for vendor in one.terms.plans if accounts[vendor].subscription.usd_per_month is None)
 
 
 def _usd(dollars: Decimal) -> str:
