@@ -233,8 +233,8 @@ class HashtagBoards:
 
 
 def _turn(held: Held, turns: int) -> int:
-    """Return whose turn it is at a place: each of its candidates once a round, and each round begins with any."""
-    return (held.spell + mixed(held.key, held.spell // turns)) % turns
+    """Return whose turn it is at a place: its candidates follow each other, and the first comes back after the last."""
+    return (held.spell + mixed(held.key, 0)) % turns
 
 
 def _trend(key: int, period_days: int, day: date) -> list[Record]:
