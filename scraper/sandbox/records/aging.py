@@ -106,8 +106,9 @@ class _Spell(NamedTuple):
     begins: float
     ends: float
     lasting: float
-    wave: tuple[float, float]
-    """Phase and beat of its swing."""
+    """The part of its strength that stays."""
+    swing: float
+    beat: float
 
 
 class BoardPlaces:
@@ -120,30 +121,24 @@ class BoardPlaces:
     def on(self, day: date) -> list[Held]:
         """Return the spells that hold the places on a day, the strongest first."""
         moment, ordinal = moved(day), day.toordinal()
-        spells, held = self._spells, []
+        spells, found = self._spells, []
         for number, place in enumerate(self.places):
             key, length, regular, phase, tempo = place
-            at = moment * tempo / length + phase if length else float(ordinal)
+            at = moment * tempo / length + phase if length else ordinal
             spell = spells[number]
-            if spell is None or not spell.begins <= at < spell.ends:
+            if spell is None or not spell[1] <= at < spell[2]:
                 spell = spells[number] = _spell(key, length, at, regular=regular)
-            which, begins, ends, lasting, (swing, beat) = spell
-            begun = 0.0
-            if length == inf:
-                age = 0.5
-            elif length:
-                age = (at - begins) / (ends - begins)
-                begun = (begins - phase) * length / tempo
-            else:
-                age, begun = 0.1, moment - 1
+            which, begins, ends, lasting, swing, beat = spell
+            age = (at - begins) / (ends - begins) if length != inf else 0.5
             strength = lasting + 1.6 * age * (1 - age) + 0.06 * sin(swing + ordinal * beat)
-            held.append(Held(number, key, which, begun, strength))
-        held.sort(key=_weakness)
-        return held
+            found.append((-strength, number, which, begins))
+        found.sort()
+        return [self._held(*one, moment) for one in found]
 
-
-def _weakness(held: Held) -> float:
-    return -held.strength
+    def _held(self, weakness: float, number: int, which: int, begins: float, moment: float) -> Held:
+        key, length, _, phase, tempo = self.places[number]
+        begun = 0.0 if length == inf else (begins - phase) * length / tempo if length else moment - 1
+        return Held(number, key, which, begun, -weakness)
 
 
 def _spell(key: int, length: float, at: float, *, regular: bool) -> _Spell:
@@ -162,7 +157,7 @@ def _spell(key: int, length: float, at: float, *, regular: bool) -> _Spell:
             begins = number + (0.0 if regular else unit(key, number))
     own = mixed(key ^ 0x5851F42D4C957F2D, number)
     swing, beat = (own >> 20 & 0xFFFFF) / 0x100000, (own & 0xFFFFF) / 0x100000
-    return _Spell(number, begins, ends, 0.6 * (own >> 40) / 0x1000000, (6.2832 * swing, 0.13 + 0.75 * beat))
+    return _Spell(number, begins, ends, 0.6 * (own >> 40) / 0x1000000, 6.2832 * swing, 0.13 + 0.75 * beat)
 
 
 def places_of(

@@ -37,6 +37,20 @@ class CreatorFigures(NamedTuple):
     """Its id, if its board replays a list."""
 
 
+@lru_cache(maxsize=32_768)
+def _lasting(index: int) -> tuple[float, float, float, float, float, float]:
+    """A creator's rate of growth, the size and the beat of its swing, and its followers, engagement and views."""
+    many, more = mixed(index, 0), mixed(index, 1)
+    return (
+        0.002 * (many & _21_BITS) / _21_BITS,
+        0.1 * sin(many >> 42),
+        0.05 + 0.2 * (many >> 21 & _21_BITS) / _21_BITS,
+        10 ** (4.6 + 3 * (more & _21_BITS) / _21_BITS),
+        0.9 * (more >> 21 & _21_BITS) / _21_BITS,
+        10 ** (3.5 + 3.9 * (more >> 42) / _21_BITS),
+    )
+
+
 class CreatorBoards:
     """All creator boards."""
 
@@ -100,17 +114,10 @@ class CreatorBoards:
 
     def _figures(self, country: str, index: int, day: date, given_id: str | None = None) -> CreatorFigures:
         """A creator's numbers on a day: followers grow, each creator's at a rate; views and engagement swing."""
-        many, more = mixed(index, 0), mixed(index, 1)
-        growth = 1 + 0.002 * (many & _21_BITS) / _21_BITS * days_grown(day)
-        swing = 1 + 0.1 * sin(many >> 42) * sin(day.toordinal() * (0.05 + 0.2 * (many >> 21 & _21_BITS) / _21_BITS))
-        return CreatorFigures(
-            country,
-            index,
-            int(10 ** (4.6 + 3 * (more & _21_BITS) / _21_BITS) * growth),
-            0.9 * (more >> 21 & _21_BITS) / _21_BITS * swing,
-            int(10 ** (3.5 + 3.9 * (more >> 42) / _21_BITS) * swing),
-            given_id,
-        )
+        rate, phase, beat, followers, engagement, views = _lasting(index)
+        growth = 1 + rate * days_grown(day)
+        swing = 1 + phase * sin(day.toordinal() * beat)
+        return CreatorFigures(country, index, int(followers * growth), engagement * swing, int(views * swing), given_id)
 
     def _record(self, standing: CreatorFigures, at: datetime) -> Record:
         rng = draw(self._seed, "creator", standing.country, standing.number)

@@ -7,10 +7,11 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import lru_cache
+from math import sin
 from random import Random
 
 from scraper.sandbox.records import Record
-from scraper.sandbox.records.aging import AS_USUAL, Aging, BoardPlaces, Held, key_of, mixed, places_of, spliced, unit
+from scraper.sandbox.records.aging import AS_USUAL, Aging, BoardPlaces, Held, mixed, places_of, spliced
 from scraper.sandbox.records.draws import draw, midnight_s, person, signed_url, spread
 from scraper.sandbox.records.given import GivenLists
 from scraper.sandbox.records.places import COUNTRIES, HASHTAG_COUNTRIES, INDUSTRIES, SCRIPTS
@@ -214,7 +215,7 @@ class HashtagBoards:
                 "label": f"label_{hashtag.industry}",
             }
         record["is_promoted"] = hashtag.promoted
-        record["trend"] = _trend(key_of(self._seed, "trend", hashtag.hashtag_id, country), period_days, day)
+        record["trend"] = _trend(rng, period_days, day)
         if hashtag.faces:
             expires_s = midnight_s(day) + 30 * 3600
             record["creators"] = [
@@ -237,11 +238,12 @@ def _turn(held: Held, turns: int) -> int:
     return (held.spell + mixed(held.key, 0)) % turns
 
 
-def _trend(key: int, period_days: int, day: date) -> list[Record]:
+def _trend(rng: Random, period_days: int, day: date) -> list[Record]:
     """Seven points up to yesterday, normalised to their own maximum; whole numbers are JSON ints (60 of 350 are)."""
     step, last = TREND_STEP_DAYS[period_days], day.toordinal() - 1
+    phase, beat, echo = 6.2832 * rng.random(), 0.1 + 0.8 * rng.random(), 0.3 + 2 * rng.random()
     days = [last - (6 - point) * step for point in range(7)]
-    heights = [unit(key, one) ** 2 + 0.004 for one in days]
+    heights = [(1.0 + sin(phase + beat * one) + 0.6 * sin(echo * one)) ** 2 + 0.004 for one in days]
     top, last_s = max(heights), midnight_s(day) - 86_400
     shares_of_top = [round(height / top, 2) for height in heights]
     return [
