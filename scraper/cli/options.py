@@ -19,6 +19,7 @@ from scraper.cli.completion import complete_fault
 from scraper.cli.formats import format_of, mismatch
 from scraper.cli.formatting import harmless
 from scraper.cli.streams import ReaderGone
+from scraper.cli.world_options import pairs, played_world, world_options
 from scraper.core.errors import OutputError, UsageError
 from scraper.core.units import LARGEST_COUNT
 
@@ -51,6 +52,7 @@ CREDITS = _Credits(min=1)
 
 
 def calendar_day(_context: click.Context, _option: click.Parameter, value: str | None) -> date | None:
+    """Return the day that an option names."""
     try:
         return None if value is None else date.fromisoformat(value)
     except ValueError as fault:
@@ -92,8 +94,8 @@ def data_option(function: F) -> F:
 
 
 def sandbox_option(function: F) -> F:
-    """Add --sandbox, --seed and --day."""
-    function = day_option(function)
+    """Add --sandbox, --seed, --day, --turnover and --world."""
+    function = world_options(day_option(function))
     function = click.option("--seed", default=0, show_default=True, help="Seed for the sandbox's data and faults.")(
         function
     )
@@ -211,13 +213,7 @@ def vendor_url_option(function: F) -> F:
 
 
 def _vendor_urls(_context: click.Context, _option: click.Parameter, values: tuple[str, ...]) -> Mapping[str, str]:
-    urls = {}
-    for value in values:
-        vendor, equals, url = value.partition("=")
-        if not equals or not vendor or not url:
-            raise click.BadParameter(f"{value!r} is not of the form VENDOR=URL")
-        urls[vendor] = url
-    return urls
+    return pairs(values, "VENDOR=URL")
 
 
 def allow_host_option(function: F) -> F:
@@ -302,7 +298,8 @@ def settings_of(  # noqa: PLR0913 - one for each option
     from scraper.wiring.project import project_of
     from scraper.wiring.settings import Settings
 
-    given = {"--fault": faults, "--day": day, "--seed": seed}
+    played = played_world()
+    given = {"--fault": faults, "--day": day, "--seed": seed, **{f"--{name}": value for name, value in played.items()}}
     if not sandbox and (lone := [option for option, value in given.items() if value]):
         raise UsageError(f"{lone[0]} needs --sandbox.")
     settings = Settings(
@@ -311,6 +308,8 @@ def settings_of(  # noqa: PLR0913 - one for each option
         sandbox=sandbox,
         seed=seed,
         day=day,
+        world=played.get("world"),
+        turnover=played.get("turnover", {}),
         keeps_rate=rate,
         faults=faults,
         vendor_urls=vendor_urls or {},

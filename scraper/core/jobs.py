@@ -7,9 +7,9 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from enum import StrEnum
 
 from scraper.core.catalogue import Catalogue, Charge, Endpoint, Parameter, Role
-from scraper.core.changes.order import OrderName
 from scraper.core.errors import Fault
 from scraper.core.nearest import nearest
 from scraper.core.nights import Every
@@ -52,6 +52,17 @@ class Account:
     @property
     def id(self) -> str:
         return f"{self.vendor}/{self.name}"
+
+
+class OrderName(StrEnum):
+    """The values of a job's ``order``."""
+
+    VALUE = "value"
+    """Walks that were left over first, then the job's own order."""
+    STALEST = "stalest"
+    """Boards that were read longest ago first."""
+    CHANGES = "changes"
+    """Boards with the most expected new entries for a credit first; the stalest where the boards are alike."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ TOPICS: Final = (
     "recipes",
     "vendors",
     "sandbox",
+    "backtest",
     "operating",
     "security",
     "assumptions",

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import gzip
-from collections.abc import Hashable, Mapping, Sequence, Set
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 import orjson
 
+from scraper.core.changes.spells import Nights
 from scraper.core.errors import ConfigurationError, Fault, UnreadableError
 
 _GZIP: Final = b"\x1f\x8b"
@@ -16,8 +19,18 @@ MOST_FAULTS: Final = 20
 """Faults that are reported of one file."""
 
 
-def read_world(path: Path) -> Mapping[str, Sequence[Set[Hashable]]]:
-    """Return board → entries of each night, in the file's order; the file may be gzipped.
+@dataclass(frozen=True, slots=True)
+class WorldNight:
+    """A board's list of one night."""
+
+    day: str | int
+    """As the file names it."""
+    entries: tuple[str | int, ...]
+    """Best first."""
+
+
+def read_world(path: Path) -> Mapping[str, Sequence[WorldNight]]:
+    """Return board → its nights, in the file's order; the file may be gzipped.
 
     Raises UnreadableError for a file that cannot be read, ConfigurationError with the faults of its contents.
     """
@@ -25,7 +38,7 @@ def read_world(path: Path) -> Mapping[str, Sequence[Set[Hashable]]]:
         content = path.read_bytes()
         if content.startswith(_GZIP):
             content = gzip.decompress(content)
-    except (OSError, EOFError) as failure:
+    except (OSError, EOFError, zlib.error) as failure:
         raise UnreadableError(str(path), getattr(failure, "strerror", None) or str(failure)) from failure
     try:
         boards = orjson.loads(content)
@@ -36,7 +49,12 @@ def read_world(path: Path) -> Mapping[str, Sequence[Set[Hashable]]]:
     faults = [Fault(str(path), fault) for name, nights in boards.items() if (fault := _fault(name, nights))]
     if faults:
         raise ConfigurationError(faults[:MOST_FAULTS])
-    return {name: [frozenset(entries) for _, entries in nights] for name, nights in boards.items()}
+    return {name: [WorldNight(day, tuple(entries)) for day, entries in nights] for name, nights in boards.items()}
+
+
+def nights_of(boards: Mapping[str, Sequence[WorldNight]]) -> Mapping[str, Nights]:
+    """Return board → the entries of each night, in no order."""
+    return {name: [frozenset(night.entries) for night in nights] for name, nights in boards.items()}
 
 
 def _fault(name: str, nights: Any) -> str | None:  # noqa: ANN401 - whatever the file holds
@@ -44,6 +62,7 @@ def _fault(name: str, nights: Any) -> str | None:  # noqa: ANN401 - whatever the
         return f"board {name!r} must be a list of nights [day, [id, …]], with one at least"
     for place, night in enumerate(nights):
         is_night = isinstance(night, list) and len(night) == 2 and isinstance(night[1], list)
+        is_night = is_night and isinstance(night[0], str | int)
         if not is_night or not all(isinstance(entry, str | int) for entry in night[1]):
             return f"board {name!r}: night {place} must be [day, [id, …]], with ids that are texts or whole numbers"
     return None

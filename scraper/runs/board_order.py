@@ -9,9 +9,8 @@ from datetime import datetime
 
 import orjson
 
-from scraper.core.changes.order import OrderName
 from scraper.core.changes.tonight import NightTerms, Tonight
-from scraper.core.jobs import Job
+from scraper.core.jobs import Job, OrderName
 from scraper.core.planning import History
 from scraper.core.planning.board_order import chooses_boards, tonight_of
 from scraper.core.units import Credits

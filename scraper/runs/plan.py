@@ -8,9 +8,8 @@ from dataclasses import replace
 from datetime import datetime
 
 from scraper.core.auto_budget import Allowance
-from scraper.core.changes.order import OrderName
 from scraper.core.changes.tonight import Tonight
-from scraper.core.jobs import Job
+from scraper.core.jobs import Job, OrderName
 from scraper.core.planning import AccountStanding, History, Known, NothingSeen, Plan
 from scraper.core.planning import plan as plan_of
 from scraper.core.planning.board_order import by_delta, chooses_boards

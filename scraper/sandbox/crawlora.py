@@ -160,14 +160,14 @@ class Crawlora:
         country = asked.optional("creator_country")
         sort_by = asked.choice("sort_by", SORT_ORDERS, "follower")
         records = self._creators.page(country, sort_by, asked.world_at, window.start, window.size)
-        return _board(asked, "creators", records, window, self._creators.total(country))
+        return _board(asked, "creators", records, window, self._creators.total(country, asked.day))
 
     def _hashtag_posts(self, asked: Asked) -> PlayedAnswer:
         hashtag_id = asked.required("id")
         cursor = asked.integer("cursor", 0)
         if cursor < 0:
             raise InvalidParameterError("cursor", str(cursor))
-        feed = self._posts.feed(hashtag_id)
+        feed = self._posts.feed(hashtag_id, asked.day)
         if feed is None:  # recorded from live answers: a success without an itemList, and it is paid for
             return _tiktok(asked, {"cursor": "0", "hasMore": False})
         start = cursor - cursor // HIDDEN_EVERY

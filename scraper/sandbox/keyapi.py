@@ -121,7 +121,7 @@ class KeyApi:
         period_days = int(asked.choice("period", ("7", "30"), "7"))
         region = asked.text("region", "US")
         order_by = asked.choice("order_by", ("vv", "like", "comment", "repost"), "vv")
-        start, total = (page - 1) * limit, self._videos.total(region)
+        start, total = (page - 1) * limit, self._videos.total(region, period_days, asked.day)
         records = self._videos.page(region, period_days, order_by, asked.world_at, start, limit)
         pagination = {"has_more": start + limit < total, "limit": limit, "page": page, "total_count": total}
         return _success(asked, {"pagination": pagination, "videos": records}, records)

@@ -1,4 +1,4 @@
-"""Both vendors over the records of a seed."""
+"""Both vendors over the records of a seed, which age or replay lists."""
 
 from __future__ import annotations
 
@@ -10,8 +10,10 @@ from scraper.sandbox.answers import FailedRequests, Paging, PlayedVendor
 from scraper.sandbox.crawlora import Crawlora
 from scraper.sandbox.crawlora_newer import CrawloraNewer
 from scraper.sandbox.keyapi import KeyApi
+from scraper.sandbox.records.aging import AS_USUAL, Aging
 from scraper.sandbox.records.app_posts import AppPosts
 from scraper.sandbox.records.creators import CreatorBoards
+from scraper.sandbox.records.given import GivenLists
 from scraper.sandbox.records.hashtags import HashtagBoards
 from scraper.sandbox.records.posts import PostFeeds
 from scraper.sandbox.records.sounds import SoundBoards
@@ -31,19 +33,18 @@ class World:
 
 
 @lru_cache(maxsize=4)
-def world_of(seed: int) -> World:
+def world_of(seed: int, aging: Aging = AS_USUAL, lists: GivenLists | None = None) -> World:
     """Draw the records of a seed, once for all sandboxes of a process; nothing in them is ever changed."""
-    hashtags, sounds = HashtagBoards(seed), SoundBoards(seed)
-    posts = PostFeeds(seed, hashtags.pool, hashtags.by_id)
+    hashtags, sounds = HashtagBoards(seed, aging, lists), SoundBoards(seed, aging)
+    posts = PostFeeds(seed, hashtags.pool, hashtags.by_id, aging)
     newer = CrawloraNewer(seed, hashtags, sounds, AppPosts(seed, hashtags, posts))
-    return World(hashtags, CreatorBoards(seed), posts, VideoBoards(seed), sounds, newer)
+    return World(hashtags, CreatorBoards(seed, aging, lists), posts, VideoBoards(seed, aging, lists), sounds, newer)
 
 
 def played_vendors(
-    seed: int, *, failed_requests: FailedRequests = "free", retired: bool = False
+    world: World, *, failed_requests: FailedRequests = "free", retired: bool = False
 ) -> tuple[PlayedVendor, ...]:
-    """Return both vendors over the records of a seed."""
-    world = world_of(seed)
+    """Return both vendors over these records."""
     return (
         Crawlora(world.hashtags, world.creators, world.posts, world.newer, retired=retired),
         KeyApi(world.hashtags, world.videos, world.sounds, failed_requests),

@@ -29,9 +29,11 @@ from scraper.sandbox.answers import (
 from scraper.sandbox.billing_events import Event, EventLog
 from scraper.sandbox.faults import FaultKind, FaultPlan, Injection, Met, Sent, Target
 from scraper.sandbox.metering import AccountPage, Meter, RateWindow, Rejected
-from scraper.sandbox.played import played_vendors
+from scraper.sandbox.played import played_vendors, world_of
 from scraper.sandbox.records import Record
+from scraper.sandbox.records.aging import AS_USUAL, Aging
 from scraper.sandbox.records.draws import draw
+from scraper.sandbox.records.given import GivenLists
 
 _log = logging.getLogger(__name__)
 
@@ -87,10 +89,10 @@ class Sandbox:
     """Both vendors' routes, data and accounts, without a port yet: `serve` gives it one.
 
     `subscriptions` and `keys` name the vendors that are played, "crawlora" and "keyapi" or one of them.
-    Records depend on `seed`, the parameters and `day` only; without a day they age by `clock`. Metering goes by `clock`
-    alone, `rate_window` is how both count the requests of a minute. `faults` go wrong on purpose, `sleep` is how they
-    take time; `failed_requests` is what a vendor takes for a failure where it documents nothing (KeyAPI). `retired`:
-    Crawlora's two boards that are on their way out have gone, and answer 404.
+    Records depend on `seed`, the parameters and `day` only; without a day they age by `clock`, as `aging` says, or
+    replay `lists`. Metering goes by `clock` alone, `rate_window` is how both count the requests of a minute. `faults`
+    go wrong on purpose, `sleep` is how they take time; `failed_requests` is what a vendor takes for a failure where it
+    documents nothing (KeyAPI). `retired`: Crawlora's two boards that are on their way out have gone, and answer 404.
     """
 
     def __init__(  # noqa: PLR0913 - what a test or a user may want otherwise
@@ -106,9 +108,12 @@ class Sandbox:
         faults: Sequence[Injection] = (),
         failed_requests: FailedRequests = "free",
         retired: bool = False,
+        aging: Aging = AS_USUAL,
+        lists: GivenLists | None = None,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
-        vendors = played_vendors(seed, failed_requests=failed_requests, retired=retired)
+        world = world_of(seed, aging, lists)
+        vendors = played_vendors(world, failed_requests=failed_requests, retired=retired)
         known = {vendor.name for vendor in vendors}
         if subscriptions.keys() != keys.keys() or not subscriptions.keys() <= known:
             raise ValueError(

@@ -16,6 +16,7 @@ from scraper.core.subscriptions import Subscription
 from scraper.core.units import Credits
 from scraper.wiring.files import load_catalogue
 from scraper.wiring.settings import SANDBOX_KEY, SANDBOX_VENDORS, Settings
+from scraper.wiring.worlds import sandbox_world
 
 if TYPE_CHECKING:
     from scraper.sandbox import FailedRequests, Sandbox
@@ -58,6 +59,7 @@ async def begin_sandbox(job: Job, settings: Settings, opened: AsyncExitStack) ->
     if unknown := [vendor for vendor in job.vendors if vendor not in SANDBOX_VENDORS]:
         raise UsageError(f"the sandbox plays {' and '.join(SANDBOX_VENDORS)}, not {', '.join(unknown)}")
     subscriptions = {vendor: job.accounts[vendor].subscription for vendor in job.vendors}
+    aging, lists = sandbox_world(settings)
     sandbox = Sandbox(
         subscriptions=subscriptions,
         keys=dict.fromkeys(subscriptions, SANDBOX_KEY),
@@ -66,6 +68,8 @@ async def begin_sandbox(job: Job, settings: Settings, opened: AsyncExitStack) ->
         clock=settings.clock.now,
         faults=read_injections(settings.faults, endpoints_played(subscriptions)),
         failed_requests=_failed_requests(job),
+        aging=aging,
+        lists=lists,
     )
     return RunningSandbox(sandbox, await opened.enter_async_context(serve(sandbox)))
 
@@ -94,7 +98,7 @@ async def sandbox_server(
     """Serve a sandbox on a port of its own; yield its URL and the subscriptions of its accounts.
 
     `plans` by vendor; default: the first of the vendor file. Their rates are left out if the settings lift them.
-    UsageError for an unknown plan, ConfigurationError for faults that cannot be parsed.
+    UsageError for an unknown plan or turnover, ConfigurationError for faults that cannot be parsed.
     """
     from scraper.sandbox import Sandbox, endpoints_played, read_injections, serve
 
@@ -105,6 +109,7 @@ async def sandbox_server(
         if wanted not in known:
             raise UsageError(f"{name} has no plan {wanted!r}{nearest(wanted, known)}; it has {', '.join(known)}")
         subscriptions[name] = known[wanted].without_rate if settings.lifts_rate else known[wanted]
+    aging, lists = sandbox_world(settings)
     accepted = {name: keys.get(name) or SANDBOX_KEY for name in SANDBOX_VENDORS}
     sandbox = Sandbox(
         subscriptions=subscriptions,
@@ -115,6 +120,8 @@ async def sandbox_server(
         faults=read_injections(settings.faults, endpoints_played(subscriptions)),
         failed_requests=failed_requests,
         retired=retired,
+        aging=aging,
+        lists=lists,
     )
     async with serve(sandbox, port=port) as url:
         yield url, subscriptions

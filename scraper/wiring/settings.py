@@ -32,6 +32,10 @@ class Settings:
     """Default: outside any project."""
     sandbox: bool = False
     seed: int = 0
+    world: Path | None = None
+    """Lists that the sandbox replays: a world file, or a data directory."""
+    turnover: Mapping[str, str] = field(default_factory=dict)
+    """Table → turnover of the sandbox's boards after 1, 7 and 30 days in percent: ``15,55,85``."""
     day: date | None = None
     """The day for which the sandbox generates records; ``None``: the clock's."""
     keeps_rate: bool = True
@@ -77,6 +81,9 @@ def option_words(settings: Settings) -> Sequence[str]:
     words = ["--sandbox"] if settings.sandbox else []
     words += ["--seed", str(settings.seed)] if settings.seed else []
     words += ["--day", str(settings.day)] if settings.day else []
+    words += ["--world", str(settings.world)] if settings.world else []
+    for table, turnover in settings.turnover.items():
+        words += ["--turnover", f"{table}={turnover}"]
     words += ["--rate"] if settings.sandbox and settings.keeps_rate else []
     for fault in settings.faults:
         words += ["--fault", fault]

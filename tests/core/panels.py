@@ -13,10 +13,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from math import exp
 from pathlib import Path
 
-from scraper.core.changes.order import OrderName, RankedBoard, StalestOrder, affordable, order_of
+from scraper.core.changes.order import RankedBoard, StalestOrder, affordable, order_of
 from scraper.core.changes.replay import Replay, WorldBoard, replay
 from scraper.core.changes.spells import Nights, spells
-from scraper.io.worlds import read_world
+from scraper.core.jobs import OrderName
+from scraper.io.worlds import nights_of, read_world
 
 PARTS = (0.2, 0.35, 0.5)
 """Of the price of reading every board every night."""
@@ -97,7 +98,7 @@ def _panels(
         return
     boards = {
         name: entries[::every] if len(entries) // every >= nights and name.startswith("discover") else entries
-        for name, entries in read_world(world).items()
+        for name, entries in nights_of(read_world(world)).items()
     }
     for kind in ("", *sorted({name.partition("/")[0] for name in boards})):
         found = {name: entries for name, entries in boards.items() if name.startswith(kind)}

@@ -9,10 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scraper.core.changes.order import OrderName, RankedBoard, order_of
+from scraper.core.changes.order import RankedBoard, order_of
 from scraper.core.changes.replay import WorldBoard, replay
 from scraper.core.changes.residence import RESIDENCES, UNIFORM, GapCounts, fit, new_share, worth
 from scraper.core.changes.spells import Reads, Seen, entries_seen, exits_seen, spells
+from scraper.core.jobs import OrderName
 from tests.core.panels import drawn_board, drawn_panel, replays
 from tests.examples import examples
 

@@ -8,11 +8,11 @@ from datetime import timedelta
 
 import orjson
 
-from scraper.core.changes.order import Because, OrderName
+from scraper.core.changes.order import Because
 from scraper.core.changes.reads import FeedVisits, WholeRead, in_order
 from scraper.core.changes.tonight import Candidate, NightTerms, Tonight, tonight
 from scraper.core.frontier import Frontier
-from scraper.core.jobs import Job
+from scraper.core.jobs import Job, OrderName
 from scraper.core.nights import DAY, Every
 from scraper.core.pagination import WalkState, Why
 from scraper.core.planning import Known, NothingSeen, plan

@@ -51,6 +51,7 @@ CAPABILITIES = {
     "signals": "stop a run in order",
     "status": "how last night went, what is missing, what goes on",
     "tables": "typed tables, their columns and how they are shown",
+    "worlds": "lists by board and night, to be replayed",
 }
 
 

@@ -102,7 +102,7 @@ def said(arguments: Sequence[str], clock: Clock | None = None) -> Said:
 
 def _as_on_a_terminal(arguments: list[str]) -> list[str]:
     """A runner's stdout is no terminal: the table that a person sees has to be asked for."""
-    shown = {"plan", "run", "status", "sql", "tables", "vendors"}
+    shown = {"backtest", "plan", "run", "status", "sql", "tables", "vendors"}
     asked = {"--format", "--help", "-h", "-o"} & set(arguments)
     return arguments if asked or arguments[0] not in shown else [*arguments, "--format", "table"]
 

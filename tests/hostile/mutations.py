@@ -39,7 +39,7 @@ def corpus() -> Mapping[str, Sequence[bytes]]:
     filled = {"id": first["hashtag_id"], "name": first["hashtag_name"], "country_code": "US", "page": "2"}
     filled |= {"material_id": world.newer.ads.pool[0].ad_id, "clip_id": _sound_of(world)}
     sizes = {"limit": "2", "count": "2", "page_size": "2"}
-    for vendor in played_vendors(0):
+    for vendor in played_vendors(world_of(0)):
         for path, sold in vendor.sold.items():
             bodies = found.setdefault(sold.endpoint, [])
             bodies += [case.read_bytes() for case in PAYLOADS.glob(f"{sold.endpoint}/*/answer.json")]

@@ -75,7 +75,7 @@ def coverage(bench: Bench) -> dict[str, tuple[Walk, str]]:
 
 def hold_rows(bench: Bench) -> None:
     """As many rows stand in the tables, endpoint by endpoint, as records were served."""
-    sold = {path: each.endpoint for vendor in played_vendors(0) for path, each in vendor.sold.items()}
+    sold = {path: each.endpoint for vendor in played_vendors(world_of(0)) for path, each in vendor.sold.items()}
     served = Counter[str]()
     for each in bench.sandbox.served:
         served[sold[each.endpoint]] += len(each.records)

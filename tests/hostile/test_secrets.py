@@ -129,7 +129,7 @@ COMMANDS: dict[str, list[list[str]]] = {
     "export": [["hashtags", "--format", "csv", "-o", "hashtags.csv"]],
     "duckdb": [["--help"]],
     "init": [["made"]],
-    "backtest": [["--help"]],
+    "backtest": [["configs/night.toml"], ["configs/night.toml", "--world", "sandbox", "--nights", "9"]],
     "schema": [[], ["accounts"]],
     "completion": [["bash"], ["none"]],
     "docs": [[], ["jobs"], ["nothing"]],

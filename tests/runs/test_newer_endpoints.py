@@ -13,7 +13,7 @@ import pytest
 
 from scraper.core.events import Ending, RunStatus
 from scraper.core.planning import Known, plan
-from scraper.sandbox.played import played_vendors
+from scraper.sandbox.played import played_vendors, world_of
 from scraper.wiring.files import load_job
 from scraper.wiring.upkeep import rebuild_tables
 from tests.hostile.night import in_a_night
@@ -106,7 +106,7 @@ def test_each_newer_endpoint_goes_from_a_plan_to_its_table_and_is_rebuilt_row_fo
             planned = {each.endpoint: each for each in plan(found, Known(MOMENT)).crawls}
             result = await made.run(job)
             assert (result.status, result.charged) == (RunStatus.COMPLETE, made.charged())
-            sold = {path: each.endpoint for vendor in played_vendors(0) for path, each in vendor.sold.items()}
+            sold = {path: each.endpoint for vendor in played_vendors(world_of(0)) for path, each in vendor.sold.items()}
             asked = Counter(sold[each.endpoint] for each in made.sandbox.served)
             assert asked.keys() == planned.keys()
             for endpoint, requests in asked.items():

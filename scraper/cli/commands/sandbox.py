@@ -9,18 +9,13 @@ from typing import Literal
 import click
 
 from scraper.cli.options import day_option, fault_option, refuse_windows, settings_of
+from scraper.cli.world_options import pairs, world_options
 from scraper.core.errors import UsageError
 from scraper.core.subscriptions import Subscription
 
 
 def _plans(_context: click.Context, _option: click.Parameter, values: tuple[str, ...]) -> Mapping[str, str]:
-    plans = {}
-    for value in values:
-        vendor, equals, plan = value.partition("=")
-        if not equals:
-            raise click.BadParameter(f"{value!r} is not of the form VENDOR=PLAN")
-        plans[vendor] = plan
-    return plans
+    return pairs(values, "VENDOR=PLAN")
 
 
 @click.command()
@@ -29,6 +24,7 @@ def _plans(_context: click.Context, _option: click.Parameter, values: tuple[str,
 )
 @click.option("--seed", default=0, show_default=True, help="Seed for data and faults.")
 @day_option
+@world_options
 @click.option(
     "--plan", "plans", multiple=True, metavar="VENDOR=PLAN", callback=_plans, help="Plan of the vendor's account."
 )

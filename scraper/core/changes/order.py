@@ -9,6 +9,7 @@ from typing import Final, Protocol
 
 from scraper.core.changes.gain import BoardRate, gain_over_stalest
 from scraper.core.changes.residence import UNIFORM, GapCounts, Weights, fit, mean, new_share, worth
+from scraper.core.jobs import OrderName
 
 EXPLORATION: Final = 0.1
 """The part of the budget that buys the stalest boards, however quiet they seem: a board that is not read again would
@@ -33,17 +34,6 @@ STRENGTH_OF_ALL: Final = 5.0
 """The weight of the uniform distribution on all boards."""
 FIT_EVERY: Final = 6
 """Nights between two fits."""
-
-
-class OrderName(StrEnum):
-    """The values of a job's ``order``."""
-
-    VALUE = "value"
-    """Walks that were left over first, then the job's own order."""
-    STALEST = "stalest"
-    """Boards that were read longest ago first."""
-    CHANGES = "changes"
-    """Boards with the most expected new entries for a credit first; the stalest where the boards are alike."""
 
 
 class Because(StrEnum):

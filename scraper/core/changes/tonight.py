@@ -8,16 +8,9 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from scraper.core.changes.delta import DeltaChoice
-from scraper.core.changes.order import (
-    FIT_EVERY,
-    LEAST_GAIN,
-    LEAST_NIGHTS,
-    Because,
-    ChangesOrder,
-    OrderName,
-    RankedBoard,
-)
+from scraper.core.changes.order import FIT_EVERY, LEAST_GAIN, LEAST_NIGHTS, Because, ChangesOrder, RankedBoard
 from scraper.core.changes.reads import WholeRead, by_night
+from scraper.core.jobs import OrderName
 from scraper.core.units import Credits
 
 

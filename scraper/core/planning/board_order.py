@@ -7,10 +7,9 @@ from dataclasses import replace
 from datetime import datetime
 
 from scraper.core.changes.delta import DeltaBoard, DeltaChoice, delta_choice
-from scraper.core.changes.order import OrderName
 from scraper.core.changes.reads import WholeRead, in_order
 from scraper.core.changes.tonight import Candidate, NightTerms, Tonight, tonight
-from scraper.core.jobs import Crawl, Job
+from scraper.core.jobs import Crawl, Job, OrderName
 from scraper.core.planning.history import History
 from scraper.core.planning.walks import hard_limit
 from scraper.core.requests import Walk

@@ -11,9 +11,8 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, PlainValidator, ValidationError
 
 from scraper.core.catalogue import Catalogue, Vendor
-from scraper.core.changes.order import OrderName
 from scraper.core.errors import ConfigurationError, Fault
-from scraper.core.jobs import Account, BudgetPercent, Crawl, Job, crawl_faults
+from scraper.core.jobs import Account, BudgetPercent, Crawl, Job, OrderName, crawl_faults
 from scraper.core.nearest import nearest
 from scraper.core.nights import Every
 from scraper.core.units import LARGEST_COUNT

@@ -7,13 +7,13 @@ TikTok's app schema, as public clients read it: assumed.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, date, datetime, time
 from functools import lru_cache
 
 from scraper.sandbox.records import Record
 from scraper.sandbox.records.draws import draw, spread, urls_expire_s
 from scraper.sandbox.records.hashtags import Hashtag, HashtagBoards
-from scraper.sandbox.records.posts import Feed, PostFeeds
+from scraper.sandbox.records.posts import PAGE_SIZE, Feed, PostFeeds
 
 EFFECTS = ("Steam", "Paper kite", "Fern frame", "Night bath", "Two suns")
 EFFECT_POSTS = 60
@@ -58,11 +58,10 @@ class AppPosts:
 
     def posts(self, hashtag: Hashtag, sort: str, at: datetime, start: int, count: int) -> tuple[Sequence[Record], int]:
         """A part of a hashtag's posts from `start` (0-based) on, and how many there are."""
-        feed = self._order(hashtag.hashtag_id, sort)
+        feed = self._order(hashtag.hashtag_id, sort, at.date())
         if feed is None:
             return [], 0
-        part = Feed(feed.posts[start : start + count])
-        return [_app_post(item, at) for item in self._feeds.items(part, 0, at)], len(feed.posts)
+        return [_app_post(item, at) for item in self._items(feed, at, start, count)], len(feed.posts)
 
     def effect_posts(self, at: datetime, start: int, count: int) -> tuple[Sequence[Record], int]:
         """A part of the videos with the effects that trend today."""
@@ -102,25 +101,26 @@ class AppPosts:
 
     def _shown(self, hashtag: Hashtag, at: datetime, count: int) -> list[Record]:
         """The first posts of a hashtag's own feed."""
-        feed = self._feeds.feed(hashtag.hashtag_id)
-        return (
-            [] if feed is None else [_app_post(item, at) for item in self._feeds.items(Feed(feed.posts[:count]), 0, at)]
-        )
+        feed = self._feeds.feed(hashtag.hashtag_id, at.date())
+        return [] if feed is None else [_app_post(item, at) for item in self._items(feed, at, 0, count)]
+
+    def _items(self, feed: Feed, at: datetime, start: int, count: int) -> list[Record]:
+        """As many items of a feed as are asked for; the web's pages are shorter."""
+        part = Feed(feed.posts[start : start + count])
+        return [item for first in range(0, len(part.posts), PAGE_SIZE) for item in self._feeds.items(part, first, at)]
 
     def _counts(self, hashtag: Hashtag) -> tuple[int, int]:
         rng = draw(self._seed, "all time", hashtag.hashtag_id)
         videos = spread(rng, 3.5, 6.5)
         return videos, videos * rng.randint(500, 9_000)
 
-    def _sort(self, hashtag_id: str, sort: str) -> Feed | None:
+    def _sort(self, hashtag_id: str, sort: str, day: date) -> Feed | None:
         """The newest first, or those with the most plays."""
-        feed = self._feeds.feed(hashtag_id)
+        feed = self._feeds.feed(hashtag_id, day)
         if feed is None:
             return None
-        at = datetime.fromisoformat("2026-11-01T00:00:00+00:00")
-        key = "createTime" if sort == "fresh" else "plays"
-        items = [item for start in range(0, len(feed.posts), 30) for item in self._feeds.items(feed, start, at)]
-        values = [int(item["createTime"]) if key == "createTime" else item["stats"]["playCount"] for item in items]
+        items = self._items(feed, datetime.combine(day, time(), UTC), 0, len(feed.posts))
+        values = [int(item["createTime"]) if sort == "fresh" else item["stats"]["playCount"] for item in items]
         order = sorted(range(len(items)), key=values.__getitem__, reverse=True)
         return Feed(tuple(feed.posts[place] for place in order))
 

@@ -7,29 +7,51 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from functools import lru_cache
+from math import exp
 from random import Random
+from typing import NamedTuple
 
 from scraper.sandbox.records import Record
-from scraper.sandbox.records.draws import caption, days_grown, draw, long_id, signed_url, spread, urls_expire_s
+from scraper.sandbox.records.aging import ALWAYS, AS_USUAL, Aging, BoardPlaces, key_of, mixed, places_of
+from scraper.sandbox.records.draws import caption, draw, long_id, midnight_s, signed_url, spread, urls_expire_s
 from scraper.sandbox.records.hashtags import Hashtag
 from scraper.sandbox.records.people import AUTHORS, SOUNDS, People, author_fields, author_stats, music_fields
 from scraper.sandbox.records.places import HASHTAG_COUNTRIES, SCRIPTS
+from scraper.sandbox.records.turnover import instant_s
 
 PAGE_SIZE = 30
 """About 30 posts a page [concluded, not documented]; it cannot be asked for."""
+PLACES = 1_000
+"""More than a hashtag has posts."""
+DAY_S = 86_400
+FRESH = 0.4
+"""The part of posts that are days old when they come into a feed; the others are older ones that come up again."""
 SHARED_EVERY = 8
 """Every eighth post of a hashtag stands under its partner hashtag as well."""
-CREATED_FROM_S, OLD_UNTIL_S, NEW_FROM_S, CREATED_UNTIL_S = 1_609_459_200, 1_656_633_600, 1_704_067_200, 1_793_000_000
-"""1 January 2021, 1 July 2022, 1 January 2024, 25 October 2026: what an item looks like goes by its age."""
+CREATED_FROM_S, OLD_UNTIL_S, NEW_FROM_S, CREATED_UNTIL_S = 1_609_459_200, 1_656_633_600, 1_704_067_200, 1_767_225_600
+"""1 January 2021, 1 July 2022, 1 January 2024, 1 January 2026: what an item looks like goes by its age."""
+
+
+class Listed(NamedTuple):
+    """A post as a feed lists it."""
+
+    owner: int
+    """The place of its hashtag in the pool."""
+    number: int
+    """The number of its place among the owner's posts."""
+    spell: int
+    """Its spell at this place: the posts of a place follow each other."""
+    begun: float
+    """When the spell began, in the units of `moved`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Feed:
-    """The posts listed for one hashtag: (owner's place in the pool, number of the owner's post), in no time order."""
+    """The posts listed for one hashtag on one day, in no time order."""
 
-    posts: tuple[tuple[int, int], ...]
+    posts: tuple[Listed, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,35 +68,42 @@ class PostStats:
 class PostFeeds:
     """The feed of every hashtag of a pool."""
 
-    def __init__(self, seed: int, pool: Sequence[Hashtag], by_id: Mapping[str, Hashtag]) -> None:
+    def __init__(
+        self, seed: int, pool: Sequence[Hashtag], by_id: Mapping[str, Hashtag], aging: Aging = AS_USUAL
+    ) -> None:
         self._seed = seed
         self._pool = pool
         self._by_id = by_id
+        self._turnover = aging.turnover("posts")
         self._people = People(seed)
+        self._places = lru_cache(maxsize=512)(self._draw_places)
         self._feed = lru_cache(maxsize=512)(self._draw_feed)
 
-    def feed(self, hashtag_id: str) -> Feed | None:
-        """Return the feed of a hashtag, or ``None`` for an unknown id."""
+    def feed(self, hashtag_id: str, day: date) -> Feed | None:
+        """Return the feed of a hashtag on a day, or ``None`` for an unknown id."""
         hashtag = self._by_id.get(hashtag_id)
-        return None if hashtag is None else self._feed(hashtag.index)
+        return None if hashtag is None else self._feed(hashtag.index, day)
 
     def items(self, feed: Feed, start: int, at: datetime) -> list[Record]:
         """One page of items, from `start` (0-based) on."""
-        return [self._item(owner, number, at) for owner, number in feed.posts[start : start + PAGE_SIZE]]
+        return [self._item(listed, at) for listed in feed.posts[start : start + PAGE_SIZE]]
 
-    def _own(self, index: int) -> int:
-        return draw(self._seed, "posts", index).randint(12, 210)
+    def _draw_places(self, index: int) -> BoardPlaces:
+        count = draw(self._seed, "posts", index).randint(12, 210)
+        return places_of(self._seed, "posts", index, "", count, self._turnover, worldwide=0.0)
 
     def _partner(self, index: int) -> int:
         return index ^ 1 if index ^ 1 < len(self._pool) else index
 
-    def _draw_feed(self, index: int) -> Feed:
+    def _draw_feed(self, index: int, day: date) -> Feed:
         """12 to 237 posts."""
-        posts = [(index, number) for number in range(self._own(index))]
+        posts = [Listed(index, held.place, held.spell, held.begun) for held in self._places(index).on(day)]
         partner = self._partner(index)
         if partner != index:
-            posts += [(partner, number) for number in range(0, self._own(partner), SHARED_EVERY)]
-        draw(self._seed, "feed", index).shuffle(posts)
+            shared = (held for held in self._places(partner).on(day) if held.place % SHARED_EVERY == 0)
+            posts += [Listed(partner, held.place, held.spell, held.begun) for held in shared]
+        key = key_of(self._seed, "feed", index)
+        posts.sort(key=lambda listed: mixed(key ^ listed.owner, listed.number + PLACES * listed.spell))
         return Feed(tuple(posts))
 
     def _tags(self, owner: int, number: int, rng: Random) -> list[Hashtag]:
@@ -88,13 +117,16 @@ class PostFeeds:
             tags[other] = self._pool[other]
         return list(tags.values())
 
-    def _item(self, owner: int, number: int, at: datetime) -> Record:
-        rng = draw(self._seed, "post", owner, number)
+    def _item(self, listed: Listed, at: datetime) -> Record:
+        rng = draw(self._seed, "post", listed.owner, listed.number, listed.spell)
         expires_s = urls_expire_s(at)
         author = self._people.author(rng.randrange(AUTHORS))
-        tags = self._tags(owner, number, rng)
+        tags = self._tags(listed.owner, listed.number, rng)
         created_s = rng.randrange(CREATED_FROM_S, CREATED_UNTIL_S)
-        counts = _counts(rng, days_grown(at.date()))
+        listed_s = CREATED_UNTIL_S if listed.spell == ALWAYS else instant_s(listed.begun)
+        if listed_s < created_s or (listed.spell != ALWAYS and rng.random() < FRESH):
+            created_s = listed_s - rng.randrange(2 * DAY_S, 4 * DAY_S)
+        counts = _counts(rng, (midnight_s(at.date()) - created_s) / DAY_S)
         home = tags[0].home if rng.random() < 0.8 else rng.choice(HASHTAG_COUNTRIES)
         script = SCRIPTS.get(home, "english")
         desc, extra = _description(rng, script, tags)
@@ -143,8 +175,11 @@ FLAGS = {
 """Flags that hardly ever differ; `officalItem` is spelt as upstream spells it."""
 
 
-def _counts(rng: Random, grown_days: int) -> PostStats:
-    plays = int(spread(rng, 2.2, 8.3) * (1 + 0.002 * grown_days))
+def _counts(rng: Random, age_days: float) -> PostStats:
+    """The counts of a post at its age: most views come in its first days or weeks, and a few ever after."""
+    reach, quick = spread(rng, 2.2, 8.3), 10 ** rng.uniform(0, 1.5)
+    age_days = max(0.0, age_days)
+    plays = int(reach * (1 - exp(-(age_days + 0.5) / quick) + 0.0004 * age_days))
     likes = int(plays * rng.uniform(0.01, 0.2))
     return PostStats(
         plays, likes, likes // rng.randint(20, 300), likes // rng.randint(10, 400), likes // rng.randint(5, 60)

@@ -12,20 +12,22 @@ from datetime import date, datetime, timedelta
 from functools import lru_cache
 
 from scraper.sandbox.records import Record
+from scraper.sandbox.records.aging import AS_USUAL, Aging, BoardPlaces, places_of, turn_of
 from scraper.sandbox.records.draws import days_grown, draw, midnight_s, signed_url, spread, urls_expire_s
 from scraper.sandbox.records.people import People, Sound
 from scraper.sandbox.records.places import COUNTRIES, VIDEO_COUNTRIES
 
-POOL_SIZE = 400
 BOARD_SIZE = 99
 """`pagination.total` of the documented example."""
+CANDIDATES = 20
+"""Sounds that take turns at one place."""
 APP_LIST_SIZE = 70
 """Sounds that the app lists on a day: our choice."""
 INTERESTS = ("Scripted Drama", "Other Talent", "Entertainment News", "Selfies", "Street Interviews", "Baking", "Kites")
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class SoundPlace:
     """A sound's place on a board; `before` is the one of the day before, None if it is new."""
 
     index: int
@@ -36,9 +38,11 @@ class Place:
 class SoundBoards:
     """All boards of sounds, and the app's list."""
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, aging: Aging = AS_USUAL) -> None:
         self._seed = seed
+        self._aging = aging
         self._people = People(seed)
+        self._held = lru_cache(maxsize=64)(self._draw_places)
         self._order = lru_cache(maxsize=64)(self._draw_order)
 
     def board(
@@ -102,22 +106,23 @@ class SoundBoards:
     def _commercial(self, index: int) -> bool:
         return not self._sound(index).original and draw(self._seed, "licence", index).random() < 0.6
 
-    def _draw_order(self, country: str | None, period_days: int, day: date) -> tuple[int, ...]:
-        fame, taste = draw(self._seed, "sounds"), draw(self._seed, "sounds", country)
-        news = draw(self._seed, "sounds", country, period_days, day)
-        weight = 0.7 if period_days == 7 else 0.3
-        score = [fame.random() + 0.6 * taste.random() + weight * news.random() for _ in range(POOL_SIZE)]
-        return tuple(sorted(range(POOL_SIZE), key=score.__getitem__, reverse=True)[:BOARD_SIZE])
+    def _draw_places(self, country: str | None, period_days: int) -> BoardPlaces:
+        turnover, tempo = self._aging.turnover("sounds", period_days), self._aging.tempo(self._seed, "sounds", country)
+        return places_of(self._seed, "sounds", country, period_days, BOARD_SIZE, turnover, tempo)
 
-    def _places(self, country: str, period_days: int, day: date) -> list[Place]:
+    def _draw_order(self, country: str | None, period_days: int, day: date) -> tuple[int, ...]:
+        held = self._held(country, period_days).on(day)
+        return tuple(spell.place + BOARD_SIZE * turn_of(spell, CANDIDATES) for spell in held)
+
+    def _places(self, country: str, period_days: int, day: date) -> list[SoundPlace]:
         if country not in VIDEO_COUNTRIES:
             return []
         yesterday = self._order(country, period_days, day - timedelta(days=1))
         before = {index: rank for rank, index in enumerate(yesterday, start=1)}
         today = self._order(country, period_days, day)
-        return [Place(index, rank, before.get(index)) for rank, index in enumerate(today, start=1)]
+        return [SoundPlace(index, rank, before.get(index)) for rank, index in enumerate(today, start=1)]
 
-    def _record(self, place: Place, country: str, period_days: int, day: date) -> Record:
+    def _record(self, place: SoundPlace, country: str, period_days: int, day: date) -> Record:
         sound = self._sound(place.index)
         rng = draw(self._seed, "sound curve", place.index, country, period_days, day)
         heights = [round(rng.random(), 2) for _ in range(6)]

@@ -7,8 +7,9 @@ from io import StringIO
 from rich.console import Console
 
 from scraper.cli.display.plan import MOST_BOARDS, print_boards
-from scraper.core.changes.order import Because, OrderName
+from scraper.core.changes.order import Because
 from scraper.core.changes.tonight import Choice, Tonight
+from scraper.core.jobs import OrderName
 
 
 def shown(tonight: Tonight, width: int = 80) -> list[str]:

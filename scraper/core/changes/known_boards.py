@@ -1,0 +1,53 @@
+"""Boards as an archive knows them: their reads, and what they were taken to show on the nights between."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence, Set
+from dataclasses import dataclass, replace
+from zlib import crc32
+
+from scraper.core.changes.order import RankedBoard
+from scraper.core.changes.replay import WorldBoard
+from scraper.core.changes.spells import spells
+
+
+@dataclass(frozen=True, slots=True)
+class KnownBoard:
+    """A board and its complete reads."""
+
+    board: RankedBoard
+    vendor: str
+    reads: tuple[tuple[int, Set[Hashable]], ...]
+    """(night, entries), one for each night on which it was read, in order; one at least."""
+
+    def between(self, first: int, end: int) -> WorldBoard:
+        """Return the board on each night: a night without a read shows what the read before it showed.
+
+        Before the first read it shows what that one showed.
+        """
+        nights: list[Set[Hashable]] = []
+        place = 0
+        for night in range(first, end):
+            while place + 1 < len(self.reads) and self.reads[place + 1][0] <= night:
+                place += 1
+            nights.append(self.reads[place][1])
+        return WorldBoard(self.board, nights, self.vendor, spells(nights))
+
+    def half(self, which: int) -> KnownBoard:
+        """Return the board with one half (0 or 1) of its reads, as if by the toss of a coin, unless it has none.
+
+        Every second night would not do: a cadence of two nights would then see all that is left, or nothing.
+        """
+        left = tuple(read for read in self.reads if _coin(self.board.name, read[0]) == which)
+        return replace(self, reads=left) if left else self
+
+
+def _coin(name: str, night: int) -> int:
+    """Return 0 or 1, the same for the same board and night."""
+    return crc32(f"{night}/{name}".encode()) >> 7 & 1
+
+
+def read_share(boards: Sequence[KnownBoard], first: int, end: int) -> float:
+    """Return the share of board-nights that a read shows."""
+    read = sum(first <= night < end for board in boards for night, _ in board.reads)
+    return read / (len(boards) * (end - first))
