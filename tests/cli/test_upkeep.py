@@ -74,10 +74,11 @@ def test_rebuild_tells_of_the_files_that_it_took_out_and_of_no_others(place: Pla
 
 def test_check_exits_with_5_where_something_is_wrong_and_0_once_it_is_mended(place: Place) -> None:
     assert said(place, "check", "--format", "table")[0] == 0
-    place.parts("posts")[0].unlink()
+    gone = place.parts("posts")[0]
+    gone.unlink()
     code, told, _ = said(place, "check", "--format", "table")
     assert code == 5
-    assert told.startswith("missing    archive/posts/vendor=crawlora/date=2026-11-21/part-1-0.parquet: ")
+    assert told.startswith(f"missing    archive/posts/vendor=crawlora/date=2026-11-21/{gone.name}: ")
     assert "--repair fixes 1 of 1" in told
     code, told, _ = said(place, "check", "--repair", "--format", "table")
     assert code == 0

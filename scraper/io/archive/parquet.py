@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from itertools import count
@@ -17,7 +16,9 @@ from scraper.core.bodies import Decoded, Undecodable
 from scraper.core.catalogue import Catalogue, OutcomeKind
 from scraper.core.decisions import Decision
 from scraper.core.drift.observe import Watch
+from scraper.core.drift.unwatched import Unwatched
 from scraper.core.errors import UsageError
+from scraper.core.part_names import drained_by, drained_name
 from scraper.core.tables import PAGES_HASH, PAGES_TABLE, TableSelect
 from scraper.io.archive.adopt import ParquetLedger
 from scraper.io.archive.check import survey
@@ -26,6 +27,7 @@ from scraper.io.archive.coverage import write_run_tables
 from scraper.io.archive.decisions import StoredAnswers
 from scraper.io.archive.errors import explained
 from scraper.io.archive.files import Disk, make_directories, remove_files, stored_hash
+from scraper.io.archive.fragile import CACHE_DIRECTORY
 from scraper.io.archive.lost_values import note_lost
 from scraper.io.archive.merge import fingerprint, second_reader
 from scraper.io.archive.staged_files import Staging, require_writable
@@ -72,31 +74,29 @@ class ParquetArchive:
         with explained("the archive cannot be written", safe="Nothing was spent or changed."):
             require_writable(self._disk, self._data)
 
-    def write(self, drain_id: int, pages: Iterable[SpooledPage]) -> Written:
-        """See `Archive.write`. The n-th partition of the drain becomes ``part-<drain>-<n>`` in every table."""
+    def write(self, drain_id: int, pages: Iterable[SpooledPage], token: str = "") -> Written:
+        """See `Archive.write`. The n-th partition of the drain is one part in every table."""
         tally = _Tally(Watch(self._tables.values()))
         with explained(f"drain {drain_id} cannot be archived", safe="The paid pages stay in the spool."):
-            with Selects(self._tables) as selects, self._staging(selects) as staging:
+            with self._selects() as selects, self._staging(selects) as staging:
                 parts_begun = 0
                 read_pages = (read(page, self._endpoints, self._tables, tally.watch) for page in pages)
                 for batch, made in selects.ahead(batches(read_pages)):
                     if batch[0].partition != staging.partition:
-                        staging.turn_to(batch[0].partition, f"part-{drain_id}-{parts_begun}")
+                        staging.turn_to(batch[0].partition, drained_name(drain_id, parts_begun, token))
                         parts_begun += 1
                     failures = tally.add(batch, made, selects, staging)
                     staging.add(PAGES_TABLE, pages_table(batch, failures, selects.schemas[PAGES_TABLE]))
                 parts = staging.publish()
             ours = {self._root / part.path for part in parts}
-            of_drain = {
-                path for path in self._parts("*", f"part-{drain_id}-*.parquet") if _DRAINED.fullmatch(path.name)
-            }
+            of_number = self._parts("*", f"part-{drain_id}-*.parquet")
+            of_drain = {path for path in of_number if drained_by(path.name, token) == drain_id}
             remove_files(self._disk, of_drain - ours)
         return Written(parts, tally.unreadable, tally.rows_without_key, tally.watch.looked())
 
     def last_drain(self) -> int:
         with explained("the archive cannot be read", safe=_SAFE):
-            drained = (_DRAINED.fullmatch(path.name) for path in self._parts("*", "part-*-*.parquet"))
-            return max((int(met[1]) for met in drained if met), default=0)
+            return max((drained_by(path.name) for path in self._parts("*")), default=0)
 
     def sources(self) -> tuple[str, ...]:
         with explained("the archive cannot be read", safe=_SAFE):
@@ -115,10 +115,10 @@ class ParquetArchive:
         """
         if table not in self._tables:
             raise UsageError(f"no table {table} is made from pages: there are {', '.join(sorted(self._tables))}.")
-        tally = _Tally(Watch(self._tables.values()))  # drift was counted when the pages were drained
+        tally = _Tally(Unwatched(self._tables.values()))
         parts: list[Part] = []
         gone: list[str] = []
-        with explained(f"{table} cannot be rebuilt", safe=_SAFE), Selects(self._tables) as selects:
+        with explained(f"{table} cannot be rebuilt", safe=_SAFE), self._selects() as selects:
             before = {self._source(path) for path in self._parts(table)}
             stored = self._stored_answers()
             for source in sources:
@@ -147,10 +147,10 @@ class ParquetArchive:
                 endpoint = self._endpoints[page.endpoint]
                 yield DecidedAnswer(page.run_id, page.request_key, page.observed_at, endpoint, decision)
 
-    def write_run_tables(self, run: RunVersion, rows: RunRows) -> tuple[Part, ...]:
-        what = f"coverage and ledger of {run.run_id} cannot be archived"
+    def write_run_tables(self, runs: Sequence[RunVersion], rows_of: Callable[[str], RunRows]) -> tuple[Part, ...]:
+        what = f"coverage and ledger of {', '.join(run.run_id for run in runs)} cannot be archived"
         with explained(what, safe="They are kept in the state database, and every page is in its place."):
-            return write_run_tables(self._disk, self._data, run, rows)
+            return write_run_tables(self._disk, self._data, runs, rows_of)
 
     def rebuildable(self, table: str, source: str) -> bool:
         try:
@@ -160,11 +160,11 @@ class ParquetArchive:
         return table in self._tables and answered <= self._endpoints.keys()
 
     def differing(self, table: str, sources: Sequence[str]) -> tuple[str, ...]:
-        with explained(f"{table} cannot be compared", safe=_SAFE), Selects(self._tables) as selects:
+        with explained(f"{table} cannot be compared", safe=_SAFE), self._selects() as selects:
             return tuple(source for source in sources if self._differs(table, source, selects))
 
     def _differs(self, table: str, source: str, selects: Selects) -> bool:
-        tally = _Tally(Watch(self._tables.values()))
+        tally = _Tally(Unwatched(self._tables.values()))
         with self._staging(selects) as staging, second_reader() as reader:
             self._derive(table, source, selects, tally, staging, self._stored_answers())
             live = self._root / table / source
@@ -205,7 +205,7 @@ class ParquetArchive:
         feeding, path = self._feeding(table), self._root / PAGES_TABLE / source
         if feeding.isdisjoint(stored_endpoints(path)):
             return
-        staging.turn_to(source.rpartition("/")[0], path.stem)
+        staging.turn_to(source.rpartition("/")[0], path.name)
         for batch, made in selects.ahead(
             batches(self._read_again(stored.of(source, feeding, tally.stored_ids), tally))
         ):
@@ -237,6 +237,9 @@ class ParquetArchive:
             self._disk.sync((self._root / table / source).parent)
         return [f"{table}/{source}" for source in stale]
 
+    def _selects(self) -> Selects:
+        return Selects(self._tables, self._data / CACHE_DIRECTORY)
+
     def _staging(self, selects: Selects) -> Staging:
         return Staging(self._disk, self._data, selects.schemas, {PAGES_TABLE: PAGES_HASH, **self._hashes})
 
@@ -247,7 +250,6 @@ class ParquetArchive:
         return "/".join(part.parts[-3:])
 
 
-_DRAINED = re.compile(r"part-(\d+)-\d+\.parquet")
 _SAFE = "No page was touched, and every part is whole."
 
 
@@ -276,8 +278,9 @@ class _Tally:
         if table is not None and made is not None:
             rows, failures = made
             staging.add(table, rows)
-            self.watch.settle(selects.typed)
-            note_lost(batch, rows, selects.fragile(table), selects.typed, selects.plain, self.watch)
+            if self.watch.watches:
+                self.watch.settle(selects.typed)
+                note_lost(batch, rows, selects.fragile(table), selects.typed, selects.plain, self.watch)
             note_failures(batch, failures, self.watch)
             if missing := note_without_key(batch, failures, rows, self.watch):
                 self.rows_without_key[table] = self.rows_without_key.get(table, 0) + missing

@@ -13,6 +13,7 @@ from typing import Self
 
 import pyarrow as pa
 
+from scraper.core.part_names import ENDING
 from scraper.io.archive.files import Disk, PartWriter, checksum, make_directories, remove_files
 from scraper.io.permissions import require_readable
 from scraper.ports import Part
@@ -57,7 +58,7 @@ class Staging:
         if rows.num_rows == 0:
             return
         if table not in self._writers:
-            file = self._directory / f".{self._name}.{table}"
+            file = self._directory / f".{self._name.removesuffix(ENDING)}.{table}"
             self._writers[table] = PartWriter(self._disk, file, self._schemas[table], self._hashes[table], self._thread)
         self._writers[table].add(rows)
 
@@ -102,7 +103,7 @@ class Staging:
     def _end_parts(self) -> None:
         for table, writer in self._writers.items():
             size_bytes = writer.close()
-            path = f"{table}/{self.partition}/{self._name}.parquet"
+            path = f"{table}/{self.partition}/{self._name}"
             part = Part(table, path, writer.rows, size_bytes, self._hashes[table], checksum(writer.path))
             self._staged.append(Staged(writer.path, part))
         self._writers = {}
