@@ -17,7 +17,7 @@ from scraper.core.coverage import RUN_TABLES
 from scraper.core.errors import ArchiveError, StorageError
 from scraper.core.part_names import run_of
 from scraper.core.tables import PAGES_TABLE
-from scraper.ports import Audit, Clock, FoundPart, InspectedArchive, Journal, Listener, Part, Survey
+from scraper.ports import Audit, Clock, FoundPart, InspectedArchive, Journal, Listener, Part, Survey, Written
 from scraper.runs.adopt import Unsettled, compared, settle, unsettled
 from scraper.runs.coverage import write_run_tables
 from scraper.runs.decisions import misread
@@ -323,6 +323,7 @@ async def _mend(
         elif table in RUN_TABLES:
             if await _written_again(path, journal, archive, finding.kind):
                 await in_a_thread(archive.set_aside, [finding.path], clock.now())
+                await journal.note_rebuilt(table, (), Written((), {}, {}, gone=(path,)))
             else:  # of a run that the state has lost: its only record
                 await journal.note_parts([whole[path]])
         elif archive.rebuildable(table, source):

@@ -14,9 +14,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -29,6 +30,7 @@ from scraper.core.tables import PAGES_TABLE
 from scraper.io.archive.errors import explained
 from scraper.io.archive.exchange import CannotExchangeError
 from scraper.io.archive.files import HASH_KEY, Disk, checksum, make_directories, stored_hash
+from scraper.io.archive.lanes import Lanes
 from scraper.io.archive.merge import PageOrder, fingerprint, merge, page_order, second_reader
 from scraper.ports import Compaction, Part, Partition
 
@@ -44,10 +46,25 @@ _PROBE: Final = "exchange-"
 _SAFE: Final = "No row was touched."
 
 
+@dataclass(frozen=True, slots=True)
+class BuildTable:
+    """Builds the new directory of one table: a task of a lane."""
+
+    table: str
+    compaction: Compaction
+    order: PageOrder
+
+    def perform(self, archive: Any) -> list[Part]:  # noqa: ANN401 - a ParquetArchive, which imports this module
+        with explained(f"{self.compaction.partition} cannot be compacted", safe=_SAFE):
+            return archive.compactor.build_table(self.table, self.compaction, self.order)  # type: ignore[no-any-return]
+
+
 class PartitionCompactor:
     """The `Compactor` port over a data directory."""
 
-    def __init__(self, data: Path, disk: Disk) -> None:
+    def __init__(self, data: Path, disk: Disk, lanes: Lanes) -> None:
+        self._lanes = lanes
+        self._reader: DuckDBPyConnection | None = None
         self._root = data / "archive"
         self._tmp = data / "tmp"
         self._trash = data / "trash"
@@ -94,13 +111,16 @@ class PartitionCompactor:
         with explained(f"{compaction.partition} cannot be compacted", safe=_SAFE):
             self._disk.remove_tree(place)
             order = self._order(compaction)
-            built: list[Part] = []
-            with second_reader() as reader:
-                for table in compaction.merges:
-                    make_directories(self._disk, place / table)
-                    built += self._build_table(table, compaction, order, reader)
-                    self._disk.sync(place / table)
-        return tuple(built)
+            size_bytes = 0
+            for table, each in compaction.merges.items():
+                make_directories(self._disk, place / table)
+                live = self._root / table / compaction.partition
+                size_bytes += sum((live / name).stat().st_size for merge in each for name in merge.sources)
+            tasks = [BuildTable(table, compaction, order) for table in compaction.merges]
+            with second_reader() as self._reader:
+                built = self._lanes.all_of(tasks, size_bytes, tuple)
+            self._reader = None
+        return tuple(part for parts in built for part in parts)
 
     def exchange(self, compaction: Compaction, now: datetime) -> None:
         """See `Compactor.exchange`. A table that was exchanged before is skipped."""
@@ -163,6 +183,13 @@ class PartitionCompactor:
         merged = [each for each in compaction.merges.get(PAGES_TABLE, ()) if len(each.sources) > 1]
         return page_order([pages / source for each in merged for source in each.sources])
 
+    def build_table(self, table: str, compaction: Compaction, order: PageOrder) -> list[Part]:
+        """Build the new directory of one table."""
+        if self._reader is not None:
+            return self._build_table(table, compaction, order, self._reader)
+        with second_reader() as reader:
+            return self._build_table(table, compaction, order, reader)
+
     def _build_table(
         self, table: str, compaction: Compaction, order: PageOrder, reader: DuckDBPyConnection
     ) -> list[Part]:
@@ -183,6 +210,7 @@ class PartitionCompactor:
             path = f"{table}/{compaction.partition}/{each.target}"
             rows, size_bytes = pq.read_metadata(target).num_rows, target.stat().st_size
             built.append(Part(table, path, rows, size_bytes, stored_hash(target) or "", checksum(target)))
+        self._disk.sync(new)
         return built
 
     def _exchange_directory(self, new: Path, live: Path, *, offline: bool) -> None:

@@ -55,5 +55,10 @@ def _steps(stored: Sequence[str]) -> tuple[str, ...]:
 def _write(path: Path, found: Found) -> None:
     path.parent.mkdir(exist_ok=True)
     beside = path.with_name(f".{path.name}.{os.getpid()}")
-    beside.write_bytes(orjson.dumps([{"value": e.value, "type": e.type, "columns": e.columns} for e in found]))
-    beside.replace(path)
+    plain = [{"value": each.value, "type": each.type, "columns": each.columns} for each in found]
+    try:
+        beside.write_bytes(orjson.dumps(plain))
+        beside.replace(path)
+    except OSError:
+        beside.unlink(missing_ok=True)
+        raise

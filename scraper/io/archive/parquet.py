@@ -28,9 +28,11 @@ from scraper.io.archive.decisions import StoredAnswers
 from scraper.io.archive.errors import explained
 from scraper.io.archive.files import Disk, make_directories, remove_files, stored_hash
 from scraper.io.archive.fragile import CACHE_DIRECTORY
+from scraper.io.archive.lanes import Lanes, Place
 from scraper.io.archive.lost_values import note_lost
 from scraper.io.archive.merge import fingerprint, second_reader
-from scraper.io.archive.staged_files import Staging, require_writable
+from scraper.io.archive.rebuild import ComparePart, StagedPart, StagePart
+from scraper.io.archive.staged_files import Staging, publish, require_writable, sweep_staged
 from scraper.io.archive.survey import ReadPage, batches, read, stored_endpoints
 from scraper.io.archive.table_select import MadeRows, Selects, note_failures, note_without_key, pages_table
 from scraper.io.permissions import require_readable
@@ -49,9 +51,13 @@ class ParquetArchive:
         self._catalogue = catalogue
         self._endpoints = {endpoint.full_name: endpoint for endpoint in catalogue.endpoints}
         self._disk = disk or Disk()
-        self.compactor = PartitionCompactor(data, self._disk)
+        place = Place(data, tuple(tables), catalogue)
+        self._lanes = Lanes(self, place, alone=type(self._disk) is not Disk)
+        self._kept: _Kept | None = None
+        self.compactor = PartitionCompactor(data, self._disk, self._lanes)
         self.ledger = ParquetLedger(data, catalogue, self._disk)
         self._hashes = {table.name: table.hash for table in tables}
+        self._cache = data / CACHE_DIRECTORY
 
     @property
     def select_hashes(self) -> Mapping[str, str]:
@@ -66,8 +72,11 @@ class ParquetArchive:
         try:
             with explained("the archive cannot be read", safe="Nothing was changed."):
                 require_readable(self._root)
+            self._lanes.locked = descriptor
             yield
         finally:
+            self._lanes.locked = None
+            self._lanes.close()
             os.close(descriptor)
 
     def refuse_unless_writable(self) -> None:
@@ -78,7 +87,7 @@ class ParquetArchive:
         """See `Archive.write`. The n-th partition of the drain is one part in every table."""
         tally = _Tally(Watch(self._tables.values()))
         with explained(f"drain {drain_id} cannot be archived", safe="The paid pages stay in the spool."):
-            with self._selects() as selects, self._staging(selects) as staging:
+            with Selects(self._tables, self._cache) as selects, self._staging(selects, sweeps=True) as staging:
                 parts_begun = 0
                 read_pages = (read(page, self._endpoints, self._tables, tally.watch) for page in pages)
                 for batch, made in selects.ahead(batches(read_pages)):
@@ -115,28 +124,59 @@ class ParquetArchive:
         """
         if table not in self._tables:
             raise UsageError(f"no table {table} is made from pages: there are {', '.join(sorted(self._tables))}.")
-        tally = _Tally(Unwatched(self._tables.values()))
-        parts: list[Part] = []
-        gone: list[str] = []
-        with explained(f"{table} cannot be rebuilt", safe=_SAFE), self._selects() as selects:
+        with explained(f"{table} cannot be rebuilt", safe=_SAFE), self.keeping_selects():
             before = {self._source(path) for path in self._parts(table)}
-            stored = self._stored_answers()
-            for source in sources:
-                answered = stored_endpoints(self._root / PAGES_TABLE / source)
-                if answered <= self._endpoints.keys():
-                    made = self._rebuild_part(table, source, selects, tally, stored)
-                    parts += made
-                    gone += [] if made else [f"{table}/{source}"]
+            pages = self._root / PAGES_TABLE
+            ours = [source for source in sources if stored_endpoints(pages / source) <= self._endpoints.keys()]
+            made = self._made(StagePart(table, source) for source in ours)
+            gone = [f"{table}/{each.source}" for each in made if not each.staged]
             gone += self._without_pages(table)
             taken_out = len(before - {self._source(path) for path in self._parts(table)})
+        without_key = sum(each.without_key for each in made)
         return Written(
-            tuple(parts),
-            tally.unreadable,
-            tally.rows_without_key,
+            tuple(staged.part for each in made for staged in each.staged),
+            dict(zip(count(-1, -1), (why for each in made for why in each.unreadable))),
+            {table: without_key} if without_key else {},
             gone=tuple(gone),
             taken_out=taken_out,
-            read_again=tuple(tally.read_again),
+            read_again=tuple(answer for each in made for answer in each.read_again),
         )
+
+    def _made(self, tasks: Iterable[StagePart]) -> list[StagedPart]:
+        """Make parts anew and rename each in."""
+        todo = list(tasks)
+        sweep_staged(self._disk, self._data)
+        return self._lanes.all_of(todo, self._size_bytes(todo), self._renamed_in)
+
+    def _renamed_in(self, made: StagedPart) -> StagedPart:
+        if not publish(self._disk, self._root, made.staged):
+            remove_files(self._disk, {self._root / made.table / made.source} & set(self._parts(made.table)))
+        return made
+
+    def _size_bytes(self, tasks: Sequence[StagePart | ComparePart]) -> int:
+        return sum((self._root / PAGES_TABLE / task.source).stat().st_size for task in tasks)
+
+    def staged(self, table: str, source: str) -> StagedPart:
+        """Make the part of a table anew from one of pages, beside the archive."""
+        tally = _Tally(Unwatched(self._tables.values()))
+        with self.keeping_selects() as kept, self._staging(kept.selects) as staging:
+            self._derive(table, source, kept, tally, staging)
+            staged = staging.staged()
+        texts, without_key = tuple(tally.unreadable.values()), tally.rows_without_key.get(table, 0)
+        return StagedPart(table, source, staged, texts, without_key, tuple(tally.read_again))
+
+    @contextlib.contextmanager
+    def keeping_selects(self) -> Iterator[_Kept]:
+        """Keep the SELECTs' connection, and which requests of a partition were repeated, over several parts."""
+        if self._kept is not None:
+            yield self._kept
+            return
+        with Selects(self._tables, self._cache) as selects:
+            self._kept = _Kept(selects, self._stored_answers())
+            try:
+                yield self._kept
+            finally:
+                self._kept = None
 
     def decided(self, source: str, table: str | None = None) -> Iterator[DecidedAnswer]:
         """See `Archive.decided`."""
@@ -160,15 +200,20 @@ class ParquetArchive:
         return table in self._tables and answered <= self._endpoints.keys()
 
     def differing(self, table: str, sources: Sequence[str]) -> tuple[str, ...]:
-        with explained(f"{table} cannot be compared", safe=_SAFE), self._selects() as selects:
-            return tuple(source for source in sources if self._differs(table, source, selects))
+        with explained(f"{table} cannot be compared", safe=_SAFE), self.keeping_selects():
+            tasks = [ComparePart(table, source) for source in sources]
+            sweep_staged(self._disk, self._data)
+            differ = self._lanes.all_of(tasks, self._size_bytes(tasks), bool)
+        return tuple(source for source, differs in zip(sources, differ, strict=True) if differs)
 
-    def _differs(self, table: str, source: str, selects: Selects) -> bool:
+    def differs(self, table: str, source: str) -> bool:
+        """Return whether the part of a table has other rows than its SELECT gives for its pages now."""
         tally = _Tally(Unwatched(self._tables.values()))
-        with self._staging(selects) as staging, second_reader() as reader:
-            self._derive(table, source, selects, tally, staging, self._stored_answers())
+        with self.keeping_selects() as kept, self._staging(kept.selects) as staging, second_reader() as reader:
+            self._derive(table, source, kept, tally, staging)
             live = self._root / table / source
-            same = fingerprint(reader, staging.staged()) == fingerprint(reader, [live] if live.exists() else [])
+            made = [each.file for each in staging.staged()]
+            same = fingerprint(reader, made) == fingerprint(reader, [live] if live.exists() else [])
             staging.discard()
         return not same
 
@@ -188,28 +233,15 @@ class ParquetArchive:
                 self._disk.sync(target.parent)
                 self._disk.sync((self._data / path).parent)
 
-    def _rebuild_part(
-        self, table: str, source: str, selects: Selects, tally: _Tally, stored: StoredAnswers
-    ) -> tuple[Part, ...]:
-        with self._staging(selects) as staging:
-            self._derive(table, source, selects, tally, staging, stored)
-            parts = staging.publish()
-        if not parts:
-            remove_files(self._disk, {self._root / table / source} & set(self._parts(table)))
-        return parts
-
-    def _derive(
-        self, table: str, source: str, selects: Selects, tally: _Tally, staging: Staging, stored: StoredAnswers
-    ) -> None:
+    def _derive(self, table: str, source: str, kept: _Kept, tally: _Tally, staging: Staging) -> None:
         """Add the rows of one table that its SELECT gives for a part of the raw table."""
         feeding, path = self._feeding(table), self._root / PAGES_TABLE / source
         if feeding.isdisjoint(stored_endpoints(path)):
             return
         staging.turn_to(source.rpartition("/")[0], path.name)
-        for batch, made in selects.ahead(
-            batches(self._read_again(stored.of(source, feeding, tally.stored_ids), tally))
-        ):
-            tally.add(batch, made, selects, staging)
+        answers = kept.stored.of(source, feeding, tally.stored_ids)
+        for batch, made in kept.selects.ahead(batches(self._read_again(answers, tally))):
+            tally.add(batch, made, kept.selects, staging)
 
     def _read_again(
         self, answers: Iterable[tuple[SpooledPage, Decision, Decoded | Undecodable]], tally: _Tally
@@ -237,11 +269,9 @@ class ParquetArchive:
             self._disk.sync((self._root / table / source).parent)
         return [f"{table}/{source}" for source in stale]
 
-    def _selects(self) -> Selects:
-        return Selects(self._tables, self._data / CACHE_DIRECTORY)
-
-    def _staging(self, selects: Selects) -> Staging:
-        return Staging(self._disk, self._data, selects.schemas, {PAGES_TABLE: PAGES_HASH, **self._hashes})
+    def _staging(self, selects: Selects, *, sweeps: bool = False) -> Staging:
+        hashes = {PAGES_TABLE: PAGES_HASH, **self._hashes}
+        return Staging(self._disk, self._data, selects.schemas, hashes, sweeps=sweeps)
 
     def _parts(self, table: str, name: str = "*.parquet") -> Iterable[Path]:
         return self._root.glob(f"{table}/vendor=*/date=*/{name}")
@@ -257,6 +287,14 @@ def _as_decided(page: SpooledPage, now: Decision) -> SpooledPage:
     """Return a page with today's outcome; one that is no longer readable keeps its own, to count as unreadable."""
     unreadable = page.outcome is OutcomeKind.OK and now.outcome is OutcomeKind.MALFORMED
     return page if unreadable else replace(page, outcome=now.outcome)
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """What making parts anew keeps from one part to the next."""
+
+    selects: Selects
+    stored: StoredAnswers
 
 
 @dataclass(slots=True)
