@@ -95,6 +95,7 @@ class Lanes:
     """Descriptor of the archive's lock, while it is held; without it there is one lane."""
     alone: bool = False
     """One lane only, as where the disk is not the plain one."""
+    worth_bytes: int = WORTH_BYTES
     cores: int = field(default_factory=usable_cores)
     _children: list[_Child] = field(default_factory=list)
 
@@ -125,6 +126,11 @@ class Lanes:
                 lane.result()
         return [done[number] for number in range(len(tasks))]
 
+    @property
+    def processes(self) -> int:
+        """Number of processes that are ready to work, this one among them."""
+        return 1 + len(self._children)
+
     def close(self) -> None:
         """End the other processes."""
         children, self._children = self._children, []
@@ -135,7 +141,7 @@ class Lanes:
         if self.alone or self.locked is None or not sys.executable:
             return 1
         room = free_memory_bytes() // LANE_BYTES
-        return max(1, min(tasks, self.cores, MOST_LANES, size_bytes // WORTH_BYTES, room))
+        return max(1, min(tasks, self.cores, MOST_LANES, size_bytes // self.worth_bytes, room))
 
 
 def _taken(waiting: SimpleQueue[T]) -> Iterator[T]:

@@ -52,9 +52,9 @@ class ParquetArchive:
         self._endpoints = {endpoint.full_name: endpoint for endpoint in catalogue.endpoints}
         self._disk = disk or Disk()
         place = Place(data, tuple(tables), catalogue)
-        self._lanes = Lanes(self, place, alone=type(self._disk) is not Disk)
+        self.lanes = Lanes(self, place, alone=type(self._disk) is not Disk)
         self._kept: _Kept | None = None
-        self.compactor = PartitionCompactor(data, self._disk, self._lanes)
+        self.compactor = PartitionCompactor(data, self._disk, self.lanes)
         self.ledger = ParquetLedger(data, catalogue, self._disk)
         self._hashes = {table.name: table.hash for table in tables}
         self._cache = data / CACHE_DIRECTORY
@@ -72,11 +72,11 @@ class ParquetArchive:
         try:
             with explained("the archive cannot be read", safe="Nothing was changed."):
                 require_readable(self._root)
-            self._lanes.locked = descriptor
+            self.lanes.locked = descriptor
             yield
         finally:
-            self._lanes.locked = None
-            self._lanes.close()
+            self.lanes.locked = None
+            self.lanes.close()
             os.close(descriptor)
 
     def refuse_unless_writable(self) -> None:
@@ -146,7 +146,7 @@ class ParquetArchive:
         """Make parts anew and rename each in."""
         todo = list(tasks)
         sweep_staged(self._disk, self._data)
-        return self._lanes.all_of(todo, self._size_bytes(todo), self._renamed_in)
+        return self.lanes.all_of(todo, self._size_bytes(todo), self._renamed_in)
 
     def _renamed_in(self, made: StagedPart) -> StagedPart:
         if not publish(self._disk, self._root, made.staged):
@@ -203,7 +203,7 @@ class ParquetArchive:
         with explained(f"{table} cannot be compared", safe=_SAFE), self.keeping_selects():
             tasks = [ComparePart(table, source) for source in sources]
             sweep_staged(self._disk, self._data)
-            differ = self._lanes.all_of(tasks, self._size_bytes(tasks), bool)
+            differ = self.lanes.all_of(tasks, self._size_bytes(tasks), bool)
         return tuple(source for source, differs in zip(sources, differ, strict=True) if differs)
 
     def differs(self, table: str, source: str) -> bool:
