@@ -279,27 +279,6 @@ def test_a_ledger_of_another_archive_and_copies_that_went_on_apart_spend_nothing
     on_bench(tmp_path, use)
 
 
-def test_two_copies_that_went_on_apart_keep_every_paid_page_when_one_is_copied_over_the_other(
-    three_runs: Path, tmp_path: Path
-) -> None:
-    bought: list[set[str]] = []
-
-    async def use(made: Bench) -> None:
-        gone_on(made, three_runs)
-        await made.run(made.write_job(JOB.replace('max_age = "20h"', "")), opening=Opening.NEW)
-        bought.append({run_id for (run_id,) in ledger(made.data, "SELECT DISTINCT run_id FROM pages")})
-
-    for copy in ("one", "other"):
-        on_bench(tmp_path / copy, use)
-    one, other = (Place(next((tmp_path / copy).rglob("state.db")).parent) for copy in ("one", "other"))
-    shutil.copytree(other.root, one.root, dirs_exist_ok=True)
-    there = found_by_glob(one.data)["pages"][0]
-    each = {len(ledger(place.data, "SELECT page_id FROM pages")) for place in (one, other)}
-    [shared] = ledger(Place(three_runs).data, "SELECT count(*) FROM pages")
-    assert bought[0] != bought[1]
-    assert there == 2 * each.pop() - shared[0]
-
-
 def test_an_archive_of_the_other_kind_gets_no_ledger(three_runs: Path, tmp_path: Path) -> None:
     async def use(made: Bench) -> None:
         job = gone_on(made, three_runs)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
 import threading
 from collections import Counter
 from datetime import timedelta
@@ -14,14 +13,11 @@ import orjson
 import pyarrow.parquet as pq
 import pytest
 
-from scraper.core.errors import ArchiveError, StateError, UsageError
+from scraper.core.errors import ArchiveError, UsageError
 from scraper.io.archive import Disk, ParquetArchive
 from scraper.io.archive.exchange import CannotExchangeError
 from scraper.ports import Journal, drain_order
-from scraper.runs.adopt import settle
-from scraper.runs.check import Checked, check
 from scraper.runs.compact import Compacted, compact, compact_after_run
-from scraper.runs.coverage import write_run_tables
 from scraper.runs.drain import drain
 from tests.core.builders import catalogue_of
 from tests.databases import database_in
@@ -29,7 +25,7 @@ from tests.io.archive_fixtures import ENDPOINTS as FEW_ENDPOINTS
 from tests.io.archive_fixtures import SNAPSHOT, board, hashtag, page
 from tests.io.archive_fixtures import TABLES as FEW_TABLES
 from tests.runs.harness import Heard
-from tests.runs.mortal import Instant, Life, ledger
+from tests.runs.mortal import Instant, Life
 from tests.runs.upkeep import (
     ENDPOINTS,
     TABLES,
@@ -156,89 +152,6 @@ def test_more_parts_than_are_open_at_once_are_merged_in_several_turns(
     compacted(place)
     assert found_by_glob(place.data) == before
     assert strange_files(place) == []
-
-
-# --- run tables -------------------------------------------------------------------------------------------------------
-
-
-def written_again(place: Place, *run_ids: str) -> None:
-    async def write(journal: Journal, archive: ParquetArchive) -> None:
-        for run_id in run_ids:
-            assert await journal.mark_run_outdated(run_id)
-        assert await write_run_tables(journal, archive, place.clock) == ()
-
-    place.use(write)
-
-
-def runs_of(place: Place) -> list[str]:
-    return [run_id for (run_id,) in ledger(place.data, "SELECT run_id FROM runs ORDER BY run_id")]
-
-
-def test_the_runs_of_a_day_become_one_file_of_each_run_table(place: Place) -> None:
-    before = {table: rows_by_glob(place.data, table) for table in ("coverage", "requests")}
-    compacted(place)
-    assert [len(place.parts(table)) for table in before] == [2, 2]
-    assert {table: rows_by_glob(place.data, table) for table in before} == before
-    assert found_by_views(place.data).keys() >= before.keys()
-
-
-def test_a_run_that_changes_later_is_written_inside_the_file_that_it_was_gathered_in(place: Place) -> None:
-    compacted(place)
-    before, files = found_by_views(place.data), sorted(place.parts())
-    first, *_, last = runs_of(place)
-    written_again(place, first, last)
-    assert (found_by_views(place.data), sorted(place.parts())) == (before, files)
-    database_in(place.data).change("UPDATE runs SET message = 'told otherwise' WHERE run_id = ?", first)
-    written_again(place, first)
-    told = rows_by_glob(place.data, "coverage")
-    assert sum("told otherwise" in row for row in told) == sum(first in row for row in told)
-    assert found_by_views(place.data)["requests"] == before["requests"]
-    assert strange_files(place) == []
-
-
-def test_a_damaged_file_of_gathered_runs_is_written_again_from_the_ledger(place: Place) -> None:
-    before = found_by_views(place.data)
-    compacted(place)
-    [gathered] = place.parts("coverage", "crawlora")
-    gathered.write_bytes(b"PAR1")
-
-    async def repaired(journal: Journal, archive: ParquetArchive) -> Checked:
-        return await check(journal, archive, place.clock, Heard(), repair=True)
-
-    done = place.use(repaired)
-    assert ([each.kind for each in done.repaired], done.findings) == (["damaged"], [])
-    assert found_by_views(place.data) == before
-    assert len(place.parts("coverage", "crawlora")) == 3, "each in a file of its own, until the next compaction"
-    assert compacted(place)
-    assert found_by_views(place.data) == before
-
-
-def test_run_files_of_an_older_version_stay_as_they_are(place: Place) -> None:
-    database_in(place.data).change("UPDATE parts SET select_hash = 'older' WHERE table_name = 'coverage'")
-    compacted(place)
-    assert [len(place.parts("coverage")), len(place.parts("requests"))] == [6, 2]
-
-
-# --- the epoch --------------------------------------------------------------------------------------------------------
-
-
-def test_a_state_from_before_a_compaction_is_told_before_anything_is_spent(place: Place, tmp_path: Path) -> None:
-    async def settled(journal: Journal, archive: ParquetArchive) -> tuple[str, ...]:
-        return await settle(journal, archive, place.clock)
-
-    backup, rows = tmp_path / "backup", found_by_glob(place.data)
-    database_in(place.data).change("VACUUM INTO ?", str(backup))
-    compacted(place)
-    for file in place.data.glob("state.db*"):
-        file.unlink()
-    shutil.copy(backup, place.data / "state.db")
-    with pytest.raises(StateError, match="older than its archive"):
-        compacted(place)
-    [said] = place.use(settled)
-    assert "state.db was older than its archive" in said
-    assert strange_files(place) == []
-    assert found_by_glob(place.data) == rows
-    assert place.use(settled) == ()
 
 
 # --- what it leaves alone ---------------------------------------------------------------------------------------------

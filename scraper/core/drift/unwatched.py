@@ -20,18 +20,18 @@ from scraper.core.tables import TableSelect
 _TEXT = Leaf("VARCHAR")
 
 
-class _Place:
+class _TextPlace:
     """A node of the structure, with the places below it where text is kept."""
 
     def __init__(self, structure: Structure) -> None:
-        self.fields: dict[str, _Place] = {}
-        self.element: _Place | None = None
+        self.fields: dict[str, _TextPlace] = {}
+        self.element: _TextPlace | None = None
         match structure:
             case Fields(of):
-                places = {key: _Place(each) for key, each in of.items()}
+                places = {key: _TextPlace(each) for key, each in of.items()}
                 self.fields = {key: place for key, place in places.items() if place.keeps_text}
             case Elements(of):
-                self.element = _Place(of)
+                self.element = _TextPlace(of)
         self._text = structure == _TEXT
         self.keeps_text: bool = self._text or bool(self.fields) or self.element is not None
 
@@ -57,9 +57,9 @@ class Unwatched(Watch):
     def __init__(self, tables: Iterable[TableSelect]) -> None:
         super().__init__(tables)
         self._roots = {
-            name: _Place(expected.record) for name, expected in self._expected.items() if expected is not None
+            name: _TextPlace(expected.record) for name, expected in self._expected.items() if expected is not None
         }
-        self._root: _Place | None = None
+        self._root: _TextPlace | None = None
 
     def turn_to(self, page: PageMark, table: str | None) -> None:  # noqa: ARG002
         self._root = self._roots.get(table or "")

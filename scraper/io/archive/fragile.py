@@ -1,7 +1,8 @@
 """The values that a SELECT may turn into null, found once and kept beside the data.
 
-Trying a SELECT out takes a third of a second, at the first drain of each run. The answer depends on the SELECT's text,
-on DuckDB and on this program alone, which name its file; a file that is missing or cannot be read is made again.
+Trying a SELECT out takes a third of a second, at the first drain of each run. The answer depends on the text of the
+SELECT, on DuckDB and on the module that tries alone, which name its file. A file that is missing or cannot be read is
+made again.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from typing import Final, TypeAlias
 import duckdb
 import orjson
 
-import scraper
+from scraper.io.archive import lost_values
 from scraper.io.archive.lost_values import Fragile
 
 CACHE_DIRECTORY: Final = "cache"
@@ -28,14 +29,19 @@ def kept(directory: Path | None, sql: str, find: Callable[[str], Found]) -> Foun
     """Return what was found of a SELECT before, else find and keep it; without a directory nothing is kept."""
     if directory is None:
         return find(sql)
-    made_by = f"{scraper.__version__}\n{duckdb.__version__}\n{sql}"
-    path = directory / f"fragile-{sha256(made_by.encode()).hexdigest()[:16]}.json"
+    path = directory / f"fragile-{_digest(sql)}.json"
     if (known := _read(path)) is not None:
         return known
     found = find(sql)
     with contextlib.suppress(OSError):  # a full or a foreign disk: it is found again the next time
         _write(path, found)
     return found
+
+
+def _digest(sql: str) -> str:
+    made_by = sha256(Path(lost_values.__file__).read_bytes())
+    made_by.update(f"\n{duckdb.__version__}\n{sql}".encode())
+    return made_by.hexdigest()[:16]
 
 
 def _read(path: Path) -> Found | None:
