@@ -68,7 +68,7 @@ class Staging:
         if rows.num_rows == 0:
             return
         if table not in self._writers:
-            file = self._directory / f".{self._name.removesuffix(ENDING)}.{table}.{os.getpid()}"
+            file = self._directory / f".{self._name.removesuffix(ENDING)}.{os.getpid()}.{table}"
             self._writers[table] = PartWriter(self._disk, file, self._schemas[table], self._hashes[table], self._thread)
         self._writers[table].add(rows)
 
