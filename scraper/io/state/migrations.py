@@ -118,6 +118,7 @@ def _to_6(connection: Connection) -> None:
     """Version 6."""
     _add_statements(connection)
     _add_board_order(connection)
+    _add_tokens(connection)
 
 
 def _add_statements(connection: Connection) -> None:
@@ -128,6 +129,11 @@ def _add_statements(connection: Connection) -> None:
 def _add_board_order(connection: Connection) -> None:
     """The order in which a run buys its boards."""
     connection.exec_driver_sql("ALTER TABLE runs ADD COLUMN board_order TEXT NOT NULL DEFAULT ''")
+
+
+def _add_tokens(connection: Connection) -> None:
+    """Tokens in the names of parts; a drain that is open keeps the names that it began with."""
+    connection.exec_driver_sql("ALTER TABLE drains ADD COLUMN token VARCHAR NOT NULL DEFAULT ''")
 
 
 STEPS: tuple[Callable[[Connection], None], ...] = (_to_2, _to_3, _to_4, _to_5, _to_6)

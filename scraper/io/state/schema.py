@@ -267,6 +267,7 @@ drains = Table(
     Column("drain_id", _BigId, primary_key=True, autoincrement=True),
     Column("run_id", String, nullable=False),
     Column("opened_at", Instant, nullable=False),
+    Column("token", String, nullable=False, default="", server_default=""),  # part of its files' names: `core.adopt`
     Column("finished_at", Instant),
     Column("rows", Text, nullable=False, default="{}"),
     Index("drains_by_run", "run_id"),
