@@ -6,7 +6,7 @@ import asyncio
 import shlex
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -203,7 +203,7 @@ def _ready(loaded: _Loaded, chosen: _Chosen) -> _Ready:
         return _Ready(order, settings, None)
     planned = asyncio.run(_planned(order.job, settings))
     wanted = chosen.yes or settings.sandbox or _confirmed(order.job, planned)
-    return _Ready(order, settings, planned.requests.likely, wanted)
+    return _Ready(replace(order, most_requests=planned.requests.high), settings, planned.requests.likely, wanted)
 
 
 def _bought(ready: _Ready, chosen: _Chosen) -> Bought:
