@@ -22,6 +22,8 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Final, NoReturn, TypeVar
 
+from scraper.io.collection import rare_collections
+
 T = TypeVar("T")
 
 _LENGTH: Final = struct.Struct(">Q")
@@ -179,8 +181,10 @@ def serve(descriptor: int) -> NoReturn:
     for ignored in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(ignored, signal.SIG_IGN)
     with socket.socket(fileno=descriptor) as connection, contextlib.suppress(EOFError, ConnectionError):
-        while True:
-            _carry_out_next(connection)
+        _carry_out_next(connection)  # it loads what all others need as well
+        with rare_collections():
+            while True:
+                _carry_out_next(connection)
     os._exit(0)  # threads of libraries are not waited for
 
 

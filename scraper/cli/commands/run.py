@@ -273,6 +273,7 @@ def bought(
     metrics: Path | None = None,
 ) -> Bought:
     """Return the result, with a probe's findings. Raises AbortedRun if it was aborted."""
+    from scraper.io.collection import rare_collections
     from scraper.wiring.metrics import write_run_metrics
     from scraper.wiring.notify import notify_settings, run_and_tell
     from scraper.wiring.run import probe_job, run_job
@@ -284,7 +285,7 @@ def bought(
         return result if metrics is None else await write_run_metrics(metrics, result, order.job, settings)
 
     try:
-        with listening(log, settings.clock, likely_requests, order.command) as listener:
+        with rare_collections(), listening(log, settings.clock, likely_requests, order.command) as listener:
             if probe:
                 return to_its_end(lambda begun: probe_job(order, settings, listener, begun))
             return to_its_end(lambda begun: told(listener, begun)), None

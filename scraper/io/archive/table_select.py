@@ -28,7 +28,7 @@ from scraper.core.tables import (
 )
 from scraper.io.archive.lost_values import Fragile, fragile_values
 from scraper.io.archive.schemas import schemas_of
-from scraper.io.archive.survey import ReadPage, mark
+from scraper.io.archive.survey import PAGES_AT_ONCE, ReadPage, mark
 
 _SETTINGS: Final[dict[str, str | bool | int | float | list[str]]] = {
     "threads": 1,
@@ -180,8 +180,14 @@ def _connect() -> duckdb.DuckDBPyConnection:
 
 
 def input_table(pages: Sequence[ReadPage], schema: pa.Schema) -> pa.Table:
-    """Return the relation that SELECTs read: `core.tables.SELECT_INPUT`."""
-    return pa.table(
+    """Return the relation that SELECTs read, in chunks of some pages: DuckDB parses the JSON of a chunk at once."""
+    chunks = [pages[start : start + PAGES_AT_ONCE] for start in range(0, len(pages), PAGES_AT_ONCE)]
+    return pa.Table.from_batches([_input(chunk, schema) for chunk in chunks], schema)
+
+
+def _input(pages: Sequence[ReadPage], schema: pa.Schema) -> pa.RecordBatch:
+    """Return rows of `core.tables.SELECT_INPUT`."""
+    return pa.record_batch(
         [
             [read.page.vendor for read in pages],
             *_walk_columns(pages),
