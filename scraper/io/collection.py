@@ -17,12 +17,10 @@ _OBJECTS: Final = 200_000
 
 @contextmanager
 def rare_collections() -> Iterator[None]:
-    """Search rarely inside the block, and never what was there before it."""
+    """Search rarely inside the block."""
     usual = gc.get_threshold()
-    gc.freeze()
     gc.set_threshold(_OBJECTS, *usual[1:])
     try:
         yield
     finally:
         gc.set_threshold(*usual)
-        gc.unfreeze()

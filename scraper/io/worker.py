@@ -180,11 +180,10 @@ def serve(descriptor: int) -> NoReturn:
     """Carry out orders until the connection is closed. Signals that end a run leave its worker alone."""
     for ignored in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(ignored, signal.SIG_IGN)
-    with socket.socket(fileno=descriptor) as connection, contextlib.suppress(EOFError, ConnectionError):
-        _carry_out_next(connection)  # it loads what all others need as well
-        with rare_collections():
-            while True:
-                _carry_out_next(connection)
+    with rare_collections(), contextlib.suppress(EOFError, ConnectionError):
+        connection = socket.socket(fileno=descriptor)
+        while True:
+            _carry_out_next(connection)
     os._exit(0)  # threads of libraries are not waited for
 
 

@@ -47,6 +47,7 @@ from scraper.cli.several import (
 )
 from scraper.cli.signals import to_its_end
 from scraper.core.errors import UsageError
+from scraper.io.collection import rare_collections
 
 if TYPE_CHECKING:
     from scraper.core.events import RunResult
@@ -89,6 +90,7 @@ if TYPE_CHECKING:
 @click.option("--log-format", type=click.Choice(["text", "json"]), default="text", show_default=True)
 @log_file_option
 @click.option("-v", "--verbose", is_flag=True, help="Log every request on stderr.")
+@rare_collections()
 def run(  # noqa: PLR0913 - one for each option
     *,
     jobs: Sequence[str],
@@ -273,7 +275,6 @@ def bought(
     metrics: Path | None = None,
 ) -> Bought:
     """Return the result, with a probe's findings. Raises AbortedRun if it was aborted."""
-    from scraper.io.collection import rare_collections
     from scraper.wiring.metrics import write_run_metrics
     from scraper.wiring.notify import notify_settings, run_and_tell
     from scraper.wiring.run import probe_job, run_job
@@ -285,7 +286,7 @@ def bought(
         return result if metrics is None else await write_run_metrics(metrics, result, order.job, settings)
 
     try:
-        with rare_collections(), listening(log, settings.clock, likely_requests, order.command) as listener:
+        with listening(log, settings.clock, likely_requests, order.command) as listener:
             if probe:
                 return to_its_end(lambda begun: probe_job(order, settings, listener, begun))
             return to_its_end(lambda begun: told(listener, begun)), None

@@ -161,7 +161,7 @@ class ArchiveApart:
                     return self._worker.call(function, *args, items=items, descriptor=self._held)
                 except WorkerGoneError as gone:
                     self._worker = None
-                    told = f"the worker that writes the archive has ended: {gone}; the run writes it itself, no page is lost"
+                    told = f"the archive's worker process has ended: {gone}; the run writes the archive itself, no page is lost"
                     self._say(told)
                     if once:
                         raise CutOffError(f"{told}; run the same command again.") from gone
