@@ -20,7 +20,7 @@ import struct
 import subprocess
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any, Final, NoReturn, TypeVar
+from typing import Any, Final, NoReturn, TypeAlias, TypeVar
 
 from scraper.io.collection import rare_collections
 
@@ -33,6 +33,8 @@ LONGEST_END_S: Final = 30.0
 
 _ENVIRONMENT: Final[Mapping[str, str]] = {
     "MALLOC_ARENA_MAX": "2",  # glibc's arenas hold what one thread frees and another would need
+    "MALLOC_MMAP_THRESHOLD_": "1048576",  # larger blocks go back to the system at once: 40 MB less at the peak
+    "ARROW_DEFAULT_MEMORY_POOL": "system",  # which is glibc's too
     "OPENBLAS_NUM_THREADS": "1",  # numpy's threads, which nothing here uses, hold memory
 }
 
@@ -43,6 +45,10 @@ class WorkerGoneError(Exception):
 
 class AbandonedError(Exception):
     """Raised in the worker where the stream of its order ended with an error."""
+
+
+class _GoneError(Exception):
+    """The process at the other end is gone."""
 
 
 class Worker:
@@ -123,14 +129,14 @@ class Worker:
         with self._living():
             kind, value = _receive(self._socket)
         if kind == _FAILURE:
-            raise value
+            raise _made_of(value)
         return value
 
     @contextlib.contextmanager
     def _living(self) -> Iterator[None]:
         try:
             yield
-        except (EOFError, ConnectionError) as failure:
+        except (_GoneError, ConnectionError) as failure:
             raise WorkerGoneError(self._end()) from failure
 
     def _end(self) -> str:
@@ -162,13 +168,27 @@ def _receive(connection: socket.socket) -> tuple[bytes, Any]:
     return bytes(head[:1]), pickle.loads(body)  # noqa: S301 - from our own process, over a nameless pair of sockets
 
 
+_Failure: TypeAlias = tuple[type[BaseException], tuple[object, ...], Mapping[str, object]]
+"""Class, arguments and attributes of an error: pickle would call the class with what it was not made of."""
+
+
+def _made_of(parts: _Failure) -> BaseException:
+    of_class, args, attributes = parts
+    failure = of_class.__new__(of_class, *args)
+    vars(failure).update(attributes)
+    return failure
+
+
 def _exactly(connection: socket.socket, size: int) -> bytearray:
     found = bytearray(size)
     view, got = memoryview(found), 0
     while got < size:
-        some = connection.recv_into(view[got:], size - got)
+        try:
+            some = connection.recv_into(view[got:], size - got)
+        except ConnectionError as failure:
+            raise _GoneError from failure
         if some == 0:
-            raise EOFError
+            raise _GoneError
         got += some
     return found
 
@@ -180,7 +200,7 @@ def serve(descriptor: int) -> NoReturn:
     """Carry out orders until the connection is closed. Signals that end a run leave its worker alone."""
     for ignored in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(ignored, signal.SIG_IGN)
-    with rare_collections(), contextlib.suppress(EOFError, ConnectionError):
+    with rare_collections(), contextlib.suppress(_GoneError, ConnectionError):
         connection = socket.socket(fileno=descriptor)
         while True:
             _carry_out_next(connection)
@@ -193,33 +213,33 @@ def _carry_out_next(connection: socket.socket) -> None:
     items = _Items(connection) if streams else None
     try:
         try:
-            result = function(*args) if items is None else function(*args, items)
-        except (EOFError, ConnectionError):
+            kind, result = _RESULT, function(*args) if items is None else function(*args, items)
+        except _GoneError:
             raise
         except BaseException as failure:
-            if items is not None:
-                items.skip()
-            _send(connection, _FAILURE, _portable(failure))
-            return
-        _send(connection, _RESULT, result)
+            kind, result = _FAILURE, _portable(failure)
+        if items is not None:
+            items.skip()
+        _send(connection, kind, result)
     finally:
         if held is not None:
             os.close(held)
 
 
-def _portable(failure: BaseException) -> BaseException:
-    """Return the error itself, or one with its words if it cannot be carried over."""
+def _portable(failure: BaseException) -> _Failure:
+    """Return the parts of an error, or of one with its words if they cannot be carried over."""
+    parts = type(failure), failure.__reduce__()[1], vars(failure)  # an OSError keeps its file apart from `args`
     try:
-        pickle.loads(pickle.dumps(failure))  # noqa: S301 - made on the spot
+        pickle.dumps(parts)
     except Exception:
-        return RuntimeError(f"{type(failure).__name__}: {failure}")
-    return failure
+        return RuntimeError, (f"{type(failure).__name__}: {failure}",), {}
+    return parts
 
 
 def _descriptor(connection: socket.socket) -> int:
     said, found, _, _ = socket.recv_fds(connection, 1, 1)
     if not said:
-        raise EOFError
+        raise _GoneError
     return found[0]
 
 

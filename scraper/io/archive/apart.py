@@ -161,10 +161,10 @@ class ArchiveApart:
                     return self._worker.call(function, *args, items=items, descriptor=self._held)
                 except WorkerGoneError as gone:
                     self._worker = None
-                    told = f"the archive's worker process has ended: {gone}; the run writes the archive itself, no page is lost"
-                    self._say(told)
+                    told = f"the process that writes the archive has ended: {gone}"
+                    self._say(f"{told}; the run itself writes it from here on, and no page is lost")
                     if once:
-                        raise CutOffError(f"{told}; run the same command again.") from gone
+                        raise CutOffError(f"{told}. No page is lost; run the same command again.") from gone
             return here()
 
     def _faults_here(self) -> list[Fault]:
