@@ -228,7 +228,8 @@ def _carry_out_next(connection: socket.socket) -> None:
 
 def _portable(failure: BaseException) -> _Failure:
     """Return the parts of an error, or of one with its words if they cannot be carried over."""
-    parts = type(failure), failure.__reduce__()[1], vars(failure)  # an OSError keeps its file apart from `args`
+    args = tuple(failure.__reduce__()[1])  # an OSError keeps its file apart from `args`
+    parts = type(failure), args, vars(failure)
     try:
         pickle.dumps(parts)
     except Exception:

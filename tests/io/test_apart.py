@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -29,8 +29,8 @@ def worker() -> Iterator[Worker]:
     one.close()
 
 
-def apart(data: Path, worker: Worker, said: list[str] | None = None) -> ArchiveApart:
-    made = ArchiveApart(data, TABLES, catalogue_of(ENDPOINTS), worker, [].append if said is None else said.append)
+def apart(data: Path, worker: Worker, say: Callable[[str], object] = lambda _: None) -> ArchiveApart:
+    made = ArchiveApart(data, TABLES, catalogue_of(ENDPOINTS), worker, say)
     made.open()
     return made
 
@@ -58,7 +58,7 @@ def test_it_writes_what_the_archive_writes_and_tells_the_same(tmp_path: Path, wo
 def test_a_worker_killed_while_it_writes_leaves_a_drain_that_is_repeated_without_it(tmp_path: Path) -> None:
     said: list[str] = []
     worker = Worker()
-    archive = apart(tmp_path, worker, said)
+    archive = apart(tmp_path, worker, said.append)
 
     def pages() -> Iterator[SpooledPage]:
         first, *others = as_spooled()
@@ -80,7 +80,7 @@ def test_a_worker_killed_while_it_writes_leaves_a_drain_that_is_repeated_without
 def test_a_worker_killed_between_two_drains_is_not_missed(tmp_path: Path) -> None:
     said: list[str] = []
     worker = Worker()
-    archive = apart(tmp_path, worker, said)
+    archive = apart(tmp_path, worker, said.append)
     os.kill(worker.pid, signal.SIGKILL)
     with archive.lock():
         assert archive.last_drain() == 0
@@ -105,4 +105,4 @@ def test_a_damaged_body_and_a_full_disk_are_sentences_and_the_worker_goes_on(tmp
 def test_faults_of_the_tables_are_told_before_anything_is_written(tmp_path: Path, worker: Worker) -> None:
     wrong = table_select("odd", "SELECT nothing FROM pages")
     with pytest.raises(ConfigurationError, match="nothing"):
-        ArchiveApart(tmp_path, [wrong], catalogue_of(ENDPOINTS), worker, [].append).open()
+        ArchiveApart(tmp_path, [wrong], catalogue_of(ENDPOINTS), worker, lambda _: None).open()
