@@ -106,6 +106,7 @@ class LoadedJob:
         opening = _opening(new=new, resume=resume)
         job, settings = self._with(budget), self._placed(sandbox, data)
         order = self._order(job, settings, opening, budget)
+        order = replace(order, most_requests=(await _planned(job, settings)).requests.high)
         callback = _Callback(on_event)
         async with _listening(job, settings, callback, progress=progress) as listener:
             result = await _to_its_end(order, settings, listener, callback)

@@ -8,6 +8,7 @@ The outcome of a single request is a value (`core.outcomes`), never one of these
     ├── StorageError              5   a disk, a directory or a file of ours
     │   ├── StateError            5   the state database
     │   ├── ArchiveError          5   the Parquet archive
+    │   │   └── CutOffError       5   an operation on it that was cut off, and may be repeated at once
     │   └── OutputError           5   stdout, or the file of -o, cannot be written
     └── QueryError                2   SQL that DuckDB or we refuse
 
@@ -94,6 +95,10 @@ class StateError(StorageError):
 
 class ArchiveError(StorageError):
     """The archive's files cannot be written or read."""
+
+
+class CutOffError(ArchiveError):
+    """An operation on the archive was cut off: its worker ended. It may be repeated at once, without the worker."""
 
 
 class OutputError(StorageError):

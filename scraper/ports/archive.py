@@ -42,7 +42,7 @@ class SpooledPage:
     http_status: int
     outcome: OutcomeKind
     body: bytes
-    """Unmodified, as received."""
+    """Unmodified, as received; on its way to an archive that `takes_packed`, as the spool packs it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,6 +262,10 @@ class Archive(Protocol):
     def select_hashes(self) -> Mapping[str, str]:
         """Table → hash of its current SELECT."""
 
+    @property
+    def takes_packed(self) -> bool:
+        """True: `write` is given bodies as the spool packs them."""
+
     def lock(self) -> AbstractContextManager[None]:
         """Wait for and hold the lock, shared by all processes, under which files come and go; a crash frees it."""
 
@@ -276,7 +280,8 @@ class Archive(Protocol):
 
         Readers see only files that are complete and durable. `pages` must be sorted by `drain_order`; `token` is the
         drain's, part of the files' names.
-        Raises ArchiveError (disk full, not writable …); a retry replaces files already renamed into place.
+        Raises ArchiveError (disk full, not writable …), or CutOffError where it may be repeated at once; a retry
+        replaces files already renamed into place.
         """
 
     def last_drain(self) -> int:

@@ -84,8 +84,11 @@ class Journal(Protocol):
         A new one's number, part of file names, is above `after`: the state may be older than the archive.
         """
 
-    def drain_pages(self, drain: Drain) -> Iterator[SpooledPage]:
-        """Yield the pages of a drain in `drain_order`. Blocks: call it in a thread."""
+    def drain_pages(self, drain: Drain, *, packed: bool = False) -> Iterator[SpooledPage]:
+        """Yield the pages of a drain in `drain_order`; `packed`: for an archive that takes them so.
+
+        Blocks: call it in a thread.
+        """
 
     async def finish_drain(self, drain: Drain, written: Written, finished_at: datetime) -> None:
         """Mark its pages stored, free their bodies, note the parts and the drift."""

@@ -27,7 +27,7 @@ from scraper.runs.results import Ends
 from scraper.runs.resume import OpenedRun
 from scraper.runs.retries import Retries
 
-DRAIN_AT_BYTES = 32 * 2**20
+DRAIN_AT_BYTES = 16 * 2**20
 """Bodies that land before the next drain of a run in progress: bounds the spool and keeps the archive fresh."""
 
 

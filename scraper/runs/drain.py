@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from scraper.core.errors import CutOffError
 from scraper.core.events import Drained
 from scraper.ports import Archive, Clock, Journal, Listener
 from scraper.runs.journals import locked, rebuild_table
@@ -31,8 +32,11 @@ async def drain(
             await _rebuild_outdated(table, journal, archive, clock)
         last = await in_a_thread(archive.last_drain)  # a state restored from a backup must not reuse a number
         while (open_drain := await journal.open_drain(clock.now(), MOST_BYTES_A_DRAIN, last)) is not None:
-            pages = journal.drain_pages(open_drain)
-            written = await in_a_thread(archive.write, open_drain.drain_id, pages, open_drain.token)
+            pages = journal.drain_pages(open_drain, packed=archive.takes_packed)
+            try:
+                written = await in_a_thread(archive.write, open_drain.drain_id, pages, open_drain.token)
+            except CutOffError:  # the drain is still open, and the next in turn
+                continue
             await journal.finish_drain(open_drain, written, clock.now())
             rows = {table: count for table, count in written.rows().items() if table != "pages"}
             listener.hear(Drained(open_drain.pages, rows, len(written.unreadable)))

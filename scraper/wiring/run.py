@@ -7,16 +7,16 @@ import random
 import secrets
 import shlex
 import sys
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import scraper
 from scraper.core.catalogue import Catalogue
 from scraper.core.errors import ConfigurationError, UsageError
-from scraper.core.events import ProjectInUse, RunResult, StateLocked
+from scraper.core.events import Noted, ProjectInUse, RunResult, StateLocked
 from scraper.core.jobs import Job
 from scraper.core.units import Credits
 from scraper.ports import Archive, Listener, Stores
@@ -32,6 +32,7 @@ from scraper.wiring.settings import Settings, no_ledger, place_words
 
 if TYPE_CHECKING:
     from scraper.io.archive import ParquetArchive
+    from scraper.io.archive.apart import ArchiveApart
     from scraper.runs.probe import ProbeFinding
 
 
@@ -47,6 +48,8 @@ class RunOrder:
     command: str = "scraper run JOB"
     archive: Archive | None = None
     """Default: Parquet in the data directory."""
+    most_requests: int = 0
+    """By its plan; 0: not known."""
     rebuild: bool = True
     """Rebuild tables whose SELECT has changed before adding pages; if False, pages wait in the spool."""
 
@@ -157,12 +160,16 @@ async def _context(
         def say(told: str) -> None:  # in the writing thread
             loop.call_soon_threadsafe(listener.hear, StateLocked(told))
 
+        def note(told: str) -> None:
+            loop.call_soon_threadsafe(listener.hear, Noted(told))
+
+        archive = await opened.enter_async_context(_opened_archive(order, settings, note))
         stores = opened.enter_context(opened_stores(settings, settings.kind, say))
         listener.hear(_project_in_use(settings, new_ledger))
         transport = await opened.enter_async_context(HttpTransport(access, f"scraper/{scraper.__version__}"))
         yield RunContext(
             stores=stores,
-            archive=order.archive or archive_in(settings, order.configs, order.catalogue),
+            archive=await archive,
             transport=transport,
             pacers={vendor: SmoothPacer(job.accounts[vendor].subscription) for vendor in job.vendors},
             clock=settings.clock,
@@ -174,6 +181,51 @@ async def _context(
             books=transport,
             keeps_books=sandbox is None,
         )
+
+
+APART_FROM: Final = 200
+"""Requests from which a worker writes the archive of a run: its start takes half a second of a core."""
+
+
+@asynccontextmanager
+async def _opened_archive(
+    order: RunOrder, settings: Settings, note: Callable[[str], object]
+) -> AsyncIterator[Awaitable[Archive]]:
+    """Yield the archive of a run, which is being opened meanwhile: of a large one, over a worker.
+
+    `note` gets a sentence, in any thread, if the worker ends before its time.
+    """
+
+    def opened() -> Archive:
+        if apart is None:
+            return order.archive or archive_in(settings, order.configs, order.catalogue)
+        apart.open()
+        return apart
+
+    with ExitStack() as held:
+        apart = _archive_apart(order, settings, held, note)
+        opening = asyncio.ensure_future(asyncio.to_thread(opened))
+        try:
+            yield opening
+        finally:
+            await asyncio.gather(opening, return_exceptions=True)
+
+
+def _archive_apart(
+    order: RunOrder, settings: Settings, held: ExitStack, note: Callable[[str], object]
+) -> ArchiveApart | None:
+    """Start a worker for a run that is large enough; ``None`` if it is not, or no process can be started."""
+    if order.archive is not None or order.most_requests < APART_FROM:
+        return None
+    from scraper.io.archive.apart import ArchiveApart
+    from scraper.io.worker import Worker
+
+    try:
+        worker = Worker()
+    except OSError:
+        return None
+    held.callback(worker.close)
+    return ArchiveApart(settings.data_directory, load_tables(order.configs), order.catalogue, worker, note)
 
 
 def archive_in(settings: Settings, configs: Path, catalogue: Catalogue) -> ParquetArchive:
@@ -203,7 +255,7 @@ def opened_stores(settings: Settings, kind: str | None, say: Callable[[str], obj
 
 def refuse_other_kind(settings: Settings, kind: str) -> None:
     """Raise UsageError before a state of this kind is made beside an archive of the other one."""
-    from scraper.io.archive.adopt import read_identity
+    from scraper.io.archive.identity import read_identity
 
     if (known := read_identity(settings.data_directory)) is not None and known[1] != kind:
         raise UsageError(

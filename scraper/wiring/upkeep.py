@@ -55,7 +55,7 @@ async def rebuild_tables(
 
 async def check_archive(settings: Settings, configs: Path, *, repair: bool, quick: bool, deep: bool) -> Checked:
     """Check the archive against the ledger; see `runs.check`."""
-    from scraper.io.archive.adopt import read_identity
+    from scraper.io.archive.identity import read_identity
     from scraper.io.state import state_exists, state_url
     from scraper.runs.adopt import NO_LEDGER
     from scraper.runs.check import check, files_alone

@@ -148,6 +148,7 @@ class NoArchive:
     ledger: ArchiveLedger = NoArchiveLedger()
 
     select_hashes: dict[str, str] = {}  # noqa: RUF012 - as the port has it
+    takes_packed = False
 
     @property
     def compactor(self) -> Compactor:

@@ -22,7 +22,7 @@ from scraper.core.jobs import Job
 from scraper.core.outcomes import Reply
 from scraper.core.requests import Request
 from scraper.io.archive import Disk, ParquetArchive
-from scraper.io.archive.adopt import is_ledger_file
+from scraper.io.archive.identity import is_ledger_file
 from scraper.io.http_transport import Access, HttpTransport
 from scraper.io.pacing import SmoothPacer
 from scraper.io.query import open_archive

@@ -16,8 +16,8 @@ import duckdb
 
 from scraper.core.tables import TableSelect
 from scraper.io.archive import Disk, ParquetArchive
-from scraper.io.archive.adopt import is_ledger_file
 from scraper.io.archive.files import stored_hash
+from scraper.io.archive.identity import is_ledger_file
 from scraper.io.query import open_archive
 from scraper.ports import Journal
 from scraper.runs.resume import Opening

@@ -6,7 +6,7 @@ import asyncio
 import shlex
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -47,6 +47,7 @@ from scraper.cli.several import (
 )
 from scraper.cli.signals import to_its_end
 from scraper.core.errors import UsageError
+from scraper.io.collection import rare_collections
 
 if TYPE_CHECKING:
     from scraper.core.events import RunResult
@@ -89,6 +90,7 @@ if TYPE_CHECKING:
 @click.option("--log-format", type=click.Choice(["text", "json"]), default="text", show_default=True)
 @log_file_option
 @click.option("-v", "--verbose", is_flag=True, help="Log every request on stderr.")
+@rare_collections()
 def run(  # noqa: PLR0913 - one for each option
     *,
     jobs: Sequence[str],
@@ -213,7 +215,7 @@ def _planned_order(loaded: _Loaded, chosen: _Chosen) -> _Ready:
         return _Ready(order, settings, None)
     planned = asyncio.run(_planned(order.job, settings))
     wanted = chosen.yes or settings.sandbox or _confirmed(order.job, planned)
-    return _Ready(order, settings, planned.requests.likely, wanted)
+    return _Ready(replace(order, most_requests=planned.requests.high), settings, planned.requests.likely, wanted)
 
 
 def _bought(ready: _Ready, chosen: _Chosen) -> Bought:

@@ -1,18 +1,9 @@
-"""The archive's own record of its ledger: identity, marks of runs, run tables and pages, read for a lost state.
-
-::
-
-    <data>/archive/_ledger/archive.json     the identity that the state has as well
-    <data>/archive/_ledger/<run>.json       the mark of a run: what it may have committed
-
-Readers of Parquet directories skip names that begin with an underscore.
-"""
+"""The archive as a ledger: run tables and pages, read for a lost state, beside identity and marks of runs."""
 
 from __future__ import annotations
 
-import os
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -20,104 +11,54 @@ from typing import Any, Final
 import orjson
 import pyarrow.parquet as pq
 
-from scraper.core.adopt import Identity
 from scraper.core.bodies import Undecodable, decode
 from scraper.core.catalogue import Catalogue, Charge, Endpoint, OutcomeKind
 from scraper.core.coverage import RENAMED_COLUMNS, RUN_TABLES
-from scraper.core.errors import ArchiveError
 from scraper.core.outcomes import Answer, classify
 from scraper.core.tables import PAGES_TABLE
 from scraper.core.units import Credits
 from scraper.io.archive.errors import explained
-from scraper.io.archive.files import HASH_KEY, Disk, checksum, make_directories, remove_files
-from scraper.ports import ArchivedAnswer, Part, RunRow, SpendMark
+from scraper.io.archive.files import HASH_KEY, Disk, checksum
+from scraper.io.archive.identity import UNREAD, LedgerFiles
+from scraper.ports import ArchivedAnswer, Part, RunRow
 
-LEDGER_DIRECTORY: Final = "_ledger"
-_IDENTITY: Final = "archive.json"
 _ROWS_AT_ONCE: Final = 1_000
 _ANSWERS_AT_ONCE: Final = 64
 """Answers of up to 700 KB each."""
-_UNREAD: Final = "Nothing was spent or changed."
 
 
-class ParquetLedger:
+class ParquetLedger(LedgerFiles):
     """The `ArchiveLedger` port over a data directory."""
 
     def __init__(self, data: Path, catalogue: Catalogue, disk: Disk) -> None:
-        self._root = data / "archive"
-        self._directory = self._root / LEDGER_DIRECTORY
+        super().__init__(data, disk)
         self._catalogue = catalogue
         self._endpoints = {endpoint.full_name: endpoint for endpoint in catalogue.endpoints}
-        self._disk = disk
-
-    # --- identity and marks -------------------------------------------------------------------------------------------
-
-    def identity(self) -> tuple[Identity, str] | None:
-        return read_identity(self._root.parent)
-
-    def write_identity(self, identity: Identity, kind: str) -> None:
-        plain = {"archive": identity.archive_id, "kind": kind, "epoch": identity.epoch, "lineage": identity.lineage}
-        self._write(_IDENTITY, plain)
-
-    def marks(self) -> list[SpendMark]:
-        found = []
-        with explained("the marks of runs cannot be read", safe=_UNREAD):
-            for path in sorted(self._directory.glob("*.json")):
-                if path.name != _IDENTITY and (stored := _json(path)) is not None:
-                    found.append(_mark(stored))
-        return found
-
-    def write_mark(self, mark: SpendMark) -> None:
-        plain = {name: getattr(mark, name) for name in SpendMark.__slots__}
-        self._write(f"{mark.run_id}.json", plain)
-
-    def remove_marks(self, run_ids: Sequence[str]) -> None:
-        with explained("marks of runs cannot be removed", safe="The archive is whole."):
-            remove_files(self._disk, [self._directory / f"{run_id}.json" for run_id in run_ids])
-
-    def _write(self, name: str, plain: Mapping[str, Any]) -> None:
-        beside = self._directory / f".{name}.{os.getpid()}"
-        with explained(
-            f"{self._directory / name} cannot be written", safe="What was paid is kept, and nothing more is spent."
-        ):
-            make_directories(self._disk, self._directory)
-            with self._disk.create(beside) as file:
-                file.write(orjson.dumps(plain, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
-            self._disk.sync(beside)
-            self._disk.replace(beside, self._directory / name)
-            self._disk.sync(self._directory)
-
-    # --- parts --------------------------------------------------------------------------------------------------------
-
-    def paths(self) -> list[str]:
-        with explained("the archive cannot be read", safe=_UNREAD):
-            found = self._root.glob("*/vendor=*/date=*/*.parquet")
-            return sorted(path.relative_to(self._root).as_posix() for path in found)
 
     def part(self, path: str) -> Part:
         file = self._root / path
-        with explained(f"{path} cannot be read", safe=_UNREAD):
+        with explained(f"{path} cannot be read", safe=UNREAD):
             metadata = pq.read_metadata(file)
             select_hash = (metadata.metadata or {}).get(HASH_KEY, b"").decode()
             table = path.partition("/")[0]
             return Part(table, path, metadata.num_rows, file.stat().st_size, select_hash, checksum(file))
 
     def size_bytes(self, path: str) -> int:
-        with explained(f"{path} cannot be read", safe=_UNREAD):
+        with explained(f"{path} cannot be read", safe=UNREAD):
             return (self._root / path).stat().st_size
 
     def rows(self, path: str) -> Iterator[RunRow]:
         table = path.partition("/")[0]
         renamed = RENAMED_COLUMNS.get(table, {})
         names = [column.name for column in RUN_TABLES[table]]
-        with explained(f"{path} cannot be read", safe=_UNREAD), pq.ParquetFile(self._root / path) as part:
+        with explained(f"{path} cannot be read", safe=UNREAD), pq.ParquetFile(self._root / path) as part:
             for batch in part.iter_batches(_ROWS_AT_ONCE, use_threads=False):
                 for row in batch.to_pylist():
                     now = {renamed.get(name, name): _aware(value) for name, value in row.items()}
                     yield {name: now.get(name) for name in names}
 
     def rows_by_run(self, path: str) -> Mapping[str, int]:
-        with explained(f"{path} cannot be read", safe=_UNREAD), pq.ParquetFile(self._root / path) as part:
+        with explained(f"{path} cannot be read", safe=UNREAD), pq.ParquetFile(self._root / path) as part:
             if "run_id" not in part.schema_arrow.names:
                 return {}
             found = Counter[str]()
@@ -128,7 +69,7 @@ class ParquetLedger:
     def answers(self, path: str) -> Iterator[ArchivedAnswer]:
         table, vendor = path.partition("/")[0], path.split("/")[1].removeprefix("vendor=")
         assert table == PAGES_TABLE, path  # noqa: S101 - the caller's choice
-        with explained(f"{path} cannot be read", safe=_UNREAD), pq.ParquetFile(self._root / path) as part:
+        with explained(f"{path} cannot be read", safe=UNREAD), pq.ParquetFile(self._root / path) as part:
             for batch in part.iter_batches(_ANSWERS_AT_ONCE, use_threads=False):
                 for row in batch.to_pylist():
                     yield self._answer(vendor, row)
@@ -167,39 +108,6 @@ class ParquetLedger:
         """Return the price of an endpoint that no vendor file describes any more: assumed."""
         of_vendor = [endpoint.cost for endpoint in self._catalogue.endpoints if endpoint.vendor == vendor]
         return max(of_vendor, default=1)
-
-
-def read_identity(data: Path) -> tuple[Identity, str] | None:
-    """Return the identity and the kind of a data directory's archive; ``None`` if it was never stamped."""
-    with explained("the archive's identity cannot be read", safe=_UNREAD):
-        stored = _json(data / "archive" / LEDGER_DIRECTORY / _IDENTITY)
-    if stored is None:
-        return None
-    return Identity(stored["archive"], stored["epoch"], stored["lineage"]), stored["kind"]
-
-
-def is_ledger_file(place: str) -> bool:
-    """Return whether a path inside the archive is of this module, unfinished files left out."""
-    directory, _, name = place.partition("/")
-    return directory == LEDGER_DIRECTORY and name.endswith(".json") and not name.startswith(".")
-
-
-def _json(path: Path) -> dict[str, Any] | None:
-    try:
-        stored = orjson.loads(path.read_bytes())
-    except (FileNotFoundError, NotADirectoryError):
-        return None
-    except orjson.JSONDecodeError as fault:
-        raise ArchiveError(
-            f"{path} is damaged: {fault}. {_UNREAD} Restore it from a backup, or remove it: the next run then compares "
-            "the ledger with all files."
-        ) from fault
-    return dict(stored)
-
-
-def _mark(stored: Mapping[str, Any]) -> SpendMark:
-    instants = {name: datetime.fromisoformat(stored[name]) for name in ("started_at", "marked_at")}
-    return SpendMark(**{**stored, **instants})
 
 
 def _of_walk(endpoint: Endpoint, parameters: str) -> str:

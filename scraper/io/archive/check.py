@@ -12,8 +12,8 @@ from typing import Final
 import pyarrow as pa
 
 from scraper.core.tables import PAGES_TABLE
-from scraper.io.archive.adopt import is_ledger_file
 from scraper.io.archive.files import HASH_KEY, checksum, open_part
+from scraper.io.archive.identity import is_ledger_file
 from scraper.ports import FoundPart, Part, Survey
 
 _PLACE: Final = re.compile(r"[^/]+/vendor=[^/]+/date=\d{4}-\d\d-\d\d/(?:part|runs?)-[^/]+\.parquet")

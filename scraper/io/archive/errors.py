@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import sys
 from collections.abc import Iterator
-
-import duckdb
-import pyarrow as pa
+from typing import Final
 
 from scraper.core.errors import ArchiveError
+
+_OF_LIBRARIES: Final = (("pyarrow", "ArrowException"), ("duckdb", "Error"))
+"""Module → the base of its errors."""
 
 
 @contextlib.contextmanager
@@ -17,8 +19,14 @@ def explained(what: str, *, safe: str) -> Iterator[None]:
     """Turn every disk or file error into an ArchiveError: the cause, what stays true and what to do."""
     try:
         yield
-    except (OSError, pa.ArrowException, duckdb.Error) as fault:
+    except _faults() as fault:
         raise ArchiveError(f"{what}: {_met(fault)}. {safe} {_advice(fault)}") from fault
+
+
+def _faults() -> tuple[type[Exception], ...]:
+    """Return the errors of files and of those libraries that are in use: others cannot have raised one."""
+    used = [(sys.modules[name], base) for name, base in _OF_LIBRARIES if name in sys.modules]
+    return OSError, *(getattr(module, base) for module, base in used)
 
 
 def _met(fault: Exception) -> str:

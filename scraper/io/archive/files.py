@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 import contextlib
-import errno
-import hashlib
-import os
-import shutil
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Executor, Future
 from pathlib import Path
-from typing import IO, Final
+from typing import Final
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from scraper.io import posix
-from scraper.io.archive.exchange import exchange
+from scraper.io.archive.disk import Disk, checksum, make_directories, remove_files
+
+__all__ = [
+    "HASH_KEY",
+    "ROW_GROUP_ROWS",
+    "Disk",
+    "PartWriter",
+    "checksum",
+    "make_directories",
+    "open_part",
+    "read_columns",
+    "remove_files",
+    "stored_hash",
+]
 
 HASH_KEY: Final = b"scraper.select_hash"
 """Key of each part's Parquet metadata that has `Part.select_hash`."""
@@ -33,90 +41,6 @@ ROW_GROUP_BYTES: Final = 8 * 2**20
 
 READ_BYTES: Final = 1 << 16
 """Bytes of a column that are read at a time."""
-
-_NO_LINKS: Final = frozenset({errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK})
-
-
-class Disk:
-    """Every operation on the archive's files, a method for each step, so that a test can stop after any of them."""
-
-    def create(self, path: Path) -> IO[bytes]:
-        return path.open("wb")
-
-    def sync(self, path: Path) -> None:
-        """Flush a file, or a directory's entries, to the disk."""
-        descriptor = os.open(path, os.O_RDONLY)
-        try:
-            posix.sync(descriptor)
-        finally:
-            os.close(descriptor)
-
-    def lock(self, path: Path) -> int:
-        """Wait for the lock of a file, created if missing; return the descriptor whose closing releases it."""
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
-        try:
-            posix.lock(descriptor, wait=True)
-        except BaseException:
-            os.close(descriptor)
-            raise
-        return descriptor
-
-    def make_directory(self, path: Path) -> None:
-        path.mkdir(exist_ok=True)
-
-    def replace(self, source: Path, target: Path) -> None:
-        """Rename a file, replacing any other, or a directory to an unused name."""
-        source.replace(target)
-
-    def try_rename(self, source: Path, target: Path) -> None:
-        """Rename an empty directory from one directory into the other, and remove it."""
-        tried = [place / f".try-{os.getpid()}" for place in (source, target)]
-        tried[0].mkdir(exist_ok=True)
-        try:
-            tried[0].replace(tried[1])
-        finally:
-            for directory in tried:
-                with contextlib.suppress(FileNotFoundError):
-                    directory.rmdir()
-
-    def exchange(self, one: Path, other: Path) -> None:
-        """Exchange two directories; CannotExchangeError where that is not supported."""
-        exchange(one, other)
-
-    def link(self, source: Path, target: Path) -> None:
-        """Hard-link a file, or copy it where the file system has no hard links."""
-        try:
-            target.hardlink_to(source)
-        except OSError as fault:
-            if fault.errno not in _NO_LINKS:
-                raise
-            shutil.copyfile(source, target)
-
-    def remove(self, path: Path) -> None:
-        path.unlink(missing_ok=True)
-
-    def remove_tree(self, path: Path) -> None:
-        """Remove a directory and its contents, if it exists."""
-        with contextlib.suppress(FileNotFoundError):
-            shutil.rmtree(path)
-
-
-def make_directories(disk: Disk, path: Path) -> None:
-    """Create a directory and its parents, each flushed to the disk."""
-    if path.is_dir():
-        return
-    make_directories(disk, path.parent)
-    disk.make_directory(path)
-    disk.sync(path.parent)
-
-
-def remove_files(disk: Disk, paths: Iterable[Path]) -> None:
-    """Remove files, and flush their directories to the disk."""
-    gone = sorted(paths)
-    for path in gone:
-        disk.remove(path)
-    for directory in sorted({path.parent for path in gone}):
-        disk.sync(directory)
 
 
 class PartWriter:
@@ -190,12 +114,6 @@ def read_columns(path: Path, names: Sequence[str]) -> pa.Table:
     """Read some columns of a part; `pyarrow.parquet.read_table` would load pyarrow's data sets, 45 MB of them."""
     with open_part(path) as part:
         return part.read(columns=list(names), use_threads=False)
-
-
-def checksum(path: Path) -> str:
-    """Return the SHA-256 of a file, as `Part.checksum` has it."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def stored_hash(path: Path) -> str | None:

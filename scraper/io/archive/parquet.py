@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -25,17 +24,18 @@ from scraper.io.archive.check import survey
 from scraper.io.archive.compact import PartitionCompactor
 from scraper.io.archive.coverage import write_run_tables
 from scraper.io.archive.decisions import StoredAnswers
+from scraper.io.archive.disk import Disk, make_directories, remove_files
 from scraper.io.archive.errors import explained
-from scraper.io.archive.files import Disk, make_directories, remove_files, stored_hash
+from scraper.io.archive.files import stored_hash
 from scraper.io.archive.fragile import CACHE_DIRECTORY
 from scraper.io.archive.lanes import Lanes, Place
+from scraper.io.archive.lock import locked
 from scraper.io.archive.lost_values import note_lost
 from scraper.io.archive.merge import fingerprint, second_reader
 from scraper.io.archive.rebuild import ComparePart, StagedPart, StagePart
 from scraper.io.archive.staged_files import Staging, publish, require_writable, sweep_staged
 from scraper.io.archive.survey import ReadPage, batches, read, stored_endpoints
 from scraper.io.archive.table_select import MadeRows, Selects, note_failures, note_without_key, pages_table
-from scraper.io.permissions import require_readable
 from scraper.ports import DecidedAnswer, Part, ReadAgain, RunRows, RunVersion, SpooledPage, Survey, Written
 
 
@@ -60,24 +60,23 @@ class ParquetArchive:
         self._cache = data / CACHE_DIRECTORY
 
     @property
+    def takes_packed(self) -> bool:
+        return False
+
+    @property
     def select_hashes(self) -> Mapping[str, str]:
         return self._hashes
 
     @contextlib.contextmanager
     def lock(self) -> Iterator[None]:
         """See `Archive.lock`; not to be taken twice by one process."""
-        with explained("the archive cannot be locked", safe="Nothing was changed."):
-            make_directories(self._disk, self._data)
-            descriptor = self._disk.lock(self._data / "archive.lock")
-        try:
-            with explained("the archive cannot be read", safe="Nothing was changed."):
-                require_readable(self._root)
+        with locked(self._disk, self._data) as descriptor:
             self.lanes.locked = descriptor
-            yield
-        finally:
-            self.lanes.locked = None
-            self.lanes.close()
-            os.close(descriptor)
+            try:
+                yield
+            finally:
+                self.lanes.locked = None
+                self.lanes.close()
 
     def refuse_unless_writable(self) -> None:
         with explained("the archive cannot be written", safe="Nothing was spent or changed."):

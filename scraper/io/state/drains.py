@@ -8,10 +8,10 @@ from datetime import datetime
 from typing import Any
 
 import orjson
-import zstandard
 from sqlalchemy import Connection, Row, and_, bindparam, func, insert, select, update
 
 from scraper.core.catalogue import OutcomeKind
+from scraper.io.packing import unpacked
 from scraper.io.state.drift import note_drift
 from scraper.io.state.identity import epoch_token
 from scraper.io.state.parts import note_parts
@@ -52,7 +52,8 @@ def open_drain(connection: Connection, opened_at: datetime, most_bytes: int, aft
     return Drain(drain_id, run_id, len(chosen), token)
 
 
-def members(connection: Connection, drain: Drain) -> Iterator[SpooledPage]:
+def members(connection: Connection, drain: Drain, as_packed: bool) -> Iterator[SpooledPage]:
+    """Yield the pages of a drain; `as_packed`: with their bodies as the spool has them."""
     member_columns = [pages.c.page_id, pages.c.run_id, pages.c.walk_id, pages.c.request_key, pages.c.observed_at]
     query = (
         select(*member_columns, pages.c.outcome, pages.c.http_status)
@@ -65,7 +66,7 @@ def members(connection: Connection, drain: Drain) -> Iterator[SpooledPage]:
     bodiless = [_spooled(row) for row in connection.execute(query)]
     for page in sorted(bodiless, key=drain_order):
         body = connection.execute(_BODY, {"id": page.page_id}).scalar_one()
-        yield replace(page, body=zstandard.decompress(body))
+        yield replace(page, body=body if as_packed else unpacked(body))
 
 
 _BODY = select(pages.c.body).where(pages.c.page_id == bindparam("id"))

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from sqlalchemy import Select
-from zstandard import ZstdError
 
 from scraper.core.errors import StateError
+from scraper.io.packing import DamagedError
 from scraper.io.state import adopt, adopt_end, check, coverage, decisions, drains, drift, identity, ledger
 from scraper.io.state import parts as noted_parts
 from scraper.io.state.database import Store, in_transaction
@@ -58,11 +58,11 @@ class JournalStore(Store, Journal):
     async def audit(self) -> Audit:
         return await self._do(check.audit, self._database.backend.label)
 
-    def drain_pages(self, drain: Drain) -> Iterator[SpooledPage]:
+    def drain_pages(self, drain: Drain, *, packed: bool = False) -> Iterator[SpooledPage]:
         try:
             with self._database.read() as connection:
-                yield from drains.members(connection, drain)
-        except ZstdError as failure:
+                yield from drains.members(connection, drain, packed)
+        except DamagedError as failure:
             raise StateError(
                 f"a body in the spool of {self._database.backend.name} is damaged ({failure}). Nothing of its drain "
                 "was archived, nothing else is lost; scraper check names the page: restore the file from a backup."

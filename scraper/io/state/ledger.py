@@ -2,27 +2,22 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import orjson
-import zstandard
 from sqlalchemy import Connection, Row, Table, and_, bindparam, func, insert, or_, select, update
 
 from scraper.core.catalogue import Charge, OutcomeKind
 from scraper.core.events import Ending
 from scraper.core.jobs import Account
 from scraper.core.pace import pace_percent, slowed_down
+from scraper.io.packing import packed
 from scraper.io.state.balances import RESERVED, add_to_balances, move_credits, moved, scope_names
 from scraper.io.state.schema import Instant, accounts, pages, requests, runs
 from scraper.io.state.slots import NEVER, ON_THE_WAY, latest_arrival
 from scraper.ports import Settlement
-
-_LEVEL = 1
-"""zstd's: the spool is written once and read once, and the write lock is held meanwhile."""
-_packing = threading.local()
 
 
 def _settling(**changed: Any) -> Any:  # noqa: ANN401 - an Update
@@ -120,17 +115,9 @@ def _page(row: Row[Any], settlement: Settlement, body: bytes) -> dict[str, Any]:
         "outcome": outcome.kind.value,
         "http_status": outcome.http_status,
         "facts": None if facts is None else orjson.dumps(facts.to_json()),
-        "body": _packed(body),
+        "body": packed(body),
         "size_bytes": len(body),
     }
-
-
-def _packed(body: bytes) -> bytes:
-    """Compress a body; a compressor serves one thread."""
-    if not hasattr(_packing, "compressor"):
-        _packing.compressor = zstandard.ZstdCompressor(_LEVEL)
-    packed: bytes = _packing.compressor.compress(body)
-    return packed
 
 
 def _note_account(connection: Connection, account_id: str, settlement: Settlement) -> None:

@@ -1,0 +1,271 @@
+"""`ArchiveApart`: the archive of a run, whose work is done by a worker with a core and a memory of its own.
+
+The process of the run holds the lock and keeps identity and marks, which are a few small files; it loads neither DuckDB
+nor pyarrow. Everything else is an order to the worker, which holds a copy of the lock meanwhile: while an orphan still
+writes, nobody else takes the lock and undoes its work. Pages go to it as the spool has packed them.
+
+If the worker ends before its time, killed for instance, its work is that of a killed process: journalled, and repeated
+here, without another worker.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import datetime
+from functools import cached_property
+from operator import attrgetter
+from pathlib import Path
+from threading import Lock
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+from scraper.core.catalogue import Catalogue
+from scraper.core.coverage import RUN_TABLES
+from scraper.core.errors import ConfigurationError, CutOffError, Fault, StateError
+from scraper.core.tables import TableSelect
+from scraper.io.archive.disk import Disk
+from scraper.io.archive.identity import LedgerFiles
+from scraper.io.archive.lock import locked
+from scraper.io.packing import DamagedError, unpacked
+from scraper.io.worker import Worker, WorkerGoneError
+from scraper.ports import (
+    ArchivedAnswer,
+    Compaction,
+    DecidedAnswer,
+    Part,
+    Partition,
+    RunRow,
+    RunRows,
+    RunVersion,
+    SpooledPage,
+    Written,
+)
+
+if TYPE_CHECKING:
+    from scraper.io.archive.parquet import ParquetArchive
+
+T = TypeVar("T")
+
+
+class ArchiveApart:
+    """The `Archive` port over a worker. See `opened`."""
+
+    def __init__(
+        self,
+        data: Path,
+        tables: Sequence[TableSelect],
+        catalogue: Catalogue,
+        worker: Worker,
+        say: Callable[[str], object],
+    ) -> None:
+        """`say` gets a sentence, in any thread, if the worker ends before its time."""
+        self._data, self._tables, self._catalogue, self._say = data, tables, catalogue, say
+        self._disk = Disk()
+        self._worker: Worker | None = worker
+        self._turn = Lock()
+        """One order at a time."""
+        self._held: int | None = None
+        """The descriptor of the archive's lock, while it is held."""
+        self.compactor = _CompactorApart(self)
+        self.ledger = _LedgerApart(self, data, self._disk)
+        self.select_hashes: Mapping[str, str] = {table.name: table.hash for table in tables}
+
+    def open(self) -> None:
+        """Wait until the worker can be asked; ConfigurationError with every fault of the tables' SELECTs."""
+        if faults := self._ordered(_open, self._data, self._tables, self._catalogue, here=self._faults_here):
+            raise ConfigurationError(faults)
+
+    @property
+    def takes_packed(self) -> bool:
+        return True
+
+    @contextmanager
+    def lock(self) -> Iterator[None]:
+        with locked(self._disk, self._data) as descriptor:
+            self._held = descriptor
+            try:
+                yield
+            finally:
+                self._held = None
+
+    def write(self, drain_id: int, pages: Iterable[SpooledPage], token: str = "") -> Written:
+        try:
+            return self._ordered(
+                _write,
+                drain_id,
+                token,
+                items=pages,
+                here=lambda: self.here.write(drain_id, map(_unpacked, pages), token),
+                once=True,  # the pages are gone with the worker
+            )
+        except DamagedError as failure:
+            raise StateError(
+                f"a body in the spool is damaged ({failure}). Nothing of its drain was archived, nothing else is lost; "
+                "scraper check names the page: restore the state database from a backup."
+            ) from failure
+
+    def write_run_tables(self, runs: Sequence[RunVersion], rows_of: Callable[[str], RunRows]) -> tuple[Part, ...]:
+        return self._ordered(
+            _write_run_tables,
+            runs,
+            items=(row for run in runs for row in _in_line(rows_of(run.run_id))),
+            here=lambda: self.here.write_run_tables(runs, rows_of),
+            once=True,
+        )
+
+    def refuse_unless_writable(self) -> None:
+        self.method("refuse_unless_writable")
+
+    def last_drain(self) -> int:
+        return self.method("last_drain")  # type: ignore[no-any-return]
+
+    def sources(self) -> Sequence[str]:
+        return self.method("sources")  # type: ignore[no-any-return]
+
+    def outdated(self, table: str) -> Sequence[str]:
+        return self.method("outdated", table)  # type: ignore[no-any-return]
+
+    def rebuild(self, table: str, sources: Sequence[str]) -> Written:
+        return self.method("rebuild", table, sources)  # type: ignore[no-any-return]
+
+    def decided(self, source: str, table: str | None = None) -> Iterator[DecidedAnswer]:
+        return self.here.decided(source, table)
+
+    @cached_property
+    def here(self) -> ParquetArchive:
+        """The same archive in this process: without a worker, and for what is read record by record."""
+        from scraper.io.archive.parquet import ParquetArchive  # noqa: PLC0415 - 45 MB that a run does without
+
+        return ParquetArchive(self._data, self._tables, self._catalogue, self._disk)
+
+    def method(self, name: str, *args: object, once: bool = False) -> Any:  # noqa: ANN401 - what the method returns
+        """Call a method of the worker's archive."""
+        return self._ordered(_method, name, args, here=lambda: attrgetter(name)(self.here)(*args), once=once)
+
+    def _ordered(
+        self,
+        function: Callable[..., T],
+        *args: object,
+        here: Callable[[], T],
+        items: Iterable[object] | None = None,
+        once: bool = False,
+    ) -> T:
+        """Give the worker an order, or carry it out `here` if there is none any more.
+
+        Raises CutOffError if the worker ends meanwhile and the order cannot be repeated as it stands: `once`.
+        """
+        with self._turn:
+            if self._worker is not None:
+                try:
+                    return self._worker.call(function, *args, items=items, descriptor=self._held)
+                except WorkerGoneError as gone:
+                    self._worker = None
+                    told = f"the process that writes the archive has ended: {gone}"
+                    self._say(f"{told}; the run itself writes it from here on, and no page is lost")
+                    if once:
+                        raise CutOffError(f"{told}. No page is lost; run the same command again.") from gone
+            return here()
+
+    def _faults_here(self) -> list[Fault]:
+        from scraper.io.archive.select_check import table_faults  # noqa: PLC0415 - as above
+
+        return list(table_faults(self._tables))
+
+
+class _CompactorApart:
+    """The `Compactor` port over a worker."""
+
+    def __init__(self, archive: ArchiveApart) -> None:
+        self._method = archive.method
+
+    def partition(self, path: str, known: Sequence[Part]) -> Partition:
+        return self._method("compactor.partition", path, known)  # type: ignore[no-any-return]
+
+    def refuse_unless_exchangeable(self) -> None:
+        self._method("compactor.refuse_unless_exchangeable")
+
+    def build(self, compaction: Compaction) -> tuple[Part, ...]:
+        return self._method("compactor.build", compaction, once=True)  # type: ignore[no-any-return]
+
+    def exchange(self, compaction: Compaction, now: datetime) -> None:
+        self._method("compactor.exchange", compaction, now)
+
+    def discard(self, compaction: Compaction) -> None:
+        self._method("compactor.discard", compaction)
+
+    def sweep(self, now: datetime) -> None:
+        self._method("compactor.sweep", now)
+
+
+class _LedgerApart(LedgerFiles):
+    """The `ArchiveLedger` port: its small files in this process, those of Parquet as they are asked for."""
+
+    def __init__(self, archive: ArchiveApart, data: Path, disk: Disk) -> None:
+        super().__init__(data, disk)
+        self._archive = archive
+
+    def part(self, path: str) -> Part:
+        return self._archive.here.ledger.part(path)
+
+    def size_bytes(self, path: str) -> int:
+        return self._archive.here.ledger.size_bytes(path)
+
+    def rows(self, path: str) -> Iterator[RunRow]:
+        return self._archive.here.ledger.rows(path)
+
+    def answers(self, path: str) -> Iterator[ArchivedAnswer]:
+        return self._archive.here.ledger.answers(path)
+
+    def rows_by_run(self, path: str) -> Mapping[str, int]:
+        return self._archive.here.ledger.rows_by_run(path)
+
+
+def _in_line(rows: RunRows) -> Iterator[RunRow | None]:
+    """Yield the rows of one table after the other, ``None`` after each table."""
+    for table in RUN_TABLES:
+        yield from map(dict, rows[table])  # else rows of the database's library, which the worker would have to load
+        yield None
+
+
+def _unpacked(page: SpooledPage) -> SpooledPage:
+    return replace(page, body=unpacked(page.body))
+
+
+# --- in the worker ----------------------------------------------------------------------------------------------------
+
+_OPENED: Final[dict[None, ParquetArchive]] = {}
+"""The one archive of this process."""
+
+
+def _do_without(name: str) -> None:
+    """Keep a library that others would use if it were there from being loaded in this process."""
+    sys.modules.setdefault(name, None)  # type: ignore[arg-type]
+
+
+def _open(data: Path, tables: Sequence[TableSelect], catalogue: Catalogue) -> list[Fault]:
+    _do_without("numpy")  # 12 MB and a tenth of a second
+    from scraper.io.archive.parquet import ParquetArchive  # noqa: PLC0415 - as above
+    from scraper.io.archive.select_check import table_faults  # noqa: PLC0415
+
+    _OPENED[None] = ParquetArchive(data, tables, catalogue)
+    return list(table_faults(tables))
+
+
+def _method(name: str, args: Sequence[object]) -> Any:  # noqa: ANN401 - what the method returns
+    return attrgetter(name)(_OPENED[None])(*args)
+
+
+def _write(drain_id: int, token: str, pages: Iterator[SpooledPage]) -> Written:
+    return _OPENED[None].write(drain_id, map(_unpacked, pages), token)
+
+
+def _write_run_tables(runs: Sequence[RunVersion], rows: Iterator[RunRow | None]) -> tuple[Part, ...]:
+    """The rows come run by run, table by table, in the order in which they are written."""
+    in_line = iter(rows)
+
+    def rows_of(_: str) -> RunRows:
+        return {table: iter(in_line.__next__, None) for table in RUN_TABLES}
+
+    return _OPENED[None].write_run_tables(runs, rows_of)
