@@ -173,7 +173,7 @@ def tangled(number: int) -> dict[str, Any]:
 
 
 def test_schemas_in_circles_are_followed_so_far_and_no_further() -> None:
-    made = drafted(tangled(40))
+    made = drafted(tangled(25))
     assert endpoints(made)["all"]["records"]["id"] == "id"
     (select,) = made.tables.values()
     assert len(select) < 100_000
@@ -188,6 +188,16 @@ def test_references_in_circles_and_into_nothing_are_said() -> None:
     assert made.missing == ("#/no/where", "other.yaml#/x")
     assert "ASSUMED: the document shows no answer" in made.toml
     assert made.tables == {}
+
+
+def test_an_example_that_holds_one_list_a_million_times_is_looked_at_so_far_and_no_further() -> None:
+    inner: Any = {"id": 1, "names": ["x"] * 100}
+    for _ in range(8):
+        inner = {"id": 1, "again": [inner] * 100}
+    answer = {"200": {"content": {"application/json": {"example": {"rows": [inner] * 100}}}}}
+    made = drafted({"openapi": "3.0.0", "paths": {"/all": {"get": {"responses": answer}}}})
+    (select,) = made.tables.values()
+    assert '"again": [{"id": "BIGINT"' in select
 
 
 ODD = [
