@@ -195,3 +195,36 @@ def stations() -> dict[str, Any]:
             }
         },
     }
+
+
+ODD = (
+    "id",
+    "order",
+    "select",
+    'quo"te',
+    "apo'strophe",
+    "back\\slash",
+    "new\nline",
+    "",
+    "Ünï",
+    "a.b",
+    "ID",
+    "page",
+    "1st",
+)
+"""Names that TOML, SQL or the archive's own columns could stumble over."""
+
+
+def odd() -> dict[str, Any]:
+    """A list whose records, parameters and texts bear odd names."""
+    names = [*ODD, "x" * 300]
+    nested = {name: {name: [number]} for number, name in enumerate(names)}
+    record = {**{name: number for number, name in enumerate(names)}, "inner": nested, "--": "'; DROP TABLE x; --"}
+    operation = {
+        "summary": 'A "quoted"\n# summary \x00\x7f with \\ and an emoji 😀; -- \'',
+        "parameters": [
+            {"name": name, "in": "query", "schema": {"type": "string"}, "description": name} for name in names
+        ],
+        "responses": {"200": {"content": {"application/json": {"example": {"rows": [record]}}}}},
+    }
+    return {"openapi": "3.0.0", "info": {"title": 'T"]\n[x]'}, "paths": {"/Odd-Names": {"get": operation}}}

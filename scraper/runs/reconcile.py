@@ -130,6 +130,8 @@ async def reconcile(
     waiting = sum(attempt.credits for attempt in unknown)
     if vendor.billing_events is None:
         message = f"{vendor.name} describes no billing events: {BY_HAND}" if unknown else ""
+        if month is not None and not unknown:
+            message = f"{vendor.name} describes no billing events: compare the month with its console by hand"
         return Reconciled(account.id, still_unknown=waiting, message=message)
     read = await _read(account, vendor, ledger, AccountReader(vendor, books, clock), unknown, month)
     if isinstance(read, Unread):
@@ -209,7 +211,7 @@ async def _held(account: Account, vendor: Vendor, ledger: Ledger, reader: Accoun
     adjusted = None
     if own.starts == read.period.starts:
         adjusted = await ledger.note_spent_elsewhere(account, own.key, held.theirs_alone, whole=held.adds_up)
-    unknown = {line.attempt_id: line for line in read.lines if line.charge is Charge.UNKNOWN}
+    unknown = {line.attempt_id: line for line in read.lines if line.charge is Charge.UNKNOWN and not line.in_flight}
     settled = [(unknown[key], each) for key, each in found.settled.items() if key in unknown]
     left = sum(line.credits for key, line in unknown.items() if key not in found.settled)
     message = ""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ import yaml
 from scraper.io.config_files.openapi_files import read_openapi
 from tests.cli.sandbox_beside import SandboxBeside, sandbox_beside
 from tests.docs.place import said
-from tests.openapi_documents import boards, library
+from tests.openapi_documents import boards, library, odd, stations
 from tests.runs.harness import KEYS
 
 JOB = """
@@ -122,6 +122,17 @@ def test_a_draft_can_be_printed_and_yaml_is_read_as_json_would_be(place: Path) -
     from_json = said(["vendors", "draft", "library.json", "--only", "/books*", "--print"])
     assert from_yaml.stdout.replace("library.yaml", "library.json") == from_json.stdout
     assert not (place / "configs/vendors").exists()
+
+
+@pytest.mark.parametrize("document", [library, stations, odd])
+def test_what_is_drafted_is_read_by_the_program_without_a_fault(place: Path, document: Callable[[], Any]) -> None:
+    (place / "data/archive").mkdir(parents=True)
+    (place / "any.json").write_text(json.dumps(document()))
+    ended = said(["vendors", "draft", "any.json", "--cost", "1", "--name", "any"])
+    assert (ended.exit_code, "drafted" in ended.stderr) == (0, True), ended.stderr
+    endpoints = json.loads(said(["vendors", "any"]).stdout)["endpoints"]
+    tables = {row["table"] for row in json.loads(said(["tables"]).stdout)}
+    assert {each["table"] for each in endpoints} <= tables
 
 
 def test_yaml_keeps_the_types_that_json_has(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from scraper.core.draft.select import shape_of
 from scraper.core.draft.toml_text import key_text, value_text
 from scraper.core.errors import UsageError
 from tests.examples import examples
-from tests.openapi_documents import boards, library, stations
+from tests.openapi_documents import boards, library, odd, stations
 
 TODAY = date(2026, 11, 29)
 
@@ -173,7 +173,7 @@ def tangled(number: int) -> dict[str, Any]:
 
 
 def test_schemas_in_circles_are_followed_so_far_and_no_further() -> None:
-    made = drafted(tangled(40))
+    made = drafted(tangled(25))
     assert endpoints(made)["all"]["records"]["id"] == "id"
     (select,) = made.tables.values()
     assert len(select) < 100_000
@@ -190,34 +190,18 @@ def test_references_in_circles_and_into_nothing_are_said() -> None:
     assert made.tables == {}
 
 
-ODD = [
-    "id",
-    "order",
-    "select",
-    'quo"te',
-    "apo'strophe",
-    "back\\slash",
-    "new\nline",
-    "",
-    "Ünï",
-    "a.b",
-    "ID",
-    "page",
-    "1st",
-    "x" * 300,
-]
+def test_an_example_that_holds_one_list_a_million_times_is_looked_at_so_far_and_no_further() -> None:
+    inner: Any = {"id": 1, "names": ["x"] * 100}
+    for _ in range(8):
+        inner = {"id": 1, "again": [inner] * 100}
+    answer = {"200": {"content": {"application/json": {"example": {"rows": [inner] * 100}}}}}
+    made = drafted({"openapi": "3.0.0", "paths": {"/all": {"get": {"responses": answer}}}})
+    (select,) = made.tables.values()
+    assert '"again": [{"id": "BIGINT"' in select
 
 
 def test_odd_names_break_neither_toml_nor_sql() -> None:
-    record = {name: number for number, name in enumerate(ODD)}
-    operation = {
-        "summary": 'A "quoted"\n# summary \x00\x7f with \\ and emoji 😀',
-        "parameters": [
-            {"name": name, "in": "query", "schema": {"type": "string"}, "description": name} for name in ODD
-        ],
-        "responses": {"200": {"content": {"application/json": {"example": {"rows": [record]}}}}},
-    }
-    made = drafted({"openapi": "3.0.0", "info": {"title": 'T"]\n[x]'}, "paths": {"/Odd-Names": {"get": operation}}})
+    made = drafted(odd())
     found = endpoints(made)["odd_names"]
     assert found["summary"].startswith('A "quoted" # summary')
     assert set(found["parameters"]) == {"id", "order", "select", "a.b", "ID", "page"}

@@ -132,6 +132,13 @@ def test_what_a_lost_ledger_may_have_spent_is_settled_by_what_nothing_else_expla
     assert [entry.kind for entry in books.entries].count(EntryKind.THEIRS_ALONE) == 1
 
 
+def test_a_request_in_flight_is_neither_settled_nor_somebody_elses() -> None:
+    waiting = replace(attempt(1, 0), in_flight=True)
+    books = held([waiting], [event(0, request_id="r")], NOON)
+    assert (kinds(books), books.settled) == ([("undecided", 8, None)], {})
+    assert kinds(held([waiting], [])) == [("undecided", 8, None)]
+
+
 # --- answered attempts ------------------------------------------------------------------------------------------------
 
 

@@ -90,7 +90,8 @@ def vendors(
 
     known = load_catalogue(configs)
     if name is not None and name not in known.vendors:
-        raise UsageError(f"no vendor {name}{nearest(name, known.vendors)}; known are {', '.join(known.vendors)}")
+        meant = nearest(name, [*known.vendors, DRAFT])
+        raise UsageError(f"no vendor {name}{meant}; known are {', '.join(known.vendors)}")
     shown = known if name is None else Catalogue({name: known.vendors[name]})
     with opened(output) as stream:
         format = Format(format_name or default_format(stream))

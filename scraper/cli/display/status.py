@@ -152,7 +152,7 @@ def scope_words(balance: Balance, limit: Credits | None) -> str:
     unsure = {name: credits for name, credits in credit_kinds(balance).items() if name != "charged" and credits}
     words += [f"{count(credits)} {name}" for name, credits in unsure.items()]
     if balance.adjusted:
-        words.append(f"{balance.adjusted:+,} by the vendor's console")
+        words.append(f"{balance.adjusted:+,} by the vendor's own figures")
     return " · ".join(words)
 
 

@@ -29,16 +29,8 @@ class ExampleAnswer:
     """It was made from the schema, as the document gives no example."""
     words: tuple[str, ...]
     """Those of the endpoint's path that may name its records."""
-    asks_one: bool
-    """The path ends with an id: the answer is one record, unless it has no id of its own."""
-
-    @property
-    def listed(self) -> Spot | None:
-        """The list of records; ``None`` where the answer seems to be one record."""
-        stands = at(self.example, path) if (path := guesses.record_in(self.example)) else self.example
-        if self.asks_one and isinstance(stands, dict) and guesses.id_of(stands, self.words, named=False):
-            return None
-        return guesses.records_in(self.example, self.words)
+    listed: Spot | None
+    """The list of records; ``None`` where the answer seems to be one record."""
 
     @property
     def path(self) -> str:
@@ -70,11 +62,14 @@ class ExampleAnswer:
 
 def answer_of(document: OpenApiDocument, operation: Operation, words: Sequence[str]) -> ExampleAnswer:
     """Return the example answer of an operation: the document's, else one made from its schema."""
-    example, schema = document.answer(operation)
-    made_up = example is None
-    return ExampleAnswer(
-        document.made_up(schema) if made_up else example, schema, made_up, tuple(words), operation.path.endswith("}")
-    )
+    stated, schema = document.answer(operation)
+    example = document.made_up(schema) if stated is None else stated
+    stands = at(example, path) if (path := guesses.record_in(example)) else example
+    # The path ends with an id: the answer is one record, unless it has no id of its own.
+    asks_one = operation.path.endswith("}") and isinstance(stands, dict)
+    is_one = asks_one and guesses.id_of(mapping(stands), words, named=False) is not None
+    listed = None if is_one else guesses.records_in(example, words)
+    return ExampleAnswer(example, schema, stated is None, tuple(words), listed)
 
 
 def table_file(document: OpenApiDocument, answer: ExampleAnswer, title: str) -> str | None:

@@ -236,18 +236,20 @@ class OpenApiDocument:
     def made_up(self, schema: Mapping[str, Json]) -> Json:
         """Return an answer as a schema describes it, each documented field once, as deep as it stays of a size."""
         for levels in DEPTHS:
-            left = [MOST_MADE_UP]
-            made = self._made_up(schema, levels, (), left)
-            if left[0] > 0:
-                return made
+            try:
+                return self._made_up(schema, levels, (), [MOST_MADE_UP])
+            except _TooWideError:
+                continue
         return None
 
     def _made_up(self, schema: Mapping[str, Json], levels: int, above: tuple[Json, ...], left: list[int]) -> Json:
-        """`above`: the references that led here; `left`: values that may still be made up."""
+        """`above`: the references that led here; `left`: values that may still be made up, else _TooWideError."""
         reference = schema.get("$ref")
-        if levels <= 0 or left[0] <= 0 or (reference is not None and reference in above):
+        if levels <= 0 or (reference is not None and reference in above):
             return None
         left[0] -= 1
+        if left[0] < 0:
+            raise _TooWideError
         plain = self._plain(self.resolved(schema))
         if not plain:
             return None
@@ -274,6 +276,10 @@ class OpenApiDocument:
         while type_of(here) == "array" and here.get("items"):
             here = self._plain(self.resolved(here.get("items")))
         return here
+
+
+class _TooWideError(Exception):
+    """A schema has more values at a depth than are made up."""
 
 
 def _named(path: str, name: str) -> bool:

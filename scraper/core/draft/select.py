@@ -17,6 +17,8 @@ Shape: TypeAlias = "str | dict[str, Shape] | list[Shape] | None"
 DEEPEST: Final = 6
 MOST_COLUMNS: Final = 150
 MOST_FIELDS: Final = 400
+MOST_VALUES: Final = 100_000
+"""Values of an example that are looked at for the types of its fields."""
 LONGEST_NAME: Final = 60
 _TAKEN: Final = frozenset({*(column.name for column in COMMON_COLUMNS), "records", "parameters", "parent_id", "record"})
 _RESERVED: Final = frozenset(
@@ -46,15 +48,23 @@ class DraftedColumn:
         return _read(self.key)
 
 
-def shape_of(values: Iterable[Json | Mapping[str, Json]], levels: int = DEEPEST) -> Shape:
-    """Return the type that holds all values."""
+def shape_of(values: Iterable[Json | Mapping[str, Json]]) -> Shape:
+    """Return the type that holds all values, or as many as are looked at."""
+    return _common(values, DEEPEST, [MOST_VALUES])
+
+
+def _common(values: Iterable[Json | Mapping[str, Json]], levels: int, left: list[int]) -> Shape:
+    """`left`: values that may still be looked at; the same list may stand a million times in one of YAML's."""
     shape: Shape = None
     for value in values:
-        shape = _merged(shape, _shape(value, levels))
+        if left[0] <= 0:
+            break
+        shape = _merged(shape, _shape(value, levels, left))
     return shape
 
 
-def _shape(value: Json | Mapping[str, Json], levels: int) -> Shape:
+def _shape(value: Json | Mapping[str, Json], levels: int, left: list[int]) -> Shape:
+    left[0] -= 1
     match value:
         case None:
             return None
@@ -67,20 +77,20 @@ def _shape(value: Json | Mapping[str, Json], levels: int) -> Shape:
         case str():
             return "VARCHAR"
         case list():
-            inner = shape_of(value, levels - 1) if levels > 1 else None
+            inner = _common(value, levels - 1, left) if levels > 1 else None
             return None if inner is None else [inner]
         case _:
-            return _fields(value, levels) if levels > 1 else None
+            return _fields(value, levels, left) if levels > 1 else None
 
 
-def _fields(value: Mapping[str, Json], levels: int) -> Shape:
+def _fields(value: Mapping[str, Json], levels: int, left: list[int]) -> Shape:
     """Return the fields of a struct; names that differ in case alone are one in DuckDB, and the first is kept."""
     found: dict[str, Shape] = {}
     lower: set[str] = set()
     for key, each in list(value.items())[:MOST_FIELDS]:
-        if not _is_usable(key) or key.lower() in lower:
+        if left[0] <= 0 or not _is_usable(key) or key.lower() in lower:
             continue
-        if (shape := _shape(each, levels - 1)) is not None:
+        if (shape := _shape(each, levels - 1, left)) is not None:
             found[key] = shape
             lower.add(key.lower())
     return found or None

@@ -108,7 +108,7 @@ class _Sides:
 
     def pair(self, line: LedgerLine, event: BillingEvent) -> None:
         """Enter a line with its event."""
-        theirs = None if event.charge is None else self.price_of(event, line)
+        theirs = None if event.charge is None or line.in_flight else self.price_of(event, line)
         if theirs is None:
             kind = EntryKind.UNDECIDED
         elif line.charge in {Charge.UNKNOWN, Charge.PRESUMED}:
@@ -225,7 +225,7 @@ def _enter_lines(sides: _Sides) -> None:
     """Enter the lines that no event was found for."""
     strange = [event for event in sides.events if event.charge is not Charge.FREE and not sides.endpoints_of(event)]
     for line in sides.lines:
-        due = line.deadline + SLACK < sides.now
+        due = line.deadline + SLACK < sides.now and not line.in_flight
         if not line.credits:
             sides.enter(EntryKind.AGREES, line, None)
         elif not due:

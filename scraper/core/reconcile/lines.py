@@ -42,6 +42,8 @@ class LedgerLine:
     """The vendor's id of the answer."""
     price: Credits = 0
     """Credits that were reserved for it."""
+    in_flight: bool = False
+    """A living process waits for its answer, and settles it."""
 
     @property
     def is_of_a_lost_ledger(self) -> bool:

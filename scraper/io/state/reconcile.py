@@ -32,7 +32,6 @@ def lines_between(connection: Connection, account: Account, since: datetime, unt
         select(requests)
         .where(requests.c.account == account.id, requests.c.slot_at >= since - _MOVED)
         .where(sent_at >= since, sent_at < until)
-        .where(requests.c.charge != RESERVED)
         .where(or_(requests.c.ending.is_(None), requests.c.ending != Ending.NOT_SENT.value))
         .order_by(requests.c.attempt_id)
     )
@@ -45,6 +44,7 @@ _MOVED = timedelta(hours=1)
 
 def _line(row: Any) -> LedgerLine:  # noqa: ANN401 - a row of requests
     sent_at = row.sent_at or row.slot_at
+    in_flight = row.charge == RESERVED
     lost_ledger = row.endpoint.endswith(f".{ANY_ENDPOINT}")  # spent at any time from the mark to the adoption
     return LedgerLine(
         attempt_id=row.attempt_id,
@@ -53,12 +53,13 @@ def _line(row: Any) -> LedgerLine:  # noqa: ANN401 - a row of requests
         endpoint=row.endpoint,
         page=row.page,
         params=row.params,
-        credits=0 if row.charge == Charge.FREE.value else row.credits,
+        credits=row.reserved if in_flight else 0 if row.charge == Charge.FREE.value else row.credits,
         sent_at=sent_at,
         deadline=max(sent_at, row.settled_at or sent_at) if lost_ledger else sent_at + LONGEST_ANSWER,
-        charge=Charge(row.charge),
+        charge=Charge.UNKNOWN if in_flight else Charge(row.charge),
         request_id=row.vendor_request_id,
         price=row.reserved,
+        in_flight=in_flight,
     )
 
 

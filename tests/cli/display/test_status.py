@@ -283,5 +283,5 @@ def test_overage_and_what_the_console_said_are_told() -> None:
     account = AccountBalance("acme/default", subscription, "2026-11-21", Balance(), "2026-11-01", month, None)
     shown = rendered(lambda console: print_status([], [account], console))
     assert "overage                1,000 credits, $0.75" in shown
-    assert "2,000 of 3,000 (67 %) · 1,000 left · +100 by the vendor's console" in " ".join(shown.split())
+    assert "2,000 of 3,000 (67 %) · 1,000 left · +100 by the vendor's own figures" in " ".join(shown.split())
     assert account_json(account)["overage"] == {"credits": 1000, "usd": "0.75"}
