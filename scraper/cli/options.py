@@ -299,9 +299,12 @@ def settings_of(  # noqa: PLR0913 - one for each option
     allow_hosts: Sequence[str] = (),
 ) -> Settings:
     """Return the options as wiring takes them, with the project of the job or of the working directory."""
+    from scraper.cli.job_argument import refuse_no_job
     from scraper.wiring.project import project_of
     from scraper.wiring.settings import Settings
 
+    if job is not None:
+        refuse_no_job(job)
     given = {"--fault": faults, "--day": day, "--seed": seed}
     if not sandbox and (lone := [option for option, value in given.items() if value]):
         raise UsageError(f"{lone[0]} needs --sandbox.")
