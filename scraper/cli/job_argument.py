@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any, TypeVar
 
 import click
 
 from scraper.cli.completion import complete_job
-from scraper.cli.options import F
 from scraper.core.errors import ScraperError, UsageError
+
+F = TypeVar("F", bound=Callable[..., Any])
 
 
 class _Job(click.types.StringParamType):
@@ -42,16 +45,22 @@ def _job(_context: click.Context, _argument: click.Parameter, words: str) -> Pat
 
 
 def job_file(words: str) -> Path:
-    """Return the file of a job; see `job_path`. UsageError for a file that is none of a job, or not there."""
-    from scraper.core.nearest import nearest
-    from scraper.wiring.project import ACCOUNTS_FILE, PROJECT_FILE, job_names, job_path, project_of
+    """Return the file of a job; see `job_path`."""
+    from scraper.wiring.project import job_path
 
     path = job_path(words)
     if path.is_dir():
         raise click.BadParameter(f"File {words!r} is a directory.")
+    return path
+
+
+def refuse_no_job(path: Path) -> None:
+    """Raise UsageError for a file that is not there, or that is a project's own: it names the jobs."""
+    from scraper.core.nearest import nearest
+    from scraper.wiring.project import ACCOUNTS_FILE, PROJECT_FILE, job_names, project_of
+
     is_other = path.name in {ACCOUNTS_FILE, PROJECT_FILE}
     if is_other or not os.path.lexists(path):
         known = job_names(project_of().configs)
         met = "states no job" if is_other else f"cannot be read: No such file or directory{nearest(path.stem, known)}"
-        raise UsageError(f"{words}: {met}; the jobs are {', '.join(known)}.")
-    return path
+        raise UsageError(f"{path}: {met}; the jobs are {', '.join(known)}.")

@@ -295,9 +295,12 @@ def settings_of(  # noqa: PLR0913 - one for each option
     allow_hosts: Sequence[str] = (),
 ) -> Settings:
     """Return the options as wiring takes them, with the project of the job or of the working directory."""
+    from scraper.cli.job_argument import refuse_no_job
     from scraper.wiring.project import project_of
     from scraper.wiring.settings import Settings
 
+    if job is not None:
+        refuse_no_job(job)
     played = played_world()
     given = {"--fault": faults, "--day": day, "--seed": seed, **{f"--{name}": value for name, value in played.items()}}
     if not sandbox and (lone := [option for option, value in given.items() if value]):

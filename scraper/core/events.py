@@ -212,8 +212,6 @@ class RunResult:
     message: str = ""
     """The reason for its end, what is kept, how to continue; empty for a complete run."""
     warnings: tuple[str, ...] = ()
-    notes: tuple[str, ...] = ()
-    """Those of the warnings that say how this run was chosen: nothing went wrong in it."""
     asks: bool = False
     """True if nothing was done, since a complete one-off job is bought again only with --new."""
     sandbox_charged: Mapping[str, Credits] | None = None
@@ -222,6 +220,8 @@ class RunResult:
     """With injected faults: kind of fault → requests that it hit."""
     sandbox_at_rate_s: int | None = None
     """With a sandbox that lifts the accounts' rates: the seconds that this process would have taken at them."""
+    notes: tuple[str, ...] = ()
+    """Those of the warnings that say how this run was chosen: nothing went wrong in it."""
 
     @property
     def exit_code(self) -> int:

@@ -1,7 +1,7 @@
 -- Nights
 -- How each day's last run of a job ended, by the UTC day on which it began. Green: complete; grey: no run that day; a
--- letter is the first one of another status: Budget, Quota, Failed, Refused, Error, Unreachable, Interrupted, Open. Days
--- before the archive's first run are left out. Of more than six jobs, those with the most runs.
+-- letter is the first one of another status: Budget, Quota, Failed, Refused, Error, Unreachable, Interrupted, Died, Open.
+-- Days before the archive's first run are left out. Of more than six jobs, those with the most runs.
 WITH run AS (
   SELECT
     job, run_id, run_started_at AS began, run_started_at::DATE AS day, any_value(run_status) AS status,

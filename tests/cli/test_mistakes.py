@@ -95,7 +95,7 @@ COMMANDS: dict[str, str] = {
     "plan nigth.toml": "there is no job nigth.toml in configs; did you mean 'night'?",
     "plan": "Missing argument 'JOB'. The jobs are night, quickstart.",
     "run --sandbox": "Missing argument 'JOB...'. The jobs are night, quickstart.",
-    "plan ./nigth": "./nigth: cannot be read: No such file or directory; did you mean 'night'?; the jobs are",
+    "plan ./nigth": "nigth: cannot be read: No such file or directory; did you mean 'night'?; the jobs are",
     "plan scraper.toml": "there is no job scraper.toml in configs",
     "plan configs/accounts.toml": "configs/accounts.toml: states no job; the jobs are night, quickstart.",
     "--sandbox run night": "Options of a command follow it: scraper run --sandbox",

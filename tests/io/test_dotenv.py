@@ -35,7 +35,8 @@ def test_every_line_that_cannot_be_read_is_named_and_none_is_shown(tmp_path: Pat
     with pytest.raises(ConfigurationError) as failure:
         read_dotenv(tmp_path)
     assert [str(fault) for fault in failure.value.faults] == [
-        f"{tmp_path / '.env'}: line {number}: is not of the form NAME=value" for number in range(2, 8)
+        f"{tmp_path / '.env'}: line {number}: is not of the form NAME=value; a value of several words stands in quotes"
+        for number in range(2, 8)
     ]
 
 

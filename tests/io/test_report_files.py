@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from scraper.core.errors import ConfigurationError
+from scraper.core.events import RunStatus
 from scraper.io.config_files.report_files import read_charts
 
 PACKAGED = [chart.name for chart in read_charts()]
@@ -27,6 +28,17 @@ def test_every_packaged_chart_has_a_title_a_description_and_rows_by_name() -> No
         assert chart.spec is None or chart.spec["data"] == {"name": "rows"}
     assert sorted(PACKAGED) == PACKAGED
     assert len(PACKAGED) >= 8
+
+
+def test_the_calendar_of_nights_knows_every_ending() -> None:
+    (nights,) = (chart for chart in read_charts() if chart.name == "30-nights")
+    assert nights.spec is not None
+    told = json.dumps(nights.spec)
+    for status in RunStatus:
+        assert told.count(f"'{status.value}'") >= 1, status
+        assert f'"{status.value}"' in told, status
+        if status is not RunStatus.COMPLETE:
+            assert status.value.capitalize() in nights.description, status
 
 
 def test_a_users_chart_stands_at_the_place_of_its_name(tmp_path: Path) -> None:

@@ -59,7 +59,8 @@ def test_the_environment_wins_over_the_file_beside_the_job(tmp_path: Path) -> No
 def test_a_file_that_nobody_needs_is_not_read(tmp_path: Path) -> None:
     (tmp_path / ".env").write_text("not a line\n")
     assert keys(tmp_path, BOTH) == {"crawlora": "crawlora-key-1", "keyapi": "sk_live_keyapi"}
-    assert faults(tmp_path, {}) == [f"{tmp_path / '.env'}: line 1: is not of the form NAME=value"]
+    told = "is not of the form NAME=value; a value of several words stands in quotes"
+    assert faults(tmp_path, {}) == [f"{tmp_path / '.env'}: line 1: {told}"]
 
 
 def test_every_missing_key_is_told_with_its_variable(tmp_path: Path) -> None:

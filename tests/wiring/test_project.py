@@ -97,7 +97,7 @@ def test_a_projects_file_names_the_data_directory_and_variables_override_it(plac
     [
         ('daat = "x"', "scraper.toml: daat: no such key; did you mean 'data'?"),
         ("data = 7", "should be a valid string"),
-        ('data = ""', "at least 1 character"),
+        ('data = ""', "is empty: state a value, or leave the key out"),
         ('data = "s3://bucket/x"', "the path of a directory on this machine"),
         ("data = ", "is no TOML"),
     ],
