@@ -81,6 +81,15 @@ def test_a_board_that_is_too_dear_for_what_is_left_is_passed_over_and_each_vendo
     assert names(found.within(40)) == (["dear", "cheap", "other"], [])
 
 
+def test_a_board_that_fails_each_time_is_not_tried_before_all_others_for_ever() -> None:
+    failing = replace(candidate("failing"), tried_at=NOON - DAY)
+    boards = [failing, candidate("a", [read(-2, "x")]), candidate("b", [read(-3, "x")])]
+    found = tonight(boards, terms(16))
+    assert names(found) == (["b", "a"], ["failing"])
+    assert found.choices[-1].nights is None
+    assert names(tonight([replace(failing, tried_at=NOON - 4 * DAY), *boards[1:]], terms(16)))[0] == ["failing", "b"]
+
+
 def test_what_the_state_keeps_of_a_night_is_all_of_it() -> None:
     found = tonight([candidate("a", [read(-2, "xy")]), candidate("b")], terms(8), ["feed"])
     assert Tonight.from_json(orjson.loads(orjson.dumps(found.to_json()))) == found
