@@ -109,6 +109,17 @@ def test_a_higher_priority_comes_before_any_rate() -> None:
     assert [choice.crawl for choice in found.bought] == [C_CREATORS, C_HASHTAGS]
 
 
+def test_a_board_as_old_as_max_staleness_comes_before_any_priority() -> None:
+    boards = [
+        replace(candidate("wanted", [read(-1, "x")]), priority=2),
+        candidate("old", [read(-3, "x")]),
+        candidate("young", [read(-2, "x")]),
+    ]
+    found = tonight(boards, terms(8, max_staleness=3 * DAY))
+    assert (names(found)[0], found.choices[0].because) == (["old"], Because.OVERDUE)
+    assert names(tonight(boards, terms(8, max_staleness=4 * DAY)))[0] == ["wanted"]
+
+
 def test_young_boards_are_reused_and_do_not_compete() -> None:
     made = by_changes(crawl(C_HASHTAGS, params={"country_code": COUNTRIES}, max_pages=1), max_age=timedelta(hours=20))
     us = boards_of(made)["US"]

@@ -275,8 +275,13 @@ def _choices(
         )
         for place, because in places
     ]
+    due: set[str] = set()
+    if terms.max_staleness is not None:
+        longest = max(1, terms.max_staleness // terms.period)
+        due = {choice.walk_id for choice in found if choice.nights is not None and choice.nights >= longest}
+        found = [replace(each, because=Because.OVERDUE) if each.walk_id in due else each for each in found]
     priorities = {one.walk_id: one.priority for one in candidates}
-    found.sort(key=lambda choice: -priorities[choice.walk_id])
+    found.sort(key=lambda each: (each.walk_id not in due, -priorities[each.walk_id]))
     return found
 
 
