@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scraper.core.changes.order import RankedBoard, order_of
+from scraper.core.changes.gain import BoardRate, gain_over_stalest
+from scraper.core.changes.order import LASTING_GAIN, RankedBoard, order_of
 from scraper.core.changes.replay import WorldBoard, replay
 from scraper.core.changes.residence import RESIDENCES, UNIFORM, GapCounts, fit, new_share, worth
 from scraper.core.changes.spells import Reads, Seen, entries_seen, exits_seen, spells
@@ -33,6 +34,24 @@ def test_a_rate_is_learnt_at_any_gap(gap: int) -> None:
     weights = fit(counts_of(nights, gap), UNIFORM, 5.0)
     measured = sum(len(later - earlier) for earlier, later in zip(nights, nights[gap:], strict=False))
     assert new_share(weights, gap) == pytest.approx(measured / (50 * (600 - gap)), abs=0.02)
+
+
+def test_a_board_that_replaces_its_entries_in_turn_is_learnt_as_one() -> None:
+    nights = [frozenset(range(4 * night, 4 * night + 20)) for night in range(300)]  # each entry stays five nights
+    counts = counts_of(nights, 3)
+    counts.merge(counts_of(nights, 6))
+    weights = fit(counts, UNIFORM, 5.0)
+    assert [new_share(weights, gap) for gap in (3, 6)] == pytest.approx([0.6, 1.0], abs=0.05)
+    assert new_share(weights, 1) < 0.3
+
+
+def test_rates_that_differ_by_chance_alone_gain_nothing() -> None:
+    dice = random.Random(7)
+    boards = [drawn_board(25.0, 0.25, 30, 120, dice) for _ in range(10)]
+    halves = [[fit(counts_of(nights[first : first + 60], 5), UNIFORM, 5.0) for nights in boards] for first in (0, 60)]
+    rates = [BoardRate(weights, 30.0, 1) for weights in halves[0]]
+    assert gain_over_stalest(rates, halves[0], 2) > gain_over_stalest(rates, halves[1], 2)
+    assert gain_over_stalest(rates, halves[1], 2) < LASTING_GAIN
 
 
 def test_a_board_that_is_read_seldom_is_not_taken_for_a_quiet_one() -> None:

@@ -18,7 +18,7 @@ from scraper.core.pagination import WalkState, Why
 from scraper.core.planning import Known, NothingSeen, plan
 from scraper.core.planning.board_order import board_walks, tonight_of
 from scraper.core.requests import Walk
-from tests.core.builders import C_CREATORS, C_HASHTAGS, C_POSTS, NOON, crawl, facts, job
+from tests.core.builders import C_CREATORS, C_HASHTAGS, C_POSTS, K_HASHTAGS, NOON, crawl, facts, job
 
 COUNTRIES = ("US", "GB", "JP", "DE")
 
@@ -81,6 +81,15 @@ def test_a_board_that_is_too_dear_for_what_is_left_is_passed_over_and_each_vendo
     assert names(found.within(40)) == (["dear", "cheap", "other"], [])
 
 
+def test_a_board_that_fails_each_time_is_not_tried_before_all_others_for_ever() -> None:
+    failing = replace(candidate("failing"), tried_at=NOON - DAY)
+    boards = [failing, candidate("a", [read(-2, "x")]), candidate("b", [read(-3, "x")])]
+    found = tonight(boards, terms(16))
+    assert names(found) == (["b", "a"], ["failing"])
+    assert found.choices[-1].nights is None
+    assert names(tonight([replace(failing, tried_at=NOON - 4 * DAY), *boards[1:]], terms(16)))[0] == ["failing", "b"]
+
+
 def test_what_the_state_keeps_of_a_night_is_all_of_it() -> None:
     found = tonight([candidate("a", [read(-2, "xy")]), candidate("b")], terms(8), ["feed"])
     assert Tonight.from_json(orjson.loads(orjson.dumps(found.to_json()))) == found
@@ -98,6 +107,17 @@ def test_a_higher_priority_comes_before_any_rate() -> None:
     made = by_changes(first, second)
     found = tonight_of(made, NothingSeen(), terms(16), NOON)
     assert [choice.crawl for choice in found.bought] == [C_CREATORS, C_HASHTAGS]
+
+
+def test_a_board_as_old_as_max_staleness_comes_before_any_priority() -> None:
+    boards = [
+        replace(candidate("wanted", [read(-1, "x")]), priority=2),
+        candidate("old", [read(-3, "x")]),
+        candidate("young", [read(-2, "x")]),
+    ]
+    found = tonight(boards, terms(8, max_staleness=3 * DAY))
+    assert (names(found)[0], found.choices[0].because) == (["old"], Because.OVERDUE)
+    assert names(tonight(boards, terms(8, max_staleness=4 * DAY)))[0] == ["wanted"]
 
 
 def test_young_boards_are_reused_and_do_not_compete() -> None:
@@ -129,6 +149,24 @@ def test_a_plan_drops_what_the_order_leaves_and_children_get_the_rest_of_the_bud
         "posts: page 1: 3 of 3 requests",
     )
     assert planned.credits.likely == 24
+
+
+def test_the_plan_of_a_nightly_job_says_what_it_would_cost_to_know_less() -> None:
+    made = job(crawl(K_HASHTAGS, params={"region": ["US", "GB"]}, max_pages=2))
+    nights = [read(night, [f"{entry}" for entry in range(4 * night, 4 * night + 40)], 2) for night in range(-9, 0)]
+    history = Reads(dict.fromkeys(board_walks(made), nights))
+    assert plan(made, Known(NOON, history)).knowing is None  # a one-off job has no nights
+    planned = plan(replace(made, every=Every(DAY, "day")), Known(NOON, history))
+    assert planned.knowing is not None
+    assert list(planned.knowing.sentences()) == [
+        "every second night would see 94% of the entries and save 4 of 8 credits a night (by 2 boards, 9 nights)",
+        "every third night would see 88% of the entries and save 5 of 8 credits a night (by 2 boards, 9 nights)",
+        'keyapi.hashtags: delta = "new_to_top_100" would have shown 100% of the entries for 32 instead of 56 credits '
+        "in 7 nights (by 9 nights)",
+    ]
+    told = planned.to_json()["knowing"]
+    assert [each["credits_a_night"] for each in told["cadences"]] == [4, 2.67]
+    assert told["deltas"]["keyapi.hashtags"]["seen"] == told["deltas"]["keyapi.hashtags"]["entries"] == 64
 
 
 def test_the_frontier_buys_in_the_order_and_leaves_the_rest_with_its_reason() -> None:

@@ -14,6 +14,7 @@ from scraper.core.events import RunStatus
 from scraper.core.outcomes import Answer, Reply
 from scraper.core.pagination import WalkState, Why
 from scraper.core.planning import Plan
+from scraper.core.planning.board_order import board_walks
 from scraper.core.requests import Request
 from scraper.ports import WalkRecord
 from scraper.runs.plan import plan
@@ -72,13 +73,13 @@ def nights(directory: Path, number: int, text: str = JOB) -> list[Night]:
 @pytest.fixture(scope="module")
 def many(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Night]]:
     directory = tmp_path_factory.mktemp("many")
-    return directory, nights(directory, 20)
+    return directory, nights(directory, 15)
 
 
 def test_boards_are_bought_by_expected_new_entries_once_their_rates_are_known(many: tuple[Path, list[Night]]) -> None:
     _, found = many
     late = [country for each in found[10:] for country in bought(each)]
-    assert all(late.count(country) >= 9 for country in LIVELY)
+    assert all(late.count(country) >= 4 for country in LIVELY)
     assert set(late) == set(COUNTRIES)
 
 
@@ -126,19 +127,19 @@ def test_the_plan_says_of_each_board_why_it_is_bought_or_left_and_the_run_buys_j
 
 @pytest.mark.parametrize("lost", [False, True], ids=["kept", "lost with its ledger"])
 def test_a_run_that_goes_on_keeps_the_order_that_it_began_with(tmp_path: Path, lost: bool) -> None:
-    nights(tmp_path, 10)
-    planned = plan_of(tmp_path, JOB, 10)
-    killed_night(tmp_path, JOB, 10 * DAY_S, after=1, answers=lists)
+    nights(tmp_path, 4)
+    planned = plan_of(tmp_path, JOB, 4)
+    killed_night(tmp_path, JOB, 4 * DAY_S, after=1, answers=lists)
     record = runs_in(tmp_path)[-1]
     if lost:
         database_in(tmp_path / "data").change("UPDATE runs SET board_order = ''")
-    after = night(tmp_path, JOB, lists, begins_s=10 * DAY_S + 3600)
+    after = night(tmp_path, JOB, lists, begins_s=4 * DAY_S + 3600)
     assert after.result.run_id == record.run_id
     assert runs_in(tmp_path)[-1].board_order == record.board_order != ""
     assert planned.tonight is not None
     stood = {f"region={region(walk)}" for walk in after.walks if walk.why is not Why.ORDER}
     assert stood == {choice.name for choice in planned.tonight.bought}
-    more = night(tmp_path, JOB, lists, Opening.RESUME, begins_s=10 * DAY_S + 7200, ceiling=8)
+    more = night(tmp_path, JOB, lists, Opening.RESUME, begins_s=4 * DAY_S + 7200, ceiling=8)
     stood = {f"region={region(walk)}" for walk in more.walks if walk.why is not Why.ORDER}
     assert stood == {choice.name for choice in planned.tonight.choices[:4]}
 
@@ -185,21 +186,22 @@ def test_a_board_by_delta_is_a_page_a_night_and_whole_once_a_week_and_is_given_u
     )
     planned = plan_of(tmp_path, BY_DELTA, 9)
     assert planned.credits.likely == 6
-    assert planned.forecast is not None
+    told = planned.to_json()
+    assert told["coverage"] == {"share": 0.9, "runs": 9}
+    assert told["worst"]["credits"] == 6
+    assert told["credits"]["low"] < told["credits"]["likely"] <= told["credits"]["high"]
 
 
-def test_the_plan_of_a_nightly_job_says_what_it_would_cost_to_know_less(tmp_path: Path) -> None:
-    whole = BY_DELTA.replace('delta = "new_to_top_100"', "")
-    for day in range(9):
-        night(tmp_path, whole, new_each_day, begins_s=day * DAY_S)
-    planned = plan_of(tmp_path, whole, 9)
-    assert planned.knowing is not None
-    assert list(planned.knowing.sentences()) == [
-        "every second night would see 94% of the entries and save 4 of 8 credits a night (by 2 boards, 9 nights)",
-        "every third night would see 88% of the entries and save 5 of 8 credits a night (by 2 boards, 9 nights)",
-        'keyapi.hashtags: delta = "new_to_top_100" would have shown 100% of the entries for 32 instead of 56 credits '
-        "in 7 nights (by 9 nights)",
-    ]
-    assert planned.to_json()["coverage"] == {"share": 0.9, "runs": 9}
-    assert planned.to_json()["credits"] == {"low": 8, "likely": 8, "high": 8}
-    assert planned.to_json()["worst"]["credits"] == 8
+def test_only_complete_reads_at_least_as_deep_as_asked_are_learnt_from(tmp_path: Path) -> None:
+    text = BY_DELTA.replace('delta = "new_to_top_100"', "").replace("budget = 100", "budget = 6")
+    night(tmp_path, text, new_each_day)
+
+    def reads(pages: int) -> dict[str, tuple[int, int]]:
+        (tmp_path / "night.toml").write_text(f'name = "night"\n{text.replace("max_pages = 2", f"max_pages = {pages}")}')
+        walks = board_walks(load_job(tmp_path / "night.toml")[0])
+        with database_in(tmp_path / "data").opened(lambda: begins_at() + timedelta(days=1), threaded=False) as stores:
+            found = stores.runs.history().reads(list(walks.values()))
+        return {walks[each].country or "": (len(of[0].entries), of[0].pages) for each, of in found.items() if of}
+
+    assert reads(2) == {"US": (40, 2)}  # the budget cut GB short
+    assert reads(1) == {"US": (40, 2)}

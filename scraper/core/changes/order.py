@@ -197,6 +197,11 @@ class ChangesOrder:
         learnt.number += 1
         self._stalest.read(board, night, entries)
 
+    def try_in_vain(self, board: int, night: int) -> None:
+        """Note a read that came to nothing: until it waits as long as others, the board is not tried again."""
+        self._begin(night)
+        self._stalest.last_read[board] = max(night, self._stalest.last_read[board])
+
     def _begin(self, night: int) -> None:
         if self._begun_on is None:
             self._begun_on = night

@@ -19,6 +19,11 @@ class WholeRead:
     pages: int
 
 
+def night_of_read(read_at: datetime, night_at: datetime, period: timedelta) -> int:
+    """Return the night of a read, counted from the one that begins at `night_at`."""
+    return (read_at - night_at + period / EARLY_PARTS) // period
+
+
 def by_night(reads: Sequence[WholeRead], night_at: datetime, period: timedelta) -> Iterator[tuple[int, WholeRead]]:
     """Yield each night that has reads with its last one, oldest first.
 
@@ -26,7 +31,7 @@ def by_night(reads: Sequence[WholeRead], night_at: datetime, period: timedelta) 
     """
     last: dict[int, WholeRead] = {}
     for read in sorted(reads, key=lambda read: read.read_at):
-        last[(read.read_at - night_at + period / EARLY_PARTS) // period] = read
+        last[night_of_read(read.read_at, night_at, period)] = read
     yield from last.items()
 
 

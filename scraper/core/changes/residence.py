@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from math import inf
+from operator import mul, sub
 from typing import Final, TypeAlias
 
 RESIDENCES: Final = (
@@ -75,15 +76,18 @@ def fit(counts: GapCounts, prior: Weights, strength: float) -> Weights:
     total = strength + sum(new + known for _, new, known in observed)
     if not observed:
         return tuple(prior)
+    by_class = list(zip(*(stays for stays, _, _ in observed), strict=True))
     for _ in range(_ROUNDS):
-        following = [strength * share for share in prior]
+        known_a_share, new_a_share = [], []
         for stays, new, known in observed:
-            kept = [weight * stay for weight, stay in zip(weights, stays, strict=True)]
-            gone = [weight - keep for weight, keep in zip(weights, kept, strict=True)]
-            of_known, of_new = known / (sum(kept) or inf), new / (sum(gone) or inf)
-            for place, (keep, go) in enumerate(zip(kept, gone, strict=True)):
-                following[place] += of_known * keep + of_new * go
-        weights = [value / total for value in following]
+            kept = sum(map(mul, weights, stays))
+            known_a_share.append(known / (kept or inf))
+            new_a_share.append(new / (1 - kept if kept < 1 else inf))
+        of_new, differences = sum(new_a_share), list(map(sub, known_a_share, new_a_share))
+        weights = [
+            max(0.0, strength * share + weight * (of_new + sum(map(mul, differences, stays)))) / total
+            for share, weight, stays in zip(prior, weights, by_class, strict=True)
+        ]
     whole = sum(weights)
     return tuple(weight / whole for weight in weights)
 

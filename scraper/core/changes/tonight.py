@@ -9,7 +9,7 @@ from typing import Any
 
 from scraper.core.changes.delta import DeltaChoice
 from scraper.core.changes.order import FIT_EVERY, LEAST_GAIN, LEAST_NIGHTS, Because, ChangesOrder, RankedBoard
-from scraper.core.changes.reads import WholeRead, by_night
+from scraper.core.changes.reads import WholeRead, by_night, night_of_read
 from scraper.core.jobs import OrderName
 from scraper.core.units import Credits
 
@@ -29,6 +29,8 @@ class Candidate:
     """The likely price of the whole board."""
     priority: int = 1
     reads: Sequence[WholeRead] = ()
+    tried_at: datetime | None = None
+    """When it was last requested, however that ended."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,23 +221,34 @@ def tonight(
     longest = None if terms.max_staleness is None else max(1, terms.max_staleness // terms.period)
     budget = max(0, terms.budget - sum(choice.credits for choice in deltas))
     order = ChangesOrder(ranked, longest)
-    reads = sorted(
-        (night, place, read.entries)
-        for place, one in enumerate(candidates)
-        for night, read in by_night(one.reads, terms.night_at, terms.period)
-        if night < 0
-    )
+    reads = sorted(_before(candidates, terms), key=lambda read: read[:2])
     begun = before = reads[0][0] if reads else 0
     for night, place, entries in reads:
         if night >= -FIT_EVERY > before:  # boards that differed then are held to less than boards that were alike
             order.ranked(-FIT_EVERY - begun, budget)
         before = night
-        order.read(place, night - begun, entries)
+        if entries is None:
+            order.try_in_vain(place, night - begun)
+        else:
+            order.read(place, night - begun, entries)
     found = Tonight(terms.order, tuple(_choices(candidates, order, -begun, budget, terms)), feeds=tuple(feeds))
     found = replace(found, deltas=tuple(deltas)).within(terms.budget, terms.shares)
     if not (order.fell_back and terms.order is OrderName.CHANGES):
         return found
     return replace(found, fell_back=True, because=_why_it_fell_back(found.choices, -begun))
+
+
+def _before(candidates: Sequence[Candidate], terms: NightTerms) -> Iterator[tuple[int, int, frozenset[str] | None]]:
+    """Yield night, board and entries of each read before tonight; without entries a last try that came to nothing."""
+    for place, one in enumerate(candidates):
+        last = None
+        for night, read in by_night(one.reads, terms.night_at, terms.period):
+            if night < 0:
+                last = night
+                yield night, place, read.entries
+        tried = None if one.tried_at is None else night_of_read(one.tried_at, terms.night_at, terms.period)
+        if tried is not None and tried < 0 and (last is None or tried > last):
+            yield tried, place, None
 
 
 def _choices(
@@ -250,14 +263,25 @@ def _choices(
             vendor=candidates[place].vendor,
             credits=candidates[place].credits,
             because=because,
-            nights=order.gap(place, night),
+            nights=_nights_since(candidates[place], terms),
             expected=None if (new := order.expected_new(place, night)) is None else round(new, 2),
         )
         for place, because in places
     ]
+    due: set[str] = set()
+    if terms.max_staleness is not None:
+        longest = max(1, terms.max_staleness // terms.period)
+        due = {choice.walk_id for choice in found if choice.nights is not None and choice.nights >= longest}
+        found = [replace(each, because=Because.OVERDUE) if each.walk_id in due else each for each in found]
     priorities = {one.walk_id: one.priority for one in candidates}
-    found.sort(key=lambda choice: -priorities[choice.walk_id])
+    found.sort(key=lambda each: (each.walk_id not in due, -priorities[each.walk_id]))
     return found
+
+
+def _nights_since(board: Candidate, terms: NightTerms) -> int | None:
+    """Return the nights since the last complete read before tonight."""
+    nights = [night for night, _ in by_night(board.reads, terms.night_at, terms.period) if night < 0]
+    return -nights[-1] if nights else None
 
 
 def _why_it_fell_back(found: Sequence[Choice], night: int) -> str:

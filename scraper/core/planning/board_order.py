@@ -30,10 +30,10 @@ def tonight_of(job: Job, history: History, terms: NightTerms, now: datetime) -> 
         return Tonight(job.order, (), deltas=deltas)
     apart = {crawl.name for crawl in job.crawls if crawl.delta}
     walks = {walk_id: walk for walk_id, walk in board_walks(job).items() if apart.isdisjoint(walk.crawls)}
-    reads = history.reads(list(walks.values()))
+    reads, tried = history.reads(list(walks.values())), history.tried(list(walks.values()))
     since = None if job.max_age is None else now - job.max_age
     candidates = [
-        _candidate(job, walk, reads.get(walk.walk_id, ()))
+        _candidate(job, walk, reads.get(walk.walk_id, ()), tried.get(walk.walk_id))
         for walk in walks.values()
         if since is None or not any(read.read_at >= since for read in reads.get(walk.walk_id, ()))
     ]
@@ -87,7 +87,7 @@ def board_walks(job: Job) -> dict[str, Walk]:
     return found
 
 
-def _candidate(job: Job, walk: Walk, reads: Sequence[WholeRead]) -> Candidate:
+def _candidate(job: Job, walk: Walk, reads: Sequence[WholeRead], tried_at: datetime | None) -> Candidate:
     crawl = next(crawl for crawl in job.crawls if crawl.name in walk.crawls)
     country = (walk.country,) if walk.country is not None else ()
     return Candidate(
@@ -99,6 +99,7 @@ def _candidate(job: Job, walk: Walk, reads: Sequence[WholeRead]) -> Candidate:
         credits=_likely_pages(crawl, reads) * walk.endpoint.cost,
         priority=walk.priority,
         reads=reads,
+        tried_at=tried_at,
     )
 
 

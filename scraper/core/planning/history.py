@@ -95,7 +95,13 @@ class History(Protocol):
         """Return the yield of every endpoint and country."""
 
     def reads(self, walks: Sequence[Walk]) -> Mapping[str, Sequence[WholeRead]]:
-        """Return the last complete reads of these boards, at least as deep as asked, oldest first."""
+        """Return the last complete reads of these boards, at least as deep as asked, oldest first.
+
+        A walk that ended at the vendor's documented clamp is as deep as any.
+        """
+
+    def tried(self, walks: Sequence[Walk]) -> Mapping[str, datetime]:
+        """Return when each of these boards was last requested, however that ended."""
 
     def feeds(self, endpoints: Sequence[str]) -> Sequence[FeedVisits]:
         """Return the last visits to each walk of these endpoints."""
@@ -123,6 +129,9 @@ class NothingSeen:
         return ()
 
     def reads(self, walks: Sequence[Walk]) -> Mapping[str, Sequence[WholeRead]]:  # noqa: ARG002
+        return {}
+
+    def tried(self, walks: Sequence[Walk]) -> Mapping[str, datetime]:  # noqa: ARG002
         return {}
 
     def feeds(self, endpoints: Sequence[str]) -> Sequence[FeedVisits]:  # noqa: ARG002

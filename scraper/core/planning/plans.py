@@ -179,9 +179,7 @@ def plan(job: Job, known: Known) -> Plan:
 
 
 def _forecast(job: Job, known: Known, tables: Sequence[str]) -> Forecast | None:
-    """Return what the job's own runs let expect; a one-off job has none that compare."""
-    if job.every is None:
-        return None
+    """Return what the job's own runs let expect."""
     past = known.history.past_runs(job.name, fingerprint(job))
     return forecast(past, job.budget, max(crawl.endpoint.cost for crawl in job.crawls), tables)
 

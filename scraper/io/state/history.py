@@ -99,6 +99,18 @@ class SqlHistory:
             for walk_id, visits in self._visits(schema.walks.c.walk_id.in_(some), kept).items()
         }
 
+    def tried(self, walks: Sequence[Walk]) -> Mapping[str, datetime]:
+        bought = schema.walks
+        found: dict[str, datetime] = {}
+        for some in chunks([walk.walk_id for walk in walks]):
+            own = and_(bought.c.walk_id.in_(some), bought.c.reused_from.is_(None), bought.c.snapshot_at < self._now)
+            found |= dict(
+                self._rows(
+                    select(bought.c.walk_id, func.max(bought.c.snapshot_at)).where(own).group_by(bought.c.walk_id)
+                )
+            )
+        return found
+
     def feeds(self, endpoints: Sequence[str]) -> Sequence[FeedVisits]:
         recent = and_(schema.walks.c.endpoint.in_(endpoints), schema.walks.c.snapshot_at >= self._now - HISTORY)
         return [
@@ -144,7 +156,8 @@ class SqlHistory:
         whole = (
             select(walks.c.walk_id, walks.c.run_id, walks.c.snapshot_at, walks.c.pages, walks.c.why, walks.c.state)
             .add_columns(newest_first.label("place"))
-            .where(which, walks.c.snapshot_at < self._now, walks.c.reused_from.is_(None), walks.c.state.in_(_WHOLE))
+            .where(which, walks.c.snapshot_at < self._now, walks.c.reused_from.is_(None))
+            .where(walks.c.state.in_(_WHOLE) | (walks.c.why == Why.CLAMP.value))
             .subquery()
         )
         last = select(whole).where(whole.c.place <= kept).order_by(whole.c.snapshot_at)
@@ -168,7 +181,7 @@ class SqlHistory:
 
 def _is_whole(row: Any, walk: Walk) -> bool:  # noqa: ANN401 - a row of walks
     """Return whether a walk showed all that the job asks for."""
-    if row.state == WalkState.EMPTY.value or row.why == Why.END.value:
+    if row.state == WalkState.EMPTY.value or row.why in {Why.END.value, Why.CLAMP.value}:
         return True
     if row.why == Why.KNOWN.value:
         return walk.stop_when_known is not None
