@@ -57,7 +57,7 @@ def test_rebuild_shows_each_table(place: Place) -> None:
 
 def test_rebuild_tells_of_the_files_that_it_took_out_and_of_no_others(place: Place) -> None:
     _, told, said_beside = said(place, "rebuild", "--format", "json")
-    assert ([row["taken_out"] for row in json.loads(told)], said_beside) == ([0, 0, 0, 0], "")
+    assert ({row["taken_out"] for row in json.loads(told)}, said_beside) == ({0}, "")
     lost = place.parts("pages")[0]
     lost.unlink()
     taken = [

@@ -69,7 +69,8 @@ def test_a_plan_says_that_the_rest_of_a_long_search_is_not_bought_and_a_job_that
     assert (
         f"{INDEX}: 10,000 rows of a walk are served at the most, and what lies past them is not bought" in made.warnings
     )
-    assert f"{INDEX}: its price of 8 credits is assumed; no page states it" in made.warnings
+    priced = f"crawlora: no page states what a request costs of {INDEX} (8): these credits are assumed"
+    assert priced in made.warnings
     (fault,) = crawl_faults("crawl", crawl(INDEX, max_pages=101), CATALOGUE, {})
     assert str(fault) == (
         f"crawl.max_pages: {INDEX} serves 10,000 rows of a list at the most, 100 pages, and refuses more; ask for 100"

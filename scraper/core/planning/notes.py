@@ -39,6 +39,7 @@ def warnings(job: Job, found: Sequence[CrawlEstimate], credits: Range, budget: C
     if known.leftovers and not (known.tonight and known.tonight.choices):
         yield f"{len(known.leftovers)} walks that the last run left over come first"
     yield from unknown_values(job.crawls)
+    yield from _assumed_prices(job.crawls)
     for estimate in found:
         yield from _crawl_warnings(estimate, budget)
     yield from _poor_yields(job, known.history.yields())
@@ -76,6 +77,17 @@ def _unknown_words(crawl: Crawl, parameter: Parameter, unknown: Sequence[str]) -
     return f"{met}: {listed}, so the answer may be empty and is charged ({price}{each}); scraper vendors lists them"
 
 
+def _assumed_prices(crawls: Sequence[Crawl]) -> Iterator[str]:
+    """Yield a sentence for each vendor of which the job asks for endpoints at a price that no page states."""
+    assumed: dict[str, dict[str, Credits]] = {}
+    for endpoint in (crawl.endpoint for crawl in crawls):
+        if endpoint.cost_basis is Basis.ASSUMED:
+            assumed.setdefault(endpoint.vendor, {})[endpoint.full_name] = endpoint.cost
+    for vendor, costs in assumed.items():
+        names = ", ".join(f"{name} ({cost})" for name, cost in costs.items())
+        yield f"{vendor}: no page states what a request costs of {names}: these credits are assumed"
+
+
 def _vendor(estimate: CrawlEstimate) -> str:
     return estimate.crawl.endpoint.vendor
 
@@ -103,8 +115,6 @@ def _crawl_warnings(estimate: CrawlEstimate, budget: Credits) -> Iterator[str]:
         yield f"{crawl.name}: one walk likely costs {walk} credits, more than the budget: none will be complete"
     if moving := move_words(estimate):
         yield moving
-    if crawl.endpoint.cost_basis is Basis.ASSUMED:
-        yield f"{crawl.endpoint.full_name}: its price of {crawl.endpoint.cost} credits is assumed; no page states it"
     most = crawl.endpoint.pagination.max_page
     if crawl.page_limit is None and most is not None and most > 1 and most in estimate.depths:
         rows = most * crawl.endpoint.pagination.rows_per_page
