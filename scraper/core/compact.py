@@ -6,9 +6,10 @@ become one there become one everywhere.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+
+from scraper.core.part_names import age, merged_name, merged_runs_name
 
 LARGE_BYTES = 1 << 30
 """Bodies, uncompressed, at which a part is large: some 100 to 200 MB of file. An ordinary day stays far below it and
@@ -24,7 +25,7 @@ class Merge:
     """Parts of a directory that become one."""
 
     target: str
-    """File name in the new directory: ``part-c12-0.parquet``."""
+    """File name in the new directory, as `part_names` has it."""
     sources: tuple[str, ...]
     """File names in the old one, oldest first. A single one is linked under its new name, not rewritten."""
 
@@ -43,7 +44,7 @@ def groups(sizes: Mapping[str, int], large: int = LARGE_BYTES) -> tuple[tuple[st
     found: list[tuple[str, ...]] = []
     gathered: list[str] = []
     gathered_bytes = 0
-    for name in sorted(sizes, key=_age):
+    for name in sorted(sizes, key=age):
         if sizes[name] >= NEARLY * large:
             found.append((name,))
             continue
@@ -58,12 +59,16 @@ def groups(sizes: Mapping[str, int], large: int = LARGE_BYTES) -> tuple[tuple[st
 
 
 def merges(
-    compaction_id: int, grouped: Sequence[Sequence[str]], tables: Mapping[str, Sequence[str]]
+    compaction_id: int,
+    grouped: Sequence[Sequence[str]],
+    tables: Mapping[str, Sequence[str]],
+    runs: Mapping[str, Sequence[str]],
+    token: str = "",
 ) -> dict[str, tuple[Merge, ...]]:
     """Return table → the contents of its new directory; tables in which nothing changes are left out.
 
-    `grouped`: names of pages parts; `tables`: table → names of its parts, `pages` among them. A part without pages is
-    kept unchanged.
+    `grouped`: names of pages parts; `tables`: table → names of its parts, `pages` among them; `runs`: run table → names
+    of its parts that become one; `token`: of the epoch. A part without pages is kept unchanged.
     """
     planned = {}
     for table, names in tables.items():
@@ -71,22 +76,14 @@ def merges(
         after = []
         for number, group in enumerate(grouped):
             sources = tuple(name for name in group if name in there)
-            target = group[0] if len(group) == 1 else f"part-c{compaction_id}-{number}.parquet"
+            target = group[0] if len(group) == 1 else merged_name(compaction_id, number, token)
             if sources:
                 after.append(Merge(target, sources))
             there.difference_update(group)
+        if len(together := sorted(there.intersection(runs.get(table, ())))) > 1:
+            after.append(Merge(merged_runs_name(compaction_id, token), tuple(together)))
+            there.difference_update(together)
         after += [Merge(name, (name,)) for name in sorted(there)]
         if not all(merge.kept for merge in after):
             planned[table] = tuple(after)
     return planned
-
-
-def compacted_by(name: str) -> int:
-    """Return the id of the compaction that made a part of this name; 0: a drain made it."""
-    met = re.match(r"part-c(\d+)-", name)
-    return int(met[1]) if met else 0
-
-
-def _age(name: str) -> tuple[bool, list[int]]:
-    """Return a sort key: compacted parts first, then drains by number."""
-    return not name.startswith("part-c"), [int(number) for number in re.findall(r"\d+", name)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -74,7 +74,7 @@ class Part:
 
     table: str
     path: str
-    """Relative to the archive: ``hashtags/vendor=crawlora/date=2026-11-21/part-17-0.parquet``."""
+    """Relative to the archive: ``hashtags/vendor=crawlora/date=2026-11-21/part-17-0-3fa94c21.parquet``."""
     rows: int
     size_bytes: int
     select_hash: str
@@ -129,6 +129,8 @@ class Partition:
     """Table → names of its parts; always contains `pages`."""
     groups: Sequence[Sequence[str]]
     """Names of pages parts, grouped by the part that they would be merged into."""
+    runs: Mapping[str, Sequence[str]]
+    """Run table → names of its parts that would become one."""
     size_bytes: int
     fault: str | None = None
     """The reason for skipping it: its files are not those that the state has noted."""
@@ -140,7 +142,7 @@ class Partition:
     @property
     def mergeable(self) -> bool:
         """True if parts of it would be merged."""
-        return any(len(group) > 1 for group in self.groups)
+        return any(len(names) > 1 for names in (*self.groups, *self.runs.values()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -269,10 +271,11 @@ class Archive(Protocol):
         Called before anything is spent, and before a journal is opened that has to be finished.
         """
 
-    def write(self, drain_id: int, pages: Iterable[SpooledPage]) -> Written:
+    def write(self, drain_id: int, pages: Iterable[SpooledPage], token: str = "") -> Written:
         """Write the pages and the tables made from them; repeated for a drain, it leaves the same files.
 
-        Readers see only files that are complete and durable. `pages` must be sorted by `drain_order`.
+        Readers see only files that are complete and durable. `pages` must be sorted by `drain_order`; `token` is the
+        drain's, part of the files' names.
         Raises ArchiveError (disk full, not writable …); a retry replaces files already renamed into place.
         """
 
@@ -280,7 +283,7 @@ class Archive(Protocol):
         """Return the highest drain number in the names of parts: a new drain's must be above it."""
 
     def sources(self) -> Sequence[str]:
-        """Return the parts of `pages`: ``vendor=crawlora/date=2026-11-21/part-17-0.parquet``."""
+        """Return the parts of `pages`: ``vendor=crawlora/date=2026-11-21/part-17-0-3fa94c21.parquet``."""
 
     def outdated(self, table: str) -> Sequence[str]:
         """Return those from which the table has no part made by its current SELECT."""
@@ -298,8 +301,10 @@ class Archive(Protocol):
         in no vendor file of this process.
         """
 
-    def write_run_tables(self, run: RunVersion, rows: RunRows) -> tuple[Part, ...]:
-        """Write a run's coverage and ledger, one file per table and vendor, replacing older ones. Needs the lock.
+    def write_run_tables(self, runs: Sequence[RunVersion], rows_of: Callable[[str], RunRows]) -> tuple[Part, ...]:
+        """Write the coverage and ledger of runs that began on one UTC day, replacing older ones. Needs the lock.
+
+        Each has a file for each table and vendor, or its place in the one in which a compaction has gathered the day's.
 
         Raises ArchiveError; the old files are then unchanged.
         """

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Protocol
 
 from scraper.core.adopt import Identity, Standing
@@ -30,6 +30,8 @@ class Drain:
     drain_id: int
     run_id: str
     pages: int
+    token: str = ""
+    """Token of the state's epoch when it was opened, part of file names; empty: opened before there were any."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,9 +106,14 @@ class Journal(Protocol):
         """Return the compaction that is neither finished nor undone."""
 
     async def begin_compaction(
-        self, partition: str, groups: Sequence[Sequence[str]], offline: bool, opened_at: datetime
+        self,
+        partition: str,
+        groups: Sequence[Sequence[str]],
+        runs: Mapping[str, Sequence[str]],
+        offline: bool,
+        opened_at: datetime,
     ) -> Compaction:
-        """Begin a compaction of a partition's noted parts; `groups` as from `core.compact.groups`."""
+        """Begin a compaction of a partition's noted parts; `groups` and `runs` as `core.compact.merges` has them."""
 
     async def note_built(self, compaction: Compaction, built: Sequence[Part]) -> Compaction:
         """Note that its new directories are durable and verified: from now on it can only be finished."""
@@ -143,6 +150,9 @@ class Journal(Protocol):
 
     async def mark_run_outdated(self, run_id: str) -> bool:
         """Mark the run's coverage and ledger in the archive outdated; return False if there is no such run."""
+
+    async def mark_day_outdated(self, day: date) -> None:
+        """Mark the coverage and ledger of every run that began on this UTC day outdated."""
 
     async def outdated_runs(self) -> Sequence[str]:
         """Return the runs whose coverage and ledger in the archive are outdated, oldest first.

@@ -9,9 +9,10 @@ from scraper.core.coverage import RUN_TABLES
 from scraper.core.errors import StateError, UsageError
 from scraper.core.events import LedgerSettled
 from scraper.core.jobs import Job
+from scraper.core.part_names import run_of
 from scraper.core.tables import PAGES_TABLE
 from scraper.ports import Archive, Clock, Journal
-from scraper.runs.adopt_steps import Adoption, SidesFound, run_of_file
+from scraper.runs.adopt_steps import Adoption, SidesFound
 from scraper.runs.context import RunContext
 from scraper.runs.journals import untouched
 from scraper.runs.marks import Marks
@@ -51,6 +52,21 @@ async def settle(journal: Journal, archive: Archive, clock: Clock, job: Job | No
     return told
 
 
+async def stamp_or_refuse(journal: Journal, archive: Archive) -> bool:
+    """Add an epoch to both sides before files are exchanged; return True. Needs the archive's lock.
+
+    Raises StateError where the two do not belong together as they are. Sides that were never stamped are left so: their
+    contents decide.
+    """
+    found = await compared(journal, archive)
+    if (met := unsettled(found)) is not None and found.standing not in {Standing.LOST, Standing.UNSTAMPED}:
+        safe = "" if "Nothing was" in met.text else " Nothing was changed."
+        raise StateError(f"{met.text}{'' if met.text.endswith('.') else '.'}{safe}")
+    if met is None:
+        await _stamp(found, None, journal, archive)
+    return True
+
+
 async def compared(journal: Journal, archive: Archive) -> SidesFound:
     """Compare both sides. The archive is read first, since a running process writes to the state first."""
     ledger = archive.ledger
@@ -80,8 +96,8 @@ async def _unknown_files(journal: Journal, archive: Archive) -> list[str]:
     if audit.opened:  # its files are renamed in before they are noted
         return []
     unknown = [path for path in await in_a_thread(archive.ledger.paths) if path not in noted]
-    of_runs = {path: run_of_file(path) for path in unknown if path.partition("/")[0] in RUN_TABLES}
-    strange = [path for path, run_id in of_runs.items() if await journal.run_spending(run_id) is None]
+    of_runs = {path: run_of(path.rpartition("/")[2]) for path in unknown if path.partition("/")[0] in RUN_TABLES}
+    strange = [path for path, run_id in of_runs.items() if run_id is None or await journal.run_spending(run_id) is None]
     return strange + [path for path in unknown if path.startswith(f"{PAGES_TABLE}/")]
 
 

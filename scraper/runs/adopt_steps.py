@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import islice
@@ -20,6 +20,7 @@ from scraper.core.coverage import COVERAGE_TABLE, REQUESTS_TABLE, RUN_TABLES
 from scraper.core.errors import ArchiveError, StateError
 from scraper.core.events import RunStatus
 from scraper.core.jobs import Job
+from scraper.core.part_names import run_of
 from scraper.core.subscriptions import day_of
 from scraper.core.tables import PAGES_TABLE
 from scraper.ports import (
@@ -42,7 +43,6 @@ ROWS_AT_A_TIME = 500
 ANSWERS_AT_A_TIME = 64
 
 _RUN_ID = re.compile(r"(?P<job>.+)-(?P<began>\d{8}T\d{6}Z)-[^-]+")
-_RUN_FILE = re.compile(r"run-(?P<run>.+)\.parquet")
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,27 +111,40 @@ class Adoption:
 
     async def _adopt_runs(self, paths: Sequence[str], fresh: Sequence[str]) -> None:
         """Adopt the runs of which a run table is new, coverage first; their files are noted last."""
-        of_runs: defaultdict[str, list[str]] = defaultdict(list)
+        anew = set(fresh)
+        of_days: defaultdict[str, list[str]] = defaultdict(list)
         for path in paths:
             if path.partition("/")[0] in RUN_TABLES:
-                of_runs[run_of_file(path)].append(path)
-        for run_id, files in of_runs.items():
-            if new := [path for path in files if path in set(fresh)]:
-                await self._adopt_tables(run_id, files)
+                of_days[path.split("/")[-2]].append(path)
+        for _, files in sorted(of_days.items()):
+            if new := [path for path in files if path in anew]:
+                wanted = [run_id for path in new for run_id in await in_a_thread(self._runs_in, path)]
+                await self._adopt_tables(dict.fromkeys(wanted), files)
                 await self.journal.note_parts([await in_a_thread(self.archive.ledger.part, path) for path in new])
 
-    async def _adopt_tables(self, run_id: str, files: Sequence[str]) -> None:
+    def _runs_in(self, path: str) -> Sequence[str]:
+        """Return the runs of a run table's part: a compaction may have gathered several."""
+        run_id = run_of(path.rpartition("/")[2])
+        return sorted(self.archive.ledger.rows_by_run(path)) if run_id is None else [run_id]
+
+    async def _adopt_tables(self, run_ids: Collection[str], files: Sequence[str]) -> None:
+        """Adopt these runs from the run tables' files of the day on which they began."""
         ledger = self.archive.ledger
         of_table = {table: [path for path in files if path.startswith(f"{table}/")] for table in RUN_TABLES}
-        coverage = [row for path in of_table[COVERAGE_TABLE] for row in await in_a_thread(list, ledger.rows(path))]
-        await self._adopt_run(_run_in(coverage[0]) if coverage else self._run_of(run_id), coverage)
+        coverage: dict[str, list[RunRow]] = {run_id: [] for run_id in run_ids}
+        for path in of_table[COVERAGE_TABLE]:
+            for row in await in_a_thread(list, ledger.rows(path)):
+                if (rows := coverage.get(row["run_id"])) is not None:
+                    rows.append(row)
+        for run_id, rows in coverage.items():
+            await self._adopt_run(_run_in(rows[0]) if rows else self._run_of(run_id), rows)
         for path in of_table[REQUESTS_TABLE]:
-            rows = ledger.rows(path)
-            while some := await in_a_thread(_next, rows, ROWS_AT_A_TIME):
+            attempts = (row for row in ledger.rows(path) if row["run_id"] in coverage)
+            while some := await in_a_thread(_next, attempts, ROWS_AT_A_TIME):
                 self._told += await self.journal.adopt_attempts(some)
                 for row in some:
                     vendor = row["account"].partition("/")[0]
-                    self._accounts[run_id, vendor] = self._accounts["", vendor] = row["account"]
+                    self._accounts[row["run_id"], vendor] = self._accounts["", vendor] = row["account"]
 
     async def _adopt_run(self, run: ArchivedRun, coverage: Sequence[RunRow]) -> None:
         if await self.journal.adopt_run(run, coverage):
@@ -243,12 +256,6 @@ class Adoption:
 
 def _next(rows: Iterator[T], most: int) -> list[T]:
     return list(islice(rows, most))
-
-
-def run_of_file(path: str) -> str:
-    """Return the run of a run table's part."""
-    met = _RUN_FILE.fullmatch(path.rpartition("/")[2])
-    return path if met is None else met["run"]
 
 
 def _run_in(row: RunRow) -> ArchivedRun:

@@ -9,13 +9,15 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from datetime import date
 from functools import partial
 from typing import Any
 
 from scraper.core.coverage import RUN_TABLES
 from scraper.core.errors import ArchiveError, StorageError
+from scraper.core.part_names import run_of
 from scraper.core.tables import PAGES_TABLE
-from scraper.ports import Audit, Clock, FoundPart, InspectedArchive, Journal, Listener, Part, Survey
+from scraper.ports import Audit, Clock, FoundPart, InspectedArchive, Journal, Listener, Part, Survey, Written
 from scraper.runs.adopt import Unsettled, compared, settle, unsettled
 from scraper.runs.coverage import write_run_tables
 from scraper.runs.decisions import misread
@@ -215,7 +217,7 @@ def _of_unknown(
             text = f"the state does not know this part; {paid} of its {part.rows} answers are in the ledger"
             yield CheckFinding("unknown", path, text, True)
     elif part.table in RUN_TABLES:
-        yield CheckFinding("unknown", path, "the state does not know this run", True)
+        yield CheckFinding("unknown", path, "the state does not know this part of a run table", True)
     else:
         beside = f"{PAGES_TABLE}/{_source(part)}" in known
         text = "the state does not know this part" + ("" if beside else ", and there are no pages that it is made from")
@@ -297,7 +299,9 @@ async def _repair(
             await in_a_thread(archive.set_aside, strange, clock.now())
             refused = await _mend(todo, survey, journal, archive, clock)
         await drain(journal, archive, clock, listener)
-        refused += [CheckFinding("refused", "", text, False) for text in await write_run_tables(journal, archive)]
+        refused += [
+            CheckFinding("refused", "", text, False) for text in await write_run_tables(journal, archive, clock)
+        ]
     except StorageError as fault:
         return [CheckFinding("refused", "", str(fault), False)]
     return refused
@@ -317,9 +321,9 @@ async def _mend(
             for each in archive.select_hashes:
                 anew.setdefault(each, set()).add(source)
         elif table in RUN_TABLES:
-            run_id = source.rpartition("/")[2].removeprefix("run-").removesuffix(".parquet")
-            if await journal.mark_run_outdated(run_id) or finding.kind != "unknown":
+            if await _written_again(path, journal, archive, finding.kind):
                 await in_a_thread(archive.set_aside, [finding.path], clock.now())
+                await journal.note_rebuilt(table, (), Written((), {}, {}, gone=(path,)))
             else:  # of a run that the state has lost: its only record
                 await journal.note_parts([whole[path]])
         elif archive.rebuildable(table, source):
@@ -334,6 +338,18 @@ async def _mend(
         except ArchiveError as fault:
             refused.append(CheckFinding("refused", "", str(fault), False))
     return refused
+
+
+async def _written_again(path: str, journal: Journal, archive: InspectedArchive, kind: str) -> bool:
+    """Mark the runs of a run table's part to be written again; return False where the state does not know them all."""
+    run_id = run_of(path.rpartition("/")[2])
+    if run_id is not None:
+        return await journal.mark_run_outdated(run_id) or kind != "unknown"
+    if kind != "unknown":  # it need not be readable
+        await journal.mark_day_outdated(date.fromisoformat(path.split("/")[-2].removeprefix("date=")))
+        return True
+    runs = await in_a_thread(archive.ledger.rows_by_run, path)
+    return all([await journal.mark_run_outdated(each) for each in runs])
 
 
 def _misread_parts(todo: Sequence[CheckFinding]) -> dict[str, set[str]]:

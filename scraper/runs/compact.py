@@ -1,5 +1,8 @@
 """Compaction: many small parts of past days become few large ones, with their rows verified first.
 
+A day's files of the run tables become one each: they are not made from pages, and `io.archive.coverage` writes a run
+that changes later inside that file.
+
 One partition is one (vendor, day) with all its tables, journalled as one: a table's parts keep the names of the pages
 parts that they are made from, so the directories of all its tables are exchanged together or, after a stop, by whoever
 takes the archive's lock next.
@@ -15,9 +18,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 from scraper.core.compact import merges
+from scraper.core.coverage import RUN_TABLES
 from scraper.core.errors import StorageError, UsageError
 from scraper.core.tables import PAGES_TABLE
 from scraper.ports import Archive, Clock, Journal, Part, Partition
+from scraper.runs.adopt import stamp_or_refuse
 from scraper.runs.journals import finish, locked, undo
 from scraper.runs.threads import in_a_thread
 
@@ -70,7 +75,8 @@ async def compact(
     """Compact every partition with more than so many pages parts in turn; the lock is released between them.
 
     Raises ArchiveError or StateError; what was compacted until then stays so, and an open compaction is finished or
-    undone by the next command. UsageError where the platform cannot do it and `offline` was not said.
+    undone by the next command. UsageError where the platform cannot do it and `offline` was not said. An epoch is added
+    to state and archive first, so that a state from before the compaction is told by it.
     """
     candidates = _candidates(await journal.parts(), clock.now(), today_too, more_than)
     if not dry_run:
@@ -78,11 +84,13 @@ async def compact(
         async with locked(journal, archive, clock):
             if candidates and not offline:
                 await in_a_thread(archive.compactor.refuse_unless_exchangeable)
+    stamped = False
     for path in candidates:
         if dry_run:
             done = _plan(await _looked_at(path, journal, archive))
         else:
             async with locked(journal, archive, clock):
+                stamped = stamped or await stamp_or_refuse(journal, archive)
                 done = await _compact(await _looked_at(path, journal, archive), journal, archive, clock, offline)
         if done is not None:
             yield done
@@ -107,9 +115,9 @@ async def compact_after_run(
 
 
 def _candidates(known: Sequence[Part], now: datetime, today_too: bool, more_than: int) -> list[str]:
-    """Return the partitions with enough pages parts, oldest first."""
-    pages = Counter(part.partition for part in known if part.table == PAGES_TABLE)
-    many = [path for path, parts in pages.items() if parts > more_than]
+    """Return the partitions with enough parts of pages, or of a run table, oldest first."""
+    counted = Counter((part.table, part.partition) for part in known if part.table in {PAGES_TABLE, *RUN_TABLES})
+    many = {path for (_, path), parts in counted.items() if parts > more_than}
     today = now.astimezone(UTC).date().isoformat()
     return sorted((path for path in many if today_too or _date(path) < today), key=lambda path: (_date(path), path))
 
@@ -118,7 +126,7 @@ def _plan(partition: Partition) -> Compacted | None:
     """Return the planned result for a partition; ``None`` where there is nothing to merge."""
     if partition.fault is None and not partition.mergeable:
         return None
-    planned = merges(0, partition.groups, partition.parts) if partition.fault is None else {}
+    planned = merges(0, partition.groups, partition.parts, partition.runs) if partition.fault is None else {}
     after = sum(len(planned.get(table, names)) for table, names in partition.parts.items())
     return Compacted(partition.path, partition.files, partition.size_bytes, after, None, partition.fault)
 
@@ -129,7 +137,7 @@ async def _compact(
     planned = _plan(partition)
     if planned is None or planned.left_because is not None:
         return planned
-    begun = await journal.begin_compaction(partition.path, partition.groups, offline, clock.now())
+    begun = await journal.begin_compaction(partition.path, partition.groups, partition.runs, offline, clock.now())
     try:
         parts = await in_a_thread(archive.compactor.build, begun)
     except StorageError:

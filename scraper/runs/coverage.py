@@ -2,29 +2,39 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from datetime import UTC
+from itertools import groupby, islice
 
 from scraper.core.errors import StorageError
-from scraper.ports import Archive, Journal, Part, RunVersion
+from scraper.ports import Archive, Clock, Journal, RunVersion
+from scraper.runs.journals import locked
+from scraper.runs.threads import in_a_thread
+
+RUNS_AT_A_TIME = 64
+"""Runs of one day that are written together: those that a compaction has gathered are in one file."""
 
 
-async def write_run_tables(journal: Journal, archive: Archive) -> tuple[str, ...]:
+async def write_run_tables(journal: Journal, archive: Archive, clock: Clock) -> tuple[str, ...]:
     """Write the coverage and the ledger of every run whose archived copy is outdated.
 
     A failure here does not fail the run, whose pages are in their tables: it is returned as a warning, and the next run
     of any job writes them.
     """
     try:
-        for run_id in await journal.outdated_runs():
-            found = await journal.run_version(run_id)
-            await journal.note_run_tables(found, await asyncio.to_thread(_written, journal, archive, found))
+        outdated = [await journal.run_version(run_id) for run_id in await journal.outdated_runs()]
+        for runs in _of_one_day(outdated):
+            async with locked(journal, archive, clock):
+                written = await in_a_thread(archive.write_run_tables, runs, journal.run_rows)
+                for place, run in enumerate(runs):
+                    await journal.note_run_tables(run, () if place else written)
     except StorageError as failure:
         return (f"{failure} The next run writes them.",)
     return ()
 
 
-def _written(journal: Journal, archive: Archive, found: RunVersion) -> Sequence[Part]:
-    """Write in one thread, so that a cancelled wait does not release the lock."""
-    with archive.lock():
-        return archive.write_run_tables(found, journal.run_rows(found.run_id))
+def _of_one_day(runs: Sequence[RunVersion]) -> Iterator[Sequence[RunVersion]]:
+    in_order = sorted(runs, key=lambda run: run.started_at)
+    for _, of_day in groupby(in_order, key=lambda run: run.started_at.astimezone(UTC).date()):
+        while some := tuple(islice(of_day, RUNS_AT_A_TIME)):
+            yield some

@@ -32,7 +32,7 @@ async def drain(
         last = await in_a_thread(archive.last_drain)  # a state restored from a backup must not reuse a number
         while (open_drain := await journal.open_drain(clock.now(), MOST_BYTES_A_DRAIN, last)) is not None:
             pages = journal.drain_pages(open_drain)
-            written = await in_a_thread(archive.write, open_drain.drain_id, pages)
+            written = await in_a_thread(archive.write, open_drain.drain_id, pages, open_drain.token)
             await journal.finish_drain(open_drain, written, clock.now())
             rows = {table: count for table, count in written.rows().items() if table != "pages"}
             listener.hear(Drained(open_drain.pages, rows, len(written.unreadable)))

@@ -55,7 +55,7 @@ async def execute(
         if isinstance(run, Done):
             context.listener.hear(Noted(run.sentence))
             result = ended_result(job, run.run, await runs.totals(run.run.run_id), run.sentence, asks=run.asks)
-            written = await write_run_tables(context.stores.journal, context.archive)  # as any run does
+            written = await write_run_tables(context.stores.journal, context.archive, context.clock)  # as any run does
             return replace(result, warnings=(*context.told, *result.warnings, *written))
         for note in run.notes:
             context.listener.hear(Noted(note))
@@ -84,5 +84,5 @@ async def _carried_out(
     used = await month_warnings(context.stores.ledger, job, clock.now())
     await runs.end_run(run.run_id, result.status, clock.now(), elapsed_s, result.next_at, result.message)
     elapsed_s = (await runs.run(run.run_id)).elapsed_s
-    written = await write_run_tables(journal, context.archive)
+    written = await write_run_tables(journal, context.archive, context.clock)
     return replace(result, elapsed_s=elapsed_s, warnings=(*context.told, *result.warnings, *drifted, *used, *written))

@@ -69,7 +69,7 @@ async def rebuild(
             if chosen is None:
                 await journal.note_select(table, archive.select_hashes[table])
             yield _rebuilt(table, done)
-    if decided_again and (told := await write_run_tables(journal, archive)):
+    if decided_again and (told := await write_run_tables(journal, archive, clock)):
         raise ArchiveError(" ".join(told))
 
 

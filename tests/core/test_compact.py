@@ -55,8 +55,19 @@ def test_tables_take_the_names_that_their_pages_take() -> None:
     grouped = [("part-1-0.parquet", "part-2-0.parquet"), ("part-3-0.parquet",)]
     both = Merge("part-c7-0.parquet", ("part-1-0.parquet", "part-2-0.parquet"))
     third = Merge("part-3-0.parquet", ("part-3-0.parquet",))
-    assert merges(7, grouped, tables) == {
+    assert merges(7, grouped, tables, {}) == {
         "pages": (both, third),
         "hashtags": (both, third),
         "posts": (Merge("part-c7-0.parquet", ("part-2-0.parquet",)),),
+    }
+
+
+def test_runs_of_a_day_become_one_file_beside_those_that_stay() -> None:
+    tables = {"pages": ["part-1-0.parquet"], "coverage": ["run-b.parquet", "run-a.parquet", "run-old.parquet"]}
+    runs = {"coverage": ["run-a.parquet", "run-b.parquet"], "requests": ["run-a.parquet"]}
+    assert merges(7, [("part-1-0.parquet",)], tables, runs, "3fa94c21") == {
+        "coverage": (
+            Merge("runs-c7-0-3fa94c21.parquet", ("run-a.parquet", "run-b.parquet")),
+            Merge("run-old.parquet", ("run-old.parquet",)),
+        )
     }

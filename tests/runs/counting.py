@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime
@@ -159,8 +159,8 @@ class NoArchive:
     def refuse_unless_writable(self) -> None:
         """Nothing is written."""
 
-    def write(self, drain_id: int, pages: Iterable[SpooledPage]) -> Written:
-        raise AssertionError(f"drain {drain_id} of {pages}: the run is stopped before")
+    def write(self, drain_id: int, pages: Iterable[SpooledPage], token: str = "") -> Written:
+        raise AssertionError(f"drain {drain_id} {token} of {pages}: the run is stopped before")
 
     def last_drain(self) -> int:
         return 0
@@ -171,8 +171,8 @@ class NoArchive:
     def outdated(self, table: str) -> tuple[str, ...]:
         raise AssertionError(f"{table} has no parts")
 
-    def write_run_tables(self, run: RunVersion, rows: RunRows) -> tuple[Part, ...]:
-        raise AssertionError(f"{run.run_id} has pages in the spool, and no {rows}")
+    def write_run_tables(self, runs: Sequence[RunVersion], rows_of: Callable[[str], RunRows]) -> tuple[Part, ...]:
+        raise AssertionError(f"{runs} have pages in the spool, and no {rows_of}")
 
     def decided(self, source: str, table: str | None = None) -> Iterator[DecidedAnswer]:
         raise AssertionError(f"{source} is no part that feeds {table}")
@@ -184,9 +184,9 @@ class NoArchive:
 class Discarded(NoArchive):
     """An archive that takes every page and keeps none, for tests that look at the ledger alone."""
 
-    def write(self, drain_id: int, pages: Iterable[SpooledPage]) -> Written:  # noqa: ARG002
+    def write(self, drain_id: int, pages: Iterable[SpooledPage], token: str = "") -> Written:  # noqa: ARG002
         list(pages)
         return Written((), {}, {})
 
-    def write_run_tables(self, run: RunVersion, rows: RunRows) -> tuple[Part, ...]:  # noqa: ARG002
+    def write_run_tables(self, runs: Sequence[RunVersion], rows_of: Callable[[str], RunRows]) -> tuple[Part, ...]:  # noqa: ARG002
         return ()

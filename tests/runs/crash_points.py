@@ -152,7 +152,8 @@ async def _stopped_and_gone_on(directory: Path, death: Instant, whole: Whole) ->
 async def _told(made: Bench) -> None:
     """What the next run's end does for a run that died between its end and the archive learning of it."""
     with made.database.opened(made.clock.now) as stores:
-        assert await write_run_tables(stores.journal, ParquetArchive(made.data, TABLES, Catalogue())) == ()
+        archive = ParquetArchive(made.data, TABLES, Catalogue())
+        assert await write_run_tables(stores.journal, archive, made.clock) == ()
 
 
 def _check(made: Bench, whole: Whole, in_flight: int) -> None:

@@ -125,8 +125,8 @@ def test_a_table_that_has_come_to_read_a_path_settles_its_drift(tmp_path: Path) 
 class Dying(ParquetArchive):
     """Writes its files, and then the process is gone before the state knows."""
 
-    def write(self, drain_id: int, pages: Iterable[SpooledPage]) -> Written:
-        super().write(drain_id, pages)
+    def write(self, drain_id: int, pages: Iterable[SpooledPage], token: str = "") -> Written:
+        super().write(drain_id, pages, token)
         raise ArchiveError("gone")
 
 

@@ -2,8 +2,8 @@
 
 ::
 
-    <data>/archive/<table>/vendor=…/date=YYYY-MM-DD/part-<drain>-<n>.parquet
-    …/part-c<compaction>-<n>.parquet    what a compaction has merged
+    <data>/archive/<table>/vendor=…/date=YYYY-MM-DD/part-<drain>-<n>-<token>.parquet
+    …/part-c<compaction>-<n>-<token>.parquet    what a compaction has merged: `core.part_names`
     <data>/tmp/        unfinished files, outside the tables' tree, so that a reader's `**` never matches them
     <data>/archive.lock
 

@@ -16,7 +16,7 @@ from scraper.io.archive.adopt import is_ledger_file
 from scraper.io.archive.files import HASH_KEY, checksum, open_part
 from scraper.ports import FoundPart, Part, Survey
 
-_PLACE: Final = re.compile(r"[^/]+/vendor=[^/]+/date=\d{4}-\d\d-\d\d/(?:part|run)-[^/]+\.parquet")
+_PLACE: Final = re.compile(r"[^/]+/vendor=[^/]+/date=\d{4}-\d\d-\d\d/(?:part|runs?)-[^/]+\.parquet")
 _QUERY: Final = re.compile(r"sql-(\d+)")
 _KEY: Final = ("run_id", "request_key")
 _BATCH_ROWS: Final = 64

@@ -1,19 +1,25 @@
-"""A run's coverage and ledger as files of the archive, one for each table and vendor."""
+"""Runs' coverage and ledger as files of the archive, one for each table and vendor.
+
+A compaction gathers the files of a day in one. A run that changes afterwards is written anew inside that file, which is
+replaced in one step as any other: no reader sees the run twice, or not at all.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC
 from itertools import groupby, islice
 from pathlib import Path
 from typing import Final
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from scraper.core.coverage import RUN_TABLE_HASHES, RUN_TABLES
-from scraper.core.tables import Column
-from scraper.io.archive.files import HASH_KEY, ROW_GROUP_ROWS, Disk, checksum, make_directories
+from scraper.core.coverage import RENAMED_COLUMNS, RUN_TABLE_HASHES, RUN_TABLES
+from scraper.core.part_names import run_name
+from scraper.io.archive.files import HASH_KEY, ROW_GROUP_ROWS, Disk, checksum, make_directories, open_part, read_columns
 from scraper.ports import Part, RunRow, RunRows, RunVersion
 
 _TYPES: Final[Mapping[str, pa.DataType]] = {
@@ -24,35 +30,116 @@ _TYPES: Final[Mapping[str, pa.DataType]] = {
 }
 
 
-def write_run_tables(disk: Disk, data: Path, run: RunVersion, rows: RunRows) -> tuple[Part, ...]:
-    """Write each file durably beside the archive, then rename it in; a crash leaves a file that is swept later.
+@dataclass(frozen=True, slots=True)
+class _OfRun:
+    """A run's rows of one table and vendor, in a durable file beside the archive."""
 
-    Their names have another prefix than a drain's parts, since a job may be named like a drain's number.
-    """
-    parts = []
-    day = run.started_at.astimezone(UTC).date().isoformat()
+    run_id: str
+    directory: str
+    """Where they belong, relative to the archive: ``coverage/vendor=crawlora/date=2026-11-21``."""
+    file: Path
+
+
+def write_run_tables(
+    disk: Disk, data: Path, runs: Sequence[RunVersion], rows_of: Callable[[str], RunRows]
+) -> tuple[Part, ...]:
+    """Write each file durably beside the archive, then rename it in; a crash leaves a file that is swept later."""
     make_directories(disk, data / "tmp")
-    for table, columns in RUN_TABLES.items():
-        digest = RUN_TABLE_HASHES[table]
-        for vendor, some in groupby(rows[table], key=lambda row: str(row["endpoint"]).partition(".")[0]):
-            path = f"{table}/vendor={vendor}/date={day}/run-{run.run_id}.parquet"
-            beside, target = data / "tmp" / f".part-{run.run_id}.{vendor}.{table}", data / "archive" / path
-            count = _write(disk, beside, some, columns, digest)
-            size_bytes, written = beside.stat().st_size, checksum(beside)
-            make_directories(disk, target.parent)
-            disk.replace(beside, target)
-            disk.sync(target.parent)
-            parts.append(Part(table, path, count, size_bytes, digest, written))
+    written = [each for run in runs for each in _written(disk, data / "tmp", run, rows_of(run.run_id))]
+    parts = []
+    for directory, some in groupby(sorted(written, key=_directory), key=_directory):
+        gathered = _gathered(data / "archive" / directory)
+        own, inside = list[_OfRun](), dict[Path, list[_OfRun]]()
+        for each in some:
+            at = gathered.get(each.run_id)
+            (own if at is None else inside.setdefault(at, [])).append(each)
+        parts += [_placed(disk, data, directory, each.file, run_name(each.run_id)) for each in own]
+        for at, changed in inside.items():
+            parts.append(_placed(disk, data, directory, _replaced(disk, data / "tmp", at, changed), at.name))
+            for each in changed:
+                disk.remove(each.file)
     return tuple(parts)
 
 
-def _write(disk: Disk, path: Path, rows: Iterator[RunRow], columns: Sequence[Column], digest: str) -> int:
-    fields = [(column.name, _TYPES[column.type]) for column in columns]
-    schema = pa.schema(fields, metadata={HASH_KEY: digest.encode()})
-    count = 0
-    with disk.create(path) as file, pq.ParquetWriter(file, schema, compression="zstd") as parquet:
-        while some := list(islice(rows, ROW_GROUP_ROWS)):
-            parquet.write_table(pa.table([[row[name] for row in some] for name, _ in fields], schema=schema))
-            count += len(some)
+def _directory(of_run: _OfRun) -> str:
+    return of_run.directory
+
+
+def _written(disk: Disk, beside: Path, run: RunVersion, rows: RunRows) -> Iterator[_OfRun]:
+    day = run.started_at.astimezone(UTC).date().isoformat()
+    for table in RUN_TABLES:
+        for vendor, some in groupby(rows[table], key=lambda row: str(row["endpoint"]).partition(".")[0]):
+            file = beside / f".part-{run.run_id}.{vendor}.{table}"
+            _write(disk, file, table, _tables(table, some))
+            yield _OfRun(run.run_id, f"{table}/vendor={vendor}/date={day}", file)
+
+
+def _tables(table: str, rows: Iterator[RunRow]) -> Iterator[pa.Table]:
+    schema = _schema(table)
+    while some := list(islice(rows, ROW_GROUP_ROWS)):
+        yield pa.table([[row[name] for row in some] for name in schema.names], schema=schema)
+
+
+def _schema(table: str) -> pa.Schema:
+    fields = [(column.name, _TYPES[column.type]) for column in RUN_TABLES[table]]
+    return pa.schema(fields, metadata={HASH_KEY: RUN_TABLE_HASHES[table].encode()})
+
+
+def _write(disk: Disk, path: Path, table: str, rows: Iterator[pa.Table]) -> None:
+    with disk.create(path) as file, pq.ParquetWriter(file, _schema(table), compression="zstd") as parquet:
+        for some in rows:
+            parquet.write_table(some)
     disk.sync(path)
-    return count
+
+
+def _placed(disk: Disk, data: Path, directory: str, beside: Path, name: str) -> Part:
+    """Rename a file in, and return it as a part."""
+    table, target = directory.partition("/")[0], data / "archive" / directory / name
+    rows, size_bytes, written = pq.read_metadata(beside).num_rows, beside.stat().st_size, checksum(beside)
+    make_directories(disk, target.parent)
+    disk.replace(beside, target)
+    disk.sync(target.parent)
+    return Part(table, f"{directory}/{name}", rows, size_bytes, RUN_TABLE_HASHES[table], written)
+
+
+# --- runs that a compaction has gathered ------------------------------------------------------------------------------
+
+
+def _gathered(directory: Path) -> dict[str, Path]:
+    """Return run → the file of a directory in which a compaction has gathered it."""
+    found = {}
+    for path in sorted(directory.glob("runs-*.parquet")):
+        found.update(dict.fromkeys(read_columns(path, ["run_id"])["run_id"].unique().to_pylist(), path))
+    return found
+
+
+def _replaced(disk: Disk, beside: Path, gathered: Path, changed: Sequence[_OfRun]) -> Path:
+    """Write a file of gathered runs with these runs as they are now; return it, durable and beside the archive."""
+    table = changed[0].directory.partition("/")[0]
+    file = beside / f".part-{changed[0].run_id}.gathered.{table}"
+    _write(disk, file, table, _rows_now(table, gathered, changed))
+    return file
+
+
+def _rows_now(table: str, gathered: Path, changed: Sequence[_OfRun]) -> Iterator[pa.Table]:
+    yield from _rows_of_others(table, gathered, {each.run_id for each in changed})
+    for each in changed:
+        yield from _rows_of_others(table, each.file, ())
+
+
+def _rows_of_others(table: str, path: Path, runs: Collection[str]) -> Iterator[pa.Table]:
+    """Yield the rows of all runs but these, with today's columns: the file may be of an older version."""
+    schema, renamed = _schema(table), RENAMED_COLUMNS.get(table, {})
+    with open_part(path) as part:
+        for batch in part.iter_batches(batch_size=ROW_GROUP_ROWS, use_threads=False):
+            rows = pa.Table.from_batches([batch])
+            rows = rows.rename_columns([renamed.get(name, name) for name in rows.schema.names])
+            if runs:
+                rows = rows.filter(pc.invert(pc.is_in(rows["run_id"], pa.array(sorted(runs)))))
+            columns = [
+                rows[field.name].cast(field.type)
+                if field.name in rows.schema.names
+                else pa.nulls(rows.num_rows, field.type)
+                for field in schema
+            ]
+            yield pa.table(columns, schema=schema)

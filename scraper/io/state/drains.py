@@ -13,6 +13,7 @@ from sqlalchemy import Connection, Row, and_, bindparam, func, insert, select, u
 
 from scraper.core.catalogue import OutcomeKind
 from scraper.io.state.drift import note_drift
+from scraper.io.state.identity import epoch_token
 from scraper.io.state.parts import note_parts
 from scraper.io.state.schema import drains, pages, requests, walks
 from scraper.ports import Drain, SpooledPage, Written, drain_order
@@ -24,7 +25,8 @@ def open_drain(connection: Connection, opened_at: datetime, most_bytes: int, aft
     ).one_or_none()
     if unfinished is not None:
         members = select(func.count()).select_from(pages).where(pages.c.drain_id == unfinished.drain_id)
-        return Drain(unfinished.drain_id, unfinished.run_id, connection.execute(members).scalar_one())
+        pages_left = connection.execute(members).scalar_one()
+        return Drain(unfinished.drain_id, unfinished.run_id, pages_left, unfinished.token)
     waiting = (
         select(pages.c.page_id, pages.c.run_id, pages.c.size_bytes)
         .where(pages.c.stored.is_(False), pages.c.drain_id.is_(None))
@@ -42,11 +44,12 @@ def open_drain(connection: Connection, opened_at: datetime, most_bytes: int, aft
         return None
     last = connection.execute(select(func.coalesce(func.max(drains.c.drain_id), 0))).scalar_one()
     drain_id = max(last, after) + 1
-    connection.execute(insert(drains).values(drain_id=drain_id, run_id=run_id, opened_at=opened_at))
+    token = epoch_token(connection)
+    connection.execute(insert(drains).values(drain_id=drain_id, run_id=run_id, opened_at=opened_at, token=token))
     for start in range(0, len(chosen), 500):  # SQLite binds at most 32,766 values in a statement
         some = pages.c.page_id.in_(chosen[start : start + 500])
         connection.execute(update(pages).where(some).values(drain_id=drain_id))
-    return Drain(drain_id, run_id, len(chosen))
+    return Drain(drain_id, run_id, len(chosen), token)
 
 
 def members(connection: Connection, drain: Drain) -> Iterator[SpooledPage]:

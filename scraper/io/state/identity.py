@@ -47,6 +47,12 @@ def stamp(connection: Connection, base: Identity | None) -> Identity:
     return after
 
 
+def epoch_token(connection: Connection) -> str:
+    """Return the token of the state's last epoch; empty for a state that was never stamped."""
+    stored = connection.execute(select(meta.c.value).where(meta.c.key == _KEY)).scalar_one_or_none()
+    return "" if stored is None else _read(stored).token
+
+
 def _read(stored: str) -> Identity:
     return Identity(*orjson.loads(stored))
 

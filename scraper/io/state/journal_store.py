@@ -35,6 +35,7 @@ class JournalStore(Store, Journal):
     noted_decisions = in_transaction(decisions.noted_decisions)
     decide_again = in_transaction(decisions.decide_again)
     mark_run_outdated = in_transaction(ledger.mark_run_outdated)
+    mark_day_outdated = in_transaction(ledger.mark_day_outdated)
     outdated_runs = in_transaction(coverage.outdated_runs)
     run_version = in_transaction(coverage.run_version)
     note_run_tables = in_transaction(coverage.note_run_tables)

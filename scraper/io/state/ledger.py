@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import orjson
@@ -182,6 +182,12 @@ def expire(connection: Connection, run_id: str, now: datetime) -> int:
 
 def mark_run_outdated(connection: Connection, run_id: str) -> bool:
     return connection.execute(update(runs).where(runs.c.run_id == run_id).values(accounted=False)).rowcount > 0
+
+
+def mark_day_outdated(connection: Connection, day: date) -> None:
+    began = datetime(day.year, day.month, day.day, tzinfo=UTC)
+    of_day = and_(runs.c.started_at >= began, runs.c.started_at < began + timedelta(days=1))
+    connection.execute(update(runs).where(of_day).values(accounted=False))
 
 
 def reserving_runs(connection: Connection) -> list[tuple[str, str]]:

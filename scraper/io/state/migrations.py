@@ -104,7 +104,17 @@ def _add_periods(connection: Connection) -> None:
     connection.exec_driver_sql("ALTER TABLE runs ADD COLUMN every_s BIGINT")
 
 
-STEPS: tuple[Callable[[Connection], None], ...] = (_to_2, _to_3, _to_4, _to_5)
+def _to_6(connection: Connection) -> None:
+    """Version 6."""
+    _add_tokens(connection)
+
+
+def _add_tokens(connection: Connection) -> None:
+    """Tokens in the names of parts; a drain that is open keeps the names that it began with."""
+    connection.exec_driver_sql("ALTER TABLE drains ADD COLUMN token VARCHAR NOT NULL DEFAULT ''")
+
+
+STEPS: tuple[Callable[[Connection], None], ...] = (_to_2, _to_3, _to_4, _to_5, _to_6)
 """The n-th step makes version n + 2 of version n + 1."""
 
 

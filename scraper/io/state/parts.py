@@ -10,8 +10,10 @@ from typing import Any
 import orjson
 from sqlalchemy import Connection, Row, delete, func, insert, select, update
 
-from scraper.core.compact import Merge, compacted_by, merges
+from scraper.core.compact import Merge, merges
+from scraper.core.part_names import compacted_by
 from scraper.core.tables import PAGES_TABLE
+from scraper.io.state.identity import epoch_token
 from scraper.io.state.schema import compactions, parts, rebuilds
 from scraper.ports import Compaction, Part, Written
 
@@ -97,7 +99,12 @@ def open_compaction(connection: Connection) -> Compaction | None:
 
 
 def begin_compaction(
-    connection: Connection, partition: str, groups: Sequence[Sequence[str]], offline: bool, opened_at: datetime
+    connection: Connection,
+    partition: str,
+    groups: Sequence[Sequence[str]],
+    runs: Mapping[str, Sequence[str]],
+    offline: bool,
+    opened_at: datetime,
 ) -> Compaction:
     """Begin a compaction under an id that no compaction ever had.
 
@@ -113,7 +120,7 @@ def begin_compaction(
             compaction_id=compaction_id, partition=partition, merges="", offline=offline, opened_at=opened_at
         )
     )
-    planned = merges(compaction_id, groups, tables)
+    planned = merges(compaction_id, groups, tables, runs, epoch_token(connection))
     text = orjson.dumps({table: [asdict(merge) for merge in each] for table, each in planned.items()}).decode()
     connection.execute(_of(compaction_id).values(merges=text))
     return Compaction(compaction_id, partition, planned, offline)

@@ -25,7 +25,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.types import TypeDecorator
 
-SCHEMA_VERSION = 5
+SCHEMA_VERSION = 6
 """Incremented with every change of this module; a database of a newer version is refused."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -255,6 +255,7 @@ drains = Table(
     Column("drain_id", _BigId, primary_key=True, autoincrement=True),
     Column("run_id", String, nullable=False),
     Column("opened_at", Instant, nullable=False),
+    Column("token", String, nullable=False, default="", server_default=""),  # part of its files' names: `core.adopt`
     Column("finished_at", Instant),
     Column("rows", Text, nullable=False, default="{}"),
     Index("drains_by_run", "run_id"),
