@@ -84,4 +84,4 @@ class History:
             rows = {COVERAGE_TABLE: self.coverage[run_id], REQUESTS_TABLE: self.requests[run_id]}
             for each in rows.values():
                 each.sort(key=lambda row: str(row["endpoint"]))
-            archive.write_run_tables(RunVersion(run_id, began, "1"), rows)
+            archive.write_run_tables([RunVersion(run_id, began, "1")], {run_id: rows}.__getitem__)

@@ -25,6 +25,7 @@ from scraper.core.catalogue import OutcomeKind
 from scraper.core.errors import ArchiveError, UsageError
 from scraper.core.tables import PATH_COLUMNS, table_select
 from scraper.io.archive import Disk, ParquetArchive
+from scraper.io.archive.fragile import CACHE_DIRECTORY
 from scraper.ports import SpooledPage, Written, drain_order
 from tests.core.builders import catalogue_of
 from tests.io.archive_fixtures import ENDPOINTS, SNAPSHOT, TABLES, board, hashtag, page
@@ -67,7 +68,9 @@ def rebuilt(made: ParquetArchive, table: str = "hashtags") -> Written:
 
 
 def files(data: Path) -> list[str]:
-    return sorted(str(path.relative_to(data)) for path in data.rglob("*") if path.is_file())
+    """All files but those that can be made again at any time."""
+    found = [path.relative_to(data) for path in data.rglob("*") if path.is_file()]
+    return sorted(str(path) for path in found if path.parts[0] != CACHE_DIRECTORY)
 
 
 def rows(data: Path, table: str) -> list[dict[str, Any]]:

@@ -307,6 +307,9 @@ class _Watched:
 class Watch:
     """The drift of one drain, by endpoint."""
 
+    watches = True
+    """False: records pass unseen."""
+
     def __init__(self, tables: Iterable[TableSelect]) -> None:
         self._expected = {table.name: expected_of(table.sql) for table in tables}
         self._endpoints: dict[str, _Watched] = {}

@@ -14,25 +14,34 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 from duckdb import DuckDBPyConnection
 
 from scraper.core.compact import groups
+from scraper.core.coverage import RUN_TABLE_HASHES, RUN_TABLES
 from scraper.core.errors import ArchiveError, UsageError
 from scraper.core.tables import PAGES_TABLE
 from scraper.io.archive.errors import explained
 from scraper.io.archive.exchange import CannotExchangeError
 from scraper.io.archive.files import HASH_KEY, Disk, checksum, make_directories, stored_hash
+from scraper.io.archive.lanes import Lanes
 from scraper.io.archive.merge import PageOrder, fingerprint, merge, page_order, second_reader
 from scraper.ports import Compaction, Part, Partition
 
 GRACE: Final = timedelta(minutes=15)
 """The time that exchanged directories stay in the trash: longer than a query that still reads them."""
+
+LARGE_RUNS_BYTES: Final = 64 * 2**20
+"""A file of a run table from this size on stays as it is: it is rewritten when a run in it changes."""
+
+MERGED_FASTER: Final = 4
+"""So many times as fast is a part merged as made anew (measured): another lane is worth its start later."""
 
 _STAMP: Final = "%Y%m%dT%H%M%SZ"
 _IN_TRASH: Final = re.compile(r"(\d{8}T\d{6}Z)-compaction-\d+")
@@ -40,10 +49,25 @@ _PROBE: Final = "exchange-"
 _SAFE: Final = "No row was touched."
 
 
+@dataclass(frozen=True, slots=True)
+class BuildTable:
+    """Builds the new directory of one table: a task of a lane."""
+
+    table: str
+    compaction: Compaction
+    order: PageOrder
+
+    def perform(self, archive: Any) -> list[Part]:  # noqa: ANN401 - a ParquetArchive, which imports this module
+        with explained(f"{self.compaction.partition} cannot be compacted", safe=_SAFE):
+            return archive.compactor.build_table(self.table, self.compaction, self.order)  # type: ignore[no-any-return]
+
+
 class PartitionCompactor:
     """The `Compactor` port over a data directory."""
 
-    def __init__(self, data: Path, disk: Disk) -> None:
+    def __init__(self, data: Path, disk: Disk, lanes: Lanes) -> None:
+        self._lanes = lanes
+        self._reader: DuckDBPyConnection | None = None
         self._root = data / "archive"
         self._tmp = data / "tmp"
         self._trash = data / "trash"
@@ -53,15 +77,16 @@ class PartitionCompactor:
         pages = {part.name for part in known if part.table == PAGES_TABLE}
         tables: dict[str, list[str]] = {}
         for part in known:
-            if part.name in pages:  # other parts, as a run's ledger, are not made from pages and stay
+            if part.name in pages or part.table in RUN_TABLES:
                 tables.setdefault(part.table, []).append(part.name)
+        runs = {table: _gathering(table, known) for table in RUN_TABLES if table in tables}
         with explained(f"{path} cannot be read", safe=_SAFE):
             grouped: tuple[tuple[str, ...], ...] = ()
-            if (fault := self._fault(path, tables)) is None:
+            if (fault := self._fault(path, tables, runs)) is None:
                 directory = self._root / PAGES_TABLE / path
                 grouped = groups({name: _body_bytes(directory / name) for name in pages})
         size_bytes = sum(part.size_bytes for part in known if part.table in tables)
-        return Partition(path, tables, grouped, size_bytes, fault)
+        return Partition(path, tables, grouped, runs, size_bytes, fault)
 
     def refuse_unless_exchangeable(self) -> None:
         """See `Compactor.refuse_unless_exchangeable`: tried on two empty directories."""
@@ -89,13 +114,16 @@ class PartitionCompactor:
         with explained(f"{compaction.partition} cannot be compacted", safe=_SAFE):
             self._disk.remove_tree(place)
             order = self._order(compaction)
-            built: list[Part] = []
-            with second_reader() as reader:
-                for table in compaction.merges:
-                    make_directories(self._disk, place / table)
-                    built += self._build_table(table, compaction, order, reader)
-                    self._disk.sync(place / table)
-        return tuple(built)
+            size_bytes = 0
+            for table, each in compaction.merges.items():
+                make_directories(self._disk, place / table)
+                live = self._root / table / compaction.partition
+                size_bytes += sum((live / name).stat().st_size for merge in each for name in merge.sources)
+            tasks = [BuildTable(table, compaction, order) for table in compaction.merges]
+            with second_reader() as self._reader:
+                built = self._lanes.all_of(tasks, size_bytes // MERGED_FASTER, tuple)
+            self._reader = None
+        return tuple(part for parts in built for part in parts)
 
     def exchange(self, compaction: Compaction, now: datetime) -> None:
         """See `Compactor.exchange`. A table that was exchanged before is skipped."""
@@ -132,7 +160,7 @@ class PartitionCompactor:
     def _place(self, compaction: Compaction) -> Path:
         return self._tmp / f"compaction-{compaction.compaction_id}"
 
-    def _fault(self, path: str, tables: Mapping[str, Sequence[str]]) -> str | None:
+    def _fault(self, path: str, tables: Mapping[str, Sequence[str]], runs: Mapping[str, Sequence[str]]) -> str | None:
         """Return why a partition cannot be merged: its old directory goes as a whole, so all files must be known."""
         for table, names in sorted(tables.items()):
             directory = self._root / table / path
@@ -140,21 +168,30 @@ class PartitionCompactor:
             if strange := sorted(met ^ known):
                 how = "is not known to the state" if strange[0] in met else "is missing"
                 return f"{table}/{path}/{strange[0]} {how}: scraper check tells more"
+            merged = runs.get(table, names)  # run files of older versions stay as they are
             made: set[tuple[bytes | None, str]] = set()
             for name in sorted(known):
                 try:
                     schema = pq.read_schema(directory / name)
                 except (OSError, pa.ArrowInvalid):
                     return f"{table}/{path}/{name} cannot be read: scraper check tells more"
-                made.add(((schema.metadata or {}).get(HASH_KEY), schema.to_string(show_schema_metadata=False)))
+                if name in merged:
+                    made.add(((schema.metadata or {}).get(HASH_KEY), schema.to_string(show_schema_metadata=False)))
             if len(made) > 1:
                 return f"parts of {table}/{path} were made by different SELECTs: scraper rebuild {table}"
         return None
 
     def _order(self, compaction: Compaction) -> PageOrder:
         pages = self._root / PAGES_TABLE / compaction.partition
-        merged = [each for each in compaction.merges[PAGES_TABLE] if len(each.sources) > 1]
+        merged = [each for each in compaction.merges.get(PAGES_TABLE, ()) if len(each.sources) > 1]
         return page_order([pages / source for each in merged for source in each.sources])
+
+    def build_table(self, table: str, compaction: Compaction, order: PageOrder) -> list[Part]:
+        """Build the new directory of one table."""
+        if self._reader is not None:
+            return self._build_table(table, compaction, order, self._reader)
+        with second_reader() as reader:
+            return self._build_table(table, compaction, order, reader)
 
     def _build_table(
         self, table: str, compaction: Compaction, order: PageOrder, reader: DuckDBPyConnection
@@ -167,7 +204,7 @@ class PartitionCompactor:
                 self._disk.link(sources[0], target)
                 self._disk.sync(target)
             else:
-                merge(self._disk, sources, target, order)
+                merge(self._disk, sources, target, None if table in RUN_TABLES else order)
                 if fingerprint(reader, [target]) != fingerprint(reader, sources):
                     raise ArchiveError(
                         f"{table}/{compaction.partition}: the merged rows are not those of the parts they come from. "
@@ -176,6 +213,7 @@ class PartitionCompactor:
             path = f"{table}/{compaction.partition}/{each.target}"
             rows, size_bytes = pq.read_metadata(target).num_rows, target.stat().st_size
             built.append(Part(table, path, rows, size_bytes, stored_hash(target) or "", checksum(target)))
+        self._disk.sync(new)
         return built
 
     def _exchange_directory(self, new: Path, live: Path, *, offline: bool) -> None:
@@ -186,6 +224,13 @@ class PartitionCompactor:
         if live.is_dir():
             self._disk.replace(live, old)
         self._disk.replace(new, live)
+
+
+def _gathering(table: str, known: Sequence[Part]) -> list[str]:
+    """Return the files of a run table that become one: those of today's columns, unless they are large already."""
+    now = RUN_TABLE_HASHES[table]
+    ours = [part for part in known if part.table == table and part.select_hash == now]
+    return [part.name for part in ours if part.size_bytes < LARGE_RUNS_BYTES]
 
 
 def _names(directory: Path) -> list[str]:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from itertools import count
@@ -17,7 +16,9 @@ from scraper.core.bodies import Decoded, Undecodable
 from scraper.core.catalogue import Catalogue, OutcomeKind
 from scraper.core.decisions import Decision
 from scraper.core.drift.observe import Watch
+from scraper.core.drift.unwatched import Unwatched
 from scraper.core.errors import UsageError
+from scraper.core.part_names import drained_by, drained_name
 from scraper.core.tables import PAGES_HASH, PAGES_TABLE, TableSelect
 from scraper.io.archive.adopt import ParquetLedger
 from scraper.io.archive.check import survey
@@ -26,9 +27,12 @@ from scraper.io.archive.coverage import write_run_tables
 from scraper.io.archive.decisions import StoredAnswers
 from scraper.io.archive.errors import explained
 from scraper.io.archive.files import Disk, make_directories, remove_files, stored_hash
+from scraper.io.archive.fragile import CACHE_DIRECTORY
+from scraper.io.archive.lanes import Lanes, Place
 from scraper.io.archive.lost_values import note_lost
 from scraper.io.archive.merge import fingerprint, second_reader
-from scraper.io.archive.staged_files import Staging, require_writable
+from scraper.io.archive.rebuild import ComparePart, StagedPart, StagePart
+from scraper.io.archive.staged_files import Staging, publish, require_writable, sweep_staged
 from scraper.io.archive.survey import ReadPage, batches, read, stored_endpoints
 from scraper.io.archive.table_select import MadeRows, Selects, note_failures, note_without_key, pages_table
 from scraper.io.permissions import require_readable
@@ -47,9 +51,13 @@ class ParquetArchive:
         self._catalogue = catalogue
         self._endpoints = {endpoint.full_name: endpoint for endpoint in catalogue.endpoints}
         self._disk = disk or Disk()
-        self.compactor = PartitionCompactor(data, self._disk)
+        place = Place(data, tuple(tables), catalogue)
+        self.lanes = Lanes(self, place, alone=type(self._disk) is not Disk)
+        self._kept: _Kept | None = None
+        self.compactor = PartitionCompactor(data, self._disk, self.lanes)
         self.ledger = ParquetLedger(data, catalogue, self._disk)
         self._hashes = {table.name: table.hash for table in tables}
+        self._cache = data / CACHE_DIRECTORY
 
     @property
     def select_hashes(self) -> Mapping[str, str]:
@@ -64,39 +72,40 @@ class ParquetArchive:
         try:
             with explained("the archive cannot be read", safe="Nothing was changed."):
                 require_readable(self._root)
+            self.lanes.locked = descriptor
             yield
         finally:
+            self.lanes.locked = None
+            self.lanes.close()
             os.close(descriptor)
 
     def refuse_unless_writable(self) -> None:
         with explained("the archive cannot be written", safe="Nothing was spent or changed."):
             require_writable(self._disk, self._data)
 
-    def write(self, drain_id: int, pages: Iterable[SpooledPage]) -> Written:
-        """See `Archive.write`. The n-th partition of the drain becomes ``part-<drain>-<n>`` in every table."""
+    def write(self, drain_id: int, pages: Iterable[SpooledPage], token: str = "") -> Written:
+        """See `Archive.write`. The n-th partition of the drain is one part in every table."""
         tally = _Tally(Watch(self._tables.values()))
         with explained(f"drain {drain_id} cannot be archived", safe="The paid pages stay in the spool."):
-            with Selects(self._tables) as selects, self._staging(selects) as staging:
+            with Selects(self._tables, self._cache) as selects, self._staging(selects, sweeps=True) as staging:
                 parts_begun = 0
                 read_pages = (read(page, self._endpoints, self._tables, tally.watch) for page in pages)
                 for batch, made in selects.ahead(batches(read_pages)):
                     if batch[0].partition != staging.partition:
-                        staging.turn_to(batch[0].partition, f"part-{drain_id}-{parts_begun}")
+                        staging.turn_to(batch[0].partition, drained_name(drain_id, parts_begun, token))
                         parts_begun += 1
                     failures = tally.add(batch, made, selects, staging)
                     staging.add(PAGES_TABLE, pages_table(batch, failures, selects.schemas[PAGES_TABLE]))
                 parts = staging.publish()
             ours = {self._root / part.path for part in parts}
-            of_drain = {
-                path for path in self._parts("*", f"part-{drain_id}-*.parquet") if _DRAINED.fullmatch(path.name)
-            }
+            of_number = self._parts("*", f"part-{drain_id}-*.parquet")
+            of_drain = {path for path in of_number if drained_by(path.name, token) == drain_id}
             remove_files(self._disk, of_drain - ours)
         return Written(parts, tally.unreadable, tally.rows_without_key, tally.watch.looked())
 
     def last_drain(self) -> int:
         with explained("the archive cannot be read", safe=_SAFE):
-            drained = (_DRAINED.fullmatch(path.name) for path in self._parts("*", "part-*-*.parquet"))
-            return max((int(met[1]) for met in drained if met), default=0)
+            return max((drained_by(path.name) for path in self._parts("*")), default=0)
 
     def sources(self) -> tuple[str, ...]:
         with explained("the archive cannot be read", safe=_SAFE):
@@ -115,28 +124,59 @@ class ParquetArchive:
         """
         if table not in self._tables:
             raise UsageError(f"no table {table} is made from pages: there are {', '.join(sorted(self._tables))}.")
-        tally = _Tally(Watch(self._tables.values()))  # drift was counted when the pages were drained
-        parts: list[Part] = []
-        gone: list[str] = []
-        with explained(f"{table} cannot be rebuilt", safe=_SAFE), Selects(self._tables) as selects:
+        with explained(f"{table} cannot be rebuilt", safe=_SAFE), self.keeping_selects():
             before = {self._source(path) for path in self._parts(table)}
-            stored = self._stored_answers()
-            for source in sources:
-                answered = stored_endpoints(self._root / PAGES_TABLE / source)
-                if answered <= self._endpoints.keys():
-                    made = self._rebuild_part(table, source, selects, tally, stored)
-                    parts += made
-                    gone += [] if made else [f"{table}/{source}"]
+            pages = self._root / PAGES_TABLE
+            ours = [source for source in sources if stored_endpoints(pages / source) <= self._endpoints.keys()]
+            made = self._made(StagePart(table, source) for source in ours)
+            gone = [f"{table}/{each.source}" for each in made if not each.staged]
             gone += self._without_pages(table)
             taken_out = len(before - {self._source(path) for path in self._parts(table)})
+        without_key = sum(each.without_key for each in made)
         return Written(
-            tuple(parts),
-            tally.unreadable,
-            tally.rows_without_key,
+            tuple(staged.part for each in made for staged in each.staged),
+            dict(zip(count(-1, -1), (why for each in made for why in each.unreadable))),
+            {table: without_key} if without_key else {},
             gone=tuple(gone),
             taken_out=taken_out,
-            read_again=tuple(tally.read_again),
+            read_again=tuple(answer for each in made for answer in each.read_again),
         )
+
+    def _made(self, tasks: Iterable[StagePart]) -> list[StagedPart]:
+        """Make parts anew and rename each in."""
+        todo = list(tasks)
+        sweep_staged(self._disk, self._data)
+        return self.lanes.all_of(todo, self._size_bytes(todo), self._renamed_in)
+
+    def _renamed_in(self, made: StagedPart) -> StagedPart:
+        if not publish(self._disk, self._root, made.staged):
+            remove_files(self._disk, {self._root / made.table / made.source} & set(self._parts(made.table)))
+        return made
+
+    def _size_bytes(self, tasks: Sequence[StagePart | ComparePart]) -> int:
+        return sum((self._root / PAGES_TABLE / task.source).stat().st_size for task in tasks)
+
+    def staged(self, table: str, source: str) -> StagedPart:
+        """Make the part of a table anew from one of pages, beside the archive."""
+        tally = _Tally(Unwatched(self._tables.values()))
+        with self.keeping_selects() as kept, self._staging(kept.selects) as staging:
+            self._derive(table, source, kept, tally, staging)
+            staged = staging.staged()
+        texts, without_key = tuple(tally.unreadable.values()), tally.rows_without_key.get(table, 0)
+        return StagedPart(table, source, staged, texts, without_key, tuple(tally.read_again))
+
+    @contextlib.contextmanager
+    def keeping_selects(self) -> Iterator[_Kept]:
+        """Keep the SELECTs' connection, and which requests of a partition were repeated, over several parts."""
+        if self._kept is not None:
+            yield self._kept
+            return
+        with Selects(self._tables, self._cache) as selects:
+            self._kept = _Kept(selects, self._stored_answers())
+            try:
+                yield self._kept
+            finally:
+                self._kept = None
 
     def decided(self, source: str, table: str | None = None) -> Iterator[DecidedAnswer]:
         """See `Archive.decided`."""
@@ -147,10 +187,10 @@ class ParquetArchive:
                 endpoint = self._endpoints[page.endpoint]
                 yield DecidedAnswer(page.run_id, page.request_key, page.observed_at, endpoint, decision)
 
-    def write_run_tables(self, run: RunVersion, rows: RunRows) -> tuple[Part, ...]:
-        what = f"coverage and ledger of {run.run_id} cannot be archived"
+    def write_run_tables(self, runs: Sequence[RunVersion], rows_of: Callable[[str], RunRows]) -> tuple[Part, ...]:
+        what = f"coverage and ledger of {', '.join(run.run_id for run in runs)} cannot be archived"
         with explained(what, safe="They are kept in the state database, and every page is in its place."):
-            return write_run_tables(self._disk, self._data, run, rows)
+            return write_run_tables(self._disk, self._data, runs, rows_of)
 
     def rebuildable(self, table: str, source: str) -> bool:
         try:
@@ -160,15 +200,20 @@ class ParquetArchive:
         return table in self._tables and answered <= self._endpoints.keys()
 
     def differing(self, table: str, sources: Sequence[str]) -> tuple[str, ...]:
-        with explained(f"{table} cannot be compared", safe=_SAFE), Selects(self._tables) as selects:
-            return tuple(source for source in sources if self._differs(table, source, selects))
+        with explained(f"{table} cannot be compared", safe=_SAFE), self.keeping_selects():
+            tasks = [ComparePart(table, source) for source in sources]
+            sweep_staged(self._disk, self._data)
+            differ = self.lanes.all_of(tasks, self._size_bytes(tasks), bool)
+        return tuple(source for source, differs in zip(sources, differ, strict=True) if differs)
 
-    def _differs(self, table: str, source: str, selects: Selects) -> bool:
-        tally = _Tally(Watch(self._tables.values()))
-        with self._staging(selects) as staging, second_reader() as reader:
-            self._derive(table, source, selects, tally, staging, self._stored_answers())
+    def differs(self, table: str, source: str) -> bool:
+        """Return whether the part of a table has other rows than its SELECT gives for its pages now."""
+        tally = _Tally(Unwatched(self._tables.values()))
+        with self.keeping_selects() as kept, self._staging(kept.selects) as staging, second_reader() as reader:
+            self._derive(table, source, kept, tally, staging)
             live = self._root / table / source
-            same = fingerprint(reader, staging.staged()) == fingerprint(reader, [live] if live.exists() else [])
+            made = [each.file for each in staging.staged()]
+            same = fingerprint(reader, made) == fingerprint(reader, [live] if live.exists() else [])
             staging.discard()
         return not same
 
@@ -188,28 +233,15 @@ class ParquetArchive:
                 self._disk.sync(target.parent)
                 self._disk.sync((self._data / path).parent)
 
-    def _rebuild_part(
-        self, table: str, source: str, selects: Selects, tally: _Tally, stored: StoredAnswers
-    ) -> tuple[Part, ...]:
-        with self._staging(selects) as staging:
-            self._derive(table, source, selects, tally, staging, stored)
-            parts = staging.publish()
-        if not parts:
-            remove_files(self._disk, {self._root / table / source} & set(self._parts(table)))
-        return parts
-
-    def _derive(
-        self, table: str, source: str, selects: Selects, tally: _Tally, staging: Staging, stored: StoredAnswers
-    ) -> None:
+    def _derive(self, table: str, source: str, kept: _Kept, tally: _Tally, staging: Staging) -> None:
         """Add the rows of one table that its SELECT gives for a part of the raw table."""
         feeding, path = self._feeding(table), self._root / PAGES_TABLE / source
         if feeding.isdisjoint(stored_endpoints(path)):
             return
-        staging.turn_to(source.rpartition("/")[0], path.stem)
-        for batch, made in selects.ahead(
-            batches(self._read_again(stored.of(source, feeding, tally.stored_ids), tally))
-        ):
-            tally.add(batch, made, selects, staging)
+        staging.turn_to(source.rpartition("/")[0], path.name)
+        answers = kept.stored.of(source, feeding, tally.stored_ids)
+        for batch, made in kept.selects.ahead(batches(self._read_again(answers, tally))):
+            tally.add(batch, made, kept.selects, staging)
 
     def _read_again(
         self, answers: Iterable[tuple[SpooledPage, Decision, Decoded | Undecodable]], tally: _Tally
@@ -237,8 +269,9 @@ class ParquetArchive:
             self._disk.sync((self._root / table / source).parent)
         return [f"{table}/{source}" for source in stale]
 
-    def _staging(self, selects: Selects) -> Staging:
-        return Staging(self._disk, self._data, selects.schemas, {PAGES_TABLE: PAGES_HASH, **self._hashes})
+    def _staging(self, selects: Selects, *, sweeps: bool = False) -> Staging:
+        hashes = {PAGES_TABLE: PAGES_HASH, **self._hashes}
+        return Staging(self._disk, self._data, selects.schemas, hashes, sweeps=sweeps)
 
     def _parts(self, table: str, name: str = "*.parquet") -> Iterable[Path]:
         return self._root.glob(f"{table}/vendor=*/date=*/{name}")
@@ -247,7 +280,6 @@ class ParquetArchive:
         return "/".join(part.parts[-3:])
 
 
-_DRAINED = re.compile(r"part-(\d+)-\d+\.parquet")
 _SAFE = "No page was touched, and every part is whole."
 
 
@@ -255,6 +287,14 @@ def _as_decided(page: SpooledPage, now: Decision) -> SpooledPage:
     """Return a page with today's outcome; one that is no longer readable keeps its own, to count as unreadable."""
     unreadable = page.outcome is OutcomeKind.OK and now.outcome is OutcomeKind.MALFORMED
     return page if unreadable else replace(page, outcome=now.outcome)
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """What making parts anew keeps from one part to the next."""
+
+    selects: Selects
+    stored: StoredAnswers
 
 
 @dataclass(slots=True)
@@ -276,8 +316,9 @@ class _Tally:
         if table is not None and made is not None:
             rows, failures = made
             staging.add(table, rows)
-            self.watch.settle(selects.typed)
-            note_lost(batch, rows, selects.fragile(table), selects.typed, selects.plain, self.watch)
+            if self.watch.watches:
+                self.watch.settle(selects.typed)
+                note_lost(batch, rows, selects.fragile(table), selects.typed, selects.plain, self.watch)
             note_failures(batch, failures, self.watch)
             if missing := note_without_key(batch, failures, rows, self.watch):
                 self.rows_without_key[table] = self.rows_without_key.get(table, 0) + missing

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +13,7 @@ from typing import Self
 
 import pyarrow as pa
 
+from scraper.core.part_names import ENDING
 from scraper.io.archive.files import Disk, PartWriter, checksum, make_directories, remove_files
 from scraper.io.permissions import require_readable
 from scraper.ports import Part
@@ -33,7 +34,16 @@ class Staging:
     archive's lock.
     """
 
-    def __init__(self, disk: Disk, data: Path, schemas: Mapping[str, pa.Schema], hashes: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        disk: Disk,
+        data: Path,
+        schemas: Mapping[str, pa.Schema],
+        hashes: Mapping[str, str],
+        *,
+        sweeps: bool = True,
+    ) -> None:
+        """`sweeps`: remove what a crash has left; False beside other stagings of one operation, which has swept."""
         self.partition: str | None = None
         self._disk = disk
         self._root = data / "archive"
@@ -45,7 +55,8 @@ class Staging:
         self._writers: dict[str, PartWriter] = {}
         self._staged: list[Staged] = []
         _make_staging_directory(disk, self._directory)
-        self._sweep()
+        if sweeps:
+            sweep_staged(disk, data)
 
     def turn_to(self, partition: str, name: str) -> None:
         """Finish the current parts and start parts of this name in another partition."""
@@ -57,30 +68,23 @@ class Staging:
         if rows.num_rows == 0:
             return
         if table not in self._writers:
-            file = self._directory / f".{self._name}.{table}"
+            file = self._directory / f".{self._name.removesuffix(ENDING)}.{os.getpid()}.{table}"
             self._writers[table] = PartWriter(self._disk, file, self._schemas[table], self._hashes[table], self._thread)
         self._writers[table].add(rows)
 
     def publish(self) -> tuple[Part, ...]:
         """Rename every part in, replacing any of its name, and flush the directories to the disk."""
-        self._end_parts()
-        targets = [self._root / staged.part.path for staged in self._staged]
-        for staged, target in zip(self._staged, targets, strict=True):
-            make_directories(self._disk, target.parent)
-            self._disk.replace(staged.file, target)
-        for directory in sorted({target.parent for target in targets}):
-            self._disk.sync(directory)
-        return tuple(staged.part for staged in self._staged)
+        return publish(self._disk, self._root, self.staged())
 
-    def staged(self) -> tuple[Path, ...]:
+    def staged(self) -> tuple[Staged, ...]:
         """Finish the current parts; return the files, which no reader sees yet."""
         self._end_parts()
-        return tuple(staged.file for staged in self._staged)
+        return tuple(self._staged)
 
     def discard(self) -> None:
         """Remove the staged files."""
-        self._staged = []
-        self._sweep()
+        staged, self._staged = self._staged, []
+        remove_files(self._disk, [each.file for each in staged])
 
     def __enter__(self) -> Self:
         return self
@@ -97,18 +101,32 @@ class Staging:
     def _abandon(self) -> None:
         for writer in self._writers.values():
             writer.abandon()
-        self._sweep()
+        remove_files(self._disk, [writer.path for writer in self._writers.values()])
+        self.discard()
 
     def _end_parts(self) -> None:
         for table, writer in self._writers.items():
             size_bytes = writer.close()
-            path = f"{table}/{self.partition}/{self._name}.parquet"
+            path = f"{table}/{self.partition}/{self._name}"
             part = Part(table, path, writer.rows, size_bytes, self._hashes[table], checksum(writer.path))
             self._staged.append(Staged(writer.path, part))
         self._writers = {}
 
-    def _sweep(self) -> None:
-        remove_files(self._disk, self._directory.glob(".part-*"))
+
+def publish(disk: Disk, root: Path, staged: Sequence[Staged]) -> tuple[Part, ...]:
+    """Rename parts in, replacing any of their names, and flush the directories to the disk."""
+    targets = [root / each.part.path for each in staged]
+    for each, target in zip(staged, targets, strict=True):
+        make_directories(disk, target.parent)
+        disk.replace(each.file, target)
+    for directory in sorted({target.parent for target in targets}):
+        disk.sync(directory)
+    return tuple(each.part for each in staged)
+
+
+def sweep_staged(disk: Disk, data: Path) -> None:
+    """Remove the staged files that a crash has left; needs the archive's lock."""
+    remove_files(disk, (data / "tmp").glob(".part-*"))
 
 
 def require_writable(disk: Disk, data: Path) -> None:

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import cache
+from pathlib import Path
 from types import TracebackType
 from typing import Final, Self, TypeAlias
 
@@ -26,6 +27,7 @@ from scraper.core.tables import (
     empty_relation,
     over_no_pages,
 )
+from scraper.io.archive.fragile import kept
 from scraper.io.archive.lost_values import Fragile, fragile_values
 from scraper.io.archive.schemas import schemas_of
 from scraper.io.archive.survey import ReadPage, mark
@@ -51,8 +53,10 @@ _ASKED: Final = pa.schema([("list", pa.string())])
 class Selects:
     """A DuckDB connection that turns pages into typed rows."""
 
-    def __init__(self, tables: Mapping[str, TableSelect]) -> None:
+    def __init__(self, tables: Mapping[str, TableSelect], cache: Path | None = None) -> None:
+        self._cache = cache
         self._tables = tables
+        self._fragile: dict[str, tuple[Fragile, ...]] = {}
         self._sql = {table.name: bare_sql(table.sql) for table in tables.values()}
         self._connection = _connect()
         asked = {
@@ -71,7 +75,9 @@ class Selects:
 
     def fragile(self, table: str) -> tuple[Fragile, ...]:
         """Return the values of a table's records that its SELECT may turn into null."""
-        return _fragile(self._tables[table].sql)
+        if table not in self._fragile:
+            self._fragile[table] = kept(self._cache, self._tables[table].sql, _fragile)
+        return self._fragile[table]
 
     def __enter__(self) -> Self:
         return self

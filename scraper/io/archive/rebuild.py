@@ -1,0 +1,53 @@
+"""Parts made anew, one at a time: tasks of the lanes, which a rebuild and a deep check give them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from scraper.io.archive.errors import explained
+from scraper.io.archive.staged_files import Staged
+from scraper.ports import ReadAgain
+
+_SAFE = "No page was touched, and every part is whole."
+
+
+@dataclass(frozen=True, slots=True)
+class StagedPart:
+    """A part that was made anew from one of pages, beside the archive."""
+
+    table: str
+    source: str
+    """The part of pages, without its table."""
+    staged: Sequence[Staged]
+    """Its file; empty where the pages give no rows."""
+    unreadable: Sequence[str]
+    """Of each page that no SELECT could read: why."""
+    without_key: int
+    """Records that lack a key column."""
+    read_again: Sequence[ReadAgain]
+
+
+@dataclass(frozen=True, slots=True)
+class StagePart:
+    """Makes the part of a table anew."""
+
+    table: str
+    source: str
+
+    def perform(self, archive: Any) -> StagedPart:  # noqa: ANN401 - a ParquetArchive, which imports this module
+        with explained(f"{self.table} cannot be rebuilt", safe=_SAFE):
+            return archive.staged(self.table, self.source)  # type: ignore[no-any-return]
+
+
+@dataclass(frozen=True, slots=True)
+class ComparePart:
+    """Compares the part of a table with what its SELECT gives now."""
+
+    table: str
+    source: str
+
+    def perform(self, archive: Any) -> bool:  # noqa: ANN401 - as above
+        with explained(f"{self.table} cannot be compared", safe=_SAFE):
+            return archive.differs(self.table, self.source)  # type: ignore[no-any-return]

@@ -1,0 +1,110 @@
+"""Work on parts in several processes: the same results, in order, and one end for all where one of them ends."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from scraper.core.errors import ArchiveError
+from scraper.io.archive import ParquetArchive
+from scraper.io.archive.files import checksum
+from scraper.io.archive.lanes import Task, free_memory_bytes
+from scraper.ports import drain_order
+from tests.core.builders import catalogue_of
+from tests.io.archive_fixtures import ENDPOINTS, TABLES, board, hashtag, page
+from tests.io.lane_tasks import Number
+
+ENOUGH = 2**30
+
+
+@contextmanager
+def two_lanes(data: Path) -> Iterator[ParquetArchive]:
+    archive = ParquetArchive(data, TABLES, catalogue_of(ENDPOINTS))
+    archive.lanes.worth_bytes, archive.lanes.cores = 1, 2
+    with archive.lock():
+        yield archive
+
+
+def drained(archive: ParquetArchive, drains: int) -> None:
+    for drain_id in range(1, drains + 1):
+        pages = [
+            page("crawlora.hashtags", board(hashtag(number), hashtag(drain_id)), page_id=number) for number in (1, 2)
+        ]
+        archive.write(drain_id, sorted(pages, key=drain_order))
+
+
+class Slow:
+    """Leaves the other lane the time to take something."""
+
+    def __call__(self, made: tuple[int, str]) -> int:
+        time.sleep(0.01)
+        return made[0]
+
+
+def tasks(there: str, number: int = 200) -> list[Task[tuple[int, str]]]:
+    return [Number(each, os.getpid(), there) for each in range(number)]
+
+
+def test_results_come_in_the_order_of_the_tasks_whoever_performs_them(tmp_path: Path) -> None:
+    with two_lanes(tmp_path) as archive:
+        assert archive.lanes.all_of(tasks("", 20), ENOUGH, lambda made: made) == [
+            (number, "ParquetArchive") for number in range(20)
+        ]
+        assert archive.lanes.processes == 2
+        assert archive.lanes.all_of(tasks("", 3), 0, Slow()) == [0, 1, 2]
+    assert archive.lanes.processes == 1
+
+
+@pytest.mark.parametrize(
+    ("there", "error", "said"),
+    [
+        ("killed", ArchiveError, r"was killed by signal 9\. No page was touched.*Run the same command again"),
+        ("refused", ArchiveError, r"\d+ cannot be read\. Nothing was changed\."),
+        ("broken", RuntimeError, r"ZeroDivisionError: \d+"),
+    ],
+)
+def test_what_ends_one_lane_ends_the_operation(there: str, error: type[Exception], said: str, tmp_path: Path) -> None:
+    with two_lanes(tmp_path) as archive:
+        with pytest.raises(error, match=said):
+            archive.lanes.all_of(tasks(there, 2_000), ENOUGH, Slow())
+        assert archive.lanes.all_of(tasks("", 3), ENOUGH, Slow()) == [0, 1, 2], "the next one has processes of its own"
+
+
+def test_a_rebuild_and_a_deep_check_in_two_processes_are_those_of_one(tmp_path: Path) -> None:
+    with two_lanes(tmp_path) as archive:
+        drained(archive, 4)
+        before = {path: checksum(path) for path in tmp_path.rglob("hashtags/**/*.parquet")}
+        sources = archive.sources()
+        written = archive.rebuild("hashtags", sources)
+        assert archive.lanes.processes == 2
+        assert {path: checksum(path) for path in tmp_path.rglob("hashtags/**/*.parquet")} == before
+        assert [part.path for part in written.parts] == [f"hashtags/{source}" for source in sources]
+        assert len(written.read_again) == 8
+        assert archive.differing("hashtags", sources) == ()
+        assert list((tmp_path / "tmp").iterdir()) == []
+
+
+def test_without_the_lock_or_with_little_to_do_one_process_does_it(tmp_path: Path) -> None:
+    archive = ParquetArchive(tmp_path, TABLES, catalogue_of(ENDPOINTS))
+    assert archive.lanes.all_of(tasks("killed", 3), ENOUGH, Slow()) == [0, 1, 2]
+    with archive.lock():
+        assert archive.lanes.all_of(tasks("killed", 3), 1, Slow()) == [0, 1, 2]
+        assert archive.lanes.processes == 1
+
+
+def test_the_memory_of_a_container_counts_where_it_is_less_than_the_machines(tmp_path: Path) -> None:
+    assert free_memory_bytes(tmp_path) == 2**40, "nothing is known to be short"
+    (tmp_path / "proc").mkdir()
+    (tmp_path / "proc" / "meminfo").write_text("MemTotal: 9 kB\nMemAvailable:    4096 kB\n")
+    assert free_memory_bytes(tmp_path) == 4 * 2**20
+    group = tmp_path / "sys" / "fs" / "cgroup"
+    group.mkdir(parents=True)
+    (group / "memory.current").write_text("1048576\n")
+    for most, left in (("max", 4), ("3145728", 2), ("524288", 0)):
+        (group / "memory.max").write_text(f"{most}\n")
+        assert free_memory_bytes(tmp_path) == left * 2**20
