@@ -23,8 +23,9 @@ class Used:
     wall_s: float
     cpu_s: float
     peak_bytes: int
-    """Resident memory of the command and its children together, looked at 50 times a second (Linux). Elsewhere the
-    command's own highest, which a process inherits from the one that starts it: no less than that one's."""
+    """Resident memory of the command and its children together, looked at 50 times a second (Linux): of the children
+    without what they map of files, as libraries, which the command has mapped too. Elsewhere the command's own highest,
+    which a process inherits from the one that starts it: no less than that one's."""
 
 
 def measured(words: Sequence[str], directory: Path, environment: Mapping[str, str] | None = None) -> Used:
@@ -63,7 +64,9 @@ class _Watcher:
 
     def _watch(self) -> None:
         while not self._ended.wait(POLL_S):
-            self._peak = max(self._peak, sum(map(_resident, _tree(self._pid))))
+            first, *others = _tree(self._pid)
+            resident = _resident(first) + sum(_resident(each, of_files=False) for each in others)
+            self._peak = max(self._peak, resident)
 
 
 def _tree(pid: int) -> list[int]:
@@ -77,8 +80,9 @@ def _tree(pid: int) -> list[int]:
     return found
 
 
-def _resident(pid: int) -> int:
+def _resident(pid: int, *, of_files: bool = True) -> int:
     try:
-        return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * resource.getpagesize()
-    except (OSError, IndexError, ValueError):
+        _, resident, shared, *_ = map(int, Path(f"/proc/{pid}/statm").read_text().split())
+        return (resident if of_files else resident - shared) * resource.getpagesize()
+    except (OSError, ValueError):
         return 0

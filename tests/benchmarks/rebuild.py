@@ -39,6 +39,9 @@ for number, part in enumerate(sorted(Path("data/archive/pages").glob("*/*/*.parq
     pq.write_table(rows, f"floor-{number}.parquet", compression="zstd")
 """
 
+DRAINS = 2
+"""A run archives these bodies in two drains: each takes 64 MiB of them (`runs.drain`)."""
+
 FEEDING = {"hashtags": "crawlora.hashtags", "posts": "crawlora.hashtag_posts"}
 
 
@@ -61,7 +64,8 @@ def archived(data: Path, table: str, times: int, parts: int) -> None:
     async def note() -> None:
         with open_stores(state_url(data), lambda: datetime.now(UTC), kind="real") as stores:
             for drain_id in range(times * parts):
-                pages = list(bought(table, answers, drain_id // parts))[drain_id % parts :: parts]
+                pages = list(bought(table, answers, drain_id // parts))
+                pages = pages[len(pages) * (drain_id % parts) // parts : len(pages) * (drain_id % parts + 1) // parts]
                 with archive.lock():
                     written = archive.write(drain_id + 1, iter(pages))
                 await stores.journal.note_parts(written.parts)
@@ -79,7 +83,7 @@ def main() -> None:
     for table in told.tables.split(","):
         place = Path(tempfile.mkdtemp(prefix="scraper-benchmark-"))
         try:
-            archived(place / "data", table, told.times, 4 if told.compact else 1)
+            archived(place / "data", table, told.times, 4 if told.compact else DRAINS)
             bodies = sum(file.stat().st_size for file in (place / "data" / "archive" / PAGES_TABLE).rglob("*.parquet"))
             say(f"{table}: {bodies / 2**20:.0f} MiB of bodies, compressed")
             if told.compact:

@@ -129,13 +129,14 @@ def derive_nights(data: Path, nights: int) -> None:
             night = there[0] - timedelta(days=back)
             days, run_id = (source - night).days, f"nightly-{back}"
             with Staging(disk, data, schemas, hashes) as staging:
-                staging.turn_to(f"vendor=crawlora/date={night}", f"part-{night:%Y%m%d}-0")
+                staging.turn_to(f"vendor=crawlora/date={night}", f"part-{night:%Y%m%d}-0.parquet")
                 for table in TABLES:
                     sql = _of_another_night(root, table, source, schemas[table])
                     rows = connection.sql(sql, params={"days": days, "run_id": run_id})
                     staging.add(table, rows.to_arrow_table().cast(schemas[table]))
                 staging.publish()
-            archive.write_run_tables(*_run_of_another_night(connection, root, source, days, run_id))
+            run, of_run = _run_of_another_night(connection, root, source, days, run_id)
+            archive.write_run_tables([run], {run_id: of_run}.__getitem__)
 
 
 def _of_another_night(root: Path, table: str, source: date, schema: pa.Schema) -> str:

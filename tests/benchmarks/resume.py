@@ -1,0 +1,175 @@
+"""A resume of a large run: ``python -m tests.benchmarks.resume [--requests 100000]``.
+
+A run of so many settled requests, five pages of each walk, lacks the last one. `scraper run JOB` resumes it as a whole
+process, and the time until its request arrives at a local server is told, beside the same with a run of five requests:
+the yardstick. The ledger is written by SQL, after one walk that was bought through the program's own state.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from scraper.core.events import RunStatus
+from scraper.core.pagination import PageFacts
+from scraper.core.requests import Walk
+from scraper.io.clock import SystemClock
+from scraper.io.state import open_stores, state_url
+from scraper.runs.resume import OpenedRun, Opening, open_run
+from scraper.wiring.files import load_job
+from tests.benchmarks.startup import program
+from tests.core.builders import facts
+from tests.io.state_bench import HandClock, walked
+
+PAGES = 5
+ROWS = 30
+LONGEST_S = 600
+JOB = """
+name = "resumed"
+budget = 100_000_000
+confirm_above = 100_000_000
+[accounts.crawlora]
+requests_per_minute = 60_000
+credits_per_month = 1_000_000_000
+credits_per_day = 1_000_000_000
+[[crawl]]
+endpoint = "crawlora.hashtag_posts"
+params = {{ id = [{ids}] }}
+max_items = {items}
+"""
+
+
+def answers(number: int) -> list[PageFacts]:
+    """The pages of one walk, of 30 posts each."""
+    return [
+        facts(
+            *(str(number * PAGES * ROWS + page * ROWS + row) for row in range(ROWS)),
+            cursor=str((page + 1) * ROWS),
+            has_more=page + 1 < PAGES,
+        )
+        for page in range(PAGES)
+    ]
+
+
+def made(place: Path, requests: int) -> Path:
+    """Write the job and the state of its interrupted run; return the job's file."""
+    count = max(1, requests // PAGES)
+    job_file = place / "configs" / "resumed.toml"
+    job_file.parent.mkdir()
+    ids = ", ".join(f'"{7_000_000 + number}"' for number in range(count))
+    job_file.write_text(JOB.format(ids=ids, items=PAGES * ROWS))
+    job, _ = load_job(job_file)
+    walks = [job.crawls[0].walk(params) for params in job.crawls[0].sweep()]
+    data = place / "data"
+
+    async def begin() -> None:
+        clock, still = SystemClock(), HandClock(datetime.now(UTC))
+        with open_stores(state_url(data), clock.now, kind="real") as stores:
+            run = await open_run(job, Opening.NEW, None, stores, clock, "made")
+            if not isinstance(run, OpenedRun):
+                raise TypeError(f"{run} is no new run")
+            await stores.ledger.note_accounts([job.accounts["crawlora"]])
+            await walked(stores, still, run.run_id, job.accounts["crawlora"], walks[0], *answers(0)[:-1])
+            await stores.runs.end_run(run.run_id, RunStatus.INTERRUPTED, clock.now(), 1.0, None, "stopped")
+
+    asyncio.run(begin())
+    with sqlite3.connect(data / "state.db") as database:
+        database.execute("UPDATE pages SET stored = true, body = NULL")
+        if len(walks) > 1:
+            _multiply(database, walks[1:])
+    database.close()
+    return job_file
+
+
+def _multiply(database: sqlite3.Connection, walks: list[Walk]) -> None:
+    """Add these walks, complete, in the image of the one that is there."""
+    database.row_factory = sqlite3.Row
+    templates = {
+        table: dict(database.execute(f"SELECT * FROM {table} LIMIT 1").fetchone())
+        for table in ("walks", "requests", "pages")
+    }
+    for table, template in templates.items():
+        names = ", ".join(f'"{name}"' for name in template)
+        marks = ", ".join("?" for _ in template)
+        rows = (list({**template, **changed}.values()) for changed in _changed(table, walks))
+        database.executemany(f"INSERT INTO {table} ({names}) VALUES ({marks})", rows)
+
+
+def _changed(table: str, walks: list[Walk]) -> Iterator[dict[str, Any]]:
+    attempt = 1_000
+    for number, walk in enumerate(walks, start=1):
+        of_walk = {"walk_id": walk.walk_id, "params": orjson.dumps(dict(walk.params)).decode()}
+        if table == "walks":
+            yield {**of_walk, "state": "complete", "why": "as_asked", "pages": PAGES, "rows": PAGES * ROWS}
+            continue
+        for page, found in enumerate(answers(number), start=1):
+            attempt += 1
+            request = walk.request(page, None if page == 1 else str((page - 1) * ROWS))
+            own = {"attempt_id": attempt, "request_key": request.key, "walk_id": walk.walk_id}
+            if table == "requests":
+                yield {**own, "page": page, "params": orjson.dumps(dict(request.params)).decode()}
+            else:
+                yield {**own, "page_id": attempt, "facts": orjson.dumps(found.to_json())}
+
+
+async def first_request_s(job_file: Path, place: Path) -> float:
+    """Resume the run; return the seconds until its first request arrives, and end it then."""
+    arrived = asyncio.Event()
+
+    async def met(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        arrived.set()
+        writer.close()
+
+    server = await asyncio.start_server(met, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    began = time.perf_counter()
+    words = [program(), "run", str(job_file), "--data", "data", "--vendor-url", f"crawlora=http://127.0.0.1:{port}"]
+    process = subprocess.Popen(  # noqa: ASYNC220 - nothing else runs on this loop
+        words,
+        cwd=place,
+        env={**os.environ, "CRAWLORA_API_KEY": "benchmark-key-1"},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=(place / "said.txt").open("wb"),
+    )
+    try:
+        await asyncio.wait_for(arrived.wait(), LONGEST_S)
+    except TimeoutError:
+        raise SystemExit(f"no request came: {(place / 'said.txt').read_text()[-2000:]}") from None
+    finally:
+        taken = time.perf_counter() - began
+        process.kill()
+        process.wait()
+        server.close()
+    return taken
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--requests", type=int, default=100_000)
+    told = parser.parse_args()
+    taken = []
+    for requests in (PAGES, told.requests):
+        with tempfile.TemporaryDirectory() as directory:
+            place = Path(directory)
+            taken.append(asyncio.run(first_request_s(made(place, requests), place)))
+            size = (place / "data" / "state.db").stat().st_size / 2**20
+        ratio = f"{taken[-1] / taken[0]:6.2f} ×"
+        sys.stdout.write(f"{requests:9,} settled requests, {size:6.0f} MiB of state: {taken[-1]:7.2f} s {ratio}\n")
+        sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()
