@@ -149,5 +149,7 @@ def test_ids_cursors_and_request_ids_of_a_vendor_leave_no_directory(tmp_path: Pa
     marks = {str(path) for path in archived if path.parts[0] == "_ledger"}
     assert marks == {"_ledger/archive.json", f"_ledger/{run_id}.json"}
     assert all(PART.fullmatch(str(path)) for path in archived if str(path) not in marks)
-    others = {str(path) for path in files if path.parts[:2] != ("data", "archive")}
+    others = {str(path) for path in files if path.parts[:2] not in {("data", "archive"), ("data", "cache")}}
+    cached = {path.name for path in files if path.parts[:2] == ("data", "cache")}
+    assert all(re.fullmatch(r"fragile-[0-9a-f]{16}\.json", name) for name in cached)
     assert others <= {"configs/night.toml", "data/state.db", "data/archive.lock", "data/locks/night.lock"}

@@ -299,7 +299,7 @@ def test_nothing_of_the_state_is_open_to_others(tmp_path: Path) -> None:
     private = {name: mode for name, mode in modes.items() if not name.startswith("archive")}
     directories = {name for name in private if (tmp_path / "data" / name).is_dir()}
     assert {"state.db", "locks", "tmp", "state.db-wal", "state.db-shm", "locks/night.headroom"} <= private.keys()
-    assert directories == {"locks", "tmp"}
+    assert directories == {"cache", "locks", "tmp"}
     for name, mode in private.items():
         shielded = mode & 0o077 == 0 or name.partition("/")[0] in directories
         assert shielded, f"{name} has {mode:o}"

@@ -69,8 +69,10 @@ def test_results_come_in_the_order_of_the_tasks_whoever_performs_them(tmp_path: 
     ],
 )
 def test_what_ends_one_lane_ends_the_operation(there: str, error: type[Exception], said: str, tmp_path: Path) -> None:
-    with two_lanes(tmp_path) as archive, pytest.raises(error, match=said):
-        archive.lanes.all_of(tasks(there, 2_000), ENOUGH, Slow())
+    with two_lanes(tmp_path) as archive:
+        with pytest.raises(error, match=said):
+            archive.lanes.all_of(tasks(there, 2_000), ENOUGH, Slow())
+        assert archive.lanes.all_of(tasks("", 3), ENOUGH, Slow()) == [0, 1, 2], "the next one has processes of its own"
 
 
 def test_a_rebuild_and_a_deep_check_in_two_processes_are_those_of_one(tmp_path: Path) -> None:

@@ -59,7 +59,7 @@ def _steps(stored: Sequence[str]) -> tuple[str, ...]:
 
 
 def _write(path: Path, found: Found) -> None:
-    path.parent.mkdir(exist_ok=True)
+    path.parent.mkdir(mode=0o700, exist_ok=True)
     beside = path.with_name(f".{path.name}.{os.getpid()}")
     plain = [{"value": each.value, "type": each.type, "columns": each.columns} for each in found]
     try:
