@@ -31,7 +31,7 @@ def world_options(function: F) -> F:
     )(function)
     return click.option(
         "--world",
-        type=click.Path(path_type=Path, exists=True),
+        type=click.Path(path_type=Path),
         expose_value=False,
         callback=_keep,
         help="Lists for the sandbox to replay: a world file, or a data directory.",

@@ -13,7 +13,7 @@ SHORT_HELPS: Final[Mapping[str, str]] = {
     "probe": "Send a vendor one request for each endpoint; no job needed.",
     "plan": "Estimate the cost of a job; spends nothing.",
     "run": "Run jobs within their budgets.",
-    "backtest": "Replay known boards under another budget or order; spends nothing.",
+    "backtest": "Replay a job's past nights under other terms; spends nothing.",
     "schedule": "Print a timer that runs a job every night.",
     "status": "Show how last night went, what is missing and what comes next.",
     "account": "Show accounts: balances, pauses, closures and pace.",
