@@ -34,7 +34,7 @@ async def ours(directory: Path, in_flight: int) -> float:
     """Seconds for all requests through the ledger, so many at a time."""
     asked = [board("US", page) for page in range(1, 11)]
 
-    async def lane(first: int) -> None:
+    async def client(first: int) -> None:
         for n in range(first, REQUESTS, in_flight):
             reserved = await stores.ledger.reserve("one", LIMITS, asked[n % 10], 1)
             assert isinstance(reserved, Slot)
@@ -45,7 +45,7 @@ async def ours(directory: Path, in_flight: int) -> float:
         await stores.ledger.note_accounts([LIMITS])
         await stores.runs.create_run(run_record("one", 10**9, at=_now()))
         began = time.perf_counter()
-        await asyncio.gather(*map(lane, range(in_flight)))
+        await asyncio.gather(*map(client, range(in_flight)))
         return time.perf_counter() - began
 
 

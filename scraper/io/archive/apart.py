@@ -10,7 +10,6 @@ here, without another worker.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -19,7 +18,7 @@ from functools import cached_property
 from operator import attrgetter
 from pathlib import Path
 from threading import Lock
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from scraper.core.catalogue import Catalogue
 from scraper.core.coverage import RUN_TABLES
@@ -28,6 +27,7 @@ from scraper.core.tables import TableSelect
 from scraper.io.archive.disk import Disk
 from scraper.io.archive.identity import LedgerFiles
 from scraper.io.archive.lock import locked
+from scraper.io.archive.worker_side import open_archive, opened_archive
 from scraper.io.packing import DamagedError, unpacked
 from scraper.io.worker import Worker, WorkerGoneError
 from scraper.ports import (
@@ -235,30 +235,20 @@ def _unpacked(page: SpooledPage) -> SpooledPage:
 
 # --- in the worker ----------------------------------------------------------------------------------------------------
 
-_OPENED: Final[dict[None, ParquetArchive]] = {}
-"""The one archive of this process."""
-
-
-def _do_without(name: str) -> None:
-    """Keep a library that others would use if it were there from being loaded in this process."""
-    sys.modules.setdefault(name, None)  # type: ignore[arg-type]
-
 
 def _open(data: Path, tables: Sequence[TableSelect], catalogue: Catalogue) -> list[Fault]:
-    _do_without("numpy")  # 12 MB and a tenth of a second
-    from scraper.io.archive.parquet import ParquetArchive  # noqa: PLC0415 - as above
-    from scraper.io.archive.select_check import table_faults  # noqa: PLC0415
+    open_archive(data, tables, catalogue)
+    from scraper.io.archive.select_check import table_faults  # noqa: PLC0415 - 45 MB that the run itself does without
 
-    _OPENED[None] = ParquetArchive(data, tables, catalogue)
     return list(table_faults(tables))
 
 
 def _method(name: str, args: Sequence[object]) -> Any:  # noqa: ANN401 - what the method returns
-    return attrgetter(name)(_OPENED[None])(*args)
+    return attrgetter(name)(opened_archive())(*args)
 
 
 def _write(drain_id: int, token: str, pages: Iterator[SpooledPage]) -> Written:
-    return _OPENED[None].write(drain_id, map(_unpacked, pages), token)
+    return opened_archive().write(drain_id, map(_unpacked, pages), token)
 
 
 def _write_run_tables(runs: Sequence[RunVersion], rows: Iterator[RunRow | None]) -> tuple[Part, ...]:
@@ -268,4 +258,4 @@ def _write_run_tables(runs: Sequence[RunVersion], rows: Iterator[RunRow | None])
     def rows_of(_: str) -> RunRows:
         return {table: iter(in_line.__next__, None) for table in RUN_TABLES}
 
-    return _OPENED[None].write_run_tables(runs, rows_of)
+    return opened_archive().write_run_tables(runs, rows_of)

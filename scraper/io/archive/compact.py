@@ -30,8 +30,8 @@ from scraper.core.tables import PAGES_TABLE
 from scraper.io.archive.errors import explained
 from scraper.io.archive.exchange import CannotExchangeError
 from scraper.io.archive.files import HASH_KEY, Disk, checksum, make_directories, stored_hash
-from scraper.io.archive.lanes import Lanes
 from scraper.io.archive.merge import PageOrder, fingerprint, merge, page_order, second_reader
+from scraper.io.archive.worker_pool import WorkerPool
 from scraper.ports import Compaction, Part, Partition
 
 GRACE: Final = timedelta(minutes=15)
@@ -41,7 +41,7 @@ LARGE_RUNS_BYTES: Final = 64 * 2**20
 """A file of a run table from this size on stays as it is: it is rewritten when a run in it changes."""
 
 MERGED_FASTER: Final = 4
-"""So many times as fast is a part merged as made anew (measured): another lane is worth its start later."""
+"""So many times as fast is a part merged as made anew (measured): another process is worth its start later."""
 
 _STAMP: Final = "%Y%m%dT%H%M%SZ"
 _IN_TRASH: Final = re.compile(r"(\d{8}T\d{6}Z)-compaction-\d+")
@@ -51,7 +51,7 @@ _SAFE: Final = "No row was touched."
 
 @dataclass(frozen=True, slots=True)
 class BuildTable:
-    """Builds the new directory of one table: a task of a lane."""
+    """Builds the new directory of one table: a task of the worker pool."""
 
     table: str
     compaction: Compaction
@@ -65,8 +65,8 @@ class BuildTable:
 class PartitionCompactor:
     """The `Compactor` port over a data directory."""
 
-    def __init__(self, data: Path, disk: Disk, lanes: Lanes) -> None:
-        self._lanes = lanes
+    def __init__(self, data: Path, disk: Disk, pool: WorkerPool) -> None:
+        self._pool = pool
         self._reader: DuckDBPyConnection | None = None
         self._root = data / "archive"
         self._tmp = data / "tmp"
@@ -121,7 +121,7 @@ class PartitionCompactor:
                 size_bytes += sum((live / name).stat().st_size for merge in each for name in merge.sources)
             tasks = [BuildTable(table, compaction, order) for table in compaction.merges]
             with second_reader() as self._reader:
-                built = self._lanes.all_of(tasks, size_bytes // MERGED_FASTER, tuple)
+                built = self._pool.perform_all(tasks, size_bytes // MERGED_FASTER, tuple)
             self._reader = None
         return tuple(part for parts in built for part in parts)
 

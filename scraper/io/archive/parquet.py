@@ -28,7 +28,6 @@ from scraper.io.archive.disk import Disk, make_directories, remove_files
 from scraper.io.archive.errors import explained
 from scraper.io.archive.files import stored_hash
 from scraper.io.archive.fragile import CACHE_DIRECTORY
-from scraper.io.archive.lanes import Lanes, Place
 from scraper.io.archive.lock import locked
 from scraper.io.archive.lost_values import note_lost
 from scraper.io.archive.merge import fingerprint, second_reader
@@ -36,6 +35,7 @@ from scraper.io.archive.rebuild import ComparePart, StagedPart, StagePart
 from scraper.io.archive.staged_files import Staging, publish, require_writable, sweep_staged
 from scraper.io.archive.survey import ReadPage, batches, read, stored_endpoints
 from scraper.io.archive.table_select import MadeRows, Selects, note_failures, note_without_key, pages_table
+from scraper.io.archive.worker_pool import ArchivePlace, WorkerPool
 from scraper.ports import DecidedAnswer, Part, ReadAgain, RunRows, RunVersion, SpooledPage, Survey, Written
 
 
@@ -51,10 +51,10 @@ class ParquetArchive:
         self._catalogue = catalogue
         self._endpoints = {endpoint.full_name: endpoint for endpoint in catalogue.endpoints}
         self._disk = disk or Disk()
-        place = Place(data, tuple(tables), catalogue)
-        self.lanes = Lanes(self, place, alone=type(self._disk) is not Disk)
+        place = ArchivePlace(data, tuple(tables), catalogue)
+        self.pool = WorkerPool(self, place, alone=type(self._disk) is not Disk)
         self._kept: _Kept | None = None
-        self.compactor = PartitionCompactor(data, self._disk, self.lanes)
+        self.compactor = PartitionCompactor(data, self._disk, self.pool)
         self.ledger = ParquetLedger(data, catalogue, self._disk)
         self._hashes = {table.name: table.hash for table in tables}
         self._cache = data / CACHE_DIRECTORY
@@ -71,12 +71,12 @@ class ParquetArchive:
     def lock(self) -> Iterator[None]:
         """See `Archive.lock`; not to be taken twice by one process."""
         with locked(self._disk, self._data) as descriptor:
-            self.lanes.locked = descriptor
+            self.pool.locked = descriptor
             try:
                 yield
             finally:
-                self.lanes.locked = None
-                self.lanes.close()
+                self.pool.locked = None
+                self.pool.close()
 
     def refuse_unless_writable(self) -> None:
         with explained("the archive cannot be written", safe="Nothing was spent or changed."):
@@ -145,7 +145,7 @@ class ParquetArchive:
         """Make parts anew and rename each in."""
         todo = list(tasks)
         sweep_staged(self._disk, self._data)
-        return self.lanes.all_of(todo, self._size_bytes(todo), self._renamed_in)
+        return self.pool.perform_all(todo, self._size_bytes(todo), self._renamed_in)
 
     def _renamed_in(self, made: StagedPart) -> StagedPart:
         if not publish(self._disk, self._root, made.staged):
@@ -202,7 +202,7 @@ class ParquetArchive:
         with explained(f"{table} cannot be compared", safe=_SAFE), self.keeping_selects():
             tasks = [ComparePart(table, source) for source in sources]
             sweep_staged(self._disk, self._data)
-            differ = self.lanes.all_of(tasks, self._size_bytes(tasks), bool)
+            differ = self.pool.perform_all(tasks, self._size_bytes(tasks), bool)
         return tuple(source for source, differs in zip(sources, differ, strict=True) if differs)
 
     def differs(self, table: str, source: str) -> bool:

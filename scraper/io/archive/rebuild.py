@@ -1,4 +1,4 @@
-"""Parts made anew, one at a time: tasks of the lanes, which a rebuild and a deep check give them."""
+"""Parts made anew, one at a time: tasks of the worker pool for a rebuild and a deep check."""
 
 from __future__ import annotations
 

@@ -13,19 +13,19 @@ import pytest
 from scraper.core.errors import ArchiveError
 from scraper.io.archive import ParquetArchive
 from scraper.io.archive.files import checksum
-from scraper.io.archive.lanes import Task, free_memory_bytes
+from scraper.io.archive.worker_pool import Task, free_memory_bytes
 from scraper.ports import drain_order
 from tests.core.builders import catalogue_of
 from tests.io.archive_fixtures import ENDPOINTS, TABLES, board, hashtag, page
-from tests.io.lane_tasks import Number
+from tests.io.pool_tasks import Number
 
 ENOUGH = 2**30
 
 
 @contextmanager
-def two_lanes(data: Path) -> Iterator[ParquetArchive]:
+def two_processes(data: Path) -> Iterator[ParquetArchive]:
     archive = ParquetArchive(data, TABLES, catalogue_of(ENDPOINTS))
-    archive.lanes.worth_bytes, archive.lanes.cores = 1, 2
+    archive.pool.worth_bytes, archive.pool.cores = 1, 2
     with archive.lock():
         yield archive
 
@@ -39,7 +39,7 @@ def drained(archive: ParquetArchive, drains: int) -> None:
 
 
 class Slow:
-    """Leaves the other lane the time to take something."""
+    """Leaves the other process the time to take something."""
 
     def __call__(self, made: tuple[int, str]) -> int:
         time.sleep(0.01)
@@ -51,37 +51,37 @@ def tasks(there: str, number: int = 200) -> list[Task[tuple[int, str]]]:
 
 
 def test_results_come_in_the_order_of_the_tasks_whoever_performs_them(tmp_path: Path) -> None:
-    with two_lanes(tmp_path) as archive:
-        assert archive.lanes.all_of(tasks("", 20), ENOUGH, lambda made: made) == [
+    with two_processes(tmp_path) as archive:
+        assert archive.pool.perform_all(tasks("", 20), ENOUGH, lambda made: made) == [
             (number, "ParquetArchive") for number in range(20)
         ]
-        assert archive.lanes.processes == 2
-        assert archive.lanes.all_of(tasks("", 3), 0, Slow()) == [0, 1, 2]
-    assert archive.lanes.processes == 1
+        assert archive.pool.processes == 2
+        assert archive.pool.perform_all(tasks("", 3), 0, Slow()) == [0, 1, 2]
+    assert archive.pool.processes == 1
 
 
 @pytest.mark.parametrize(
     ("there", "error", "said"),
     [
-        ("killed", ArchiveError, r"was killed by signal 9\. No page was touched.*Run the same command again"),
+        ("killed", ArchiveError, r"has ended: killed by signal 9\. No page was touched.*Run the same command again"),
         ("refused", ArchiveError, r"\d+ cannot be read\. Nothing was changed\."),
-        ("broken", RuntimeError, r"ZeroDivisionError: \d+"),
+        ("broken", ZeroDivisionError, r"\d+"),
     ],
 )
-def test_what_ends_one_lane_ends_the_operation(there: str, error: type[Exception], said: str, tmp_path: Path) -> None:
-    with two_lanes(tmp_path) as archive:
+def test_what_ends_one_process_ends_all(there: str, error: type[Exception], said: str, tmp_path: Path) -> None:
+    with two_processes(tmp_path) as archive:
         with pytest.raises(error, match=said):
-            archive.lanes.all_of(tasks(there, 2_000), ENOUGH, Slow())
-        assert archive.lanes.all_of(tasks("", 3), ENOUGH, Slow()) == [0, 1, 2], "the next one has processes of its own"
+            archive.pool.perform_all(tasks(there, 2_000), ENOUGH, Slow())
+        assert archive.pool.perform_all(tasks("", 3), ENOUGH, Slow()) == [0, 1, 2], "new processes"
 
 
 def test_a_rebuild_and_a_deep_check_in_two_processes_are_those_of_one(tmp_path: Path) -> None:
-    with two_lanes(tmp_path) as archive:
+    with two_processes(tmp_path) as archive:
         drained(archive, 4)
         before = {path: checksum(path) for path in tmp_path.rglob("hashtags/**/*.parquet")}
         sources = archive.sources()
         written = archive.rebuild("hashtags", sources)
-        assert archive.lanes.processes == 2
+        assert archive.pool.processes == 2
         assert {path: checksum(path) for path in tmp_path.rglob("hashtags/**/*.parquet")} == before
         assert [part.path for part in written.parts] == [f"hashtags/{source}" for source in sources]
         assert len(written.read_again) == 8
@@ -91,10 +91,10 @@ def test_a_rebuild_and_a_deep_check_in_two_processes_are_those_of_one(tmp_path: 
 
 def test_without_the_lock_or_with_little_to_do_one_process_does_it(tmp_path: Path) -> None:
     archive = ParquetArchive(tmp_path, TABLES, catalogue_of(ENDPOINTS))
-    assert archive.lanes.all_of(tasks("killed", 3), ENOUGH, Slow()) == [0, 1, 2]
+    assert archive.pool.perform_all(tasks("killed", 3), ENOUGH, Slow()) == [0, 1, 2]
     with archive.lock():
-        assert archive.lanes.all_of(tasks("killed", 3), 1, Slow()) == [0, 1, 2]
-        assert archive.lanes.processes == 1
+        assert archive.pool.perform_all(tasks("killed", 3), 1, Slow()) == [0, 1, 2]
+        assert archive.pool.processes == 1
 
 
 def test_the_memory_of_a_container_counts_where_it_is_less_than_the_machines(tmp_path: Path) -> None:

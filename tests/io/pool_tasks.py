@@ -1,4 +1,4 @@
-"""Tasks for lanes, which a process that is started has to be able to import."""
+"""Tasks of a worker pool, which a process that is started has to be able to import."""
 
 from __future__ import annotations
 

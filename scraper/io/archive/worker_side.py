@@ -1,0 +1,29 @@
+"""The one archive of a worker process (`io.worker`), opened by its first order."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from scraper.core.catalogue import Catalogue
+from scraper.core.tables import TableSelect
+
+if TYPE_CHECKING:
+    from scraper.io.archive.parquet import ParquetArchive
+
+_OPENED: Final[list[ParquetArchive]] = []
+
+
+def open_archive(data: Path, tables: Sequence[TableSelect], catalogue: Catalogue) -> None:
+    """Open the archive that later orders work on."""
+    sys.modules.setdefault("numpy", None)  # type: ignore[arg-type]  # pyarrow does without: 12 MB and 0.1 s
+    from scraper.io.archive.parquet import ParquetArchive  # noqa: PLC0415 - not before numpy is out of the way
+
+    _OPENED[:] = [ParquetArchive(data, tables, catalogue)]
+
+
+def opened_archive() -> ParquetArchive:
+    """Return the archive; `open_archive` must have been called in this process."""
+    return _OPENED[0]
