@@ -73,12 +73,12 @@ def nights(directory: Path, number: int, text: str = JOB) -> list[Night]:
 @pytest.fixture(scope="module")
 def many(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Night]]:
     directory = tmp_path_factory.mktemp("many")
-    return directory, nights(directory, 15)
+    return directory, nights(directory, 20)
 
 
 def test_boards_are_bought_by_expected_new_entries_once_their_rates_are_known(many: tuple[Path, list[Night]]) -> None:
     _, found = many
-    late = [country for each in found[10:] for country in bought(each)]
+    late = [country for each in found[15:] for country in bought(each)]
     assert all(late.count(country) >= 4 for country in LIVELY)
     assert set(late) == set(COUNTRIES)
 
