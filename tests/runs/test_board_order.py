@@ -73,14 +73,14 @@ def nights(directory: Path, number: int, text: str = JOB) -> list[Night]:
 @pytest.fixture(scope="module")
 def many(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Night]]:
     directory = tmp_path_factory.mktemp("many")
-    return directory, nights(directory, 15)
+    return directory, nights(directory, 20)
 
 
 def test_boards_are_bought_by_expected_new_entries_once_their_rates_are_known(many: tuple[Path, list[Night]]) -> None:
     _, found = many
-    late = [country for each in found[10:] for country in bought(each)]
-    assert all(late.count(country) >= 4 for country in LIVELY)
-    assert set(late) == set(COUNTRIES)
+    late = [country for each in found[14:] for country in bought(each)]
+    assert all(late.count(country) >= 5 for country in LIVELY)
+    assert len(set(late)) >= 4  # the quiet ones in turn
 
 
 def test_what_the_order_leaves_is_not_attempted_because_of_it_and_the_run_ends_at_its_budget(

@@ -18,8 +18,8 @@ LONGEST_WAIT: Final = 4
 """No board waits longer than so many times the gap at which all of them would be read alike: a bound on what wrong
 rates may cost. On real boards it changes little."""
 LEAST_GAIN: Final = 0.08
-"""Below this expected gain the boards count as alike, and the stalest are bought first: their gaps are even ones, and
-uneven ones lose a little. The gain is that of the rates of either half of the reads under those of the other."""
+"""Unless two fits in a row expect this gain, the boards count as alike, and the stalest are bought first: their gaps
+are even, and uneven ones lose a little. The gain is that of the rates of either half of the reads under the others."""
 LASTING_GAIN: Final = 0.06
 """Boards that differ count as alike again below this: each change of the order makes gaps uneven for a while."""
 LEAST_NIGHTS: Final = 8
@@ -147,7 +147,7 @@ class ChangesOrder:
         self._fitted_on = -1
         self._begun_on: int | None = None
         self.gain = 0.0
-        self._differs = False
+        self._differs = self._was_enough = False
         self.fell_back = True
 
     def chosen(self, night: int, budget: int) -> list[int]:
@@ -242,7 +242,9 @@ class ChangesOrder:
             ]
             gains.append(gain_over_stalest(rates, halves[judge], budget))
         self.gain = min(gains)
-        self._differs = self.gain >= (LASTING_GAIN if self._differs else LEAST_GAIN)
+        lasts, enough = self.gain >= LASTING_GAIN, self.gain >= LEAST_GAIN
+        self._differs = lasts if self._differs else enough and self._was_enough
+        self._was_enough = enough
 
     def _learn(self, night: int) -> None:
         fitted = self._weights([self._counts(learnt, night, 0, 1) for learnt in self._learnt])

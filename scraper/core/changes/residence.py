@@ -110,4 +110,4 @@ def worth(weights: Weights, gap: int) -> float:
     of this problem). By f(gap) alone, boards whose entries last would be read too early, and others too late.
     """
     expected = new_share(weights, gap)
-    return expected - gap * (new_share(weights, gap + 1) - expected)
+    return max(0.0, expected - gap * (new_share(weights, gap + 1) - expected))

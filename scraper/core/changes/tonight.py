@@ -288,6 +288,6 @@ def _why_it_fell_back(found: Sequence[Choice], night: int) -> str:
     unread = sum(choice.because is Because.UNREAD for choice in found)
     if unread:
         return f"as {unread} board{'s have' if unread != 1 else ' has'} no complete read yet"
-    if night < LEAST_NIGHTS:
-        return f"as rates are compared after {LEAST_NIGHTS} nights"
+    if night < LEAST_NIGHTS + FIT_EVERY:
+        return f"as rates are compared after {LEAST_NIGHTS + FIT_EVERY} nights"
     return f"as the boards are alike: their rates would bring less than {LEAST_GAIN:.0%} more"
