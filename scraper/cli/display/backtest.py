@@ -18,7 +18,7 @@ from scraper.wiring.backtest import Backtest
 
 _MOST_TERMS = 4
 """Columns of terms beside which a terminal of 80 columns has no room for all figures."""
-_SPARED = ("dated", "fresh")
+_SPARED = ("dated", "fresh", "exits unseen")
 """Left out there; they are in the JSON."""
 _FELL_BACK = "changes: the boards change alike, or are not known well enough; most nights bought the stalest first"
 
