@@ -16,6 +16,10 @@ from scraper.core.changes.spells import Seen
 from scraper.core.jobs import OrderName
 from scraper.wiring.backtest import Backtest
 
+_MOST_TERMS = 4
+"""Columns of terms beside which a terminal of 80 columns has no room for all figures."""
+_SPARED = ("dated", "fresh", "exits unseen")
+"""Left out there; they are in the JSON."""
 _FELL_BACK = "changes: the boards change alike, or are not known well enough; most nights bought the stalest first"
 
 
@@ -55,27 +59,31 @@ def print_backtest(tested: Backtest, console: Console) -> None:
     same, columns = _split(trials)
     if same:
         console.print(Text(", ".join(f"{name} {value}" for name, value in same.items())))
+    rows = [{**_terms(one), **_figures(one)} for one in trials]
+    figures = [name for name in _figures(trials[0]) if len(columns) < _MOST_TERMS or name not in _SPARED]
     table = new_table()
-    for name in columns:
-        table.add_column(name)
-    for title in ("credits", "$ a month", "seen", "by half", "dated", "fresh", "exits unseen"):
-        table.add_column(title, justify="right")
-    for one in trials:
-        found = one.replay
-        table.add_row(
-            *(_terms(one)[name] for name in columns),
-            count(found.credits),
-            _usd(one.usd),
-            f"{one.share:.0%}",
-            f"{one.by_half:.0%}",
-            _share(found.entries.dated, found.entries, 0),
-            f"{found.freshness:.0%}",
-            count(found.exits.all - found.exits.seen),
-        )
+    for name in (*columns, *figures):
+        width = max(len(row[name]) for row in rows)
+        table.add_column(name, justify="right" if name in figures else "left", min_width=width)
+    for row in rows:
+        table.add_row(*(row[name] for name in (*columns, *figures)))
     console.print(table)
     if tested.cheapest is not None:
         print_notes(console, "cheapest", [_cheapest(tested.cheapest, trials[0].replay.entries.all)])
     print_notes(console, "note", list(_notes(tested)))
+
+
+def _figures(one: Trial) -> Mapping[str, str]:
+    found = one.replay
+    return {
+        "credits": count(found.credits),
+        "$ a month": _usd(one.usd),
+        "seen": f"{one.share:.0%}",
+        "by half": f"{one.by_half:.0%}",
+        "dated": _share(found.entries.dated, found.entries, 0),
+        "fresh": f"{found.freshness:.0%}",
+        "exits unseen": count(found.exits.all - found.exits.seen),
+    }
 
 
 def _print_head(console: Console, words: str) -> None:
