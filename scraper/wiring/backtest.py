@@ -127,7 +127,7 @@ def _terms(job: Job, catalogue: Catalogue, period: timedelta, asked: BacktestOpt
     jobs = [_budgeted(planned, budget) for planned in _planned(job, catalogue, asked) for budget in budgets]
     return [
         Terms(one, order, strides[every], every)
-        for one, every, order in product(jobs, everys, asked.orders or [OrderName.VALUE])
+        for one, every, order in product(jobs, everys, asked.orders or [job.order])
     ]
 
 

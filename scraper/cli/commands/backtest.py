@@ -68,9 +68,7 @@ def _job(_context: click.Context, _argument: click.Parameter, words: str | None)
     help="Boards to replay instead of the archive's: JSON {board: [[day, [id, …]], …]}, gzipped or not; or the word "
     "sandbox, for those that it plays.",
 )
-@click.option(
-    "--from", "first_day", callback=calendar_day, metavar="YYYY-MM-DD", help="First night.  [default: of all]"
-)
+@click.option("--from", "first_day", callback=calendar_day, metavar="DAY", help="First night.  [default: of all]")
 @click.option("--to", "last_day", callback=calendar_day, metavar="DAY", help="Last night.  [default: of all]")
 @click.option("--nights", type=click.IntRange(min=1), help="Nights to replay.  [default: all that every board has]")
 @click.option(
@@ -96,7 +94,7 @@ def _job(_context: click.Context, _argument: click.Parameter, words: str | None)
     "orders",
     multiple=True,
     type=click.Choice(["value", "stalest", "changes"]),
-    help="Order in which boards are bought.  [default: value; without a job all three]",
+    help="Order in which boards are bought.  [default: the job's; without a job all three]",
 )
 @click.option("--seed", default=0, show_default=True, help="Seed of the sandbox's boards; nothing else is drawn.")
 @click.option("--sandbox", is_flag=True, help="Use the sandbox's data directory.")

@@ -122,9 +122,10 @@ def _replayed(past: Past, boards: Sequence[WorldBoard], terms: Terms) -> tuple[R
     for board in boards:
         prices[board.vendor] = prices.get(board.vendor, 0) + board.board.cost
     purse = JobPurse(terms.job, past.begins_at, past.period, terms.every, prices)
-    order: Order | VendorOrders = order_of(terms.order, [board.board for board in boards])
+    longest = None if terms.job.max_staleness is None else max(1, terms.job.max_staleness // past.period)
+    order: Order | VendorOrders = order_of(terms.order, [board.board for board in boards], longest)
     if terms.job.auto and len(prices) > 1:
-        order = VendorOrders(boards, lambda ranked: order_of(terms.order, ranked))
+        order = VendorOrders(boards, lambda ranked: order_of(terms.order, ranked, longest))
     return replay(terms.order.value, boards, order, purse, past.learn), purse.usd()
 
 
