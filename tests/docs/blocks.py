@@ -313,9 +313,11 @@ def run_json() -> str:
 
 
 def plan_json() -> str:
-    """What ``scraper plan --format json`` says of the quickstart job."""
+    """What ``scraper plan --format json`` says of the quickstart job; long warnings are cut."""
     job, _ = load_job(ROOT / "configs" / "quickstart.toml")
-    return fenced(_object(plan(job, Known(NOON)).to_json()), "json")
+    said = plan(job, Known(NOON)).to_json()
+    said["warnings"] = [textwrap.shorten(warning, 110, placeholder=" …") for warning in said["warnings"]]
+    return fenced(_object(said), "json")
 
 
 def _object(value: Any, indent: int = 0) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -132,7 +133,8 @@ def backtest(  # noqa: PLR0913 - one for each option
     chosen = [OrderName(name) for name in orders]
     asked = BacktestOptions(budgets, plans, everys, chosen, nights, learn, first_day, last_day)
     if job is not None:
-        _of_job(job, world, asked, settings_of(data, job=job, sandbox=sandbox, seed=seed), format_name, output)
+        settings = replace(settings_of(data, job=job, sandbox=sandbox), seed=seed)  # of --world sandbox too
+        _of_job(job, world, asked, settings, format_name, output)
         return
     if world is None or world == PLAYED:
         raise UsageError("name a job to replay its boards, or a world file with --world.")
