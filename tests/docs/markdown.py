@@ -58,11 +58,22 @@ def without_fences(text: str) -> str:
 
 def fences(text: str, info: str) -> tuple[Fence, ...]:
     """The fenced code of one kind, in order."""
-    found = []
-    for match in _FENCE.finditer(text):
-        before = [line for line in text[: match.start()].splitlines() if line and not line.startswith("<!--")]
-        found.append(Fence(match[1], match[2], before[-1] if before else ""))
-    return tuple(fence for fence in found if fence.info == info)
+    return tuple(
+        Fence(match[1], match[2], _line_before(text, match.start()))
+        for match in _FENCE.finditer(text)
+        if match[1] == info
+    )
+
+
+def _line_before(text: str, place: int) -> str:
+    """The last line of text before a place, whatever comments stand between; empty if there is none."""
+    while place > 0:
+        begins = text.rfind("\n", 0, place - 1) + 1
+        line = text[begins:place].rstrip("\n")
+        if line and not line.startswith("<!--"):
+            return line
+        place = begins
+    return ""
 
 
 def job_files(text: str) -> dict[str, str]:

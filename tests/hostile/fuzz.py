@@ -85,7 +85,7 @@ TOLD = (
 )
 IDS = st.just(...) | st.lists(st.integers(0, 60), max_size=25)
 PAGES = st.lists(st.tuples(IDS, TOLD, TOLD, TOLD, TOLD), min_size=1, max_size=12)
-WALKS = st.tuples(st.sampled_from(sorted(corpus())), PAGES, st.none() | st.integers(1, 12))
+WALKS = st.deferred(lambda: st.tuples(st.sampled_from(sorted(corpus())), PAGES, st.none() | st.integers(1, 12)))
 """An endpoint, what its vendor tells over and over, and how deep the job wants it."""
 MOST_REQUESTS = 400
 """What a budget would let through."""

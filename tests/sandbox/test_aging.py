@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from datetime import UTC, date, datetime, time, timedelta
+from functools import cache
 from itertools import pairwise
 
 import pytest
@@ -23,8 +24,13 @@ from tests.examples import examples
 
 FROM = date(2026, 3, 2)
 BOARDS = HashtagBoards(0)
-US_BOARD = [frozenset(record["hashtag_id"] for record in BOARDS.board("US", 7, FROM + timedelta(days=day)))
-            for day in range(210)]  # fmt: skip
+
+
+@cache
+def us_board() -> list[frozenset[str]]:
+    """The hashtags of a board on 210 days."""
+    boards = (BOARDS.board("US", 7, FROM + timedelta(days=day)) for day in range(210))
+    return [frozenset(record["hashtag_id"] for record in board) for board in boards]
 
 
 @pytest.mark.parametrize("asked", ASKED)
@@ -74,10 +80,10 @@ def test_sundays_bring_three_times_fridays_entries() -> None:
 
 
 def test_some_spells_last_a_day_and_some_hashtags_come_back() -> None:
-    found = [spell for spell in spells(US_BOARD) if spell.ended and spell.first > 0]
+    found = [spell for spell in spells(us_board()) if spell.ended and spell.first > 0]
     one_day = sum(spell.end == spell.first + 1 for spell in found) / len(found)
     assert 0.2 < one_day < 0.45
-    came = Counter(entry for before, after in pairwise(US_BOARD) for entry in after - before)
+    came = Counter(entry for before, after in pairwise(us_board()) for entry in after - before)
     assert sum(times > 1 for times in came.values()) > 20
 
 

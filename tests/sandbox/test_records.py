@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections import Counter
 from datetime import UTC, date, datetime, timedelta
+from functools import cache
 from itertools import chain
 
 import orjson
@@ -33,8 +34,15 @@ def posts_of(index: int) -> list[Record]:
     return [item for start in range(0, len(feed.posts), 30) for item in FEEDS.items(feed, start, NOON)]
 
 
-POSTS = list(chain.from_iterable(posts_of(index) for index in range(0, 1_500, 50)))
-RECORDS = list(chain.from_iterable(BOARDS.board(country, 7, TODAY) for country in HASHTAG_COUNTRIES))
+@cache
+def posts() -> list[Record]:
+    return list(chain.from_iterable(posts_of(index) for index in range(0, 1_500, 50)))
+
+
+@cache
+def records() -> list[Record]:
+    return list(chain.from_iterable(BOARDS.board(country, 7, TODAY) for country in HASHTAG_COUNTRIES))
+
 
 FINGERPRINT = """
 import hashlib, orjson
@@ -67,8 +75,8 @@ def test_another_seed_draws_other_records() -> None:
 
 
 def test_fields_are_missing_as_often_as_in_counted_payloads() -> None:
-    names = set(chain.from_iterable(RECORDS))
-    share = {name: sum(name in record for record in RECORDS) / len(RECORDS) for name in names}
+    names = set(chain.from_iterable(records()))
+    share = {name: sum(name in record for record in records()) / len(records()) for name in names}
     counted = {"industry_info": 26 / 50, "creators": 32 / 50, "trending_type": 8 / 50}
     for name, expected in counted.items():
         assert share[name] == pytest.approx(expected, abs=0.1), name
@@ -76,8 +84,8 @@ def test_fields_are_missing_as_often_as_in_counted_payloads() -> None:
 
 
 def test_rank_diff_is_missing_exactly_where_a_hashtag_is_new_on_the_board() -> None:
-    assert all(("rank_diff" in record) is (record["rank_diff_type"] != 4) for record in RECORDS)
-    assert Counter(record["rank_diff_type"] for record in RECORDS).keys() == {1, 2, 3, 4}
+    assert all(("rank_diff" in record) is (record["rank_diff_type"] != 4) for record in records())
+    assert Counter(record["rank_diff_type"] for record in records()).keys() == {1, 2, 3, 4}
 
 
 def test_rank_diff_tells_of_yesterdays_board() -> None:
@@ -106,14 +114,14 @@ def test_a_trend_has_seven_midnights_and_mixes_ints_and_floats() -> None:
 
 
 def test_views_pass_31_bits_and_ids_have_4_to_19_digits() -> None:
-    assert max(record["video_views"] for record in RECORDS) > 2**31
+    assert max(record["video_views"] for record in records()) > 2**31
     assert {len(hashtag.hashtag_id) for hashtag in BOARDS.pool} >= {4, 19}
     assert all(4 <= len(hashtag.hashtag_id) <= 19 and hashtag.hashtag_id.isdigit() for hashtag in BOARDS.pool)
 
 
 def test_a_hashtag_has_one_name_and_some_names_have_two_ids() -> None:
     assert len(BOARDS.by_id) == len(BOARDS.pool)
-    assert all(BOARDS.by_id[record["hashtag_id"]].name == record["hashtag_name"] for record in RECORDS)
+    assert all(BOARDS.by_id[record["hashtag_id"]].name == record["hashtag_name"] for record in records())
     assert 2 in Counter(hashtag.name for hashtag in BOARDS.pool).values()
 
 
@@ -167,7 +175,7 @@ def test_a_post_names_the_hashtag_it_is_listed_for() -> None:
 
 
 def test_text_extra_says_where_a_hashtag_stands_in_utf16_units() -> None:
-    for item in POSTS[:300]:
+    for item in posts()[:300]:
         units = item["desc"].encode("utf-16-le")
         for extra in item["textExtra"]:
             text = units[2 * extra["start"] : 2 * extra["end"]].decode("utf-16-le")
@@ -182,25 +190,25 @@ def test_a_post_of_two_hashtags_is_the_same_under_both() -> None:
 
 
 def test_some_posts_are_in_the_older_style() -> None:
-    old = [item for item in POSTS if isinstance(item["createTime"], str)]
-    assert 0.02 < len(old) / len(POSTS) < 0.2
+    old = [item for item in posts() if isinstance(item["createTime"], str)]
+    assert 0.02 < len(old) / len(posts()) < 0.2
     assert {type(item.get("author")) for item in old} == {str, type(None)}
 
 
 def test_exact_counts_are_strings_and_rounded_ones_ints() -> None:
-    newer = [item for item in POSTS if "statsV2" in item]
-    assert 0.2 < len(newer) / len(POSTS) < 0.8
+    newer = [item for item in posts() if "statsV2" in item]
+    assert 0.2 < len(newer) / len(posts()) < 0.8
     assert all(isinstance(count, str) for item in newer for count in item["statsV2"].values())
     plays = [(item["stats"]["playCount"], int(item["statsV2"]["playCount"])) for item in newer]
     assert any(shown != exact for shown, exact in plays)
     assert all(abs(shown - exact) <= 50_000 for shown, exact in plays)
-    assert {type(item["stats"].get("collectCount")) for item in POSTS} == {int, str, type(None)}
+    assert {type(item["stats"].get("collectCount")) for item in posts()} == {int, str, type(None)}
 
 
 def test_a_photo_post_has_no_video() -> None:
-    photos = [item for item in POSTS if "imagePost" in item]
+    photos = [item for item in posts() if "imagePost" in item]
     assert photos
-    assert all(("video" in item) is ("imagePost" not in item) for item in POSTS)
+    assert all(("video" in item) is ("imagePost" not in item) for item in posts())
 
 
 def test_posts_come_in_no_time_order() -> None:
@@ -209,21 +217,21 @@ def test_posts_come_in_no_time_order() -> None:
 
 
 def test_texts_hold_every_script_and_unseen_characters() -> None:
-    text = "".join(item["desc"] for item in POSTS)
+    text = "".join(item["desc"] for item in posts())
     for kind in ("見", "끝", "ร", "ا", "ש", "🐈", "\u200d", "\u200c", "\u200b"):
         assert kind in text, f"U+{ord(kind[0]):04X}"
-    assert "" in {item["desc"] for item in POSTS}
+    assert "" in {item["desc"] for item in posts()}
 
 
 def test_signed_urls_die_within_hours() -> None:
-    for item in POSTS[:50]:
+    for item in posts()[:50]:
         music_url = item["music"]["playUrl"]
         expires_s = int(music_url.partition("x-expires=")[2].partition("&")[0])
         assert 4 * 3600 < expires_s - NOON.timestamp() <= 6 * 3600
 
 
 def test_a_post_is_some_5_kilobytes() -> None:
-    sizes = sorted(len(orjson.dumps(item)) for item in POSTS)
+    sizes = sorted(len(orjson.dumps(item)) for item in posts())
     assert 4_500 < sizes[len(sizes) // 2] < 6_500
     assert sizes[0] > 2_500
     assert sizes[-1] < 10_000
