@@ -24,7 +24,7 @@ VIEWS = read_view_files()
 
 def ask(data: Path, sql: str) -> list[tuple[Any, ...]]:
     """The rows that the program answers with."""
-    with open_archive(data, TABLES, VIEWS) as connection:
+    with open_archive(data, TABLES, VIEWS, sql) as connection:
         return [tuple(row.values()) for row in query(connection, sql).read_all().to_pylist()]
 
 
