@@ -61,8 +61,11 @@ class Selects:
         self._fragile: dict[str, tuple[Fragile, ...]] = {}
         self._sql = {table.name: bare_sql(table.sql) for table in tables.values()}
         self._connection = _connect()
-        self._bound: dict[str, duckdb.DuckDBPyRelation] = {}
-        """The SELECTs on this connection: each reads what is registered as `pages` when it is run."""
+        self._prepared: dict[str, str] = {}
+        """Table → its SELECT as a prepared statement of this connection, which reads what `pages` holds when it is run.
+
+        Planning the SELECT of a wide table takes longer than carrying it out for a batch.
+        """
         asked = {
             PAGES_TABLE: empty_relation(PAGES_COLUMNS),
             **{name: over_no_pages(table) for name, table in tables.items()},
@@ -70,7 +73,7 @@ class Selects:
         known = schemas_of([*asked.values(), _INPUT])
         self.schemas: Mapping[str, pa.Schema] = {name: _schema(known[sql]) for name, sql in asked.items()}
         """Table → schema of its files: the columns that the SELECT gives for no pages."""
-        self._input = _schema(known[_INPUT])
+        self._pages = _Pages(_schema(known[_INPUT]))
 
     def plain(self, rows: pa.Table) -> Iterator[Mapping[str, object]]:
         """Yield rows as JSON objects: times are text, since Python's end with the year 9999."""
@@ -132,16 +135,34 @@ class Selects:
         return self._bisected(table, pages[:middle], failures) + self._bisected(table, pages[middle:], failures)
 
     def _select(self, table: str, pages: Sequence[ReadPage]) -> pa.Table:
-        self._connection.register("pages", input_table(pages, self._input))
-        if table not in self._bound:
-            self._bound[table] = self._connection.sql(self._sql[table])
-        return self._bound[table].to_arrow_table()
+        self._pages.held = input_table(pages, self._pages.schema)
+        if not self._prepared:
+            self._connection.register("pages", self._pages)
+        if table not in self._prepared:
+            name = f"select_{len(self._prepared)}"
+            self._connection.execute(f"PREPARE {name} AS {self._sql[table]}")
+            self._prepared[table] = f"EXECUTE {name}"
+        return self._connection.sql(self._prepared[table]).to_arrow_table()
 
     def _reconnect(self) -> None:
         """Open a new database: an internal error of DuckDB closes the old one permanently."""
-        self._bound.clear()
+        self._prepared.clear()
         self._connection.close()
         self._connection = _connect()
+
+
+class _Pages:
+    """The relation ``pages``, whose rows may be replaced between two statements without planning them again."""
+
+    def __init__(self, schema: pa.Schema) -> None:
+        self.schema = schema
+        self.held = schema.empty_table()
+
+    def __arrow_c_schema__(self) -> object:
+        return self.schema.__arrow_c_schema__()
+
+    def __arrow_c_stream__(self, requested_schema: object = None) -> object:
+        return self.held.__arrow_c_stream__(requested_schema)
 
 
 @cache
