@@ -70,7 +70,7 @@ class Selects:
             PAGES_TABLE: empty_relation(PAGES_COLUMNS),
             **{name: over_no_pages(table) for name, table in tables.items()},
         }
-        known = schemas_of([*asked.values(), _INPUT])
+        known = schemas_of([*asked.values(), _INPUT], cache)
         self.schemas: Mapping[str, pa.Schema] = {name: _schema(known[sql]) for name, sql in asked.items()}
         """Table → schema of its files: the columns that the SELECT gives for no pages."""
         self._pages = _Pages(_schema(known[_INPUT]))
