@@ -78,7 +78,7 @@ class Selects:
     def plain(self, rows: pa.Table) -> Iterator[Mapping[str, object]]:
         """Yield rows as JSON objects: times are text, since Python's end with the year 9999."""
         self._connection.register("made", rows)
-        return _plain(self._connection, "FROM made")
+        return _plain(self._connection, _as_json("FROM made"))
 
     def fragile(self, table: str) -> tuple[Fragile, ...]:
         """Return the values of a table's records that its SELECT may turn into null."""
@@ -170,32 +170,38 @@ def _fragile(sql: str) -> tuple[Fragile, ...]:
     expected = expected_of(sql)
     if expected is None:
         return ()
+    pages = _Pages(_schema(schemas_of([_INPUT])[_INPUT]))
     with _connect() as connection:
-        schema = connection.sql(empty_relation(SELECT_INPUT)).to_arrow_table().schema
-        return fragile_values(expected.record, lambda records: _tried(connection, bare_sql(sql), schema, records))
+        connection.register("pages", pages)
+        connection.execute(f"PREPARE tried AS {_as_json(bare_sql(sql))}")
+        return fragile_values(expected.record, lambda records: _tried(connection, pages, records))
 
 
 def _tried(
-    connection: duckdb.DuckDBPyConnection, sql: str, schema: pa.Schema, records: Sequence[Json]
+    connection: duckdb.DuckDBPyConnection, pages: _Pages, records: Sequence[Json]
 ) -> list[Mapping[str, object] | None]:
     """Return the row that a SELECT makes of each record, alone on its page; ``None`` where it makes none, or fails."""
     made_up = {"page": 1, "parent_id": "1", "parameters": "{}"}
-    pages = [{**made_up, "request_key": str(n), "records": as_json([each])} for n, each in enumerate(records)]
-    connection.register("pages", pa.Table.from_pylist(pages, schema))
+    asked = [{**made_up, "request_key": str(n), "records": as_json([each])} for n, each in enumerate(records)]
+    pages.held = pa.Table.from_pylist(asked, pages.schema)
     try:
-        rows = list(_plain(connection, sql))
+        rows = list(_plain(connection, "EXECUTE tried"))
     except duckdb.Error:
         if len(records) == 1:
             return [None]
-        return [row for each in records for row in _tried(connection, sql, schema, [each])]
+        return [row for each in records for row in _tried(connection, pages, [each])]
     by_key = {row.get("request_key"): row for row in rows}
     return [by_key.get(str(n)) for n in range(len(records))]
 
 
-def _plain(connection: duckdb.DuckDBPyConnection, rows: str) -> Iterator[Mapping[str, object]]:
-    """Yield each row of a relation as a JSON object."""
-    texts = connection.sql(f"SELECT to_json(made)::VARCHAR AS made FROM ({rows}) AS made").to_arrow_table()  # noqa: S608
-    for text in texts["made"].to_pylist():
+def _as_json(rows: str) -> str:
+    """Return a SELECT that gives each row of a relation as a JSON object."""
+    return f"SELECT to_json(made)::VARCHAR AS made FROM ({rows}) AS made"  # noqa: S608
+
+
+def _plain(connection: duckdb.DuckDBPyConnection, statement: str) -> Iterator[Mapping[str, object]]:
+    """Yield the JSON objects that a statement gives."""
+    for text in connection.sql(statement).to_arrow_table()["made"].to_pylist():
         row = decode(text.encode())
         if isinstance(row, Decoded) and isinstance(row.value, dict):
             yield row.value
