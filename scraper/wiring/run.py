@@ -231,9 +231,10 @@ def _archive_apart(
 def archive_in(settings: Settings, configs: Path, catalogue: Catalogue) -> ParquetArchive:
     """Return the archive of the data directory; ConfigurationError with every fault of the tables' SELECTs."""
     from scraper.io.archive import ParquetArchive, table_faults
+    from scraper.io.archive.cache import CACHE_DIRECTORY
 
     tables = load_tables(configs)
-    if faults := list(table_faults(tables)):
+    if faults := list(table_faults(tables, settings.data_directory / CACHE_DIRECTORY)):
         raise ConfigurationError(faults)
     return ParquetArchive(settings.data_directory, tables, catalogue)
 

@@ -125,7 +125,7 @@ def test_what_pages_say_of_themselves_stands_in_no_path(texts: list[str]) -> Non
         assert [part.table for part in written.parts] == [PAGES_TABLE]
         kept = sorted(path.relative_to(data) for path in Path(directory).rglob("*") if path.is_file())
         assert all(PART.fullmatch(str(path.relative_to("archive"))) for path in kept if path.parts[0] == "archive")
-        assert {path.parts[0] for path in kept} <= {"archive", "archive.lock", "tmp"}
+        assert {path.parts[0] for path in kept} <= {"archive", "archive.lock", "cache", "tmp"}
 
 
 def test_ids_cursors_and_request_ids_of_a_vendor_leave_no_directory(tmp_path: Path) -> None:
@@ -151,5 +151,5 @@ def test_ids_cursors_and_request_ids_of_a_vendor_leave_no_directory(tmp_path: Pa
     assert all(PART.fullmatch(str(path)) for path in archived if str(path) not in marks)
     others = {str(path) for path in files if path.parts[:2] not in {("data", "archive"), ("data", "cache")}}
     cached = {path.name for path in files if path.parts[:2] == ("data", "cache")}
-    assert all(re.fullmatch(r"fragile-[0-9a-f]{16}\.json", name) for name in cached)
+    assert all(re.fullmatch(r"(fragile|schema)-[0-9a-f]{16}", name) for name in cached)
     assert others <= {"configs/night.toml", "data/state.db", "data/archive.lock", "data/locks/night.lock"}

@@ -25,7 +25,7 @@ from scraper.core.catalogue import OutcomeKind
 from scraper.core.errors import ArchiveError, UsageError
 from scraper.core.tables import PATH_COLUMNS, table_select
 from scraper.io.archive import Disk, ParquetArchive
-from scraper.io.archive.fragile import CACHE_DIRECTORY
+from scraper.io.archive.cache import CACHE_DIRECTORY
 from scraper.ports import SpooledPage, Written, drain_order
 from tests.core.builders import catalogue_of
 from tests.io.archive_fixtures import ENDPOINTS, SNAPSHOT, TABLES, board, hashtag, page

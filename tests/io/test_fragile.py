@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from scraper.io.archive.cache import keep
 from scraper.io.archive.fragile import kept
 from scraper.io.archive.lost_values import Fragile
 
@@ -32,9 +33,11 @@ def test_a_damaged_file_is_made_again_and_a_disk_that_cannot_be_written_harms_no
     kept(tmp_path / "cache", "a", find)
     [file] = (tmp_path / "cache").iterdir()
     for damage in (b"", b"[{}]", b"[1]", b"{"):
-        file.write_bytes(damage)
+        keep(file, damage)  # whole, but of an earlier program
         assert kept(tmp_path / "cache", "a", find) == FOUND
-    assert len(find.asked) == 5
+        file.write_bytes(file.read_bytes()[:-1])
+        assert kept(tmp_path / "cache", "a", find) == FOUND
+    assert len(find.asked) == 9
     (tmp_path / "file").write_text("in the way")
     assert kept(tmp_path / "file", "a", find) == FOUND
     assert kept(None, "a", find) == FOUND

@@ -24,6 +24,7 @@ from scraper.core.catalogue import Catalogue
 from scraper.core.coverage import RUN_TABLES
 from scraper.core.errors import ConfigurationError, CutOffError, Fault, StateError
 from scraper.core.tables import TableSelect
+from scraper.io.archive.cache import CACHE_DIRECTORY
 from scraper.io.archive.disk import Disk
 from scraper.io.archive.identity import LedgerFiles
 from scraper.io.archive.lock import locked
@@ -171,7 +172,7 @@ class ArchiveApart:
     def _faults_here(self) -> list[Fault]:
         from scraper.io.archive.select_check import table_faults  # noqa: PLC0415 - as above
 
-        return list(table_faults(self._tables))
+        return list(table_faults(self._tables, self._data / CACHE_DIRECTORY))
 
 
 class _CompactorApart:
@@ -225,7 +226,8 @@ class _LedgerApart(LedgerFiles):
 def _in_line(rows: RunRows) -> Iterator[RunRow | None]:
     """Yield the rows of one table after the other, ``None`` after each table."""
     for table in RUN_TABLES:
-        yield from map(dict, rows[table])  # else rows of the database's library, which the worker would have to load
+        for row in rows[table]:  # their keys are text of the database's library, which the worker would have to load
+            yield {str(name): value for name, value in row.items()}
         yield None
 
 
@@ -240,7 +242,7 @@ def _open(data: Path, tables: Sequence[TableSelect], catalogue: Catalogue) -> li
     open_archive(data, tables, catalogue)
     from scraper.io.archive.select_check import table_faults  # noqa: PLC0415 - 45 MB that the run itself does without
 
-    return list(table_faults(tables))
+    return list(table_faults(tables, data / CACHE_DIRECTORY))
 
 
 def _method(name: str, args: Sequence[object]) -> Any:  # noqa: ANN401 - what the method returns

@@ -63,16 +63,18 @@ Tried: TypeAlias = Callable[[Sequence[Json]], Sequence[Mapping[str, object] | No
 
 def fragile_values(structure: Structure, tried: Tried) -> tuple[Fragile, ...]:
     """Return the values of a structure that the SELECT may turn into null."""
-    whole = [_filled(row) for row in tried([_made(structure, turn) for turn in _ROUNDS])]
+    made = [_made(structure, turn) for turn in _ROUNDS]
+    rows = tried(made)
+    whole = [_filled(row) for row in rows]
     shaky = frozenset[Steps]().union(*whole) - frozenset(whole[0]).intersection(*whole)
     bases = {next(turn for turn in _ROUNDS if column in whole[turn]) for column in shaky}
     leaves = dict(_leaves(structure))
     sources: dict[Steps, set[Steps]] = {}
     for base in sorted(bases):
-        without = tried([_made(structure, base, leaf) for leaf in leaves])
+        without = tried([_without(made[base], leaf) for leaf in leaves])
         for leaf, row in zip(leaves, without, strict=True):
             if row is not None:
-                sources.setdefault(leaf, set()).update(whole[base] - _filled(row))
+                sources.setdefault(leaf, set()).update(_missing(rows[base] or {}, row))
     return tuple(
         Fragile(leaf, leaves[leaf], tuple(sorted(columns)))
         for leaf, columns in sources.items()
@@ -137,20 +139,28 @@ def _values(value: object, steps: Steps) -> Iterator[Json]:
         yield value  # type: ignore[misc]
 
 
-def _made(structure: Structure, turn: int, without: Steps | None = None) -> Json:
-    """Return a record with a value everywhere except at one path."""
-    if without == ():
-        return None
+def _made(structure: Structure, turn: int) -> Json:
+    """Return a record with a value everywhere."""
     match structure:
         case Fields(fields):
-            return {
-                key: _made(each, turn, without[1:] if without and without[0] == key else None)
-                for key, each in fields.items()
-            }
+            return {key: _made(each, turn) for key, each in fields.items()}
         case Elements(of):
-            return [_made(of, turn, without[1:] if without else None)]
+            return [_made(of, turn)]
         case Leaf(type_name):
             return _made_up(type_name, turn)
+
+
+def _without(record: Json, leaf: Steps) -> Json:
+    """Return a record without the value at one path; all else is shared with the record."""
+    match record:
+        case _ if not leaf:
+            return None
+        case dict():
+            return {**record, leaf[0]: _without(record[leaf[0]], leaf[1:])}
+        case list():
+            return [_without(each, leaf[1:]) for each in record]
+        case _:
+            return record
 
 
 def _made_up(type_name: str, turn: int) -> Json:
@@ -170,6 +180,13 @@ def _leaves(structure: Structure, steps: Steps = ()) -> Iterator[tuple[Steps, st
             yield from _leaves(of, (*steps, ELEMENTS))
         case Leaf(type_name):
             yield steps, type_name
+
+
+def _missing(whole: Mapping[str, object], row: Mapping[str, object]) -> Iterator[Steps]:
+    """Yield the paths to all values of a row that are null in another."""
+    for name, value in whole.items():
+        if (other := row.get(name)) != value:
+            yield from _filled(value, (name,)) - _filled(other, (name,))
 
 
 def _filled(value: object, steps: Steps = ()) -> frozenset[Steps]:

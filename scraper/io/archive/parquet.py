@@ -20,6 +20,7 @@ from scraper.core.errors import UsageError
 from scraper.core.part_names import drained_by, drained_name
 from scraper.core.tables import PAGES_HASH, PAGES_TABLE, TableSelect
 from scraper.io.archive.adopt import ParquetLedger
+from scraper.io.archive.cache import CACHE_DIRECTORY
 from scraper.io.archive.check import survey
 from scraper.io.archive.compact import PartitionCompactor
 from scraper.io.archive.coverage import write_run_tables
@@ -27,7 +28,6 @@ from scraper.io.archive.decisions import StoredAnswers
 from scraper.io.archive.disk import Disk, make_directories, remove_files
 from scraper.io.archive.errors import explained
 from scraper.io.archive.files import stored_hash
-from scraper.io.archive.fragile import CACHE_DIRECTORY
 from scraper.io.archive.lock import locked
 from scraper.io.archive.lost_values import note_lost
 from scraper.io.archive.merge import fingerprint, second_reader

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 import duckdb
 import pyarrow as pa
@@ -14,9 +15,12 @@ from scraper.io.archive.schemas import schemas_of
 _COMMON = empty_relation(COMMON_COLUMNS)
 
 
-def table_faults(tables: Sequence[TableSelect]) -> Iterator[Fault]:
-    """Yield every fault that keeps a table from being written: refused SQL, a reserved name, a wrong type."""
-    schemas = schemas_of([_COMMON, *(over_no_pages(table) for table in tables if table.name != PAGES_TABLE)])
+def table_faults(tables: Sequence[TableSelect], cache: Path | None = None) -> Iterator[Fault]:
+    """Yield every fault that keeps a table from being written: refused SQL, a reserved name, a wrong type.
+
+    `cache`: the directory where sound SELECTs are remembered.
+    """
+    schemas = schemas_of([_COMMON, *(over_no_pages(table) for table in tables if table.name != PAGES_TABLE)], cache)
     for table in tables:
         where = f"tables/{table.name}.sql"
         if table.name == PAGES_TABLE:

@@ -61,21 +61,24 @@ class Selects:
         self._fragile: dict[str, tuple[Fragile, ...]] = {}
         self._sql = {table.name: bare_sql(table.sql) for table in tables.values()}
         self._connection = _connect()
-        self._bound: dict[str, duckdb.DuckDBPyRelation] = {}
-        """The SELECTs on this connection: each reads what is registered as `pages` when it is run."""
+        self._prepared: dict[str, str] = {}
+        """Table → its SELECT as a prepared statement of this connection, which reads what `pages` holds when it is run.
+
+        Planning the SELECT of a wide table takes longer than carrying it out for a batch.
+        """
         asked = {
             PAGES_TABLE: empty_relation(PAGES_COLUMNS),
             **{name: over_no_pages(table) for name, table in tables.items()},
         }
-        known = schemas_of([*asked.values(), _INPUT])
+        known = schemas_of([*asked.values(), _INPUT], cache)
         self.schemas: Mapping[str, pa.Schema] = {name: _schema(known[sql]) for name, sql in asked.items()}
         """Table → schema of its files: the columns that the SELECT gives for no pages."""
-        self._input = _schema(known[_INPUT])
+        self._pages = _Pages(_schema(known[_INPUT]))
 
     def plain(self, rows: pa.Table) -> Iterator[Mapping[str, object]]:
         """Yield rows as JSON objects: times are text, since Python's end with the year 9999."""
         self._connection.register("made", rows)
-        return _plain(self._connection, "FROM made")
+        return _plain(self._connection, _as_json("FROM made"))
 
     def fragile(self, table: str) -> tuple[Fragile, ...]:
         """Return the values of a table's records that its SELECT may turn into null."""
@@ -132,16 +135,34 @@ class Selects:
         return self._bisected(table, pages[:middle], failures) + self._bisected(table, pages[middle:], failures)
 
     def _select(self, table: str, pages: Sequence[ReadPage]) -> pa.Table:
-        self._connection.register("pages", input_table(pages, self._input))
-        if table not in self._bound:
-            self._bound[table] = self._connection.sql(self._sql[table])
-        return self._bound[table].to_arrow_table()
+        self._pages.held = input_table(pages, self._pages.schema)
+        if not self._prepared:
+            self._connection.register("pages", self._pages)
+        if table not in self._prepared:
+            name = f"select_{len(self._prepared)}"
+            self._connection.execute(f"PREPARE {name} AS {self._sql[table]}")
+            self._prepared[table] = f"EXECUTE {name}"
+        return self._connection.sql(self._prepared[table]).to_arrow_table()
 
     def _reconnect(self) -> None:
         """Open a new database: an internal error of DuckDB closes the old one permanently."""
-        self._bound.clear()
+        self._prepared.clear()
         self._connection.close()
         self._connection = _connect()
+
+
+class _Pages:
+    """The relation ``pages``, whose rows may be replaced between two statements without planning them again."""
+
+    def __init__(self, schema: pa.Schema) -> None:
+        self.schema = schema
+        self.held = schema.empty_table()
+
+    def __arrow_c_schema__(self) -> object:
+        return self.schema.__arrow_c_schema__()
+
+    def __arrow_c_stream__(self, requested_schema: object = None) -> object:
+        return self.held.__arrow_c_stream__(requested_schema)
 
 
 @cache
@@ -149,32 +170,38 @@ def _fragile(sql: str) -> tuple[Fragile, ...]:
     expected = expected_of(sql)
     if expected is None:
         return ()
+    pages = _Pages(_schema(schemas_of([_INPUT])[_INPUT]))
     with _connect() as connection:
-        schema = connection.sql(empty_relation(SELECT_INPUT)).to_arrow_table().schema
-        return fragile_values(expected.record, lambda records: _tried(connection, bare_sql(sql), schema, records))
+        connection.register("pages", pages)
+        connection.execute(f"PREPARE tried AS {_as_json(bare_sql(sql))}")
+        return fragile_values(expected.record, lambda records: _tried(connection, pages, records))
 
 
 def _tried(
-    connection: duckdb.DuckDBPyConnection, sql: str, schema: pa.Schema, records: Sequence[Json]
+    connection: duckdb.DuckDBPyConnection, pages: _Pages, records: Sequence[Json]
 ) -> list[Mapping[str, object] | None]:
     """Return the row that a SELECT makes of each record, alone on its page; ``None`` where it makes none, or fails."""
     made_up = {"page": 1, "parent_id": "1", "parameters": "{}"}
-    pages = [{**made_up, "request_key": str(n), "records": as_json([each])} for n, each in enumerate(records)]
-    connection.register("pages", pa.Table.from_pylist(pages, schema))
+    asked = [{**made_up, "request_key": str(n), "records": as_json([each])} for n, each in enumerate(records)]
+    pages.held = pa.Table.from_pylist(asked, pages.schema)
     try:
-        rows = list(_plain(connection, sql))
+        rows = list(_plain(connection, "EXECUTE tried"))
     except duckdb.Error:
         if len(records) == 1:
             return [None]
-        return [row for each in records for row in _tried(connection, sql, schema, [each])]
+        return [row for each in records for row in _tried(connection, pages, [each])]
     by_key = {row.get("request_key"): row for row in rows}
     return [by_key.get(str(n)) for n in range(len(records))]
 
 
-def _plain(connection: duckdb.DuckDBPyConnection, rows: str) -> Iterator[Mapping[str, object]]:
-    """Yield each row of a relation as a JSON object."""
-    texts = connection.sql(f"SELECT to_json(made)::VARCHAR AS made FROM ({rows}) AS made").to_arrow_table()  # noqa: S608
-    for text in texts["made"].to_pylist():
+def _as_json(rows: str) -> str:
+    """Return a SELECT that gives each row of a relation as a JSON object."""
+    return f"SELECT to_json(made)::VARCHAR AS made FROM ({rows}) AS made"  # noqa: S608
+
+
+def _plain(connection: duckdb.DuckDBPyConnection, statement: str) -> Iterator[Mapping[str, object]]:
+    """Yield the JSON objects that a statement gives."""
+    for text in connection.sql(statement).to_arrow_table()["made"].to_pylist():
         row = decode(text.encode())
         if isinstance(row, Decoded) and isinstance(row.value, dict):
             yield row.value

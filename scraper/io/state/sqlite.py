@@ -24,6 +24,7 @@ PRAGMAS = (
     "fullfsync = ON",  # macOS only, off by default: a commit is on the drive, not in its cache (see `io.posix.sync`)
     "foreign_keys = ON",
     "wal_autocheckpoint = 4000",
+    "secure_delete = FAST",  # on in some builds: a drained body would be overwritten, half of what a drain writes
 )
 
 
