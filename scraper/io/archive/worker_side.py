@@ -11,7 +11,7 @@ from scraper.core.catalogue import Catalogue
 from scraper.core.tables import TableSelect
 
 if TYPE_CHECKING:
-    from scraper.io.archive.parquet import ParquetArchive
+    from scraper.io.archive import ParquetArchive
 
 _OPENED: Final[list[ParquetArchive]] = []
 
@@ -19,7 +19,7 @@ _OPENED: Final[list[ParquetArchive]] = []
 def open_archive(data: Path, tables: Sequence[TableSelect], catalogue: Catalogue) -> None:
     """Open the archive that later orders work on."""
     sys.modules.setdefault("numpy", None)  # type: ignore[arg-type]  # pyarrow does without: 12 MB and 0.1 s
-    from scraper.io.archive.parquet import ParquetArchive  # noqa: PLC0415 - not before numpy is out of the way
+    from scraper.io.archive import ParquetArchive  # noqa: PLC0415 - not before numpy is out of the way
 
     _OPENED[:] = [ParquetArchive(data, tables, catalogue)]
 
