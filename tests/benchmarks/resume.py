@@ -112,7 +112,8 @@ def _changed(table: str, walks: list[Walk]) -> Iterator[dict[str, Any]]:
     for number, walk in enumerate(walks, start=1):
         of_walk = {"walk_id": walk.walk_id, "params": orjson.dumps(dict(walk.params)).decode()}
         if table == "walks":
-            yield {**of_walk, "state": "complete", "why": "as_asked", "pages": PAGES, "rows": PAGES * ROWS}
+            standing = {"state": "complete", "why": "as_asked", "pages": PAGES, "rows": PAGES * ROWS}
+            yield {**of_walk, **standing, "distinct_rows": PAGES * ROWS}
             continue
         for page, found in enumerate(answers(number), start=1):
             attempt += 1
