@@ -1,6 +1,7 @@
 """A resume of a large run: ``python -m tests.benchmarks.resume [--requests 100000]``.
 
-A run of so many settled requests, five pages of each walk, lacks the last one. `scraper run JOB` resumes it as a whole
+A run of so many settled requests lacks the last one; a walk has five pages, or as many more as keep the job's file
+small. `scraper run JOB` resumes it as a whole
 process, and the time until its request arrives at a local server is told, beside the same with a run of five requests:
 the yardstick. The ledger is written by SQL, after one walk that was bought through the program's own state.
 """
@@ -34,6 +35,7 @@ from tests.core.builders import facts
 from tests.io.state_bench import HandClock, walked
 
 PAGES = 5
+MOST_WALKS = 50_000
 ROWS = 30
 LONGEST_S = 600
 JOB = """
@@ -51,25 +53,31 @@ max_items = {items}
 """
 
 
-def answers(number: int) -> list[PageFacts]:
+def pages_of(requests: int) -> int:
+    """The pages of each walk of a run of so many requests."""
+    return max(PAGES, -(-requests // MOST_WALKS))
+
+
+def answers(number: int, pages: int) -> list[PageFacts]:
     """The pages of one walk, of 30 posts each."""
     return [
         facts(
-            *(str(number * PAGES * ROWS + page * ROWS + row) for row in range(ROWS)),
+            *(str(number * pages * ROWS + page * ROWS + row) for row in range(ROWS)),
             cursor=str((page + 1) * ROWS),
-            has_more=page + 1 < PAGES,
+            has_more=page + 1 < pages,
         )
-        for page in range(PAGES)
+        for page in range(pages)
     ]
 
 
 def made(place: Path, requests: int) -> Path:
     """Write the job and the state of its interrupted run; return the job's file."""
-    count = max(1, requests // PAGES)
+    pages = pages_of(requests)
+    count = max(1, requests // pages)
     job_file = place / "configs" / "resumed.toml"
     job_file.parent.mkdir()
     ids = ", ".join(f'"{7_000_000 + number}"' for number in range(count))
-    job_file.write_text(JOB.format(ids=ids, items=PAGES * ROWS))
+    job_file.write_text(JOB.format(ids=ids, items=pages * ROWS))
     job, _ = load_job(job_file)
     walks = [job.crawls[0].walk(params) for params in job.crawls[0].sweep()]
     data = place / "data"
@@ -81,19 +89,19 @@ def made(place: Path, requests: int) -> Path:
             if not isinstance(run, OpenedRun):
                 raise TypeError(f"{run} is no new run")
             await stores.ledger.note_accounts([job.accounts["crawlora"]])
-            await walked(stores, still, run.run_id, job.accounts["crawlora"], walks[0], *answers(0)[:-1])
+            await walked(stores, still, run.run_id, job.accounts["crawlora"], walks[0], *answers(0, pages)[:-1])
             await stores.runs.end_run(run.run_id, RunStatus.INTERRUPTED, clock.now(), 1.0, None, "stopped")
 
     asyncio.run(begin())
     with sqlite3.connect(data / "state.db") as database:
         database.execute("UPDATE pages SET stored = true, body = NULL")
         if len(walks) > 1:
-            _multiply(database, walks[1:])
+            _multiply(database, walks[1:], pages)
     database.close()
     return job_file
 
 
-def _multiply(database: sqlite3.Connection, walks: list[Walk]) -> None:
+def _multiply(database: sqlite3.Connection, walks: list[Walk], pages: int) -> None:
     """Add these walks, complete, in the image of the one that is there."""
     database.row_factory = sqlite3.Row
     templates = {
@@ -103,19 +111,19 @@ def _multiply(database: sqlite3.Connection, walks: list[Walk]) -> None:
     for table, template in templates.items():
         names = ", ".join(f'"{name}"' for name in template)
         marks = ", ".join("?" for _ in template)
-        rows = (list({**template, **changed}.values()) for changed in _changed(table, walks))
+        rows = (list({**template, **changed}.values()) for changed in _changed(table, walks, pages))
         database.executemany(f"INSERT INTO {table} ({names}) VALUES ({marks})", rows)
 
 
-def _changed(table: str, walks: list[Walk]) -> Iterator[dict[str, Any]]:
+def _changed(table: str, walks: list[Walk], pages: int) -> Iterator[dict[str, Any]]:
     attempt = 1_000
     for number, walk in enumerate(walks, start=1):
         of_walk = {"walk_id": walk.walk_id, "params": orjson.dumps(dict(walk.params)).decode()}
         if table == "walks":
-            standing = {"state": "complete", "why": "as_asked", "pages": PAGES, "rows": PAGES * ROWS}
-            yield {**of_walk, **standing, "distinct_rows": PAGES * ROWS}
+            standing = {"state": "complete", "why": "as_asked", "pages": pages, "rows": pages * ROWS}
+            yield {**of_walk, **standing, "distinct_rows": pages * ROWS}
             continue
-        for page, found in enumerate(answers(number), start=1):
+        for page, found in enumerate(answers(number, pages), start=1):
             attempt += 1
             request = walk.request(page, None if page == 1 else str((page - 1) * ROWS))
             own = {"attempt_id": attempt, "request_key": request.key, "walk_id": walk.walk_id}
