@@ -73,6 +73,7 @@ class CrawlProcess:
         self._job, self._run, self._context = job, run, context
         self._stores, self._listener, self._signals = context.stores, context.listener, self._process.signals
         self._buyer = Buyer(self._process)
+        self.drain_at_bytes = DRAIN_AT_BYTES
         restored = run.finished.items()
         self.reused_from = {walk_id: walk.reused_from for walk_id, walk in restored if walk.reused_from is not None}
         self._covered = {walk_id: (walk.crawls, walk.max_pages) for walk_id, walk in restored}
@@ -166,7 +167,7 @@ class CrawlProcess:
         finally:
             self._running[account.vendor] -= 1
             self._signals.tell_change()
-        if self._process.undrained_bytes >= DRAIN_AT_BYTES and self._draining is None:
+        if self._process.undrained_bytes >= self.drain_at_bytes and self._draining is None:
             self._process.undrained_bytes = 0
             self._draining = asyncio.create_task(self._drain_meanwhile())
 

@@ -1,4 +1,4 @@
-"""A resume of a large run: ``python -m tests.benchmarks.resume [--requests 100000]``.
+"""A resume of a large run: ``python -m tests.benchmarks.resume [--requests 10000 100000]``.
 
 A run of so many settled requests lacks the last one; a walk has five pages, or as many more as keep the job's file
 small. `scraper run JOB` resumes it as a whole
@@ -94,6 +94,7 @@ def made(place: Path, requests: int) -> Path:
 
     asyncio.run(begin())
     with sqlite3.connect(data / "state.db") as database:
+        database.execute("PRAGMA synchronous = OFF")
         database.execute("UPDATE pages SET stored = true, body = NULL")
         if len(walks) > 1:
             _multiply(database, walks[1:], pages)
@@ -104,7 +105,6 @@ def made(place: Path, requests: int) -> Path:
 def _multiply(database: sqlite3.Connection, walks: list[Walk], pages: int) -> None:
     """Add these walks, complete, in the image of the one that is there."""
     database.row_factory = sqlite3.Row
-    database.execute("PRAGMA synchronous = OFF")
     tables = ("walks", "requests", "pages")
     marks = ", ".join("?" for _ in tables)
     indexes = f"SELECT name, sql FROM sqlite_master WHERE type = 'index' AND sql <> '' AND tbl_name IN ({marks})"
@@ -123,24 +123,25 @@ def _multiply(database: sqlite3.Connection, walks: list[Walk], pages: int) -> No
 
 def _changed(table: str, walks: list[Walk], pages: int) -> Iterator[dict[str, Any]]:
     attempt = 1_000
-    for number, walk in enumerate(walks, start=1):
+    found = [orjson.dumps(page.to_json()) for page in answers(1, pages)]  # of all: they take most of the time to make
+    for walk in walks:
         of_walk = {"walk_id": walk.walk_id, "params": orjson.dumps(dict(walk.params)).decode()}
         if table == "walks":
             standing = {"state": "complete", "why": "as_asked", "pages": pages, "rows": pages * ROWS}
             yield {**of_walk, **standing, "distinct_rows": pages * ROWS}
             continue
-        for page, found in enumerate(answers(number, pages), start=1):
+        for page, facts_of_page in enumerate(found, start=1):
             attempt += 1
             request = walk.request(page, None if page == 1 else str((page - 1) * ROWS))
             own = {"attempt_id": attempt, "request_key": request.key, "walk_id": walk.walk_id}
             if table == "requests":
                 yield {**own, "page": page, "params": orjson.dumps(dict(request.params)).decode()}
             else:
-                yield {**own, "page_id": attempt, "facts": orjson.dumps(found.to_json())}
+                yield {**own, "page_id": attempt, "facts": facts_of_page}
 
 
-async def first_request_s(job_file: Path, place: Path) -> float:
-    """Resume the run; return the seconds until its first request arrives, and end it then."""
+async def first_request(job_file: Path, place: Path) -> tuple[float, float, float]:
+    """Resume the run and end it when its first request arrives; return seconds, seconds of CPU and MiB until then."""
     arrived = asyncio.Event()
 
     async def met(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -166,23 +167,25 @@ async def first_request_s(job_file: Path, place: Path) -> float:
     finally:
         taken = time.perf_counter() - began
         process.kill()
-        process.wait()
+        _, _, used = os.wait4(process.pid, 0)
+        process.returncode = -9  # waited for already
         server.close()
-    return taken
+    return taken, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--requests", type=int, default=100_000)
+    parser.add_argument("--requests", type=int, nargs="+", default=[10_000, 100_000])
     told = parser.parse_args()
-    taken = []
-    for requests in (PAGES, told.requests):
+    yardstick = None
+    for requests in (PAGES, *told.requests):
         with tempfile.TemporaryDirectory() as directory:
             place = Path(directory)
-            taken.append(asyncio.run(first_request_s(made(place, requests), place)))
+            taken, cpu, memory = asyncio.run(first_request(made(place, requests), place))
             size = (place / "data" / "state.db").stat().st_size / 2**20
-        ratio = f"{taken[-1] / taken[0]:6.2f} ×"
-        sys.stdout.write(f"{requests:9,} settled requests, {size:6.0f} MiB of state: {taken[-1]:7.2f} s {ratio}\n")
+        yardstick = yardstick or (taken, cpu)
+        ratios = f"{taken / yardstick[0]:6.2f} ×, {cpu:6.2f} s of CPU {cpu / yardstick[1]:6.2f} ×, {memory:4.0f} MiB"
+        sys.stdout.write(f"{requests:9,} settled requests, {size:6.0f} MiB of state: {taken:7.2f} s {ratios}\n")
         sys.stdout.flush()
 
 

@@ -32,7 +32,7 @@ def retried(connection: Connection, run_id: str) -> Credits:
     last = select(requests.c.request_key, func.max(requests.c.attempt_id)).where(
         of_run, requests.c.request_key.in_(keys)
     )
-    latest = dict(connection.execute(last.group_by(requests.c.request_key)).tuples().all())
+    latest = dict(connection.execute(last.group_by(requests.c.request_key)).all())
     return sum(row.credits for row in found if latest[row.request_key] > row.attempt_id)
 
 
