@@ -1,9 +1,8 @@
 """A resume of a large run: ``python -m tests.benchmarks.resume [--requests 10000 100000]``.
 
 A run of so many settled requests lacks the last one; a walk has five pages, or as many more as keep the job's file
-small. `scraper run JOB` resumes it as a whole
-process, and the time until its request arrives at a local server is told, beside the same with a run of five requests:
-the yardstick. The ledger is written by SQL, after one walk that was bought through the program's own state.
+small. `scraper run JOB` resumes it as a whole process, and the time until its request arrives at a local server is
+told, beside the same with a run of five requests: the yardstick. The ledger is written by SQL, after one walk that was bought through the program's own state.
 """
 
 from __future__ import annotations
@@ -11,6 +10,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import os
+import resource
 import sqlite3
 import subprocess
 import sys
@@ -166,11 +166,21 @@ async def first_request(job_file: Path, place: Path) -> tuple[float, float, floa
         raise SystemExit(f"no request came: {(place / 'said.txt').read_text()[-2000:]}") from None
     finally:
         taken = time.perf_counter() - began
+        cpu_s, memory = _used(process.pid)
         process.kill()
-        _, _, used = os.wait4(process.pid, 0)
-        process.returncode = -9  # waited for already
+        process.wait()
         server.close()
-    return taken, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024
+    return taken, cpu_s, memory
+
+
+def _used(pid: int) -> tuple[float, float]:
+    """Return seconds of CPU and MiB of resident memory of a live process; zeros where there is no /proc."""
+    place = Path(f"/proc/{pid}")
+    if not place.exists():
+        return 0.0, 0.0
+    user, system = (place / "stat").read_text().rpartition(")")[2].split()[11:13]
+    resident = int((place / "statm").read_text().split()[1]) * resource.getpagesize()
+    return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK"), resident / 2**20
 
 
 def main() -> None:
@@ -184,7 +194,7 @@ def main() -> None:
             taken, cpu, memory = asyncio.run(first_request(made(place, requests), place))
             size = (place / "data" / "state.db").stat().st_size / 2**20
         yardstick = yardstick or (taken, cpu)
-        ratios = f"{taken / yardstick[0]:6.2f} ×, {cpu:6.2f} s of CPU {cpu / yardstick[1]:6.2f} ×, {memory:4.0f} MiB"
+        ratios = f"{taken / yardstick[0]:6.2f} ×, {cpu:6.2f} s of CPU {cpu / max(yardstick[1], 0.01):6.2f} ×, {memory:4.0f} MiB"
         sys.stdout.write(f"{requests:9,} settled requests, {size:6.0f} MiB of state: {taken:7.2f} s {ratios}\n")
         sys.stdout.flush()
 
