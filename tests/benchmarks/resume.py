@@ -2,7 +2,8 @@
 
 A run of so many settled requests lacks the last one; a walk has five pages, or as many more as keep the job's file
 small. `scraper run JOB` resumes it as a whole process, and the time until its request arrives at a local server is
-told, beside the same with a run of five requests: the yardstick. The ledger is written by SQL, after one walk that was bought through the program's own state.
+told, beside the same with a run of five requests: the yardstick. The ledger is written by SQL, after one walk that was
+bought through the program's own state.
 """
 
 from __future__ import annotations
@@ -194,8 +195,9 @@ def main() -> None:
             taken, cpu, memory = asyncio.run(first_request(made(place, requests), place))
             size = (place / "data" / "state.db").stat().st_size / 2**20
         yardstick = yardstick or (taken, cpu)
-        ratios = f"{taken / yardstick[0]:6.2f} ×, {cpu:6.2f} s of CPU {cpu / max(yardstick[1], 0.01):6.2f} ×, {memory:4.0f} MiB"
-        sys.stdout.write(f"{requests:9,} settled requests, {size:6.0f} MiB of state: {taken:7.2f} s {ratios}\n")
+        ratios = f"{taken / yardstick[0]:6.2f} ×, {cpu:6.2f} s of CPU {cpu / max(yardstick[1], 0.01):6.2f} ×"
+        sys.stdout.write(f"{requests:9,} settled requests, {size:6.0f} MiB of state: {taken:7.2f} s {ratios}")
+        sys.stdout.write(f", {memory:4.0f} MiB\n")
         sys.stdout.flush()
 
 
