@@ -110,9 +110,10 @@ class BoardWatch:
             self._suspects[name].clear()
             self._proven.add(name)
 
-    def reads(self) -> Sequence[BoardRead]:
-        """Return the first pages that met no guard."""
-        return [read for read, guard in self._reads.values() if guard is None]
+    def reads(self, walk_ids: Iterable[str]) -> Sequence[BoardRead]:
+        """Return the first pages of these walks that met no guard."""
+        found = (self._reads[walk_id] for walk_id in walk_ids if walk_id in self._reads)
+        return [read for read, guard in found if guard is None]
 
     def had_rows(self, walk_id: str) -> bool | None:
         """Return whether the last read before this run had rows; ``None`` where there was none."""

@@ -18,17 +18,16 @@ import itertools
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import TypeAlias
 
 from scraper.core.board_watch import BoardWatch
 from scraper.core.catalogue import Endpoint
 from scraper.core.jobs import Crawl
-from scraper.core.pagination import Guard, PageFacts, Record, WalkState, Why
+from scraper.core.pagination import FinishedWalk, Guard, PageFacts, Record, RestoredWalk, WalkState, Why
 from scraper.core.parents import all_hold, as_parents, best, rank_of
 from scraper.core.requests import Params, Progress, Request, Walk, start
+from scraper.core.shared_walks import merged
 from scraper.core.units import Credits
-
-_Value: TypeAlias = tuple[bool, int, int, bool, int, tuple[int, ...], str]
+from scraper.core.values import Value, Values
 
 
 class Frontier:
@@ -43,28 +42,28 @@ class Frontier:
         boards: BoardWatch | None = None,
         left: Collection[str] = (),
         feeds: Sequence[str] = (),
+        finished: Mapping[str, FinishedWalk] | None = None,
     ) -> None:
         """`leftovers`: ids of the walks that the job's last run left over, stalest first; they come before the others.
 
         `strict`: the budget may not cover everything (`core.planning.may_outrun`). `boards`: compares first pages with
         earlier ones; ``None``: nothing is compared. `left`: ids of walks that the job's order leaves to a later night;
         `feeds`: of child walks that were read before, in the job's order: they come after those never read.
+        `finished`: walks by id that are restored as an earlier process of the run left them (`restorable`).
         """
         self._crawls = list(crawls)
         self._boards = boards
         self._strict = strict
-        self._boards_first = False
-        self._wanted_for: dict[str, int] = {}
-        for crawl in crawls:
-            if crawl.each is not None:
-                self._wanted_for[crawl.each] = max(crawl.priority, self._wanted_for.get(crawl.each, crawl.priority))
+        self._values = Values(crawls)
         self._leftovers = {walk_id: place for place, walk_id in enumerate(leftovers)}
         self._feeds = {walk_id: place for place, walk_id in enumerate(feeds, start=1)}
+        self._finished = finished or {}
+        self._turned: list[str] = []
         self._walks: dict[str, Progress] = {}
         self._new: list[Walk] = []
         self._unprepared: set[str] = set()
         """New walks whose pages may not be replayed before it is known what earlier runs found of them."""
-        self._heaps: dict[str, list[tuple[_Value, int, Request]]] = defaultdict(list)
+        self._heaps: dict[str, list[tuple[Value, int, Request]]] = defaultdict(list)
         self._ready: dict[str, Request] = {}
         self._in_flight: dict[str, Request] = {}
         self._credits_in_flight: Counter[str] = Counter()
@@ -85,7 +84,7 @@ class Frontier:
                 for place, params in enumerate(crawl.sweep()):
                     self._add(crawl, params, (index, 0, 0, place))
         if not self._leftovers.keys() <= self._walks.keys():  # some are children, made only from their boards
-            self._boards_first = True
+            self._values.boards_first = True
             for request in list(self._ready.values()):
                 self._push(request)
         for progress in [progress for walk_id, progress in self._walks.items() if walk_id in left]:
@@ -157,6 +156,11 @@ class Frontier:
         new, self._new = self._new, []
         self._unprepared.clear()
         return new
+
+    def turned(self) -> list[Progress]:
+        """Return the walks that have ended, or were opened again, since the last call."""
+        turned, self._turned = self._turned, []
+        return [self._walks[walk_id] for walk_id in dict.fromkeys(turned)]
 
     # --- telling ------------------------------------------------------------------------------------------------------
 
@@ -240,33 +244,24 @@ class Frontier:
 
     # --- inside -------------------------------------------------------------------------------------------------------
 
-    def _value(self, request: Request) -> _Value:
+    def _value(self, request: Request) -> Value:
         walk = self._walks[request.walk.walk_id].walk
-        return self._value_of(walk, request.page)
+        return self._values.of(walk, request.page)
 
-    def _value_of(self, walk: Walk, page: int) -> _Value:
-        wanted_for = [self._wanted_for[name] for name in walk.crawls if name in self._wanted_for]
-        priority = max([walk.priority, *wanted_for])
-        if wanted_for and self._boards_first:
-            return False, -priority, -1, False, page, walk.order, walk.walk_id
-        if walk.leftover is not None:  # depth before breadth, to complete a walk that was cut short
-            return False, -priority, walk.leftover, False, page, walk.order, walk.walk_id
-        return True, -priority, 1 if wanted_for else page, not wanted_for, page, walk.order, walk.walk_id
-
-    def _best_after(self, request: Request) -> _Value | None:
+    def _best_after(self, request: Request) -> Value | None:
         """Return the best value of any request that the answer to this one may bring up; ``None``: there is none."""
         walk = self._walks[request.walk.walk_id].walk
         if self._closed_for(walk):
             return self._value(request)
         limits = (walk.max_pages, walk.endpoint.pagination.max_page)
         is_last = any(pages is not None and request.page >= pages for pages in limits)
-        following = [] if is_last else [self._value_of(walk, request.page + 1)]
+        following = [] if is_last else [self._values.of(walk, request.page + 1)]
         for name in walk.crawls:
             for index, child in self._children_of(name):
                 if self._closed_for_endpoint(child.endpoint) is None:
                     first = (True, -child.priority, 1, True, 1, (index,), "")
                     left_over = (False, -child.priority, 0, False, 0, (index,), "")
-                    following.append(left_over if self._boards_first else first)
+                    following.append(left_over if self._values.boards_first else first)
         return min(following, default=None)
 
     def _closed_for(self, walk: Walk) -> Why | None:
@@ -316,26 +311,46 @@ class Frontier:
         walk = crawl.walk(params, order)
         known = self._walks.get(walk.walk_id)
         if known is not None:
-            self._widen(known, _merged(known.walk, walk, [each.name for each in self._crawls]))
+            self._widen(known, merged(known.walk, walk, [each.name for each in self._crawls]))
             return
-        walk = replace(walk, leftover=self._leftovers.get(walk.walk_id))
+        if self._restore(walk):
+            return
+        if walk.walk_id in self._leftovers:
+            walk = replace(walk, leftover=self._leftovers[walk.walk_id])
         if self._feeds:
             walk = replace(walk, order=(order[0], self._feeds.get(walk.walk_id, 0), *order[1:]))
+        self._open_parents[crawl.name] += 1
+        self._push(self._start(walk)[1])
+
+    def _start(self, walk: Walk) -> tuple[Progress, Request]:
         progress, first = start(walk)
         self._walks[walk.walk_id] = progress
-        self._open_parents[crawl.name] += 1
         self._new.append(walk)
         if walk.stop_when_known is not None:
             self._unprepared.add(walk.walk_id)
-        self._push(first)
+        return progress, first
+
+    def _restore(self, walk: Walk) -> bool:
+        """Restore a finished walk; return False if it has to be walked, or its pages to be replayed."""
+        finished = self._finished.get(walk.walk_id)
+        if finished is None or finished.is_short_of(walk.max_pages):
+            return False
+        self._walks[walk.walk_id] = RestoredWalk(walk, finished)
+        self._ended.add(walk.walk_id)
+        return True
 
     def _widen(self, progress: Progress, walk: Walk) -> None:
         """Merge a walk that several crawls want: as deep and as early as any of them asks."""
         before, walk_id = progress.walk, walk.walk_id
-        following = progress.widen(walk)
+        if isinstance(progress, RestoredWalk) and progress.needs_pages(walk):
+            progress, first = self._start(walk)
+            following: Sequence[Request] = [first]
+        else:
+            following = progress.widen(walk)
         joined = set(walk.crawls) - set(before.crawls)
         if progress.state is WalkState.OPEN and walk_id in self._ended:  # it had ended as deep as the first crawl asked
             self._ended.discard(walk_id)
+            self._turned.append(walk_id)
             joined = set(walk.crawls)
         if progress.state is WalkState.OPEN:
             self._open_parents.update(joined)
@@ -354,6 +369,7 @@ class Frontier:
         if progress.state is WalkState.OPEN or walk.walk_id in self._ended:
             return
         self._ended.add(walk.walk_id)
+        self._turned.append(walk.walk_id)
         for name in walk.crawls:
             self._open_parents[name] -= 1
             for index, child in self._children_of(name):
@@ -382,18 +398,3 @@ class Frontier:
         for parent in parents:
             for place, params in enumerate(child.sweep(parent.id)):
                 self._add(child, params, (index, rank_of(parent), -(parent.views or 0), place))
-
-
-def _merged(first: Walk, second: Walk, names: Sequence[str]) -> Walk:
-    """Merge two walks: as deep and as early as either asks. `names`: the job's crawls in order."""
-    limits = (first.max_pages, second.max_pages)
-    shares = (first.stop_when_known, second.stop_when_known)
-    return replace(
-        first,
-        crawls=tuple(name for name in names if name in {*first.crawls, *second.crawls}),
-        max_pages=None if None in limits else max(limit for limit in limits if limit is not None),
-        stop_when_known=None if None in shares else max(share for share in shares if share is not None),
-        retry_empty=max(first.retry_empty, second.retry_empty),
-        priority=max(first.priority, second.priority),
-        order=min(first.order, second.order),
-    )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -11,7 +11,7 @@ from typing import Protocol
 from scraper.core.board_history import BoardHistory, BoardRead
 from scraper.core.budget import Balance
 from scraper.core.events import Ending, RunStatus
-from scraper.core.pagination import Guard, PageFacts, WalkState, Why
+from scraper.core.pagination import FinishedWalk, Guard, PageFacts, WalkState, Why
 from scraper.core.planning import History
 from scraper.core.requests import Progress, Walk
 from scraper.core.units import Credits
@@ -185,8 +185,16 @@ class Runs(Protocol):
     async def cover(self, run_id: str, walks: Sequence[Progress], reused_from: Mapping[str, str]) -> None:
         """Store the progress of walks; `reused_from`: walk id → run whose pages were reused."""
 
-    async def stored_pages(self, run_id: str) -> Mapping[str, PageFacts]:
-        """Return request key → facts of the run's pages, in the order in which they landed."""
+    async def finished_walks(self, run_id: str) -> Mapping[str, FinishedWalk]:
+        """Return walk id → standing of the run's complete walks, without those that an older program covered."""
+
+    async def stored_pages(
+        self, run_id: str, walk_id: str | None = None, besides: Collection[str] = ()
+    ) -> Mapping[str, PageFacts]:
+        """Return request key → facts of the run's pages, or of one of its walks, in the order in which they landed.
+
+        `besides`: ids of walks whose pages are left out.
+        """
 
     async def reusable_pages(self, walk: Walk, since: datetime) -> tuple[str, Mapping[str, PageFacts]] | None:
         """Return run and pages of a complete walk, begun after `since` and at least as deep, if there is one."""

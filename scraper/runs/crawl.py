@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from scraper.core.board_history import BoardRead
@@ -19,7 +19,7 @@ from scraper.core.jobs import Account, Job
 from scraper.core.pagination import PageFacts, WalkState, Why
 from scraper.core.planning import may_outrun
 from scraper.core.reconcile import LONGEST_ANSWER
-from scraper.core.requests import Request, Walk
+from scraper.core.requests import Progress, Request, Walk
 from scraper.runs.context import RunContext
 from scraper.runs.process import RunProcess
 from scraper.runs.purchase import Buyer
@@ -33,6 +33,8 @@ DRAIN_AT_BYTES = 16 * 2**20
 
 _CUT_SHORT = {RunStatus.INTERRUPTED, RunStatus.REFUSED, RunStatus.QUOTA, RunStatus.BUDGET}
 """Such a run has not bought all that it wanted."""
+
+_WHOLE = {WalkState.COMPLETE, WalkState.EMPTY}
 
 
 class CrawlProcess:
@@ -53,6 +55,7 @@ class CrawlProcess:
             boards=self.boards,
             left=self._left,
             feeds=run.tonight.feeds if run.tonight else (),
+            finished=run.finished,
         )
         self.ends = Ends()
         """The reasons for which dispatch has stopped."""
@@ -70,7 +73,11 @@ class CrawlProcess:
         self._job, self._run, self._context = job, run, context
         self._stores, self._listener, self._signals = context.stores, context.listener, self._process.signals
         self._buyer = Buyer(self._process)
-        self.reused_from: dict[str, str] = {}
+        self.drain_at_bytes = DRAIN_AT_BYTES
+        restored = run.finished.items()
+        self.reused_from = {walk_id: walk.reused_from for walk_id, walk in restored if walk.reused_from is not None}
+        self._covered = {walk_id: (walk.crawls, walk.max_pages) for walk_id, walk in restored}
+        """Complete walks whose coverage is kept already, as it then was."""
         self._stored: dict[str, PageFacts] = {}
         self._preparing = asyncio.Lock()
         self._running: Counter[str] = Counter()
@@ -104,7 +111,7 @@ class CrawlProcess:
         spent = process.spent = totals.balance.committed
         started = RunStarted(run.run_id, self._job.name, run.budget, run.resumed, spent, run.share_words)
         self._listener.hear(replace(started, access=self._context.access))
-        self._stored = dict(await stores.runs.stored_pages(run.run_id))
+        self._stored = dict(await stores.runs.stored_pages(run.run_id, besides=run.finished.keys()))
         process.retries.restore(await stores.ledger.failures(run.run_id), totals.retried)
         await self._prepare_new_walks()
         async with asyncio.TaskGroup() as group:
@@ -113,8 +120,7 @@ class CrawlProcess:
         self._is_buying = False
         self.ends.left_by_order = len(self._left)
         self.frontier.give_up(Why.INTERRUPTED if self.ends.interrupted else Why.BUDGET)
-        await stores.runs.cover(run.run_id, list(self.frontier.walks.values()), self.reused_from)
-        await stores.runs.note_reads(self._reads())
+        await self._cover(self.frontier.walks.values())
         if self._signals.storage_failure is not None:
             raise self._signals.storage_failure
         self._count_rows()
@@ -161,7 +167,7 @@ class CrawlProcess:
         finally:
             self._running[account.vendor] -= 1
             self._signals.tell_change()
-        if self._process.undrained_bytes >= DRAIN_AT_BYTES and self._draining is None:
+        if self._process.undrained_bytes >= self.drain_at_bytes and self._draining is None:
             self._process.undrained_bytes = 0
             self._draining = asyncio.create_task(self._drain_meanwhile())
 
@@ -170,6 +176,9 @@ class CrawlProcess:
         async with self._preparing:
             while new := self.frontier.new_walks():
                 for walk in new:
+                    if walk.walk_id in self._run.finished:  # another crawl wants it deeper
+                        self.reused_from.pop(walk.walk_id, None)
+                        self._stored.update(await self._stores.runs.stored_pages(self._run.run_id, walk.walk_id))
                     if self._job.max_age is None or self.frontier.walks[walk.walk_id].pages:
                         continue
                     since = self._run.started_at - self._job.max_age
@@ -191,14 +200,34 @@ class CrawlProcess:
             if not self.boards.knows(endpoint):
                 self.boards.remember_still(endpoint, await runs.longest_still(endpoint))
 
-    def _reads(self) -> Sequence[BoardRead]:
-        """Return the first pages that this run bought of complete and empty walks."""
-        whole = {
-            walk_id
-            for walk_id, progress in self.frontier.walks.items()
-            if progress.state in {WalkState.COMPLETE, WalkState.EMPTY} and walk_id not in self.reused_from
-        }
-        return [read for read in self.boards.reads() if read.walk_id in whole]
+    async def _cover_ended(self) -> None:
+        """Keep the walks that are complete by now: a resume after a crash does not replay them."""
+        turned = self.frontier.turned()
+        await self._cover([progress for progress in turned if progress.state in {*_WHOLE, WalkState.OPEN}])
+
+    async def _cover(self, walks: Iterable[Progress]) -> None:
+        """Keep the standing of walks; the first pages come before, since a complete walk is not read again."""
+        changed = []
+        for progress in walks:
+            walk = progress.walk
+            if progress.state is not WalkState.COMPLETE:
+                self._covered.pop(walk.walk_id, None)
+            elif self._covered.get(walk.walk_id) == (walk.crawls, walk.max_pages):
+                continue
+            else:
+                self._covered[walk.walk_id] = walk.crawls, walk.max_pages
+            changed.append(progress)
+        await self._stores.runs.note_reads(self._reads(changed))
+        await self._stores.runs.cover(self._run.run_id, changed, self.reused_from)
+
+    def _reads(self, walks: Iterable[Progress]) -> Sequence[BoardRead]:
+        """Return the first pages that this run bought of those walks that are complete or empty."""
+        whole = (
+            progress.walk.walk_id
+            for progress in walks
+            if progress.state in _WHOLE and progress.walk.walk_id not in self.reused_from
+        )
+        return self.boards.reads(whole)
 
     def _count_rows(self) -> None:
         """Note the crawls that brought fewer rows than were expected."""
@@ -220,6 +249,7 @@ class CrawlProcess:
 
     async def _drain_meanwhile(self) -> None:
         try:
+            await self._cover_ended()
             await self._context.drain()
         except StorageError as failure:
             self._signals.fail(failure)

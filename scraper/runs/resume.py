@@ -6,8 +6,8 @@ and changes nothing, `open_run` follows the choice.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum, auto
 from typing import TypeAlias
@@ -19,6 +19,8 @@ from scraper.core.events import RunStatus
 from scraper.core.fingerprint import changes, fingerprint
 from scraper.core.jobs import Job
 from scraper.core.nights import LastRun, Night, night_of
+from scraper.core.pagination import FinishedWalk
+from scraper.core.shared_walks import restorable
 from scraper.core.units import Credits, iso_utc
 from scraper.ports import Clock, RunRecord, Runs, Stores
 
@@ -84,6 +86,8 @@ class OpenedRun:
     """It belongs to a night."""
     tonight: Tonight | None = None
     """With an `order` of the job's own: the boards that are bought, and those that are left to a later night."""
+    finished: Mapping[str, FinishedWalk] = field(default_factory=dict)
+    """Walks that earlier processes of the run completed, and that are restored without their pages."""
 
     @property
     def share_words(self) -> str:
@@ -226,7 +230,7 @@ async def open_run(
         case GoOn(run, notes):
             await stores.runs.reopen_run(run.run_id, ceiling)
             granted = await stores.ledger.grant(run.run_id, job) if run.auto and job.auto else None
-            return await _opened(run.run_id, stores.runs, (), granted, notes, resumed=True)
+            return await _opened(run.run_id, stores.runs, (), granted, notes, resumed=job)
         case Begin(last, night_at, notes):
             return await _begin(job, last, night_at, ceiling, stores, clock, suffix, notes)
 
@@ -250,7 +254,7 @@ async def _begin(
     )  # fmt: skip
     leftovers = await stores.runs.create_run(run, wanted_after(last, job))
     granted = await stores.ledger.grant(run_id, job) if job.auto else None
-    return await _opened(run_id, stores.runs, leftovers, granted, notes, resumed=False)
+    return await _opened(run_id, stores.runs, leftovers, granted, notes)
 
 
 def wanted_after(last: RunRecord | None, job: Job) -> Sequence[str]:
@@ -266,9 +270,12 @@ async def _opened(
     leftovers: Sequence[str],
     allowance: Allowance | None,
     notes: tuple[str, ...],
-    *,
-    resumed: bool,
+    resumed: Job | None = None,
 ) -> OpenedRun:
     run = await runs.run(run_id)
+    finished = {} if resumed is None else restorable(await runs.finished_walks(run_id), resumed.crawls)
     repeated = run.night_at is not None
-    return OpenedRun(run_id, run.budget, run.started_at, resumed, leftovers, allowance, notes, repeated)
+    again = resumed is not None
+    return OpenedRun(
+        run_id, run.budget, run.started_at, again, leftovers, allowance, notes, repeated, finished=finished
+    )

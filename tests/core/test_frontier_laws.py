@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 
 from scraper.core.frontier import Frontier
 from scraper.core.jobs import Crawl
-from scraper.core.pagination import PageFacts, Record, WalkState, Why
+from scraper.core.pagination import FinishedWalk, PageFacts, Record, WalkState, Why
 from scraper.core.planning import may_outrun
-from scraper.core.requests import Request
+from scraper.core.requests import Progress, Request
+from scraper.core.shared_walks import restorable
 from tests.core.builders import C_HASHTAGS, C_POSTS, K_HASHTAGS, crawl
 from tests.examples import examples
 
@@ -31,7 +32,10 @@ def jobs(draw: st.DrawFn) -> list[Crawl]:
     children = []
     for number, parent in enumerate(draw(st.lists(st.sampled_from([C_HASHTAGS, K_HASHTAGS]), max_size=2))):
         best: dict[str, Any] = draw(st.sampled_from([{}, {"top": 2}, {"top_per_board": 1}]))
-        children.append(crawl(C_POSTS, f"posts-{number}", each=parent, max_pages=draw(limits), **best))
+        share = draw(st.sampled_from([None, None, 0.5, 1.0]))
+        children.append(
+            crawl(C_POSTS, f"posts-{number}", each=parent, max_pages=draw(limits), stop_when_known=share, **best)
+        )
     return [*boards, *children]
 
 
@@ -49,8 +53,45 @@ def answers(draw: st.DrawFn, request: Request) -> PageFacts:
 
 def standing(frontier: Frontier) -> dict[str, tuple[object, ...]]:
     return {
-        walk_id: (p.state, p.why, p.pages, p.rows, p.overlaps, p.gaps, p.notes) for walk_id, p in frontier.walks.items()
+        walk_id: (p.state, p.why, p.pages, p.rows, p.distinct, p.overlaps, p.gaps, list(p.notes))
+        for walk_id, p in frontier.walks.items()
     }
+
+
+def keep(live: Frontier, kept: dict[str, FinishedWalk]) -> None:
+    """Keep the complete walks that have turned, and forget those that are open again."""
+    for progress in live.turned():
+        kept.pop(progress.walk.walk_id, None)
+        if progress.state is WalkState.COMPLETE:
+            kept[progress.walk.walk_id] = as_finished(progress)
+
+
+def as_finished(progress: Progress) -> FinishedWalk:
+    assert progress.why is not None
+    return FinishedWalk(
+        crawls=progress.walk.crawls,
+        max_pages=progress.walk.max_pages,
+        why=progress.why,
+        pages=progress.pages,
+        rows=progress.rows,
+        distinct=progress.distinct,
+        overlaps=progress.overlaps,
+        gaps=progress.gaps,
+        notes=tuple(progress.notes),
+        reused_from=None,
+    )
+
+
+def resumed(
+    crawls: list[Crawl], finished: dict[str, FinishedWalk], landed: list[tuple[Request, PageFacts]]
+) -> Frontier:
+    """The frontier of a process that reads the pages of the other walks, and of these where they are opened again."""
+    frontier = Frontier(crawls, finished=finished)
+    wanted = {request.walk.walk_id for request, _ in landed} - finished.keys()
+    while new := frontier.new_walks():
+        wanted |= {walk.walk_id for walk in new}
+        frontier.replay({request.key: facts for request, facts in landed if request.walk.walk_id in wanted})
+    return frontier
 
 
 def all_ready(frontier: Frontier) -> dict[str, list[str]]:
@@ -64,6 +105,7 @@ def test_a_run_replayed_from_what_has_landed_stands_as_the_live_one_stood(
     crawls: list[Crawl], stop_after: int, data: st.DataObject
 ) -> None:
     live, stored, flying = Frontier(crawls), dict[str, PageFacts](), list[Request]()
+    landed, kept = list[tuple[Request, PageFacts]](), dict[str, FinishedWalk]()
     for _ in range(stop_after):
         for vendor in VENDORS:
             if data.draw(st.booleans()) and (request := live.take(vendor)) is not None:
@@ -73,12 +115,20 @@ def test_a_run_replayed_from_what_has_landed_stands_as_the_live_one_stood(
             request = flying.pop(data.draw(st.integers(0, len(flying) - 1)))
             stored[request.key] = data.draw(answers(request))
             live.learn(request, stored[request.key])
+            landed.append((request, stored[request.key]))
+        if data.draw(st.booleans()):  # the walks that have ended are kept, as before a drain
+            keep(live, kept)
+    if data.draw(st.booleans()):  # as at the end of a process, which may also have died
+        keep(live, kept)
     for request in flying:
         live.give_back(request)
-    replayed = Frontier(crawls)
-    replayed.replay(stored)
+    ready = all_ready(live)
+    replayed = resumed(crawls, {}, landed)
     assert standing(replayed) == standing(live)
-    assert all_ready(replayed) == all_ready(live)
+    assert all_ready(replayed) == ready
+    restored = resumed(crawls, restorable(kept, crawls), landed)
+    assert standing(restored) == standing(live)
+    assert all_ready(restored) == ready
 
 
 @examples(60)

@@ -7,9 +7,10 @@ import collections
 from pathlib import Path
 
 import pytest
+from aiohttp import web
 
 from scraper.core.errors import ConfigurationError, UsageError
-from scraper.core.events import Ending, RunStatus
+from scraper.core.events import Drained, Ending, Event, RunStatus
 from scraper.core.planning import Known, plan
 from scraper.runs.crawl import CrawlProcess
 from scraper.runs.resume import Opening
@@ -145,6 +146,49 @@ def test_a_run_that_was_interrupted_should_resume_and_pays_nothing_twice(tmp_pat
         assert archived_ids(bench) == served_ids(bench)
 
     on_bench(tmp_path, use)
+
+
+def test_a_resumed_run_reads_no_page_of_a_walk_that_is_complete_and_has_no_children(tmp_path: Path) -> None:
+    async def use(bench: Bench) -> None:
+        job, crawls, heard = bench.write_job(ALL_FIVE), list[CrawlProcess](), Heard()
+        heard = Heard(lambda _: crawls[0].stop() if len(heard.settled) == 9 else None)
+        first = await bench.run(job, heard=heard, begun=crawls.append)
+        complete = "SELECT walk_id FROM walks WHERE state = 'complete' AND endpoint <> 'keyapi.hashtags'"
+        assert bench.database.rows(complete)
+        bench.database.change(f"UPDATE pages SET facts = NULL WHERE walk_id IN ({complete})")
+        second = await bench.run(job)
+        assert (second.run_id, second.status) == (first.run_id, RunStatus.COMPLETE)
+        assert second.charged == bench.charged()
+        assert set(bench.hits.values()) == {1}
+        assert archived_ids(bench) == served_ids(bench)
+
+    on_bench(tmp_path, use)
+
+
+def test_a_walk_that_is_complete_is_kept_as_such_while_its_run_goes_on(tmp_path: Path) -> None:
+    drained, met = asyncio.Event(), list[list[tuple[str, int]]]()
+
+    async def later(request: web.Request) -> web.StreamResponse | None:
+        if request.query["country_code"] == "GB":
+            await drained.wait()
+        return None
+
+    async def use(bench: Bench) -> None:
+        def hear(event: Event) -> None:
+            if isinstance(event, Drained) and not drained.is_set():
+                kept = "SELECT state, distinct_rows FROM walks ORDER BY state"
+                met.append([(state, rows) for state, rows in bench.database.rows(kept)])
+                drained.set()
+
+        job = bench.write_job(
+            '[[crawl]]\nendpoint = "crawlora.hashtags"\nparams = { country_code = ["US", "GB"] }\nmax_pages = 1\n'
+        )
+        done = await bench.run(job, heard=Heard(hear), begun=lambda crawl: setattr(crawl, "drain_at_bytes", 1))
+        assert done.status is RunStatus.COMPLETE
+        assert [state for (state,) in bench.database.rows("SELECT state FROM walks")] == ["complete"] * 2
+
+    on_bench(tmp_path, use, fault=later)
+    assert met == [[("complete", 100), ("open", None)]]
 
 
 def test_a_later_run_takes_young_complete_walks_instead_of_buying_them(tmp_path: Path) -> None:

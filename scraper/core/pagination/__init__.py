@@ -9,6 +9,7 @@ from scraper.core.pagination.facts import PageFacts, Record
 from scraper.core.pagination.kind import Pagination
 from scraper.core.pagination.one_page import OnePagePagination
 from scraper.core.pagination.pages import PageCounting, PagePagination
+from scraper.core.pagination.restored import FinishedWalk, RestoredWalk
 from scraper.core.pagination.single import SinglePagination
 from scraper.core.pagination.states import EndSign, Guard, WalkState, Why
 from scraper.core.pagination.walk import MOST_EXPLAINED, WalkProgress
@@ -17,6 +18,7 @@ __all__ = [
     "MOST_EXPLAINED",
     "CursorPagination",
     "EndSign",
+    "FinishedWalk",
     "Guard",
     "OnePagePagination",
     "PageCounting",
@@ -24,6 +26,7 @@ __all__ = [
     "PagePagination",
     "Pagination",
     "Record",
+    "RestoredWalk",
     "SinglePagination",
     "WalkProgress",
     "WalkState",

@@ -8,7 +8,6 @@ from scraper.core.catalogue import Charge, OutcomeKind
 from scraper.core.events import Ending
 from scraper.core.retries import Failure
 from scraper.core.units import Credits
-from scraper.io.state.balances import RESERVED
 from scraper.io.state.schema import requests
 
 _GAVE_NOTHING = (
@@ -23,18 +22,18 @@ _GAVE_NOTHING = (
 def retried(connection: Connection, run_id: str) -> Credits:
     """Return the credits of attempts that were (or may have been) charged, brought nothing and were retried."""
     of_run = requests.c.run_id == run_id
-    last = (
-        select(requests.c.request_key, func.max(requests.c.attempt_id).label("attempt_id"))
-        .where(of_run)
-        .group_by(requests.c.request_key)
-        .subquery()
+    paid = requests.c.charge.in_([charge.value for charge in Charge if charge is not Charge.FREE])
+    failed = and_(of_run, paid, *_GAVE_NOTHING)
+    attempts = select(requests.c.request_key, requests.c.attempt_id, requests.c.credits).where(failed)
+    found = connection.execute(attempts).all()
+    if not found:  # of most runs; otherwise every attempt of the run is read
+        return 0
+    keys = select(requests.c.request_key).where(failed)
+    last = select(requests.c.request_key, func.max(requests.c.attempt_id)).where(
+        of_run, requests.c.request_key.in_(keys)
     )
-    query = (
-        select(func.coalesce(func.sum(requests.c.credits), 0))
-        .join(last, and_(last.c.request_key == requests.c.request_key, last.c.attempt_id > requests.c.attempt_id))
-        .where(of_run, requests.c.charge.not_in([Charge.FREE.value, RESERVED]), *_GAVE_NOTHING)
-    )
-    return int(connection.execute(query).scalar_one())
+    latest = dict(connection.execute(last.group_by(requests.c.request_key)).all())
+    return sum(row.credits for row in found if latest[row.request_key] > row.attempt_id)
 
 
 def failures(connection: Connection, run_id: str) -> dict[str, list[Failure]]:

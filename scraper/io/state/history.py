@@ -43,6 +43,8 @@ class SqlHistory:
     def __init__(self, read: Callable[[], AbstractContextManager[Connection]], now: datetime) -> None:
         self._read = read
         self._now = now
+        self._yields: Sequence[Yield] | None = None
+        """Read once: it is the sum of a month's attempts."""
 
     def walks(self, walk_ids: Sequence[str]) -> Mapping[str, Sequence[WalkSeen]]:
         found: dict[str, list[WalkSeen]] = {}
@@ -65,6 +67,11 @@ class SqlHistory:
         return found
 
     def yields(self) -> Sequence[Yield]:
+        if self._yields is None:
+            self._yields = self._read_yields()
+        return self._yields
+
+    def _read_yields(self) -> Sequence[Yield]:
         since = self._now - HISTORY
         place = (walks.c.endpoint, walks.c.country)
         spent = (

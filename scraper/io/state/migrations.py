@@ -119,6 +119,7 @@ def _to_6(connection: Connection) -> None:
     _add_statements(connection)
     _add_board_order(connection)
     _add_tokens(connection)
+    _add_resuming(connection)
 
 
 def _add_statements(connection: Connection) -> None:
@@ -134,6 +135,15 @@ def _add_board_order(connection: Connection) -> None:
 def _add_tokens(connection: Connection) -> None:
     """Tokens in the names of parts; a drain that is open keeps the names that it began with."""
     connection.exec_driver_sql("ALTER TABLE drains ADD COLUMN token VARCHAR NOT NULL DEFAULT ''")
+
+
+def _add_resuming(connection: Connection) -> None:
+    """What a resume of a large run reads instead of every page and every attempt."""
+    connection.exec_driver_sql("ALTER TABLE walks ADD COLUMN distinct_rows BIGINT")
+    connection.exec_driver_sql("CREATE INDEX IF NOT EXISTS pages_by_walk ON pages (run_id, walk_id)")
+    connection.exec_driver_sql("DROP INDEX IF EXISTS requests_by_run")
+    columns = "run_id, charge, ending, outcome"
+    connection.exec_driver_sql(f"CREATE INDEX IF NOT EXISTS requests_by_ending ON requests ({columns})")
 
 
 STEPS: tuple[Callable[[Connection], None], ...] = (_to_2, _to_3, _to_4, _to_5, _to_6)

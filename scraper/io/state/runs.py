@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
+from operator import itemgetter
 from typing import Any
 
 import orjson
@@ -11,7 +12,7 @@ from sqlalchemy import Connection, Row, and_, func, insert, select, update
 
 from scraper.core.budget import ScopeKind
 from scraper.core.events import Ending, RunStatus
-from scraper.core.pagination import Guard, PageFacts, WalkState, Why
+from scraper.core.pagination import FinishedWalk, Guard, PageFacts, WalkState, Why
 from scraper.core.requests import Progress, Walk
 from scraper.core.units import Credits
 from scraper.io.state.balances import balance_of
@@ -168,17 +169,19 @@ def coverage_values(progress: Progress) -> dict[str, object]:
         "why": None if progress.why is None else progress.why.value,
         "pages": progress.pages,
         "rows": progress.rows,
+        "distinct_rows": progress.distinct,
         "overlaps": progress.overlaps,
         "gaps": progress.gaps,
         "notes": ",".join(progress.notes),
     }
 
 
-def cover(connection: Connection, run_id: str, progress: Progress, reused_from: str | None) -> None:
-    """How far a walk of a run has come."""
-    walk = progress.walk
+def cover(
+    connection: Connection, run_id: str, walk: Walk, standing: Mapping[str, object], reused_from: str | None
+) -> None:
+    """Store the standing of a walk: its `coverage_values`."""
     values = {
-        **coverage_values(progress),
+        **standing,
         "crawls": ",".join(walk.crawls),
         "max_pages": walk.max_pages,
         "reused_from": reused_from,
@@ -199,12 +202,46 @@ def cover(connection: Connection, run_id: str, progress: Progress, reused_from: 
         )
 
 
-def stored_pages(connection: Connection, run_id: str, walk_id: str | None = None) -> dict[str, PageFacts]:
-    query = select(pages.c.request_key, pages.c.facts).where(pages.c.run_id == run_id, pages.c.facts.is_not(None))
+def finished_walks(connection: Connection, run_id: str) -> dict[str, FinishedWalk]:
+    columns = ("walk_id", "crawls", "max_pages", "why", "pages", "rows", "distinct_rows", "overlaps", "gaps")
+    query = select(*(walks.c[name] for name in columns), walks.c.notes, walks.c.reused_from).where(
+        walks.c.run_id == run_id, walks.c.state == WalkState.COMPLETE.value, walks.c.distinct_rows.is_not(None)
+    )
+    names: dict[str, tuple[str, ...]] = {}  # the same few in a million rows
+    guards: dict[str, tuple[Guard, ...]] = {}
+    whys = {why.value: why for why in Why}
+    found: dict[str, FinishedWalk] = {}
+    for row in connection.execute(query):
+        walk_id, crawls, limit, why, *counts, notes, reused = row
+        page_count, rows, distinct, overlaps, gaps = counts
+        if crawls not in names:
+            names[crawls] = tuple(crawls.split(","))
+        if notes not in guards:
+            guards[notes] = tuple(Guard(name) for name in notes.split(",") if name)
+        found[walk_id] = FinishedWalk(
+            names[crawls], limit, whys[why], page_count, rows, distinct, overlaps, gaps, guards[notes], reused
+        )
+    return found
+
+
+def stored_pages(
+    connection: Connection, run_id: str, walk_id: str | None = None, besides: Collection[str] = ()
+) -> dict[str, PageFacts]:
+    columns = (pages.c.page_id, pages.c.request_key, pages.c.facts)
+    query = select(*columns).where(pages.c.run_id == run_id, pages.c.facts.is_not(None))
     if walk_id is not None:
         query = query.where(pages.c.walk_id == walk_id)
-    query = query.order_by(pages.c.page_id)  # as they landed
-    return {key: PageFacts.from_json(orjson.loads(facts)) for key, facts in connection.execute(query)}
+    elif besides:
+        every = connection.execute(select(walks.c.walk_id).where(walks.c.run_id == run_id)).scalars()
+        rest = [each for each in every if each not in besides]
+        some_at_once = [query.where(pages.c.walk_id.in_(some)) for some in chunks(rest)]
+        landed = [row for each in some_at_once for row in connection.execute(each).all()]
+        return _facts(sorted(landed, key=itemgetter(0)))
+    return _facts(connection.execute(query.order_by(pages.c.page_id)))
+
+
+def _facts(rows: Iterable[Row[int, str, bytes]]) -> dict[str, PageFacts]:
+    return {row.request_key: PageFacts.from_json(orjson.loads(row.facts)) for row in rows}
 
 
 def reusable_pages(

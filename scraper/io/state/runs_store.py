@@ -33,6 +33,7 @@ class RunsStore(Store, Runs):
     partial_walks = in_transaction(runs.partial_walks)
     totals = in_transaction(runs.totals)
     coverage = in_transaction(runs.coverage)
+    finished_walks = in_transaction(runs.finished_walks)
     stored_pages = in_transaction(runs.stored_pages)
     known_ids = in_transaction(runs.known_ids)
     leftovers = in_transaction(runs.leftovers)
@@ -58,12 +59,13 @@ class RunsStore(Store, Runs):
         return await self._do(runs.reusable_pages, walk, since, self._database.now())
 
     async def cover(self, run_id: str, walks: Sequence[Progress], reused_from: Mapping[str, str]) -> None:
-        def work(connection: Connection, some: Sequence[Progress]) -> None:
-            for progress in some:
-                runs.cover(connection, run_id, progress, reused_from.get(progress.walk.walk_id))
+        def work(connection: Connection, some: Sequence[tuple[Walk, Mapping[str, object]]]) -> None:
+            for walk, standing in some:
+                runs.cover(connection, run_id, walk, standing, reused_from.get(walk.walk_id))
 
         for start in range(0, len(walks), WALKS_IN_A_COMMIT):
-            await self._do(work, walks[start : start + WALKS_IN_A_COMMIT])
+            some = walks[start : start + WALKS_IN_A_COMMIT]  # their standing now: pages may land while it is written
+            await self._do(work, [(progress.walk, runs.coverage_values(progress)) for progress in some])
 
     async def note_reads(self, reads: Sequence[BoardRead]) -> None:
         for some in boards.chunks(reads):

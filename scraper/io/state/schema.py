@@ -123,6 +123,7 @@ walks = Table(
     Column("why", String),
     Column("pages", Integer, nullable=False, default=0),
     Column("rows", BigInteger, nullable=False, default=0),
+    Column("distinct_rows", BigInteger),  # distinct records with an id; null: covered before it was noted
     Column("overlaps", BigInteger, nullable=False, default=0),  # records that an earlier page had listed
     Column("gaps", BigInteger, nullable=False, default=0),  # pages that were requested and never landed
     Column("notes", String, nullable=False, default=""),  # names of guards, comma-separated
@@ -186,7 +187,7 @@ requests = Table(
     Column("reconciled_at", Instant),
     Column("reconciled_by", String),
     Index("requests_by_slot", "account", "slot_at"),
-    Index("requests_by_run", "run_id", "charge"),
+    Index("requests_by_ending", "run_id", "charge", "ending", "outcome"),
 )
 
 # Sums over the ledger, updated in the transaction of the rows they sum. Scopes: run, its share of an account, the
@@ -258,6 +259,7 @@ pages = Table(
     Column("drain_id", BigInteger),
     Column("stored", Boolean, nullable=False, default=False),
     Index("pages_by_run", "run_id", "request_key"),
+    Index("pages_by_walk", "run_id", "walk_id"),
     Index("pages_to_drain", "stored", "run_id"),
 )
 
