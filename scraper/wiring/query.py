@@ -134,7 +134,7 @@ def table_columns(settings: Settings, configs: Path | None, name: str) -> list[d
     arguments = next((view.arguments for view in views if view.name == name), "")
     nothing = ", ".join("NULL" for _ in arguments.split(",")) if arguments else ""
     relation = f"{name}({nothing})" if arguments else f'"{name}"'
-    opened = partial(open_archive, settings.data_directory, tables, views, f"SELECT * FROM {relation}")
+    opened = partial(open_archive, settings.data_directory, tables, views, f"FROM {relation}")
     with answered(opened, f"DESCRIBE FROM {relation}") as reader:  # works without files too, before any run
         described = [(row["column_name"], row["column_type"]) for batch in reader for row in batch.to_pylist()]
     return [

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter, defaultdict
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -22,7 +22,7 @@ from scraper.core.events import RunStatus
 from scraper.core.frontier import Frontier
 from scraper.core.jobs import Account, Job
 from scraper.core.outcomes import NoAnswer, Reply, classify
-from scraper.core.pagination import Why
+from scraper.core.pagination import PageFacts, Why
 from scraper.core.requests import Request
 from scraper.core.retries import GiveUp, Reach, Retry, Tries, decide
 from scraper.ports import AccountClosed, NoCredits, Settlement, Slot
@@ -124,10 +124,17 @@ class Process:
     run: OpenedRun
     frontier: Frontier
     held: ExitStack
+    stored: Mapping[str, PageFacts]
+    """Pages of the run that had landed when this process began."""
     attempts: Counter[str] = field(default_factory=Counter)
     tries: defaultdict[str, Tries] = field(default_factory=lambda: defaultdict(Tries))
     again: list[Request] = field(default_factory=list)
     in_flight: list[tuple[Request, int]] = field(default_factory=list)
+
+    def prepare_new_walks(self) -> None:
+        """Replay what is stored of new walks, as a crawl does before it takes a request."""
+        while self.frontier.new_walks():
+            self.frontier.replay(self.stored)
 
 
 class LedgerAndFrontier(RuleBasedStateMachine):
@@ -181,11 +188,11 @@ class LedgerAndFrontier(RuleBasedStateMachine):
         assert isinstance(run, OpenedRun), "none of these runs is ever complete"
         frontier = Frontier(wanted.crawls, run.leftovers)
         stored = self.do(self.stores.runs.stored_pages(run.run_id))
-        frontier.replay(stored)
         balance = self.do(self.stores.runs.totals(run.run_id)).balance
         assert balance.reserved == 0, "what the dead had reserved is unknown now"
         self.stood_at[run.run_id] = balance.committed
-        self.processes[name] = Process(wanted, run, frontier, held)
+        self.processes[name] = Process(wanted, run, frontier, held, stored)
+        self.processes[name].prepare_new_walks()
 
     @precondition(lambda self: self.processes)
     @rule(pick=st.integers(0, 1), how=st.sampled_from(["dies", "all die", Why.BUDGET, Why.INTERRUPTED]))
@@ -230,6 +237,7 @@ class LedgerAndFrontier(RuleBasedStateMachine):
             if process.in_flight and (not vendor or len(process.in_flight) == MOST_IN_FLIGHT):
                 self.settle(process, place % len(process.in_flight), how)
             else:
+                process.prepare_new_walks()
                 request = process.again.pop(0) if process.again else process.frontier.take(vendor or VENDORS[0])
                 if request is not None:
                     self.reserve_one(process, request, process.job.accounts[request.endpoint.vendor])
