@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 from typing import ParamSpec, TypeVar
 
@@ -11,10 +12,15 @@ T = TypeVar("T")
 
 
 async def in_a_thread(work: Callable[P, T], *args: P.args, **named: P.kwargs) -> T:
-    """Run work in a thread; when cancelled, wait for it all the same: no lock is released while files are written."""
+    """Run work in a thread; when cancelled, wait for it all the same: no lock is released while files are written.
+
+    That holds for a second and a third Ctrl-C as well.
+    """
     working = asyncio.ensure_future(asyncio.to_thread(work, *args, **named))
     try:
         return await asyncio.shield(working)
     except asyncio.CancelledError:
-        await asyncio.wait({working})
+        while not working.done():
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.wait({working})
         raise

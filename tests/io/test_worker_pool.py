@@ -14,6 +14,7 @@ from scraper.core.errors import ArchiveError
 from scraper.io.archive import ParquetArchive
 from scraper.io.archive.files import checksum
 from scraper.io.archive.worker_pool import Task, free_memory_bytes
+from scraper.io.worker import Worker
 from scraper.ports import drain_order
 from tests.core.builders import catalogue_of
 from tests.io.archive_fixtures import ENDPOINTS, TABLES, board, hashtag, page
@@ -95,6 +96,25 @@ def test_without_the_lock_or_with_little_to_do_one_process_does_it(tmp_path: Pat
     with archive.lock():
         assert archive.pool.perform_all(tasks("killed", 3), 1, Slow()) == [0, 1, 2]
         assert archive.pool.processes == 1
+
+
+def refused() -> Worker:
+    raise BlockingIOError(11, "Resource temporarily unavailable")
+
+
+def test_where_the_system_starts_no_process_this_one_does_it(tmp_path: Path) -> None:
+    with two_processes(tmp_path) as archive:
+        archive.pool.start = refused
+        assert archive.pool.perform_all(tasks("killed", 3), ENOUGH, Slow()) == [0, 1, 2]
+
+
+def test_where_the_system_starts_some_processes_those_work(tmp_path: Path) -> None:
+    left = [Worker]
+    with two_processes(tmp_path) as archive:
+        archive.pool.cores = 3
+        archive.pool.start = lambda: left.pop()() if left else refused()
+        assert archive.pool.perform_all(tasks("", 20), ENOUGH, Slow()) == list(range(20))
+        assert archive.pool.processes == 2
 
 
 def test_the_memory_of_a_container_counts_where_it_is_less_than_the_machines(tmp_path: Path) -> None:

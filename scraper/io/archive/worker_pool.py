@@ -92,6 +92,7 @@ class WorkerPool:
     """This process only, as where the disk is not the plain one."""
     worth_bytes: int = WORTH_BYTES
     cores: int = field(default_factory=usable_cores)
+    start: Callable[[], Worker] = Worker
     _workers: list[_PoolWorker] = field(default_factory=list)
 
     def perform_all(self, tasks: Sequence[Task[T]], size_bytes: int, then: Callable[[T], R]) -> list[R]:
@@ -99,24 +100,22 @@ class WorkerPool:
 
         `size_bytes`: of everything that they read. The first error is raised once no process works any more.
         """
-        processes = self._processes(len(tasks), size_bytes)
-        if processes == 1:
+        workers = self._workers_for(self._processes(len(tasks), size_bytes))
+        if not workers:
             return [then(task.perform(self.archive)) for task in tasks]
         waiting: SimpleQueue[tuple[int, Task[T]]] = SimpleQueue()
         for each in enumerate(tasks):
             waiting.put(each)
         done: dict[int, R] = {}
-        while len(self._workers) < processes - 1:
-            self._workers.append(_PoolWorker(self.place, Worker()))
 
         def work(perform: Callable[[Task[T]], T]) -> None:
             with _emptied_on_error(waiting):
                 for number, task in _taken(waiting):
                     done[number] = then(perform(task))
 
-        with ThreadPoolExecutor(processes, "archive-worker") as threads:
+        with ThreadPoolExecutor(1 + len(workers), "archive-worker") as threads:
             performing: list[Callable[[Task[T]], T]] = [lambda task: task.perform(self.archive)]
-            performing += [partial(worker.perform, locked=self.locked) for worker in self._workers[: processes - 1]]
+            performing += [partial(worker.perform, locked=self.locked) for worker in workers]
             working = [threads.submit(work, perform) for perform in performing]
         failed = [error for each in working if (error := each.exception()) is not None]
         if failed:
@@ -134,6 +133,13 @@ class WorkerPool:
         workers, self._workers = self._workers, []
         for worker in workers:
             worker.process.close()
+
+    def _workers_for(self, processes: int) -> Sequence[_PoolWorker]:
+        """Return the workers for so many processes, or fewer where the system starts no more."""
+        with contextlib.suppress(OSError):
+            while len(self._workers) < processes - 1:
+                self._workers.append(_PoolWorker(self.place, self.start()))
+        return self._workers[: processes - 1]
 
     def _processes(self, tasks: int, size_bytes: int) -> int:
         if self.alone or self.locked is None or not sys.executable:
