@@ -1,4 +1,4 @@
-"""Replays of known boards, or of a job's own archive, under other terms."""
+"""Replays of known boards, or of a job's own archive, under different terms."""
 
 from __future__ import annotations
 
@@ -179,10 +179,10 @@ def _past(found: JobBoards, period: timedelta, asked: BacktestOptions) -> Past:
     if asked.nights is not None:
         end = min(end, first + asked.nights)
     if end - first < 2:
-        met = "one night is known" if end - first == 1 else "no night is known"
+        met = "the archive has one night" if end - first == 1 else "the archive has no night"
         chosen = " between --from and --to" if asked.first_day or asked.last_day else ""
         raise UsageError(
-            f"{met}{chosen}, and a replay takes two at least: run the job for some nights, or choose others."
+            f"{met}{chosen}, and a replay needs two: run the job on more nights, or replay --world sandbox."
         )
     return past_of(boards, first_at, period, first, end, _learn(asked, end - first))
 

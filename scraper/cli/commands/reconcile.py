@@ -102,7 +102,7 @@ def reconcile(  # noqa: PLR0913 - one for each option
 
     if sum((assume is not None, bool(used), month is not None)) > 1:
         raise UsageError(
-            "--assume settles attempts, --used states the month's total, --month reads the vendor's books: "
+            "--assume settles attempts, --used states the month's total, --month reads the vendor's account pages: "
             "give one of them."
         )
     settings = settings_of(data, job=job, sandbox=sandbox, vendor_urls=vendor_urls, allow_hosts=allow_hosts)

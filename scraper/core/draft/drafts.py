@@ -18,7 +18,7 @@ from scraper.core.draft.toml_text import Commented, Value, comment_lines, table_
 from scraper.core.errors import UsageError
 
 MOST_ENDPOINTS: Final = 40
-"""More than anybody fills in and holds against answers."""
+"""More than anybody fills in and compares with answers."""
 _HEADER: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,60}")
 _OUTCOMES: Final[Mapping[int, str]] = {
     400: "bad_request",
@@ -35,7 +35,7 @@ _MESSAGES: Final = ("message", "msg", "error", "detail", "title", "description",
 
 @dataclass(frozen=True, slots=True)
 class DraftedFiles:
-    """The files of a draft, and what is to be known of it."""
+    """The files of a draft, with its assumptions and gaps."""
 
     vendor: str
     toml: str
@@ -61,7 +61,7 @@ def draft_vendor(
     today: date,
     cost: int | None,
 ) -> DraftedFiles:
-    """Draft the files. `known`: vendors that there are; `cost`: credits a request, ``None``: asked for in the file.
+    """Draft the files. `known`: vendors that there are; `cost`: credits a request; ``None``: left to fill in.
 
     Raises UsageError for a document that has nothing to draft, and for a name that is taken.
     """
@@ -215,7 +215,7 @@ def _failures(document: OpenApiDocument) -> Iterator[tuple[int, Json]]:
 
 
 def _messages(document: OpenApiDocument) -> Iterator[str]:
-    """Yield where failures seem to say what is wrong."""
+    """Yield the fields of failures that seem to hold a message."""
     found: dict[str, None] = {}
     for number, (_, example) in enumerate(_failures(document)):
         if number >= 20:
@@ -252,7 +252,7 @@ def _errors(
 def _in_body(
     document: OpenApiDocument, kept: Sequence[Operation], drafted: Sequence[DraftedEndpoint], status: int
 ) -> Iterator[Value]:
-    """Yield the conditions by which a body says the same as a status, as the examples of failures have it."""
+    """Yield the conditions on a body that are equivalent to a status, by the examples of failures."""
     fields = {endpoint.success[0] for endpoint in drafted if endpoint.success is not None}
     met: set[tuple[str, int]] = set()
     for operation in kept:

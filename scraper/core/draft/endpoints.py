@@ -18,7 +18,7 @@ from scraper.core.draft.toml_text import Commented, Value, key_text, table_lines
 _PARAMETER: Final = re.compile(r"[A-Za-z][A-Za-z0-9_.-]*")
 _PATH: Final = re.compile(r"/[A-Za-z0-9_/.{}-]*")
 _LONGEST: Final = 300
-"""Characters of a description."""
+"""Most characters of a description."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,14 +64,14 @@ def words_of(path: str) -> list[str]:
 
 
 def snake(name: str) -> str:
-    """Return a name as vendor files have them: small letters, digits and _, a letter first."""
+    """Return a name for a vendor file: lowercase letters, digits and _, a letter first."""
     found = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name)
     found = re.sub(r"[^a-z0-9]+", "_", found.lower()).strip("_")[:40].strip("_")
     return found if found and found[0].isalpha() else f"n_{found}".rstrip("_")
 
 
 def endpoint_name(path: str, taken: set[str]) -> str:
-    """Return a name from the last words of a path that no other endpoint bears."""
+    """Return a name from the last words of a path that no other endpoint has."""
     words = words_of(path)
     if words and path.endswith("}") and snake(words[-1]) in taken:
         words[-1] = f"{words[-1]}_by_{path.rpartition('{')[2]}"
@@ -90,7 +90,7 @@ def endpoint_name(path: str, taken: set[str]) -> str:
 def draft_endpoint(
     document: OpenApiDocument, operation: Operation, *, vendor: str, name: str, today: date, cost: int | None
 ) -> DraftedEndpoint | LeftOut:
-    """Return the tables of an operation, or why it is left out."""
+    """Return the tables of an operation, or the reason why it is left out."""
     if not _PATH.fullmatch(operation.path):
         return LeftOut(operation.path, "its path holds characters that a vendor file does not allow")
     draft = _Draft(operation, answer_of(document, operation, words_of(operation.path)[-1:]))
@@ -154,7 +154,7 @@ def _head(draft: _Draft, table: str, today: date, price: int | None) -> dict[str
     if id_key is None:
         id_key = "id"
         draft.assumed.append(f"records.id is {id_key}: nothing that is shown looks like one")
-    stands = f"records stand at {answer.path or 'the root'}, told apart by {id_key}"
+    stands = f"records at {answer.path or 'the root'}, identified by {id_key}"
     draft.assumed.append(stands)
     records: dict[str, Value] = {"path": answer.path, "id": id_key}
     shown = answer.records[:1]
@@ -172,7 +172,7 @@ def _commented(value: Value, comment: str) -> Value:
 
 
 def _pagination(draft: _Draft) -> dict[str, Value]:
-    """Return how the endpoint seems to be paged, and give its parameters their roles."""
+    """Return the endpoint's likely pagination, and assign roles to its parameters."""
     parameters, around = draft.operation.parameters, draft.answer.around
     cursor = guesses.with_name(parameters, guesses.CURSORS)
     page = guesses.with_name(parameters, guesses.PAGES)
@@ -201,7 +201,7 @@ def _by_cursor(draft: _Draft, cursor: AskedParameter, size: AskedParameter | Non
     table["cursor_field"] = Commented(
         path or cursor.name, "assumed: from the example" if path else "assumed: not shown"
     )
-    draft.assumed.append(f"the next cursor stands at {path or cursor.name}")
+    draft.assumed.append(f"the next cursor is at {path or cursor.name}")
     if more is not None:
         table["has_more_field"] = Commented(more.path, "assumed: from the example")
     else:
@@ -240,7 +240,7 @@ def _by_page(
     for key, found in fields.items():
         if found is not None:
             table[key] = Commented(found.path, "assumed: from the example")
-            draft.assumed.append(f"{key.removesuffix('_field')} stands at {found.path}")
+            draft.assumed.append(f"{key.removesuffix('_field')} is at {found.path}")
     return table
 
 
@@ -258,7 +258,7 @@ def _whole_list(draft: _Draft) -> dict[str, Value]:
 
 
 def _unusable(parameter: AskedParameter) -> str:
-    """Return why a vendor file cannot describe a parameter; empty if it can."""
+    """Return the reason why a vendor file cannot describe a parameter; empty if it can."""
     if not _PARAMETER.fullmatch(parameter.name) or len(parameter.name) > 80:
         return "has a name that a vendor file does not allow"
     if parameter.type == "object":
