@@ -115,7 +115,7 @@ async def probe(
 def _compared_answer(
     job: Job, vendor: Vendor, request: Request, reply: Reply, context: RunContext
 ) -> Iterator[ProbeFinding]:
-    """Yield what one answer shows."""
+    """Yield the findings of one answer."""
     endpoint = request.endpoint
     outcome = classify(vendor, endpoint, reply, context.clock.now(), job.accounts[vendor.name].failed_requests)
     charged = f"{outcome.charge.value}, {outcome.credits} credits by the vendor file's rule"
@@ -132,7 +132,7 @@ def _compared_answer(
 
 
 async def _account_pages(vendor: Vendor, context: RunContext) -> AsyncIterator[ProbeFinding]:
-    """Ask for the account's current period, which costs nothing: whether this key opens such pages is not certain."""
+    """Request the account's current period, which is free, to see if this key opens such pages."""
     if vendor.statements is None or context.books is None:
         return
     name = f"{vendor.name}, account pages"

@@ -1,4 +1,4 @@
-"""Holds the ledger against the vendor's books: settles unknown attempts, and compares a month line by line.
+"""Compare the ledger with the vendor's billing records: settle unknown attempts, and check a month line by line.
 
 On request, by the user's word or by the vendor's account pages; and at a month's end by itself.
 """
@@ -54,7 +54,7 @@ class Reconciled:
     """Why attempts are still unknown, and what to do."""
     month: MonthHeld | None = None
     unread: Unread | None = None
-    """Why the vendor's books could not be read, where its file describes some."""
+    """The reason why the vendor's billing records could not be read, if its file describes any."""
 
     @property
     def is_settled(self) -> bool:

@@ -26,9 +26,9 @@ if TYPE_CHECKING:
     from scraper.wiring.settings import Settings
 
 PLAYED: Final = Path("sandbox")
-"""Instead of a world file: the boards that the sandbox plays."""
+"""Value of --world for the sandbox's boards."""
 PLAYED_NIGHTS: Final = 90
-"""Nights of them, where nobody says otherwise."""
+"""Default number of its nights."""
 LEARN: Final = 50
 """Nights of learning, where nobody says otherwise; half of the nights where there are fewer than twice as many."""
 
@@ -61,7 +61,7 @@ class Backtest:
     cheapest: Cheapest | None
     """``None``: no plan of its vendors has a price."""
     notes: Sequence[str]
-    """What is not replayed."""
+    """Notes on crawls that are not replayed."""
 
 
 def replay_world(path: Path, asked: BacktestOptions) -> list[tuple[Replay, Credits]]:

@@ -196,8 +196,8 @@ def test_a_month_adds_up_to_the_credit() -> None:
     month = month_held(held(lines, events), period, our_start=period.starts)
     assert (month.ours, month.theirs_alone, month.difference, month.adds_up) == (32, 8, 0, True)
     assert month.sentence() == (
-        "period 2026-11-01: 32 credits in the ledger, 8 billed for requests that it does not have; the vendor's total is "
-        "40, which agrees. Requests: 1 settled, 1 corrected to what the vendor charged, 1 in the ledger but not "
+        "period 2026-11-01: 32 credits in the ledger, 8 billed for requests that it does not have; the vendor's total "
+        "is 40, which agrees. Requests: 1 settled, 1 corrected to what the vendor charged, 1 in the ledger but not "
         "billed, 1 billed but not in the ledger, 1 listed twice by the vendor."
     )
     assert not month.agrees

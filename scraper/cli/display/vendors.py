@@ -159,7 +159,7 @@ def _print_endpoint(endpoint: Endpoint, console: Console, sources: Sources) -> N
     if endpoint.records.fields:
         fields.append(("children", harmless(f"by {' or '.join(endpoint.records.carried)}")))
     if shape := [part for part in endpoint.assumed if part != "cost"]:
-        fields.append(("assumed", f"{', '.join(shape)}: no document that could be read states them"))
+        fields.append(("assumed", f"{', '.join(shape)}: not in any document that could be read"))
     if endpoint.note:
         fields.append(("note", harmless(endpoint.note)))
     print_fields(console, fields)
@@ -168,14 +168,14 @@ def _print_endpoint(endpoint: Endpoint, console: Console, sources: Sources) -> N
 
 
 def _price_basis(endpoint: Endpoint) -> str:
-    return " (assumed: no page states it)" if endpoint.cost_basis is Basis.ASSUMED else ""
+    return " (assumed: no page of the vendor states it)" if endpoint.cost_basis is Basis.ASSUMED else ""
 
 
 def _moving_fields(endpoint: Endpoint) -> list[tuple[str, str]]:
     if endpoint.successor is None:
         return []
     fields = [("successor", harmless(endpoint.successor.full_name))]
-    return [*fields, ("a move", harmless(endpoint.moving))] if endpoint.moving else fields
+    return [*fields, ("changes", harmless(endpoint.moving))] if endpoint.moving else fields
 
 
 def _parameter_field(parameter: Parameter, sources: Sources) -> tuple[str, str]:

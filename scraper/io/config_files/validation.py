@@ -161,7 +161,7 @@ def _fault(model: type[BaseModel], error: Any, where: str) -> Fault:  # noqa: AN
 
 
 def _words(error: Any, path: str, known: Sequence[str]) -> str:  # noqa: ANN401 - pydantic's ErrorDetails
-    """Return what was met, and what to write. `known`: the keys that may stand there."""
+    """Return the fault found, and what to write. `known`: the keys allowed there."""
     met = shortened(repr(error["input"]))
     match error["type"]:
         case "extra_forbidden":
