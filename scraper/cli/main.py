@@ -48,7 +48,7 @@ def cli() -> None:
     scraper run quickstart --sandbox                        try it for free
     scraper sql --sandbox "SELECT count(*) FROM hashtags"   query what it bought
     scraper init                                            start a project
-    scraper plan trends                                     estimate its job's cost
+    scraper plan trends                                     estimate its cost
 
     Exit codes: 0 complete · 2 usage or configuration · 3 the run's budget is spent · 4 vendor refused ·
     5 archive or state fault · 6 failures, or rows missing · 7 the account or the vendor says not now ·

@@ -157,7 +157,7 @@ def _walks(job: Job) -> Iterator[tuple[Crawl, Walk]]:
 def _left_out(job: Job) -> Iterator[str]:
     others = [crawl.name for crawl in job.crawls if crawl.each is not None or crawl.endpoint.table not in BOARD_TABLES]
     if others:
-        yield f"{', '.join(others)}: no boards, so they are left out, and their credits count for the boards"
+        yield f"left out, since they have no boards: {', '.join(others)}; their credits go to the boards"
 
 
 def _board(crawl: Crawl, walk: Walk, pages: int, reads: tuple[tuple[int, Set[Hashable]], ...]) -> KnownBoard:
