@@ -124,10 +124,10 @@ def backtest(  # noqa: PLR0913 - one for each option
 ) -> None:
     """Replay a job's past nights under different terms; spends nothing.
 
-    Buys the boards that JOB's archive knows, or those of a world file, night by night under another budget, plan,
+    Buys the boards in JOB's archive, or those of a world file, night by night under another budget, plan,
     cadence or order, and counts the entries and exits that would have been seen, and those dated to the night.
-    --budget, --plan, --every and --order may be repeated, to compare. Without JOB each board of the file costs a
-    credit. JSON is one object for one replay, else an array.
+    Repeat --budget, --plan, --every or --order to compare values. Without JOB, each board of the file costs one
+    credit. JSON is one object for one replay, otherwise an array.
     """
     from scraper.core.jobs import OrderName
     from scraper.wiring.backtest import PLAYED, BacktestOptions

@@ -194,14 +194,18 @@ def _tell(made: DraftedFiles) -> None:
     sentences += [f"left out: {each.path[:100]}: {each.why}" for each in made.left_out]
     if made.missing:
         some = ", ".join(each[:80] for each in made.missing[:3])
-        sentences.append(f"{counted(len(made.missing), 'reference')} lead nowhere in the document, as {some}")
+        sentences.append(
+            f"{counted(len(made.missing), 'reference')} in the document cannot be resolved, such as {some}"
+        )
     bare = [endpoint.name for endpoint in made.endpoints if endpoint.select is None]
     if bare:
-        sentences.append(f"nothing shows the records of {', '.join(bare)}: write their tables when an answer is there")
+        sentences.append(
+            f"no example shows the records of {', '.join(bare)}: write their tables once you have an answer"
+        )
     if made.unpriced:
         sentences.append(
-            f'fill in the price (cost = "?") of {", ".join(made.unpriced)}; until then each command of this project '
-            "refuses the file. --cost does it at once"
+            f'fill in the price (cost = "?") of {", ".join(made.unpriced)}; until then every command of this project '
+            "refuses the file. --cost sets one price for all"
         )
     else:
         sentences.append(f"next: scraper probe {made.vendor} compares one answer of each endpoint with it")

@@ -129,7 +129,7 @@ def _words(text: str) -> str:
 
 def _above(draft: _Draft) -> Iterator[str]:
     if draft.answer.example is None:
-        yield "ASSUMED: the document shows no answer: hold one against this with scraper probe."
+        yield "ASSUMED: the document shows no answer: compare one with this by scraper probe."
     elif draft.answer.is_made_up:
         yield "The document gives no example: records and pagination are from its schema alone."
     for sentence in draft.skipped:
@@ -141,7 +141,9 @@ def _head(draft: _Draft, table: str, today: date, price: int | None) -> dict[str
     head: dict[str, Value] = {"source": "document", "path": operation.path}
     head["summary"] = _words(operation.summary or operation.description or f"GET {operation.path}")
     if price is None:
-        head["cost"] = Commented(NO_PRICE, "credits a request: write the number here; no command uses the file before")
+        head["cost"] = Commented(
+            NO_PRICE, "credits a request: write the number here; until then no command uses the file"
+        )
     else:
         head["cost"] = price
     head |= {"table": table, "status": "documented", "status_since": today}
@@ -149,11 +151,11 @@ def _head(draft: _Draft, table: str, today: date, price: int | None) -> dict[str
         head["note"] = "Deprecated in the document."
     success = guesses.success_of(answer.example)
     conditions: list[Value] = [] if success is None else [{"field": success[0], "is": success[1]}]
-    head["success"] = _commented(conditions, "assumed: as the example has it" if success else "")
+    head["success"] = _commented(conditions, "assumed: from the example" if success else "")
     id_key = answer.id
     if id_key is None:
         id_key = "id"
-        draft.assumed.append(f"records.id is {id_key}: nothing that is shown looks like one")
+        draft.assumed.append(f"records.id is {id_key}: no field of the example looks like one")
     stands = f"records at {answer.path or 'the root'}, identified by {id_key}"
     draft.assumed.append(stands)
     records: dict[str, Value] = {"path": answer.path, "id": id_key}
@@ -185,7 +187,7 @@ def _pagination(draft: _Draft) -> dict[str, Value]:
         return _by_cursor(draft, cursor, size, "" if after is None else after.path)
     counted = page or offset
     if counted is None:
-        draft.assumed.append("the list comes whole: no parameter asks for a second page")
+        draft.assumed.append("the list is complete: no parameter selects a second page")
         return _whole_list(draft)
     return _by_page(draft, counted, size, is_offset=page is None)
 
@@ -205,7 +207,7 @@ def _by_cursor(draft: _Draft, cursor: AskedParameter, size: AskedParameter | Non
     if more is not None:
         table["has_more_field"] = Commented(more.path, "assumed: from the example")
     else:
-        table["has_more_field"] = Commented("has_more", "assumed: nothing that is shown says so")
+        table["has_more_field"] = Commented("has_more", "assumed: no field of the example says so")
         table["ends"] = Commented("empty_page", "assumed: an empty page is the end")
     table["rows_per_page"] = _commented(rows, why or "the document's maximum")
     return table
@@ -248,8 +250,8 @@ def _whole_list(draft: _Draft) -> dict[str, Value]:
     rows = max(1, len(draft.answer.records))
     return {
         "kind": "page",
-        "page_param": Commented("page", "assumed: the document names none; with max_page = 1 none is ever sent but 1"),
-        "max_size": Commented(max(rows, 1_000), "assumed: more than come"),
+        "page_param": Commented("page", "assumed: the document has none; with max_page = 1 only 1 is sent"),
+        "max_size": Commented(max(rows, 1_000), "assumed: more than any answer has"),
         "max_page": 1,
     }
 
@@ -286,7 +288,7 @@ def _parameter(parameter: AskedParameter, draft: _Draft) -> dict[str, Value]:
     elif parameter.place == "query" and (guessed := _role(parameter)):
         fields["role"] = Commented(guessed, "assumed: by its name")
         draft.assumed.append(f"{parameter.name} is the {guessed.replace('_', ' ')}")
-    described = parameter.description or "The document says nothing of it."
+    described = parameter.description or "Not described in the document."
     if parameter.type == "array":
         described = f"{described} (A list; assumed: its values are joined by commas.)"
     if parameter.example is not None and "default" not in fields and not usable:

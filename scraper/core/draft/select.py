@@ -172,7 +172,7 @@ def select_of(
     more = [f"  -- {left_out:,} more fields of the example are not read"] if left_out else []
     lines = [
         f"-- {title}",
-        "-- Drafted from an example: correct types and meanings, then `scraper drift` shows what is not read.",
+        "-- Drafted from an example: correct types and meanings; `scraper drift` shows what is not read.",
         "WITH listed AS (",
         *known,
         *more,
