@@ -149,7 +149,7 @@ class LoadedJob:
             return self._job
         credits = 0 if type(budget) is bool else getattr(budget, "__index__", int)()  # numpy's integers have one too
         if not 1 <= credits <= LARGEST_COUNT:
-            raise UsageError(f"budget should be credits, 1 or more, and {budget!r} was met. Nothing was sent.")
+            raise UsageError(f"budget should be credits, 1 or more, not {budget!r}. Nothing was sent.")
         return replace(self._job, budget=credits, auto=False)
 
     def _placed(self, sandbox: bool, data: Words | None) -> Settings:

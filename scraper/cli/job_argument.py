@@ -16,7 +16,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 class _Job(click.types.StringParamType):
-    """Words that name a job; where there are none, the jobs are named."""
+    """The argument JOB; the message for a missing one lists the jobs."""
 
     def get_missing_message(self, param: click.Parameter, ctx: click.Context | None) -> str | None:  # noqa: ARG002 - as click has it
         from scraper.wiring.project import job_names, project_of
@@ -33,7 +33,7 @@ def job_argument(function: F) -> F:
 
 
 def jobs_argument(function: F) -> F:
-    """Add the argument JOB..., as words: `job_file` makes a path of each."""
+    """Add the argument JOB... as text; `job_file` turns each into a path."""
     argument = click.argument(
         "jobs", metavar="JOB...", type=_Job(), nargs=-1, required=True, shell_complete=complete_job
     )
@@ -55,7 +55,7 @@ def job_file(words: str) -> Path:
 
 
 def refuse_no_job(path: Path) -> None:
-    """Raise UsageError for a file that is not there, or that is a project's own: it names the jobs."""
+    """Raise UsageError, which lists the jobs, for a missing file or one of the project's own."""
     from scraper.core.nearest import nearest
     from scraper.wiring.project import ACCOUNTS_FILE, PROJECT_FILE, job_names, project_of
 

@@ -28,7 +28,7 @@ _NAMED_AS_A_KEY = ("KEY", "TOKEN", "SECRET", "PASS", "AUTH", "CRED")
 
 
 def _quiet(context: click.Context, option: click.Parameter, given: bool) -> None:
-    """As after a command (`options.QUIET`), which is imported where it is given only."""
+    """Apply -q as after a command (`options.QUIET`); imported only if it is given."""
     if given:
         from scraper.cli.options import quiet
 
@@ -48,10 +48,10 @@ def cli() -> None:
     """Buy pages from metered APIs within a budget and keep them as Parquet.
 
     \b
-    scraper run quickstart --sandbox                        try it for free, anywhere
+    scraper run quickstart --sandbox                        try it for free
     scraper sql --sandbox "SELECT count(*) FROM hashtags"   query what it bought
-    scraper init                                            start a project of your own
-    scraper plan trends                                     estimate the cost of its job (spends nothing)
+    scraper init                                            start a project
+    scraper plan trends                                     estimate its cost
 
     Exit codes: 0 complete · 2 usage or configuration · 3 the run's budget is spent · 4 vendor refused ·
     5 archive or state fault · 6 failures, or rows missing · 7 the account or the vendor says not now ·

@@ -1,4 +1,4 @@
-"""The next step for somebody who tries the program: in the sandbox, on a terminal, one line on stderr."""
+"""The next step for newcomers: one line on stderr, in the sandbox and on a terminal only."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def tell_next_step(settings: Settings, purpose: str, words: Sequence[str]) -> None:
-    """Print ``purpose:  scraper words`` where the sandbox's data is in use and a person reads."""
+    """Print ``purpose:  scraper words`` if the sandbox's data is in use and stderr is a terminal."""
     of_sandbox = settings.project.data_directory(sandbox=True).absolute()
     is_tried = settings.sandbox or settings.data_directory.absolute() == of_sandbox
     if is_tried and sys.stderr.isatty():

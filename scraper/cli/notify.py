@@ -1,4 +1,4 @@
-"""Word of faults that keep a run from beginning, where nobody sits at the terminal."""
+"""Notifications of faults that keep an unattended run from starting."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 
 @contextmanager
 def faults_told_of(job: str, places: Mapping[str, Any]) -> Iterator[None]:
-    """Notify of a fault as of a run that could not begin, and raise it. `places`: options that `settings_of` takes.
+    """Notify of a fault that kept a run from starting, and raise it. `places`: options that `settings_of` takes.
 
-    A person who typed the command reads the fault anyway.
+    Nothing is sent if a person typed the command.
     """
     try:
         yield

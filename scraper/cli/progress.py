@@ -18,7 +18,7 @@ from rich.console import Console, ConsoleOptions, RenderResult
 from rich.file_proxy import FileProxy
 from rich.text import Text
 
-from scraper.cli.formatting import count, counted, duration, harmless, percent
+from scraper.cli.formatting import count, duration, harmless, percent
 from scraper.cli.progress_counts import ProgressCounts
 from scraper.cli.progress_live import ROOM_FOR_KEYS, ResizableLive
 from scraper.core.events import Ending, Event
@@ -74,7 +74,7 @@ class ProgressListener:
 def panel(counts: ProgressCounts, now: float, width: int) -> Iterator[Text]:
     """Yield the panel's lines at an instant, none wider than `width`."""
     yield _cut(Text(harmless(counts.run_id) or "starting", style="bold"), width)
-    yield from _field("credits", [f"{count(counts.spent)} of {count(counts.budget)}", *_credit_kinds(counts)], width)
+    yield from _field("credits", _credits(counts), width)
     yield _bar(counts, width)
     yield from _field("requests", _requests(counts, now), width)
     yield from _field("rows", _rows(counts.rows) or ["none yet"], width)
@@ -82,6 +82,12 @@ def panel(counts: ProgressCounts, now: float, width: int) -> Iterator[Text]:
         yield from _field("archived", [f"{harmless(table)} {count(n)}" for table, n in counts.archived.items()], width)
     yield from _field("time", _times(counts, now), width)
     yield from _field("now", [harmless(counts.doing(now))], width)
+
+
+def _credits(counts: ProgressCounts) -> list[str]:
+    if not counts.run_id:  # the budget comes with the run
+        return ["none yet"]
+    return [f"{count(counts.spent)} of {count(counts.budget)}", *_credit_kinds(counts)]
 
 
 def _credit_kinds(counts: ProgressCounts) -> list[str]:
@@ -129,7 +135,7 @@ def _rows(rows: Mapping[str, int]) -> list[str]:
     told = [f"{harmless(endpoint)} {count(n)}" for endpoint, n in named[:MOST_ENDPOINTS]]
     others = named[MOST_ENDPOINTS:]
     if others:
-        told.append(f"{counted(len(others), 'other')} {count(sum(n for _, n in others))}")
+        told.append(f"{count(len(others))} more: {count(sum(n for _, n in others))}")
     return told
 
 

@@ -23,7 +23,7 @@ ROOM_FOR_KEYS: Final = 4
 
 
 def wraps_again(environment: Mapping[str, str]) -> bool:
-    """Return False for terminals that cut lines where a window becomes narrower: xterm itself, the Linux console."""
+    """Return False for terminals that cut lines when the window becomes narrower: xterm, the Linux console."""
     is_inside_another = "TMUX" in environment or "STY" in environment
     cuts = "XTERM_VERSION" in environment or environment.get("TERM") == "linux"
     return is_inside_another or not cuts

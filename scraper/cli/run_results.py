@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO, TypeAlias
@@ -38,7 +39,8 @@ def show_result(bought: Bought, format_name: str | None, output: Path | None, se
         kept = f"Run {result.run_id} has ended ({result.status}), and what it bought is kept: scraper status"
         raise OutputError(failure.place, failure.reason, f"{kept} {result.run_id}") from failure
     code = exit_code_of(*bought)
-    if is_quiet() and code not in NORMAL_ENDS:  # otherwise the log has said it
+    on_screen = output is None and sys.stdout.isatty() and format_for(format_name, sys.stdout) is Format.TABLE
+    if is_quiet() and code not in NORMAL_ENDS and not on_screen:  # otherwise the log or the result has said it
         with aloud():
             told = result.warnings[0] if result.asks and result.warnings else result.message or result.status
             click.echo(harmless(f"error: {told}"), err=True)

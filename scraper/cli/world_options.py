@@ -1,4 +1,4 @@
-"""--world and --turnover: the boards that the sandbox plays."""
+"""--world and --turnover: the boards of the sandbox."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _WORLD: Final = "scraper.world"
 
 
 def _keep(context: click.Context, option: click.Parameter, value: Any) -> None:  # noqa: ANN401 - a path or pairs
-    """Keep what the sandbox plays for `settings_of`: commands pass it on without a look at it."""
+    """Store the sandbox's boards for `settings_of`; commands pass them on unseen."""
     if option.name is not None:
         context.meta.setdefault(_WORLD, {})[option.name] = value
 

@@ -28,7 +28,7 @@ class Balance:
     unknown: Credits = 0
     reserved: Credits = 0
     adjusted: Credits = 0
-    """Credits that the vendor's console or books show beyond the ledger's; negative if it presumed too much."""
+    """Credits by the vendor's console or billing records beyond the ledger's; negative if it presumed too much."""
 
     @property
     def committed(self) -> Credits:

@@ -18,7 +18,7 @@ from scraper.core.subscriptions import Subscription
 from scraper.core.units import Credits
 
 NO_PRICE: Final = "?"
-"""The price of an endpoint in a drafted vendor file, until somebody fills it in."""
+"""The price of an endpoint in a drafted vendor file, until it is filled in."""
 
 
 class Basis(StrEnum):
@@ -79,7 +79,7 @@ class Role(StrEnum):
     PAGE_SIZE = "page_size"
     CURSOR = "cursor"
     DELTA = "delta"
-    """Set to its other value than the default, it asks for what is new alone."""
+    """Any value but the default requests new entries only."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,10 +210,10 @@ class BillingEvents:
     """Values of `status` that mean: never charged. Any other is undecided."""
     at: str
     credits: str | None = None
-    """The price; ``None``: no event states it, and each cost what its endpoint does."""
+    """The price; ``None``: events state none, and the endpoint's price applies."""
     limit_param: str | None = None
     max_size: int | None = None
-    """Events in one answer at most; ``None``: all come at once."""
+    """Most events in one answer; ``None``: all are in one."""
     source: Source | None = None
     note: str = ""
 
@@ -229,7 +229,7 @@ class BillingPage:
     params: tuple[tuple[str, str], ...] = ()
     limit_param: str | None = None
     max_size: int | None = None
-    """Records in one answer at most."""
+    """Most records in one answer."""
     from_param: str | None = None
     to_param: str | None = None
     records: str | None = None
@@ -241,7 +241,7 @@ class BillingPage:
 
 @dataclass(frozen=True, slots=True)
 class Statements:
-    """The pages on which a vendor accounts for a whole billing period."""
+    """A vendor's pages about a whole billing period."""
 
     account: BillingPage
     """The current period."""
@@ -284,7 +284,7 @@ class Endpoint:
     """Rows of a whole board in recorded answers: an assumption for plans."""
     note: str = ""
     assumed: tuple[str, ...] = ()
-    """What of the description no document states: of `ASSUMABLE`."""
+    """Parts of the description that no document states, of `ASSUMABLE`."""
     successor: Endpoint | None = field(default=None, compare=False)
     """The endpoint of the same vendor to move to, if this one is deprecated or gone."""
     moving: str = ""
@@ -302,7 +302,7 @@ class Endpoint:
 
     @property
     def is_leaving(self) -> bool:
-        """The vendor has announced its end, or lists it no more."""
+        """True if it is deprecated or gone."""
         return self.status in {"deprecated", "gone"}
 
     @property

@@ -74,6 +74,6 @@ def advice(endpoint: Endpoint, body: bytes, *, by_id: bool) -> str | None:
     if not found.with_id:
         ids, keys = f"without {records.id}", "records.path and records.id"
     return (
-        f"no {shape} at {records.path or 'the root'}; {there} {ids} stands at {found.path or 'the root'}: "
+        f"no {shape} at {records.path or 'the root'}; {there} {ids} is at {found.path or 'the root'}: "
         f"correct {keys} in configs/vendors/{endpoint.vendor}.toml"
     )

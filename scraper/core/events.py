@@ -221,7 +221,7 @@ class RunResult:
     sandbox_at_rate_s: int | None = None
     """With a sandbox that lifts the accounts' rates: the seconds that this process would have taken at them."""
     notes: tuple[str, ...] = ()
-    """Those of the warnings that say how this run was chosen: nothing went wrong in it."""
+    """The warnings that only say why this run was chosen."""
 
     @property
     def exit_code(self) -> int:

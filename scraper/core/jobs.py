@@ -87,9 +87,9 @@ class Crawl:
     retry_empty: int = 0
     """How often an empty page that promises more is requested again; each attempt is paid."""
     delta: str | None = None
-    """The parameter that asks for new entries alone: a page of them stands for the board on most nights."""
+    """The parameter that requests new entries only: on most nights a page of them replaces the whole board."""
     by_delta: frozenset[str] = frozenset()
-    """Ids of the boards that this run buys as a page of their new entries."""
+    """Ids of the boards that this run buys as a page of new entries."""
 
     @property
     def combinations(self) -> int:
@@ -184,7 +184,7 @@ class Job:
     sandbox_only: bool = False
     """Its accounts are made up: it runs against the sandbox alone."""
     order: OrderName = OrderName.VALUE
-    """Which boards are bought first where the budget does not reach all of them."""
+    """The order of boards if the budget does not reach all of them."""
     max_staleness: timedelta | None = None
     """A board whose last complete read is this old is bought before all others."""
     probe: bool = False

@@ -25,7 +25,7 @@ DEFAULT_LEVELS = (NoticeLevel.FAILURE, NoticeLevel.WARNING)
 _WELL = frozenset({RunStatus.COMPLETE, RunStatus.BUDGET})
 MOST_WARNINGS = 10
 MOST_NIGHTS = 7
-"""Missed nights that a message names, the last ones."""
+"""Most missed nights that a message lists, the last ones."""
 MOST_CHARACTERS = 3_000
 """Longest message: shorter than the services that Apprise knows allow."""
 
@@ -85,7 +85,7 @@ def failure_notice(job: str, sentence: str, exit_code: int, command: str) -> Not
 
 
 def died_notice(job: str, run_id: str, night_at: datetime | None, taken_by: str, command: str) -> Notice:
-    """Return the message of an earlier run that could send none: its process died. `taken_by`: the run since then."""
+    """Return the message for an earlier run whose process died first. `taken_by`: the run since then."""
     night = "" if night_at is None else f" of the night of {_instant(night_at)}"
     body = (
         f"the run{night} has no end of its own: its process died (killed, or the machine stopped)\n"
@@ -95,7 +95,7 @@ def died_notice(job: str, run_id: str, night_at: datetime | None, taken_by: str,
 
 
 def missed_notice(job: str, nights: Sequence[datetime], command: str) -> Notice:
-    """Return the message of nights that no run began in."""
+    """Return the message for nights without a run."""
     named = ", ".join(_instant(at) for at in nights[-MOST_NIGHTS:])
     more = "… " if len(nights) > MOST_NIGHTS else ""
     which = "1 night" if len(nights) == 1 else f"{len(nights):,} nights"

@@ -1,4 +1,4 @@
-"""Python's search for reference cycles, made rare while many answers are decoded.
+"""Less frequent cyclic garbage collection while many answers are decoded.
 
 A decoded answer is a tree of ten thousand objects without a cycle, and by default each 700 new objects begin a search
 of the youngest: a tenth of a run's time (measured). What dies without a cycle is freed at once either way.
@@ -17,7 +17,7 @@ _OBJECTS: Final = 200_000
 
 @contextmanager
 def rare_collections() -> Iterator[None]:
-    """Search rarely inside the block."""
+    """Collect less often inside the block."""
     usual = gc.get_threshold()
     gc.set_threshold(_OBJECTS, *usual[1:])
     try:

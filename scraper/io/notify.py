@@ -24,12 +24,12 @@ LONGEST_S: Final = 20.0
 """For all hooks together: a run's end waits for them."""
 PING_S: Final = 10.0
 TOLD_STARTS: Final = "told"
-"""Directory of the starts that were told of, in the data directory."""
+"""Directory of reported starts, in the data directory."""
 _ROOM_BYTES: Final = 4_096
 _MOST_LINES: Final = 100
 
 _Hook = tuple[str, Callable[[], str | None]]
-"""Its address, and what returns why it could not be told."""
+"""The hook's address, and a call that returns the reason if it failed."""
 
 
 class Hooks:

@@ -1,4 +1,4 @@
-"""How bodies are packed in the spool: zstd, each by itself."""
+"""Compression of bodies in the spool: zstd, each by itself."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _of_thread = threading.local()
 
 
 class DamagedError(Exception):
-    """Bytes that are no packed body."""
+    """Bytes that are not a packed body."""
 
 
 def packed(body: bytes) -> bytes:
@@ -25,7 +25,7 @@ def packed(body: bytes) -> bytes:
 
 
 def unpacked(body: bytes) -> bytes:
-    """Return a body as it was before it was packed; DamagedError if the bytes are damaged."""
+    """Return the unpacked body; DamagedError if the bytes are damaged."""
     if not hasattr(_of_thread, "decompressor"):
         _of_thread.decompressor = zstandard.ZstdDecompressor()
     try:

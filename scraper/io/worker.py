@@ -1,4 +1,4 @@
-"""A worker: a Python process of our own that carries out functions of this package, one order at a time.
+"""A worker: a Python subprocess that calls functions of this package, one order at a time.
 
 It has a core and an interpreter's lock of its own. An order is a function of a module and its arguments, and may carry
 a stream of items and a descriptor, such as that of a lock: whoever holds a copy of it holds the lock, so that a worker
@@ -29,7 +29,7 @@ T = TypeVar("T")
 _LENGTH: Final = struct.Struct(">Q")
 _ORDER, _ITEM, _END, _ABANDONED, _RESULT, _FAILURE = b"o", b"i", b"e", b"a", b"r", b"f"
 LONGEST_END_S: Final = 30.0
-"""A worker that has not ended so long after it was told to is killed."""
+"""A worker that has not ended this long after being told to is killed."""
 
 _ENVIRONMENT: Final[Mapping[str, str]] = {
     "MALLOC_ARENA_MAX": "2",  # glibc's arenas hold what one thread frees and another would need
@@ -169,7 +169,7 @@ def _receive(connection: socket.socket) -> tuple[bytes, Any]:
 
 
 _Failure: TypeAlias = tuple[type[BaseException], tuple[object, ...], Mapping[str, object]]
-"""Class, arguments and attributes of an error: pickle would call the class with what it was not made of."""
+"""Class, arguments and attributes of an error: pickle would call the class with the wrong arguments."""
 
 
 def _made_of(parts: _Failure) -> BaseException:
@@ -262,7 +262,7 @@ class _Items:
                 raise AbandonedError
 
     def skip(self) -> None:
-        """Read what is left without a look at it."""
+        """Read and discard the rest."""
         with contextlib.suppress(AbandonedError):
             for _ in self:
                 pass

@@ -264,7 +264,7 @@ class Archive(Protocol):
 
     @property
     def takes_packed(self) -> bool:
-        """True: `write` is given bodies as the spool packs them."""
+        """True if `write` takes bodies as the spool packs them."""
 
     def lock(self) -> AbstractContextManager[None]:
         """Wait for and hold the lock, shared by all processes, under which files come and go; a crash frees it."""

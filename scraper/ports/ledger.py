@@ -178,16 +178,16 @@ class Ledger(Protocol):
         """Settle unknown attempts, with `correct` any attempt; `how` names the source."""
 
     async def note_spent_elsewhere(self, account: Account, month: str, spent: Credits, *, whole: bool) -> Credits:
-        """Set what a month holds beyond the ledger to what the vendor's books show; return the change.
+        """Set a month's credits beyond the ledger to those in the vendor's billing records; return the change.
 
-        `whole`: the books are known to be complete; otherwise what was noted before is not lowered.
+        `whole`: the records are known to be complete; otherwise earlier notes are not lowered.
         """
 
     async def month_to_hold(self, account: Account, now: datetime) -> str | None:
-        """Return the month before this one if the account was used in it, and it was not held against its statement."""
+        """Return last month if the account was used in it and it was not compared with its statement yet."""
 
     async def note_statement(self, account: Account, month: str, message: str) -> None:
-        """Note that a month was held against the vendor's statement, and what was found."""
+        """Note that a month was compared with the vendor's statement, and the result."""
 
     async def note_used(self, account: Account, used: Credits) -> Credits:
         """Adjust the month to its use as the vendor's console shows it; return the difference from the ledger."""

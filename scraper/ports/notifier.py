@@ -10,16 +10,16 @@ from scraper.core.notify import Notice
 
 
 class ToldStarts(Protocol):
-    """The starts of a job that were told of and left no run: their nights are not missed without a word.
+    """The reported starts of a job that left no run, so that their nights are not reported as missed.
 
     A memory that cannot be read or written is empty: the worst that follows is a second message.
     """
 
     def note(self, at: datetime) -> None:
-        """Note that people were told of a start at this instant."""
+        """Note that a start at this instant was reported."""
 
     def all(self) -> Sequence[datetime]:
-        """Return what was noted since the job's last run."""
+        """Return the starts noted since the job's last run."""
 
     def clear(self) -> None:
         """Forget them: a run has begun."""
@@ -35,7 +35,7 @@ class Notifier(Protocol):
         """Tell how a run ended; return a sentence for each hook that could not be told."""
 
     async def ping(self, notice: Notice) -> Sequence[str]:
-        """As `end`, for a check alone: people know how this run ended."""
+        """Like `end`, for a check only: people know how this run ended."""
 
     async def tell(self, notice: Notice) -> Sequence[str]:
-        """Tell people of an earlier night; a check has noticed by itself that no end came."""
+        """Report an earlier night to people; a check has noticed the missing end by itself."""

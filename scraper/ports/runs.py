@@ -221,7 +221,7 @@ class Runs(Protocol):
         """Add reads to the histories of their boards; one that was noted before changes nothing."""
 
     async def note_order(self, run_id: str, order: str) -> None:
-        """Keep the order of a run's boards, unless it has one: what was decided stays decided."""
+        """Store the order of a run's boards, unless it has one."""
 
     def history(self, as_of: datetime | None = None) -> History:
         """Return a view of earlier runs, as of now or of an earlier instant. Its methods block."""

@@ -25,15 +25,15 @@ from scraper.ports import BillingSource, Clock
 T = TypeVar("T")
 
 TRIES: Final = 4
-"""How often a page is asked for that the vendor answers with a 429 or a 5xx, or whose answer is lost."""
+"""Most attempts at a page that is answered with a 429 or a 5xx, or whose answer is lost."""
 WAIT_S: Final = 5.0
-"""Before another try, where the vendor names no time."""
+"""Wait before a retry, if the vendor names no time."""
 LONGEST_WAIT_S: Final = 90.0
-"""Whatever the vendor says: a minute's rate is free again by then."""
+"""Longest wait, whatever the vendor says: a minute's rate is free again by then."""
 SHORTEST: Final = timedelta(milliseconds=1)
 """A span of events that is not halved any further."""
 MOST_PAGES: Final = 20_000
-"""Pages of events that one reading asks for."""
+"""Most pages of events in one reading."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +43,11 @@ class Unread:
     path: str
     met: str
     refused: bool = False
-    """The vendor does not open it to this key."""
+    """True if the vendor does not open it to this key."""
     what: str = "could not be read"
 
     def sentence(self, vendor: Vendor) -> str:
-        """Return what was met, for people."""
+        """Return the cause, for people."""
         if self.refused:
             return (
                 f"{vendor.name} does not open {self.path} to the key in {vendor.key_env} ({self.met}): "
@@ -167,7 +167,7 @@ class AccountReader:
         return self.vendor.statements
 
     async def _read(self, path: str, params: Mapping[str, str], read: Callable[[Json], T | None]) -> T | Unread:
-        """Return what is read of a page; tries again where the vendor says later, or fails."""
+        """Return the content of a page; retries if the vendor says later, or fails."""
         for attempt in range(1, TRIES + 1):
             reply = await self.books.account_page(self.vendor, path, params)
             if attempt == TRIES or not _may_succeed_later(reply):

@@ -1,4 +1,4 @@
-"""The order of a run's boards: decided when it begins, from the reads before it, and kept over all its processes."""
+"""The order of a run's boards: decided at its start from earlier reads, and kept by all its processes."""
 
 from __future__ import annotations
 

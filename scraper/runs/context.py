@@ -43,7 +43,7 @@ class RunContext:
     books: BillingSource | None = None
     """The vendors' pages about the accounts."""
     keeps_books: bool = True
-    """False: a sandbox of this process, whose books end with it."""
+    """False for a sandbox of this process, whose billing records end with it."""
 
     async def drain(self) -> tuple[str, ...]:
         """Drain the spool into the archive; see `runs.drain`."""

@@ -38,7 +38,7 @@ def drift_warnings(run_id: str, found: Sequence[DriftRecord], endpoints: Iterabl
 
 
 def _fields_of(endpoint: Endpoint) -> Sequence[str]:
-    """Return the paths that rows are told apart, ranked and followed by: the id first."""
+    """Return the paths of a record's id, rank and parent fields, the id first."""
     records = endpoint.records
     return [path for path in (records.id, records.rank, records.views, *records.fields) if path is not None]
 

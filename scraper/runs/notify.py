@@ -1,4 +1,4 @@
-"""Tells of a run, before and after it, and of earlier nights that could not tell of themselves."""
+"""Notifications of a run, before and after it, and of earlier nights that could not send their own."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from scraper.ports.notifier import Notifier, ToldStarts
 EARLY_PARTS = 24
 """A start in the last 24th of a night is for the coming one (`core.nights`)."""
 _RUNS_LOOKED_AT = 20
-"""For the night before, among the job's runs."""
+"""Runs of the job among which the night before is sought."""
 
 
 class Nights:
-    """The job's nights before a run, as the state has them. Where it cannot be read, nothing is known of them."""
+    """The job's nights before a run, by the state; none are known if it cannot be read."""
 
     def __init__(
         self,
@@ -36,7 +36,7 @@ class Nights:
         self._last: RunRecord | None = None
         self._ends = 0
         self.is_held = False
-        """Another process carries out the job: it tells of it."""
+        """True if another process runs the job and reports it."""
 
     async def look(self) -> None:
         """Note how the job stands before the run."""
@@ -52,7 +52,7 @@ class Nights:
         return None
 
     async def is_news(self, result: RunResult) -> bool:
-        """Return False if this end was told of before: the run was over, or it ended in the same way again."""
+        """Return False if this end was reported before: the run was over, or ended in the same way again."""
         if result.asks or self._last is None or self._last.run_id != result.run_id:
             return True
         with suppress(ScraperError), self._opened() as stores:
@@ -66,7 +66,7 @@ class Nights:
         return True
 
     async def silent(self, result: RunResult) -> Sequence[Notice]:
-        """Return messages of earlier nights that sent none: a run whose process died, and nights without a run."""
+        """Return messages for earlier nights that sent none: nights without a run, and runs whose process died."""
         last = self._last
         if last is None or last.run_id == result.run_id:
             return []
@@ -80,11 +80,11 @@ class Nights:
         return notices
 
     def note_told(self) -> None:
-        """Note that people were told of a start that left no run."""
+        """Note that a start without a run was reported."""
         self._told.note(self._clock.now())
 
     def _missed(self, last: RunRecord, run: RunRecord) -> Sequence[datetime]:
-        """Return the nights between two runs that have no run and were not told of."""
+        """Return the nights between two runs that have no run and were not reported."""
         earlier, later = _start(last), _start(run)
         if earlier is None or later is None:
             return []
@@ -109,10 +109,10 @@ async def told_of(
     command: str,
     say: Callable[[str], object],
 ) -> RunResult:
-    """Carry out a run and tell of it; hooks that could not be told are warnings of its result.
+    """Carry out a run and report it; hooks that failed are warnings of its result.
 
-    A run that raises is told of as well, and `say` gets the sentences of dead hooks. Nobody is told twice of a run that
-    was over before, nor of a start beside a process that carries out the job.
+    A run that raises is reported as well, and `say` gets a sentence for each failed hook. A run that was over before is
+    not reported twice, and a start beside a process that runs the job is not reported.
     """
     await nights.look()
     dead = [] if nights.is_held else list(await notifier.begin())

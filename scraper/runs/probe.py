@@ -115,7 +115,7 @@ async def probe(
 def _compared_answer(
     job: Job, vendor: Vendor, request: Request, reply: Reply, context: RunContext
 ) -> Iterator[ProbeFinding]:
-    """Yield what one answer shows."""
+    """Yield the findings of one answer."""
     endpoint = request.endpoint
     outcome = classify(vendor, endpoint, reply, context.clock.now(), job.accounts[vendor.name].failed_requests)
     charged = f"{outcome.charge.value}, {outcome.credits} credits by the vendor file's rule"
@@ -132,7 +132,7 @@ def _compared_answer(
 
 
 async def _account_pages(vendor: Vendor, context: RunContext) -> AsyncIterator[ProbeFinding]:
-    """Ask for the account's current period, which costs nothing: whether this key opens such pages is not certain."""
+    """Request the account's current period, which is free, to see if this key opens such pages."""
     if vendor.statements is None or context.books is None:
         return
     name = f"{vendor.name}, account pages"
@@ -144,9 +144,7 @@ async def _account_pages(vendor: Vendor, context: RunContext) -> AsyncIterator[P
     yield ProbeFinding(name, as_described=True, text=f"the key opens {vendor.statements.account.path}: period {days}")
     stands = vendor.statements.account.used
     if period.used is None:
-        yield ProbeFinding(
-            name, as_described=False, text=f"credits used: nothing that is understood stands at {stands}"
-        )
+        yield ProbeFinding(name, as_described=False, text=f"credits used: no readable value at {stands}")
     else:
         yield ProbeFinding(name, as_described=True, text=f"credits used at {stands}: {period.used:,}")
 
@@ -177,7 +175,7 @@ def _records(endpoint: Endpoint, document: Json, facts: PageFacts) -> Iterator[t
     records = endpoint.records
     stands = at(document, records.path) is not None
     met = facts.records if stands else f"no {endpoint.pagination.shape} is there"
-    yield stands, f"records stand at {records.path or 'the root'}: {met}"
+    yield stands, f"records at {records.path or 'the root'}: {met}"
     if facts.records:
         yield len(facts.ids) == facts.records, f"{len(facts.ids)} of {facts.records} records carry {records.id}"
     if records.rank and facts.ids:
@@ -190,6 +188,6 @@ _WORDS = {"reported_page": "page", "size": "page size"}
 
 def _compared(words: str, path: str, met: object, asked: object) -> tuple[bool, str]:
     if met is None:
-        return False, f"{words}: nothing stands at {path}"
+        return False, f"{words}: nothing at {path}"
     as_described = asked in {None, met}
     return as_described, f"{words} at {path}: {met}{'' if as_described else f', {asked} was requested'}"

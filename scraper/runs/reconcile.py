@@ -1,4 +1,4 @@
-"""Holds the ledger against the vendor's books: settles unknown attempts, and compares a month line by line.
+"""Compare the ledger with the vendor's billing records: settle unknown attempts, and check a month line by line.
 
 On request, by the user's word or by the vendor's account pages; and at a month's end by itself.
 """
@@ -49,12 +49,12 @@ class Reconciled:
     free: Credits = 0
     still_unknown: Credits = 0
     adjusted: Credits | None = None
-    """Change of the month beyond the ledger: the console's figure, or what the vendor's books show of others."""
+    """Credits added to the month beyond the ledger's: the console's figure, or what others spent by the records."""
     message: str = ""
     """Why attempts are still unknown, and what to do."""
     month: MonthHeld | None = None
     unread: Unread | None = None
-    """Why the vendor's books could not be read, where its file describes some."""
+    """The reason why the vendor's billing records could not be read, if its file describes any."""
 
     @property
     def is_settled(self) -> bool:
@@ -76,7 +76,7 @@ class Reconciled:
 
 @dataclass(frozen=True, slots=True)
 class _Read:
-    """What was read of a vendor's books."""
+    """The part of a vendor's billing records that was read."""
 
     period: BillingPeriod
     events: Sequence[BillingEvent]
@@ -105,7 +105,7 @@ async def note_used(account: Account, used: Credits, ledger: Ledger) -> Reconcil
         message = (
             f"the month is now {used:,} credits, as stated; {left:,} credits of {requests} stay unknown, because a "
             "month's figure does not say which requests were charged, and count against their run's budget: settle "
-            "them by the vendor's books (without --used), or with --assume charged or --assume free"
+            "them by the vendor's billing events (without --used), or with --assume charged or --assume free"
         )
     return Reconciled(account.id, still_unknown=left, adjusted=adjusted, message=message)
 
@@ -114,16 +114,17 @@ async def without_books(account: Account, ledger: Ledger) -> Reconciled:
     """Return what is unknown of an account in a sandbox of its own process."""
     await ledger.expire_dead()
     left = sum(attempt.credits for attempt in await ledger.unknown_attempts(account))
-    message = f"the billing events of a sandbox end with its process: {BY_HAND}" if left else ""
+    message = "not compared: a sandbox's billing events end with its process"
+    message = f"{message}; {BY_HAND}" if left else message
     return Reconciled(account.id, still_unknown=left, message=message)
 
 
 async def reconcile(
     account: Account, vendor: Vendor, ledger: Ledger, books: BillingSource, clock: Clock, month: date | Last = None
 ) -> Reconciled:
-    """Hold an account against its vendor's books. `month`: a UTC day of it; ``None``: the current one.
+    """Compare an account with its vendor's billing records. `month`: a UTC day of it; ``None``: the current one.
 
-    If the books cannot be read, nothing changes and the message says why.
+    If the records cannot be read, nothing changes and the message says why.
     """
     await ledger.expire_dead()
     unknown = await ledger.unknown_attempts(account)
@@ -148,7 +149,7 @@ async def _read(
     unknown: Sequence[LedgerLine],
     month: date | Last,
 ) -> _Read | Unread:
-    """Read a period, and all events and lines of it and of unknown attempts."""
+    """Read a period, with all events and ledger lines of it and of unknown attempts."""
     now = reader.clock.now()
     period = await _period(account, vendor, reader, month)
     if isinstance(period, Unread):
@@ -173,7 +174,7 @@ async def _read(
 async def _period(
     account: Account, vendor: Vendor, reader: AccountReader, month: date | Last
 ) -> BillingPeriod | Unread:
-    """Return the vendor's period that holds a day; the account's own month where no page tells."""
+    """Return the vendor's period that contains a day; the account's own month if no page states one."""
     day = None if month is None or month == "last" else datetime.combine(month, time(12), UTC)
     if vendor.statements is None:
         current = _own_month(account, reader.clock.now())
@@ -198,7 +199,7 @@ def _midnight(day: str) -> datetime:
 
 
 async def _held(account: Account, vendor: Vendor, ledger: Ledger, reader: AccountReader, read: _Read) -> Reconciled:
-    """Compare, settle what the books state, and note what others have spent."""
+    """Compare, settle what the records state, and note what others have spent."""
     routes = [Route(each.full_name, each.path, each.cost) for each in vendor.endpoints]
     found = hold(read.lines, read.events, routes=routes, now=reader.clock.now())
     await ledger.reconcile(found.settled, "billing events", correct=True)
@@ -218,8 +219,8 @@ async def _held(account: Account, vendor: Vendor, ledger: Ledger, reader: Accoun
     if left:
         strange = [entry for entry in found.entries if entry.kind is EntryKind.THEIRS_ALONE]
         message = (
-            f"{left:,} credits stay unknown: the vendor may not have booked the latest attempts yet: try again in ten "
-            f"minutes{'; or the requests in its books that no endpoint here is known for are these' if strange else ''}"
+            f"{left:,} credits stay unknown: the vendor may not have billed the latest attempts yet; try again in ten "
+            f"minutes{', or look among the billed requests that match no endpoint here' if strange else ''}"
         )
     return Reconciled(
         account.id,
@@ -236,10 +237,10 @@ async def _held(account: Account, vendor: Vendor, ledger: Ledger, reader: Accoun
 
 
 async def hold_last_months(job: Job, vendors: Mapping[str, Vendor], context: RunContext) -> tuple[str, ...]:
-    """Hold the month before this one, once for each of a job's accounts; return a sentence for what is to be looked at.
+    """Compare last month with the vendors' statements, once for each of a job's accounts; return what needs attention.
 
-    For vendors whose file describes statements. A failure changes nothing, and is a sentence; the next run tries again,
-    unless the vendor refuses the key there.
+    Only vendors whose file describes statements are compared. A failure changes nothing and is reported in a sentence;
+    the next run tries again, unless the vendor refused the key for these pages.
     """
     books, ledger, clock = context.books, context.stores.ledger, context.clock
     told: list[str] = []
@@ -251,10 +252,10 @@ async def hold_last_months(job: Job, vendors: Mapping[str, Vendor], context: Run
             async with asyncio.timeout(AT_RUNS_END_S):
                 sentence = await _hold_last_month(account, vendor, ledger, books, clock, context)
         except StorageError as failure:
-            sentence = f"{account.id}: last month was not held against the vendor's statement: {failure}"
+            sentence = f"{account.id}: last month was not compared with the vendor's statement: {failure}"
         except TimeoutError:
-            late = f"its pages took more than {AT_RUNS_END_S} s: scraper reconcile --month last waits for them"
-            sentence = f"{account.id}: last month was not held against the vendor's statement: {late}"
+            late = f"its pages took more than {AT_RUNS_END_S} s; scraper reconcile --month last waits for them"
+            sentence = f"{account.id}: last month was not compared with the vendor's statement: {late}"
         if sentence:
             told.append(sentence)
     return tuple(told)
@@ -269,7 +270,7 @@ async def _hold_last_month(
         return ""
     done = await reconcile(account, vendor, ledger, books, clock, date.fromisoformat(month))
     if done.month is None:
-        failed = f"{account.id}: the month of {month} was not held against the vendor's statement: {done.message}"
+        failed = f"{account.id}: the month of {month} was not compared with the vendor's statement: {done.message}"
         if done.unread is not None and done.unread.refused:
             await ledger.note_statement(account, month, done.message)
         return failed
@@ -278,4 +279,4 @@ async def _hold_last_month(
     if done.month.agrees and not done.still_unknown:
         context.listener.hear(Noted(f"{sentence} Every line agrees."))
         return ""
-    return f"{sentence} scraper reconcile --month last names them."
+    return f"{sentence} scraper reconcile --month last lists them."

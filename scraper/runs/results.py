@@ -275,7 +275,7 @@ def _budget_message(job: Job, run: OpenedRun, ends: Ends, totals: RunTotals, kep
 
 
 def _unknown_words(unknown: Credits, command: str) -> str:
-    """Say how much of a spent budget may not be spent at all, and what settles it."""
+    """Return a sentence on the uncertain part of a spent budget, and how to settle it."""
     if not unknown:
         return ""
     return (

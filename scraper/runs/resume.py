@@ -21,7 +21,7 @@ from scraper.core.jobs import Job
 from scraper.core.nights import LastRun, Night, night_of
 from scraper.core.pagination import FinishedWalk
 from scraper.core.shared_walks import restorable
-from scraper.core.units import Credits, iso_utc
+from scraper.core.units import Credits
 from scraper.ports import Clock, RunRecord, Runs, Stores
 
 
@@ -134,7 +134,7 @@ def _in_night(job: Job, night: Night, last: RunRecord, changed: Sequence[str], c
     if not night.has_run:
         return Begin(last, night.begins_at, _superseding(last, "it belongs to an earlier night"))
     if last.is_over:
-        again = f"the next night begins at {iso_utc(night.ends_at.replace(microsecond=0))}; --new starts a run now"
+        again = f"the next night begins at {night.ends_at:%Y-%m-%d %H:%M} UTC; --new starts a run now"
         if changed:
             again = f"the job has changed since then ({'; '.join(changed)}); {again}"
         return Done(last, f"this night's run {last.run_id} {_ended(last)}, and nothing was spent now; {again}")

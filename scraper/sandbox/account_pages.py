@@ -4,7 +4,7 @@ From the types and operations of the vendor's own package crawlora 1.50.0.dev1 (
 paths, parameters, names of fields, the envelope `{code, msg, data}`, and that the list of events is `data` itself.
 Assumed: the key that reads pages reads them too (the package sends it there, its MCP catalogue says JWT); they are free
 and count against no rate; `from` inclusive, `to` exclusive, both by `created_at`; events newest first, 100 where no
-limit is asked for and `LARGEST_LIMIT` at most; a period's key is its first day; a statement exists for the current
+limit is requested and `LARGEST_LIMIT` at most; a period's key is its first day; a statement exists for the current
 period too; overage that was allowed counts as remaining. What the fields hold is assumed as well.
 """
 

@@ -47,7 +47,7 @@ class EventLog:
         self._unlisted: set[str] = set()
         self._listed_twice: set[str] = set()
         self.most_listed = kept_events
-        """Events that a list shows at most, the newest ones, whatever it is asked for."""
+        """Most events in a list, the newest ones, whatever limit is requested."""
 
     def __len__(self) -> int:
         return len(self._events)

@@ -51,7 +51,7 @@ class Window:
 class Crawlora:
     """The routes that Crawlora sells, and those that report spending.
 
-    `retired`: the two boards that are on their way out have gone, and answer 404.
+    `retired`: the two boards that are gone or deprecated answer 404.
     """
 
     name = "crawlora"

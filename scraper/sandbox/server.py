@@ -92,7 +92,7 @@ class Sandbox:
     Records depend on `seed`, the parameters and `day` only; without a day they age by `clock`, as `aging` says, or
     replay `lists`. Metering goes by `clock` alone, `rate_window` is how both count the requests of a minute. `faults`
     go wrong on purpose, `sleep` is how they take time; `failed_requests` is what a vendor takes for a failure where it
-    documents nothing (KeyAPI). `retired`: Crawlora's two boards that are on their way out have gone, and answer 404.
+    documents nothing (KeyAPI). `retired`: Crawlora's two boards that are gone or deprecated answer 404.
     """
 
     def __init__(  # noqa: PLR0913 - what a test or a user may want otherwise

@@ -1,5 +1,5 @@
 -- A creator as a search over Crawlora's index found them: one row for each record of a page. The place in the list is
--- the search's order, no trend. Addresses are not kept: they stand in pages if they were asked for.
+-- the search's order, no trend. Addresses are not kept: they are in pages if they were requested.
 WITH listed AS (
   -- known, not kept: email, email_status
   SELECT *, from_json(records, '[{
@@ -35,25 +35,25 @@ SELECT
   record.unique_id AS handle, -- the creator's handle, without its @
   record.sec_uid AS sec_uid, -- TikTok's second id of the user
   record.nickname AS nick_name, -- display name, no handle
-  record.bio AS bio, -- the profile's words
+  record.bio AS bio, -- the profile's text
   record.bio_link AS bio_link, -- the profile's link
-  record.avatar_url AS avatar_url, -- URL of the picture, unmodified: dead after hours where it is signed
+  record.avatar_url AS avatar_url, -- URL of the picture, unmodified: expires after hours if it is signed
   make_timestamp(1000000 * TRY_CAST(regexp_extract(record.avatar_url, 'expires?=([0-9]{9,11})', 1) AS BIGINT))
-    AS avatar_url_expires_at, -- UTC, when avatar_url dies, where it says so
-  record.country AS country_code, -- the record's own country, unmodified, whatever the walk asked for
+    AS avatar_url_expires_at, -- UTC, when avatar_url expires, if it says so
+  record.country AS country_code, -- the record's own country, unmodified, whatever country the walk requested
   record."language" AS "language", -- language of the profile
   record.niche AS niche, -- content niche
   record.niche_classified AS niche_classified, -- content niche by the vendor's classifier
   record.brand_affiliations AS brand_affiliations, -- brands that the creator is tied to
   record.verified AS is_verified, -- has the verified badge
-  record.status AS status, -- state of the account, in the vendor's words
+  record.status AS status, -- state of the account, as the vendor states it
   record.follower_count AS follower_cnt, -- followers
   record.following_count AS following_cnt, -- accounts that the creator follows
   record.total_likes AS liked_cnt, -- likes over all posts
   record.video_count AS video_cnt, -- posts
   record.avg_views AS average_views, -- views of a post, on average; measured for a part of the creators
   record.engagement_rate AS engagement_rate, -- the vendor's engagement rate; measured for a part of the creators
-  TRY_CAST(record.first_seen AS TIMESTAMPTZ) AT TIME ZONE 'UTC' AS first_indexed_at, -- UTC, since when the index knows them
+  TRY_CAST(record.first_seen AS TIMESTAMPTZ) AT TIME ZONE 'UTC' AS first_indexed_at, -- UTC, when the index first had them
   TRY_CAST(record.last_crawled AS TIMESTAMPTZ) AT TIME ZONE 'UTC' AS figures_at, -- UTC, when the vendor read these figures
   TRY_CAST(record.last_post_at AS TIMESTAMPTZ) AT TIME ZONE 'UTC' AS last_post_at, -- UTC, the newest post
   CASE WHEN record.post_stats IS NOT NULL THEN {
@@ -78,7 +78,7 @@ SELECT
     })
   } END AS post_stats, -- figures over a sample of posts, as the vendor counted them; null: not measured
   record.platform AS platform, -- the platform of the index
-  record.source AS source, -- where the vendor has the record from
-  parameters ->> '$.sort' AS sort_by, -- the order that the walk asked for; null: the vendor's default
+  record.source AS source, -- the vendor's source of the record
+  parameters ->> '$.sort' AS sort_by, -- the order that the walk requested; null: the vendor's default
 FROM places
 WHERE nullif(record.creator_uid, '') IS NOT NULL

@@ -21,11 +21,11 @@ SELECT
   record.user_id AS user_id, -- the creator's id at TikTok
   record.tcm_id AS tcm_id, -- the creator's id at TikTok's Creator Marketplace
   record.nick_name AS nick_name, -- display name, no handle
-  record.avatar_url AS avatar_url, -- signed URL, unmodified: dead after hours
+  record.avatar_url AS avatar_url, -- signed URL, unmodified: expires after hours
   split_part(record.avatar_url, '?', 1) AS avatar_url_stable, -- the URL without its signature: tells pictures apart
   make_timestamp(1000000 * TRY_CAST(regexp_extract(record.avatar_url, 'expires?=([0-9]{9,11})', 1) AS BIGINT))
-    AS avatar_url_expires_at, -- UTC, when avatar_url dies, where it says so
-  record.country_code AS country_code, -- the record's own country, unmodified, whatever the walk asked for
+    AS avatar_url_expires_at, -- UTC, when avatar_url expires, if it says so
+  record.country_code AS country_code, -- the record's own country, unmodified, whatever country the walk requested
   record.follower_cnt AS follower_cnt, -- followers
   record.liked_cnt AS liked_cnt, -- likes over all posts
   record.tt_link AS tt_link, -- the creator's page at TikTok

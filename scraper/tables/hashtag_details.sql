@@ -32,13 +32,13 @@ SELECT
   country, period_days, page, position,
   record.challenge.id AS hashtag_id, -- the hashtag's id at TikTok, the one that the posts endpoint takes
   record.challenge.title AS hashtag_name, -- the hashtag without its #
-  record.challenge."desc" AS description, -- TikTok's words about it; mostly empty
+  record.challenge."desc" AS description, -- TikTok's description; mostly empty
   record.challenge.isCommerce AS is_commerce, -- an advertiser's hashtag
   coalesce(record.statsV2.videoCount, record.stats.videoCount) AS video_count, -- posts with it, in all
   coalesce(record.statsV2.viewCount, record.stats.viewCount) AS view_count, -- views of its videos, in all
-  picture AS picture_url, -- URL of its picture, unmodified: dead after hours where it is signed
+  picture AS picture_url, -- URL of its picture, unmodified: expires after hours if it is signed
   make_timestamp(1000000 * TRY_CAST(regexp_extract(picture, 'expires?=([0-9]{9,11})', 1) AS BIGINT))
-    AS picture_url_expires_at, -- UTC, when picture_url dies, where it says so
-  parameters ->> '$.name' AS asked_name, -- the name that was asked for
+    AS picture_url_expires_at, -- UTC, when picture_url expires, if it says so
+  parameters ->> '$.name' AS asked_name, -- the name that was requested
 FROM urls
 WHERE nullif(record.challenge.id, '') IS NOT NULL

@@ -1,6 +1,6 @@
 -- A hashtag's place on a board: one row for each record of a trending-hashtags page.
--- Crawlora's newer board (creative_hashtags) shows the first three alone, and names its fields otherwise: what it does
--- not tell is null.
+-- Crawlora's newer board (creative_hashtags) shows only the first three, with other field names; what it does not send
+-- is null.
 WITH listed AS (
   -- known as integer: industry_info.id, industry_ids[]
   SELECT *, from_json(records, '[{
@@ -31,7 +31,7 @@ SELECT
   record.hashtag_name AS hashtag_name, -- the hashtag without its #; one name may have several ids
   record.rank AS rank, -- place on the board, 1 is best
   record.rank_diff AS rank_diff, -- places moved since the last board, unsigned: its direction is in rank_diff_type
-  record.rank_diff_type AS rank_diff_type, -- 1 up, 2 unchanged, 3 down, 4 new on the board; other values as they came
+  record.rank_diff_type AS rank_diff_type, -- 1 up, 2 unchanged, 3 down, 4 new on the board; other values unmodified
   coalesce(record.publish_cnt, record.publish_count) AS publish_cnt, -- posts published with it inside the window
   record.video_views AS video_views, -- views of its videos inside the window
   coalesce(
@@ -39,7 +39,7 @@ SELECT
   ) AS industry_id, -- first-level industry, 22000000000: the record's, else the one that the walk asked for
   record.industry_info.value AS industry_name, -- the industry in words
   record.industry_info.label AS industry_label, -- the industry's label, label_22000000000
-  record.country_info.id AS country_code, -- the record's own country, unmodified, whatever the walk asked for
+  record.country_info.id AS country_code, -- the record's own country, unmodified, whatever country the walk requested
   record.country_info.value AS country_name, -- the record's own country in words
   record.country_info.label AS country_label, -- the record's own country, the vendor's label
   record.is_promoted AS is_promoted, -- an advertiser paid for the place

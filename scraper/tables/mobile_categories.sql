@@ -1,5 +1,5 @@
 -- A hashtag that TikTok's app shows under Discover: one row for each category of a page that is about a hashtag.
--- Categories about a sound have no hashtag: they stand in pages alone.
+-- Categories about a sound have no hashtag: they are in pages only.
 WITH listed AS (
   -- known, not kept: music_info, music_info.*, effect_info, effect_info.*, ad_info, ad_info.*, aweme_list[].*
   -- known, not kept: challenge_info.schema, challenge_info.cover_photo, challenge_info.profile_photo
@@ -23,9 +23,9 @@ SELECT
   country, period_days, page, position,
   record.challenge_info.cid AS hashtag_id, -- the hashtag's id at TikTok, the one that the posts endpoint takes
   record.challenge_info.cha_name AS hashtag_name, -- the hashtag without its #
-  record."desc" AS label, -- the words above the category, such as "Trending hashtag"
+  record."desc" AS label, -- the text above the category, such as "Trending hashtag"
   record.category_type AS category_type, -- TikTok's number for the kind of category, unmodified
-  record.challenge_info."desc" AS description, -- TikTok's words about the hashtag
+  record.challenge_info."desc" AS description, -- TikTok's description of the hashtag
   record.challenge_info.type AS hashtag_type, -- TikTok's number for the kind of hashtag, unmodified
   record.challenge_info.is_commerce AS is_commerce, -- an advertiser's hashtag
   record.challenge_info.user_count AS video_count, -- posts with it, in all

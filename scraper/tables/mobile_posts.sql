@@ -40,7 +40,7 @@ items AS (
   SELECT * EXCLUDE (list, records), unnest(list) AS record, generate_subscripts(list, 1) AS position FROM listed
 ),
 fields AS (
-  -- Fields stand as columns of their own: an expression that names the record binds its whole structure each time.
+  -- Fields are columns of their own: an expression that names the record binds its whole structure each time.
   SELECT * EXCLUDE (record), record.* EXCLUDE (region), record.region AS post_region FROM items
 ),
 urls AS (
@@ -62,7 +62,7 @@ SELECT
   country, period_days, page, position,
   aweme_id AS post_id, -- the post's id at TikTok: joins to posts.post_id
   coalesce(parent_id, parameters ->> '$.name') AS hashtag_name, -- the hashtag that it was listed for, without its #; null: an effect's list
-  parameters ->> '$.sort' AS sort_by, -- the feed's order as the walk asked for it: fresh or popular
+  parameters ->> '$.sort' AS sort_by, -- the feed's order as requested by the walk: fresh or popular
   CASE WHEN create_time BETWEEN 0 AND 253402300799 THEN make_timestamp(create_time * 1000000)
     END AS created_at, -- UTC, when it was published
   "desc" AS description, -- the post's text

@@ -97,7 +97,7 @@ items AS (
   FROM listed
 ),
 fields AS (
-  -- Fields stand as columns of their own: an expression that names the record binds its whole structure each time.
+  -- Fields are columns of their own: an expression that names the record binds its whole structure each time.
   SELECT * EXCLUDE (record), record.* FROM items
 ),
 authors AS (
@@ -126,7 +126,7 @@ urls AS (
   FROM authors
 ),
 dated AS (
-  -- When each of them dies, where it says so: x-expires or expire, in seconds.
+  -- When each of them expires, if it says so: x-expires or expire, in seconds.
   SELECT *, list_transform(
     [
       avatar_url, sound_url, sound_cover_url, cover_url, origin_cover_url, dynamic_cover_url, share_cover_url,

@@ -1,5 +1,5 @@
 -- A sound's place on a list of trending sounds: one row for each record. KeyAPI's board is ranked and has a curve;
--- Crawlora's list from TikTok's app has neither, and tells how many posts use a sound.
+-- Crawlora's list from TikTok's app has neither, but states how many posts use a sound.
 WITH listed AS (
   -- known, not kept: play_url.uri, cover_large.uri, cover_medium.uri, cover_thumb.uri
   -- known, not kept: id, is_search, related_items, url_title, cover_hd.*, avatar_thumb.*, avatar_medium.*
@@ -48,29 +48,29 @@ SELECT
   period_days, page, position,
   sound AS sound_id, -- the sound's id at TikTok: posts have it as music.id
   record.title AS title, -- its title
-  record.author AS author_name, -- who made it, in words
+  record.author AS author_name, -- its author, as text
   record.rank AS rank, -- place on the board, 1 is best; null: the list is not ranked
   record.rank_diff AS rank_diff, -- places moved since the last board, unsigned: its direction is in rank_diff_type
-  record.rank_diff_type AS rank_diff_type, -- 1 up, 2 unchanged, 3 down, 4 new on the board; other values as they came
+  record.rank_diff_type AS rank_diff_type, -- 1 up, 2 unchanged, 3 down, 4 new on the board; other values unmodified
   record.user_count AS post_count, -- posts that use it, in all; app's list only
   record.duration AS duration_s, -- length in seconds
   record.song_id AS song_id, -- the song's id at TikTok, of which the sound is a part; ranked board only
   record.album AS album, -- its album; app's list only
-  record."language" AS "language", -- language of the song in words; app's list only
+  record."language" AS "language", -- language of the song, as text; app's list only
   coalesce(record.if_cml, record.is_commerce_music) AS is_commercial, -- cleared for commercial use
   coalesce(record.is_original_sound, record.is_original) AS is_original, -- made by a user of TikTok; app's list only
   record.promoted AS is_promoted, -- an advertiser paid for the place; ranked board only
   record.on_list_times AS times_on_board, -- how often it was on the board; ranked board only
   record.owner_handle AS owner_handle, -- handle of the user who owns it; app's list only
   record.owner_nickname AS owner_nick_name, -- display name of the user who owns it; app's list only
-  record.country_code AS country_code, -- the record's own country, unmodified, whatever the walk asked for
+  record.country_code AS country_code, -- the record's own country, unmodified, whatever country the walk requested
   record.link AS link, -- the sound's page at TikTok; ranked board only
-  picture AS cover_url, -- URL of its picture, unmodified: dead after hours where it is signed
+  picture AS cover_url, -- URL of its picture, unmodified: expires after hours if it is signed
   make_timestamp(1000000 * TRY_CAST(regexp_extract(picture, 'expires?=([0-9]{9,11})', 1) AS BIGINT))
-    AS cover_url_expires_at, -- UTC, when cover_url dies, where it says so
-  audio AS play_url, -- signed URL of the sound itself, unmodified: dead after hours; app's list only
+    AS cover_url_expires_at, -- UTC, when cover_url expires, if it says so
+  audio AS play_url, -- signed URL of the sound itself, unmodified: expires after hours; app's list only
   make_timestamp(1000000 * TRY_CAST(regexp_extract(audio, 'expires?=([0-9]{9,11})', 1) AS BIGINT))
-    AS play_url_expires_at, -- UTC, when play_url dies, where it says so
+    AS play_url_expires_at, -- UTC, when play_url expires, if it says so
   list_transform(record.trend, lambda point: {
     'time': CASE WHEN point.time BETWEEN 0 AND 253402300799 THEN make_timestamp(point.time * 1000000) END,
     'value': point.value

@@ -57,22 +57,22 @@ SELECT
     AS patterns, -- creative patterns that TikTok recognised
   record.highlight AS highlight, -- the vendor's highlight, unmodified
   record.highlight_text AS highlight_text, -- its words
-  record.source AS source, -- where the ad comes from, in words
+  record.source AS source, -- the ad's source, as text
   record.source_key AS source_key, -- the same as a number
   record.has_summary AS has_summary, -- TikTok has a summary of it
-  record.voice_over AS voice_over, -- somebody speaks over it
+  record.voice_over AS voice_over, -- it has a voice-over
   record.favorite AS favorite, -- the vendor's own account has marked it
   record.video_info.vid AS video_id, -- the video's id at TikTok's store
   record.video_info.duration AS duration_s, -- length in seconds
   record.video_info.width AS width, -- in pixels
   record.video_info.height AS height, -- in pixels
-  record.video_info.cover AS cover_url, -- signed URL, unmodified: dead after hours
+  record.video_info.cover AS cover_url, -- signed URL, unmodified: expires after hours
   make_timestamp(1000000 * TRY_CAST(regexp_extract(record.video_info.cover, 'expires?=([0-9]{9,11})', 1) AS BIGINT))
-    AS cover_url_expires_at, -- UTC, when cover_url dies, where it says so
-  video AS video_url, -- signed URL of its best quality, unmodified: dead after hours
+    AS cover_url_expires_at, -- UTC, when cover_url expires, if it says so
+  video AS video_url, -- signed URL of its best quality, unmodified: expires after hours
   make_timestamp(1000000 * TRY_CAST(regexp_extract(video, 'expires?=([0-9]{9,11})', 1) AS BIGINT))
-    AS video_url_expires_at, -- UTC, when video_url dies, where it says so
-  parameters ->> '$.order_by' AS order_by, -- the order that the walk asked for; null: the list has one order
+    AS video_url_expires_at, -- UTC, when video_url expires, if it says so
+  parameters ->> '$.order_by' AS order_by, -- the order that the walk requested; null: the list has one order
   parameters ->> '$.material_id' AS beside_ad_id, -- the ad that it was recommended beside; null: another list
 FROM urls
 WHERE nullif(record.id, '') IS NOT NULL

@@ -18,10 +18,10 @@ SELECT
   record.title AS title, -- the post's text
   record.duration AS duration_s, -- length in seconds
   record.item_url AS item_url, -- the post's page at TikTok
-  record.cover AS cover_url, -- signed URL, unmodified: dead after hours
+  record.cover AS cover_url, -- signed URL, unmodified: expires after hours
   make_timestamp(1000000 * TRY_CAST(regexp_extract(record.cover, 'expires?=([0-9]{9,11})', 1) AS BIGINT))
-    AS cover_url_expires_at, -- UTC, when cover_url dies, where it says so
-  record.country_code AS country_code, -- the record's own country, unmodified, whatever the walk asked for
+    AS cover_url_expires_at, -- UTC, when cover_url expires, if it says so
+  record.country_code AS country_code, -- the record's own country, unmodified, whatever country the walk requested
   record.region AS region, -- the record's own country in words
   parameters ->> '$.order_by' AS order_by, -- the board's order as the walk asked for it: vv, like, comment or repost
 FROM places

@@ -98,10 +98,10 @@ FROM creator_profiles SEMI JOIN boards_latest AS board ON (
 )
 QUALIFY row_number() OVER (PARTITION BY walk_id, creator_uid ORDER BY page, position) = 1;
 
--- A hashtag's place on any board of its country, period and industry, whichever endpoint showed it: the history of a
--- board goes on where its endpoint has a successor. Rank, posts, views and the trend mean the same on all of them. What
--- does not: Crawlora's newer board shows three places (places_shown), tells no moves (hashtag_ranks has those that were
--- told), and has a period of 90 days where the others have 120. Boards of new hashtags alone are left out.
+-- A hashtag's place on any board of its country, period and industry, from any endpoint: a board's history continues on
+-- the successor of its endpoint. Rank, posts, views and trend mean the same on all of them. The differences: Crawlora's
+-- newer board shows three places (places_shown), has no changes of rank (hashtag_ranks has those of the others), and has
+-- a period of 90 days instead of 120. Boards of new hashtags only are left out.
 CREATE VIEW hashtag_history AS
 SELECT
   vendor, date, endpoint, run_id, walk_id, snapshot_at, country, period_days, board_industry_id, hashtag_id,
@@ -128,7 +128,7 @@ SELECT
   follower_cnt AS follower_cnt, -- followers
   liked_cnt AS liked_cnt, -- likes over all posts
   on_board AS on_board, -- true: a trend board showed the creator; false: a search found them
-  figures_at AS figures_at, -- UTC, when the vendor read the figures; null: not told, at the snapshot as far as is known
+  figures_at AS figures_at, -- UTC, when the vendor read the figures; null: not stated, at the snapshot as far as is known
 FROM (
   SELECT
     vendor, date, endpoint, run_id, walk_id, snapshot_at, country,
@@ -144,15 +144,15 @@ FROM (
 WHERE handle IS NOT NULL
 QUALIFY row_number() OVER (PARTITION BY date, run_id, walk_id, handle ORDER BY page, position) = 1;
 
--- A post listed for a hashtag, by the web's list or by the app's: what both tell. A post may be listed many times. The
--- web's list is asked for by hashtag_id, the app's by hashtag_name: the other one is null.
+-- A post listed for a hashtag, by the web's list or by the app's, with the columns that both have. A post may be listed
+-- many times. The web's list is requested by hashtag_id, the app's by hashtag_name: the other one is null.
 CREATE VIEW listed_posts AS
 SELECT
   vendor AS vendor, -- who sold the page
   date AS date, -- UTC day of the snapshot
   endpoint, run_id, walk_id, snapshot_at, page, position,
-  hashtag_id AS hashtag_id, -- the hashtag that the web's list was asked for
-  hashtag_name AS hashtag_name, -- the hashtag that the app's list was asked for
+  hashtag_id AS hashtag_id, -- the hashtag of the web's list; else null
+  hashtag_name AS hashtag_name, -- the hashtag of the app's list; else null
   post_id AS post_id, -- the post's id at TikTok, the same in both lists
   created_at AS created_at, -- UTC, when it was published
   description AS description, -- the post's text
@@ -213,8 +213,8 @@ SELECT
   vendor, date, endpoint, run_id, walk_id, snapshot_at, country, period_days, hashtag_id, hashtag_name, rank,
   place AS place, -- 1-based place among the hashtag's creators
   creator.nick_name AS nick_name, -- display name: two creators may share it
-  creator.handle AS handle, -- handle without its @; null: the board tells none
-  creator.avatar_url AS avatar_url, -- signed URL, unmodified: dead after hours
+  creator.handle AS handle, -- handle without its @; null: the board has none
+  creator.avatar_url AS avatar_url, -- signed URL, unmodified: expires after hours
 FROM (
   SELECT *, unnest(shown) AS creator, generate_subscripts(shown, 1) AS place FROM (
     SELECT *, coalesce(
@@ -241,7 +241,7 @@ SELECT
   item.liked_cnt AS likes, -- likes of the post
   item.create_time AS created_at, -- UTC, when it was published
   item.tt_link AS tt_link, -- the post's page at TikTok, unmodified: it lacks the creator's handle
-  item.cover_url AS cover_url, -- signed URL, unmodified: dead after hours
+  item.cover_url AS cover_url, -- signed URL, unmodified: expires after hours
 FROM (
   SELECT *, unnest(items) AS item, generate_subscripts(items, 1) AS place FROM (
     SELECT * FROM creators

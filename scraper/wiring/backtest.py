@@ -1,4 +1,4 @@
-"""Replays of known boards, or of a job's own archive, under other terms."""
+"""Replays of known boards, or of a job's own archive, under different terms."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ if TYPE_CHECKING:
     from scraper.wiring.settings import Settings
 
 PLAYED: Final = Path("sandbox")
-"""Instead of a world file: the boards that the sandbox plays."""
+"""Value of --world for the sandbox's boards."""
 PLAYED_NIGHTS: Final = 90
-"""Nights of them, where nobody says otherwise."""
+"""Default number of its nights."""
 LEARN: Final = 50
 """Nights of learning, where nobody says otherwise; half of the nights where there are fewer than twice as many."""
 
@@ -61,7 +61,7 @@ class Backtest:
     cheapest: Cheapest | None
     """``None``: no plan of its vendors has a price."""
     notes: Sequence[str]
-    """What is not replayed."""
+    """Notes on crawls that are not replayed."""
 
 
 def replay_world(path: Path, asked: BacktestOptions) -> list[tuple[Replay, Credits]]:
@@ -179,10 +179,10 @@ def _past(found: JobBoards, period: timedelta, asked: BacktestOptions) -> Past:
     if asked.nights is not None:
         end = min(end, first + asked.nights)
     if end - first < 2:
-        met = "one night is known" if end - first == 1 else "no night is known"
+        met = "the archive has one night" if end - first == 1 else "the archive has no night"
         chosen = " between --from and --to" if asked.first_day or asked.last_day else ""
         raise UsageError(
-            f"{met}{chosen}, and a replay takes two at least: run the job for some nights, or choose others."
+            f"{met}{chosen}, and a replay needs two: run the job on more nights, or replay --world sandbox."
         )
     return past_of(boards, first_at, period, first, end, _learn(asked, end - first))
 

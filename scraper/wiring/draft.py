@@ -1,4 +1,4 @@
-"""Drafting a vendor's files from an OpenAPI document."""
+"""Draft a vendor's files from an OpenAPI document."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def drafted_files(
 
 
 def _faults(drafted: DraftedFiles) -> list[Fault]:
-    """Return what the program would refuse of the files, but for prices."""
+    """Return the faults of the files, apart from missing prices."""
     from scraper.io.archive import table_faults
     from scraper.io.config_files.vendor_files import vendor_of
 
@@ -54,7 +54,7 @@ def _faults(drafted: DraftedFiles) -> list[Fault]:
 
 
 def write_draft(drafted: DraftedFiles, configs: Path) -> tuple[Path, ...]:
-    """Write the files; UsageError, before anything is written, where one of them is there already."""
+    """Write the files; UsageError, before anything is written, if one of them exists."""
     files = {configs / "vendors" / f"{drafted.vendor}.toml": drafted.toml}
     files |= {configs / "tables" / f"{table}.sql": text for table, text in drafted.tables.items()}
     if there := [path for path in files if path.exists()]:

@@ -49,9 +49,7 @@ def files_of_a_project() -> Iterator[NewFile]:
     yield NewFile(Path(".gitignore"), text_of("gitignore"), "keeps keys and data out of git")
     for kind in SCHEMAS:
         text = json.dumps(schema_of(kind), indent=2) + "\n"
-        yield NewFile(
-            Path(SCHEMA_DIRECTORY) / f"{kind}.schema.json", text, f"the schema of {_FILES[kind]}, for editors"
-        )
+        yield NewFile(Path(SCHEMA_DIRECTORY) / f"{kind}.schema.json", text, f"editor schema of {_FILES[kind]}")
 
 
 def init_project(directory: Path) -> Iterator[tuple[NewFile, bool]]:

@@ -1,4 +1,4 @@
-"""The boards of a job: as its archive knows them, or as a world file has them."""
+"""The boards of a job, from its archive or from a world file."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from scraper.wiring.settings import Settings
 
 BOARD_TABLES: Final = ("hashtags", "creators", "videos")
-"""Tables of ranked lists: what `board_sightings` is made of."""
+"""Tables of ranked lists, the sources of `board_sightings`."""
 WORLD_BEGINS: Final = date(2026, 1, 1)
 """The first night of a world whose days are no dates."""
 _READS: Final = """
@@ -46,7 +46,7 @@ class JobBoards:
     first_at: datetime
     """When the boards of the night 0 were bought, UTC."""
     notes: Sequence[str]
-    """What is left out."""
+    """Notes on crawls that are left out."""
 
 
 def archive_boards(job: Job, settings: Settings, period: timedelta) -> JobBoards:
@@ -157,7 +157,7 @@ def _walks(job: Job) -> Iterator[tuple[Crawl, Walk]]:
 def _left_out(job: Job) -> Iterator[str]:
     others = [crawl.name for crawl in job.crawls if crawl.each is not None or crawl.endpoint.table not in BOARD_TABLES]
     if others:
-        yield f"{', '.join(others)}: no boards, so they are left out, and their credits count for the boards"
+        yield f"left out, since they have no boards: {', '.join(others)}; their credits go to the boards"
 
 
 def _board(crawl: Crawl, walk: Walk, pages: int, reads: tuple[tuple[int, Set[Hashable]], ...]) -> KnownBoard:

@@ -54,7 +54,7 @@ async def run_and_tell(
 
 
 async def tell_of_fault(settings: Settings, job: str, fault: ScraperError, command: str) -> Sequence[str]:
-    """Tell of a run that did not get as far as beginning; return a sentence for each hook that could not be told."""
+    """Report a run that could not start; return a sentence for each hook that failed."""
     if (notify := notify_settings(settings)) is None:
         return []
     from scraper.io.notify import Hooks, ToldStartsFile

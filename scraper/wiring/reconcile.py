@@ -1,4 +1,4 @@
-"""Holding the ledger against the vendors' books, for the accounts of a job."""
+"""Reconcile the accounts of a job with the vendors' billing records."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ async def reconcile_job(
     used: Mapping[str, Credits] | None = None,
     month: date | Literal["last"] | None = None,
 ) -> tuple[Reconciled, ...]:
-    """Settle the unknown attempts of a job's accounts and hold a month line by line; see `runs.reconcile`.
+    """Settle the unknown attempts of a job's accounts and compare a month line by line; see `runs.reconcile`.
 
-    By the vendors' books, unless the user states `assume` for every unknown attempt, or `used` by vendor.
+    The vendors' billing records decide, unless the user states `assume` for every unknown attempt, or `used` by vendor.
     """
     from scraper.io.http_transport import HttpTransport
     from scraper.runs import reconcile

@@ -191,7 +191,7 @@ APART_FROM: Final = 200
 async def _opened_archive(
     order: RunOrder, settings: Settings, note: Callable[[str], object]
 ) -> AsyncIterator[Awaitable[Archive]]:
-    """Yield the archive of a run, which is being opened meanwhile: of a large one, over a worker.
+    """Yield the archive of a run while it is being opened; a large run's is behind a worker.
 
     `note` gets a sentence, in any thread, if the worker ends before its time.
     """

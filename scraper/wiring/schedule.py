@@ -30,7 +30,7 @@ def scheduled_job(
     period: timedelta | None,
     at: timedelta | None,
 ) -> ScheduledJob:
-    """Return a job and its timing: `period` and `at` where they are given, else the job's own, else the default's.
+    """Return a job and its timing: `period` and `at` if given, else the job's own, else the defaults.
 
     Raises UsageError for a path that no line of a timer's file can hold.
     """

@@ -28,7 +28,7 @@ GROUP BY ALL ORDER BY board, s.snapshot_at
 
 
 def sandbox_world(settings: Settings) -> tuple[Aging, GivenLists | None]:
-    """Return how the sandbox's boards age, and the lists that they replay. Raises errors of the options' values."""
+    """Return the turnover of the sandbox's boards, and the lists that they replay. Raises for faulty options."""
     from scraper.sandbox import BOARD_KINDS, Aging, GivenLists
 
     for kind in settings.turnover:

@@ -1,4 +1,4 @@
-"""``scraper backtest JOB``: an archive replayed under other terms, and what a person reads of it."""
+"""``scraper backtest JOB``: an archive replayed under different terms, and its text for people."""
 
 from __future__ import annotations
 
@@ -112,8 +112,8 @@ def test_a_table_fits_its_screen_and_says_what_is_not_known(known: Known) -> Non
     words = " ".join(told.stdout.split())
     assert "nightly: 6 boards over 8 nights, 2026-10-09 to 2026-10-16, after 8 of learning" in words
     assert "cheapest crawlora" in words
-    assert "of the board-nights; on the others a board is taken not to have changed" in words
-    assert "By half: the same answer from half of the reads" in words
+    assert "of the board-nights were read; on the others a board is assumed not to have changed" in words
+    assert "by half: the same from half of the reads" in words
 
 
 def test_a_world_file_with_the_same_lists_gives_the_job_its_boards(known: Known, tmp_path: Path) -> None:
@@ -138,7 +138,7 @@ def test_the_sandboxs_boards_are_replayed_before_there_is_an_archive(known: Know
         (["--plan", "keyapi=free"], "job nightly uses crawlora, not 'keyapi'"),
         (["--every", "36h"], "the boards are known by the day, and this is no multiple of it"),
         (["--every", "often"], "is not a period like"),
-        (["--from", "2026-12-01"], "no night is known between --from and --to, and a replay takes two at least"),
+        (["--from", "2026-12-01"], "the archive has no night between --from and --to, and a replay needs two"),
         (["--learn", "16"], "--learn 16 leaves none of the 16 nights to count"),
     ],
 )

@@ -101,8 +101,8 @@ def test_a_draft_overwrites_nothing_and_takes_no_name_that_is_known(place: Path)
     assert said(["vendors", "draft", "boards.json", "--cost", "2"]).exit_code == 0
     before = (place / "configs/vendors/boards.toml").read_text()
     for words, why in (
-        (["boards.json", "--cost", "2"], "there is a vendor boards already"),
-        (["boards.json", "--name", "keyapi"], "there is a vendor keyapi already"),
+        (["boards.json", "--cost", "2"], "there already is a vendor boards"),
+        (["boards.json", "--name", "keyapi"], "there already is a vendor keyapi"),
         (["boards.json", "--name", "draft"], "and not draft"),
         (["boards.json", "--name", "Bad-Name"], "is made of a-z, 0-9 and _"),
         (["boards.json", "--probe"], "--cost says how many one request costs"),

@@ -25,7 +25,7 @@ max_pages = 1
 """
 QUOTA = 'plan = "starter"'
 IN_JOBS: dict[str, tuple[str, str, str]] = {
-    "budget in quotes": ("= 40", '= "40"', "and '40' was met: write it without quotes"),
+    "budget in quotes": ("= 40", '= "40"', "not '40': write it without quotes"),
     "budget in dollars": ("= 40", '= "$40"', "should be credits, 1 or more"),
     "budget below zero": ("= 40", "= -5", "should be credits, 1 or more"),
     "budget of nothing": ("= 40", "= 0", "should be credits, 1 or more"),
@@ -54,16 +54,16 @@ IN_JOBS: dict[str, tuple[str, str, str]] = {
     "a plan misspelt": ('"starter"', '"startr"', "crawlora has no plan 'startr'; did you mean 'starter'?"),
     "a plan in capitals": ('"starter"', '"Starter"', "did you mean 'starter'?"),
     "a key in the file": (QUOTA, f'{QUOTA}\nkey = "sk"', "key: no such key; did you mean 'key_env'?"),
-    "a number in quotes": (QUOTA, f'{QUOTA}\ncredits_per_day = "9"', "'9' was met: write it without quotes"),
-    "pages below zero": ("max_pages = 1", "max_pages = -1", "greater than or equal to 1, and -1 was met"),
-    "pages in words": ("max_pages = 1", 'max_pages = "all"', "should be a valid integer, and 'all' was met"),
+    "a number in quotes": (QUOTA, f'{QUOTA}\ncredits_per_day = "9"', "'9': write it without quotes"),
+    "pages below zero": ("max_pages = 1", "max_pages = -1", "greater than or equal to 1, not -1"),
+    "pages in words": ("max_pages = 1", 'max_pages = "all"', "should be a valid integer, not 'all'"),
     "a period in words": ("= 40", '= 40\nevery = "daily"', "'daily' is not a period like"),
     "a time past midnight": (
         "= 40",
         '= 40\nevery = "day"\nstarts_at = "25:00"',
         'is not a time of day (UTC) like "02:00"',
     ),
-    "a time as a number": ("= 40", '= 40\nevery = "day"\nstarts_at = 2', "2 was met: write it in quotes"),
+    "a time as a number": ("= 40", '= 40\nevery = "day"\nstarts_at = 2', "2: write it in quotes"),
     "an age in words": ("= 40", '= 40\nmax_age = "1 week"', "is not a duration like"),
     "one crawl in single brackets": (
         "[[crawl]]",
@@ -75,7 +75,7 @@ IN_JOBS: dict[str, tuple[str, str, str]] = {
     "an account that is no table": (
         f"[accounts.crawlora]\n{QUOTA}",
         '[accounts]\ncrawlora = "free"',
-        "is a table, and 'free' was met: write [accounts.crawlora], and its keys below it",
+        "is a table, not 'free': write [accounts.crawlora], and its keys below it",
     ),
     "no crawl": (JOB[JOB.index("[[crawl]]") :], "", "crawl: is missing"),
 }
@@ -253,10 +253,10 @@ SETTINGS: dict[str, str] = {
     "data = data": "text is written in quotes",
     'dta = "x"': "no such key; did you mean 'data'?",
     'data = ""': "is empty: state a value, or leave the key out",
-    "notify = 3": "is a table, and 3 was met: write [notify], and its keys below it",
-    '[notify]\nurls = "slack://x"': "is a list, and 'slack://x' was met: write it in brackets",
+    "notify = 3": "is a table, not 3: write [notify], and its keys below it",
+    '[notify]\nurls = "slack://x"': "is a list, not 'slack://x': write it in brackets",
     '[notify]\nurl = ["x"]': "no such key; did you mean 'urls'?",
-    '[report]\ndays = "30"': "and '30' was met: write it without quotes",
+    '[report]\ndays = "30"': "not '30': write it without quotes",
 }
 
 

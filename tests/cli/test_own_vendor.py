@@ -289,4 +289,4 @@ def test_one_record_for_each_of_the_best_parents_by_a_field_of_theirs(forum: For
     again = answered("plan", job)
     assert [crawl["requests"]["likely"] for crawl in again["crawls"]] == [2, 5]
     probed = answered("run", job, "--vendor-url", f"forum={forum.url}", "--probe")
-    assert {"endpoint": "forum.thread", "as_described": True, "text": "records stand at found: 1"} in probed["findings"]
+    assert {"endpoint": "forum.thread", "as_described": True, "text": "records at found: 1"} in probed["findings"]

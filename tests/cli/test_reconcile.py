@@ -38,7 +38,7 @@ def test_a_request_that_is_not_ours_is_named_for_people_and_for_programs(beside:
     assert shown.exit_code == 0
     assert f"request {foreign}" in shown.stdout
     assert "crawlora.creators  8 credits" in shown.stdout
-    assert "the vendor's total is 16, which these add up to" in shown.stderr
+    assert "the vendor's total is 16, which agrees" in shown.stderr
 
     (row,) = csv.DictReader(io.StringIO(said([*words, "--format", "csv"]).stdout))
     assert (row["finding"], row["endpoint"], row["ours"], row["theirs"]) == (

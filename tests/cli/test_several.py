@@ -191,7 +191,7 @@ def test_the_sandbox_keeps_the_rate_of_a_plan_only_if_that_is_asked_for(place: P
     assert (fast["rows"], fast["sandbox_at_rate_s"]) == ({"hashtags": 500}, 240)
     assert fast["elapsed_s"] < 60
     told = run("week", "--new", "--format", "table").stdout
-    assert "faster than the plan's rate: at it, about 4 min (--rate)" in told
+    assert "at the plan's rate (--rate), about 4 min" in told
     paced(place, 60, '"US", "GB"')
     slow = result("week", "--rate", "--data", "slow")
     assert slow["elapsed_s"] >= 1

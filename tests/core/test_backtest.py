@@ -1,4 +1,4 @@
-"""A job's past under other terms: budgets night by night, half-known archives, and the plan that is named."""
+"""A job's past under different terms: budgets night by night, half-known archives, and the plan that is named."""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ def advised(name: str, document: Any, *, by_id: bool = False) -> str | None:
 )
 def test_a_list_with_the_records_ids_is_named_wherever_it_is(document: Any, path: str) -> None:
     assert advised(C_HASHTAGS, document, by_id=True) == (
-        f"no list at data.data.list; a list of 100 objects with hashtag_id stands at {path}: "
+        f"no list at data.data.list; a list of 100 objects with hashtag_id is at {path}: "
         "correct records.path in configs/vendors/crawlora.toml"
     )
 
@@ -40,7 +40,7 @@ def test_a_list_with_the_records_ids_is_named_wherever_it_is(document: Any, path
 def test_without_ids_the_longest_list_is_named_unless_only_ids_count() -> None:
     document = {"data": {"few": PEOPLE[:1], "many": PEOPLE}}
     assert advised(C_HASHTAGS, document) == (
-        "no list at data.data.list; a list of 300 objects without hashtag_id stands at data.many: "
+        "no list at data.data.list; a list of 300 objects without hashtag_id is at data.many: "
         "correct records.path and records.id in configs/vendors/crawlora.toml"
     )
     assert advised(C_HASHTAGS, document, by_id=True) is None

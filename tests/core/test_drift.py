@@ -120,7 +120,7 @@ def test_keys_that_are_ids_are_told_apart_to_a_limit_and_counted_beyond() -> Non
 def test_a_record_of_many_keys_is_counted_in_bounded_memory() -> None:
     told = findings({f"id{number}": 1 for number in range(50_000)})
     assert len(told) == observe.MOST_FINDINGS + 1
-    assert told["new", observe.OTHERS, f"more than {observe.MOST_FINDINGS}: not told apart"] == 1
+    assert told["new", observe.OTHERS, f"more than {observe.MOST_FINDINGS}: not listed separately"] == 1
 
 
 def test_presence_is_exact_though_shapes_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -150,7 +150,7 @@ def test_faults_of_every_kind_are_told_in_one_go(read: Read) -> None:
     pirority = 2
     """
     assert faults(read, text) == [
-        "week.toml: name: should be at most 63 lower-case letters, digits, - and _, and 'Week' was met",
+        "week.toml: name: should be at most 63 lower-case letters, digits, - and _, not 'Week'",
         "week.toml: budget: is missing",
         "week.toml: crawl[1].pirority: no such key; did you mean 'priority'?; known are endpoint, name, params, "
         "max_pages, max_items, priority, each, top, top_per_board, expect_rows, stop_when_known, retry_empty, "
@@ -343,7 +343,7 @@ def test_accounts_of_two_names_are_two_accounts(read: Read) -> None:
 def test_faults_of_the_shared_accounts_are_told_with_those_of_the_job(read: Read) -> None:
     told = faults(read, f"{HEAD}{BOARD}params = {{ page = 1 }}", accounts="[accounts.crawlora]\nmonth_starts_on = 40")
     assert told == [
-        "accounts.toml: accounts.crawlora.month_starts_on: input should be less than or equal to 31, and 40 was met",
+        "accounts.toml: accounts.crawlora.month_starts_on: input should be less than or equal to 31, not 40",
         "week.toml: crawl[0].params.page: the walk asks for its pages itself; use max_pages",
     ]
     assert faults(read, f"{HEAD}{BOARD}top = 1", accounts="no toml")[0].startswith("accounts.toml: is no TOML: ")

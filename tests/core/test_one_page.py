@@ -81,26 +81,28 @@ def test_a_plan_says_that_the_rest_of_a_long_search_is_not_bought_and_a_job_that
 
 def test_a_plan_over_an_ending_endpoint_says_what_a_move_costs_and_changes() -> None:
     old = crawl(C_HASHTAGS, params={"country_code": ["US", "GB"], "period": ["7", "120"], "filter_by": "new_on_board"})
-    (gone,) = [each for each in plan(job(old), Known(NOON, NothingSeen())).warnings if "has left" in each]
+    (gone,) = [each for each in plan(job(old), Known(NOON, NothingSeen())).warnings if "no longer in" in each]
     assert gone.startswith(
-        "crawlora.hashtags has left crawlora's catalogue (known since 2026-10-05) and may answer 404. Moving to "
-        "crawlora.creative_hashtags would likely cost 4 requests, 32 credits (a price that is assumed)."
+        "crawlora.hashtags is no longer in crawlora's catalogue (known since 2026-10-05) and may answer 404. "
+        "Its successor crawlora.creative_hashtags would likely cost 4 requests, 32 credits (assumed price)."
     )
-    assert gone.endswith("period 120 is none of its values: 7, 30, 90. It has no filter_by.")
+    assert gone.endswith("period 120 is not allowed; allowed are 7, 30, 90. It has no filter_by.")
     creators = crawl(C_CREATORS, params={"creator_country": ["US", "JP"], "sort_by": "engagement"})
     made = plan(job(creators, accounts=[account()]), Known(NOON, NothingSeen()))
-    (deprecated,) = [each for each in made.warnings if "is deprecated" in each]
-    assert "Moving to crawlora.creator_search would likely cost 10 requests, 80 credits" in deprecated
-    assert deprecated.endswith("creator_country is country there. It has no sort_by.")
+    (deprecated,) = [each for each in made.warnings if "has been deprecated" in each]
+    assert "Its successor crawlora.creator_search would likely cost 10 requests, 80 credits" in deprecated
+    assert deprecated.endswith("creator_country becomes country. It has no sort_by.")
 
 
 def test_a_move_that_lacks_what_the_successor_requires_says_so() -> None:
-    (gone,) = [each for each in plan(job(crawl(C_HASHTAGS)), Known(NOON, NothingSeen())).warnings if "has left" in each]
-    assert gone.endswith("It needs country_code.")
+    (gone,) = [
+        each for each in plan(job(crawl(C_HASHTAGS)), Known(NOON, NothingSeen())).warnings if "no longer in" in each
+    ]
+    assert gone.endswith("It requires country_code.")
 
 
 def test_a_run_is_told_of_what_is_gone_and_not_of_what_is_deprecated() -> None:
     assert list(leaving_endpoints([crawl(C_HASHTAGS), crawl(C_HASHTAGS, "again"), crawl(C_CREATORS)])) == [
-        "crawlora.hashtags has left crawlora's catalogue (known since 2026-10-05) and may answer 404; its successor is "
-        "crawlora.creative_hashtags (scraper plan says what a move costs and changes)"
+        "crawlora.hashtags is no longer in crawlora's catalogue (known since 2026-10-05) and may answer 404; its "
+        "successor is crawlora.creative_hashtags (scraper plan shows what a move costs and changes)"
     ]

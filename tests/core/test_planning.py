@@ -76,8 +76,8 @@ def test_a_job_of_single_pages_is_known_to_the_credit() -> None:
         size_bytes=Range(120_000, 360_000, 360_000),
         dropped=(),
         warnings=(
-            "crawlora.hashtags has left crawlora's catalogue (known since 2026-10-05) and may answer 404. Moving to "
-            "crawlora.creative_hashtags would likely cost 6 requests, 48 credits (a price that is assumed). "
+            "crawlora.hashtags is no longer in crawlora's catalogue (known since 2026-10-05) and may answer 404. "
+            "Its successor crawlora.creative_hashtags would likely cost 6 requests, 48 credits (assumed price). "
             f"{endpoint(C_HASHTAGS).moving}",
         ),
     )

@@ -196,9 +196,9 @@ def test_a_month_adds_up_to_the_credit() -> None:
     month = month_held(held(lines, events), period, our_start=period.starts)
     assert (month.ours, month.theirs_alone, month.difference, month.adds_up) == (32, 8, 0, True)
     assert month.sentence() == (
-        "period 2026-11-01: 32 credits are the ledger's, 8 are of requests that it does not have; the vendor's total "
-        "is 40, which these add up to. Requests: 1 settled, 1 corrected to what the vendor charged, 1 in the ledger "
-        "and not in the vendor's books, 1 in the vendor's books and not in the ledger, 1 listed twice by the vendor."
+        "period 2026-11-01: 32 credits in the ledger, 8 billed for requests that it does not have; the vendor's total "
+        "is 40, which agrees. Requests: 1 settled, 1 corrected to what the vendor charged, 1 in the ledger but not "
+        "billed, 1 billed but not in the ledger, 1 listed twice by the vendor."
     )
     assert not month.agrees
 
@@ -206,9 +206,9 @@ def test_a_month_adds_up_to_the_credit() -> None:
 @pytest.mark.parametrize(
     ("used", "words"),
     [
-        (48, "8 more than these: the requests that are listed twice are charged twice"),
-        (32, "8 less than these: the requests that it does not list were not charged"),
-        (41, "1 more than these: no line explains them"),
+        (48, "8 more: requests that are listed twice were charged twice"),
+        (32, "8 less: requests that it does not list were not charged"),
+        (41, "1 more: no line explains the difference"),
     ],
 )
 def test_a_month_that_does_not_add_up_says_by_how_much_and_why(used: int, words: str) -> None:
@@ -222,12 +222,12 @@ def test_a_month_that_does_not_add_up_says_by_how_much_and_why(used: int, words:
     assert f"Days on which the vendor's sum and the lines differ: 2026-11-21 ({used} against 40)." in month.notes
 
 
-def test_what_the_vendor_may_still_book_is_no_difference() -> None:
+def test_what_the_vendor_may_still_bill_is_no_difference() -> None:
     lines = [answered(1, "a"), answered(2, "late", minute=170)]
     period = replace(NOVEMBER, used=8)
     month = month_held(held(lines, [event(0, request_id="a")], NOON + timedelta(minutes=172)), period, our_start=NOON)
     assert (month.ours, month.undecided, month.difference, month.adds_up) == (16, 8, -8, True)
-    assert "but for 8 that are not decided yet" in month.sentence()
+    assert "apart from 8 not billed yet" in month.sentence()
 
 
 def test_lines_of_the_next_period_are_not_of_this_one_and_a_wrong_first_day_is_said() -> None:

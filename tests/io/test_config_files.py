@@ -266,13 +266,13 @@ def test_faults_of_all_vendor_files_are_told_at_once_with_the_nearest_names(vend
     told = faults(vendors, crawlora=lines, acme='name = "acme"', broken="[[")
     assert told[0].startswith("broken.toml: is no TOML: ")
     assert told[1:6] == [
-        f"{over}: charge.ok: input should be 'charged' or 'presumed', and 'free' was met",
-        f"{over}: endpoints.hashtags.cost: input should be greater than or equal to 1, and 0 was met",
+        f"{over}: charge.ok: input should be 'charged' or 'presumed', not 'free'",
+        f"{over}: endpoints.hashtags.cost: input should be greater than or equal to 1, not 0",
         f"{over}: endpoints.hashtags.pagination.max_sise: no such key; did you mean 'max_size'?; known are kind, "
         "page_param, size_param, max_size, max_page, page_field, size_field, total_field, has_more_field, "
         "past_max_page, counts, first, ends",
         f"{over}: endpoints.hashtags.parameters.period.role: input should be 'country', 'period_days', 'page', "
-        "'page_size', 'cursor' or 'delta', and 'days' was met",
+        "'page_size', 'cursor' or 'delta', not 'days'",
         f"{over}: endpoints.hashtags.sumary: no such key; did you mean 'summary'?; known are source, path, summary, "
         "cost, table, status, status_since, successor, moving, assumed, note, typical_total, success, records, "
         "pagination, parameters",
@@ -291,12 +291,12 @@ def test_faults_of_all_vendor_files_are_told_at_once_with_the_nearest_names(vend
          "which has page"),
         ("requests_per_minute = 30", 'usd_per_month = "NaN"', """plans.only.usd_per_month: 'NaN' is no amount of """
          """dollars like "0.75\""""),
-        ("{key}", "key", r"auth_format: string should match pattern '\{key\}', and 'Token key' was met"),
+        ("{key}", "key", r"auth_format: string should match pattern '\{key\}', not 'Token key'"),
         (', contains = "quota"', "", "errors[0].when[0]: needs is or contains: a condition without them never holds"),
         ('kind = "cursor"', 'kind = "cursr"', "endpoints.cc_videos.pagination: input tag 'cursr' found using 'kind' "
          "does not match any of the expected tags: 'page', 'cursor'"),
         ('"/tiktok/creative-center/videos"', '"tiktok"', "endpoints.cc_videos.path: string should match pattern "
-         "'^/[A-Za-z0-9_/.{}-]*$', and 'tiktok' was met"),
+         "'^/[A-Za-z0-9_/.{}-]*$', not 'tiktok'"),
     ],
 )  # fmt: skip
 def test_a_fault_of_a_vendor_file_names_the_key_and_what_was_met(

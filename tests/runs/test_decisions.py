@@ -119,7 +119,7 @@ def test_a_run_whose_list_is_elsewhere_says_where(tmp_path: Path) -> None:
     async def use(_: Bench, result: RunResult) -> None:
         advice = [warning for warning in result.warnings if "records.path" in warning]
         assert advice == [
-            "crawlora.hashtags: no list at data.data.list; a list of 100 objects with hashtag_id stands at "
+            "crawlora.hashtags: no list at data.data.list; a list of 100 objects with hashtag_id is at "
             "data.data.hashtags: correct records.path in configs/vendors/crawlora.toml; then: scraper rebuild hashtags"
         ]
 

@@ -143,7 +143,7 @@ def test_where_a_board_has_gone_the_run_says_so_for_nothing_and_names_the_succes
         assert (result.status, result.charged, result.requests[Ending.REFUSED]) == (RunStatus.FAILED, 0, 2)
         for old, new in (("hashtags", "creative_hashtags"), ("creators", "creator_search")):
             gone = f"crawlora.{old} is no longer served by the vendor (HTTP 404: Not found)"
-            assert f"{gone}; its successor is crawlora.{new} (scraper plan says" in result.message
+            assert f"{gone}; its successor is crawlora.{new} (scraper plan shows" in result.message
 
     in_a_night(tmp_path, use, ["gone:endpoint=crawlora.hashtags,crawlora.creators"])
 

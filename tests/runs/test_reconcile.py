@@ -1,4 +1,4 @@
-"""The ledger held against a vendor whose books are the truth."""
+"""The ledger compared with a vendor whose billing records are the truth."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def test_billing_events_tell_lost_answers_that_were_charged_from_those_that_were
 
         early = await reconciled(bench, job)
         assert sums(early) == (16, 0, 8), "what is booked is charged; what is not may still be booked"
-        assert "may not have booked the latest attempts yet" in early.message
+        assert "may not have billed the latest attempts yet" in early.message
         assert not early.is_settled
 
         await bench.clock.sleep(timedelta(minutes=7).total_seconds())
@@ -203,9 +203,9 @@ def test_a_run_in_a_new_month_holds_the_month_before_once_and_says_what_it_found
         result = await bench.run(tomorrow)
         assert (result.status, result.exit_code) == (RunStatus.COMPLETE, 0)
         (held,) = [sentence for sentence in result.warnings if "the vendor's total" in sentence]
-        assert held.startswith("crawlora/default: period 2026-11-01: 40 credits are the ledger's, 16 are of requests")
-        assert "the vendor's total is 56, which these add up to" in held
-        assert "scraper reconcile --month last names them" in held
+        assert held.startswith("crawlora/default: period 2026-11-01: 40 credits in the ledger, 16 billed for requests")
+        assert "the vendor's total is 56, which agrees" in held
+        assert "scraper reconcile --month last lists them" in held
         asked = Counter({path: times for path, times in bench.hits.items() if "/me" in path})
         again = await bench.run(bench.write_job(BOARDS, name="later"))
         assert not [sentence for sentence in again.warnings if "vendor's total" in sentence]
@@ -228,7 +228,7 @@ def test_a_month_that_agrees_is_a_note_and_no_warning(tmp_path: Path) -> None:
         result = await bench.run(bench.write_job(BOARDS, name="december"), heard=heard)
         assert not [sentence for sentence in result.warnings if "period" in sentence]
         (note,) = [event.sentence for event in heard.events if isinstance(event, Noted) and "period" in event.sentence]
-        assert note.endswith("the vendor's total is 24, which these add up to. Every line agrees.")
+        assert note.endswith("the vendor's total is 24, which agrees. Every line agrees.")
 
     on_bench(tmp_path, use, clock=HurriedClock(NOON))
 

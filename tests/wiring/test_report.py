@@ -55,7 +55,7 @@ def test_the_project_says_how_many_days_and_into_which_file(tmp_path: Path) -> N
     ("table", "fault"),
     [
         ("days = 0", "days: input should be greater than or equal to 1"),
-        ('file = "r.csv"', "does not end in .html, and a report is an HTML page: 'r.csv' was met"),
+        ('file = "r.csv"', "should end in .html, not 'r.csv': a report is an HTML page"),
         ("dayz = 3", "dayz: no such key; did you mean 'days'?"),
     ],
 )

@@ -13,7 +13,7 @@ SHORT_HELPS: Final[Mapping[str, str]] = {
     "probe": "Send a vendor one request for each endpoint; no job needed.",
     "plan": "Estimate the cost of a job; spends nothing.",
     "run": "Run jobs within their budgets.",
-    "backtest": "Replay a job's past nights under other terms; spends nothing.",
+    "backtest": "Replay a job's past nights under different terms; spends nothing.",
     "schedule": "Print a timer that runs a job every night.",
     "status": "Show how last night went, what is missing and what comes next.",
     "account": "Show accounts: balances, pauses, closures and pace.",
@@ -57,7 +57,7 @@ class Commands(click.Group):
     """A group of commands that are only listed; the one that is called is imported."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Parse the words before the command; say where an option of a command belongs."""
+        """Parse the options before the command; point options of a command to their place."""
         try:
             return super().parse_args(ctx, args)
         except click.NoSuchOption as fault:

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 
 class _Budget(click.ParamType["int | Literal['auto']"]):
-    """Credits a night, or auto."""
+    """The value of --budget: credits a night, or auto."""
 
     name = "integer|auto"
 
@@ -67,7 +67,7 @@ def _job(_context: click.Context, _argument: click.Parameter, words: str | None)
     callback=_world,
     metavar="FILE",
     help="Boards to replay instead of the archive's: JSON {board: [[day, [id, …]], …]}, gzipped or not; or the word "
-    "sandbox, for those that it plays.",
+    "sandbox, for the simulated boards.",
 )
 @click.option("--from", "first_day", callback=calendar_day, metavar="DAY", help="First night.  [default: of all]")
 @click.option("--to", "last_day", callback=calendar_day, metavar="DAY", help="Last night.  [default: of all]")
@@ -97,7 +97,9 @@ def _job(_context: click.Context, _argument: click.Parameter, words: str | None)
     type=click.Choice(["value", "stalest", "changes"]),
     help="Order in which boards are bought.  [default: the job's; without a job all three]",
 )
-@click.option("--seed", default=0, show_default=True, help="Seed of the sandbox's boards; nothing else is drawn.")
+@click.option(
+    "--seed", default=0, show_default=True, help="Seed of the sandbox's boards; a replay itself has no randomness."
+)
 @click.option("--sandbox", is_flag=True, help="Use the sandbox's data directory.")
 @data_option
 @format_option("table", "json")
@@ -120,12 +122,12 @@ def backtest(  # noqa: PLR0913 - one for each option
     format_name: str | None,
     output: Path | None,
 ) -> None:
-    """Replay a job's past nights under other terms; spends nothing.
+    """Replay a job's past nights under different terms; spends nothing.
 
-    Buys the boards that JOB's archive knows, or those of a world file, night by night under another budget, plan,
+    Buys the boards in JOB's archive, or those of a world file, night by night under another budget, plan,
     cadence or order, and counts the entries and exits that would have been seen, and those dated to the night.
-    --budget, --plan, --every and --order may be repeated, to compare. Without JOB each board of the file costs a
-    credit. JSON is one object for one replay, else an array.
+    Repeat --budget, --plan, --every or --order to compare values. Without JOB, each board of the file costs one
+    credit. JSON is one object for one replay, otherwise an array.
     """
     from scraper.core.jobs import OrderName
     from scraper.wiring.backtest import PLAYED, BacktestOptions

@@ -36,4 +36,4 @@ def init(directory: Path) -> None:
     words = shlex.join(program())
     here = "" if directory.absolute() == Path.cwd() else f"cd {shlex.quote(harmless(str(directory)))} && "
     click.echo(f"\nTry it:    {here}{words} plan {QUICKSTART}")
-    click.echo(f"Your own:  configs/{FIRST_JOB}.toml and configs/accounts.toml, then {words} plan {FIRST_JOB}")
+    click.echo(f"Your own:  {words} plan {FIRST_JOB} (edit configs/{FIRST_JOB}.toml and accounts.toml)")

@@ -79,7 +79,7 @@ def plan(  # noqa: PLR0913 - one for each option
 
 
 def _advice(job: Path, *, sandbox: bool, done: bool) -> str:
-    """Return the command that runs the job as it was planned. `done`: its run is over, and only --new buys again."""
+    """Return the command that runs the job as it was planned. `done`: its run is over; only --new buys again."""
     from scraper.wiring.project import job_words
 
     words = [*program(), "run", job_words(job), *(["--sandbox"] if sandbox else []), *(["--new"] if done else [])]

@@ -86,10 +86,10 @@ def reconcile(  # noqa: PLR0913 - one for each option
 ) -> int:
     """Reconcile the ledger with the vendor's billing.
 
-    Requests that were sent and never answered count as charged until they are settled. Without --assume and --used the
-    vendor's own account pages decide, where its file describes them, and the current month is compared with them line
-    by line: each request that only one side has is listed, with its time, endpoint and credits. CSV and NDJSON have a
-    row for each of these. Exits 6 while credits are unknown, or if the month does not add up to the vendor's total.
+    Requests that were sent and never answered count as charged until they are settled. Without --assume and --used, the
+    vendor's account pages decide if its file describes them, and the current month is compared with them line by line:
+    requests that only one side has are listed with time, endpoint and credits. CSV and NDJSON have a row for each.
+    Exits 6 while credits are unknown, or if the month does not add up to the vendor's total.
     """
     import asyncio
 
@@ -102,7 +102,7 @@ def reconcile(  # noqa: PLR0913 - one for each option
 
     if sum((assume is not None, bool(used), month is not None)) > 1:
         raise UsageError(
-            "--assume settles attempts, --used states the month's total, --month reads the vendor's books: "
+            "--assume settles attempts, --used states the month's total, --month reads the vendor's account pages: "
             "give one of them."
         )
     settings = settings_of(data, job=job, sandbox=sandbox, vendor_urls=vendor_urls, allow_hosts=allow_hosts)

@@ -37,9 +37,7 @@ def _plans(_context: click.Context, _option: click.Parameter, values: tuple[str,
     show_default=True,
     help="How KeyAPI bills failed requests: its documentation does not say.",
 )
-@click.option(
-    "--retired", is_flag=True, help="Crawlora's two boards that are on their way out have gone: they answer 404."
-)
+@click.option("--retired", is_flag=True, help="Answer 404 for Crawlora's two boards that are gone or deprecated.")
 @click.option("--faults", "list_faults", is_flag=True, help="List the kinds of faults and exit.")
 def sandbox(  # noqa: PLR0913 - one for each option
     *,

@@ -39,7 +39,7 @@ def _parameters(_context: click.Context, _option: click.Parameter, given: tuple[
 
 
 class _Query(click.types.StringParamType):
-    """A query; where there is none, one is shown."""
+    """The argument QUERY; the message for a missing one shows an example."""
 
     def get_missing_message(self, param: click.Parameter, ctx: click.Context | None) -> str:  # noqa: ARG002 - as click has it
         return 'Write a SELECT in quotes, such as: scraper sql "SELECT count(*) FROM pages"'

@@ -31,14 +31,14 @@ DRAFT = "draft"
 
 
 class _NameArgument(click.Argument):
-    """The vendor's name: no part of the usage of a command behind it."""
+    """The vendor's name; left out of the usage of subcommands."""
 
     def get_usage_pieces(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
         return []
 
 
 class Vendors(click.Group):
-    """A command with an optional name, and commands of its own: the first word tells which is meant."""
+    """A command with an optional name and subcommands: the first word decides which is meant."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         if args[:1] == [DRAFT]:
@@ -145,7 +145,7 @@ def draft(  # noqa: PLR0913 - one for each option
 
     FILE is JSON or YAML: Swagger 2.0, OpenAPI 3.0 or 3.1. Writes vendors/NAME.toml and, for each endpoint, a first
     SELECT in tables/; nothing is overwritten. What the document does not state is guessed from names and examples, and
-    marked as assumed. Prices are asked for: no document states them, and no command uses the file before they are
+    marked as assumed. Prices are left to fill in: no document states them, and no command uses the file before they are
     filled in. --probe then does what `scraper probe NAME` does.
     """
     from scraper.wiring.draft import drafted_files, write_draft
@@ -187,23 +187,27 @@ def _check(name: str | None, cost: int | None, *, probe: bool, prints: bool) -> 
 
 
 def _tell(made: DraftedFiles) -> None:
-    """Say on stderr what was drafted, what is missing and what to do."""
+    """Report on stderr what was drafted, what is missing and what to do next."""
     assumed = sum(len(endpoint.assumed) for endpoint in made.endpoints)
     endpoints = counted(len(made.endpoints), "endpoint")
     sentences = [f"vendor {made.vendor}: {endpoints} drafted, {counted(assumed, 'assumption')} marked"]
     sentences += [f"left out: {each.path[:100]}: {each.why}" for each in made.left_out]
     if made.missing:
         some = ", ".join(each[:80] for each in made.missing[:3])
-        sentences.append(f"{counted(len(made.missing), 'reference')} lead nowhere in the document, as {some}")
+        sentences.append(
+            f"{counted(len(made.missing), 'reference')} in the document cannot be resolved, such as {some}"
+        )
     bare = [endpoint.name for endpoint in made.endpoints if endpoint.select is None]
     if bare:
-        sentences.append(f"nothing shows the records of {', '.join(bare)}: write their tables when an answer is there")
+        sentences.append(
+            f"no example shows the records of {', '.join(bare)}: write their tables once you have an answer"
+        )
     if made.unpriced:
         sentences.append(
-            f'fill in the price (cost = "?") of {", ".join(made.unpriced)}; until then each command of this project '
-            "refuses the file. --cost does it at once"
+            f'fill in the price (cost = "?") of {", ".join(made.unpriced)}; until then every command of this project '
+            "refuses the file. --cost sets one price for all"
         )
     else:
-        sentences.append(f"next: scraper probe {made.vendor} holds one answer of each endpoint against it")
+        sentences.append(f"next: scraper probe {made.vendor} compares one answer of each endpoint with it")
     for sentence in sentences:
         click.echo(harmless(sentence), err=True)

@@ -17,10 +17,10 @@ from scraper.core.jobs import OrderName
 from scraper.wiring.backtest import Backtest
 
 _MOST_TERMS = 4
-"""Columns of terms beside which a terminal of 80 columns has no room for all figures."""
+"""From this many columns of terms on, all figures do not fit into 80 columns."""
 _SPARED = ("dated", "fresh", "exits unseen")
-"""Left out there; they are in the JSON."""
-_FELL_BACK = "changes: the boards change alike, or are not known well enough; most nights bought the stalest first"
+"""Figures that are left out then; the JSON has them."""
+_FELL_BACK = "changes: boards change at similar rates, or too little is known; most nights bought the stalest first"
 
 
 def print_replays(replays: Sequence[tuple[Replay, int]], console: Console) -> None:
@@ -49,7 +49,7 @@ def print_replays(replays: Sequence[tuple[Replay, int]], console: Console) -> No
 
 
 def print_backtest(tested: Backtest, console: Console) -> None:
-    """Print one row for each replay, the cheapest plan, and what cannot be known."""
+    """Print one row for each replay, the cheapest plan, and the limits of the data."""
     past, trials = tested.past, tested.trials
     counted_from, until = past.at(past.learn), past.at(past.nights - 1)
     nights = counted(past.nights - past.learn, "night")
@@ -92,14 +92,14 @@ def _print_head(console: Console, words: str) -> None:
 
 
 def _terms(one: Trial) -> Mapping[str, str]:
-    """Return what a replay's row may be named by: its plan, budget, cadence and order."""
+    """Return the terms that may name a replay's row: plan, budget, cadence and order."""
     terms = one.terms
     plans = {("plan" if len(terms.plans) == 1 else vendor): plan for vendor, plan in terms.plans.items()}
     return {**plans, "budget": terms.budget_words, "every": terms.every_words, "order": terms.order.value}
 
 
 def _split(trials: Sequence[Trial]) -> tuple[Mapping[str, str], Sequence[str]]:
-    """Return the terms that all replays share, and the names of those in which they differ, the order at least."""
+    """Return the terms that all replays share, and the names of those that differ, at least the order."""
     first = _terms(trials[0])
     differ = [name for name in first if len({_terms(one)[name] for one in trials}) > 1] or ["order"]
     return {name: value for name, value in first.items() if name not in differ}, differ
@@ -112,10 +112,10 @@ def _cheapest(found: Cheapest, saw: int) -> str:
     if found.found is None:
         return f"no plan sees {ENOUGH:.0%} of the {saw:,} known entries{less}"
     one = found.found
-    sure = "half of the reads name the same plan" if found.sure else "half of the reads name another plan"
+    sure = "half of the reads lead to the same plan" if found.sure else "half of the reads lead to another plan"
     return (
         f"{_plans(one)}, {_usd(one.usd)} a month, budget auto, order {one.terms.order.value}: sees {one.share:.0%} of "
-        f"the {saw:,} known entries ({ENOUGH:.0%} is enough){less}; {sure}"
+        f"the {saw:,} known entries (target {ENOUGH:.0%}){less}; {sure}"
     )
 
 
@@ -127,17 +127,17 @@ def _notes(tested: Backtest) -> Iterator[str]:
     past = tested.past
     if past.read_share < 0.995:
         yield (
-            f"the archive read {past.read_share:.0%} of the board-nights; on the others a board is taken not to have "
-            "changed, so what came and went between two reads is not counted at all"
+            f"{past.read_share:.0%} of the board-nights were read; on the others a board is assumed not to have "
+            "changed: entries that came and went between two reads are not counted"
         )
     yield (
-        "seen: of the entries that are known. By half: the same answer from half of the reads that are known; knowing "
-        "more of them would move it the other way"
+        "seen: share of the known entries; by half: the same from half of the reads; where the two differ, more reads "
+        "than are known would move seen the other way"
     )
     if any(one.replay.fell_back for one in tested.trials if one.terms.order is OrderName.CHANGES):
         yield _FELL_BACK
     for vendor in _unpriced(tested.trials[0]):
-        yield f"what {vendor} asks a month is not known, and in no sum"
+        yield f"the monthly price of {vendor} is not known and not included"
     yield from tested.notes
 
 

@@ -17,7 +17,7 @@ from scraper.core.jobs import Account, Job
 from scraper.core.planning import CrawlPlan, Day, Plan, Range
 
 MOST_BOARDS = 10
-"""Boards of each kind, bought and left, that are shown; JSON has all."""
+"""Boards shown of each kind, bought and left; JSON has all."""
 MOST_NIGHTS = 8
 """Figures of nights on one line."""
 
@@ -47,7 +47,7 @@ def print_plan(plan: Plan, job: Job, console: Console, *, explain: bool = False,
 
 
 def print_boards(tonight: Tonight, console: Console) -> None:
-    """Print the boards of a night in their order: which are bought, which are left, and why."""
+    """Print the boards of a night in order, bought or left, each with the reason."""
     console.print(Text(f"Boards: {tonight.words}", style="bold"))
     table = new_table()
     table.add_column("board")
@@ -62,17 +62,23 @@ def print_boards(tonight: Tonight, console: Console) -> None:
             table.add_row(*_board_cells(choice, verb))
         if len(choices) > MOST_BOARDS:
             rest = choices[MOST_BOARDS:]
-            new = sum(choice.expected or 0 for choice in rest)
             credits = sum(choice.credits for choice in rest)
-            table.add_row(f"… {len(rest)} more", "", f"{new:.1f}", count(credits), verb, "--format json has all")
+            table.add_row(f"… {len(rest)} more", "", _new_of(rest), count(credits), verb, "--format json has all")
     console.print(table)
 
 
 def _board_cells(choice: Choice, verb: str) -> tuple[str, ...]:
-    """The cells of a board: nights since it was read, new entries that a read is likely to show, credits, why."""
+    """Return a board's cells: nights since its last read, new entries expected of a read, credits, the reason."""
     read = "never" if choice.nights is None else f"{counted(choice.nights, 'night')} ago"
-    new = "all" if choice.expected is None else f"{choice.expected:.1f}"
-    return harmless(choice.name), read, new, count(choice.credits), verb, choice.words
+    return harmless(choice.name), read, _new_of([choice]), count(choice.credits), verb, choice.words
+
+
+def _new_of(choices: Sequence[Choice]) -> str:
+    """Return the new entries expected of these boards; *all* of those that were never read."""
+    known = [choice.expected for choice in choices if choice.expected is not None]
+    if not known:
+        return "all"
+    return f"{sum(known):.1f}" if len(known) == len(choices) else f"over {sum(known):.1f}"
 
 
 def print_access(destinations: Sequence[Destination], questions: Sequence[str], console: Console) -> None:

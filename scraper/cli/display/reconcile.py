@@ -1,4 +1,4 @@
-"""The ledger held against the vendors' books, for people and for programs."""
+"""Results of a reconciliation, for people and for programs."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _LINES = ("finding", "at", "endpoint", "ours", "theirs", "request_id", "run_id",
 
 
 def show_reconciled(done: Sequence[Reconciled], format_name: str | None, stream: TextIO, *, every: bool) -> None:
-    """Write the results; sentences go to stderr unless they are part of the object. `every`: agreeing requests too."""
+    """Write the results; sentences go to stderr unless the object has them. `every`: with requests that agree."""
     format = Format(format_name or default_format(stream))
     if format is Format.JSON:
         write_object([_object(account, every) for account in done], stream)
@@ -54,7 +54,8 @@ def _rows(month: MonthHeld | None, every: bool) -> Iterator[dict[str, Any]]:
 
 
 def _print(done: Sequence[Reconciled], console: Console, every: bool) -> None:
-    print_rows(rows_of_objects([account.to_json() for account in done], _SUMS), console)
+    sums = [{**account.to_json(), "adjusted": account.adjusted or 0} for account in done]
+    print_rows(rows_of_objects(sums, _SUMS), console)
     for account in done:
         entries = () if account.month is None else account.month.entries
         told = [entry for entry in entries if every or entry.kind is not EntryKind.AGREES]
@@ -66,7 +67,7 @@ def _print(done: Sequence[Reconciled], console: Console, every: bool) -> None:
 
 
 def _words(entry: Entry) -> str:
-    """Return a request in two lines: when, where and for how much; which."""
+    """Return a request in two lines: time, endpoint and credits; then its id and run."""
     at = "at an unknown time" if entry.at is None else f"{entry.at:%Y-%m-%d %H:%M:%S}"
     line = entry.attempt
     named = [f"request {entry.request_id}" if entry.request_id else "without a request id"]
@@ -78,13 +79,13 @@ def _words(entry: Entry) -> str:
 def _credits(entry: Entry) -> str:
     match entry.ours, entry.theirs:
         case None, theirs:
-            return counted(theirs or 0, "credit")
+            return f"{counted(theirs or 0, 'credit')} billed"
         case ours, None:
             return f"{counted(ours or 0, 'credit')} in the ledger"
         case ours, theirs if ours == theirs:
             return counted(ours, "credit")
         case ours, theirs:
-            return f"{counted(theirs, 'credit')}, and the ledger had {ours:,}"
+            return f"{counted(theirs, 'credit')} billed, {ours:,} in the ledger"
 
 
 def _sentences(account: Reconciled) -> Iterator[str]:

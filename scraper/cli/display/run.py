@@ -114,8 +114,8 @@ def _result_fields(result: RunResult, data: str) -> Iterable[tuple[str, str]]:
     if result.sandbox_charged is not None:
         charged = [f"{harmless(vendor)} charged {count(credits)}" for vendor, credits in result.sandbox_charged.items()]
         yield "sandbox", " · ".join(charged) or "charged nothing"
-    if result.sandbox_at_rate_s is not None:
-        yield "", f"faster than the plan's rate: at it, about {duration(result.sandbox_at_rate_s)} (--rate)"
+    if result.sandbox_at_rate_s is not None and any((result.sandbox_charged or {}).values()):
+        yield "", f"at the plan's rate (--rate), about {duration(result.sandbox_at_rate_s)}"
     if result.sandbox_faults is not None:
         yield "faults", " · ".join(f"{count(hit)} {kind}" for kind, hit in result.sandbox_faults.items()) or "none met"
     if result.next_at is not None:

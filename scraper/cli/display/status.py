@@ -28,7 +28,7 @@ from scraper.wiring.inspect import RunDetails
 Runs = Sequence[tuple[RunRecord, RunTotals]]
 
 _LEAST_NAME: Final = 18
-"""Columns of a walk's name below which nobody recognizes it."""
+"""Fewest columns in which a walk's name is recognizable."""
 _WIDE: Final = 76
 """Columns below which runs stand one below the other instead of in a table."""
 

@@ -30,7 +30,7 @@ def print_vendors(catalogue: Catalogue, console: Console) -> None:
             console.print(Text(harmless(endpoint.full_name), style="bold", overflow="fold"))
             print_fields(console, _endpoint_figures(endpoint))
     if any(_mark(endpoint) for endpoint in catalogue.endpoints):
-        console.print(Text("?: an assumed price, no page states it", style="dim"))
+        console.print(Text("?: assumed price; no page of the vendor states one", style="dim"))
     console.print(Text("Details: scraper vendors NAME", style="dim"))
 
 
@@ -45,7 +45,7 @@ def _endpoint_table(catalogue: Catalogue) -> Table:
     table = new_table()
     table.add_column("endpoint", no_wrap=True)
     table.add_column("credits", justify="right", no_wrap=True)
-    table.add_column("rows a page", justify="right", no_wrap=True)
+    table.add_column("rows/page", justify="right", no_wrap=True)
     table.add_column("table", no_wrap=True)
     table.add_column("status", no_wrap=True)
     for endpoint in catalogue.endpoints:
@@ -151,7 +151,7 @@ def _print_endpoint(endpoint: Endpoint, console: Console, sources: Sources) -> N
         ("status", f"{harmless(endpoint.status)} since {endpoint.status_since.isoformat()}"),
         *_moving_fields(endpoint),
         ("pages", harmless(endpoint.pagination.words)),
-        ("records", harmless(f"{endpoint.records.path}, told apart by {endpoint.records.id}")),
+        ("records", harmless(f"{endpoint.records.path}, identified by {endpoint.records.id}")),
         ("table", harmless(endpoint.table)),
     ]
     if endpoint.typical_total is not None:
@@ -159,7 +159,7 @@ def _print_endpoint(endpoint: Endpoint, console: Console, sources: Sources) -> N
     if endpoint.records.fields:
         fields.append(("children", harmless(f"by {' or '.join(endpoint.records.carried)}")))
     if shape := [part for part in endpoint.assumed if part != "cost"]:
-        fields.append(("assumed", f"{', '.join(shape)}: no document that could be read states them"))
+        fields.append(("assumed", f"{', '.join(shape)}: not in any document that could be read"))
     if endpoint.note:
         fields.append(("note", harmless(endpoint.note)))
     print_fields(console, fields)
@@ -168,14 +168,14 @@ def _print_endpoint(endpoint: Endpoint, console: Console, sources: Sources) -> N
 
 
 def _price_basis(endpoint: Endpoint) -> str:
-    return " (assumed: no page states it)" if endpoint.cost_basis is Basis.ASSUMED else ""
+    return " (assumed: no page of the vendor states it)" if endpoint.cost_basis is Basis.ASSUMED else ""
 
 
 def _moving_fields(endpoint: Endpoint) -> list[tuple[str, str]]:
     if endpoint.successor is None:
         return []
     fields = [("successor", harmless(endpoint.successor.full_name))]
-    return [*fields, ("a move", harmless(endpoint.moving))] if endpoint.moving else fields
+    return [*fields, ("changes", harmless(endpoint.moving))] if endpoint.moving else fields
 
 
 def _parameter_field(parameter: Parameter, sources: Sources) -> tuple[str, str]:

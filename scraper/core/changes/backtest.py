@@ -1,4 +1,4 @@
-"""A job's past nights under other terms: another budget, vendor plan, cadence or order. Spends nothing."""
+"""A job's past nights under different terms: another budget, vendor plan, cadence or order. Spends nothing."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from scraper.core.jobs import Job, OrderName
 from scraper.core.subscriptions import Subscription
 
 ENOUGH: Final = 0.9
-"""The share of the entries that the archive saw which the cheapest plan has to see."""
+"""Least share of the archive's entries that the cheapest plan has to see."""
 
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """What a replay may change of a job."""
+    """The terms of a job that a replay may change."""
 
     job: Job
     """With its budget and its accounts' plans."""
@@ -46,16 +46,16 @@ class Past:
 
     boards: Sequence[WorldBoard]
     halves: tuple[Sequence[WorldBoard], Sequence[WorldBoard]]
-    """The same by either half of the reads."""
+    """The same past from either half of the reads."""
     begins_at: datetime
-    """When the boards of the first night that is replayed are bought."""
+    """When the first replayed night's boards are bought."""
     period: timedelta
     """From one night to the next."""
     nights: int
     learn: int
     """Nights at the start that do not count."""
     read_share: float
-    """The share of the board-nights that a read shows; on the others a board is taken not to change."""
+    """The share of board-nights with a read; on the others a board is assumed not to change."""
 
     def at(self, night: int) -> datetime:
         """Return when the boards of a night are bought."""
@@ -81,23 +81,23 @@ def past_of(
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """A replay under some terms, and how sure it is."""
+    """A replay on given terms, and how certain it is."""
 
     terms: Terms
     replay: Replay
     usd: Decimal
-    """A month: the plans' prices and the overage; a plan without a known price counts as free."""
+    """Dollars a month: the plans' prices and the overage; a plan without a known price counts as free."""
     thinned: tuple[float, ...]
     """Shares of entries seen by either half of the reads."""
 
     @property
     def share(self) -> float:
-        """The share of the archive's entries that are seen; all of none."""
+        """The share of the archive's entries that are seen; 1 without entries."""
         return _share(self.replay)
 
     @property
     def by_half(self) -> float:
-        """The thinned share that is the farthest from the share."""
+        """The share by half of the reads that differs most from the share by all."""
         return max(self.thinned, key=lambda share: abs(share - self.share), default=self.share)
 
     def to_json(self) -> dict[str, Any]:
@@ -112,7 +112,7 @@ class Trial:
 
 
 def trial(past: Past, terms: Terms) -> Trial:
-    """Replay a job's past under some terms, and again by either half of its reads."""
+    """Replay a job's past on given terms, and again from either half of its reads."""
     found, usd = _replayed(past, past.boards, terms)
     return Trial(terms, found, usd, tuple(_share(_replayed(past, half, terms)[0]) for half in past.halves))
 
@@ -135,7 +135,7 @@ def _share(found: Replay) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Cheapest:
-    """The cheapest plans under which enough is seen."""
+    """The cheapest plans that see enough."""
 
     tried: tuple[Trial, ...]
     """By price."""
@@ -183,7 +183,7 @@ def _price(job: Job) -> Decimal:
 
 
 def with_plan(job: Job, vendor: str, plan: Subscription) -> Job:
-    """Return the job with another plan of a vendor; when its month starts, and what is kept of it, stays."""
+    """Return the job with another plan of a vendor; the start of its month and its reserve stay."""
     account = job.accounts[vendor]
     reserve = min(account.subscription.reserve, plan.credits_per_month or 0)
     limits = replace(plan, month_starts_on=account.subscription.month_starts_on, reserve=reserve)

@@ -1,4 +1,4 @@
-"""The entries that a board's readers would have missed, had they read it every second or third night."""
+"""The entries that reads every second or third night would have missed."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from scraper.core.units import Credits
 
 STEPS: Final = (2, 3)
 LEAST_READS: Final = 6
-"""Nights in a row on which a board was read whole: fewer compare nothing."""
+"""Fewest nights in a row with a whole read."""
 LEAST_ENTRIES: Final = 20
-"""New entries over all boards: a share of fewer is chance."""
+"""Fewest new entries over all boards; a share of fewer is chance."""
 
 
 @dataclass(frozen=True, slots=True)
 class Cadence:
-    """What reading every so many nights would have seen and cost."""
+    """The yield and cost of a read every few nights."""
 
     step: int
     """Nights from one read to the next."""
@@ -32,7 +32,7 @@ class Cadence:
 
 @dataclass(frozen=True, slots=True)
 class Cadences:
-    """The boards of a job as nightly reads have shown them."""
+    """A job's boards by their nightly reads."""
 
     nights: int
     boards: int
@@ -53,7 +53,7 @@ def nightly(reads: Sequence[WholeRead], night_at: datetime, period: timedelta) -
 
 
 def cadences(boards: Sequence[tuple[Sequence[WholeRead], Credits]]) -> Cadences | None:
-    """Return what fewer nights would have seen of boards that were read nightly; ``None``: too little was seen.
+    """Return the yield of fewer reads of boards that were read nightly; ``None``: too little data.
 
     `boards`: the reads of nights in a row, and the credits of a read.
     """

@@ -1,4 +1,4 @@
-"""Boards bought as a page of what is new: which of them tonight, and whether such pages show what whole reads do.
+"""Boards bought as a page of new entries: tonight's choice, and a comparison of such pages with whole reads.
 
 A board with a delta is read whole once in `FULL_EVERY` nights, and as one page of its new entries on the others. Each
 whole read is compared with the pages since the one before: of its new entries they should have shown all but those of
@@ -23,7 +23,7 @@ FULL_EVERY: Final = 7
 
 @dataclass(frozen=True, slots=True)
 class DeltaBoard:
-    """A board that the job asks for by a delta."""
+    """A board of a crawl with a delta."""
 
     walk_id: str
     page_id: str
@@ -41,7 +41,7 @@ class DeltaBoard:
 
 @dataclass(frozen=True, slots=True)
 class DeltaChoice:
-    """What is bought of a board tonight."""
+    """Tonight's purchase of a board: a page of new entries, or the whole board."""
 
     walk_id: str
     """Of the whole board."""
@@ -53,7 +53,7 @@ class DeltaChoice:
     is_whole: bool
     why: str
     is_off: bool = False
-    """Its pages miss new entries: it is bought whole each night."""
+    """True if its pages miss new entries: it is bought whole each night."""
 
     def to_json(self) -> dict[str, Any]:
         """Return a plain object."""
@@ -66,7 +66,7 @@ class DeltaChoice:
 
 
 def delta_choice(board: DeltaBoard, night_at: datetime, period: timedelta) -> DeltaChoice:
-    """Return what is bought of a board in the night that begins at `night_at`."""
+    """Return the purchase of a board in the night that begins at `night_at`."""
     whole = [(night, read) for night, read in by_night(board.whole, night_at, period) if night < 0]
     pages = {night: read for night, read in by_night(board.pages, night_at, period) if night < 0}
 
@@ -85,7 +85,7 @@ def delta_choice(board: DeltaBoard, night_at: datetime, period: timedelta) -> De
 
 
 def _missed(whole: Sequence[tuple[int, WholeRead]], pages: Mapping[int, WholeRead]) -> str | None:
-    """Say what the pages missed at the last comparison; ``None`` if they showed what was to be expected."""
+    """Return a sentence on what the pages missed at the last comparison; ``None`` if they showed enough."""
     compared = [
         (first, last, [page for night, page in pages.items() if first[0] < night < last[0]])
         for first, last in pairwise(whole)
@@ -105,7 +105,7 @@ def _missed(whole: Sequence[tuple[int, WholeRead]], pages: Mapping[int, WholeRea
 
 @dataclass(frozen=True, slots=True)
 class DeltaWorth:
-    """What pages of new entries would have shown of boards that were read whole each night."""
+    """The yield of pages of new entries, for boards that were read whole each night."""
 
     entries: int
     """New entries that the whole reads showed."""
@@ -136,7 +136,7 @@ def delta_worth(boards: Sequence[tuple[Sequence[WholeRead], Credits]], page: Cre
 
 
 def _is_read_whole(entry: str, night: int, nights: Sequence[frozenset[str]]) -> bool:
-    """Return whether an entry that came on this night stays until a night on which the board is read whole."""
+    """Return True if an entry of this night is still there at the next whole read."""
     while night % FULL_EVERY:
         night += 1
         if night == len(nights) or entry not in nights[night]:

@@ -25,7 +25,7 @@ class BoardRate:
 
 
 def gain_over_stalest(boards: Sequence[BoardRate], judged: Sequence[Weights], budget: float) -> float:
-    """Return by how much the best gaps of these boards beat equal gaps: 0.1 is a tenth more entries.
+    """Return the advantage of the best gaps over equal gaps: 0.1 is a tenth more entries.
 
     `judged`: the weights under which both are compared. Learnt from other reads than the boards' own, they make the
     gain an honest one: what differs by chance alone gains nothing. `budget`: credits a night.

@@ -1,4 +1,4 @@
-"""Boards as an archive knows them: their reads, and what they were taken to show on the nights between."""
+"""Boards as an archive knows them: their reads, and their assumed entries on the nights between."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ class KnownBoard:
     board: RankedBoard
     vendor: str
     reads: tuple[tuple[int, Set[Hashable]], ...]
-    """(night, entries), one for each night on which it was read, in order; one at least."""
+    """(night, entries) for each night with a read, in order; at least one."""
 
     def between(self, first: int, end: int) -> WorldBoard:
-        """Return the board on each night: a night without a read shows what the read before it showed.
+        """Return the board on each night; a night without a read has the entries of the read before.
 
         Before the first read it shows what that one showed.
         """
@@ -34,7 +34,7 @@ class KnownBoard:
         return WorldBoard(self.board, nights, self.vendor, spells(nights))
 
     def half(self, which: int) -> KnownBoard:
-        """Return the board with one half (0 or 1) of its reads, as if by the toss of a coin, unless it has none.
+        """Return the board with a pseudo-random half (0 or 1) of its reads; ``None`` if that half has none.
 
         Every second night would not do: a cadence of two nights would then see all that is left, or nothing.
         """
@@ -48,6 +48,6 @@ def _coin(name: str, night: int) -> int:
 
 
 def read_share(boards: Sequence[KnownBoard], first: int, end: int) -> float:
-    """Return the share of board-nights that a read shows."""
+    """Return the share of board-nights with a read."""
     read = sum(first <= night < end for board in boards for night, _ in board.reads)
     return read / (len(boards) * (end - first))

@@ -21,7 +21,7 @@ LEAST_GAIN: Final = 0.08
 """Unless two fits in a row expect this gain, the boards count as alike, and the stalest are bought first: their gaps
 are even, and uneven ones lose a little. The gain is that of the rates of either half of the reads under the others."""
 LASTING_GAIN: Final = 0.06
-"""Boards that differ count as alike again below this: each change of the order makes gaps uneven for a while."""
+"""Below this gain, differing boards count as alike again: each change of the order makes gaps uneven for a while."""
 LEAST_NIGHTS: Final = 8
 """Nights before rates are compared."""
 HALF_LIFE: Final = 150
@@ -37,18 +37,18 @@ FIT_EVERY: Final = 6
 
 
 class Because(StrEnum):
-    """Why a board stands where it does in a night's order."""
+    """The reason for a board's place in a night's order."""
 
     UNREAD = "unread"
     """It has no complete read yet."""
     OVERDUE = "overdue"
-    """It has waited as long as a board may."""
+    """It has waited for the longest time allowed."""
     EXPLORED = "explored"
-    """It is the stalest that the credits for exploration reach."""
+    """It is among the stalest, which the credits for exploration buy."""
     WORTH = "worth"
-    """By the new entries that are expected for a credit."""
+    """By expected new entries for a credit."""
     STALEST = "stalest"
-    """By how long ago it was read: the boards are alike, or not known well enough yet."""
+    """By its age: the boards are alike, or too little is known of them yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +154,7 @@ class ChangesOrder:
         return affordable((place for place, _ in self.ranked(night, budget)), self._boards, budget)
 
     def ranked(self, night: int, budget: int) -> list[tuple[int, Because]]:
-        """Return all boards, those to buy first before the others, and why each stands where it does."""
+        """Return all boards in the order of purchase, each with its reason."""
         self._begin(night)
         stalest = self.stalest()
         self.fell_back = True
@@ -166,7 +166,7 @@ class ChangesOrder:
         return stalest if self.fell_back else self._ordered(night, budget, [place for place, _ in stalest])
 
     def stalest(self) -> list[tuple[int, Because]]:
-        """Return all boards, those that were read longest ago first."""
+        """Return all boards, the stalest first."""
         last = self._stalest.last_read
         return [(place, Because.UNREAD if last[place] < 0 else Because.STALEST) for place in self._stalest.stalest()]
 
@@ -198,7 +198,7 @@ class ChangesOrder:
         self._stalest.read(board, night, entries)
 
     def try_in_vain(self, board: int, night: int) -> None:
-        """Note a read that came to nothing: until it waits as long as others, the board is not tried again."""
+        """Note a failed read: the board is not tried again until it has waited as long as others."""
         self._begin(night)
         self._stalest.last_read[board] = max(night, self._stalest.last_read[board])
 
@@ -218,7 +218,7 @@ class ChangesOrder:
         return [*first.items(), *((place, Because.WORTH) for place in rest)]
 
     def _explored(self, night: int, budget: int) -> int:
-        """Return how many boards tonight's exploration buys: what its credits of all nights pay for, less the last."""
+        """Return how many boards tonight's exploration buys: its credits of all nights, less earlier ones."""
         dearest, nights = max(board.cost for board in self._boards), night - (self._begun_on or 0)
         before, now = (int(EXPLORATION * budget * count / dearest) for count in (nights, nights + 1))
         return now - before
@@ -230,7 +230,7 @@ class ChangesOrder:
     # --- learning -----------------------------------------------------------------------------------------------------
 
     def _fit(self, night: int, budget: int) -> None:
-        """Learn the weights of all boards anew, and what they gain over the stalest."""
+        """Fit the weights of all boards again, and their gain over the stalest first."""
         self._fitted_on = night
         self._learn(night)
         halves = [self._weights([self._counts(learnt, night, half) for learnt in self._learnt]) for half in (0, 1)]
@@ -252,7 +252,7 @@ class ChangesOrder:
             learnt.weights = weights
 
     def _counts(self, learnt: _Learnt, night: int, *halves: int) -> GapCounts:
-        """Return what the board's reads showed, as it counts on this night."""
+        """Return the evidence of the board's reads as of this night."""
         counts = GapCounts()
         for half in halves:
             counts.merge(learnt.halves[half])

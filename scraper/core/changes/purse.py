@@ -31,11 +31,11 @@ class Purse(Protocol):
         """Return what a night may spend; ``None``: nothing is bought on it."""
 
     def pay(self, night: int, spent: Mapping[str, Credits]) -> None:
-        """Take what a night has spent, by vendor."""
+        """Deduct a night's spending, by vendor."""
 
 
 class FixedPurse:
-    """So many credits on each night."""
+    """The same credits on each night."""
 
     def __init__(self, budgets: Sequence[Credits], every: int = 1) -> None:
         """`every`: nights from one purchase to the next."""

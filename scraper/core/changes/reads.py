@@ -1,4 +1,4 @@
-"""Complete reads of a board, as earlier runs left them."""
+"""Complete reads of a board by earlier runs."""
 
 from __future__ import annotations
 
@@ -37,12 +37,12 @@ def by_night(reads: Sequence[WholeRead], night_at: datetime, period: timedelta) 
 
 @dataclass(frozen=True, slots=True)
 class FeedVisits:
-    """The last visits to a list of posts, oldest first: the ids that each listed."""
+    """The last visits to a list of posts, oldest first, each with the ids that it listed."""
 
     walk_id: str
     visits: Sequence[frozenset[str]]
     pages: int
-    """Of all these visits together."""
+    """Of all these visits."""
 
     @property
     def new_a_page(self) -> float:

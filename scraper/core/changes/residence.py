@@ -25,7 +25,7 @@ RESIDENCES: Final = (
     512.0,
     inf,
 )
-"""Nights that an entry stays, one for each class."""
+"""Nights that an entry of each class stays."""
 
 Weights: TypeAlias = tuple[float, ...]
 """The share of a board's places in each class of `RESIDENCES`; the sum is 1."""

@@ -1,4 +1,4 @@
-"""The boards of one night of a job: which are bought, which are left, and why."""
+"""The boards of one night of a job, bought or left, each with the reason."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from scraper.core.units import Credits
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A board that the job asks for."""
+    """A board of the job."""
 
     walk_id: str
     crawl: str
@@ -30,7 +30,7 @@ class Candidate:
     priority: int = 1
     reads: Sequence[WholeRead] = ()
     tried_at: datetime | None = None
-    """When it was last requested, however that ended."""
+    """When it was last requested, with whatever result."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,14 +44,14 @@ class Choice:
     credits: Credits
     because: Because
     nights: int | None
-    """Since its last complete read; ``None``: it was never read."""
+    """Nights since its last complete read; ``None``: it was never read."""
     expected: float | None
-    """New entries that a read is likely to show; ``None``: it was never read, so that all are new."""
+    """New entries expected of a read; ``None``: it was never read, so that all are new."""
     is_bought: bool = True
 
     @property
     def words(self) -> str:
-        """Say why it stands where it does."""
+        """Return the reason for its place, for people."""
         match self.because:
             case Because.UNREAD:
                 return "never read"
@@ -127,7 +127,7 @@ class Tonight:
         return frozenset(choice.walk_id for choice in self.deltas if not choice.is_whole)
 
     def notes(self) -> Iterator[str]:
-        """Yield a sentence for each thing to know about the boards of the night."""
+        """Yield a sentence for each note on the boards of the night."""
         if self.choices:
             yield self.words
         if self.deltas:
@@ -140,7 +140,7 @@ class Tonight:
 
     @property
     def words(self) -> str:
-        """Say in a sentence how many boards are bought, and by which order."""
+        """Return a sentence on how many boards are bought, and in which order."""
         bought, all_of_them = len(self.bought), len(self.choices)
         credits = sum(choice.credits for choice in self.bought)
         by = f'order = "{self.order.value}"' + (f": stalest first, {self.because}" if self.because else "")
@@ -289,5 +289,5 @@ def _why_it_fell_back(found: Sequence[Choice], night: int) -> str:
     if unread:
         return f"as {unread} board{'s have' if unread != 1 else ' has'} no complete read yet"
     if night < LEAST_NIGHTS + FIT_EVERY:
-        return f"as rates are compared after {LEAST_NIGHTS + FIT_EVERY} nights"
+        return f"since rates are compared after {LEAST_NIGHTS + FIT_EVERY} nights"
     return f"as the boards are alike: their rates would bring less than {LEAST_GAIN:.0%} more"

@@ -1,7 +1,7 @@
 """A vendor file and its tables' first SELECTs, drafted from an OpenAPI document.
 
-What the document states is taken as known. Where lists, ids and pagination stand is guessed from names and examples,
-and each guess is marked ``assumed`` in the file. Prices stand in no document: they are asked for.
+Statements of the document are taken as known. The places of lists, ids and pagination are guessed from names and
+examples, and each guess is marked ``assumed`` in the file. No document states prices: they are left to fill in.
 """
 
 from __future__ import annotations

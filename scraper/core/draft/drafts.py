@@ -18,7 +18,7 @@ from scraper.core.draft.toml_text import Commented, Value, comment_lines, table_
 from scraper.core.errors import UsageError
 
 MOST_ENDPOINTS: Final = 40
-"""More than anybody fills in and holds against answers."""
+"""More than anybody fills in and compares with answers."""
 _HEADER: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,60}")
 _OUTCOMES: Final[Mapping[int, str]] = {
     400: "bad_request",
@@ -35,7 +35,7 @@ _MESSAGES: Final = ("message", "msg", "error", "detail", "title", "description",
 
 @dataclass(frozen=True, slots=True)
 class DraftedFiles:
-    """The files of a draft, and what is to be known of it."""
+    """The files of a draft, with its assumptions and gaps."""
 
     vendor: str
     toml: str
@@ -61,7 +61,7 @@ def draft_vendor(
     today: date,
     cost: int | None,
 ) -> DraftedFiles:
-    """Draft the files. `known`: vendors that there are; `cost`: credits a request, ``None``: asked for in the file.
+    """Draft the files. `known`: vendors that there are; `cost`: credits a request; ``None``: left to fill in.
 
     Raises UsageError for a document that has nothing to draft, and for a name that is taken.
     """
@@ -70,12 +70,12 @@ def draft_vendor(
         some = ", ".join(operation.path for operation in operations[:5])
         raise UsageError(
             f"{document.name} has {len(operations):,} GET operations, and at most {MOST_ENDPOINTS} are drafted at "
-            f"once: name those that you want, --only PATH (or 'PATH*'), as {some}. Nothing was written."
+            f"once: select some with --only PATH (or 'PATH*'), such as {some}. Nothing was written."
         )
     vendor = name or _vendor_name(document)
     if vendor in known:
         raise UsageError(
-            f"there is a vendor {vendor} already, and a file of that name would change it: name this one with --name. "
+            f"there already is a vendor {vendor}, which this file would change: choose another name with --name. "
             "Nothing was written."
         )
     drafted, left_out = _endpoints(document, operations, vendor, today, cost)
@@ -135,7 +135,7 @@ def _base_url(document: OpenApiDocument) -> tuple[str, str]:
         whole = False
     if whole and "{" not in stated and not found.query and not found.username:
         return stated.rstrip("/"), ""
-    return "https://api.example", "ASSUMED: the document names no address: write the vendor's"
+    return "https://api.example", "ASSUMED: the document has no address: write the vendor's"
 
 
 def _auth(document: OpenApiDocument) -> tuple[str, str, str]:
@@ -158,7 +158,7 @@ def _auth(document: OpenApiDocument) -> tuple[str, str, str]:
     elsewhere = next((scheme for scheme in schemes if scheme.get("type") == "apiKey"), None)
     if elsewhere is not None:
         where = f"{text(elsewhere.get('in'))} {text(elsewhere.get('name'))}"[:80]
-        return "Authorization", "Bearer {key}", f"ASSUMED: the document wants the key in its {where}, not in a header"
+        return "Authorization", "Bearer {key}", f"ASSUMED: the document puts the key in its {where}, not in a header"
     return "Authorization", "Bearer {key}", "assumed: the document names no key"
 
 
@@ -171,8 +171,8 @@ def _head(
 ) -> Iterator[str]:
     title = (document.title or vendor)[:100]
     yield from comment_lines(
-        f"{title}, drafted from {document.name} on {today.isoformat()}. The document's own words are taken as they "
-        "are; what was guessed from names and examples is marked assumed. Hold one answer of each endpoint against "
+        f"{title}, drafted from {document.name} on {today.isoformat()}. What the document states is taken "
+        "unchanged; guesses from names and examples are marked assumed. Compare one answer of each endpoint with "
         f"this file: scraper probe {vendor}"
     )
     if unpriced := [endpoint.name for endpoint in drafted if not endpoint.priced]:
@@ -193,7 +193,7 @@ def _head(
     yield from ("", *table_lines("[sources]", {"document": {"document": words, "read_on": today}}))
     charge: dict[str, Value] = {"source": "document", "ok": "charged"}
     charge |= dict.fromkeys(("empty", "failed_2xx", "refused"), "presumed")
-    yield from ("", *table_lines("[charge]", charge, ["Assumed: no such document says what is charged."]))
+    yield from ("", *table_lines("[charge]", charge, ["Assumed: no such document states the charge rule."]))
     plan: dict[str, Value] = {"source": "document", "requests_per_second": 1}
     plan["assumed"] = ["requests_per_second", "credits_per_month"]
     above = ["Assumed: state the limits of your contract in [accounts], or the vendor's plans here."]
@@ -215,7 +215,7 @@ def _failures(document: OpenApiDocument) -> Iterator[tuple[int, Json]]:
 
 
 def _messages(document: OpenApiDocument) -> Iterator[str]:
-    """Yield where failures seem to say what is wrong."""
+    """Yield the fields of failures that seem to hold a message."""
     found: dict[str, None] = {}
     for number, (_, example) in enumerate(_failures(document)):
         if number >= 20:
@@ -239,7 +239,7 @@ def _errors(
     for status in documented or (401, 403, 404, 429, 500, 502, 503, 504):
         outcome = _OUTCOMES.get(status, "upstream_error" if status >= 500 else "bad_request")
         if outcome == "gone" and by_id:
-            outcome = "bad_request"  # a path with an id: it is the id that is not there
+            outcome = "bad_request"  # a path with an id: the id does not exist
         outcomes.setdefault(outcome, []).append(status)
     rule: dict[str, Value] = {"source": "document", "basis": "assumed", "note": note}
     for outcome, statuses in outcomes.items():
@@ -252,7 +252,7 @@ def _errors(
 def _in_body(
     document: OpenApiDocument, kept: Sequence[Operation], drafted: Sequence[DraftedEndpoint], status: int
 ) -> Iterator[Value]:
-    """Yield the conditions by which a body says the same as a status, as the examples of failures have it."""
+    """Yield the conditions on a body that are equivalent to a status, by the examples of failures."""
     fields = {endpoint.success[0] for endpoint in drafted if endpoint.success is not None}
     met: set[tuple[str, int]] = set()
     for operation in kept:

@@ -18,7 +18,7 @@ from scraper.core.draft.toml_text import Commented, Value, key_text, table_lines
 _PARAMETER: Final = re.compile(r"[A-Za-z][A-Za-z0-9_.-]*")
 _PATH: Final = re.compile(r"/[A-Za-z0-9_/.{}-]*")
 _LONGEST: Final = 300
-"""Characters of a description."""
+"""Most characters of a description."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,14 +64,14 @@ def words_of(path: str) -> list[str]:
 
 
 def snake(name: str) -> str:
-    """Return a name as vendor files have them: small letters, digits and _, a letter first."""
+    """Return a name for a vendor file: lowercase letters, digits and _, a letter first."""
     found = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name)
     found = re.sub(r"[^a-z0-9]+", "_", found.lower()).strip("_")[:40].strip("_")
     return found if found and found[0].isalpha() else f"n_{found}".rstrip("_")
 
 
 def endpoint_name(path: str, taken: set[str]) -> str:
-    """Return a name from the last words of a path that no other endpoint bears."""
+    """Return a name from the last words of a path that no other endpoint has."""
     words = words_of(path)
     if words and path.endswith("}") and snake(words[-1]) in taken:
         words[-1] = f"{words[-1]}_by_{path.rpartition('{')[2]}"
@@ -90,7 +90,7 @@ def endpoint_name(path: str, taken: set[str]) -> str:
 def draft_endpoint(
     document: OpenApiDocument, operation: Operation, *, vendor: str, name: str, today: date, cost: int | None
 ) -> DraftedEndpoint | LeftOut:
-    """Return the tables of an operation, or why it is left out."""
+    """Return the tables of an operation, or the reason why it is left out."""
     if not _PATH.fullmatch(operation.path):
         return LeftOut(operation.path, "its path holds characters that a vendor file does not allow")
     draft = _Draft(operation, answer_of(document, operation, words_of(operation.path)[-1:]))
@@ -129,7 +129,7 @@ def _words(text: str) -> str:
 
 def _above(draft: _Draft) -> Iterator[str]:
     if draft.answer.example is None:
-        yield "ASSUMED: the document shows no answer: hold one against this with scraper probe."
+        yield "ASSUMED: the document shows no answer: compare one with this by scraper probe."
     elif draft.answer.is_made_up:
         yield "The document gives no example: records and pagination are from its schema alone."
     for sentence in draft.skipped:
@@ -141,7 +141,9 @@ def _head(draft: _Draft, table: str, today: date, price: int | None) -> dict[str
     head: dict[str, Value] = {"source": "document", "path": operation.path}
     head["summary"] = _words(operation.summary or operation.description or f"GET {operation.path}")
     if price is None:
-        head["cost"] = Commented(NO_PRICE, "credits a request: write the number here; no command uses the file before")
+        head["cost"] = Commented(
+            NO_PRICE, "credits a request: write the number here; until then no command uses the file"
+        )
     else:
         head["cost"] = price
     head |= {"table": table, "status": "documented", "status_since": today}
@@ -149,12 +151,12 @@ def _head(draft: _Draft, table: str, today: date, price: int | None) -> dict[str
         head["note"] = "Deprecated in the document."
     success = guesses.success_of(answer.example)
     conditions: list[Value] = [] if success is None else [{"field": success[0], "is": success[1]}]
-    head["success"] = _commented(conditions, "assumed: as the example has it" if success else "")
+    head["success"] = _commented(conditions, "assumed: from the example" if success else "")
     id_key = answer.id
     if id_key is None:
         id_key = "id"
-        draft.assumed.append(f"records.id is {id_key}: nothing that is shown looks like one")
-    stands = f"records stand at {answer.path or 'the root'}, told apart by {id_key}"
+        draft.assumed.append(f"records.id is {id_key}: no field of the example looks like one")
+    stands = f"records at {answer.path or 'the root'}, identified by {id_key}"
     draft.assumed.append(stands)
     records: dict[str, Value] = {"path": answer.path, "id": id_key}
     shown = answer.records[:1]
@@ -172,7 +174,7 @@ def _commented(value: Value, comment: str) -> Value:
 
 
 def _pagination(draft: _Draft) -> dict[str, Value]:
-    """Return how the endpoint seems to be paged, and give its parameters their roles."""
+    """Return the endpoint's likely pagination, and assign roles to its parameters."""
     parameters, around = draft.operation.parameters, draft.answer.around
     cursor = guesses.with_name(parameters, guesses.CURSORS)
     page = guesses.with_name(parameters, guesses.PAGES)
@@ -185,7 +187,7 @@ def _pagination(draft: _Draft) -> dict[str, Value]:
         return _by_cursor(draft, cursor, size, "" if after is None else after.path)
     counted = page or offset
     if counted is None:
-        draft.assumed.append("the list comes whole: no parameter asks for a second page")
+        draft.assumed.append("the list is complete: no parameter selects a second page")
         return _whole_list(draft)
     return _by_page(draft, counted, size, is_offset=page is None)
 
@@ -201,11 +203,11 @@ def _by_cursor(draft: _Draft, cursor: AskedParameter, size: AskedParameter | Non
     table["cursor_field"] = Commented(
         path or cursor.name, "assumed: from the example" if path else "assumed: not shown"
     )
-    draft.assumed.append(f"the next cursor stands at {path or cursor.name}")
+    draft.assumed.append(f"the next cursor is at {path or cursor.name}")
     if more is not None:
         table["has_more_field"] = Commented(more.path, "assumed: from the example")
     else:
-        table["has_more_field"] = Commented("has_more", "assumed: nothing that is shown says so")
+        table["has_more_field"] = Commented("has_more", "assumed: no field of the example says so")
         table["ends"] = Commented("empty_page", "assumed: an empty page is the end")
     table["rows_per_page"] = _commented(rows, why or "the document's maximum")
     return table
@@ -240,7 +242,7 @@ def _by_page(
     for key, found in fields.items():
         if found is not None:
             table[key] = Commented(found.path, "assumed: from the example")
-            draft.assumed.append(f"{key.removesuffix('_field')} stands at {found.path}")
+            draft.assumed.append(f"{key.removesuffix('_field')} is at {found.path}")
     return table
 
 
@@ -248,8 +250,8 @@ def _whole_list(draft: _Draft) -> dict[str, Value]:
     rows = max(1, len(draft.answer.records))
     return {
         "kind": "page",
-        "page_param": Commented("page", "assumed: the document names none; with max_page = 1 none is ever sent but 1"),
-        "max_size": Commented(max(rows, 1_000), "assumed: more than come"),
+        "page_param": Commented("page", "assumed: the document has none; with max_page = 1 only 1 is sent"),
+        "max_size": Commented(max(rows, 1_000), "assumed: more than any answer has"),
         "max_page": 1,
     }
 
@@ -258,7 +260,7 @@ def _whole_list(draft: _Draft) -> dict[str, Value]:
 
 
 def _unusable(parameter: AskedParameter) -> str:
-    """Return why a vendor file cannot describe a parameter; empty if it can."""
+    """Return the reason why a vendor file cannot describe a parameter; empty if it can."""
     if not _PARAMETER.fullmatch(parameter.name) or len(parameter.name) > 80:
         return "has a name that a vendor file does not allow"
     if parameter.type == "object":
@@ -286,7 +288,7 @@ def _parameter(parameter: AskedParameter, draft: _Draft) -> dict[str, Value]:
     elif parameter.place == "query" and (guessed := _role(parameter)):
         fields["role"] = Commented(guessed, "assumed: by its name")
         draft.assumed.append(f"{parameter.name} is the {guessed.replace('_', ' ')}")
-    described = parameter.description or "The document says nothing of it."
+    described = parameter.description or "Not described in the document."
     if parameter.type == "array":
         described = f"{described} (A list; assumed: its values are joined by commas.)"
     if parameter.example is not None and "default" not in fields and not usable:

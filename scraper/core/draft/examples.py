@@ -1,4 +1,4 @@
-"""An example answer of an operation: where its records stand, and what stands around them."""
+"""An example answer of an operation: the place of its records, and the values around them."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from scraper.core.draft.select import (
 
 @dataclass(frozen=True, slots=True)
 class ExampleAnswer:
-    """An example answer, and what was found in it."""
+    """An example answer with its findings."""
 
     example: Json
     schema: Mapping[str, Json]
     is_made_up: bool
-    """It was made from the schema, as the document gives no example."""
+    """True if it was made from the schema, since the document gives no example."""
     words: tuple[str, ...]
     """Those of the endpoint's path that may name its records."""
     listed: Spot | None
@@ -34,7 +34,7 @@ class ExampleAnswer:
 
     @property
     def path(self) -> str:
-        """Where the records stand."""
+        """The path of the records."""
         listed = self.listed
         return listed.path if listed is not None else guesses.record_in(self.example)
 

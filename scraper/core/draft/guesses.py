@@ -1,4 +1,4 @@
-"""Where records, ids, totals and pages seem to stand: guessed from the names that such APIs use, and from examples."""
+"""Likely places of records, ids, totals and pages, guessed from common names and from examples."""
 
 from __future__ import annotations
 
@@ -159,12 +159,12 @@ def one_of(names: Iterable[str], found: Iterable[Spot], *kinds: type) -> Spot | 
 
 
 def with_name(parameters: Iterable[AskedParameter], names: frozenset[str]) -> AskedParameter | None:
-    """Return the first parameter of a query that bears one of these names."""
+    """Return the first query parameter with one of these names."""
     return next((each for each in parameters if each.place == "query" and plain(each.name) in names), None)
 
 
 def largest_page(parameter: AskedParameter | None, example: Json) -> tuple[int, str]:
-    """Return the most records of a page, and where that comes from; an empty text: the document states it."""
+    """Return the largest page size and its origin; an empty origin: the document states it."""
     if parameter is not None and parameter.maximum:
         return parameter.maximum, ""
     stated = _RANGE.search(parameter.description) if parameter is not None else None

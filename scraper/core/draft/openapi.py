@@ -17,9 +17,9 @@ from scraper.core.nearest import nearest
 MOST_STEPS: Final = 300_000
 """References followed and schemas visited for one draft: a hundred times those of a large document."""
 DEPTHS: Final = (9, 6, 4, 3, 2)
-"""Levels of an answer that are made up from its schema: fewer where the schema is too wide for more."""
+"""Most levels of an answer made from its schema; fewer if the schema is too wide."""
 MOST_MADE_UP: Final = 4_000
-"""Values of an answer that are made up from its schema."""
+"""Most values of an answer made from its schema."""
 _EMPTY: Final[Mapping[str, Json]] = {}
 
 
@@ -57,7 +57,7 @@ class Operation:
 
 @dataclass(slots=True)
 class OpenApiDocument:
-    """A document, and what had to be left out of it."""
+    """A document, and its dangling references."""
 
     root: Mapping[str, Json]
     name: str
@@ -68,7 +68,7 @@ class OpenApiDocument:
 
     @classmethod
     def of(cls, content: Json, name: str) -> OpenApiDocument:
-        """Return the document; UsageError if it is none."""
+        """Return the document; UsageError if it is not an OpenAPI document."""
         if not isinstance(content, dict):
             raise UsageError(f"{name} is no OpenAPI document: it holds no object. Nothing was written.")
         version = content.get("openapi", content.get("swagger"))
@@ -326,7 +326,7 @@ def scalar_of(value: Json) -> str | int | None:
 
 
 def type_of(schema: Mapping[str, Json]) -> str:
-    """Return a schema's type: of several, the first that is not null; where none is stated, what it looks like."""
+    """Return a schema's type: of several, the first that is not null; if none is stated, the likely one."""
     stated = schema.get("type")
     kinds = [each for each in (stated if isinstance(stated, list) else [stated]) if isinstance(each, str)]
     if kinds:

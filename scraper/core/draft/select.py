@@ -12,13 +12,13 @@ from scraper.core.bodies import Json
 from scraper.core.tables import COMMON_COLUMNS
 
 Shape: TypeAlias = "str | dict[str, Shape] | list[Shape] | None"
-"""A type of DuckDB, the fields of a struct, a list of one, or ``None``: nothing shows it."""
+"""A DuckDB type, the fields of a struct, a list of one, or ``None`` if unknown."""
 
 DEEPEST: Final = 6
 MOST_COLUMNS: Final = 150
 MOST_FIELDS: Final = 400
 MOST_VALUES: Final = 100_000
-"""Values of an example that are looked at for the types of its fields."""
+"""Values of an example that are inspected for the types of its fields."""
 LONGEST_NAME: Final = 60
 _TAKEN: Final = frozenset({*(column.name for column in COMMON_COLUMNS), "records", "parameters", "parent_id", "record"})
 _RESERVED: Final = frozenset(
@@ -49,7 +49,7 @@ class DraftedColumn:
 
 
 def shape_of(values: Iterable[Json | Mapping[str, Json]]) -> Shape:
-    """Return the type that holds all values, or as many as are looked at."""
+    """Return the type of all values, or of as many as are inspected."""
     return _common(values, DEEPEST, [MOST_VALUES])
 
 
@@ -172,7 +172,7 @@ def select_of(
     more = [f"  -- {left_out:,} more fields of the example are not read"] if left_out else []
     lines = [
         f"-- {title}",
-        "-- Drafted from an example: correct types and meanings, then `scraper drift` shows what is not read.",
+        "-- Drafted from an example: correct types and meanings; `scraper drift` shows what is not read.",
         "WITH listed AS (",
         *known,
         *more,

@@ -1,4 +1,4 @@
-"""TOML text with comments: the standard library reads TOML, and writes none."""
+"""TOML text with comments; the standard library only reads TOML."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ WIDTH = 118
 
 @dataclass(frozen=True, slots=True)
 class Commented:
-    """A value, with a comment behind it."""
+    """A value with a trailing comment."""
 
     value: Value
     comment: str
@@ -54,7 +54,7 @@ def comment_lines(text: str, indent: str = "# ") -> list[str]:
 
 
 def table_lines(header: str, fields: Mapping[str, Value], above: Iterable[str] = ()) -> list[str]:
-    """Return the lines of a table; comments go behind their values, or above them where a line is too long."""
+    """Return the lines of a table; comments follow their values, or precede them if the line is too long."""
     lines = [*(line for text in above for line in comment_lines(text)), *([header] if header else [])]
     for key, value in fields.items():
         line = f"{key_text(key)} = {value_text(value)}"

@@ -349,4 +349,4 @@ def as_json(value: Json) -> bytes:
 
 
 def _others(kind: DriftKind) -> Finding:
-    return Finding(kind, OTHERS, f"more than {MOST_FINDINGS}: not told apart")
+    return Finding(kind, OTHERS, f"more than {MOST_FINDINGS}: not listed separately")

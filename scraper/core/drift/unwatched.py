@@ -1,4 +1,4 @@
-"""Records that nobody watches: those of a rebuild, whose drift was counted when their pages were drained.
+"""Records without drift counting: those of a rebuild, which were counted when their pages were drained.
 
 One fact about them is needed all the same: whether a column keeps a number with a fraction, or of more than 64 bits, as
 text, so that its page has to be decoded exactly. That looks only at the values that are kept as text.
@@ -50,7 +50,7 @@ class _TextPlace:
 
 
 class Unwatched(Watch):
-    """A watch that sees nothing of drift."""
+    """A watch that ignores drift."""
 
     watches = False
 

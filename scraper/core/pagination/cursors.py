@@ -31,7 +31,7 @@ class CursorPagination(Pagination):
     ends: EndSign | None = None
     """``None``: a page that is not full is concluded to be the last."""
     size_param: str | None = None
-    """Asks for `rows_per_page` rows; ``None``: the vendor chooses the page size."""
+    """Requests `rows_per_page` rows; ``None``: the vendor chooses the page size."""
 
     @property
     def fields(self) -> Mapping[str, str | None]:

@@ -1,4 +1,4 @@
-"""Endpoints that answer their whole list, or as much of it as they serve, to one request."""
+"""Endpoints that return their whole list, or the part that they serve, in one answer."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from scraper.core.pagination.walk import R, W, WalkProgress
 
 @dataclass(frozen=True, slots=True)
 class OnePagePagination(Pagination):
-    """One answer holds the list; there is no page, offset or cursor to ask for more. Field paths are dotted."""
+    """One answer has the list; there is no page, offset or cursor for more. Field paths are dotted."""
 
     kind = "one_page"
     limit_words = "one request holds all that is served"
@@ -22,7 +22,7 @@ class OnePagePagination(Pagination):
     rows_per_page: int
     """The most rows that the vendor serves."""
     total_field: str | None = None
-    """How long the whole list is, of which `rows_per_page` are served; ``None``: no answer carries it."""
+    """The length of the whole list, of which `rows_per_page` are served; ``None``: no answer states it."""
 
     @property
     def fields(self) -> Mapping[str, str | None]:
@@ -30,7 +30,7 @@ class OnePagePagination(Pagination):
 
     @property
     def words(self) -> str:
-        return f"one request, at most {self.rows_per_page} rows: there is no page to ask for more"
+        return f"one request, at most {self.rows_per_page} rows; there are no further pages"
 
     def params(self, page: int, cursor: str | None) -> Mapping[str, str]:  # noqa: ARG002
         return {}

@@ -49,7 +49,7 @@ class PagePagination(Pagination):
     ends: EndSign | None = None
     """``None``: a page that is not full is concluded to be the last."""
     refuses_past: bool = False
-    """Past `max_page` the vendor refuses, where others serve the last page again."""
+    """True if the vendor refuses pages past `max_page`; others serve the last one again."""
 
     @property
     def fields(self) -> Mapping[str, str | None]:

@@ -104,13 +104,13 @@ def _candidate(job: Job, walk: Walk, reads: Sequence[WholeRead], tried_at: datet
 
 
 def _name(crawl: Crawl, walk: Walk) -> str:
-    """Return what tells the board apart from others of its crawl, for people."""
+    """Return the parameters that distinguish the board from others of its crawl, for people."""
     swept = [name for name, values in crawl.params.items() if len(values) > 1]
     return " ".join(f"{name}={value}" for name, value in walk.params if name in swept) or crawl.name
 
 
 def _likely_pages(crawl: Crawl, reads: Sequence[WholeRead]) -> int:
-    """Return the pages of the last read; of a board that was never read, what the job or the vendor file says."""
+    """Return the pages of the last read; for a board that was never read, by the job or the vendor file."""
     most, pagination = hard_limit(crawl), crawl.endpoint.pagination
     if reads and reads[-1].pages:
         return reads[-1].pages if most is None else min(most, reads[-1].pages)

@@ -1,4 +1,4 @@
-"""The rows and credits of a job's next run, from its last ones: a range that holds nine runs of ten.
+"""The rows and credits of a job's next run, predicted from its last ones: 90 % ranges.
 
 The level is followed by exponential smoothing, and the range is as wide as the errors of the same smoothing on the runs
 so far. That serves both jobs whose figures scatter about a level and jobs whose figures wander: simulated, the ranges
@@ -28,7 +28,7 @@ normal figures, a third each of independent ones, of random walks, and of random
 
 @dataclass(frozen=True, slots=True)
 class Forecast:
-    """What the job's own runs let expect of the next one."""
+    """The forecast of the next run by the job's own runs."""
 
     runs: int
     """Earlier runs that it is made from."""
@@ -38,7 +38,7 @@ class Forecast:
 
     @property
     def words(self) -> str:
-        """Say what the ranges are."""
+        """Return the basis of the ranges, for people."""
         return f"by the last {self.runs} runs (9 runs of 10)"
 
 

@@ -1,4 +1,4 @@
-"""What it costs to know: the entries that a job would have seen, had it read its boards less often or by a delta."""
+"""The price of reading less: the entries that a job would have seen with fewer reads or by a delta."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from scraper.core.planning.history import History
 from scraper.core.units import Credits
 
 MOST_BOARDS: Final = 1_000
-"""Of a job with more boards nothing is said: the plan would wait for their reads."""
+"""Jobs with more boards get no such figures: loading their reads would delay the plan."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,7 @@ class Knowing:
 
 
 def knowing(job: Job, history: History, now: datetime) -> Knowing | None:
-    """Return what other ways to read would have seen of the boards that the job read nightly; ``None``: nothing."""
+    """Return the yield of other ways to read the boards that the job read nightly; ``None``: nothing to compare."""
     if job.every is None or sum(crawl.combinations for crawl in job.crawls if crawl.each is None) > MOST_BOARDS:
         return None
     walks = board_walks(job)

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from scraper.core.catalogue import Basis, Parameter, Role
 from scraper.core.changes.tonight import Tonight
-from scraper.core.jobs import Account, Crawl, Job
+from scraper.core.jobs import Account, Crawl, Job, OrderName
 from scraper.core.planning.history import AccountStanding, Known, Yield
 from scraper.core.planning.moving import move_words
 from scraper.core.planning.ranges import Range
@@ -36,7 +36,7 @@ def warnings(job: Job, found: Sequence[CrawlEstimate], credits: Range, budget: C
         yield f"up to {credits.high} credits possible; the budget of {budget} is the ceiling"
     if known.tonight is not None:
         yield from _order_warnings(job, known.tonight, budget)
-    if known.leftovers and not (known.tonight and known.tonight.choices):
+    if known.leftovers and not (known.tonight and (known.tonight.choices or job.order is not OrderName.VALUE)):
         yield f"{len(known.leftovers)} walks that the last run left over come first"
     yield from unknown_values(job.crawls)
     yield from _assumed_prices(job.crawls)
@@ -78,7 +78,7 @@ def _unknown_words(crawl: Crawl, parameter: Parameter, unknown: Sequence[str]) -
 
 
 def _assumed_prices(crawls: Sequence[Crawl]) -> Iterator[str]:
-    """Yield a sentence for each vendor of which the job asks for endpoints at a price that no page states."""
+    """Yield a sentence for each vendor with endpoints of the job whose price is assumed."""
     assumed: dict[str, dict[str, Credits]] = {}
     for endpoint in (crawl.endpoint for crawl in crawls):
         if endpoint.cost_basis is Basis.ASSUMED:

@@ -77,11 +77,11 @@ class Plan:
     done: bool = False
     """This night's run, or that of a one-off job, is over: `scraper run` sends nothing without --new."""
     tonight: Tonight | None = None
-    """With an `order` of the job's own: its boards, and why each is bought or left."""
+    """With an `order` of the job's own: its boards, each bought or left with the reason."""
     forecast: Forecast | None = None
     """Ranges from the job's own runs; the others are bounds."""
     knowing: Knowing | None = None
-    """Of a repeated job: what reading its boards less often, or by a delta, would see and save."""
+    """For a repeated job: the effect of reading its boards less often, or by a delta."""
 
     @property
     def days(self) -> int:
@@ -110,7 +110,7 @@ class Plan:
         }
 
     def _ranges_json(self) -> dict[str, Any]:
-        """Return credits and rows: as the last runs let expect them, else between bounds; the worst case by itself."""
+        """Return credits and rows by the forecast, else between bounds, and the worst case."""
         found = self.forecast
         credits = self.credits if found is None else found.credits
         rows = self.rows if found is None else found.rows
@@ -179,7 +179,7 @@ def plan(job: Job, known: Known) -> Plan:
 
 
 def _forecast(job: Job, known: Known, tables: Sequence[str]) -> Forecast | None:
-    """Return what the job's own runs let expect."""
+    """Return the forecast by the job's own runs."""
     past = known.history.past_runs(job.name, fingerprint(job))
     return forecast(past, job.budget, max(crawl.endpoint.cost for crawl in job.crawls), tables)
 

@@ -1,4 +1,4 @@
-"""The ledger held against the vendor's own books: unknown attempts are settled, and a whole month line by line."""
+"""Comparison of the ledger with the vendor's billing records: settles unknown attempts, and checks a month by line."""
 
 from scraper.core.reconcile.books import BookedCharge, Books, Entry, EntryKind, hold
 from scraper.core.reconcile.lines import (

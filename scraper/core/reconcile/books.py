@@ -32,12 +32,12 @@ class EntryKind(StrEnum):
     """The vendor charged it, and the ledger has no such request."""
     TWICE = "listed twice"
     UNDECIDED = "undecided"
-    """The vendor has not decided, or may not have booked it yet."""
+    """The vendor has not decided, or may not have billed it yet."""
 
 
 @dataclass(frozen=True, slots=True)
 class BookedCharge:
-    """A charge that the vendor's books state."""
+    """A charge by the vendor's billing records."""
 
     charge: Charge
     credits: Credits
@@ -53,14 +53,14 @@ class Entry:
     at: datetime | None
     request_id: str | None
     ours: Credits | None
-    """What the ledger counted before; ``None``: it has no such request."""
+    """Credits that the ledger counted before; ``None``: it has no such request."""
     theirs: Credits | None
     """``None``: the vendor does not list it, or has not decided."""
     attempt: LedgerLine | None = None
 
     @property
     def counted(self) -> Credits:
-        """What the ledger counts for it from now on."""
+        """Credits that the ledger counts for it from now on."""
         if self.attempt is None:
             return 0
         return self.ours or 0 if self.theirs is None else self.theirs
@@ -74,12 +74,12 @@ class Books:
     settled: Mapping[int, BookedCharge]
     """Attempt → its charge, where it differs from the ledger's."""
     by_id: bool
-    """False: no event bears the id of an answer, and all were matched by endpoint and time."""
+    """False if no event has the id of an answer, and all were matched by endpoint and time."""
 
 
 @dataclass(slots=True)
 class _Sides:
-    """What is still to be matched."""
+    """Lines and events that are not matched yet."""
 
     lines: list[LedgerLine]
     events: list[BillingEvent]
@@ -96,7 +96,7 @@ class _Sides:
         return known or {route.endpoint for route in self.routes if route.matches(event.path)}
 
     def price_of(self, event: BillingEvent, line: LedgerLine | None) -> Credits:
-        """Return what an event charged: its own price, else the one that was reserved, else the endpoint's."""
+        """Return the credits of an event: its own price, else the reserved one, else the endpoint's."""
         if event.charge is not Charge.CHARGED:
             return 0
         if event.credits is not None:
@@ -206,7 +206,7 @@ def _fits(line: LedgerLine, event: BillingEvent) -> bool:
 
 
 def _match_lost_ledgers(sides: _Sides) -> None:
-    """Settle credits that a lost ledger may have spent by the charged events of its time that nothing else explains."""
+    """Settle credits that a lost ledger may have spent, by unexplained charged events of its time."""
     for line in [line for line in sides.lines if line.is_of_a_lost_ledger]:
         if line.charge is not Charge.UNKNOWN or line.deadline + SLACK >= sides.now:
             continue
@@ -222,7 +222,7 @@ def _match_lost_ledgers(sides: _Sides) -> None:
 
 
 def _enter_lines(sides: _Sides) -> None:
-    """Enter the lines that no event was found for."""
+    """Enter the lines without an event."""
     strange = [event for event in sides.events if event.charge is not Charge.FREE and not sides.endpoints_of(event)]
     for line in sides.lines:
         due = line.deadline + SLACK < sides.now and not line.in_flight

@@ -1,4 +1,4 @@
-"""Lines of the ledger and of the vendor's books, as they are compared."""
+"""Lines of the ledger and of the vendor's billing records, as they are compared."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ ANY_ENDPOINT = "*"
 
 @dataclass(frozen=True, slots=True)
 class LedgerLine:
-    """An attempt of the ledger that was sent, or may have been."""
+    """An attempt in the ledger that was sent, or may have been."""
 
     attempt_id: int
     account: str
@@ -43,17 +43,17 @@ class LedgerLine:
     price: Credits = 0
     """Credits that were reserved for it."""
     in_flight: bool = False
-    """A living process waits for its answer, and settles it."""
+    """True if a live process waits for its answer and will settle it."""
 
     @property
     def is_of_a_lost_ledger(self) -> bool:
-        """True for credits that no attempt is known of."""
+        """True for credits without a known attempt."""
         return self.endpoint.endswith(f".{ANY_ENDPOINT}")
 
 
 @dataclass(frozen=True, slots=True)
 class BillingEvent:
-    """A request in the vendor's books."""
+    """A request in the vendor's billing records."""
 
     request_id: str | None
     path: str
@@ -82,7 +82,7 @@ class BillingPeriod:
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """An endpoint as the vendor's books may name it."""
+    """An endpoint as the vendor's billing records may name it."""
 
     endpoint: str
     path: str

@@ -1,4 +1,4 @@
-"""A billing period held against the ledger: its sums, and what they say."""
+"""A billing period compared with the ledger: its sums and what follows from them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class MonthHeld:
     entries: tuple[Entry, ...]
     """Of the period, oldest first; those that agree as well."""
     notes: tuple[str, ...] = ()
-    """Findings about the books themselves."""
+    """Findings about the billing records themselves."""
 
     def of(self, kind: EntryKind) -> tuple[Entry, ...]:
         """Return the entries of a kind."""
@@ -38,7 +38,7 @@ class MonthHeld:
 
     @property
     def undecided(self) -> Credits:
-        """Credits that the ledger counts and the vendor may still book."""
+        """Credits that the ledger counts and the vendor may still bill."""
         return sum(entry.counted for entry in self.of(EntryKind.UNDECIDED))
 
     @property
@@ -48,19 +48,19 @@ class MonthHeld:
 
     @property
     def adds_up(self) -> bool:
-        """True if the total is explained to the credit, apart from what the vendor may still book."""
+        """True if the total is explained to the credit, apart from what the vendor may still bill."""
         return self.difference is None or -self.undecided <= self.difference <= 0
 
     @property
     def agrees(self) -> bool:
-        """True if nothing is left to look at: it adds up, and each side has the other's lines."""
+        """True if nothing needs attention: it adds up, and each side has the other's lines."""
         apart = (EntryKind.OURS_ALONE, EntryKind.THEIRS_ALONE, EntryKind.TWICE)
         return self.adds_up and not self.notes and not any(entry.kind in apart for entry in self.entries)
 
     def sentence(self) -> str:
         """Return the figures for people."""
         total = "" if self.period.used is None else f"; the vendor's total is {self.period.used:,}"
-        lines = f"{self.ours:,} credits are the ledger's, {self.theirs_alone:,} are of requests that it does not have"
+        lines = f"{self.ours:,} credits in the ledger, {self.theirs_alone:,} billed for requests that it does not have"
         begins = f"{self.period.starts:%Y-%m-%d}"
         return " ".join([f"period {begins}: {lines}{total}{self._difference()}.", *self._apart(), *self.notes])
 
@@ -69,23 +69,23 @@ class MonthHeld:
         if difference is None:
             return ""
         if self.adds_up:
-            waits = f", but for {self.undecided:,} that are not decided yet" if difference else ""
-            return f", which these add up to{waits}"
+            waits = f", apart from {self.undecided:,} not billed yet" if difference else ""
+            return f", which agrees{waits}"
         twice = sum(entry.theirs or 0 for entry in self.of(EntryKind.TWICE))
         alone = sum(entry.counted for entry in self.of(EntryKind.OURS_ALONE))
         if difference == twice:
-            return f", {difference:,} more than these: the requests that are listed twice are charged twice"
+            return f", {difference:,} more: requests that are listed twice were charged twice"
         if difference == -alone:
-            return f", {alone:,} less than these: the requests that it does not list were not charged"
+            return f", {alone:,} less: requests that it does not list were not charged"
         more = "more" if difference > 0 else "less"
-        return f", {abs(difference):,} {more} than these: no line explains them"
+        return f", {abs(difference):,} {more}: no line explains the difference"
 
     def _apart(self) -> Iterator[str]:
         words = {
             EntryKind.SETTLED: "settled",
             EntryKind.CORRECTED: "corrected to what the vendor charged",
-            EntryKind.OURS_ALONE: "in the ledger and not in the vendor's books",
-            EntryKind.THEIRS_ALONE: "in the vendor's books and not in the ledger",
+            EntryKind.OURS_ALONE: "in the ledger but not billed",
+            EntryKind.THEIRS_ALONE: "billed but not in the ledger",
             EntryKind.TWICE: "listed twice by the vendor",
             EntryKind.UNDECIDED: "undecided",
         }
@@ -131,7 +131,7 @@ def entry_json(entry: Entry) -> dict[str, Any]:
 def month_held(
     books: Books, period: BillingPeriod, *, our_start: datetime, days: Mapping[str, Credits] | None = None
 ) -> MonthHeld:
-    """Return the entries of a period, with notes on what is odd about the books.
+    """Return the entries of a period, with notes on what is odd about the billing records.
 
     `our_start`: when the account's month began by the configuration. `days`: the vendor's credits by UTC day, where the
     events do not add up.
@@ -144,7 +144,7 @@ def month_held(
             f"month_starts_on = {period.starts.day} in its [accounts] table is right."
         )
     if not books.by_id:
-        notes.append("No billing event bears the id of an answer: all were matched by endpoint and time.")
+        notes.append("No billing event has the id of an answer: all were matched by endpoint and time.")
     held = MonthHeld(period, entries)
     if days is not None and not held.adds_up:
         notes += _days_apart(entries, days)

@@ -1,4 +1,4 @@
-"""The archive as a ledger: run tables and pages, read for a lost state, beside identity and marks of runs."""
+"""The archive as a ledger: run tables and pages, identity and run marks, read to restore a lost state."""
 
 from __future__ import annotations
 

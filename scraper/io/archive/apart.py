@@ -1,4 +1,4 @@
-"""`ArchiveApart`: the archive of a run, whose work is done by a worker with a core and a memory of its own.
+"""`ArchiveApart`: the archive of a run behind a worker process with its own core and memory.
 
 The process of the run holds the lock and keeps identity and marks, which are a few small files; it loads neither DuckDB
 nor pyarrow. Everything else is an order to the worker, which holds a copy of the lock meanwhile: while an orphan still
@@ -74,7 +74,7 @@ class ArchiveApart:
         self.select_hashes: Mapping[str, str] = {table.name: table.hash for table in tables}
 
     def open(self) -> None:
-        """Wait until the worker can be asked; ConfigurationError with every fault of the tables' SELECTs."""
+        """Wait until the worker is ready; ConfigurationError with every fault of the tables' SELECTs."""
         if faults := self._ordered(_open, self._data, self._tables, self._catalogue, here=self._faults_here):
             raise ConfigurationError(faults)
 
@@ -201,7 +201,7 @@ class _CompactorApart:
 
 
 class _LedgerApart(LedgerFiles):
-    """The `ArchiveLedger` port: its small files in this process, those of Parquet as they are asked for."""
+    """The `ArchiveLedger` port: small files are read in this process, Parquet by the worker on demand."""
 
     def __init__(self, archive: ArchiveApart, data: Path, disk: Disk) -> None:
         super().__init__(data, disk)

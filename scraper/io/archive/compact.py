@@ -41,7 +41,7 @@ LARGE_RUNS_BYTES: Final = 64 * 2**20
 """A file of a run table from this size on stays as it is: it is rewritten when a run in it changes."""
 
 MERGED_FASTER: Final = 4
-"""So many times as fast is a part merged as made anew (measured): another process is worth its start later."""
+"""Merging a part is this many times as fast as rebuilding it (measured), so another process pays off later."""
 
 _STAMP: Final = "%Y%m%dT%H%M%SZ"
 _IN_TRASH: Final = re.compile(r"(\d{8}T\d{6}Z)-compaction-\d+")
@@ -227,7 +227,7 @@ class PartitionCompactor:
 
 
 def _gathering(table: str, known: Sequence[Part]) -> list[str]:
-    """Return the files of a run table that become one: those of today's columns, unless they are large already."""
+    """Return the files of a run table to merge: those with today's columns that are not large already."""
     now = RUN_TABLE_HASHES[table]
     ours = [part for part in known if part.table == table and part.select_hash == now]
     return [part.name for part in ours if part.size_bytes < LARGE_RUNS_BYTES]

@@ -24,7 +24,7 @@ def explained(what: str, *, safe: str) -> Iterator[None]:
 
 
 def _faults() -> tuple[type[Exception], ...]:
-    """Return the errors of files and of those libraries that are in use: others cannot have raised one."""
+    """Return the errors of files and of the imported libraries; others cannot have raised one."""
     used = [(sys.modules[name], base) for name, base in _OF_LIBRARIES if name in sys.modules]
     return OSError, *(getattr(module, base) for module, base in used)
 

@@ -20,7 +20,7 @@ Found: TypeAlias = tuple[Fragile, ...]
 
 
 def kept(directory: Path | None, sql: str, find: Callable[[str], Found]) -> Found:
-    """Return what was found of a SELECT before, else find and keep it; without a directory nothing is kept."""
+    """Return a SELECT's cached values, else find and cache them; without a directory nothing is cached."""
     if directory is None:
         return find(sql)
     path = cache.place(directory, "fragile", Path(lost_values.__file__).read_bytes(), duckdb.__version__, sql)

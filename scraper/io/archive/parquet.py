@@ -142,7 +142,7 @@ class ParquetArchive:
         )
 
     def _made(self, tasks: Iterable[StagePart]) -> list[StagedPart]:
-        """Make parts anew and rename each in."""
+        """Rebuild parts and rename each in."""
         todo = list(tasks)
         sweep_staged(self._disk, self._data)
         return self.pool.perform_all(todo, self._size_bytes(todo), self._renamed_in)
@@ -156,7 +156,7 @@ class ParquetArchive:
         return sum((self._root / PAGES_TABLE / task.source).stat().st_size for task in tasks)
 
     def staged(self, table: str, source: str) -> StagedPart:
-        """Make the part of a table anew from one of pages, beside the archive."""
+        """Rebuild the part of a table from one of pages, beside the archive."""
         tally = _Tally(Unwatched(self._tables.values()))
         with self.keeping_selects() as kept, self._staging(kept.selects) as staging:
             self._derive(table, source, kept, tally, staging)
@@ -290,7 +290,7 @@ def _as_decided(page: SpooledPage, now: Decision) -> SpooledPage:
 
 @dataclass(frozen=True, slots=True)
 class _Kept:
-    """What making parts anew keeps from one part to the next."""
+    """State that a rebuild keeps from one part to the next."""
 
     selects: Selects
     stored: StoredAnswers

@@ -1,4 +1,4 @@
-"""Parts made anew, one at a time: tasks of the worker pool for a rebuild and a deep check."""
+"""Rebuilt parts, one at a time: tasks of the worker pool for a rebuild and a deep check."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _SAFE = "No page was touched, and every part is whole."
 
 @dataclass(frozen=True, slots=True)
 class StagedPart:
-    """A part that was made anew from one of pages, beside the archive."""
+    """A part that was rebuilt from one of pages, beside the archive."""
 
     table: str
     source: str
@@ -23,7 +23,7 @@ class StagedPart:
     staged: Sequence[Staged]
     """Its file; empty where the pages give no rows."""
     unreadable: Sequence[str]
-    """Of each page that no SELECT could read: why."""
+    """The reason for each page that no SELECT could read."""
     without_key: int
     """Records that lack a key column."""
     read_again: Sequence[ReadAgain]
@@ -31,7 +31,7 @@ class StagedPart:
 
 @dataclass(frozen=True, slots=True)
 class StagePart:
-    """Makes the part of a table anew."""
+    """Rebuilds the part of a table."""
 
     table: str
     source: str
@@ -43,7 +43,7 @@ class StagePart:
 
 @dataclass(frozen=True, slots=True)
 class ComparePart:
-    """Compares the part of a table with what its SELECT gives now."""
+    """Compares the part of a table with its SELECT's present result."""
 
     table: str
     source: str

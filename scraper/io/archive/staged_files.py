@@ -43,7 +43,7 @@ class Staging:
         *,
         sweeps: bool = True,
     ) -> None:
-        """`sweeps`: remove what a crash has left; False beside other stagings of one operation, which has swept."""
+        """`sweeps`: remove the remains of a crash; False if the same operation has done so."""
         self.partition: str | None = None
         self._disk = disk
         self._root = data / "archive"

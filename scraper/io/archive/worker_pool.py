@@ -1,4 +1,4 @@
-"""Work on an archive's parts, side by side in several processes.
+"""Work on an archive's parts, in parallel in several processes.
 
 Reading bodies again holds the interpreter's lock for most of its time, so that threads do not help (measured). This
 process works itself; the others are workers (`io.worker`), started when there is enough to do. A worker writes files
@@ -32,7 +32,7 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 WORTH_BYTES: Final = 8 * 2**20
-"""Compressed bytes of pages for each process from which it is worth its start, which takes half a second."""
+"""Compressed bytes of pages for each process that make its start, half a second, worthwhile."""
 
 MOST_PROCESSES: Final = 8
 
@@ -72,7 +72,7 @@ class Task(Protocol[T_co]):
 
 @dataclass(frozen=True, slots=True)
 class ArchivePlace:
-    """What another process needs to know of an archive."""
+    """The arguments with which another process opens an archive."""
 
     data: Path
     tables: Sequence[TableSelect]
@@ -89,7 +89,7 @@ class WorkerPool:
     locked: int | None = None
     """Descriptor of the archive's lock, while it is held; without it this process works alone."""
     alone: bool = False
-    """This process only, as where the disk is not the plain one."""
+    """A pool of this process only, for disks that are not the plain one."""
     worth_bytes: int = WORTH_BYTES
     cores: int = field(default_factory=usable_cores)
     start: Callable[[], Worker] = Worker
@@ -156,7 +156,7 @@ def _taken(waiting: SimpleQueue[T]) -> Iterator[T]:
 
 @contextlib.contextmanager
 def _emptied_on_error(waiting: SimpleQueue[T]) -> Iterator[None]:
-    """Let no process begin anything more once one has failed."""
+    """Keep other processes from starting tasks once one has failed."""
     try:
         yield
     except BaseException:

@@ -1,4 +1,4 @@
-"""``[billing_events]`` and ``[statements]`` of a vendor file: the pages on which a vendor accounts for its charges."""
+"""``[billing_events]`` and ``[statements]`` of a vendor file: a vendor's pages about its charges."""
 
 from __future__ import annotations
 

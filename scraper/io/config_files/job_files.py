@@ -41,7 +41,7 @@ def _budget(value: Any) -> Any:  # noqa: ANN401 - whatever TOML gave; one fault 
     if value == "auto" or (isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= LARGEST_COUNT):
         return value
     allowed = f'credits, 1 or more, or "auto" (tonight\'s share of the month), at most {LARGEST_COUNT:,}'
-    raise ValueError(f"should be {allowed}, and {shortened(repr(value))} was met")
+    raise ValueError(f"should be {allowed}, not {shortened(repr(value))}")
 
 
 Budget = Annotated[int | Literal["auto"], PlainValidator(_budget, json_schema_input_type=Positive | Literal["auto"])]

@@ -10,9 +10,9 @@ from scraper.core.bodies import Decoded, Json, decode
 from scraper.core.errors import ConfigurationError, Fault
 
 MOST_BYTES: Final = 64_000_000
-"""Five times the largest public document met."""
+"""Five times the largest public document found."""
 MOST_YAML_BYTES: Final = 12_000_000
-"""PyYAML takes about a second for each megabyte, in C."""
+"""PyYAML, in C, takes about a second for each megabyte."""
 _FENCED: Final = re.compile(r"^(`{3,})ya?ml[^\n]*\n(.*?)^\1\s*$", re.DOTALL | re.MULTILINE)
 
 

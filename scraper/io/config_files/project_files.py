@@ -29,7 +29,7 @@ class ProjectFile(FileModel):
     @classmethod
     def _is_a_directory(cls, value: str) -> str:
         if "://" in value:
-            raise ValueError(f"is the path of a directory on this machine, and {shortened(repr(value))} was met")
+            raise ValueError(f"is the path of a directory on this machine, not {shortened(repr(value))}")
         return value
 
 

@@ -30,7 +30,7 @@ class ReportTable(FileModel):
     @classmethod
     def _is_html(cls, value: str | None) -> str | None:
         if value is not None and Path(value).suffix.lower() not in HTML_ENDINGS:
-            raise ValueError(f"does not end in .html, and a report is an HTML page: {value!r} was met")
+            raise ValueError(f"should end in .html, not {value!r}: a report is an HTML page")
         return value
 
 

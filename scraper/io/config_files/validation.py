@@ -161,7 +161,7 @@ def _fault(model: type[BaseModel], error: Any, where: str) -> Fault:  # noqa: AN
 
 
 def _words(error: Any, path: str, known: Sequence[str]) -> str:  # noqa: ANN401 - pydantic's ErrorDetails
-    """Return what was met, and what to write. `known`: the keys that may stand there."""
+    """Return the fault found, and what to write. `known`: the keys allowed there."""
     met = shortened(repr(error["input"]))
     match error["type"]:
         case "extra_forbidden":
@@ -174,18 +174,18 @@ def _words(error: Any, path: str, known: Sequence[str]) -> str:  # noqa: ANN401 
         case "list_type" if isinstance(error["input"], dict):
             words = f"is one table, and a list of them is expected: write [[{path}]], with two brackets"
         case "list_type":
-            words = f"is a list, and {met} was met: write it in brackets"
+            words = f"is a list, not {met}: write it in brackets"
         case "model_type" | "dict_type":
             mend = "" if "[" in path else f": write [{path}], and its keys below it"
-            words = f"is a table, and {met} was met{mend}"
+            words = f"is a table, not {met}{mend}"
         case "string_too_short" if error["input"] == "":
             words = "is empty: state a value, or leave the key out"
         case "value_error":
             words = f"{error['ctx']['error']}{_in_quotes(error)}"
         case "string_pattern_mismatch" if error["ctx"]["pattern"] == NAME_PATTERN:
-            words = f"should be at most 63 lower-case letters, digits, - and _, and {met} was met"
+            words = f"should be at most 63 lower-case letters, digits, - and _, not {met}"
         case _:
-            words = f"{error['msg'][:1].lower()}{error['msg'][1:]}, and {met} was met{_in_quotes(error)}"
+            words = f"{error['msg'][:1].lower()}{error['msg'][1:]}, not {met}{_in_quotes(error)}"
     return words
 
 

@@ -26,10 +26,10 @@ ANSWERS_TIMED = 1_000
 """A vendor's latency is the mean over so many of its last answers."""
 IDS_IN_A_STATEMENT = 500
 READS_KEPT = 60
-"""Last reads of a board that its rate is learnt from."""
+"""Last reads of a board from which its rate is learned."""
 LEAST_READS_KEPT = 10
 MOST_READS = 20_000
-"""Of all boards together: of a job with many, fewer reads each."""
+"""Most reads of all boards together; a job with many boards uses fewer of each."""
 VISITS_KEPT = 3
 """Last visits to a feed whose new records count."""
 
@@ -187,7 +187,7 @@ class SqlHistory:
 
 
 def _is_whole(row: Any, walk: Walk) -> bool:  # noqa: ANN401 - a row of walks
-    """Return whether a walk showed all that the job asks for."""
+    """Return whether a walk was as deep as the job asks."""
     if row.state == WalkState.EMPTY.value or row.why in {Why.END.value, Why.CLAMP.value}:
         return True
     if row.why == Why.KNOWN.value:

@@ -123,7 +123,7 @@ def _to_6(connection: Connection) -> None:
 
 
 def _add_statements(connection: Connection) -> None:
-    """Months that were held against the vendor's statement."""
+    """Months that were compared with the vendor's statement."""
     statements.create(connection, checkfirst=True)
 
 

@@ -15,7 +15,7 @@ from scraper.core.planning.history import PastRun
 from scraper.io.state.schema import balances, drains, runs
 
 RUNS_KEPT = 14
-"""Last runs that a forecast is made from."""
+"""Last runs on which a forecast is based."""
 
 
 def past_runs(rows: Callable[[Any], Sequence[Any]], job: str, asked: str, before: datetime) -> list[PastRun]:

@@ -39,7 +39,7 @@ def lines_between(connection: Connection, account: Account, since: datetime, unt
 
 
 _MOVED = timedelta(hours=1)
-"""How far a slot may be from the sending of its request: far more than any lateness that is allowed."""
+"""The tolerance between a slot and the sending of its request: far more than any allowed lateness."""
 
 
 def _line(row: Any) -> LedgerLine:  # noqa: ANN401 - a row of requests
@@ -66,7 +66,7 @@ def _line(row: Any) -> LedgerLine:  # noqa: ANN401 - a row of requests
 def reconcile(
     connection: Connection, settled: Mapping[int, BookedCharge], how: str, at: datetime, *, correct: bool = False
 ) -> None:
-    """Settle unknown attempts; skip those that are settled by now, unless `correct`."""
+    """Settle unknown attempts; skip those already settled, unless `correct`."""
     for attempt_id, settlement in settled.items():
         here = requests.c.attempt_id == attempt_id
         row = connection.execute(select(requests).where(here)).one()
@@ -87,9 +87,9 @@ def reconcile(
 def note_spent_elsewhere(
     connection: Connection, account: Account, month: str, spent: Credits, at: datetime, *, whole: bool
 ) -> Credits:
-    """Note what the vendor's books show of others' requests in a month; return the change of the month's balance.
+    """Note others' requests in a month by the vendor's billing records; return the change of the month's balance.
 
-    Unless the books are `whole`, what was noted before is not lowered.
+    Unless the records are `whole`, earlier notes are not lowered.
     """
     scope = scope_names("", account.id, day_of(at), month)[ScopeKind.MONTH]
     balance = balance_of(connection, ScopeKind.MONTH, scope)

@@ -60,8 +60,8 @@ def test_a_plan_at_80_columns() -> None:
     account    acme/default, plan starter: 15 requests a minute, 5,000 credits a
                day, 20,000 credits a month
     note       acme.boards: It may go soon.
-    note       acme.posts has left acme's catalogue (known since 2026-11-01) and may
-               answer 404; no successor is described
+    note       acme.posts is no longer in acme's catalogue (known since 2026-11-01)
+               and may answer 404; no successor is known
 """)
 
 
@@ -98,11 +98,10 @@ def test_a_plan_at_40_columns() -> None:
                credits a day, 20,000 credits
                a month
     note       acme.boards: It may go soon.
-    note       acme.posts has left acme's
-               catalogue (known since
+    note       acme.posts is no longer in
+               acme's catalogue (known since
                2026-11-01) and may answer
-               404; no successor is
-               described
+               404; no successor is known
 """)
 
 

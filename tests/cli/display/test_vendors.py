@@ -22,10 +22,10 @@ pytestmark = pytest.mark.own_instant
 
 def test_all_endpoints_at_80_columns() -> None:
     assert rendered(lambda console: print_vendors(CATALOGUE, console)) == dedent_page("""
-    endpoint     credits  rows a page  table     status
-    ───────────────────────────────────────────────────────
-    acme.boards        8          100  hashtags  documented
-    acme.posts         8           30  posts     gone
+    endpoint     credits  rows/page  table     status
+    ─────────────────────────────────────────────────────
+    acme.boards        8        100  hashtags  documented
+    acme.posts         8         30  posts     gone
     Details: scraper vendors NAME
 """)
 
@@ -63,7 +63,7 @@ def test_a_vendor_at_80_columns() -> None:
     status      documented since 2026-11-20
     pages       by number (page), at most 100 rows (limit), clamped to pages 1–10:
                 past it the last one is charged again
-    records     data.list, told apart by thing_id
+    records     data.list, identified by thing_id
     table       hashtags
     usual size  100 rows (assumed, from recorded answers)
     note        It may go soon.
@@ -82,7 +82,7 @@ def test_a_vendor_at_80_columns() -> None:
     price      8 credits a request
     status     gone since 2026-11-01
     pages      by cursor (cursor, from data.cursor), 30 rows (assumed)
-    records    data.items, told apart by id
+    records    data.items, identified by id
     table      posts
     parameters
       id       string, required, filled by each, from thing_id
