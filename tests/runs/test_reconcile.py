@@ -240,7 +240,7 @@ def test_account_pages_that_fail_change_no_result_and_are_said(tmp_path: Path) -
         for name in ("first", "second"):
             result = await bench.run(bench.write_job(BOARDS, name=name))
             assert (result.status, result.exit_code) == (RunStatus.COMPLETE, 0)
-            (said,) = [sentence for sentence in result.warnings if "was not held" in sentence]
+            (said,) = [sentence for sentence in result.warnings if "was not compared" in sentence]
             assert "/billing/me of crawlora could not be read (HTTP 502)" in said
 
     on_bench(tmp_path, use, fault=refusing("/billing/me", 502), clock=HurriedClock(NOON))
@@ -254,7 +254,7 @@ def test_a_key_that_the_account_pages_refuse_is_said_once(tmp_path: Path) -> Non
         told = []
         for name in ("first", "second"):
             result = await bench.run(bench.write_job(BOARDS, name=name))
-            told.append([sentence for sentence in result.warnings if "was not held" in sentence])
+            told.append([sentence for sentence in result.warnings if "was not compared" in sentence])
         assert [len(sentences) for sentences in told] == [1, 0]
         assert "may want another login than its API key" in told[0][0]
         by_hand = await reconciled(bench, job)
