@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -39,16 +38,12 @@ def drained(archive: ParquetArchive, drains: int) -> None:
         archive.write(drain_id, sorted(pages, key=drain_order))
 
 
-class Slow:
-    """Leaves the other process the time to take something."""
-
-    def __call__(self, made: tuple[int, str]) -> int:
-        time.sleep(0.01)
-        return made[0]
+def number_of(made: tuple[int, str]) -> int:
+    return made[0]
 
 
-def tasks(there: str, number: int = 200) -> list[Task[tuple[int, str]]]:
-    return [Number(each, os.getpid(), there) for each in range(number)]
+def tasks(there: str, number: int, meeting: Path | None = None) -> list[Task[tuple[int, str]]]:
+    return [Number(each, os.getpid(), there, meeting) for each in range(number)]
 
 
 def test_results_come_in_the_order_of_the_tasks_whoever_performs_them(tmp_path: Path) -> None:
@@ -57,7 +52,7 @@ def test_results_come_in_the_order_of_the_tasks_whoever_performs_them(tmp_path: 
             (number, "ParquetArchive") for number in range(20)
         ]
         assert archive.pool.processes == 2
-        assert archive.pool.perform_all(tasks("", 3), 0, Slow()) == [0, 1, 2]
+        assert archive.pool.perform_all(tasks("", 3), 0, number_of) == [0, 1, 2]
     assert archive.pool.processes == 1
 
 
@@ -70,10 +65,11 @@ def test_results_come_in_the_order_of_the_tasks_whoever_performs_them(tmp_path: 
     ],
 )
 def test_what_ends_one_process_ends_all(there: str, error: type[Exception], said: str, tmp_path: Path) -> None:
+    os.mkfifo(meeting := tmp_path / "meeting")
     with two_processes(tmp_path) as archive:
         with pytest.raises(error, match=said):
-            archive.pool.perform_all(tasks(there, 2_000), ENOUGH, Slow())
-        assert archive.pool.perform_all(tasks("", 3), ENOUGH, Slow()) == [0, 1, 2], "new processes"
+            archive.pool.perform_all(tasks(there, 20, meeting), ENOUGH, number_of)
+        assert archive.pool.perform_all(tasks("", 3), ENOUGH, number_of) == [0, 1, 2], "new processes"
 
 
 def test_a_rebuild_and_a_deep_check_in_two_processes_are_those_of_one(tmp_path: Path) -> None:
@@ -92,9 +88,9 @@ def test_a_rebuild_and_a_deep_check_in_two_processes_are_those_of_one(tmp_path: 
 
 def test_without_the_lock_or_with_little_to_do_one_process_does_it(tmp_path: Path) -> None:
     archive = ParquetArchive(tmp_path, TABLES, catalogue_of(ENDPOINTS))
-    assert archive.pool.perform_all(tasks("killed", 3), ENOUGH, Slow()) == [0, 1, 2]
+    assert archive.pool.perform_all(tasks("killed", 3), ENOUGH, number_of) == [0, 1, 2]
     with archive.lock():
-        assert archive.pool.perform_all(tasks("killed", 3), 1, Slow()) == [0, 1, 2]
+        assert archive.pool.perform_all(tasks("killed", 3), 1, number_of) == [0, 1, 2]
         assert archive.pool.processes == 1
 
 
@@ -105,7 +101,7 @@ def refused() -> Worker:
 def test_where_the_system_starts_no_process_this_one_does_it(tmp_path: Path) -> None:
     with two_processes(tmp_path) as archive:
         archive.pool.start = refused
-        assert archive.pool.perform_all(tasks("killed", 3), ENOUGH, Slow()) == [0, 1, 2]
+        assert archive.pool.perform_all(tasks("killed", 3), ENOUGH, number_of) == [0, 1, 2]
 
 
 def test_where_the_system_starts_some_processes_those_work(tmp_path: Path) -> None:
@@ -113,7 +109,7 @@ def test_where_the_system_starts_some_processes_those_work(tmp_path: Path) -> No
     with two_processes(tmp_path) as archive:
         archive.pool.cores = 3
         archive.pool.start = lambda: left.pop()() if left else refused()
-        assert archive.pool.perform_all(tasks("", 20), ENOUGH, Slow()) == list(range(20))
+        assert archive.pool.perform_all(tasks("", 20), ENOUGH, number_of) == list(range(20))
         assert archive.pool.processes == 2
 
 
