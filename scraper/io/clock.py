@@ -25,3 +25,9 @@ def suspended_s() -> float:
     """Return how long the machine has been suspended since it was started; 0 where it does not tell."""
     since_boot = getattr(time, "CLOCK_BOOTTIME", None)
     return 0.0 if since_boot is None else time.clock_gettime(since_boot) - time.clock_gettime(time.CLOCK_MONOTONIC)
+
+
+def uptime_s() -> float:
+    """Return the seconds since the machine started, with those that it slept where the system counts them."""
+    counted = getattr(time, "CLOCK_BOOTTIME", None)
+    return time.monotonic() if counted is None else time.clock_gettime(counted)

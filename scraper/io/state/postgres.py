@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
+from datetime import datetime
 from importlib.util import find_spec
 from typing import Final
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect, text
+from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from scraper.core.errors import StateError, UsageError
 from scraper.io.state.database import Backend
+from scraper.io.state.leases import TTL_S, HeldLease, Leases
 
 CONNECT_TIMEOUT_S: Final = 10
 WRITES: Final = 0x5C4A9E12
@@ -20,6 +21,12 @@ WRITES: Final = 0x5C4A9E12
 _BUSY: Final = frozenset({"55P03", "40001", "40P01"})
 """SQLSTATE: lock not available, serialization failure, deadlock detected: a new attempt may succeed."""
 _DISK_FULL: Final = "53100"
+
+
+LEASE_KEY: Final = "lease_s"
+"""In the query of the URL."""
+SHORTEST_S: Final = 1.0
+LONGEST_S: Final = 600.0
 
 
 class PostgresServer(Backend):
@@ -32,7 +39,8 @@ class PostgresServer(Backend):
                 "a state on PostgreSQL needs the extra postgres: pip install 'metered-scraper[postgres]'. Nothing was "
                 "changed."
             )
-        self._url = url
+        self._url, ttl_s = without_ttl(url)
+        self.leases: Leases = Leases(_lease_engine(self._url, ttl_s), ttl_s, self.explained)
         self.name = url.render_as_string(hide_password=True)
         self.label = f"database {url.database}"
         self.place = self.name
@@ -52,17 +60,11 @@ class PostgresServer(Backend):
         event.listen(writing, "begin", _begin)
         return writing, _engine(self._url)
 
-    @contextmanager
-    def hold(self, job: str, holder: str) -> Iterator[None]:  # noqa: ARG002
-        with _engine(self._url).connect() as connection:
-            if not connection.execute(_TRY_JOB, {"writes": WRITES, "job": job}).scalar_one():
-                raise UsageError(f"job {job} is already run by another process. Nothing was spent; wait for it.")
-            connection.commit()
-            yield
+    def hold(self, job: str, process: str, since: datetime) -> AbstractContextManager[HeldLease]:  # noqa: ARG002 - its own clock says
+        return self.leases.hold_job(job, process)
 
     def is_held(self, job: str) -> bool:
-        with _engine(self._url).connect() as connection:
-            return not connection.execute(_TRY_JOB, {"writes": WRITES, "job": job}).scalar_one()
+        return self.leases.is_held(job)
 
     def headroom(self, job: str) -> _NoHeadroom:  # noqa: ARG002
         return _NoHeadroom()
@@ -79,9 +81,6 @@ class PostgresServer(Backend):
         return StateError(f"the state {self.name} cannot be used: {met}. Everything committed is kept; {advice}.")
 
 
-_TRY_JOB = text("SELECT pg_try_advisory_lock(:writes, hashtext(:job))")
-
-
 class _NoHeadroom:
     """The disk is the server's."""
 
@@ -94,6 +93,37 @@ class _NoHeadroom:
 
 def _engine(url: URL) -> Engine:
     connect_args = {"connect_timeout": CONNECT_TIMEOUT_S, "application_name": "scraper"}
+    return create_engine(url, connect_args=connect_args, enable_from_linting=False)
+
+
+def without_ttl(url: URL) -> tuple[URL, float]:
+    """Return the URL as the driver takes it, and the seconds of its ``lease_s``: all hosts have the same.
+
+    Raises UsageError for a time that no lease can have.
+    """
+    stated = url.query.get(LEASE_KEY, str(TTL_S))
+    try:
+        ttl_s = float(stated if isinstance(stated, str) else "")
+    except ValueError:
+        ttl_s = 0.0
+    if not SHORTEST_S <= ttl_s <= LONGEST_S:
+        raise UsageError(
+            f"{LEASE_KEY} of the state's URL is {stated}; it is the time in seconds after which a host that is not "
+            f"heard of is replaced, from {SHORTEST_S:g} to {LONGEST_S:g}. Nothing was changed."
+        )
+    return url.difference_update_query([LEASE_KEY]), ttl_s
+
+
+def _lease_engine(url: URL, ttl_s: float) -> Engine:
+    """Return connections on which nothing waits for longer than a lease lasts."""
+    most_ms = round(ttl_s * 1_000)
+    settings = f"-c statement_timeout={most_ms} -c idle_in_transaction_session_timeout={most_ms}"
+    connect_args = {
+        "connect_timeout": max(2, min(CONNECT_TIMEOUT_S, round(ttl_s))),
+        "application_name": "scraper-lease",
+        "tcp_user_timeout": most_ms,
+        "options": settings,
+    }
     return create_engine(url, connect_args=connect_args, enable_from_linting=False)
 
 
