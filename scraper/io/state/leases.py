@@ -13,13 +13,24 @@ waits for (``FOR UPDATE``). So a transaction of the old holder ends before the n
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import BigInteger, ColumnElement, Connection, Engine, cast, func, insert, select, type_coerce, update
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Connection,
+    Engine,
+    bindparam,
+    cast,
+    func,
+    insert,
+    select,
+    type_coerce,
+    update,
+)
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from scraper.core.errors import ArchiveLostError, HeldElsewhereError, LeaseLostError, StateError
@@ -34,9 +45,8 @@ RENEWALS: Final = 3
 """Renewals within the time of a lease: two may fail."""
 RETRY_S: Final = 0.5
 """A renewal that failed is tried again after this time."""
-SHORTLY_S: Final = 0.4
-"""Another process may have a job for a moment, to settle what a dead one has left."""
 POLL_S: Final = 0.2
+"""Whoever waits for the archive asks for it this often."""
 
 DATABASE_NOW: Final[ColumnElement[int]] = cast(func.extract("epoch", func.clock_timestamp()) * 1_000_000, BigInteger)
 """PostgreSQL's clock in microseconds since 1970."""
@@ -86,11 +96,18 @@ def release(connection: Connection, fence: Fence, now: ColumnElement[int]) -> No
 
 def confirm(connection: Connection, fence: Fence | None) -> None:
     """Keep others from taking the lease until the transaction ends. Raises LeaseLostError if another has taken it."""
-    if fence is None:
-        return
-    row = connection.execute(_FENCED.where(leases.c.what == fence.what)).one_or_none()
-    if row is None or (row.holder, row.epoch) != (fence.holder, fence.epoch):
+    if fence is not None and not is_mine(fence, row := standing(connection, fence)):
         raise lost(fence, row)
+
+
+def standing(connection: Connection, fence: Fence) -> Any | None:  # noqa: ANN401 - a row of leases
+    """Return a lease as it is, and keep others from taking it until the transaction ends."""
+    return connection.execute(_FENCED, {"what": fence.what}).one_or_none()
+
+
+def is_mine(fence: Fence, row: Any | None) -> bool:  # noqa: ANN401 - a row of leases
+    """Return whether its holder still has the lease that is this row."""
+    return row is not None and (row.holder, row.epoch) == (fence.holder, fence.epoch)
 
 
 def lost(fence: Fence, row: Any) -> LeaseLostError:  # noqa: ANN401 - a row of leases
@@ -117,7 +134,11 @@ def is_live(connection: Connection, what: str, now: ColumnElement[int], *, locke
     return row is not None and bool(row.is_live)
 
 
-_FENCED = select(leases.c.holder, leases.c.epoch, leases.c.since).with_for_update(read=True, key_share=True)
+_FENCED = (
+    select(leases.c.holder, leases.c.epoch, leases.c.since)
+    .where(leases.c.what == bindparam("what"))
+    .with_for_update(read=True, key_share=True)
+)
 
 
 def _rows(now: ColumnElement[int]) -> Any:  # noqa: ANN401 - a Select
@@ -213,11 +234,9 @@ class Leases:
     @contextmanager
     def hold_job(self, job: str, holder: str) -> Iterator[HeldLease]:
         """Hold a job's lease; HeldElsewhereError names another holder."""
-        ends_s = time.monotonic() + SHORTLY_S
-        while isinstance(taken := self.try_take(job_lease(job), holder), Lease):
-            if time.monotonic() > ends_s:
-                raise HeldElsewhereError(f"job {job} is already run by {taken.words}", WAIT_OR_STOP)
-            time.sleep(POLL_S)
+        taken = self.try_take(job_lease(job), holder)
+        if isinstance(taken, Lease):
+            raise HeldElsewhereError(f"job {job} is already run by {taken.words}", WAIT_OR_STOP)
         with self.keep(taken):
             yield taken
 

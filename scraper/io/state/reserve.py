@@ -17,6 +17,7 @@ from sqlalchemy import Connection, and_, bindparam, insert, select, update
 from scraper.core.budget import Balance, Scope, ScopeKind, first_refusing
 from scraper.core.jobs import Account
 from scraper.core.pace import FULL_PERCENT
+from scraper.core.pagination import PageFacts
 from scraper.core.requests import Request
 from scraper.core.subscriptions import day_ends_at, day_of, month_ends_at, month_of
 from scraper.core.units import Credits
@@ -30,9 +31,11 @@ from scraper.io.state.balances import (
     scopes_of,
 )
 from scraper.io.state.clock_gap import CLOCK_JITTER, NEWEST_START, clock_gap
+from scraper.io.state.late import stored_facts
+from scraper.io.state.leases import Fence, confirm
 from scraper.io.state.schema import Instant, accounts, balances, requests, runs, walks
 from scraper.io.state.slots import LOG, PacedAccount, allowance, lateness, log_parameters, next_slots
-from scraper.ports import AccountClosed, NoCredits, Reserved, Slot
+from scraper.ports import AccountClosed, NoCredits, Reserved, Slot, Stored
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +48,15 @@ class Ask:
     attempt: int
     process: str
     now: datetime
+    fence: Fence | None = None
+    """The lease under which its process runs the job."""
 
 
 _STANDING = (
     select(
         runs.c.budget,
         runs.c.shares,
+        runs.c.late_pages,
         accounts.c.account,
         accounts.c.closed_until,
         accounts.c.closed_because,
@@ -95,7 +101,12 @@ _RENEW = (
 
 
 def reserve(connection: Connection, asks: Sequence[Ask]) -> list[Reserved]:
-    """Reserve credits and slots for requests, those of one run on one account together."""
+    """Reserve credits and slots for requests, those of one run on one account together.
+
+    Raises LeaseLostError if another process has gone on with the job.
+    """
+    for fence in {ask.fence for ask in asks}:
+        confirm(connection, fence)
     found: dict[int, Reserved] = {}
     together: dict[tuple[str, Account], list[int]] = {}
     for place, ask in enumerate(asks):
@@ -125,7 +136,11 @@ def _reserve(connection: Connection, asks: Sequence[Ask]) -> list[Reserved]:
     slots = next_slots(connection, account, _standing(row), now, len(asks))
     books, found = _Books(connection, account, names, rows), list[Reserved]()
     begun: dict[str, Ask] = {}
+    stored = stored_facts(connection, ask.run_id, [each.request.key for each in asks]) if row.late_pages else {}
     for ask in asks:
+        if (facts := stored.get(ask.request.key)) is not None:
+            found.append(Stored(PageFacts.from_json(orjson.loads(facts))))
+            continue
         if not slots:
             break
         refusal = books.refusal(slots[0], ask.request.endpoint.cost)
@@ -259,7 +274,10 @@ def _begin_walk(connection: Connection, ask: Ask, known: Any) -> None:  # noqa: 
         connection.execute(_BEGIN_WALK, {"of_run": ask.run_id, "of_walk": walk.walk_id, "begins_at": ask.now})
 
 
-def renew_slot(connection: Connection, account: Account, attempt_id: int, now: datetime) -> Reserved:
+def renew_slot(
+    connection: Connection, account: Account, attempt_id: int, now: datetime, fence: Fence | None = None
+) -> Reserved:
+    confirm(connection, fence)
     row = connection.execute(_ATTEMPT, {"attempt_id": attempt_id}).one()
     names = scopes_of(row)
     rows = _read(connection, names, account, row.walk_id, now, but=attempt_id)
