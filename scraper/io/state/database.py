@@ -18,6 +18,9 @@ from scraper.io.state.writer import Failing, Writer
 P = ParamSpec("P")
 T = TypeVar("T")
 
+Follow = Callable[[datetime, float, float], None]
+"""Told the time of a database: what it was, and when, in seconds since boot, it was asked for it and answered."""
+
 
 class Space(Protocol):
     """Disk space reserved for requests in flight."""
@@ -40,8 +43,14 @@ class Backend(Failing, Protocol):
     def exists(self) -> bool:
         """Return True if the database exists."""
 
-    def engines(self) -> tuple[Engine, Engine]:
-        """Return an engine whose transactions take the write lock, and a reading one; create what is missing."""
+    def engines(self, follow: Follow | None = None) -> tuple[Engine, Engine]:
+        """Return an engine that writes and one that reads; create what is missing. `follow`: see `open_stores`."""
+
+    def ask_time(self, connection: Connection) -> None:
+        """Tell the database's time to whoever follows it."""
+
+    def lock_schema(self, connection: Connection) -> None:
+        """Let no other process create or migrate the schema until this transaction ends."""
 
     def hold(self, job: str, holder: str) -> AbstractContextManager[None]:
         """Hold the job's lock; UsageError names the `holder` of a lock that is taken."""
@@ -62,6 +71,7 @@ class Database:
         kind: str | None,
         threaded: bool = True,
         say: Callable[[str], object] = lambda _: None,
+        follow: Follow | None = None,
     ) -> None:
         """See `open_stores`."""
         self.now = now
@@ -69,20 +79,25 @@ class Database:
         self.process = f"{socket.gethostname()}:{os.getpid()}"
         self.full = False
         """The disk is full: no more credits are reserved."""
-        self._writing, self.reading = backend.engines()
+        self._writing, self.reading = backend.engines(follow)
         self._space: Space | None = None
         self._writer = Writer(self._writing, backend, self._free_space, say, threaded=threaded)
         try:
             if not self._is_current(kind):
-                self._writer.begin(lambda connection: prepare(connection, backend.name, backend.place, kind))
+                self._writer.begin(lambda connection: self._prepare(connection, kind))
         except BaseException:
             self.close()
             raise
         self.do = self._writer.do
         self.join = self._writer.join
 
+    def _prepare(self, connection: Connection, kind: str | None) -> None:
+        self.backend.lock_schema(connection)
+        prepare(connection, self.backend.name, self.backend.place, kind)
+
     def _is_current(self, kind: str | None) -> bool:
         with self.read() as connection:
+            self.backend.ask_time(connection)
             return is_current(connection, self.backend.name, self.backend.place, kind)
 
     def hold(self, job: str) -> AbstractContextManager[None]:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import orjson
 from sqlalchemy import Connection, Row, Table, and_, bindparam, func, insert, or_, select, update
+from sqlalchemy.exc import IntegrityError
 
 from scraper.core.catalogue import Charge, OutcomeKind
 from scraper.core.events import Ending
@@ -15,6 +17,7 @@ from scraper.core.jobs import Account
 from scraper.core.pace import pace_percent, slowed_down
 from scraper.io.packing import packed
 from scraper.io.state.balances import RESERVED, add_to_balances, move_credits, moved, scope_names
+from scraper.io.state.row_locks import lock_accounts, lock_attempts
 from scraper.io.state.schema import Instant, accounts, pages, requests, runs
 from scraper.io.state.slots import NEVER, ON_THE_WAY, latest_arrival
 from scraper.ports import Settlement
@@ -52,7 +55,8 @@ def ensure(connection: Connection, table: Table, **key: str) -> None:
     """Insert a row of defaults under this primary key unless there is one."""
     here = and_(*(table.c[name] == value for name, value in key.items()))
     if connection.execute(select(func.count()).select_from(table).where(here)).scalar_one() == 0:
-        connection.execute(insert(table).values(**key))
+        with suppress(IntegrityError), connection.begin_nested():  # another process may insert it at this moment
+            connection.execute(insert(table).values(**key))
 
 
 # --- settle -----------------------------------------------------------------------------------------------------------
@@ -60,6 +64,7 @@ def ensure(connection: Connection, table: Table, **key: str) -> None:
 
 def settle(connection: Connection, settlements: Sequence[Settlement]) -> list[None]:
     """Settle attempts and store their bodies; a second settlement of the same attempt changes nothing."""
+    lock_attempts(connection, [settlement.attempt_id for settlement in settlements])
     bodies: list[dict[str, Any]] = []
     changes: dict[tuple[str, str, str, str], dict[str, int]] = {}
     for settlement in settlements:
@@ -146,7 +151,10 @@ def _note_account(connection: Connection, account_id: str, settlement: Settlemen
 
 def expire(connection: Connection, run_id: str, now: datetime) -> int:
     """Settle a dead process's reservations, which may have been sent, as unknown; return their number."""
-    stale = connection.execute(select(requests).where(requests.c.run_id == run_id, requests.c.charge == RESERVED)).all()
+    reserved = and_(requests.c.run_id == run_id, requests.c.charge == RESERVED)
+    accounts_of = connection.execute(select(requests.c.account).where(reserved).distinct()).scalars()
+    lock_accounts(connection, set(accounts_of), [run_id])
+    stale = connection.execute(select(requests).where(reserved)).all()
     for row in stale:
         connection.execute(
             update(requests)

@@ -24,12 +24,15 @@ from scraper.io.state.balances import (
     ONE_OF_SCOPES,
     RESERVED,
     add_to_balances,
+    add_to_known_balances,
     balances_of,
     bound,
     scope_names,
     scopes_of,
 )
 from scraper.io.state.clock_gap import CLOCK_JITTER, NEWEST_START, clock_gap
+from scraper.io.state.ledger import ensure
+from scraper.io.state.row_locks import QUEUED, lock_accounts, lock_attempts
 from scraper.io.state.schema import Instant, accounts, balances, requests, runs, walks
 from scraper.io.state.slots import LOG, PacedAccount, allowance, lateness, log_parameters, next_slots
 from scraper.ports import AccountClosed, NoCredits, Reserved, Slot
@@ -75,7 +78,6 @@ _STANDING = (
 )
 """All that a reservation depends on: a row for each balance that exists, or one."""
 
-_NEW_ACCOUNT = insert(accounts)
 _NEW_ATTEMPT = insert(requests).returning(requests.c.attempt_id)
 _NEW_WALK = insert(walks)
 _WALK = select(walks.c.walk_id, walks.c.snapshot_at).where(
@@ -96,6 +98,7 @@ _RENEW = (
 
 def reserve(connection: Connection, asks: Sequence[Ask]) -> list[Reserved]:
     """Reserve credits and slots for requests, those of one run on one account together."""
+    lock_accounts(connection, {ask.account.id for ask in asks}, {ask.run_id for ask in asks})
     found: dict[int, Reserved] = {}
     together: dict[tuple[str, Account], list[int]] = {}
     for place, ask in enumerate(asks):
@@ -116,7 +119,10 @@ def _reserve(connection: Connection, asks: Sequence[Ask]) -> list[Reserved]:
     rows = _read(connection, names, account, ask.request.walk.walk_id, now)
     row = rows[0]
     if row.account is None:
-        connection.execute(_NEW_ACCOUNT, {"account": account.id})
+        ensure(connection, accounts, account=account.id)
+        lock_accounts(connection, [account.id])
+        rows = _read(connection, names, account, ask.request.walk.walk_id, now)
+        row = rows[0]
     if row.closed_until is not None and row.closed_until > now:
         return [AccountClosed(row.closed_until, row.closed_because)] * len(asks)
     if row.newest_start is not None and row.newest_start > now + CLOCK_JITTER:
@@ -178,13 +184,14 @@ class _Books:
         figures = {row.kind: Balance(*(getattr(row, figure) for figure in Balance.__slots__)) for row in rows}
         self._held = {kind: figures.get(kind.value, Balance()) for kind in ScopeKind}
         self._added: Credits = 0
+        self._known = len(figures) == len(ScopeKind) and None not in figures
 
     def refusal(self, at: datetime, cost: Credits) -> NoCredits | None:
         """Return the refusal of a request that would start at this instant, if a limit refuses it."""
         names = _names_at(at, self._names[ScopeKind.RUN], self._account)
         if names != self._names:  # another day: a statement more
             self.close()
-            self._names, self._held = names, balances_of(self._connection, names)
+            self._names, self._held, self._known = names, balances_of(self._connection, names), False
         held = self._held
         if self._added:
             held = {kind: replace(each, reserved=each.reserved + self._added) for kind, each in held.items()}
@@ -200,8 +207,9 @@ class _Books:
     def close(self) -> None:
         """Write what was added."""
         if self._added:
-            add_to_balances(self._connection, self._names, reserved=self._added)
-            self._added = 0
+            add = add_to_known_balances if self._known else add_to_balances
+            add(self._connection, self._names, reserved=self._added)
+            self._added, self._known = 0, True
 
 
 def _resets_at(kind: ScopeKind, account: Account, at: datetime) -> datetime | None:
@@ -254,12 +262,14 @@ def _begin_walk(connection: Connection, ask: Ask, known: Any) -> None:  # noqa: 
             "state": "open",
             "snapshot_at": ask.now,
         }
-        connection.execute(_NEW_WALK, {**here, **values})
+        connection.execute(_NEW_WALK, {**here, **values}, execution_options=QUEUED)
     elif known.snapshot_at is None:
-        connection.execute(_BEGIN_WALK, {"of_run": ask.run_id, "of_walk": walk.walk_id, "begins_at": ask.now})
+        begins = {"of_run": ask.run_id, "of_walk": walk.walk_id, "begins_at": ask.now}
+        connection.execute(_BEGIN_WALK, begins, execution_options=QUEUED)
 
 
 def renew_slot(connection: Connection, account: Account, attempt_id: int, now: datetime) -> Reserved:
+    lock_attempts(connection, [attempt_id])
     row = connection.execute(_ATTEMPT, {"attempt_id": attempt_id}).one()
     names = scopes_of(row)
     rows = _read(connection, names, account, row.walk_id, now, but=attempt_id)
