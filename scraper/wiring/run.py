@@ -19,6 +19,7 @@ from scraper.core.errors import ConfigurationError, UsageError
 from scraper.core.events import Noted, ProjectInUse, RunResult, StateLocked
 from scraper.core.jobs import Job
 from scraper.core.units import Credits
+from scraper.io.clock import SystemClock
 from scraper.ports import Archive, Listener, Stores
 from scraper.runs.context import RunContext
 from scraper.runs.execute import execute
@@ -253,7 +254,9 @@ def opened_stores(settings: Settings, kind: str | None, say: Callable[[str], obj
 
     if kind is not None and not state_exists(settings.state_url):
         refuse_other_kind(settings, kind)
-    with open_stores(settings.state_url, settings.clock.now, kind=kind, say=say) as stores:
+    clock = settings.clock
+    follow = clock.follow if isinstance(clock, SystemClock) else None
+    with open_stores(settings.state_url, clock.now, kind=kind, say=say, follow=follow) as stores:
         yield stores
 
 

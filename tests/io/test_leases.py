@@ -11,7 +11,7 @@ import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from sqlalchemy import BigInteger, Connection, Engine, NullPool, bindparam, cast, create_engine, event
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from scraper.core.errors import ArchiveLostError, HeldElsewhereError, LeaseLostError, StateError
 from scraper.io.state.leases import Fence, HeldLease, Leases, confirm, job_lease
@@ -37,8 +37,17 @@ class Time:
         return round(self.s * 1_000_000)
 
 
-def explained(failure: SQLAlchemyError) -> StateError:
-    return StateError(str(failure))
+class TestedDatabase:
+    """How its failures are told."""
+
+    __test__ = False
+    name = "the database"
+
+    def is_gone(self, failure: DBAPIError) -> bool:
+        return "gone" in str(failure)
+
+    def explained(self, failure: SQLAlchemyError) -> StateError:
+        return StateError(str(failure))
 
 
 def engine_in(directory: Path) -> Engine:
@@ -52,7 +61,7 @@ def engine_in(directory: Path) -> Engine:
 def leases_of(engine: Engine, time: Time, booted_s: float = 0.0) -> Leases:
     """The leases as a host sees them whose uptime began at another instant."""
     now = cast(bindparam("now", callable_=time.database_us, type_=BigInteger), BigInteger)
-    return Leases(engine, TTL_S, explained, now=now, uptime_s=lambda: time.s - booted_s)
+    return Leases(engine, TTL_S, TestedDatabase(), now=now, uptime_s=lambda: time.s - booted_s)
 
 
 def written(engine: Engine, fence: Fence) -> bool:
@@ -220,7 +229,7 @@ def test_a_holder_renews_by_itself_and_while_the_database_is_away_it_goes_on_try
             raise SQLAlchemyError("gone")
 
     event.listen(engine, "begin", refuse)
-    leases = Leases(engine, 0.15, explained, now=leases_of(engine, Time()).now)
+    leases = Leases(engine, 0.15, TestedDatabase(), now=leases_of(engine, Time()).now)
     with leases.hold_job("night", "a:1") as hold:
         ends_s = hold._ends_s
         away[0] = True

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import socket
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
@@ -13,16 +12,16 @@ from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
-from scraper.io.state.leases import POLL_S, Fence, Leases, confirm
+from scraper.io.state.leases import Fence, Leases, confirm
 from scraper.io.state.migrations import is_current, prepare
 from scraper.io.state.writer import Failing, Writer
-from scraper.ports import ARCHIVE, Hold, Lease
-
-TOLD_AFTER = 25
-"""Attempts to take the archive's lease after which its holder is named: five seconds."""
+from scraper.ports import ARCHIVE, Hold
 
 P = ParamSpec("P")
 T = TypeVar("T")
+
+Follow = Callable[[datetime, float, float], None]
+"""Told the time of a database: what it was, and when, in seconds since boot, it was asked for it and answered."""
 
 
 class Space(Protocol):
@@ -56,8 +55,14 @@ class Backend(Failing, Protocol):
     def exists(self) -> bool:
         """Return True if the database exists."""
 
-    def engines(self) -> tuple[Engine, Engine]:
-        """Return an engine whose transactions take the write lock, and a reading one; create what is missing."""
+    def engines(self, follow: Follow | None = None) -> tuple[Engine, Engine]:
+        """Return an engine that writes and one that reads; create what is missing. `follow`: see `open_stores`."""
+
+    def ask_time(self, connection: Connection) -> None:
+        """Tell the database's time to whoever follows it."""
+
+    def lock_schema(self, connection: Connection) -> None:
+        """Let no other process create or migrate the schema until this transaction ends."""
 
     def hold(self, job: str, process: str, since: datetime) -> AbstractContextManager[StateHold]:
         """Hold the job as this `process`, ``host:pid``; HeldElsewhereError names another one that does."""
@@ -78,6 +83,7 @@ class Database:
         kind: str | None,
         threaded: bool = True,
         say: Callable[[str], object] = lambda _: None,
+        follow: Follow | None = None,
     ) -> None:
         """See `open_stores`."""
         self.now = now
@@ -90,20 +96,25 @@ class Database:
         self.archive: Fence | None = None
         """The lease of the archive, while this process has it."""
         self._say = say
-        self._writing, self.reading = backend.engines()
+        self._writing, self.reading = backend.engines(follow)
         self._space: Space | None = None
         self._writer = Writer(self._writing, backend, self._free_space, say, threaded=threaded)
         try:
             if not self._is_current(kind):
-                self._writer.begin(lambda connection: prepare(connection, backend.name, backend.place, kind))
+                self._writer.begin(lambda connection: self._prepare(connection, kind))
         except BaseException:
             self.close()
             raise
         self.do = self._writer.do
         self.join = self._writer.join
 
+    def _prepare(self, connection: Connection, kind: str | None) -> None:
+        self.backend.lock_schema(connection)
+        prepare(connection, self.backend.name, self.backend.place, kind)
+
     def _is_current(self, kind: str | None) -> bool:
         with self.read() as connection:
+            self.backend.ask_time(connection)
             return is_current(connection, self.backend.name, self.backend.place, kind)
 
     @contextmanager
@@ -122,11 +133,7 @@ class Database:
         if leases is None:
             yield
             return
-        waits = 0
-        while isinstance(taken := await asyncio.to_thread(leases.try_take, ARCHIVE, self.process), Lease):
-            if (waits := waits + 1) == TOLD_AFTER:
-                self._say(f"the archive is written by {taken.words}; waiting, nothing is lost")
-            await asyncio.sleep(POLL_S)
+        taken = await leases.wait_for(ARCHIVE, self.process, self._say)
         with leases.keep(taken):
             self.archive = taken.fence
             try:

@@ -12,13 +12,16 @@ waits for (``FOR UPDATE``). So a transaction of the old holder ends before the n
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import Any, Final
+from itertools import count
+from typing import Any, Final, Protocol
 
 from sqlalchemy import (
+    URL,
     BigInteger,
     ColumnElement,
     Connection,
@@ -31,10 +34,11 @@ from sqlalchemy import (
     type_coerce,
     update,
 )
-from sqlalchemy.exc import IntegrityError, SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
 
-from scraper.core.errors import ArchiveLostError, HeldElsewhereError, LeaseLostError, StateError
-from scraper.io.clock import uptime_s
+from scraper.core.errors import ArchiveLostError, HeldElsewhereError, LeaseLostError, StateError, UsageError
+from scraper.io.clock import since_boot_s
+from scraper.io.state.row_locks import QUEUED
 from scraper.io.state.schema import Instant, leases
 from scraper.ports import ARCHIVE, Lease
 from scraper.ports.leases import WAIT_OR_STOP
@@ -47,9 +51,35 @@ RETRY_S: Final = 0.5
 """A renewal that failed is tried again after this time."""
 POLL_S: Final = 0.2
 """Whoever waits for the archive asks for it this often."""
+TOLD_AFTER: Final = 25
+"""Attempts to take a lease after which its holder is named: five seconds."""
 
 DATABASE_NOW: Final[ColumnElement[int]] = cast(func.extract("epoch", func.clock_timestamp()) * 1_000_000, BigInteger)
 """PostgreSQL's clock in microseconds since 1970."""
+
+
+LEASE_KEY: Final = "lease_s"
+"""In the query of a state's URL: the time of its leases."""
+SHORTEST_S: Final = 1.0
+LONGEST_S: Final = 600.0
+
+
+def without_ttl(url: URL) -> tuple[URL, float]:
+    """Return the URL as the driver takes it, and the seconds of its ``lease_s``: all hosts have the same.
+
+    Raises UsageError for a time that no lease can have.
+    """
+    stated = url.query.get(LEASE_KEY, str(TTL_S))
+    try:
+        ttl_s = float(stated if isinstance(stated, str) else "")
+    except ValueError:
+        ttl_s = 0.0
+    if not SHORTEST_S <= ttl_s <= LONGEST_S:
+        raise UsageError(
+            f"{LEASE_KEY} of the state's URL is {stated}; it is the time in seconds after which a host that is not "
+            f"heard of is replaced, from {SHORTEST_S:g} to {LONGEST_S:g}. Nothing was changed."
+        )
+    return url.difference_update_query([LEASE_KEY]), ttl_s
 
 
 def job_lease(job: str) -> str:
@@ -102,7 +132,13 @@ def confirm(connection: Connection, fence: Fence | None) -> None:
 
 def standing(connection: Connection, fence: Fence) -> Any | None:  # noqa: ANN401 - a row of leases
     """Return a lease as it is, and keep others from taking it until the transaction ends."""
-    return connection.execute(_FENCED, {"what": fence.what}).one_or_none()
+    return connection.execute(_FENCED, {"lease": fence.what}).one_or_none()
+
+
+def keep_from_others(connection: Connection, fence: Fence) -> None:
+    """The same for a transaction that reads `AS_IT_IS` later on: it costs no round trip."""
+    if connection.dialect.name != "sqlite":
+        connection.execute(_FENCED, {"lease": fence.what}, execution_options=QUEUED)
 
 
 def is_mine(fence: Fence, row: Any | None) -> bool:  # noqa: ANN401 - a row of leases
@@ -113,7 +149,11 @@ def is_mine(fence: Fence, row: Any | None) -> bool:  # noqa: ANN401 - a row of l
 def lost(fence: Fence, row: Any) -> LeaseLostError:  # noqa: ANN401 - a row of leases
     """Return the error of a holder whose lease another process has taken: `row`, as it is now."""
     kind, _, name = fence.what.partition(":")
-    by = "another process" if row is None else f"process {row.holder}, since {row.since:%Y-%m-%d %H:%M:%S} UTC"
+    by = (
+        "another process"
+        if row is None or row.holder is None
+        else f"process {row.holder}, since {row.since:%Y-%m-%d %H:%M:%S} UTC"
+    )
     why = "as this one had not renewed its lease in time (it was stopped, or cut off from the database)"
     if kind == ARCHIVE:
         safe = "Nothing more was written here; no page is lost: what is not in the archive is in the spool."
@@ -136,9 +176,14 @@ def is_live(connection: Connection, what: str, now: ColumnElement[int], *, locke
 
 _FENCED = (
     select(leases.c.holder, leases.c.epoch, leases.c.since)
-    .where(leases.c.what == bindparam("what"))
+    .where(leases.c.what == bindparam("lease"))
     .with_for_update(read=True, key_share=True)
 )
+AS_IT_IS: Final = tuple(
+    select(leases.c[name]).where(leases.c.what == bindparam("lease")).scalar_subquery().label(name)
+    for name in ("holder", "epoch", "since")
+)
+"""Columns for another statement: what `is_mine` and `lost` need of a lease."""
 
 
 def _rows(now: ColumnElement[int]) -> Any:  # noqa: ANN401 - a Select
@@ -205,6 +250,18 @@ class HeldLease:
         return kept
 
 
+class Answering(Protocol):
+    """A database, as far as its failures go: see `io.state.writer.Failing`."""
+
+    name: str
+
+    def is_gone(self, failure: DBAPIError) -> bool:
+        """Return True if it cannot be reached now, and may be later."""
+
+    def explained(self, failure: SQLAlchemyError) -> StateError:
+        """Return a failure as a message."""
+
+
 class Leases:
     """The leases of a shared database, as one process takes and keeps them."""
 
@@ -212,14 +269,14 @@ class Leases:
         self,
         engine: Engine,
         ttl_s: float,
-        explained: Callable[[SQLAlchemyError], StateError],
+        database: Answering,
         *,
         now: ColumnElement[int] = DATABASE_NOW,
-        uptime_s: Callable[[], float] = uptime_s,
+        uptime_s: Callable[[], float] = since_boot_s,
     ) -> None:
         """`engine`: connections for leases alone. `now`: the database's clock; `uptime_s`: the machine's."""
         self.engine, self.ttl_s, self.now, self.uptime_s = engine, ttl_s, now, uptime_s
-        self._explained = explained
+        self._database = database
 
     def try_take(self, what: str, holder: str) -> HeldLease | Lease:
         """Take a lease; return the lease of whoever holds it otherwise. Raises StateError."""
@@ -228,8 +285,26 @@ class Leases:
             with self.engine.begin() as connection:
                 taken = take(connection, what, holder, self.ttl_s, self.now)
         except SQLAlchemyError as failure:
-            raise self._explained(failure) from failure
+            raise self._database.explained(failure) from failure
         return taken if isinstance(taken, Lease) else HeldLease(self, taken, asked_s)
+
+    async def wait_for(self, what: str, holder: str, say: Callable[[str], object]) -> HeldLease:
+        """Take a lease as soon as it is free and the database answers; `say` gets a sentence if that takes long."""
+        for attempt in count():
+            try:
+                taken = await asyncio.to_thread(self.try_take, what, holder)
+            except StateError as failure:
+                if not (isinstance(met := failure.__cause__, DBAPIError) and self._database.is_gone(met)):
+                    raise
+                told = f"{self._database.name} does not answer"
+            else:
+                if isinstance(taken, HeldLease):
+                    return taken
+                told = f"the {taken.what} is held by {taken.words}"
+            if attempt == TOLD_AFTER:
+                say(f"{told}; waiting, nothing is lost")
+            await asyncio.sleep(POLL_S)
+        raise AssertionError("it counts for ever")
 
     @contextmanager
     def hold_job(self, job: str, holder: str) -> Iterator[HeldLease]:
@@ -274,7 +349,7 @@ class Leases:
             with self.engine.begin() as connection:
                 return all_leases(connection, self.now)
         except SQLAlchemyError as failure:
-            raise self._explained(failure) from failure
+            raise self._database.explained(failure) from failure
 
     def close(self) -> None:
         """Close the connections."""

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, TypeAlias
 
 import orjson
 from sqlalchemy import ColumnElement, Connection, Row, Table, and_, bindparam, func, insert, or_, select, update
+from sqlalchemy.exc import IntegrityError
 
 from scraper.core.catalogue import Charge, OutcomeKind
 from scraper.core.events import Ending
@@ -17,6 +19,7 @@ from scraper.io.packing import packed
 from scraper.io.state import late
 from scraper.io.state.balances import RESERVED, add_to_balances, move_credits, moved, scope_names
 from scraper.io.state.leases import Fence, is_live, is_mine, job_lease, standing
+from scraper.io.state.row_locks import lock_accounts, lock_attempts
 from scraper.io.state.schema import Instant, accounts, pages, requests, runs
 from scraper.io.state.slots import NEVER, ON_THE_WAY, latest_arrival
 from scraper.ports import Settlement
@@ -57,7 +60,8 @@ def ensure(connection: Connection, table: Table, **key: str) -> None:
     """Insert a row of defaults under this primary key unless there is one."""
     here = and_(*(table.c[name] == value for name, value in key.items()))
     if connection.execute(select(func.count()).select_from(table).where(here)).scalar_one() == 0:
-        connection.execute(insert(table).values(**key))
+        with suppress(IntegrityError), connection.begin_nested():  # another process may insert it at this moment
+            connection.execute(insert(table).values(**key))
 
 
 # --- settle -----------------------------------------------------------------------------------------------------------
@@ -71,6 +75,7 @@ def settle(connection: Connection, settlings: Sequence[Settling]) -> list[None]:
     replaced = {
         fence for _, fence in settlings if fence is not None and not is_mine(fence, standing(connection, fence))
     }
+    lock_attempts(connection, [settlement.attempt_id for settlement, _ in settlings])
     bodies: list[dict[str, Any]] = []
     changes: dict[tuple[str, str, str, str], dict[str, int]] = {}
     for settlement, fence in settlings:
@@ -172,7 +177,10 @@ def _note_account(connection: Connection, account_id: str, settlement: Settlemen
 
 def expire(connection: Connection, run_id: str, now: datetime) -> int:
     """Settle a dead process's reservations, which may have been sent, as unknown; return their number."""
-    stale = connection.execute(select(requests).where(requests.c.run_id == run_id, requests.c.charge == RESERVED)).all()
+    reserved = and_(requests.c.run_id == run_id, requests.c.charge == RESERVED)
+    accounts_of = connection.execute(select(requests.c.account).where(reserved).distinct()).scalars()
+    lock_accounts(connection, set(accounts_of), [run_id])
+    stale = connection.execute(select(requests).where(reserved)).all()
     for row in stale:
         connection.execute(
             update(requests)

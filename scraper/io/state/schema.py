@@ -12,6 +12,7 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
+    ColumnElement,
     Dialect,
     Float,
     Index,
@@ -22,6 +23,8 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    cast,
+    func,
 )
 from sqlalchemy.types import TypeDecorator
 
@@ -45,9 +48,17 @@ class Instant(TypeDecorator[datetime]):
         return None if value is None else _EPOCH + int(value) * _MICROSECOND
 
 
+def total(of: ColumnElement[Any]) -> ColumnElement[int]:
+    """The sum of an integer, an integer as well: PostgreSQL's own is a decimal."""
+    return cast(func.sum(of), BigInteger)
+
+
 _BigId = BigInteger().with_variant(Integer, "sqlite")  # SQLite autoincrements only an INTEGER PRIMARY KEY
 
 metadata = MetaData()
+
+COMMITS = "commits:"
+"""Keys in `meta` begin so that tell which transaction of a process was the last: `io.state.postgres`."""
 
 meta = Table("meta", metadata, Column("key", String, primary_key=True), Column("value", String, nullable=False))
 
