@@ -81,7 +81,7 @@ async def check(
     deep: bool = False,
 ) -> Checked:
     """Check everything; `quick`: without the columns' bytes; `deep`: also rows against what the SELECTs give."""
-    async with untouched(archive):
+    async with untouched(journal, archive):
         met = unsettled(await compared(journal, archive))
         if met is None:
             checked, survey = await _look(journal, archive, quick, deep)
@@ -99,7 +99,7 @@ async def check(
     refused = await _repair(
         partial(_look, journal, archive, quick, deep), checked, survey, journal, archive, clock, listener
     )
-    async with untouched(archive):
+    async with untouched(journal, archive):
         after, _ = await _look(journal, archive, quick, deep)
     left = {(finding.kind, finding.path) for finding in after.findings}
     repaired = [finding for finding in checked.findings if (finding.kind, finding.path) not in left]

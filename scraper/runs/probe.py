@@ -20,9 +20,9 @@ from scraper.core.units import Credits
 from scraper.ports import Start, Transport, at_once
 from scraper.runs.account_pages import AccountReader, Unread
 from scraper.runs.context import RunContext
-from scraper.runs.crawl import CrawlProcess
 from scraper.runs.execute import execute
 from scraper.runs.resume import Opening
+from scraper.runs.standby import Stoppable
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +81,7 @@ async def probe(
     *,
     suffix: str,
     command: str,
-    begun: Callable[[CrawlProcess], None],
+    begun: Callable[[Stoppable], None],
 ) -> tuple[RunResult, tuple[ProbeFinding, ...]]:
     """Send the requests and return what they show. Raises what `execute` raises.
 
