@@ -22,7 +22,7 @@ from scraper.core.jobs import Job
 from scraper.core.outcomes import Reply
 from scraper.core.requests import Request
 from scraper.io.archive import Disk, ParquetArchive
-from scraper.io.archive.identity import is_ledger_file
+from scraper.io.archive.tree import is_note
 from scraper.io.http_transport import Access, HttpTransport
 from scraper.io.pacing import SmoothPacer
 from scraper.io.query import open_archive
@@ -281,6 +281,6 @@ def stray_files(data: Path) -> list[str]:
     """Files of the archive that the state does not know, and any that are not whole."""
     known = {path for (path,) in ledger(data, "SELECT path FROM parts")}
     files = (str(path.relative_to(data / "archive")) for path in (data / "archive").rglob("*") if path.is_file())
-    there = {path for path in files if not is_ledger_file(path)}
+    there = {path for path in files if not is_note(path)}
     unfinished = [str(path) for path in (data / "tmp").rglob("*")]
     return sorted(there ^ known) + unfinished
