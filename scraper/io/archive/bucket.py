@@ -9,6 +9,7 @@ kept and ours are added, unless both touch the same parts, which the archive's l
 from __future__ import annotations
 
 import fnmatch
+import os
 import threading
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -43,6 +44,9 @@ UPLOADS: Final = 8
 TRIES: Final = 100
 """Of replacing the list. Each failure means that another process has succeeded."""
 
+_INTENDED: Final = ".uploads-"
+"""Prefix of the files beside unfinished parts that name the objects being uploaded."""
+
 _PROBE: Final = f"{NOTES}/writable"
 
 
@@ -53,6 +57,8 @@ class BucketTree:
         self.objects = objects
         self._now = now
         self._cache = ObjectCache(objects, places.data)
+        self._staging = places.staging
+        self._intended = places.staging / f"{_INTENDED}{os.getpid()}"
         self._listed: _Listed | None = None
         self._gathering: Change | None = None
         self._turn = threading.RLock()
@@ -132,9 +138,9 @@ class BucketTree:
 
     def publish(self, staged: Sequence[Staged], gone: Collection[str] = ()) -> tuple[Part, ...]:
         """Upload parts, then list them. What a crash leaves unlisted is listed when the work is repeated."""
-        parts = tuple(each.part for each in staged)
+        self._intend([as_listed(each.part).path for each in staged])
         self.change(Change(self.upload([(each.file, each.part) for each in staged]), set(gone)))
-        return parts
+        return tuple(each.part for each in staged)
 
     def upload(self, files: Sequence[tuple[Path, Part]]) -> dict[str, ManifestPart]:
         """Upload files, which are gone from where they were then; return them as the list will have them."""
@@ -153,15 +159,14 @@ class BucketTree:
                 return
             for _ in range(TRIES):
                 base = self._list
-                after = base.changed(change, self._now())
-                if after is None:
-                    return
                 try:
-                    self._listed = after.written(self.objects)
+                    if (after := base.changed(change, self._now())) is not None:
+                        self._listed = after.written(self.objects)
                 except ObjectChangedError:
                     self._listed = _Listed.of(read_manifest(self.objects))
                     self._refuse_conflict(change, base, self._listed)
                 else:
+                    self._intended.unlink(missing_ok=True)
                     return
             raise ArchiveError(
                 f"{self.place}/{MANIFEST} could not be replaced: other processes were quicker {TRIES} times. What they "
@@ -169,13 +174,28 @@ class BucketTree:
             )
 
     def sweep(self, now: datetime) -> None:
-        """Delete the objects whose grace period is over. A crash in between repeats it."""
+        """Delete the objects whose grace period is over, and those that a crash of this machine has left unlisted.
+
+        A crash in between repeats it. Needs the archive's lock.
+        """
         with self._turn:
+            for left in self._staging.glob(f"{_INTENDED}*"):
+                manifest = self._list.manifest
+                kept = {*manifest.replaced, *(part.path for part in manifest.parts())}
+                self.objects.delete([path for path in left.read_text().splitlines() if path not in kept])
+                left.unlink()
             due = [path for path, replaced_at in self._list.manifest.replaced.items() if now - replaced_at > GRACE]
             if due:
                 self.objects.delete(due)
                 self._cache.forget(due)
                 self.change(Change(deleted=set(due)))
+
+    def _intend(self, paths: Sequence[str]) -> None:
+        """Note on this machine what is about to be uploaded, until it is listed."""
+        with self._turn:
+            self._staging.mkdir(parents=True, exist_ok=True)
+            with self._intended.open("a") as note:
+                note.writelines(f"{path}\n" for path in paths)
 
     def set_aside(self, path: str, target: Path) -> None:
         """Copy a part or an object to the trash of this machine, and take it off the list or away."""
