@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from scraper.io.archive.errors import explained
-from scraper.io.archive.staged_files import Staged
+from scraper.io.archive.tree import Staged
 from scraper.ports import ReadAgain
 
 _SAFE = "No page was touched, and every part is whole."
