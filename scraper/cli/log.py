@@ -140,12 +140,8 @@ def event_fields(event: Event) -> dict[str, Any]:
             | Stopped()
             | Drained()
         ):
-            return {field.name: _rounded(getattr(event, field.name)) for field in fields(event)}
-
-
-def _rounded(value: Any) -> Any:  # noqa: ANN401 - whatever an event carries
-    """Round times to the millisecond."""
-    return round(value, 3) if isinstance(value, float) else value
+            values = {field.name: getattr(event, field.name) for field in fields(event)}
+            return {name: round(value, 3) if isinstance(value, float) else value for name, value in values.items()}
 
 
 def _json_line(event: Event, now: datetime, ascii: bool) -> str:

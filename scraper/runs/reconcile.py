@@ -191,11 +191,7 @@ _MOMENT = timedelta(seconds=1)
 def _own_month(account: Account, at: datetime) -> BillingPeriod:
     starts_on = account.subscription.month_starts_on
     month = month_of(at, starts_on)
-    return BillingPeriod(month, _midnight(month), month_ends_at(at, starts_on))
-
-
-def _midnight(day: str) -> datetime:
-    return datetime.combine(datetime.fromisoformat(day).date(), time(), UTC)
+    return BillingPeriod(month, datetime.fromisoformat(month).replace(tzinfo=UTC), month_ends_at(at, starts_on))
 
 
 async def _held(account: Account, vendor: Vendor, ledger: Ledger, reader: AccountReader, read: _Read) -> Reconciled:

@@ -206,7 +206,7 @@ class Meter:
 
     def credits_left(self, at: datetime) -> Credits | None:
         """Return the credits left of the current month, including overage; held credits count as left."""
-        return _left(self._subscription.month_limit, self._charged_by_month[self._month(at)])
+        return credits_left(self._subscription.month_limit, self._charged_by_month[self._month(at)])
 
     def standing(self, at: datetime) -> PlanUsage:
         """Return used and remaining credits at this instant, in the terms of the plan."""
@@ -214,9 +214,9 @@ class Meter:
         return PlanUsage(
             subscription=self._subscription,
             used_this_month=used_this_month,
-            left_this_month=_left(self._subscription.month_limit, used_this_month),
+            left_this_month=credits_left(self._subscription.month_limit, used_this_month),
             used_today=used_today,
-            left_today=_left(self._subscription.credits_per_day, used_today),
+            left_today=credits_left(self._subscription.credits_per_day, used_today),
             day=day_of(at),
             month=self._month(at),
             month_ends_at=month_ends_at(at, self._subscription.month_starts_on),
@@ -261,5 +261,6 @@ class Meter:
         )
 
 
-def _left(limit: Credits | None, used: Credits) -> Credits | None:
+def credits_left(limit: Credits | None, used: Credits) -> Credits | None:
+    """Return what a limit leaves; ``None``: there is no limit."""
     return None if limit is None else max(0, limit - used)

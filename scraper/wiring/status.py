@@ -188,13 +188,9 @@ def _told(
         return last_runs, ()
     active_at = {run.run_id: max(run.started_at, run.ended_at or run.started_at) for run in last_runs}
     stopped = [run for run in last_runs if is_stopped(run.period, active_at[run.run_id], now)]
-    jobs = [run for run in last_runs if not _is_probe(run)] or last_runs
+    jobs = [run for run in last_runs if run.period is not None or not run.job.endswith(PROBE_ENDING)] or last_runs
     told = [run for run in jobs if run not in stopped] or jobs[:1]
     return told, [run for run in stopped if run.period is not None and run not in told]
-
-
-def _is_probe(run: RunRecord) -> bool:
-    return run.period is None and run.job.endswith(PROBE_ENDING)
 
 
 async def _job_status(runs: Runs, last: RunRecord, since: datetime | None, settings: Settings) -> JobStatus:

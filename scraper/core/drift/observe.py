@@ -217,8 +217,8 @@ class _Watched:
             met = place.judge(value)
             if met is None:
                 self._ask(place, value)
-            else:
-                self._note_any(place.finding(value, met))
+            elif finding := place.finding(value, met):
+                self.note(finding, self.page, self.records)
 
     def _look_into_all(self, place: _Place, values: list[Any]) -> None:
         for value in values:
@@ -262,10 +262,6 @@ class _Watched:
             if finding := place.finding(value, verdicts[place.wanted][text]):
                 self.note(finding, page, record)
         self._asked.clear()
-
-    def _note_any(self, finding: Finding | None) -> None:
-        if finding is not None:
-            self.note(finding, self.page, self.records)
 
     def note(self, finding: Finding, page: PageMark, record: int | None = None, count: int = 1) -> None:
         """Count a finding: so many of a page, or once for a record."""

@@ -70,11 +70,8 @@ class PagePagination(Pagination):
         by = "number" if self.counts is PageCounting.PAGES else "offset"
         size = "" if self.size_param is None else f" ({self.size_param})"
         first = "" if self.first == 1 else f" from {self.first}"
-        return f"by {by} ({self.page_param}{first}), at most {self.rows_per_page} rows{size}, {clamp}{self._ends_words}"
-
-    @property
-    def _ends_words(self) -> str:
-        return "" if self.ends is None else f", {self.ends.words}"
+        ends = "" if self.ends is None else f", {self.ends.words}"
+        return f"by {by} ({self.page_param}{first}), at most {self.rows_per_page} rows{size}, {clamp}{ends}"
 
     @property
     def _step(self) -> int:
