@@ -89,7 +89,6 @@ def console_on(stream: TextIO, width: int | None = None) -> Iterator[Console]:
 
 
 def _write_json(rows: Rows, stream: TextIO) -> None:
-    """Write an array, row by row."""
     before = "["
     for row in _objects(rows, stream):
         stream.write(f"{before}\n{row}")

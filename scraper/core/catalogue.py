@@ -297,12 +297,10 @@ class Endpoint:
 
     @property
     def is_leaving(self) -> bool:
-        """True if it is deprecated or gone."""
         return self.status in {"deprecated", "gone"}
 
     @property
     def cost_basis(self) -> Basis:
-        """The basis of its price."""
         return Basis.ASSUMED if "cost" in self.assumed else Basis.KNOWN
 
     @property

@@ -35,7 +35,6 @@ class RunContext:
     """Options of a command that is to use the same data, behind a blank, for advice."""
 
     def reserving(self, run_id: str, account: str, cost: Credits) -> AbstractAsyncContextManager[None]:
-        """Return the block in which credits are reserved."""
         return nullcontext() if self.marks is None else self.marks.reserving(run_id, account, cost)
 
     access: str = ""
@@ -46,5 +45,4 @@ class RunContext:
     """False for a sandbox of this process, whose billing records end with it."""
 
     async def drain(self) -> tuple[str, ...]:
-        """Drain the spool into the archive; see `runs.drain`."""
         return await drain(self.stores.journal, self.archive, self.clock, self.listener, rebuild=self.rebuild)

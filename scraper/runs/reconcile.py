@@ -62,7 +62,6 @@ class Reconciled:
         return not self.still_unknown and self.unread is None and (self.month is None or self.month.adds_up)
 
     def to_json(self) -> dict[str, Any]:
-        """Return a plain object."""
         return {
             "account": self.account,
             "charged": self.charged,

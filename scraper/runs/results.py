@@ -139,7 +139,6 @@ def limit_met(
 
 
 def refusal_sentence(endpoint: Endpoint, account: Account, outcome: Outcome) -> str:
-    """Describe a refusal by the vendor."""
     match outcome.kind:
         case OutcomeKind.AUTH_REJECTED:
             return f"{account.vendor} refuses the key in {account.key_env} ({outcome.detail})"

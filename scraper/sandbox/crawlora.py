@@ -103,7 +103,6 @@ class Crawlora:
         return {"x-request-id": request_id, **stated}
 
     def unauthorized(self, key: str | None) -> PlayedAnswer:
-        """A 401."""
         return _refusal(401, "API key required" if key is None else "Invalid API key")
 
     def invalid(self, fault: InvalidParameterError) -> PlayedAnswer:

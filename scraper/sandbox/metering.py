@@ -187,7 +187,6 @@ class Meter:
             self._charged_by_month[hold.month] += hold.credits
 
     def answered(self, status: int) -> None:
-        """Count an answer for the statistics."""
         self._statuses[status] += 1
 
     @property
@@ -223,7 +222,6 @@ class Meter:
         )
 
     def page(self, at: datetime) -> AccountPage:
-        """Return the account's usage at this instant."""
         return {
             "vendor": self._vendor,
             "plan": self._subscription.name,

@@ -75,13 +75,11 @@ class Played:
         return request.method == "GET" and self.account_route(request) is not None
 
     def account_route(self, request: web.Request) -> AccountRoute | None:
-        """Return the page about the account that a request names."""
         resource = request.match_info.route.resource
         return None if resource is None else self.vendor.account_routes.get(resource.canonical)
 
 
 def utc_now() -> datetime:
-    """The machine's clock."""
     return datetime.now(UTC)
 
 

@@ -136,7 +136,6 @@ def _terms(job: Job, catalogue: Catalogue, period: timedelta, asked: BacktestOpt
 
 
 def _planned(job: Job, catalogue: Catalogue, asked: BacktestOptions) -> Iterator[Job]:
-    """Yield the job under each combination of the plans."""
     vendors = dict(asked.plans)
     for vendor, names in vendors.items():
         if vendor not in job.vendors:

@@ -30,7 +30,6 @@ class RunningSandbox:
     url: str
 
     def charged(self, job: Job) -> Mapping[str, Credits]:
-        """Return what each vendor has charged."""
         return {vendor: self.accounts.account(vendor)["credits_charged"] for vendor in job.vendors}
 
     def at_rate_s(self, job: Job) -> int | None:

@@ -111,7 +111,6 @@ class Overview:
 
     @property
     def worst_code(self) -> int:
-        """The exit code of the worst night that is shown."""
         codes = [code for job in self.jobs for code in job.exit_codes]
         if self.in_window or self.details is not None:
             nights: dict[tuple[str, object], RunRecord] = {}
@@ -238,7 +237,6 @@ def _nights(known: Sequence[RunRecord]) -> tuple[list[RunRecord], list[list[RunR
 
 
 async def _sum(runs: Runs, night: Sequence[RunRecord]) -> tuple[int, Credits]:
-    """Return the rows and the committed credits of a night's runs."""
     totals = [await runs.totals(run.run_id) for run in night]
     return sum(sum(each.rows.values()) for each in totals), sum(each.balance.committed for each in totals)
 

@@ -113,7 +113,6 @@ def _print_addresses(
 
 
 def _print_kinds() -> None:
-    """Print one kind per line, its options below."""
     from scraper.sandbox import KINDS
 
     click.echo(f"{'kind':<18} {'charged':<7}  what happens")

@@ -35,7 +35,6 @@ _WIDE: Final = 76
 
 
 def print_places(places: Mapping[str, str], console: Console) -> None:
-    """Print where the state and the settings are."""
     print_fields(console, [(name, harmless(path)) for name, path in places.items()])
 
 

@@ -224,7 +224,6 @@ def vendors_json(catalogue: Catalogue) -> list[dict[str, Any]]:
 
 
 def vendor_json(vendor: Vendor) -> dict[str, Any]:
-    """Return a vendor with all its terms."""
     charge = vendor.charge
     return {
         "name": vendor.name,

@@ -44,6 +44,5 @@ class KnownBoard:
 
 
 def read_share(boards: Sequence[KnownBoard], first: int, end: int) -> float:
-    """Return the share of board-nights with a read."""
     read = sum(first <= night < end for board in boards for night, _ in board.reads)
     return read / (len(boards) * (end - first))

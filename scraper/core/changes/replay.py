@@ -57,7 +57,6 @@ class Replay:
         return sum((board.exits for board in self.by_board), Seen())
 
     def to_json(self) -> Mapping[str, Any]:
-        """Return the object of ``--format json``."""
         return {
             "order": self.order,
             "nights": self.nights,
@@ -104,7 +103,6 @@ class VendorOrders:
         ]
 
     def read(self, board: int, night: int, entries: Set[object]) -> None:
-        """Learn from a board that was bought whole."""
         self._orders[self._vendors[board]].read(self._numbers[board], night, entries)
 
 

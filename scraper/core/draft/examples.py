@@ -34,13 +34,11 @@ class ExampleAnswer:
 
     @property
     def path(self) -> str:
-        """The path of the records."""
         listed = self.listed
         return listed.path if listed is not None else guesses.record_in(self.example)
 
     @property
     def records(self) -> list[Mapping[str, Json]]:
-        """The records that are shown."""
         stands = at(self.example, self.path) if self.path else self.example
         found = [stands] if self.listed is None else guesses.sequence_of(stands)
         return [mapping(each) for each in found if isinstance(each, dict) and each]

@@ -49,7 +49,6 @@ def value_text(value: Value) -> str:
 
 
 def comment_lines(text: str) -> list[str]:
-    """Return a text as comments, wrapped."""
     return textwrap.wrap(text, WIDTH, initial_indent="# ", subsequent_indent="# ", break_on_hyphens=False)
 
 

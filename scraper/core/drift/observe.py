@@ -148,7 +148,6 @@ class _Place:
             yield from self.element.presence()
 
     def _count_shapes(self) -> None:
-        """Add the shapes to the counts and forget them."""
         for shape in self.shapes.values():
             self._parents += shape.count
             for key in shape.present:
@@ -277,7 +276,6 @@ class _Watched:
         known.first_at, known.last_at = min(known.first_at, page.at), max(known.last_at, page.at)
 
     def looked(self) -> Looked:
-        """Return everything found in the endpoint."""
         found = [
             Found(finding, known.count, known.page.request_key, known.first_at, known.last_at)
             for finding, known in self._found.items()
@@ -332,7 +330,6 @@ class Watch:
         self._endpoints[page.endpoint].note(Finding(kind, path, detail[:DETAIL_LENGTH]), page, count=count)
 
     def looked(self) -> tuple[Looked, ...]:
-        """Return the drift of each endpoint."""
         return tuple(watched.looked() for watched in self._endpoints.values())
 
 

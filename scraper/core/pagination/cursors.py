@@ -75,7 +75,6 @@ class CursorWalk(WalkProgress[W, R]):
         return self.pagination.tells_end
 
     def learn(self, request: R, facts: PageFacts) -> Sequence[R]:
-        """Take in a page; return the next request, if there is one."""
         self._count(facts)
         self._passed_over |= bool(self._empty_in_a_row and facts.records)
         self._empty_in_a_row = 0 if facts.records else self._empty_in_a_row + 1

@@ -203,7 +203,6 @@ class PageWalk(WalkProgress[W, R]):
         return self.pagination.tells_end
 
     def learn(self, request: R, facts: PageFacts) -> Sequence[R]:
-        """Take in a page; return the requests that it makes possible."""
         self._answered.add(request.page)
         self._highest_answered = max(self._highest_answered, request.page)
         guards = set(self._guards)
