@@ -128,7 +128,7 @@ class PagePagination(Pagination):
         return f"{clamp}: {(pages - last) * cost} credits a walk for nothing; ask for {last} pages"
 
     def walk(self, walk: W, ask: Callable[[W, int, str | None], R]) -> WalkProgress[W, R]:
-        return PageWalk(walk, ask, pagination=self)
+        return PageWalk(walk, ask, pagination=self, tells_end=self.tells_end)
 
 
 @dataclass(slots=True)
@@ -197,10 +197,6 @@ class PageWalk(WalkProgress[W, R]):
         if not self._totals_differ and (past_total or self.distinct > (self._total or self.distinct)):
             found.add(Guard.MORE_THAN_TOTAL)
         return found
-
-    @property
-    def _tells_end(self) -> bool:
-        return self.pagination.tells_end
 
     def learn(self, request: R, facts: PageFacts) -> Sequence[R]:
         self._answered.add(request.page)
