@@ -25,12 +25,10 @@ _PART: Final = re.compile(
 
 
 def drained_name(drain_id: int, place: int, token: str = "") -> str:
-    """Return the name of a drain's part."""
     return _name(f"part-{drain_id}", place, token)
 
 
 def merged_name(compaction_id: int, place: int, token: str = "") -> str:
-    """Return the name of a part that a compaction makes."""
     return _name(f"part-c{compaction_id}", place, token)
 
 
