@@ -13,19 +13,21 @@ import pyarrow as pa
 
 from scraper.core.bodies import Decoded, Undecodable
 from scraper.core.catalogue import Catalogue, OutcomeKind
+from scraper.core.coverage import RUN_TABLE_HASHES
 from scraper.core.decisions import Decision
 from scraper.core.drift.observe import Watch
 from scraper.core.drift.unwatched import Unwatched
 from scraper.core.errors import UsageError
-from scraper.core.part_names import drained_by, drained_name
+from scraper.core.part_names import drained_by, drained_name, empty_runs_name
 from scraper.core.tables import PAGES_HASH, PAGES_TABLE, TableSelect
 from scraper.io.archive.adopt import ParquetLedger
 from scraper.io.archive.cache import CACHE_DIRECTORY
 from scraper.io.archive.check import survey
 from scraper.io.archive.compact import PartitionCompactor
-from scraper.io.archive.coverage import write_run_tables
+from scraper.io.archive.coverage import RUN_SCHEMAS, write_run_tables
 from scraper.io.archive.decisions import StoredAnswers
 from scraper.io.archive.disk import Disk, make_directories, remove_files
+from scraper.io.archive.empty_parts import add_missing_tables
 from scraper.io.archive.errors import explained
 from scraper.io.archive.files import stored_hash
 from scraper.io.archive.lock import locked
@@ -95,10 +97,12 @@ class ParquetArchive:
                         parts_begun += 1
                     failures = tally.add(batch, made, selects, staging)
                     staging.add(PAGES_TABLE, pages_table(batch, failures, selects.schemas[PAGES_TABLE]))
+                add_missing_tables(staging, self._root, drain_id, token)
                 parts = staging.publish()
             ours = {self._root / part.path for part in parts}
             of_number = self._parts("*", f"part-{drain_id}-*.parquet")
             of_drain = {path for path in of_number if drained_by(path.name, token) == drain_id}
+            of_drain.update(self._parts("*", empty_runs_name(drain_id, token)))
             remove_files(self._disk, of_drain - ours)
         return Written(parts, tally.unreadable, tally.rows_without_key, tally.watch.looked())
 
@@ -128,12 +132,15 @@ class ParquetArchive:
             pages = self._root / PAGES_TABLE
             ours = [source for source in sources if stored_endpoints(pages / source) <= self._endpoints.keys()]
             made = self._made(StagePart(table, source) for source in ours)
-            gone = [f"{table}/{each.source}" for each in made if not each.staged]
-            gone += self._without_pages(table)
+            gone = self._without_pages(table)
+            if ours and not any(self._parts(table)):
+                made.append(self._emptied(table, ours[0]))
+            parts = tuple(staged.part for each in made for staged in each.staged)
+            gone += sorted({f"{table}/{each.source}" for each in made} - {part.path for part in parts})
             taken_out = len(before - {self._source(path) for path in self._parts(table)})
         without_key = sum(each.without_key for each in made)
         return Written(
-            tuple(staged.part for each in made for staged in each.staged),
+            parts,
             dict(zip(count(-1, -1), (why for each in made for why in each.unreadable))),
             {table: without_key} if without_key else {},
             gone=tuple(gone),
@@ -149,8 +156,20 @@ class ParquetArchive:
 
     def _renamed_in(self, made: StagedPart) -> StagedPart:
         if not publish(self._disk, self._root, made.staged):
-            remove_files(self._disk, {self._root / made.table / made.source} & set(self._parts(made.table)))
+            live, there = self._root / made.table / made.source, set(self._parts(made.table))
+            if there == {live}:  # replaced in one step, so that the table does not disappear
+                return replace(made, staged=self._emptied(made.table, made.source).staged)
+            remove_files(self._disk, {live} & there)
         return made
+
+    def _emptied(self, table: str, source: str) -> StagedPart:
+        """Give a table a part without rows, its only one."""
+        with self.keeping_selects() as kept, self._staging(kept.selects) as staging:
+            staging.turn_to(*source.rsplit("/", 1))
+            staging.add_empty([table])
+            staged = staging.staged()
+        publish(self._disk, self._root, staged)
+        return StagedPart(table, source, staged, (), 0, ())
 
     def _size_bytes(self, tasks: Sequence[StagePart | ComparePart]) -> int:
         return sum((self._root / PAGES_TABLE / task.source).stat().st_size for task in tasks)
@@ -269,8 +288,8 @@ class ParquetArchive:
         return [f"{table}/{source}" for source in stale]
 
     def _staging(self, selects: Selects, *, sweeps: bool = False) -> Staging:
-        hashes = {PAGES_TABLE: PAGES_HASH, **self._hashes}
-        return Staging(self._disk, self._data, selects.schemas, hashes, sweeps=sweeps)
+        hashes = {PAGES_TABLE: PAGES_HASH, **self._hashes, **RUN_TABLE_HASHES}
+        return Staging(self._disk, self._data, {**selects.schemas, **RUN_SCHEMAS}, hashes, sweeps=sweeps)
 
     def _parts(self, table: str, name: str = "*.parquet") -> Iterable[Path]:
         return self._root.glob(f"{table}/vendor=*/date=*/{name}")
