@@ -68,13 +68,15 @@ def export(  # noqa: PLR0913 - one for each option
 
     if where is not None and not where.strip():
         raise UsageError("the condition of --where is empty: write one, such as \"country = 'US'\", or leave it out.")
+    _refuse_directory(format_name, output)
     chosen = _chosen(format_name, output)
     settings = settings_of(data, sandbox=sandbox)
     if chosen == DELTA:
         rows = _to_delta(settings, configs, table, output, where, force=force, append=append)
         click.echo(f"wrote {counted(rows, 'row')} of {table} to {output}", err=True)
         return
-    _refuse_of_a_file(output, append=append)
+    if append:
+        raise UsageError("--append adds rows to a Delta table, and this is a file: leave it out, or --format delta.")
     if str(output) == STDOUT:
         if chosen == "parquet":
             raise UsageError("Parquet cannot go to stdout: name a file with -o.")
@@ -108,11 +110,10 @@ def _to_delta(
     return exported_to_delta(settings, configs, table, place, where, mode)
 
 
-def _refuse_of_a_file(output: Path, *, append: bool) -> None:
-    if output.is_dir():
+def _refuse_directory(format_name: str | None, output: Path) -> None:
+    """Refuse a directory as click does, where no Delta table is meant."""
+    if output.is_dir() and (format_name or output.suffix.lower().removeprefix(".")) != DELTA:
         raise click.BadParameter(f"File '{output}' is a directory.", param_hint="'-o' / '--output'")
-    if append:
-        raise UsageError("--append adds rows to a Delta table, and this is a file: leave it out, or --format delta.")
 
 
 def _chosen(format_name: str | None, output: Path) -> str:

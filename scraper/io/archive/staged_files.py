@@ -116,7 +116,8 @@ class Staging:
 
     def _writer(self, table: str) -> PartWriter:
         if table not in self._writers:
-            file = self._directory / f".{self._name.removesuffix(ENDING)}.{os.getpid()}.{table}"
+            stem = self._name.removesuffix(ENDING).removeprefix("part-")
+            file = self._directory / f".part-{stem}.{os.getpid()}.{table}"
             self._writers[table] = PartWriter(self._disk, file, self._schemas[table], self._hashes[table], self._thread)
         return self._writers[table]
 
