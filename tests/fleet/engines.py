@@ -14,6 +14,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import date
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -25,10 +26,8 @@ from tests.fleet.test_engines import written
 @contextmanager
 def chdb() -> Iterator[Reader]:
     """Yield a reader by chDB: its `file` reads vendor and date from the path."""
-    from chdb.session import Session  # noqa: PLC0415 - not a package of the tests
-
     with tempfile.TemporaryDirectory() as scratch:
-        session = Session(scratch)
+        session = import_module("chdb.session").Session(scratch)  # no package of the tests
 
         def rows(sql: str) -> list[list[Any]]:
             return [json.loads(line) for line in str(session.query(sql, "JSONCompactEachRow")).splitlines()]
@@ -45,10 +44,8 @@ def chdb() -> Iterator[Reader]:
 @contextmanager
 def spark() -> Iterator[Reader]:
     """Yield a reader by Spark, in this process and on one core."""
-    from pyspark.sql import SparkSession  # noqa: PLC0415 - as above
-
     local = {"spark.ui.enabled": "false", "spark.driver.host": "127.0.0.1", "spark.sql.session.timeZone": "UTC"}
-    builder = SparkSession.builder.master("local[1]")
+    builder = import_module("pyspark.sql").SparkSession.builder.master("local[1]")
     for name, value in local.items():
         builder = builder.config(name, value)
     session = builder.getOrCreate()
