@@ -56,6 +56,11 @@ def run_of(name: str) -> str | None:
     return None if met is None else met["run"]
 
 
+def is_of_runs(name: str) -> bool:
+    """Return True for the part of a run table in which a compaction has gathered runs."""
+    return name.startswith("runs-") and name.endswith(ENDING)
+
+
 def drained_by(name: str, token: str | None = None) -> int:
     """Return the number of the drain that made a part; 0: none did, or one with another token than this."""
     met = _PART.fullmatch(name)

@@ -26,6 +26,7 @@ JSON, as every engine and every language reads it without a library; 2,400 parts
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -34,6 +35,7 @@ from typing import Any, Final
 import orjson
 
 from scraper.core.errors import StorageError
+from scraper.core.part_names import ENDING
 from scraper.io.objects import ObjectMissingError, Objects
 
 MANIFEST: Final = "_manifest.json"
@@ -41,7 +43,11 @@ GRACE: Final = timedelta(hours=1)
 """From the list that drops an object to its deletion. Longer than a query or a report runs; no longer, as a plain glob
 counts the rows of a compaction's parts twice until then."""
 
+CHECKSUM_DIGITS: Final = 16
+"""64 bits: two contents of one part meet in them by chance once in 10^19 times, and that is found (`create`)."""
+
 _FORMAT: Final = 1
+_CHECKSUM: Final = re.compile(rf"\.[0-9a-f]{{{CHECKSUM_DIGITS}}}{re.escape(ENDING)}$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,12 +77,28 @@ class Manifest:
         return (part for parts in self.tables.values() for part in parts)
 
 
-def read_manifest(objects: Objects) -> Manifest:
-    """Return the manifest as it is now: one request. Empty where there is none yet."""
+def object_path(part: str, checksum: str) -> str:
+    """Return the path of a part's object: its name in the state, and the beginning of its checksum."""
+    return f"{part.removesuffix(ENDING)}.{checksum[:CHECKSUM_DIGITS]}{ENDING}"
+
+
+def part_path(path: str) -> str:
+    """Return the name in the state of an object's part."""
+    return _CHECKSUM.sub(ENDING, path)
+
+
+def read_manifest(objects: Objects, known: Manifest | None = None) -> Manifest:
+    """Return the manifest as it is now: one request, answered in few bytes if it is the one that is `known`.
+
+    Empty where there is none yet.
+    """
     try:
-        content, etag = objects.read(MANIFEST)
+        found = objects.read_unless(MANIFEST, None if known is None else known.etag)
     except ObjectMissingError:
         return Manifest()
+    if found is None and known is not None:
+        return known
+    content, etag = found or objects.read(MANIFEST)
     try:
         return _manifest(orjson.loads(content), etag)
     except (ValueError, TypeError, KeyError):

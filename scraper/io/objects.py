@@ -11,6 +11,7 @@ string that was signed.
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -84,6 +85,14 @@ class StoredObject:
 
 
 @dataclass(frozen=True, slots=True)
+class Digest:
+    """The SHA-256 of a version of an object."""
+
+    sha256: str
+    etag: str
+
+
+@dataclass(frozen=True, slots=True)
 class S3Place:
     """A bucket and a prefix within it, without slashes at its ends."""
 
@@ -140,6 +149,29 @@ class Objects:
         with self._explained(name):
             found = _obstore().get(self._store, name)
             return bytes(found.bytes()), str(found.meta["e_tag"])
+
+    def read_unless(self, name: str, etag: str | None) -> tuple[bytes, str] | None:
+        """Return an object and its version; ``None`` if it is still the version `etag`."""
+        with self._explained(name):
+            try:
+                found = _obstore().get(self._store, name, options={"if_none_match": etag} if etag else None)
+                return bytes(found.bytes()), str(found.meta["e_tag"])
+            except _exceptions().NotModifiedError:
+                return None
+
+    def digest(self, name: str) -> Digest:
+        """Return the SHA-256 of an object's bytes, read for it."""
+        found = hashlib.sha256()
+        with self._explained(name):
+            result = _obstore().get(self._store, name)
+            for some in result.stream(_FETCH_BYTES):
+                found.update(some)
+            return Digest(found.hexdigest(), str(result.meta["e_tag"]))
+
+    def write(self, name: str, content: bytes) -> None:
+        """Write an object, over any that is there."""
+        with self._explained(name):
+            _obstore().put(self._store, name, content, mode="overwrite", use_multipart=False)
 
     def read_range(self, name: str, start: int, length: int) -> bytes:
         """Return some bytes of an object."""

@@ -28,7 +28,7 @@ from scraper.wiring.access import access_of
 from scraper.wiring.destinations import destinations_of
 from scraper.wiring.files import load_tables
 from scraper.wiring.sandboxes import RunningSandbox, begin_sandbox, without_rate
-from scraper.wiring.settings import Settings, no_ledger, place_words
+from scraper.wiring.settings import Settings, archive_tree, no_ledger, place_words
 
 if TYPE_CHECKING:
     from scraper.io.archive import ParquetArchive
@@ -225,7 +225,8 @@ def _archive_apart(
     except OSError:
         return None
     held.callback(worker.close)
-    return ArchiveApart(settings.data_directory, load_tables(order.configs), order.catalogue, worker, note)
+    archive = settings.archive_place
+    return ArchiveApart(settings.data_directory, load_tables(order.configs), order.catalogue, worker, note, archive)
 
 
 def archive_in(settings: Settings, configs: Path, catalogue: Catalogue) -> ParquetArchive:
@@ -236,7 +237,8 @@ def archive_in(settings: Settings, configs: Path, catalogue: Catalogue) -> Parqu
     tables = load_tables(configs)
     if faults := list(table_faults(tables, settings.data_directory / CACHE_DIRECTORY)):
         raise ConfigurationError(faults)
-    return ParquetArchive(settings.data_directory, tables, catalogue)
+    archive = settings.archive_place
+    return ParquetArchive(settings.data_directory, tables, catalogue, archive=archive, tree=archive_tree(settings))
 
 
 def _on_stderr(told: str) -> None:
@@ -258,7 +260,7 @@ def refuse_other_kind(settings: Settings, kind: str) -> None:
     """Raise UsageError before a state of this kind is made beside an archive of the other one."""
     from scraper.io.archive.identity import read_identity
 
-    if (known := read_identity(settings.data_directory)) is not None and known[1] != kind:
+    if (known := read_identity(archive_tree(settings))) is not None and known[1] != kind:
         raise UsageError(
             f"{settings.data_directory} contains {known[1]} data, and this is a {kind} run. "
             "Nothing was changed; name another directory with --data."

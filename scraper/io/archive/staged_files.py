@@ -3,28 +3,17 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Self
 
 import pyarrow as pa
 
 from scraper.core.part_names import ENDING
-from scraper.io.archive.files import Disk, PartWriter, checksum, make_directories, remove_files
-from scraper.io.permissions import require_readable
+from scraper.io.archive.files import Disk, PartWriter, checksum, remove_files
+from scraper.io.archive.tree import Places, Staged, make_staging_directory, sweep_staged
 from scraper.ports import Part
-
-
-@dataclass(frozen=True, slots=True)
-class Staged:
-    """A finished, durable file that no reader sees yet."""
-
-    file: Path
-    part: Part
 
 
 class Staging:
@@ -37,7 +26,7 @@ class Staging:
     def __init__(
         self,
         disk: Disk,
-        data: Path,
+        places: Places,
         schemas: Mapping[str, pa.Schema],
         hashes: Mapping[str, str],
         *,
@@ -46,17 +35,16 @@ class Staging:
         """`sweeps`: remove the remains of a crash; False if the same operation has done so."""
         self.partitions: list[str] = []
         self._disk = disk
-        self._root = data / "archive"
-        self._directory = data / "tmp"
+        self._directory = places.staging
         self._schemas = schemas
         self._hashes = hashes
         self._name = ""
         self._thread = ThreadPoolExecutor(1, "parquet")
         self._writers: dict[str, PartWriter] = {}
         self._staged: list[Staged] = []
-        _make_staging_directory(disk, self._directory)
+        make_staging_directory(disk, self._directory)
         if sweeps:
-            sweep_staged(disk, data)
+            sweep_staged(disk, places)
 
     def turn_to(self, partition: str, name: str) -> None:
         """Finish the current parts and start parts of this name in another partition."""
@@ -87,10 +75,6 @@ class Staging:
         """Begin parts of these tables, which have no rows unless some are added."""
         for table in tables:
             self._writer(table)
-
-    def publish(self) -> tuple[Part, ...]:
-        """Rename every part in, replacing any of its name, and flush the directories to the disk."""
-        return publish(self._disk, self._root, self.staged())
 
     def staged(self) -> tuple[Staged, ...]:
         """Finish the current parts; return the files, which no reader sees yet."""
@@ -134,50 +118,3 @@ class Staging:
             part = Part(table, path, writer.rows, size_bytes, self._hashes[table], checksum(writer.path))
             self._staged.append(Staged(writer.path, part))
         self._writers = {}
-
-
-def publish(disk: Disk, root: Path, staged: Sequence[Staged]) -> tuple[Part, ...]:
-    """Rename parts in, replacing any of their names, and flush the directories to the disk."""
-    targets = [root / each.part.path for each in staged]
-    for each, target in zip(staged, targets, strict=True):
-        make_directories(disk, target.parent)
-        disk.replace(each.file, target)
-    for directory in sorted({target.parent for target in targets}):
-        disk.sync(directory)
-    return tuple(each.part for each in staged)
-
-
-def sweep_staged(disk: Disk, data: Path) -> None:
-    """Remove the staged files that a crash has left; needs the archive's lock."""
-    remove_files(disk, (data / "tmp").glob(".part-*"))
-
-
-def require_writable(disk: Disk, data: Path) -> None:
-    """Raise OSError where parts could not be renamed in from the staging directory; the names say where.
-
-    Tried with an empty directory, as only that shows a file system of its own, a bind mount and a right that is
-    lacking; below the archive's root the directories are only looked at.
-    """
-    staging, root = data / "tmp", data / "archive"
-    require_readable(root)
-    _make_staging_directory(disk, staging)
-    make_directories(disk, root)
-    disk.try_rename(staging, root)
-    device = staging.stat().st_dev
-    for directory in _written_to(root):
-        if directory.stat().st_dev != device:
-            raise OSError(errno.EXDEV, os.strerror(errno.EXDEV), str(directory))
-        if not os.access(directory, os.W_OK | os.X_OK):
-            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(directory))
-
-
-def _written_to(root: Path) -> Iterator[Path]:
-    """Yield the directories that a drain of today writes to: of tables, vendors and each vendor's last day."""
-    for vendor in sorted(root.glob("*/vendor=*")):
-        yield from (vendor.parent, vendor, *sorted(vendor.glob("date=*"))[-1:])
-
-
-def _make_staging_directory(disk: Disk, directory: Path) -> None:
-    make_directories(disk, directory)
-    with contextlib.suppress(PermissionError):  # another's directory, that we may write to
-        directory.chmod(0o700)
