@@ -85,6 +85,9 @@ class Tree(Protocol):
     def paths(self, table: str = "*", name: str = "*.parquet") -> list[str]:
         """Return the parts of a table whose file name matches."""
 
+    def each_name(self, table: str) -> Iterator[str]:
+        """Yield the file names of a table's parts, in any order, each looked for when it is asked for."""
+
     def names(self, directory: str) -> list[str]:
         """Return the names in a table's partition: ``hashtags/vendor=crawlora/date=2026-11-29``."""
 
@@ -149,6 +152,9 @@ class DirectoryTree:
 
     def paths(self, table: str = "*", name: str = "*.parquet") -> list[str]:
         return sorted("/".join(path.parts[-4:]) for path in self._root.glob(f"{table}/vendor=*/date=*/{name}"))
+
+    def each_name(self, table: str) -> Iterator[str]:
+        return (path.name for path in self._root.glob(f"{table}/vendor=*/date=*/*.parquet"))
 
     def names(self, directory: str) -> list[str]:
         place = self._root / directory
