@@ -18,6 +18,7 @@ import click
 from scraper.cli.completion import complete_fault
 from scraper.cli.formats import format_of, mismatch
 from scraper.cli.formatting import harmless
+from scraper.cli.place_options import named_places, place_options
 from scraper.cli.streams import ReaderGone
 from scraper.cli.world_options import pairs, played_world, world_options
 from scraper.core.errors import OutputError, UsageError
@@ -84,13 +85,13 @@ class _Directory(click.Path):
 
 
 def data_option(function: F) -> F:
-    """Add --data. A command that has it is refused on Windows before it does anything."""
+    """Add --data, --state and --archive. A command that has them is refused on Windows before it does anything."""
     return click.option(
         "--data",
         type=_Directory(path_type=Path, file_okay=False),
         callback=_on_a_system_that_can,
         help="Data directory.  [default: the project's data, with --sandbox data/sandbox; env: SCRAPER_DATA]",
-    )(function)
+    )(place_options(function))
 
 
 def sandbox_option(function: F) -> F:
@@ -301,12 +302,14 @@ def settings_of(  # noqa: PLR0913 - one for each option
 
     if job is not None:
         refuse_no_job(job)
-    played = played_world()
+    played, places = played_world(), named_places()
     given = {"--fault": faults, "--day": day, "--seed": seed, **{f"--{name}": value for name, value in played.items()}}
     if not sandbox and (lone := [option for option, value in given.items() if value]):
         raise UsageError(f"{lone[0]} needs --sandbox.")
     settings = Settings(
         data=data,
+        state=places.get("state"),
+        archive=places.get("archive"),
         project=project_of(job),
         sandbox=sandbox,
         seed=seed,

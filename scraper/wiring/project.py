@@ -32,6 +32,8 @@ JOB_ENDING: Final = ".toml"
 QUICKSTART: Final = "quickstart"
 """The job that is part of the package."""
 DATA_VARIABLE: Final = "SCRAPER_DATA"
+STATE_VARIABLE: Final = "SCRAPER_STATE"
+ARCHIVE_VARIABLE: Final = "SCRAPER_ARCHIVE"
 CONFIGS_VARIABLE: Final = "SCRAPER_CONFIGS"
 
 
@@ -46,6 +48,10 @@ class Project:
     configs: Path = Path(CONFIGS)
     """The directory of `vendors/` and `tables/`."""
     data: Path = Path(DATA)
+    state: str | None = None
+    """URL of the state of the data; ``None``: a file in the data directory."""
+    archive: str | None = None
+    """The archive of the data, a directory or an ``s3://`` URL; ``None``: in the data directory."""
     places: tuple[Path, ...] = ()
     """Directories in which `accounts.toml` and `.env` are looked for, the nearest to the job first."""
 
@@ -86,15 +92,18 @@ def _project(job: Path | None, environment: Mapping[str, str]) -> Project:
     configs = base / CONFIGS if root is not None or job is None else base
     if stated := environment.get(CONFIGS_VARIABLE):
         configs = Path(stated)
-    if stated := environment.get(DATA_VARIABLE):
-        data = Path(stated)
-    else:
-        data = base / _stated_data(base / PROJECT_FILE if root is not None else None)
+    stated_places = _stated_places(base / PROJECT_FILE if root is not None else None)
+    data = Path(environment.get(DATA_VARIABLE) or base / Path(stated_places.data).expanduser())
+    archive = stated_places.archive
+    if archive is not None and "://" not in archive:
+        archive = str(base / Path(archive).expanduser())
     return Project(
         root=None if root is None else base,
         base=base,
         configs=configs,
         data=data,
+        state=stated_places.state,
+        archive=archive,
         places=_distinct((*beside, configs, base)),
     )
 
@@ -132,19 +141,28 @@ def _shown(directory: Path) -> Path:
     return directory.relative_to(here) if directory.is_relative_to(here) and here != here.parent else directory
 
 
-def _stated_data(path: Path | None) -> Path:
-    """Return `data` of a project's file, relative to the project."""
+@dataclass(frozen=True, slots=True)
+class _StatedPlaces:
+    """The places in ``scraper.toml``, as they are written."""
+
+    data: str = DATA
+    state: str | None = None
+    archive: str | None = None
+
+
+def _stated_places(path: Path | None) -> _StatedPlaces:
     if path is None or not path.is_file():
-        return Path(DATA)
+        return _StatedPlaces()
     if (plain := _plainly_stated(path)) is None:
         from scraper.io.config_files.project_files import read_project_file
 
-        plain = read_project_file(path).data
-    return Path(plain).expanduser()
+        stated = read_project_file(path)
+        plain = _StatedPlaces(stated.data, stated.state, stated.archive)
+    return plain
 
 
-def _plainly_stated(path: Path) -> str | None:
-    """Return `data` of a file that states nothing else, and states it well; ``None``: it needs to be validated."""
+def _plainly_stated(path: Path) -> _StatedPlaces | None:
+    """Return the places in a file that states nothing but `data`, and states it well; ``None``: validate it."""
     from scraper.io.config_files.text import read_text
 
     try:
@@ -153,9 +171,9 @@ def _plainly_stated(path: Path) -> str | None:
         return None
     match content:
         case {"data": str(data), **others} if data and "://" not in data and not others:
-            return data
+            return _StatedPlaces(data)
         case {**keys} if not keys:
-            return DATA
+            return _StatedPlaces()
         case _:
             return None
 

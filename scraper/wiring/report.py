@@ -121,9 +121,9 @@ def report_of(settings: Settings, configs: Path | None, period: Period, draw: Dr
 
 def _values(settings: Settings, configs: Path | None, period: Period) -> Values | None:
     """Return what the state database knows; ``None``: there is only an archive."""
-    from scraper.io.state import state_exists, state_url
+    from scraper.io.state import state_exists
 
-    if not state_exists(state_url(settings.data_directory)):
+    if not state_exists(settings.state_url):
         return None
     _, accounts, _ = asyncio.run(status_of(settings, None, 1))
     drift = [

@@ -116,9 +116,9 @@ def _project_in_use(settings: Settings, new_ledger: str) -> ProjectInUse:
 
 def _new_ledger(job: Job, settings: Settings) -> str:
     """Return what a ledger that begins now cannot know of accounts with limits; empty if there is nothing to say."""
-    from scraper.io.state import state_exists, state_url
+    from scraper.io.state import state_exists
 
-    if settings.sandbox or state_exists(state_url(settings.data_directory)):
+    if settings.sandbox or state_exists(settings.state_url):
         return ""
     accounts = (job.accounts[vendor] for vendor in job.vendors)
     limited = [
@@ -246,11 +246,11 @@ def _on_stderr(told: str) -> None:
 @contextmanager
 def opened_stores(settings: Settings, kind: str | None, say: Callable[[str], object] = _on_stderr) -> Iterator[Stores]:
     """Open the state of the data directory; see `io.state.open_stores`."""
-    from scraper.io.state import open_stores, state_exists, state_url
+    from scraper.io.state import open_stores, state_exists
 
-    if kind is not None and not state_exists(state_url(settings.data_directory)):
+    if kind is not None and not state_exists(settings.state_url):
         refuse_other_kind(settings, kind)
-    with open_stores(state_url(settings.data_directory), settings.clock.now, kind=kind, say=say) as stores:
+    with open_stores(settings.state_url, settings.clock.now, kind=kind, say=say) as stores:
         yield stores
 
 
@@ -268,9 +268,9 @@ def refuse_other_kind(settings: Settings, kind: str) -> None:
 @contextmanager
 def stores_if_any(settings: Settings, kind: str | None) -> Iterator[Stores | None]:
     """Open the state if there is one, else yield ``None``; reading creates none."""
-    from scraper.io.state import state_exists, state_url
+    from scraper.io.state import state_exists
 
-    if not state_exists(state_url(settings.data_directory)):
+    if not state_exists(settings.state_url):
         yield None
         return
     with opened_stores(settings, kind) as stores:

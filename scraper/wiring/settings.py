@@ -12,7 +12,15 @@ from typing import TYPE_CHECKING
 
 from scraper.core.errors import UnreadableError, UsageError
 from scraper.io.clock import SystemClock
-from scraper.wiring.project import SANDBOX, Project, first_with_data, has_data, job_words
+from scraper.wiring.project import (
+    ARCHIVE_VARIABLE,
+    SANDBOX,
+    STATE_VARIABLE,
+    Project,
+    first_with_data,
+    has_data,
+    job_words,
+)
 
 if TYPE_CHECKING:
     from scraper.ports import Clock
@@ -28,6 +36,10 @@ class Settings:
 
     data: Path | None = None
     """``None``: the project's, or `sandbox` below it with the sandbox."""
+    state: str | None = field(default=None, repr=False)
+    """URL of the state; see `state_url`. It may hold a password."""
+    archive: str | None = None
+    """The archive; see `archive_place`."""
     project: Project = field(default_factory=Project)
     """Default: outside any project."""
     sandbox: bool = False
@@ -55,6 +67,28 @@ class Settings:
         return self.project.data_directory(sandbox=self.sandbox) if self.data is None else self.data
 
     @property
+    def state_url(self) -> str:
+        """The URL of the state: a file in the data directory, unless another database is named.
+
+        A directory named with `data`, or the sandbox's, has its own state, whatever the project's is.
+        """
+        from scraper.io.state import state_url
+
+        return self._place(self.state, STATE_VARIABLE, self.project.state) or state_url(self.data_directory)
+
+    @property
+    def archive_place(self) -> str:
+        """The archive: a directory, not always below the data directory, or ``s3://bucket/prefix``."""
+        named = self._place(self.archive, ARCHIVE_VARIABLE, self.project.archive)
+        return named or str(self.data_directory / "archive")
+
+    def _place(self, named: str | None, variable: str, of_project: str | None) -> str | None:
+        """Return the place named for this command, for this shell, or for the project's own data; else ``None``."""
+        if named is not None or self.sandbox:
+            return named
+        return self.environment.get(variable) or (of_project if self.data is None else None)
+
+    @property
     def lifts_rate(self) -> bool:
         """True if requests may follow each other at once; never where an address may be a vendor's."""
         return self.sandbox and not self.keeps_rate and not self.vendor_urls
@@ -73,7 +107,16 @@ def run_words(job: Path, settings: Settings) -> Sequence[str]:
 def place_words(settings: Settings) -> Sequence[str]:
     """Return the options that lead to the same data."""
     words = ["--sandbox"] if settings.sandbox else []
-    return words + (["--data", str(settings.data)] if settings.data is not None else [])
+    return words + _named_places(settings)
+
+
+def _named_places(settings: Settings) -> list[str]:
+    """Return the places named on the command line; a state's URL without its password."""
+    from scraper.io.state import without_password
+
+    words = ["--data", str(settings.data)] if settings.data is not None else []
+    words += ["--state", without_password(settings.state)] if settings.state is not None else []
+    return words + (["--archive", settings.archive] if settings.archive is not None else [])
 
 
 def option_words(settings: Settings) -> Sequence[str]:
@@ -87,7 +130,7 @@ def option_words(settings: Settings) -> Sequence[str]:
     words += ["--rate"] if settings.sandbox and settings.keeps_rate else []
     for fault in settings.faults:
         words += ["--fault", fault]
-    words += ["--data", str(settings.data)] if settings.data is not None else []
+    words += _named_places(settings)
     for vendor, url in settings.vendor_urls.items():
         words += ["--vendor-url", f"{vendor}={url}"]
     for host in settings.allow_hosts:

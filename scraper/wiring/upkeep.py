@@ -56,11 +56,11 @@ async def rebuild_tables(
 async def check_archive(settings: Settings, configs: Path, *, repair: bool, quick: bool, deep: bool) -> Checked:
     """Check the archive against the ledger; see `runs.check`."""
     from scraper.io.archive.identity import read_identity
-    from scraper.io.state import state_exists, state_url
+    from scraper.io.state import state_exists
     from scraper.runs.adopt import NO_LEDGER
     from scraper.runs.check import check, files_alone
 
-    if not state_exists(state_url(settings.data_directory)) and archive_is_there(settings):
+    if not state_exists(settings.state_url) and archive_is_there(settings):
         archive = archive_in(settings, configs, load_catalogue(configs))
         if not repair:
             return files_alone(archive, NO_LEDGER)

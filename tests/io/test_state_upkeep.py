@@ -27,6 +27,7 @@ from scraper.core.reconcile import BookedCharge
 from scraper.core.subscriptions import Subscription
 from scraper.io.state.headroom import Headroom
 from scraper.io.state.schema import SCHEMA_VERSION
+from scraper.io.state.sqlite import SqliteFile
 from scraper.io.state.writer import FEW_ATTEMPTS, Writer
 from scraper.ports import RunRecord, Stores
 from tests.databases import StateDatabase, database_in
@@ -229,7 +230,7 @@ def test_a_write_that_meets_a_full_disk_is_tried_again_when_space_was_freed() ->
         freed.append("now")
         return len(freed) == 1
 
-    writer = Writer(engine, "x.db", free_space)
+    writer = Writer(engine, SqliteFile(Path("x.db")), free_space)
     assert asyncio.run(writer.do(work)) == "written"
     assert freed == ["now"]
     writer.close()
@@ -242,7 +243,7 @@ def test_a_full_disk_that_cannot_be_helped_is_a_sentence() -> None:
     def work(_: Connection) -> None:
         raise OperationalError("INSERT", {}, Exception("database or disk is full"))
 
-    writer = Writer(engine, "x.db")
+    writer = Writer(engine, SqliteFile(Path("x.db")))
     with pytest.raises(StateError, match=r"database or disk is full\. Everything committed is kept; free some space\."):
         asyncio.run(writer.do(work))
     writer.close()
@@ -295,7 +296,7 @@ def test_a_locked_database_is_waited_for_as_long_as_it_takes_and_said_once(tmp_p
         await asyncio.gather(*(writer.do(_note, number) for number in range(5)))
 
     with locked(tmp_path, tries=20 * FEW_ATTEMPTS) as met:
-        writer = Writer(met.engine, "state.db", say=said.append)
+        writer = Writer(met.engine, SqliteFile(Path("state.db")), say=said.append)
         asyncio.run(script())
         writer.close()
         assert met.numbers() == list(range(5))
@@ -304,7 +305,7 @@ def test_a_locked_database_is_waited_for_as_long_as_it_takes_and_said_once(tmp_p
 
 def test_a_database_that_stays_locked_is_not_opened(tmp_path: Path) -> None:
     with locked(tmp_path) as met:
-        writer = Writer(met.engine, "state.db")
+        writer = Writer(met.engine, SqliteFile(Path("state.db")))
         with pytest.raises(StateError, match=r"database is locked\. .* is kept; another process holds its lock"):
             writer.begin(lambda connection: _note(connection, 1))
         writer.close()
@@ -319,7 +320,7 @@ def test_a_writer_whose_callers_have_gone_gives_up_waiting(tmp_path: Path) -> No
         task.cancel()
 
     with locked(tmp_path) as met:
-        writer = Writer(met.engine, "state.db", say=lambda _: waits.set())
+        writer = Writer(met.engine, SqliteFile(Path("state.db")), say=lambda _: waits.set())
         asyncio.run(script(writer))
         writer.close()
         assert met.numbers() == []

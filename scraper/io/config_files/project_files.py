@@ -22,8 +22,25 @@ class ProjectFile(FileModel):
         default="data", description="data directory, relative to this file; SCRAPER_DATA and --data override it"
     )
 
+    state: Annotated[str, Field(min_length=1)] | None = Field(
+        default=None,
+        description="URL of the state's database, postgresql+psycopg://…, for several machines; "
+        "SCRAPER_STATE and --state override it; by default a file in the data directory",
+    )
+    archive: Annotated[str, Field(min_length=1)] | None = Field(
+        default=None,
+        description="the archive: a directory, relative to this file, or s3://bucket/prefix; "
+        "SCRAPER_ARCHIVE and --archive override it; by default in the data directory",
+    )
     notify: NotifyTable = Field(default=NotifyTable(), description="who is told of runs, and of which")
     report: ReportTable = Field(default=ReportTable(), description="defaults of scraper report")
+
+    @field_validator("archive")
+    @classmethod
+    def _is_a_place(cls, value: str | None) -> str | None:
+        if value is not None and "://" in value and not value.startswith("s3://"):
+            raise ValueError(f"is a directory or s3://bucket/prefix, not {shortened(repr(value))}")
+        return value
 
     @field_validator("data")
     @classmethod

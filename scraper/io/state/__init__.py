@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from scraper.io.state.database import Backend
     from scraper.ports import Stores
 
-__all__ = ["STATE_FILE", "open_stores", "state_exists", "state_url"]
+__all__ = ["STATE_FILE", "open_stores", "state_exists", "state_url", "without_password"]
 
 
 STATE_FILE = "state.db"
@@ -65,16 +65,34 @@ def open_stores(
         database.close()
 
 
-def _backend(url: str) -> Backend:
+def without_password(url: str) -> str:
+    """Return the URL as it may be shown."""
     from sqlalchemy import make_url
     from sqlalchemy.exc import ArgumentError
 
-    from scraper.io.state.sqlite import SqliteFile
+    try:
+        return make_url(url).render_as_string(hide_password=True)
+    except ArgumentError:
+        return "an unreadable URL"
+
+
+def _backend(url: str) -> Backend:
+    from sqlalchemy import URL, make_url
+    from sqlalchemy.exc import ArgumentError
 
     try:
         parsed = make_url(url)
     except ArgumentError:
-        parsed = None
-    if parsed is None or parsed.get_backend_name() != "sqlite" or not parsed.database:
-        raise UsageError("the state's URL does not name a usable database; write sqlite:///<path>/state.db.")
-    return SqliteFile(Path(parsed.database))
+        parsed = URL.create("")
+    if parsed.get_backend_name() == "sqlite" and parsed.database:
+        from scraper.io.state.sqlite import SqliteFile
+
+        return SqliteFile(Path(parsed.database))
+    if parsed.drivername == "postgresql+psycopg" and parsed.database:
+        from scraper.io.state.postgres import PostgresServer
+
+        return PostgresServer(parsed)
+    raise UsageError(
+        "the state's URL does not name a usable database; write postgresql+psycopg://<host>/<database>, "
+        "or sqlite:///<path>/state.db."
+    )

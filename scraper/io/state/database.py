@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from scraper.io.state.migrations import is_current, prepare
-from scraper.io.state.writer import Writer, database_error
+from scraper.io.state.writer import Failing, Writer
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -29,11 +29,9 @@ class Space(Protocol):
         """Free the space; return False if none was reserved."""
 
 
-class Backend(Protocol):
+class Backend(Failing, Protocol):
     """A kind of database at one place; a second kind is a second class, chosen in `io.state._backend`."""
 
-    name: str
-    """The database, for messages."""
     label: str
     """Its short name, within the data directory."""
     place: str
@@ -73,7 +71,7 @@ class Database:
         """The disk is full: no more credits are reserved."""
         self._writing, self.reading = backend.engines()
         self._space: Space | None = None
-        self._writer = Writer(self._writing, backend.name, self._free_space, say, threaded=threaded)
+        self._writer = Writer(self._writing, backend, self._free_space, say, threaded=threaded)
         try:
             if not self._is_current(kind):
                 self._writer.begin(lambda connection: prepare(connection, backend.name, backend.place, kind))
@@ -111,7 +109,7 @@ class Database:
             with self.reading.connect() as connection:
                 yield connection
         except SQLAlchemyError as failure:
-            raise database_error(failure, self.backend.name) from failure
+            raise self.backend.explained(failure) from failure
 
     def close(self) -> None:
         """Commit what is queued, then close all connections."""

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from scraper.core.errors import StateError, UnreadableError
 from scraper.io.state.database import Backend
@@ -60,6 +61,25 @@ class SqliteFile(Backend):
 
     def headroom(self, job: str) -> Headroom:
         return Headroom(self._path.parent / "locks" / f"{job}.headroom")
+
+    def is_busy(self, failure: DBAPIError) -> bool:
+        return "locked" in str(failure.orig)
+
+    def is_full(self, failure: DBAPIError) -> bool:
+        return "full" in str(failure.orig)
+
+    def explained(self, failure: SQLAlchemyError) -> StateError:
+        met = str(failure.orig) if isinstance(failure, DBAPIError) else str(failure)
+        advice = "free some space" if "full" in met else "check the disk and the file's permissions"
+        if "locked" in met:
+            advice = "another process holds its lock: wait for it, or stop it"
+        if "malformed" in met or "not a database" in met:
+            advice = (
+                "the file is damaged: restore a backup, or move it away: the next run makes it again from the archive"
+            )
+        return StateError(
+            f"the state database {self.name} cannot be used: {met}. Everything committed is kept; {advice}."
+        )
 
 
 def _make_file(path: Path) -> None:

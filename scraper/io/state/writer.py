@@ -14,7 +14,7 @@ import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, Concatenate, ParamSpec, TypeAlias, TypeVar
+from typing import Any, Concatenate, ParamSpec, Protocol, TypeAlias, TypeVar
 
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
@@ -33,6 +33,22 @@ FEW_ATTEMPTS = 6
 """While nothing is at stake, a locked database is tried this often, each time for as long as its driver waits."""
 
 
+class Failing(Protocol):
+    """A database, as far as its failures go."""
+
+    name: str
+    """The database, for messages."""
+
+    def is_busy(self, failure: DBAPIError) -> bool:
+        """Return True if the same work may succeed when it is tried again."""
+
+    def is_full(self, failure: DBAPIError) -> bool:
+        """Return True if the disk of the database is full."""
+
+    def explained(self, failure: SQLAlchemyError) -> StateError:
+        """Return a failure as a message: the cause, what stays true, what to do."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Queued:
     work: _Work
@@ -46,7 +62,7 @@ class Writer:
     def __init__(
         self,
         engine: Engine,
-        where: str,
+        backend: Failing,
         free_space: Callable[[], bool] = lambda: False,
         say: Callable[[str], object] = lambda _: None,
         *,
@@ -58,7 +74,7 @@ class Writer:
         caller's own thread commits each piece of work at once.
         """
         self._engine = engine
-        self._where = where
+        self._backend = backend
         self._free_space = free_space
         self._say = say
         self._at_stake = False
@@ -127,7 +143,7 @@ class Writer:
             works = [(work, [one.item for one in some]) for work, some in together.items()]
             results = self._in_one_transaction(works)
         except BaseException as failure:
-            if _is_full(failure) and self._free_space():
+            if isinstance(failure, DBAPIError) and self._backend.is_full(failure) and self._free_space():
                 return self._commit(members)
             if len(members) > 1:
                 return [met for member in members for met in self._commit([member])]
@@ -145,15 +161,15 @@ class Writer:
                     return [work(connection, items) for work, items in works]
             except DBAPIError as failure:
                 attempts += 1
-                if not _is_locked(failure) or (attempts >= FEW_ATTEMPTS and not self._at_stake):
+                if not self._backend.is_busy(failure) or (attempts >= FEW_ATTEMPTS and not self._at_stake):
                     raise
                 if attempts == 1:
-                    self._say(f"{self._where} is locked by another program; waiting, nothing is lost")
+                    self._say(f"{self._backend.name} is locked by another program; waiting, nothing is lost")
 
     def _named(self, failure: BaseException) -> BaseException:
         if isinstance(failure, ScraperError) or not isinstance(failure, SQLAlchemyError):
             return failure
-        return database_error(failure, self._where)
+        return self._backend.explained(failure)
 
 
 _Met: TypeAlias = tuple[asyncio.Future[Any], BaseException | None, Any]
@@ -178,22 +194,3 @@ def _deliver(met: Sequence[_Met]) -> None:
             future.set_result(result)
         else:
             future.set_exception(failure)
-
-
-def _is_locked(failure: DBAPIError) -> bool:
-    return "locked" in str(failure.orig)
-
-
-def _is_full(failure: BaseException) -> bool:
-    return isinstance(failure, DBAPIError) and "full" in str(failure.orig)
-
-
-def database_error(failure: SQLAlchemyError, where: str) -> StateError:
-    """Return a database error as a message: the cause, what stays true, what to do."""
-    met = str(failure.orig) if isinstance(failure, DBAPIError) else str(failure)
-    advice = "free some space" if "full" in met else "check the disk and the file's permissions"
-    if "locked" in met:
-        advice = "another process holds its lock: wait for it, or stop it"
-    if "malformed" in met or "not a database" in met:
-        advice = "the file is damaged: restore a backup, or move it away: the next run makes it again from the archive"
-    return StateError(f"the state database {where} cannot be used: {met}. Everything committed is kept; {advice}.")
