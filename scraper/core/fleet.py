@@ -7,6 +7,7 @@ credits: a task that is done twice finds its night's run over, or the job held b
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -23,6 +24,8 @@ MOST_ATTEMPTS: Final = 12
 """With the waits below, about four hours: then the night is given up, and the next one tries anew."""
 _FIRST_WAIT: Final = timedelta(seconds=15)
 _LONGEST_WAIT: Final = timedelta(minutes=30)
+_TABLE = re.compile(r"[a-z][a-z0-9_]*")
+_PARTITION = re.compile(r"vendor=[a-z0-9][a-z0-9_-]*/date=\d{4}-\d{2}-\d{2}")
 _HIGHEST_PRIORITY: Final = 2**31 - 1
 """The queue's column is an integer of 32 bits."""
 
@@ -87,16 +90,23 @@ class FleetTask:
 
 
 def task_of(stored: Mapping[str, Any]) -> FleetTask:
-    """Return a task as `FleetTask.to_json` wrote it. Raises KeyError or ValueError for anything else."""
-    night = stored["night_at"]
+    """Return a task as `FleetTask.to_json` wrote it. Raises KeyError or ValueError for anything else.
+
+    Table and partition become words of a command: whoever may write to the queue can say nothing else with them.
+    """
+    night, table, partition = stored["night_at"], stored["table"], stored["partition"]
+    if table is not None and not _TABLE.fullmatch(table):
+        raise ValueError(f"{table!r} is no name of a table")
+    if partition is not None and not _PARTITION.fullmatch(partition):
+        raise ValueError(f"{partition!r} is no partition")
     return FleetTask(
         kind=TaskKind(stored["kind"]),
         job=stored["job"],
         accounts=tuple(stored["accounts"]),
         weight=stored["weight"],
         night_at=None if night is None else datetime.fromisoformat(night),
-        table=stored["table"],
-        partition=stored["partition"],
+        table=table,
+        partition=partition,
     )
 
 
@@ -143,6 +153,8 @@ class Again:
 
     wait: timedelta
     why: str
+    counts: bool = True
+    """False: nothing went wrong, and it is not one of its `MOST_ATTEMPTS`."""
 
 
 Verdict: TypeAlias = Done | GivenUp | Again
@@ -165,13 +177,11 @@ def verdict_of(
     """
     match exit_code:
         case 7 if is_one_off and next_at is not None and now is not None:
-            return Again(max(next_at - now, _FIRST_WAIT), "its quota is spent until then")
+            return Again(max(next_at - now, _FIRST_WAIT), "its quota is spent until then", counts=False)
         case 0 | 3 | 6 | 7:
             return Done()
-        case 130 if stopping:
-            return Again(timedelta(0), "interrupted")
-        case _ if exit_code < 0 and stopping:
-            return Again(timedelta(0), "interrupted")
+        case _ if stopping and (exit_code == 130 or exit_code < 0):
+            return Again(timedelta(0), "interrupted", counts=False)
         case 5 | 130:
             why = "interrupted" if exit_code == 130 else "a fault of archive or state"
         case _ if exit_code < 0:

@@ -79,6 +79,8 @@ class TaskEnd:
     exit_code: int | None
     """``None``: the command was not started."""
     words: str
+    brought: str = ""
+    """What a run brought so far, for people."""
 
 
 Perform: TypeAlias = "Callable[[FleetTask, int], Awaitable[TaskEnd]]"
@@ -95,6 +97,8 @@ class ServeTerms:
     runs_of_account: int = 1
     """Runs that may use one account at once, over all workers."""
     lost_after_s: float = 30.0
+    version: str = ""
+    """Of this program, for people."""
 
 
 class TaskQueue(Protocol):
@@ -115,7 +119,7 @@ class TaskQueue(Protocol):
     async def tidy(self, older_than: timedelta) -> None:
         """Forget tasks that ended so long ago, and workers that are gone."""
 
-    async def serve(self, perform: Perform, terms: ServeTerms) -> None:
+    async def serve(self, perform: Perform) -> None:
         """Take tasks and carry them out, until `stop`; then wait for those that are being carried out."""
 
     def stop(self) -> None:

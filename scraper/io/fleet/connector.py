@@ -52,7 +52,9 @@ class Outage:
                 why = failure if isinstance(failure, psycopg.Error) else failure.__cause__
                 if not isinstance(why, psycopg.OperationalError):  # a pool's timeout is one
                     raise
-                self._begins(sentence_of(why) if not isinstance(why, psycopg_pool.PoolTimeout) else await self._reason())
+                self._begins(
+                    sentence_of(why) if not isinstance(why, psycopg_pool.PoolTimeout) else await self._reason()
+                )
             else:
                 self._ends()
                 return answer
@@ -108,15 +110,15 @@ class PatientConnector(PsycopgConnector):
         )
         self._outage = outage
 
-    async def execute_query_async(self, query: LiteralString, **arguments: Any) -> None:
+    async def execute_query_async(self, query: LiteralString, **arguments: Any) -> None:  # noqa: ANN401
         call = super().execute_query_async
         await self._outage.outlasted(lambda: call(query, **arguments))
 
-    async def execute_query_one_async(self, query: LiteralString, **arguments: Any) -> dict[str, Any]:
+    async def execute_query_one_async(self, query: LiteralString, **arguments: Any) -> dict[str, Any]:  # noqa: ANN401
         call = super().execute_query_one_async
         return await self._outage.outlasted(lambda: call(query, **arguments))
 
-    async def execute_query_all_async(self, query: LiteralString, **arguments: Any) -> list[dict[str, Any]]:
+    async def execute_query_all_async(self, query: LiteralString, **arguments: Any) -> list[dict[str, Any]]:  # noqa: ANN401
         call = super().execute_query_all_async
         return await self._outage.outlasted(lambda: call(query, **arguments))
 

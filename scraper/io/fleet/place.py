@@ -131,7 +131,7 @@ async def prepared_schema(connection: AsyncConnection) -> str:
                     f"{procrastinate.__version__}. Nothing was changed; install the newer one here."
                 )
             for migration in _migrations(made, installed):
-                await connection.execute(migration)  # type: ignore[arg-type]  # a file of Procrastinate's
+                await connection.execute(migration)  # a file of Procrastinate's
         if made != installed:
             version = ".".join(map(str, max(made, installed)))
             comment = sql.Literal(f"procrastinate {version}, fleet {_OURS_VERSION}")
@@ -147,6 +147,4 @@ def _migrations(made: tuple[int, ...], installed: tuple[int, ...]) -> Sequence[s
     """Return the SQL of the migrations after one version, up to another, in order."""
     directory = resources.files("procrastinate.sql") / "migrations"
     named = sorted((entry.name, entry) for entry in directory.iterdir() if _MIGRATION.fullmatch(entry.name))
-    return [
-        entry.read_text(encoding="utf-8") for name, entry in named if made < _numbers(name) <= installed
-    ]
+    return [entry.read_text(encoding="utf-8") for name, entry in named if made < _numbers(name) <= installed]

@@ -30,6 +30,7 @@ class ChildPrograms:
     ) -> None:
         self._program, self._environment, self._hear = tuple(program), dict(environment), hear
         self._processes: set[Process] = set()
+        self._stopping = False
 
     async def carry_out(self, title: str, words: Sequence[str]) -> ProgramEnd:
         process = await asyncio.create_subprocess_exec(
@@ -44,6 +45,8 @@ class ChildPrograms:
             limit=_LONGEST_LINE,
         )
         self._processes.add(process)
+        if self._stopping:  # while it was being started
+            self._signal(process, signal.SIGTERM)
         try:
             stdout, last_words, code = await asyncio.gather(_all(process), self._told(process, title), process.wait())
         except BaseException:
@@ -56,6 +59,7 @@ class ChildPrograms:
         return ProgramEnd(code, stdout, last_words)
 
     def stop(self) -> None:
+        self._stopping = True
         for process in self._processes:
             self._signal(process, signal.SIGTERM)
 

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import psycopg
 from procrastinate import App, BaseRetryStrategy, JobContext, RetryDecision, jobs
-from procrastinate.exceptions import AlreadyEnqueued, ProcrastinateException
+from procrastinate.exceptions import AlreadyEnqueued
 from procrastinate.worker import Worker
 
 from scraper.core.errors import StateError
@@ -28,6 +28,10 @@ _HEARTBEATS: Final = 3
 """Signs of life within the time after which a worker counts as lost."""
 _MOST_POLL_S: Final = 5.0
 _PERMANENT: Final = ("FATAL", "could not translate host name", "no pg_hba.conf entry", "SSL", "does not support")
+_REFUSED: Final = (
+    "the queue in the state's database cannot be used: {}. Nothing was changed; check the state's URL, and that its "
+    "user may create a schema."
+)
 _PASSING: Final = ("starting up", "shutting down", "recovery", "too many", "remaining connection slots")
 
 
@@ -55,10 +59,10 @@ class _AsSaid(BaseRetryStrategy):
 class PostgresQueue:
     """See `ports.fleet.TaskQueue`; opened by `opened_queue`."""
 
-    def __init__(self, connector: PatientConnector, outage: Outage, name: str, version: str) -> None:
-        self._outage = outage
+    def __init__(self, connector: PatientConnector, outage: Outage, name: str, terms: ServeTerms) -> None:
+        self._outage, self._terms = outage, terms
         self._app = App(connector=connector)
-        self._tasks = self._app.job_manager = FleetTasks(connector, name, version)
+        self._tasks = self._app.job_manager = FleetTasks(connector, name, terms)
         self._perform: Perform | None = None
         self._worker: Worker | None = None
         self._app.task(name=_TASK, pass_context=True, retry=_AsSaid(), queue=_QUEUE)(self._carry_out)
@@ -88,9 +92,8 @@ class PostgresQueue:
         hours = max(1, older_than // timedelta(hours=1))
         await self._tasks.delete_old_jobs(hours, include_failed=True, include_cancelled=True, include_aborted=True)
 
-    async def serve(self, perform: Perform, terms: ServeTerms) -> None:
-        self._perform = perform
-        self._tasks.serve_on(terms)
+    async def serve(self, perform: Perform) -> None:
+        self._perform, terms = perform, self._terms
         beat_s = terms.lost_after_s / _HEARTBEATS
         self._worker = Worker(
             self._app,
@@ -100,32 +103,37 @@ class PostgresQueue:
             stalled_worker_timeout=terms.lost_after_s,
             fetch_job_polling_interval=min(_MOST_POLL_S, beat_s / 2),
         )
-        try:
-            await self._worker.run()
-        except ProcrastinateException as failure:
-            raise _state_error(failure) from failure
+        asyncio.get_running_loop().set_exception_handler(_without_outages)
+        await self._worker.run()  # type: ignore[no-untyped-call]
 
     def stop(self) -> None:
         self._outage.give_up_soon()
         if self._worker is not None:
-            self._worker.stop()
+            self._worker.stop()  # type: ignore[no-untyped-call]
 
     async def overview(self, since: timedelta) -> FleetOverview:
-        return await overview(self._app.connector, since)
+        return await overview(self._app.connector, since, self._terms.lost_after_s)
 
-    async def _carry_out(self, context: JobContext, **stored: Any) -> None:
+    async def _carry_out(self, context: JobContext, /, **stored: Any) -> None:  # noqa: ANN401 - the task as stored
         assert self._perform is not None  # noqa: S101 - set by `serve`
         job = context.job
         end = await self._perform(task_of(stored), job.attempts)
         if job.id is not None:
-            await self._tasks.note_end(job.id, end.exit_code, end.words)
+            counts = not isinstance(end.verdict, Again) or end.verdict.counts
+            await self._tasks.note_end(job.id, end.exit_code, end.words, counts=counts)
         match end.verdict:
-            case Again(wait):
+            case Again(wait=wait):
                 raise _AgainError(wait)
             case GivenUp():
                 raise _GivenUpError
             case Done():
                 return
+
+
+def _without_outages(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """Leave out what `Outage` has said: a task of Procrastinate's that could not tell the queue of its end."""
+    if not isinstance(context.get("exception"), StateError):
+        loop.default_exception_handler(context)
 
 
 def _job(task: FleetTask, stored: dict[str, Any]) -> jobs.Job:
@@ -142,23 +150,36 @@ def _job(task: FleetTask, stored: dict[str, Any]) -> jobs.Job:
 
 @asynccontextmanager
 async def opened_queue(
-    url: str, name: str, version: str, say: Callable[[str], object], *, waits: bool, lost_after_s: float
+    url: str, name: str, say: Callable[[str], object], terms: ServeTerms | None = None
 ) -> AsyncIterator[PostgresQueue]:
     """Open the queue beside the state at this URL, and make its schema if there is none.
 
-    `waits`: a database that does not answer is waited for; otherwise it is a StateError, as is one that never will.
+    `name`: this process, ``host:pid``. `terms`: of a worker, which waits for a database that does not answer; for
+    everybody else that is a StateError, as is a database that will never let anybody in.
     """
     for logger in ("procrastinate", "psycopg"):  # we say what there is to say, once
         logging.getLogger(logger).addHandler(logging.NullHandler())
         logging.getLogger(logger).propagate = False
     conninfo = libpq_url(url)
-    outage = Outage(conninfo, say, waits=waits)
+    outage = Outage(conninfo, say, waits=terms is not None)
     schema = await outage.outlasted(lambda: _prepared(conninfo))
     connector = PatientConnector(conninfo, schema, outage)
     await connector.open_async()
-    queue = PostgresQueue(connector, outage, name, version)
-    queue.use(lost_after_s)
     try:
-        yield queue
+        yield PostgresQueue(connector, outage, name, terms or ServeTerms(()))
     finally:
         await connector.close_async()
+
+
+async def _prepared(conninfo: str) -> str:
+    """Return the name of the schema; StateError if the server answers and refuses."""
+    try:
+        async with await connected(conninfo) as connection:
+            return await prepared_schema(connection)
+    except psycopg.OperationalError as failure:
+        words = str(failure)
+        if any(sign in words for sign in _PERMANENT) and not any(sign in words for sign in _PASSING):
+            raise StateError(_REFUSED.format(sentence_of(failure))) from failure
+        raise
+    except psycopg.Error as failure:
+        raise StateError(_REFUSED.format(sentence_of(failure))) from failure

@@ -35,8 +35,9 @@ SELECT procrastinate_finish_job_v1(id, %(status)s::procrastinate_job_status, fal
 FROM procrastinate_jobs WHERE id = %(task_id)s AND status = 'doing' AND worker_id = %(worker_id)s
 """
 _RETRY: Final = """
-SELECT procrastinate_retry_job_v2(id, now() + make_interval(secs => %(wait_s)s::float), NULL, NULL, NULL)
-FROM procrastinate_jobs WHERE id = %(task_id)s AND status = 'doing' AND worker_id = %(worker_id)s
+UPDATE procrastinate_jobs
+SET status = 'todo', scheduled_at = now() + make_interval(secs => %(wait_s)s::float), attempts = attempts + %(counted)s
+WHERE id = %(task_id)s AND status = 'doing' AND worker_id = %(worker_id)s
 """
 _RESCUE: Final = """
 WITH lost AS (
@@ -62,17 +63,13 @@ FROM lost LEFT JOIN fleet_work AS work ON work.task_id = lost.id
 class FleetTasks(JobManager):
     """The tasks of one worker."""
 
-    def __init__(self, connector: BaseConnector, name: str, version: str) -> None:
+    def __init__(self, connector: BaseConnector, name: str, terms: ServeTerms) -> None:
         super().__init__(connector)
-        self._name, self._version = name, version
-        self._terms = ServeTerms(())
+        self._name, self._terms = name, terms
         self._worker_id = 0
         self._mine: set[int] = set()
+        self._uncounted: set[int] = set()
         self._taking = asyncio.Lock()
-
-    def serve_on(self, terms: ServeTerms) -> None:
-        """Set what this worker takes, before it registers."""
-        self._terms = terms
 
     async def register_worker(self) -> int:
         self._worker_id = await super().register_worker()
@@ -84,7 +81,7 @@ class FleetTasks(JobManager):
             query=_ALIVE,
             worker_id=worker_id,
             name=self._name,
-            version=self._version,
+            version=self._terms.version,
             at_once=self._terms.at_once,
             jobs=list(self._terms.jobs),
         )
@@ -103,8 +100,10 @@ class FleetTasks(JobManager):
             self._mine.update(each.id for each in taken if each.id is not None)
         return next(iter(taken), None)
 
-    async def note_end(self, task_id: int, exit_code: int | None, words: str) -> None:
-        """Store how the command of a task ended, before the task does."""
+    async def note_end(self, task_id: int, exit_code: int | None, words: str, *, counts: bool) -> None:
+        """Store how the command of a task ended, before the task does. `counts`: it was an attempt."""
+        if not counts:
+            self._uncounted.add(task_id)
         await self.connector.execute_query_async(query=_NOTE, task_id=task_id, exit_code=exit_code, words=words)
 
     async def finish_job(self, job: jobs.Job, status: jobs.Status, delete_job: bool) -> None:  # noqa: ARG002 - none is
@@ -119,15 +118,16 @@ class FleetTasks(JobManager):
         lock: str | None = None,  # noqa: ARG002
     ) -> None:
         wait_s = 0.0 if retry_at is None else (retry_at - datetime.datetime.now(datetime.UTC)).total_seconds()
-        await self._end(_RETRY, job, wait_s=max(0.0, wait_s))
+        await self._end(_RETRY, job, wait_s=max(0.0, wait_s), counted=int(job.id not in self._uncounted))
 
-    async def _end(self, statement: str, job: jobs.Job, **arguments: Any) -> None:
+    async def _end(self, statement: str, job: jobs.Job, **arguments: Any) -> None:  # noqa: ANN401 - as Procrastinate has it
         try:
             await self.connector.execute_query_async(
                 query=statement, task_id=job.id, worker_id=self._worker_id, **arguments
             )
         finally:
             self._mine.discard(job.id or 0)
+            self._uncounted.discard(job.id or 0)
 
     async def rescue(self) -> Sequence[dict[str, Any]]:
         """Queue lost tasks again; return them."""
