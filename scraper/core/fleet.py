@@ -20,8 +20,8 @@ LOST_AFTER_S: Final = 30.0
 """Seconds without a sign of life after which a worker counts as lost: three of its heartbeats."""
 BUSY_WAIT: Final = timedelta(seconds=10)
 """Until a task is tried again whose job another process holds."""
-MOST_ATTEMPTS: Final = 12
-"""With the waits below, about four hours: then the night is given up, and the next one tries anew."""
+MOST_ATTEMPTS: Final = 16
+"""with the waits below, some four hours: then the night is given up, and the next one tries anew."""
 _FIRST_WAIT: Final = timedelta(seconds=15)
 _LONGEST_WAIT: Final = timedelta(minutes=30)
 _TABLE = re.compile(r"[a-z][a-z0-9_]*")

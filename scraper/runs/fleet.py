@@ -154,7 +154,7 @@ class FleetWorker:
             return TaskEnd(Again(BUSY_WAIT, "the state", counts=False), None, str(failure))
         if isinstance(words, TaskEnd):
             return words
-        self._say(task.title, "begins" if attempts == 0 else f"begins again, after {attempts} attempts")
+        self._say(task.title, f"begins (attempt {attempts + 1})" if attempts else "begins")
         try:
             end = await self._runner.carry_out(task.title, words)
         except OSError as failure:

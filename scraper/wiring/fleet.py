@@ -71,10 +71,7 @@ async def work(settings: Settings, options: WorkerOptions, say: Say, hear: Say) 
     jobs = ProjectJobs(settings, options.jobs, lambda told: say("", told))
     names = tuple(jobs.all())
     if not names:
-        raise UsageError(
-            f"{settings.project.configs} has no job that a worker could run: scraper init writes one. Nothing was "
-            "changed."
-        )
+        raise UsageError(f"no job of {settings.project.configs} can be run. Nothing was changed.{jobs.advice}")
     terms = ServeTerms(names, options.at_once, options.runs_of_account, options.lost_after_s, scraper.__version__)
     environment = {**os.environ, STATE_VARIABLE: settings.state_url}  # an argument could be seen by everybody
     runner = ChildPrograms(_program(), environment, hear)
@@ -165,6 +162,12 @@ class ProjectJobs:
         self._settings, self._named, self._say = settings, tuple(named), say
         self._seen: object = None
         self._found: dict[str, FleetJob] = {}
+        self._faulty = False
+
+    @property
+    def advice(self) -> str:
+        """What to do where there is no job."""
+        return " Mend the files named above." if self._faulty else " scraper init writes a first one."
 
     def all(self) -> Mapping[str, FleetJob]:
         """Return name → job. A job whose file has a fault is left out, which is said once."""
@@ -191,6 +194,7 @@ class ProjectJobs:
             try:
                 job = _fleet_job(self._settings, path)
             except ScraperError as fault:
+                self._faulty = True
                 self._say(f"{path} is left out: {fault}".replace("\n", "; "))
                 continue
             found[job.name] = job

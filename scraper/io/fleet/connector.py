@@ -86,9 +86,9 @@ class Outage:
 
 
 def sentence_of(why: psycopg.Error) -> str:
-    """Return the last line of a failure: libpq lists every address that it tried."""
-    lines = [line.strip() for line in str(why).splitlines() if line.strip()]
-    return (lines[-1] if lines else type(why).__name__).rstrip(".")
+    """Return what a failure comes to: libpq tells of every address that it tried, and gives advice below."""
+    first = next(iter(str(why).strip().splitlines()), "") or type(why).__name__
+    return first.rpartition(" failed: ")[2].removeprefix("FATAL:").strip().rstrip(".")
 
 
 class PatientConnector(PsycopgConnector):

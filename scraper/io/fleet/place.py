@@ -130,7 +130,7 @@ async def prepared_schema(connection: AsyncConnection) -> str:
                     f"the queue in schema {name} was made by Procrastinate {'.'.join(map(str, made))}, and this is "
                     f"{procrastinate.__version__}. Nothing was changed; install the newer one here."
                 )
-            for migration in _migrations(made, installed):
+            for migration in migrations(made, installed):
                 await connection.execute(migration)  # a file of Procrastinate's
         if made != installed:
             version = ".".join(map(str, max(made, installed)))
@@ -143,7 +143,7 @@ def _numbers(version: str) -> tuple[int, ...]:
     return tuple(int(number) for number in re.findall(r"\d+", version)[:3])
 
 
-def _migrations(made: tuple[int, ...], installed: tuple[int, ...]) -> Sequence[str]:
+def migrations(made: tuple[int, ...], installed: tuple[int, ...]) -> Sequence[str]:
     """Return the SQL of the migrations after one version, up to another, in order."""
     directory = resources.files("procrastinate.sql") / "migrations"
     named = sorted((entry.name, entry) for entry in directory.iterdir() if _MIGRATION.fullmatch(entry.name))

@@ -26,8 +26,10 @@ _QUEUE: Final = "scraper"
 _TASK: Final = "scraper.fleet"
 _HEARTBEATS: Final = 3
 """Signs of life within the time after which a worker counts as lost."""
+_SHOWN_LOST: Final = 20
+"""How many times as long as it takes to count as lost a worker is still shown."""
 _MOST_POLL_S: Final = 5.0
-_PERMANENT: Final = ("FATAL", "could not translate host name", "no pg_hba.conf entry", "SSL", "does not support")
+_PERMANENT: Final = ("FATAL", "failed to resolve host", "no pg_hba.conf entry", "SSL", "does not support")
 _REFUSED: Final = (
     "the queue in the state's database cannot be used: {}. Nothing was changed; check the state's URL, and that its "
     "user may create a schema."
@@ -53,7 +55,7 @@ class _AsSaid(BaseRetryStrategy):
     def get_retry_decision(self, *, exception: BaseException, job: jobs.Job) -> RetryDecision | None:  # noqa: ARG002
         if isinstance(exception, _AgainError):
             return RetryDecision(retry_at=datetime.now(UTC) + exception.wait)
-        return None
+        return RetryDecision() if isinstance(exception, StateError) else None  # its end could not be told
 
 
 class PostgresQueue:
@@ -89,6 +91,7 @@ class PostgresQueue:
         ]  # fmt: skip
 
     async def tidy(self, older_than: timedelta) -> None:
+        await self._tasks.prune_stalled_workers(_SHOWN_LOST * self._terms.lost_after_s)
         hours = max(1, older_than // timedelta(hours=1))
         await self._tasks.delete_old_jobs(hours, include_failed=True, include_cancelled=True, include_aborted=True)
 

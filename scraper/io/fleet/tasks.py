@@ -30,16 +30,23 @@ SELECT id, status, task_name, priority, lock, queueing_lock, args, scheduled_at,
 FROM fleet_take(%(worker_id)s, %(name)s::text, %(jobs)s::text[], %(runs_of_account)s::integer)
 """
 _NOTE: Final = "UPDATE fleet_work SET exit_code = %(exit_code)s, words = %(words)s WHERE task_id = %(task_id)s"
-_FINISH: Final = """
-SELECT procrastinate_finish_job_v1(id, %(status)s::procrastinate_job_status, false)
+_WAKE: Final = """pg_notify('procrastinate_any_queue_v1', '{"type": "job_inserted", "job_id": 0}')"""
+"""Workers look again: an account is free, or a task is back."""
+_FINISH: Final = f"""
+SELECT procrastinate_finish_job_v1(id, %(status)s::procrastinate_job_status, false), {_WAKE}
 FROM procrastinate_jobs WHERE id = %(task_id)s AND status = 'doing' AND worker_id = %(worker_id)s
 """
-_RETRY: Final = """
-UPDATE procrastinate_jobs
-SET status = 'todo', scheduled_at = now() + make_interval(secs => %(wait_s)s::float), attempts = attempts + %(counted)s
-WHERE id = %(task_id)s AND status = 'doing' AND worker_id = %(worker_id)s
+_RETRY: Final = f"""
+WITH back AS (
+    UPDATE procrastinate_jobs
+    SET status = 'todo', scheduled_at = now() + make_interval(secs => %(wait_s)s::float),
+        attempts = attempts + %(counted)s
+    WHERE id = %(task_id)s AND status = 'doing' AND worker_id = %(worker_id)s
+    RETURNING id
+)
+SELECT {_WAKE} FROM back
 """
-_RESCUE: Final = """
+_RESCUE: Final = f"""
 WITH lost AS (
     SELECT task.id, task.args, task.attempts
     FROM procrastinate_jobs AS task LEFT JOIN procrastinate_workers AS worker ON worker.id = task.worker_id
@@ -55,7 +62,7 @@ WITH lost AS (
     FOR UPDATE OF task SKIP LOCKED
 )
 SELECT lost.id, lost.args, lost.attempts, work.worker, now() AS at,
-    procrastinate_retry_job_v2(lost.id, now(), NULL, NULL, NULL)::text AS done
+    procrastinate_retry_job_v2(lost.id, now(), NULL, NULL, NULL)::text AS done, {_WAKE}::text AS woken
 FROM lost LEFT JOIN fleet_work AS work ON work.task_id = lost.id
 """
 
