@@ -17,7 +17,7 @@ from typing import Any, Final
 
 import orjson
 
-from scraper.core.errors import StorageError
+from scraper.core.errors import StorageError, UsageError
 from scraper.core.fleet import (
     BUSY_WAIT,
     Again,
@@ -37,6 +37,9 @@ _PATROLS: Final = 3
 """Rounds within the time after which a worker counts as lost."""
 _KEPT: Final = timedelta(days=31)
 """How long the queue remembers tasks that are over."""
+
+
+_BUSY: Final = TaskEnd(Again(BUSY_WAIT, "another process runs the job", counts=False), None, "another process runs it")
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +163,7 @@ class FleetWorker:
         except OSError as failure:
             ended = TaskEnd(verdict_of(5, attempts), None, f"its process cannot be started: {failure.strerror}")
         else:
-            ended = self._ended(task, attempts, end)
+            ended = await self._busy(task, end) or self._ended(task, attempts, end)
         self._say(task.title, end_words(ended))
         return ended
 
@@ -178,8 +181,17 @@ class FleetWorker:
                 if job is None:  # its file went after the task was taken
                     return TaskEnd(GivenUp(), None, f"there is no job {task.job} in this worker's project")
                 if await self._around.is_running(task.job):
-                    return TaskEnd(Again(BUSY_WAIT, "busy", counts=False), None, "another process runs the job")
+                    return _BUSY
                 return ["run", job.words, "--format", "json", *options, *self._around.run_options]
+
+    async def _busy(self, task: FleetTask, end: ProgramEnd) -> TaskEnd | None:
+        """Return the end of a run that another process had begun just before; ``None`` if that is not what happened."""
+        if end.exit_code != UsageError.exit_code or task.kind is not TaskKind.RUN:
+            return None
+        try:
+            return _BUSY if await self._around.is_running(task.job) else None
+        except StorageError:
+            return None
 
     def _ended(self, task: FleetTask, attempts: int, end: ProgramEnd) -> TaskEnd:
         result = _result(end.stdout) if task.kind is TaskKind.RUN else {}
