@@ -6,7 +6,7 @@ import os
 import socket
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 
 from sqlalchemy import Connection, Engine
@@ -18,8 +18,16 @@ from scraper.io.state.writer import Failing, Writer
 P = ParamSpec("P")
 T = TypeVar("T")
 
-Follow = Callable[[datetime, float, float], None]
-"""Told the time of a database: what it was, and when, in seconds since boot, it was asked for it and answered."""
+
+class Follower(Protocol):
+    """A clock that follows that of a database."""
+
+    @property
+    def doubt_s(self) -> float:
+        """The seconds by which the database's clock may be ahead of it."""
+
+    def follow(self, at: datetime, asked_s: float, answered_s: float) -> None:
+        """Learn the database's time, and when, in seconds since boot, it was asked for and answered."""
 
 
 class Space(Protocol):
@@ -43,7 +51,7 @@ class Backend(Failing, Protocol):
     def exists(self) -> bool:
         """Return True if the database exists."""
 
-    def engines(self, follow: Follow | None = None) -> tuple[Engine, Engine]:
+    def engines(self, follow: Follower | None = None) -> tuple[Engine, Engine]:
         """Return an engine that writes and one that reads; create what is missing. `follow`: see `open_stores`."""
 
     def ask_time(self, connection: Connection) -> None:
@@ -71,10 +79,11 @@ class Database:
         kind: str | None,
         threaded: bool = True,
         say: Callable[[str], object] = lambda _: None,
-        follow: Follow | None = None,
+        follow: Follower | None = None,
     ) -> None:
         """See `open_stores`."""
         self.now = now
+        self._follower = follow
         self.backend = backend
         self.process = f"{socket.gethostname()}:{os.getpid()}"
         self.full = False
@@ -99,6 +108,11 @@ class Database:
         with self.read() as connection:
             self.backend.ask_time(connection)
             return is_current(connection, self.backend.name, self.backend.place, kind)
+
+    @property
+    def doubt(self) -> timedelta:
+        """The time by which the database's clock may be ahead of `now`."""
+        return timedelta(seconds=0.0 if self._follower is None else self._follower.doubt_s)
 
     def hold(self, job: str) -> AbstractContextManager[None]:
         return self.backend.hold(job, f"process {self.process}, since {self.now():%Y-%m-%d %H:%M:%S} UTC")

@@ -52,9 +52,6 @@ class Failing(Protocol):
     def mark(self, connection: Connection) -> Any:  # noqa: ANN401 - its own
         """Mark a transaction before its commit, so that `was_committed` knows it."""
 
-    def committed(self, mark: Any) -> None:  # noqa: ANN401
-        """Hear that the marked transaction was committed."""
-
     def was_committed(self, connection: Connection, mark: Any) -> bool:  # noqa: ANN401
         """Return True if the marked transaction, whose commit was not answered, was committed."""
 
@@ -200,8 +197,6 @@ class Writer:
                 self._wait(failure, attempts)
                 if results is None or not self._was_committed(mark, attempts):
                     continue
-            else:
-                self._backend.committed(mark)
             self._has_written = True
             return results
 
