@@ -58,7 +58,8 @@ class PostgresServer(Backend):
         self.place = self.name
         self._writer = f"{COMMITS}{secrets.token_hex(8)}"
         self._commits = 0
-        self._follow: Follower | None = None
+        self._follower: Follower | None = None
+        self._asked_s = 0.0
 
     def exists(self) -> bool:
         engine = _engine(self._url)
@@ -109,7 +110,7 @@ class PostgresServer(Backend):
     def _begin(self, connection: Connection) -> None:
         connection.info.pop(_WROTE, None)
         connection.exec_driver_sql("BEGIN", execution_options=QUEUED)
-        if since_boot_s() - self._asked_s > ASKED_EVERY_S:
+        if self._follower is not None and since_boot_s() - self._asked_s > ASKED_EVERY_S:
             self.ask_time(connection, 1)
 
     def mark(self, connection: Connection) -> str | None:
