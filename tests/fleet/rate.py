@@ -1,7 +1,7 @@
 """Several processes share the rate of one account, one of them with a clock of its own: ``python -m tests.fleet.rate``.
 
-Each is a real run over HTTP, on a database of PostgreSQL. Prints the most requests that the sandbox saw in any window,
-and how long the last one came after the first.
+Each is a real run over HTTP, on a database of PostgreSQL. Prints the most requests that the vendor counted in any
+window, and how long the last one came after the first.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ import asyncio
 import bisect
 import sys
 import tempfile
-import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
@@ -27,10 +26,11 @@ from scraper.io.state import open_stores
 from scraper.runs.context import RunContext
 from scraper.runs.crawl import CrawlProcess
 from scraper.runs.resume import OpenedRun, Opening, open_run
+from scraper.sandbox.metering import MINUTE, RateRule, Sliding
 from scraper.wiring.files import load_job
 from tests.fleet.postgres_server import postgres_server
-from tests.runs.counting import NoArchive
-from tests.runs.harness import KEYS, Heard, bench
+from tests.runs.counting import CountingVendor, NoArchive
+from tests.runs.harness import KEYS, Heard
 
 REGIONS = ("US", "GB", "JP", "DE", "FR", "BR", "IT", "ES", "CA", "AU", "MX", "ID", "TH", "VN", "KR")
 ORDERS = ("vv", "like", "comment")
@@ -66,17 +66,22 @@ async def run_beside(
 
 
 @asynccontextmanager
-async def watched(directory: Path, most: int, *, by_second: bool) -> AsyncIterator[tuple[str, list[float]]]:
-    """A sandbox whose accounts have this rate; its address, and when each request arrived."""
-    arrivals: list[float] = []
+async def watched(rule: RateRule) -> AsyncIterator[tuple[str, CountingVendor]]:
+    """A vendor that counts, behind a port of this machine; its address."""
+    vendor = CountingVendor(rule, SystemClock(), seed=0)
 
-    async def note(_: web.Request) -> None:
-        arrivals.append(time.monotonic())
+    async def answer(asked: web.Request) -> web.Response:
+        return web.Response(body=vendor.arrive(asked.query_string, 1), content_type="application/json")
 
-    limits = {"requests_per_second" if by_second else "requests_per_minute": most}
-    async with bench(directory, fault=note, limits=limits) as made:
-        made.clock = SystemClock()  # type: ignore[assignment]
-        yield made.url, arrivals
+    app = web.Application()
+    app.router.add_get("/{path:.*}", answer)
+    runner = web.AppRunner(app, access_log=None)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    try:
+        yield f"http://127.0.0.1:{runner.addresses[0][1]}", vendor
+    finally:
+        await runner.cleanup()
 
 
 def most_in(arrivals: Sequence[float], window_s: float) -> int:
@@ -85,9 +90,9 @@ def most_in(arrivals: Sequence[float], window_s: float) -> int:
 
 
 async def processes(count: int, ahead_s: float, most: int) -> list[float]:
-    with tempfile.TemporaryDirectory() as scratch, postgres_server() as server:
+    with postgres_server() as server:
         state = server.new_database()
-        async with watched(Path(scratch), most, by_second=False) as (url, arrivals):
+        async with watched(Sliding(most, MINUTE)) as (url, vendor):
             words = [sys.executable, "-m", "tests.fleet.rate", "--state", state, "--sandbox", url, "--most", str(most)]
             started = [
                 await asyncio.create_subprocess_exec(
@@ -97,7 +102,7 @@ async def processes(count: int, ahead_s: float, most: int) -> list[float]:
             ]
             codes = await asyncio.gather(*(each.wait() for each in started))
             assert not any(codes), codes
-    return sorted(arrivals)
+    return sorted(vendor.arrivals)
 
 
 def main() -> int:

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from scraper.ports import Stores
+from scraper.sandbox.metering import SECOND, Sliding
 from tests.core.builders import NOON, account
 from tests.databases import PostgresDatabase, postgres_database
 from tests.fleet.link import Break, Link, linked
+from tests.fleet.rate import REGIONS, run_beside, watched
 from tests.io.state_bench import HandClock, board, kept_balances, ledger_sums, outcome, run_record, settlement, slot
+from tests.runs.counting import CountingVendor
 
 LIMITS = account(requests_per_minute=20, credits_per_day=1_000)
 
@@ -80,3 +82,22 @@ def test_a_commit_whose_answer_is_lost_is_done_once(database: PostgresDatabase, 
     assert len(said) == 3
     assert all(each.endswith("does not answer; waiting, nothing is lost") for each in said)
     assert database.rows("SELECT key FROM meta ORDER BY key") == [("kind",), ("schema",)]
+
+
+def test_processes_share_a_rate_though_the_clock_of_one_is_ahead(database: PostgresDatabase, tmp_path: Path) -> None:
+    """More and in full: ``python -m tests.fleet.rate``."""
+
+    async def script() -> CountingVendor:
+        async with watched(Sliding(20, SECOND)) as (address, vendor):
+            shared = (tmp_path, database.url, address)
+            limit, regions = "requests_per_second = 20", REGIONS[:4]
+            together = (run_beside(*shared, f"job{ahead_s}", limit, ahead_s, regions) for ahead_s in (0, 20))
+            await asyncio.gather(*together)
+        return vendor
+
+    vendor = asyncio.run(script())
+    assert len(vendor.arrivals) == 2 * 4 * 3
+    assert vendor.turned_away == 0
+    assert 1.0 < vendor.arrivals[-1] - vendor.arrivals[0] < 15
+    [(apart,)] = database.rows("SELECT max(reserved_at) - min(reserved_at) FROM requests")
+    assert apart < 15_000_000  # microseconds: they go by one clock

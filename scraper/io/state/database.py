@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Callable, Coroutine, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable, Coroutine, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, suppress
 from datetime import datetime, timedelta
+from itertools import islice
 from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 
 from sqlalchemy import Connection, Engine
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from scraper.io.state.migrations import is_current, prepare
 from scraper.io.state.writer import Failing, Writer
 
 P = ParamSpec("P")
 T = TypeVar("T")
+Item = TypeVar("Item")
 
 
 class Follower(Protocol):
@@ -139,6 +141,48 @@ class Database:
                 yield connection
         except SQLAlchemyError as failure:
             raise self.backend.explained(failure) from failure
+
+    def reads(self, work: Callable[[Connection], T]) -> T:
+        """Return what `work` reads, in the caller's thread; it is repeated over another connection if one is lost."""
+        (found,) = self.read_each([None], lambda connection, _: work(connection))
+        return found
+
+    def read_each(self, items: Sequence[Item], work: Callable[[Connection, Item], T]) -> Iterator[T]:
+        """Yield what `work` reads of each item, over one connection as long as there is one."""
+        done = attempts = 0
+        while done < len(items):
+            try:
+                with self.reading.connect() as connection:
+                    while done < len(items):
+                        found = work(connection, items[done])
+                        done, attempts = done + 1, 0
+                        yield found
+            except SQLAlchemyError as failure:
+                attempts += 1
+                self._wait_to_read(failure, attempts)
+
+    def read_all(self, rows: Callable[[Connection], Iterator[T]]) -> Iterator[T]:
+        """Yield rows that are read little by little, in an order of their own; go on after those that were yielded."""
+        done = attempts = 0
+        while True:
+            try:
+                with self.reading.connect() as connection:
+                    for row in islice(rows(connection), done, None):
+                        done, attempts = done + 1, 0
+                        yield row
+            except SQLAlchemyError as failure:
+                attempts += 1
+                self._wait_to_read(failure, attempts)
+            else:
+                return
+
+    def _wait_to_read(self, failure: SQLAlchemyError, attempts: int) -> None:
+        """Wait for a database that is gone; StateError if it cannot be read."""
+        if isinstance(failure, DBAPIError) and self.backend.is_gone(failure):
+            with suppress(DBAPIError):
+                self._writer.wait(failure, attempts, self.reading)
+                return
+        raise self.backend.explained(failure) from failure
 
     def close(self) -> None:
         """Commit what is queued, then close all connections."""
