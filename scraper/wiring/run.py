@@ -257,7 +257,7 @@ def opened_stores(settings: Settings, kind: str | None, say: Callable[[str], obj
     if kind is not None and not state_exists(settings.state_url):
         refuse_other_kind(settings, kind)
     clock = settings.clock
-    follow = clock.follow if isinstance(clock, SystemClock) else None
+    follow = clock if isinstance(clock, SystemClock) else None
     with open_stores(settings.state_url, clock.now, kind=kind, say=say, follow=follow) as stores:
         yield stores
 
