@@ -11,6 +11,7 @@ from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from threading import Lock
 from typing import IO, Any
 
 from duckdb import DuckDBPyConnection
@@ -94,6 +95,7 @@ class Life:
         self.steps: collections.Counter[str] = collections.Counter()
         self.over = False
         self._death = death
+        self._turn = Lock()
 
     def check(self) -> None:
         if self.over:
@@ -102,8 +104,9 @@ class Life:
     @contextmanager
     def step(self, name: str) -> Iterator[None]:
         self.check()
-        self.steps[name] += 1
-        number = self.steps[name]
+        with self._turn:
+            self.steps[name] += 1
+            number = self.steps[name]
         self._reach(Instant(name, number, after=False))
         yield
         self._reach(Instant(name, number, after=True))
