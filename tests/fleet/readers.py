@@ -18,6 +18,7 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as ds
+from pyarrow import fs
 
 from tests.plain_duckdb import plain_duckdb
 
@@ -116,3 +117,17 @@ def _figures(
     rows: int, vendors: Iterable[str], first: date | None, last: date | None, sums: Iterable[tuple[str, int, int]]
 ) -> Figures:
     return Figures(rows, tuple(vendors), first, last, {name: (count, total) for name, count, total in sums if count})
+
+
+# --- in a bucket ------------------------------------------------------------------------------------------------------
+
+
+def s3_files(url: str, environment: Mapping[str, str]) -> tuple[fs.S3FileSystem, str]:
+    """Return pyarrow's file system of a bucket, and the path of an archive there."""
+    files = fs.S3FileSystem(
+        access_key=environment["AWS_ACCESS_KEY_ID"],
+        secret_key=environment["AWS_SECRET_ACCESS_KEY"],
+        endpoint_override=environment["AWS_ENDPOINT_URL"],
+        region="us-east-1",
+    )
+    return files, url.removeprefix("s3://")
