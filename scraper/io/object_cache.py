@@ -17,6 +17,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final
 
+from scraper.core.part_names import ENDING
 from scraper.io.manifest import ManifestPart
 from scraper.io.objects import ObjectMissingError, Objects
 
@@ -100,6 +101,11 @@ class ObjectCache:
             file.replace(target)
         except OSError:
             file.unlink(missing_ok=True)
+
+    def prune(self, known: Collection[str]) -> None:
+        """Remove the files of all objects but these: other machines have replaced them."""
+        there = (file.relative_to(self._directory).as_posix() for file in self._directory.rglob(f"*{ENDING}"))
+        self.forget([path for path in there if path not in known])
 
     def forget(self, paths: Collection[str]) -> None:
         """Remove the files of objects that are deleted."""

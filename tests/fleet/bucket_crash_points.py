@@ -89,7 +89,7 @@ def _check(made: Bench, bucket: Bucket, whole: Whole, in_flight: int) -> None:
         assert rows_in(connection) == whole.rows
         assert found_by_glob(copy) == found_in(connection, copy)
     assert bucket.listed() == dict(ledger(made.data, "SELECT path, checksum FROM parts"))
-    assert bucket.tree(made.data).unlisted() == []
+    assert bucket.unlisted(made.data) == []
     assert list((made.data / "tmp").rglob("*")) == []
     assert not (made.data / "archive").exists()
     assert set(ledger(made.data, "SELECT count(*) FROM pages GROUP BY request_key")) == {(1,)}

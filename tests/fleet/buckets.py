@@ -77,6 +77,12 @@ class Bucket:
         objects = self.objects if life is None else MortalObjects(self.store, self.url, life)
         return BucketTree(objects, Places.of(data), self.now)
 
+    def unlisted(self, data: Path) -> list[str]:
+        """The objects that no list has."""
+        tree = self.tree(data)
+        tree.files()
+        return tree.unlisted()
+
     def listed(self) -> dict[str, str]:
         """The manifest's parts, and their checksums."""
         return {part.part: part.checksum for part in read_manifest(self.objects).parts()}
@@ -110,7 +116,7 @@ class BucketPlace(Place):
         noted = set(ledger(self.data, "SELECT path, checksum FROM parts"))
         opened = ledger(self.data, "SELECT compaction_id FROM compactions WHERE finished_at IS NULL")
         opened += ledger(self.data, "SELECT table_name, source FROM rebuilds")
-        left = [*self.bucket.tree(self.data).unlisted(), *map(str, (self.data / "tmp").rglob("*"))]
+        left = [*self.bucket.unlisted(self.data), *map(str, (self.data / "tmp").rglob("*"))]
         return [*sorted(noted ^ set(self.bucket.listed().items())), *opened, *left]
 
 

@@ -121,6 +121,15 @@ def test_a_compaction_that_another_machine_has_built_is_finished_here(place: Buc
     assert elsewhere.strange() == []
 
 
+def test_a_quick_check_finds_a_lost_object_although_this_machine_has_it_cached(place: BucketPlace) -> None:
+    async def quick(journal: Journal, archive: ParquetArchive) -> Checked:
+        return await check(journal, archive, place.clock, Heard(), quick=True)
+
+    assert kinds(place.use(quick)) == []
+    place.bucket.objects.delete([objects_of(place, "hashtags")[0]])
+    assert kinds(place.use(quick)) == ["damaged"]
+
+
 def test_a_lost_object_is_named_and_made_again_from_its_pages(place: BucketPlace, tmp_path: Path) -> None:
     before = place.found(tmp_path / "before")
     place.bucket.objects.delete([objects_of(place, "hashtags")[0]])

@@ -97,8 +97,11 @@ class Tree(Protocol):
     def local(self, path: str) -> Path:
         """Return a file with the part's bytes, for reading; FileNotFoundError if there is none."""
 
-    def fresh(self, path: str) -> Path:
-        """Return a file with the part's bytes as they are where the archive is, not those of an earlier reading."""
+    def fresh(self, path: str, *, quick: bool = False) -> Path:
+        """Return a file with the part's bytes as they are where the archive is, not those of an earlier reading.
+
+        `quick`: those of an earlier reading suffice, if the part is still there. `files` has been called.
+        """
 
     def size_bytes(self, path: str) -> int:
         """Return the part's size."""
@@ -119,7 +122,7 @@ class Tree(Protocol):
         """Return all files that a reader of the whole archive would meet."""
 
     def unlisted(self) -> list[str]:
-        """Return what lies there, and what no reader who goes by the list meets."""
+        """Return what lay there when `files` was called, and what no reader who goes by the list meets."""
 
     def require_writable(self) -> None:
         """Raise an error where publishing would fail."""
@@ -166,7 +169,7 @@ class DirectoryTree:
     def local(self, path: str) -> Path:
         return self._root / path
 
-    def fresh(self, path: str) -> Path:
+    def fresh(self, path: str, *, quick: bool = False) -> Path:  # noqa: ARG002 - nothing is cheaper than the file
         return self._root / path
 
     def size_bytes(self, path: str) -> int:
