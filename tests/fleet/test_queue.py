@@ -183,6 +183,32 @@ def test_the_task_of_a_worker_whose_row_is_gone_is_rescued_too() -> None:
     asyncio.run(whole())
 
 
+def test_a_lost_task_whose_job_waits_anew_is_over_and_the_waiting_one_does_the_rest() -> None:
+    """It was killed after its run's end, or its night has passed meanwhile: one task of a job waits, and no second."""
+    began, ends = asyncio.Event(), asyncio.Event()
+
+    async def stopped(_task: FleetTask, attempts: int) -> TaskEnd:
+        began.set()
+        await ends.wait()
+        return DONE if attempts else TaskEnd(Again(timedelta(0), "interrupted"), 130, "late")
+
+    async def whole() -> None:
+        async with a_fleet("night", "other") as fleet:
+            lost = await fleet.worker("lost:1", stopped)
+            await lost.submit(run_of("night"))
+            await began.wait()
+            anew = await lost.submit(run_of("night"))
+            queue = await fleet.queue("here:2")
+            await fleet.change(LONG_AGO)
+            assert await queue.rescue() == []
+            waiting, over = await fleet.tasks(queue)
+            ends.set()
+            assert (waiting.task_id, over.state) == (anew, TaskState.DONE)
+            assert over.words == "another task of the job goes on with it"
+
+    asyncio.run(whole())
+
+
 def test_a_task_that_goes_back_waits_and_counts_as_an_attempt_only_if_something_went_wrong() -> None:
     seen = []
     ends = [

@@ -78,6 +78,23 @@ BEGIN
         WHERE id = found_id RETURNING *;
 END;
 $$;
+CREATE FUNCTION fleet_back(p_task_id bigint, p_wait_s double precision, p_counted integer)
+RETURNS boolean LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM pg_notify('procrastinate_any_queue_v1', '{"type": "job_inserted", "job_id": 0}');
+    BEGIN
+        UPDATE procrastinate_jobs
+        SET status = 'todo', scheduled_at = now() + make_interval(secs => p_wait_s), attempts = attempts + p_counted
+        WHERE id = p_task_id;
+        RETURN true;
+    EXCEPTION WHEN unique_violation THEN
+        -- The job waits in the queue anew, for its next night or by a person's word: that task does what is left.
+        UPDATE procrastinate_jobs SET status = 'aborted' WHERE id = p_task_id;
+        UPDATE fleet_work SET words = 'another task of the job goes on with it' WHERE task_id = p_task_id;
+        RETURN false;
+    END;
+END;
+$$;
 """
 """What Procrastinate lacks: who a worker is, how a task's last command ended, and a choice that looks at accounts."""
 

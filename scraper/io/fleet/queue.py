@@ -88,6 +88,7 @@ class PostgresQueue:
             QueuedTask(row["id"], task_of(row["args"]), TaskState.QUEUED, row["attempts"] + 1, row["at"],
                        worker=row["worker"] or "")
             for row in found
+            if row["is_back"]
         ]  # fmt: skip
 
     async def tidy(self, older_than: timedelta) -> None:

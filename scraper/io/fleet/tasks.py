@@ -36,17 +36,11 @@ _FINISH: Final = f"""
 SELECT procrastinate_finish_job_v1(id, %(status)s::procrastinate_job_status, false), {_WAKE}
 FROM procrastinate_jobs WHERE id = %(task_id)s AND status = 'doing' AND worker_id = %(worker_id)s
 """
-_RETRY: Final = f"""
-WITH back AS (
-    UPDATE procrastinate_jobs
-    SET status = 'todo', scheduled_at = now() + make_interval(secs => %(wait_s)s::float),
-        attempts = attempts + %(counted)s
-    WHERE id = %(task_id)s AND status = 'doing' AND worker_id = %(worker_id)s
-    RETURNING id
-)
-SELECT {_WAKE} FROM back
+_RETRY: Final = """
+SELECT fleet_back(id, %(wait_s)s::float, %(counted)s)
+FROM procrastinate_jobs WHERE id = %(task_id)s AND status = 'doing' AND worker_id = %(worker_id)s
 """
-_RESCUE: Final = f"""
+_RESCUE: Final = """
 WITH lost AS (
     SELECT task.id, task.args, task.attempts
     FROM procrastinate_jobs AS task LEFT JOIN procrastinate_workers AS worker ON worker.id = task.worker_id
@@ -61,8 +55,7 @@ WITH lost AS (
     )
     FOR UPDATE OF task SKIP LOCKED
 )
-SELECT lost.id, lost.args, lost.attempts, work.worker, now() AS at,
-    procrastinate_retry_job_v2(lost.id, now(), NULL, NULL, NULL)::text AS done, {_WAKE}::text AS woken
+SELECT lost.id, lost.args, lost.attempts, work.worker, now() AS at, fleet_back(lost.id, 0, 1) AS is_back
 FROM lost LEFT JOIN fleet_work AS work ON work.task_id = lost.id
 """
 
