@@ -140,7 +140,6 @@ def _notes(rows: Rows, shown: int, more: bool, fitting: int) -> list[str]:
 
 
 def heading(console: Console, words: str) -> None:
-    """Print a heading."""
     console.print()
     console.print(Text(harmless(words), style="bold"))
 

@@ -64,7 +64,6 @@ class BoardWatch:
                     self._awaited[walk.endpoint.full_name].add(walk.walk_id)
 
     def remember_still(self, endpoint: str, longest_still: timedelta) -> None:
-        """Take the longest standstill of any board of an endpoint."""
         self._longest_still[endpoint] = longest_still
 
     # --- first pages --------------------------------------------------------------------------------------------------
@@ -132,7 +131,6 @@ class BoardWatch:
         return endpoint not in self._proven and bool(self._awaited[endpoint])
 
     def is_failing(self, endpoint: str) -> bool:
-        """Return whether nothing more is to be bought of an endpoint in this run."""
         return self._tests[endpoint].is_failing
 
     def sentence(self, endpoint: str, unbought: int) -> str:

@@ -255,11 +255,6 @@ class Statements:
     note: str = ""
 
 
-ASSUMABLE = ("cost", "records", "pagination", "parameters")
-"""Parts of an endpoint's description that may be assumed: its price, the shape of its records, how its pages are asked
-for and end, and what its parameters take."""
-
-
 @dataclass(frozen=True, slots=True)
 class Endpoint:
     """One documented route of a vendor."""
@@ -284,7 +279,7 @@ class Endpoint:
     """Rows of a whole board in recorded answers: an assumption for plans."""
     note: str = ""
     assumed: tuple[str, ...] = ()
-    """Parts of the description that no document states, of `ASSUMABLE`."""
+    """Parts of the description that no document states: cost, records, pagination, parameters."""
     successor: Endpoint | None = field(default=None, compare=False)
     """The endpoint of the same vendor to move to, if this one is deprecated or gone."""
     moving: str = ""
@@ -302,12 +297,10 @@ class Endpoint:
 
     @property
     def is_leaving(self) -> bool:
-        """True if it is deprecated or gone."""
         return self.status in {"deprecated", "gone"}
 
     @property
     def cost_basis(self) -> Basis:
-        """The basis of its price."""
         return Basis.ASSUMED if "cost" in self.assumed else Basis.KNOWN
 
     @property

@@ -143,7 +143,6 @@ class Frontier:
 
     @property
     def in_flight(self) -> int:
-        """The number of requests in flight."""
         return len(self._in_flight)
 
     @property

@@ -35,7 +35,6 @@ def best(found: Iterable[Record]) -> list[Record]:
 
 
 def rank_of(record: Record) -> int:
-    """Return the rank; `UNRANKED` without one."""
     return UNRANKED if record.rank is None else record.rank
 
 

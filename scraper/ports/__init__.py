@@ -29,6 +29,7 @@ from scraper.ports.archive import (
 from scraper.ports.clock import Clock
 from scraper.ports.coverage import RunRow, RunRows, RunVersion
 from scraper.ports.journal import Audit, Drain, DriftRecord, Journal
+from scraper.ports.leases import ARCHIVE, HeldForGood, Hold, Lease
 from scraper.ports.ledger import (
     AccountBalance,
     AccountClosed,
@@ -40,6 +41,7 @@ from scraper.ports.ledger import (
     Reserved,
     Settlement,
     Slot,
+    Stored,
 )
 from scraper.ports.listener import Listener
 from scraper.ports.runs import PartialWalks, RunEnd, RunRecord, Runs, RunTotals, WalkRecord
@@ -47,6 +49,7 @@ from scraper.ports.stores import Stores
 from scraper.ports.transport import BillingSource, Pacer, Start, Transport, at_once
 
 __all__ = [
+    "ARCHIVE",
     "AccountBalance",
     "AccountClosed",
     "AccountLift",
@@ -67,8 +70,11 @@ __all__ = [
     "Drain",
     "DriftRecord",
     "FoundPart",
+    "HeldForGood",
+    "Hold",
     "InspectedArchive",
     "Journal",
+    "Lease",
     "Ledger",
     "Listener",
     "LockKind",
@@ -93,6 +99,7 @@ __all__ = [
     "SpooledPage",
     "Start",
     "StateIdentity",
+    "Stored",
     "Stores",
     "Survey",
     "Transport",

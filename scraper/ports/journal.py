@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Protocol
@@ -77,6 +78,13 @@ class Journal(Protocol):
 
     A method returns once its change is durable, and raises StateError if the database cannot be used.
     """
+
+    def hold_archive(self) -> AbstractAsyncContextManager[None]:
+        """Wait for and hold the archive, where the state is shared by several machines.
+
+        Elsewhere it is `Archive.lock` that does so. What is noted inside the block raises LeaseLostError once another
+        process has it.
+        """
 
     async def open_drain(self, opened_at: datetime, most_bytes: int, after: int = 0) -> Drain | None:
         """Return an unfinished drain, else a new one with pages of one run; ``None`` if the spool is empty.

@@ -11,7 +11,7 @@ from dataclasses import replace
 from scraper.core.board_history import BoardRead
 from scraper.core.board_watch import BoardWatch
 from scraper.core.catalogue import Vendor
-from scraper.core.errors import StorageError
+from scraper.core.errors import LeaseLostError, StorageError
 from scraper.core.events import RunStarted, RunStatus, Stopped
 from scraper.core.expected_rows import rows_missing
 from scraper.core.frontier import Frontier
@@ -96,6 +96,10 @@ class CrawlProcess:
         waits_for = "requests in flight" if self._is_buying else "the archive"
         self._listener.hear(Stopped(None, f"waiting for {waits_for}; press Ctrl-C again to abort"))
 
+    def fail(self, failure: StorageError) -> None:
+        """Stop sending because of a failure. May be called from the event loop at any time."""
+        self._signals.fail(failure)
+
     @property
     def is_stopped(self) -> bool:
         """True: the user, or a fault, has asked it to end."""
@@ -117,6 +121,8 @@ class CrawlProcess:
         async with asyncio.TaskGroup() as group:
             for vendor in self._job.vendors:
                 group.create_task(self._dispatch(vendor, group))
+        if isinstance(self._signals.storage_failure, LeaseLostError):
+            raise self._signals.storage_failure  # the run is another process's
         self._is_buying = False
         self.ends.left_by_order = len(self._left)
         self.frontier.give_up(Why.INTERRUPTED if self.ends.interrupted else Why.BUDGET)

@@ -10,12 +10,12 @@ period too; overage that was allowed counts as remaining. What the fields hold i
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from scraper.core.subscriptions import month_ends_at, month_of
-from scraper.core.units import Credits, iso_utc
+from scraper.core.units import iso_utc
 from scraper.sandbox.answers import AccountRoute, Asked, InvalidParameterError, PlayedAnswer
 from scraper.sandbox.billing_events import Event, EventLog
 from scraper.sandbox.metering import Meter
@@ -187,11 +187,8 @@ def _requests(events: Sequence[Event]) -> Mapping[str, int]:
 
 
 def _summed(events: Sequence[Event]) -> Mapping[str, int]:
-    return {**_requests(events), "credits": _credits(events), "overage": 0, "requests": len(events)}
-
-
-def _credits(events: Iterable[Event]) -> Credits:
-    return sum(event.credit_cost for event in events if event.event_status == "charged")
+    credits = sum(event.credit_cost for event in events if event.event_status == "charged")
+    return {**_requests(events), "credits": credits, "overage": 0, "requests": len(events)}
 
 
 def _breakdown(events: Sequence[Event]) -> list[Mapping[str, object]]:

@@ -75,7 +75,6 @@ class KeyApi:
         return key.strip() or None if scheme.lower() == "bearer" else None
 
     def headers(self, request_id: str, starts_left: int | None) -> Mapping[str, str]:  # noqa: ARG002 no header is documented
-        """None."""
         return {}
 
     def unauthorized(self, key: str | None) -> PlayedAnswer:  # noqa: ARG002 no other words are documented for a wrong key

@@ -94,7 +94,6 @@ def _values(variables: Iterable[str], configs: Path, settings: Settings) -> dict
 def _keys(
     job: Job, vendors: Mapping[str, Vendor], found: Mapping[str, str], configs: Path, settings: Settings
 ) -> tuple[dict[str, str], list[Fault]]:
-    """Return vendor → key, and the faults of keys."""
     from scraper.io.config_files.dotenv import DOTENV_FILE
 
     if settings.sandbox:

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     import duckdb
     import pyarrow
 
+    from scraper.io.query.delta import DeltaMode
+
 
 @contextmanager
 def queried(
@@ -70,17 +72,29 @@ def exported(
 ) -> int:
     """Write a table, a view or a macro's rows to one file; return their number. See `io.query.export`."""
     from scraper.io.query.export import export
-    from scraper.io.query.relations import open_archive
+
+    return export(_opened_for(settings, configs, relation, where, path), relation, format, path, where)
+
+
+def exported_to_delta(
+    settings: Settings, configs: Path | None, relation: str, place: Path, where: str | None, mode: DeltaMode
+) -> int:
+    """Write the same rows to a Delta table; return their number. See `io.query.delta`."""
+    from scraper.io.query.delta import export_delta
+
+    return export_delta(_opened_for(settings, configs, relation, where), relation, place, where, mode)
+
+
+def _opened_for(
+    settings: Settings, configs: Path | None, relation: str, where: str | None, writes: Path | None = None
+) -> Callable[[], duckdb.DuckDBPyConnection]:
+    """Return a function that opens what an export reads."""
+    from scraper.io.query import open_archive
 
     data_is_there(settings)
-    tables, views = load_tables(configs), load_views(configs)
-    data = settings.data_directory
+    tables, views, data = load_tables(configs), load_views(configs), settings.data_directory
     reads = f"SELECT * FROM {relation} WHERE (\n{where or True}\n)"  # noqa: S608 - says which views are needed, not run
-
-    def opened() -> duckdb.DuckDBPyConnection:
-        return open_archive(data, tables, views, reads, _noted(data), writes=path)
-
-    return export(opened, relation, format, path, where)
+    return lambda: open_archive(data, tables, views, reads, _noted(data), writes=writes)
 
 
 def write_views(settings: Settings, configs: Path | None, database: Path, script: Path | None) -> None:

@@ -23,7 +23,7 @@ from scraper.core.report import (
     query_of,
 )
 from scraper.wiring.files import load_charts, load_tables, load_views
-from scraper.wiring.inspect import drift_of, status_of
+from scraper.wiring.inspect import balances_of, drift_of
 from scraper.wiring.project import PROJECT_FILE
 from scraper.wiring.settings import Settings, data_is_there
 
@@ -125,7 +125,7 @@ def _values(settings: Settings, configs: Path | None, period: Period) -> Values 
 
     if not state_exists(settings.state_url):
         return None
-    _, accounts, _ = asyncio.run(status_of(settings, None, 1))
+    accounts = asyncio.run(balances_of(settings))
     drift = [
         record
         for record in asyncio.run(drift_of(settings, configs, settled=False))

@@ -19,16 +19,17 @@ from scraper.core.errors import ConfigurationError, UsageError
 from scraper.core.events import Noted, ProjectInUse, RunResult, StateLocked
 from scraper.core.jobs import Job
 from scraper.core.units import Credits
+from scraper.io.clock import SystemClock
 from scraper.ports import Archive, Listener, Stores
 from scraper.runs.context import RunContext
-from scraper.runs.crawl import CrawlProcess
 from scraper.runs.execute import execute
 from scraper.runs.resume import Opening
+from scraper.runs.standby import Stoppable
 from scraper.wiring.access import access_of
 from scraper.wiring.destinations import destinations_of
 from scraper.wiring.files import load_tables
 from scraper.wiring.sandboxes import RunningSandbox, begin_sandbox, without_rate
-from scraper.wiring.settings import Settings, no_ledger, place_words
+from scraper.wiring.settings import Settings, archive_tree, no_ledger, place_words
 
 if TYPE_CHECKING:
     from scraper.io.archive import ParquetArchive
@@ -52,10 +53,12 @@ class RunOrder:
     """By its plan; 0: not known."""
     rebuild: bool = True
     """Rebuild tables whose SELECT has changed before adding pages; if False, pages wait in the spool."""
+    standby: bool = False
+    """While another process runs the job, wait for its end, and go on with the run if it dies."""
 
 
 async def run_job(
-    order: RunOrder, settings: Settings, listener: Listener, begun: Callable[[CrawlProcess], None]
+    order: RunOrder, settings: Settings, listener: Listener, begun: Callable[[Stoppable], None]
 ) -> RunResult:
     """Run a job; see `runs.execute.execute`. `begun` receives the crawl, so that a signal can stop it."""
     asked = order.job
@@ -89,7 +92,7 @@ def _in_haste(order: RunOrder, settings: Settings) -> RunOrder:
 
 
 async def probe_job(
-    order: RunOrder, settings: Settings, listener: Listener, begun: Callable[[CrawlProcess], None]
+    order: RunOrder, settings: Settings, listener: Listener, begun: Callable[[Stoppable], None]
 ) -> tuple[RunResult, tuple[ProbeFinding, ...]]:
     """Send one request for each endpoint of the job and compare it with the vendor file; see `runs.probe`."""
     from scraper.runs.probe import probe
@@ -176,6 +179,7 @@ async def _context(
             listener=listener,
             jitter=random.random,
             rebuild=order.rebuild,
+            standby=order.standby,
             places="".join(f" {shlex.quote(word)}" for word in place_words(settings)),
             access="; ".join(each.words for each in destinations_of(job, order.catalogue, settings)),
             books=transport,
@@ -225,7 +229,8 @@ def _archive_apart(
     except OSError:
         return None
     held.callback(worker.close)
-    return ArchiveApart(settings.data_directory, load_tables(order.configs), order.catalogue, worker, note)
+    archive = settings.archive_place
+    return ArchiveApart(settings.data_directory, load_tables(order.configs), order.catalogue, worker, note, archive)
 
 
 def archive_in(settings: Settings, configs: Path, catalogue: Catalogue) -> ParquetArchive:
@@ -236,7 +241,8 @@ def archive_in(settings: Settings, configs: Path, catalogue: Catalogue) -> Parqu
     tables = load_tables(configs)
     if faults := list(table_faults(tables, settings.data_directory / CACHE_DIRECTORY)):
         raise ConfigurationError(faults)
-    return ParquetArchive(settings.data_directory, tables, catalogue)
+    archive = settings.archive_place
+    return ParquetArchive(settings.data_directory, tables, catalogue, archive=archive, tree=archive_tree(settings))
 
 
 def _on_stderr(told: str) -> None:
@@ -250,7 +256,9 @@ def opened_stores(settings: Settings, kind: str | None, say: Callable[[str], obj
 
     if kind is not None and not state_exists(settings.state_url):
         refuse_other_kind(settings, kind)
-    with open_stores(settings.state_url, settings.clock.now, kind=kind, say=say) as stores:
+    clock = settings.clock
+    follow = clock.follow if isinstance(clock, SystemClock) else None
+    with open_stores(settings.state_url, clock.now, kind=kind, say=say, follow=follow) as stores:
         yield stores
 
 
@@ -258,7 +266,7 @@ def refuse_other_kind(settings: Settings, kind: str) -> None:
     """Raise UsageError before a state of this kind is made beside an archive of the other one."""
     from scraper.io.archive.identity import read_identity
 
-    if (known := read_identity(settings.data_directory)) is not None and known[1] != kind:
+    if (known := read_identity(archive_tree(settings))) is not None and known[1] != kind:
         raise UsageError(
             f"{settings.data_directory} contains {known[1]} data, and this is a {kind} run. "
             "Nothing was changed; name another directory with --data."

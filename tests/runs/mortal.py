@@ -22,7 +22,7 @@ from scraper.core.jobs import Job
 from scraper.core.outcomes import Reply
 from scraper.core.requests import Request
 from scraper.io.archive import Disk, ParquetArchive
-from scraper.io.archive.identity import is_ledger_file
+from scraper.io.archive.tree import Tree, is_note
 from scraper.io.http_transport import Access, HttpTransport
 from scraper.io.pacing import SmoothPacer
 from scraper.io.query import open_archive
@@ -209,8 +209,13 @@ def lived(database: StateDatabase, now: Callable[[], datetime], life: Life | Non
         yield stores
 
 
-async def live(bench: Bench, job: Job, catalogue: Catalogue, life: Life) -> RunResult | None:
-    """One process of a run; ``None`` where it died. Nothing is told to stop, drained or ended then."""
+async def live(
+    bench: Bench, job: Job, catalogue: Catalogue, life: Life, tree: Callable[[Life], Tree | None] = lambda _: None
+) -> RunResult | None:
+    """One process of a run; ``None`` where it died. Nothing is told to stop, drained or ended then.
+
+    `tree`: the parts of its archive, if they are not in its directory.
+    """
     urls = sandbox_urls(bench.url)
     vendors = {name: catalogue.vendors[name] for name in job.vendors}
     access = {name: Access(vendor, urls[name], bench.keys[name]) for name, vendor in vendors.items()}
@@ -219,7 +224,7 @@ async def live(bench: Bench, job: Job, catalogue: Catalogue, life: Life) -> RunR
             async with HttpTransport(access, "scraper/test") as transport:
                 context = RunContext(
                     stores=stores,
-                    archive=ParquetArchive(bench.data, TABLES, catalogue, MortalDisk(life)),
+                    archive=ParquetArchive(bench.data, TABLES, catalogue, MortalDisk(life), tree=tree(life)),
                     transport=MortalTransport(transport, life),
                     pacers={vendor: SmoothPacer(job.accounts[vendor].subscription) for vendor in job.vendors},
                     clock=bench.clock,
@@ -281,6 +286,6 @@ def stray_files(data: Path) -> list[str]:
     """Files of the archive that the state does not know, and any that are not whole."""
     known = {path for (path,) in ledger(data, "SELECT path FROM parts")}
     files = (str(path.relative_to(data / "archive")) for path in (data / "archive").rglob("*") if path.is_file())
-    there = {path for path in files if not is_ledger_file(path)}
+    there = {path for path in files if not is_note(path)}
     unfinished = [str(path) for path in (data / "tmp").rglob("*")]
     return sorted(there ^ known) + unfinished

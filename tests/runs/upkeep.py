@@ -17,7 +17,7 @@ import duckdb
 from scraper.core.tables import TableSelect
 from scraper.io.archive import Disk, ParquetArchive
 from scraper.io.archive.files import stored_hash
-from scraper.io.archive.identity import is_ledger_file
+from scraper.io.archive.tree import is_note
 from scraper.io.query import open_archive
 from scraper.ports import Journal
 from scraper.runs.resume import Opening
@@ -162,7 +162,7 @@ def strange_files(place: Place) -> list[str]:
     there = {
         str(path.relative_to(place.root)): (path.stat().st_size, stored_hash(path))
         for path in place.root.rglob("*")
-        if path.is_file() and not is_ledger_file(str(path.relative_to(place.root)))
+        if path.is_file() and not is_note(str(path.relative_to(place.root)))
     }
     opened = ledger(place.data, "SELECT compaction_id FROM compactions WHERE finished_at IS NULL")
     opened += ledger(place.data, "SELECT table_name, source FROM rebuilds")

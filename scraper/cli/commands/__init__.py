@@ -23,7 +23,7 @@ SHORT_HELPS: Final[Mapping[str, str]] = {
     "report": "Write nights, credits, boards and failures as one HTML page.",
     "sql": "Query the archive in read-only SQL.",
     "duckdb": "Open DuckDB's shell on the archive, or write a database for it.",
-    "export": "Write a table or a view to a file.",
+    "export": "Write a table or a view to a file, or to a Delta table.",
     "tables": "List the archive's tables, views and columns.",
     "vendors": "List endpoints, prices, plans and rules.",
     "schema": "Print the JSON Schema of a kind of settings file.",

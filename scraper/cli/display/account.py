@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from datetime import datetime
 from typing import Any, Final
 
 from rich.console import Console
@@ -101,11 +100,8 @@ def _fields(account: AccountState) -> Iterator[tuple[str, str]]:
     if subscription.assumed:
         yield "assumed", ", ".join(map(harmless, subscription.assumed))
     for place, lifted in enumerate(account.lifts):
-        yield "" if place else "lifted", f"{instant(lifted.lifted_at)} by {harmless(lifted.lifted_by)}: {_lock(lifted)}"
-
-
-def _lock(lifted: AccountLift) -> str:
-    return f"{lifted.kind.value}, {harmless(lifted.detail)}"
+        what = f"{lifted.kind.value}, {harmless(lifted.detail)}"
+        yield "" if place else "lifted", f"{instant(lifted.lifted_at)} by {harmless(lifted.lifted_by)}: {what}"
 
 
 def lifted_sentence(account: str, lifts: Iterable[AccountLift]) -> str:
@@ -133,7 +129,7 @@ def _account_json(account: AccountState) -> dict[str, Any]:
     told["month"]["resets_at"] = iso_utc(account.month_resets_at)
     return {
         **told,
-        "paused_until": _iso(account.paused_until),
+        "paused_until": None if account.paused_until is None else iso_utc(account.paused_until),
         "closed_because": account.closed_because,
         "clock": None if account.clock is None else account.clock.words,
         "lifts": [
@@ -154,7 +150,3 @@ def account_rows(accounts: Sequence[AccountState]) -> list[dict[str, Any]]:
 
 
 _LOCK_KEYS: Final = ("pace_percent", "paused_until", "closed_until", "closed_because", "clock")
-
-
-def _iso(moment: datetime | None) -> str | None:
-    return None if moment is None else iso_utc(moment)

@@ -12,6 +12,7 @@ from scraper.cli.display.run import (
     STATUS_STYLES,
     STATUS_WORDS,
     credit_words,
+    listed_counts,
     request_words,
     retried_fields,
 )
@@ -34,7 +35,6 @@ _WIDE: Final = 76
 
 
 def print_places(places: Mapping[str, str], console: Console) -> None:
-    """Print where the state and the settings are."""
     print_fields(console, [(name, harmless(path)) for name, path in places.items()])
 
 
@@ -67,7 +67,8 @@ def _print_runs(runs: Runs, console: Console) -> None:
             if kind != "charged" and credits:
                 charged.append(f"\n{count(credits)} {kind}", style="yellow")
         rows = count(sum(totals.rows.values()))
-        table.add_row(Text(harmless(run.run_id)), status, _exit_word(run), charged, count(run.budget), rows)
+        exit_code = "–" if run.exit_code is None else str(run.exit_code)
+        table.add_row(Text(harmless(run.run_id)), status, exit_code, charged, count(run.budget), rows)
     console.print(table)
     for run, _ in runs:
         if run.next_at is not None and not run.is_over:
@@ -77,10 +78,6 @@ def _print_runs(runs: Runs, console: Console) -> None:
 def _status_word(run: RunRecord) -> str:
     """``running`` for a run that is open: the reader of the state tells a dead one."""
     return "running" if run.status is RunStatus.OPEN else run.status.value
-
-
-def _exit_word(run: RunRecord) -> str:
-    return "–" if run.exit_code is None else str(run.exit_code)
 
 
 def _print_run(run: RunRecord, totals: RunTotals, console: Console) -> None:
@@ -94,7 +91,7 @@ def _print_run(run: RunRecord, totals: RunTotals, console: Console) -> None:
         ("credits", credit_words(credit_kinds(totals.balance), run.budget)),
         *retried_fields(totals.retried),
         ("requests", request_words(totals.endings, totals.reused)),
-        ("walks", _counts({state.value: totals.walks.get(state, 0) for state in WalkState})),
+        ("walks", listed_counts({state.value: totals.walks.get(state, 0) for state in WalkState}) or "none"),
         ("rows", " · ".join(f"{harmless(table)} {count(rows)}" for table, rows in totals.rows.items()) or "none"),
     ]
     if run.next_at is not None and not run.is_over:
@@ -104,12 +101,6 @@ def _print_run(run: RunRecord, totals: RunTotals, console: Console) -> None:
     if run.message:
         fields.append(("message", harmless(run.message)))
     print_fields(console, fields)
-
-
-def _counts(counts: Mapping[str, int]) -> str:
-    return (
-        " · ".join(f"{count(number)} {name.replace('_', ' ')}" for name, number in counts.items() if number) or "none"
-    )
 
 
 def credit_kinds(balance: Balance) -> dict[str, Credits]:
@@ -176,7 +167,11 @@ def print_coverage(walks: Sequence[WalkRecord], console: Console) -> None:
     """Print the walks of a run that are incomplete or have notes, each with its reason; count the others."""
     complete = sum(walk.state is WalkState.COMPLETE for walk in walks)
     console.print(Text(f"{counted(len(walks), 'walk')}, {count(complete)} of them complete"))
-    partial = [walk for walk in walks if walk.state is not WalkState.COMPLETE or _has_remarks(walk)]
+    partial = [
+        walk
+        for walk in walks
+        if walk.state is not WalkState.COMPLETE or walk.notes or walk.overlaps or walk.decided_again_at
+    ]
     if not partial:
         return
     table = new_table()
@@ -197,10 +192,6 @@ def print_coverage(walks: Sequence[WalkRecord], console: Console) -> None:
 
 def _walk_name(walk: WalkRecord) -> str:
     return f"{harmless(walk.endpoint)} {harmless(walk.params)}"
-
-
-def _has_remarks(walk: WalkRecord) -> bool:
-    return bool(walk.notes or walk.overlaps or walk.decided_again_at)
 
 
 def _standing(walk: WalkRecord) -> str:

@@ -145,9 +145,10 @@ def _charge_words(charge: Charge) -> str:
 def _print_endpoint(endpoint: Endpoint, console: Console, sources: Sources) -> None:
     heading(console, f"{endpoint.full_name}{sources.mark(endpoint.source)}")
     console.print(Text(harmless(endpoint.summary)))
+    assumed_price = " (assumed: no page of the vendor states it)" if endpoint.cost_basis is Basis.ASSUMED else ""
     fields = [
         ("path", harmless(endpoint.path)),
-        ("price", f"{counted(endpoint.cost, 'credit')} a request{_price_basis(endpoint)}"),
+        ("price", f"{counted(endpoint.cost, 'credit')} a request{assumed_price}"),
         ("status", f"{harmless(endpoint.status)} since {endpoint.status_since.isoformat()}"),
         *_moving_fields(endpoint),
         ("pages", harmless(endpoint.pagination.words)),
@@ -165,10 +166,6 @@ def _print_endpoint(endpoint: Endpoint, console: Console, sources: Sources) -> N
     print_fields(console, fields)
     console.print(Text("parameters", style="dim"))
     print_fields(console, [_parameter_field(each, sources) for each in endpoint.parameters], style="bold")
-
-
-def _price_basis(endpoint: Endpoint) -> str:
-    return " (assumed: no page of the vendor states it)" if endpoint.cost_basis is Basis.ASSUMED else ""
 
 
 def _moving_fields(endpoint: Endpoint) -> list[tuple[str, str]]:
@@ -227,7 +224,6 @@ def vendors_json(catalogue: Catalogue) -> list[dict[str, Any]]:
 
 
 def vendor_json(vendor: Vendor) -> dict[str, Any]:
-    """Return a vendor with all its terms."""
     charge = vendor.charge
     return {
         "name": vendor.name,

@@ -166,7 +166,6 @@ class ChangesOrder:
         return stalest if self.fell_back else self._ordered(night, budget, [place for place, _ in stalest])
 
     def stalest(self) -> list[tuple[int, Because]]:
-        """Return all boards, the stalest first."""
         last = self._stalest.last_read
         return [(place, Because.UNREAD if last[place] < 0 else Because.STALEST) for place in self._stalest.stalest()]
 

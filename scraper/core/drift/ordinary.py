@@ -188,5 +188,4 @@ class OrdinaryRecords:
         return True
 
     def presence(self) -> dict[str, Presence]:
-        """Return every path that is read, and how often it was present."""
         return dict(self._root.presence())

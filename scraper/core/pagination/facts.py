@@ -21,7 +21,6 @@ class Record:
     """Values of the fields that the vendor file names for children; older state databases have none."""
 
     def to_json(self) -> list[Any]:
-        """Return a plain list for the state database."""
         return [self.id, self.rank, self.views, *([self.fields] if self.fields else [])]
 
 

@@ -38,7 +38,6 @@ class Forecast:
 
     @property
     def words(self) -> str:
-        """Return the basis of the ranges, for people."""
         return f"by the last {self.runs} runs (9 runs of 10)"
 
 

@@ -179,7 +179,6 @@ def plan(job: Job, known: Known) -> Plan:
 
 
 def _forecast(job: Job, known: Known, tables: Sequence[str]) -> Forecast | None:
-    """Return the forecast by the job's own runs."""
     past = known.history.past_runs(job.name, fingerprint(job))
     return forecast(past, job.budget, max(crawl.endpoint.cost for crawl in job.crawls), tables)
 

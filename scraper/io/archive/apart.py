@@ -28,6 +28,8 @@ from scraper.io.archive.cache import CACHE_DIRECTORY
 from scraper.io.archive.disk import Disk
 from scraper.io.archive.identity import LedgerFiles
 from scraper.io.archive.lock import locked
+from scraper.io.archive.storage import open_tree
+from scraper.io.archive.tree import Places, Tree
 from scraper.io.archive.worker_side import open_archive, opened_archive
 from scraper.io.packing import DamagedError, unpacked
 from scraper.io.worker import Worker, WorkerGoneError
@@ -60,22 +62,24 @@ class ArchiveApart:
         catalogue: Catalogue,
         worker: Worker,
         say: Callable[[str], object],
+        archive: str | None = None,
     ) -> None:
         """`say` gets a sentence, in any thread, if the worker ends before its time."""
         self._data, self._tables, self._catalogue, self._say = data, tables, catalogue, say
-        self._disk = Disk()
+        self._disk, self._archive, self._places = Disk(), archive, Places.of(data, archive)
         self._worker: Worker | None = worker
         self._turn = Lock()
         """One order at a time."""
         self._held: int | None = None
         """The descriptor of the archive's lock, while it is held."""
         self.compactor = _CompactorApart(self)
-        self.ledger = _LedgerApart(self, data, self._disk)
+        self.ledger = _LedgerApart(self, open_tree(self._places, self._disk, archive))
         self.select_hashes: Mapping[str, str] = {table.name: table.hash for table in tables}
 
     def open(self) -> None:
         """Wait until the worker is ready; ConfigurationError with every fault of the tables' SELECTs."""
-        if faults := self._ordered(_open, self._data, self._tables, self._catalogue, here=self._faults_here):
+        opened = (self._data, self._tables, self._catalogue, self._archive)
+        if faults := self._ordered(_open, *opened, here=self._faults_here):
             raise ConfigurationError(faults)
 
     @property
@@ -84,7 +88,7 @@ class ArchiveApart:
 
     @contextmanager
     def lock(self) -> Iterator[None]:
-        with locked(self._disk, self._data) as descriptor:
+        with locked(self._disk, self._places) as descriptor:
             self._held = descriptor
             try:
                 yield
@@ -134,12 +138,17 @@ class ArchiveApart:
     def decided(self, source: str, table: str | None = None) -> Iterator[DecidedAnswer]:
         return self.here.decided(source, table)
 
-    @cached_property
+    @property
     def here(self) -> ParquetArchive:
-        """The same archive in this process: without a worker, and for what is read record by record."""
+        """The same archive in this process, as it is now: without a worker, and for what is read record by record."""
+        self._here.refresh()
+        return self._here
+
+    @cached_property
+    def _here(self) -> ParquetArchive:
         from scraper.io.archive.parquet import ParquetArchive  # noqa: PLC0415 - 45 MB that a run does without
 
-        return ParquetArchive(self._data, self._tables, self._catalogue, self._disk)
+        return ParquetArchive(self._data, self._tables, self._catalogue, self._disk, self._archive)
 
     def method(self, name: str, *args: object, once: bool = False) -> Any:  # noqa: ANN401 - what the method returns
         """Call a method of the worker's archive."""
@@ -203,8 +212,8 @@ class _CompactorApart:
 class _LedgerApart(LedgerFiles):
     """The `ArchiveLedger` port: small files are read in this process, Parquet by the worker on demand."""
 
-    def __init__(self, archive: ArchiveApart, data: Path, disk: Disk) -> None:
-        super().__init__(data, disk)
+    def __init__(self, archive: ArchiveApart, tree: Tree) -> None:
+        super().__init__(tree)
         self._archive = archive
 
     def part(self, path: str) -> Part:
@@ -238,8 +247,8 @@ def _unpacked(page: SpooledPage) -> SpooledPage:
 # --- in the worker ----------------------------------------------------------------------------------------------------
 
 
-def _open(data: Path, tables: Sequence[TableSelect], catalogue: Catalogue) -> list[Fault]:
-    open_archive(data, tables, catalogue)
+def _open(data: Path, tables: Sequence[TableSelect], catalogue: Catalogue, archive: str | None) -> list[Fault]:
+    open_archive(data, tables, catalogue, archive)
     from scraper.io.archive.select_check import table_faults  # noqa: PLC0415 - 45 MB that the run itself does without
 
     return list(table_faults(tables, data / CACHE_DIRECTORY))

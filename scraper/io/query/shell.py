@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import duckdb
 
 from scraper.core.errors import ArchiveError
+from scraper.io.query.files import PARTS, files_below, pattern, quoted
 from scraper.io.query.relations import (
-    PARTS,
     UTC,
     Described,
-    Files,
     archive_root,
     create_relations,
     damaged,
     empty_selects,
-    pattern,
-    quoted,
     table_statements,
 )
 
@@ -36,7 +34,7 @@ def write_database(path: Path, data: Path, described: Described) -> None:
     """Write a DuckDB database of views over absolute paths, without rows. `path` must not exist."""
     try:
         with duckdb.connect(str(path), config={"storage_compatibility_version": _STORAGE}) as connection:
-            create_relations(connection, archive_root(data), described)
+            create_relations(connection, files_below(archive_root(data)), described)
     except duckdb.Error as fault:
         raise ArchiveError(damaged(data, fault)) from fault
 
@@ -45,9 +43,9 @@ def views_script(data: Path, described: Described) -> str:
     """Return the same views as SQL whose paths start with a variable."""
     root = archive_root(data)
     lines = [f"SET VARIABLE archive = {quoted(pattern(root))};", f"{UTC};"]
-    selects = empty_selects(root, described.tables)
-    anywhere = Files(lambda name: f"getvariable('archive') || {quoted(f'/{name}/{PARTS}')}")
-    lines += table_statements(root, selects, anywhere)
+    here = files_below(root)
+    anywhere = replace(here, sql=lambda name: f"getvariable('archive') || {quoted(f'/{name}/{PARTS}')}", hive=False)
+    lines += table_statements(anywhere, empty_selects(here, described.tables))
     return _HEAD + "\n".join(_ended([*lines, *(view.sql for view in described.views)])) + "\n"
 
 

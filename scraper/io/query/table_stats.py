@@ -10,7 +10,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from scraper.core.errors import ArchiveError
-from scraper.io.query.relations import archive_root, damaged, files_of
+from scraper.io.query.files import files_of
+from scraper.io.query.relations import archive_root, damaged
 
 Sizes = Callable[[str], Mapping[str, tuple[int, int]]]
 """Table → path of a part, relative to the archive → its rows and bytes, as far as they are noted."""

@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Callable, Coroutine, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from contextlib import AbstractContextManager, asynccontextmanager, contextmanager
 from datetime import datetime
 from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
+from scraper.io.state.leases import Fence, Leases, confirm
 from scraper.io.state.migrations import is_current, prepare
 from scraper.io.state.writer import Failing, Writer
+from scraper.ports import ARCHIVE, Hold
 
 P = ParamSpec("P")
 T = TypeVar("T")
+
+Follow = Callable[[datetime, float, float], None]
+"""Told the time of a database: what it was, and when, in seconds since boot, it was asked for it and answered."""
 
 
 class Space(Protocol):
@@ -29,6 +34,14 @@ class Space(Protocol):
         """Free the space; return False if none was reserved."""
 
 
+class StateHold(Hold, Protocol):
+    """A job that this process holds, and what its transactions compare with the state."""
+
+    @property
+    def fence(self) -> Fence | None:
+        """``None``: a lock that no other process can take meanwhile."""
+
+
 class Backend(Failing, Protocol):
     """A kind of database at one place; a second kind is a second class, chosen in `io.state._backend`."""
 
@@ -36,18 +49,26 @@ class Backend(Failing, Protocol):
     """Its short name, within the data directory."""
     place: str
     """The data directory, for messages."""
+    leases: Leases | None
+    """``None``: a state of one machine, whose locks are files."""
 
     def exists(self) -> bool:
         """Return True if the database exists."""
 
-    def engines(self) -> tuple[Engine, Engine]:
-        """Return an engine whose transactions take the write lock, and a reading one; create what is missing."""
+    def engines(self, follow: Follow | None = None) -> tuple[Engine, Engine]:
+        """Return an engine that writes and one that reads; create what is missing. `follow`: see `open_stores`."""
 
-    def hold(self, job: str, holder: str) -> AbstractContextManager[None]:
-        """Hold the job's lock; UsageError names the `holder` of a lock that is taken."""
+    def ask_time(self, connection: Connection) -> None:
+        """Tell the database's time to whoever follows it."""
+
+    def lock_schema(self, connection: Connection) -> None:
+        """Let no other process create or migrate the schema until this transaction ends."""
+
+    def hold(self, job: str, process: str, since: datetime) -> AbstractContextManager[StateHold]:
+        """Hold the job as this `process`, ``host:pid``; HeldElsewhereError names another one that does."""
 
     def is_held(self, job: str) -> bool:
-        """Return True if a living process holds the job's lock."""
+        """Return True if a living process holds the job."""
 
     def headroom(self, job: str) -> Space:
         """Return the space to reserve for a run of the job."""
@@ -62,6 +83,7 @@ class Database:
         kind: str | None,
         threaded: bool = True,
         say: Callable[[str], object] = lambda _: None,
+        follow: Follow | None = None,
     ) -> None:
         """See `open_stores`."""
         self.now = now
@@ -69,24 +91,55 @@ class Database:
         self.process = f"{socket.gethostname()}:{os.getpid()}"
         self.full = False
         """The disk is full: no more credits are reserved."""
-        self._writing, self.reading = backend.engines()
+        self.job: Fence | None = None
+        """The lease of the job that this process runs; ``None`` without one, or with a file lock."""
+        self.archive: Fence | None = None
+        """The lease of the archive, while this process has it."""
+        self._say = say
+        self._writing, self.reading = backend.engines(follow)
         self._space: Space | None = None
         self._writer = Writer(self._writing, backend, self._free_space, say, threaded=threaded)
         try:
             if not self._is_current(kind):
-                self._writer.begin(lambda connection: prepare(connection, backend.name, backend.place, kind))
+                self._writer.begin(lambda connection: self._prepare(connection, kind))
         except BaseException:
             self.close()
             raise
         self.do = self._writer.do
         self.join = self._writer.join
 
+    def _prepare(self, connection: Connection, kind: str | None) -> None:
+        self.backend.lock_schema(connection)
+        prepare(connection, self.backend.name, self.backend.place, kind)
+
     def _is_current(self, kind: str | None) -> bool:
         with self.read() as connection:
+            self.backend.ask_time(connection)
             return is_current(connection, self.backend.name, self.backend.place, kind)
 
-    def hold(self, job: str) -> AbstractContextManager[None]:
-        return self.backend.hold(job, f"process {self.process}, since {self.now():%Y-%m-%d %H:%M:%S} UTC")
+    @contextmanager
+    def hold(self, job: str) -> Iterator[Hold]:
+        with self.backend.hold(job, self.process, self.now()) as hold:
+            self.job = hold.fence
+            try:
+                yield hold
+            finally:
+                self.job = None
+
+    @asynccontextmanager
+    async def hold_archive(self) -> AsyncIterator[None]:
+        """Wait for and hold the archive's lease, if the state is shared."""
+        leases = self.backend.leases
+        if leases is None:
+            yield
+            return
+        taken = await leases.wait_for(ARCHIVE, self.process, self._say)
+        with leases.keep(taken):
+            self.archive = taken.fence
+            try:
+                yield
+            finally:
+                self.archive = None
 
     @contextmanager
     def headroom(self, job: str) -> Iterator[None]:
@@ -116,6 +169,8 @@ class Database:
         self._writer.close()
         self._writing.dispose()
         self.reading.dispose()
+        if self.backend.leases is not None:
+            self.backend.leases.close()
 
 
 class Store:
@@ -136,3 +191,35 @@ def in_transaction(
         return await store._do(work, *args, **named)
 
     return method
+
+
+def of_job(work: Callable[Concatenate[Connection, P], T]) -> Callable[Concatenate[Store, P], Coroutine[Any, Any, T]]:
+    """Like `in_transaction`, for what only the holder of the job may change; LeaseLostError once another has it."""
+
+    async def method(store: Store, /, *args: P.args, **named: P.kwargs) -> T:
+        return await store._do(fenced(work, store._database.job), *args, **named)
+
+    return method
+
+
+def of_archive(
+    work: Callable[Concatenate[Connection, P], T],
+) -> Callable[Concatenate[Store, P], Coroutine[Any, Any, T]]:
+    """Like `in_transaction`, for what only the holder of the archive may note; LeaseLostError once another has it."""
+
+    async def method(store: Store, /, *args: P.args, **named: P.kwargs) -> T:
+        return await store._do(fenced(work, store._database.archive), *args, **named)
+
+    return method
+
+
+def fenced(
+    work: Callable[Concatenate[Connection, P], T], fence: Fence | None
+) -> Callable[Concatenate[Connection, P], T]:
+    """Return the work as one that confirms a lease first."""
+
+    def confirmed(connection: Connection, /, *args: P.args, **named: P.kwargs) -> T:
+        confirm(connection, fence)
+        return work(connection, *args, **named)
+
+    return work if fence is None else confirmed

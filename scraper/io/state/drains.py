@@ -15,11 +15,13 @@ from scraper.io.packing import unpacked
 from scraper.io.state.drift import note_drift
 from scraper.io.state.identity import epoch_token
 from scraper.io.state.parts import note_parts
+from scraper.io.state.row_locks import lock_the_rest
 from scraper.io.state.schema import drains, pages, requests, walks
 from scraper.ports import Drain, SpooledPage, Written, drain_order
 
 
 def open_drain(connection: Connection, opened_at: datetime, most_bytes: int, after: int = 0) -> Drain | None:
+    lock_the_rest(connection)
     unfinished = connection.execute(
         select(drains).where(drains.c.finished_at.is_(None)).order_by(drains.c.drain_id).limit(1)
     ).one_or_none()
@@ -94,6 +96,7 @@ def _spooled(row: Row[Any]) -> SpooledPage:
 
 
 def finish_drain(connection: Connection, drain: Drain, written: Written, finished_at: datetime) -> None:
+    lock_the_rest(connection)
     rows = {table: count for table, count in written.rows().items() if table != "pages"}
     here = drains.c.drain_id == drain.drain_id
     if connection.execute(select(drains.c.finished_at).where(here)).scalar_one() is None:

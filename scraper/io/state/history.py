@@ -18,7 +18,7 @@ from scraper.core.planning.history import HISTORY, WALKS_KEPT, PastRun
 from scraper.core.requests import Walk
 from scraper.io.state import schema
 from scraper.io.state.past_runs import past_runs
-from scraper.io.state.schema import pages, parts, requests, walks
+from scraper.io.state.schema import pages, parts, requests, total, walks
 
 OLDEST_WALK = timedelta(days=62)
 """Long enough for a monthly job to find its last walks."""
@@ -75,16 +75,16 @@ class SqlHistory:
         since = self._now - HISTORY
         place = (walks.c.endpoint, walks.c.country)
         spent = (
-            select(*place, func.sum(requests.c.credits))
+            select(*place, total(requests.c.credits))
             .join(requests, and_(requests.c.run_id == walks.c.run_id, requests.c.walk_id == walks.c.walk_id))
             .where(walks.c.snapshot_at >= since)
             .group_by(*place)
         )
         credits = {(endpoint, country): total for endpoint, country, total in self._rows(spent)}
-        empty = func.sum(case((walks.c.state == WalkState.EMPTY.value, 1), else_=0))
+        empty = total(case((walks.c.state == WalkState.EMPTY.value, 1), else_=0))
         whole = (
-            select(*place, func.count(), empty, func.sum(walks.c.pages), func.max(walks.c.pages))
-            .add_columns(func.sum(walks.c.rows))
+            select(*place, func.count(), empty, total(walks.c.pages), func.max(walks.c.pages))
+            .add_columns(total(walks.c.rows))
             .where(walks.c.snapshot_at >= since, walks.c.reused_from.is_(None), walks.c.state.in_(_WHOLE))
             .where(walks.c.why.is_distinct_from(Why.KNOWN.value))
             .group_by(*place)
@@ -138,7 +138,7 @@ class SqlHistory:
         return sum(taken) / len(taken) if taken else None
 
     def bytes_a_row(self) -> Mapping[str, float]:
-        sizes = select(parts.c.table_name, func.sum(parts.c.size_bytes), func.sum(parts.c.rows))
+        sizes = select(parts.c.table_name, total(parts.c.size_bytes), total(parts.c.rows))
         return {table: size / rows for table, size, rows in self._rows(sizes.group_by(parts.c.table_name)) if rows}
 
     def _last_walks(self, walk_ids: Sequence[str]) -> Iterator[tuple[str, str, WalkSeen]]:

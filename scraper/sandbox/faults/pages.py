@@ -9,8 +9,6 @@ from scraper.sandbox.faults.shapes import Charged, FaultKind, OpenedPage, Option
 
 
 def _changed(change: Callable[[OpenedPage, Asked], None]) -> Replaced:
-    """The vendor's page, changed."""
-
     def sent(target: Target, asked: Asked) -> Sent:
         page = target.successful(asked)
         change(page, asked)

@@ -81,7 +81,6 @@ class CreatorBoards:
         return [self._record(standing, at) for standing in board[start : start + count]]
 
     def numbers(self, country: str | None, sort_by: str, day: date) -> list[int]:
-        """Return the numbers of the creators on a board, best first."""
         if country is not None and country not in CREATOR_COUNTRIES:
             return []
         return [standing.number for standing in self._board(country, sort_by, day)]

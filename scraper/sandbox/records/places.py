@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-
-def _codes(text: str) -> tuple[str, ...]:
-    return tuple(text.split())
-
+from scraper.sandbox.records.words import words
 
 COUNTRIES = {
     "AE": "United Arab Emirates",
@@ -40,9 +37,9 @@ COUNTRIES = {
     "ZA": "South Africa",
 }
 
-HASHTAG_COUNTRIES = _codes("US FR DE IT ES GB AR AU BR CA CO EG ID IL JP KR MY MX PH SA SG ZA TW TH TR AE VN")
-CREATOR_COUNTRIES = _codes("AU BR CA EG FR DE ID IL IT JP MY PH RU SA SG KR ES TW TH TR AE GB US VN")
-VIDEO_COUNTRIES = _codes("AU BR CA EG FR DE ID IT JP MY MX PH PL RU SA SG KR ES SE TH TR AE GB US VN")
+HASHTAG_COUNTRIES = words("US FR DE IT ES GB AR AU BR CA CO EG ID IL JP KR MY MX PH SA SG ZA TW TH TR AE VN")
+CREATOR_COUNTRIES = words("AU BR CA EG FR DE ID IL IT JP MY PH RU SA SG KR ES TW TH TR AE GB US VN")
+VIDEO_COUNTRIES = words("AU BR CA EG FR DE ID IT JP MY MX PH PL RU SA SG KR ES SE TH TR AE GB US VN")
 """A country outside its board's list has an empty board. GB, never UK; written in capitals."""
 
 SCRIPTS = {

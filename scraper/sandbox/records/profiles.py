@@ -46,7 +46,6 @@ class CreatorIndex:
         self._everybody = lru_cache(maxsize=1)(self._draw_everybody)
 
     def found(self, sort: str, day: date, wanted: Callable[[Profile], bool]) -> list[Profile]:
-        """The creators that a search finds, in its order."""
         return [profile for profile in self._sorted(sort, day) if wanted(profile)]
 
     def record(self, profile: Profile, at: datetime) -> Record:

@@ -44,7 +44,6 @@ class VideoBoards:
         return [self._record(index, country, at) for index in board[start : start + count]]
 
     def numbers(self, country: str, period_days: int, order_by: str, day: date) -> Sequence[int]:
-        """Return the numbers of the videos on a board, best first."""
         return self._board(country, period_days, order_by, day) if country in VIDEO_COUNTRIES else ()
 
     def _draw_places(self, country: str, period_days: int, order_by: str) -> BoardPlaces:

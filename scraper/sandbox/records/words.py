@@ -3,41 +3,41 @@
 from __future__ import annotations
 
 
-def _words(text: str) -> tuple[str, ...]:
+def words(text: str) -> tuple[str, ...]:
     return tuple(text.split())
 
 
 FIRST = {
-    "english": _words(
+    "english": words(
         "quiet slow tiny golden rainy lazy sunday midnight corner borrowed paper attic velvet salty window "
         "lantern copper pocket garden winter backyard marble second honest"
     ),
-    "spanish": _words("lunes cocina barrio abuela domingo playa nuestra mañana rincón pequeño luz camino año verano"),
-    "portuguese": _words("manhã feira nossa praia canção vizinho sertão amanhã chuva quintal irmã coração"),
-    "japanese": _words("朝の 小さな 放課後の 雨の日 手作り 秋の 近所の 深夜の 週末 初めての"),
-    "korean": _words("느린 비오는 우리집 새벽 주말 작은 동네 오늘의 겨울 첫번째"),
-    "chinese": _words("慢慢的 下雨天 小巷 深夜 週末 手工 秋天的 家裡的 第一次 陽台"),
-    "thai": _words("เช้านี้ ริมคลอง หน้าฝน บ้านเรา วันหยุด ยามเย็น ตลาดเก่า หลังเลิกเรียน"),
-    "arabic": _words("صباح مطبخ شتاء حارة مساء رحلة بيتنا أول نافذة سوق"),
-    "hebrew": _words("בוקר שבת מטבח חורף שכונה חלון לילה ראשון"),
-    "cyrillic": _words("утро наша тихая зимняя кухня вечер дорога первый двор осень"),
-    "vietnamese": _words("sáng nhà mùa phố chợ chiều đêm quê mưa cuốituần"),
+    "spanish": words("lunes cocina barrio abuela domingo playa nuestra mañana rincón pequeño luz camino año verano"),
+    "portuguese": words("manhã feira nossa praia canção vizinho sertão amanhã chuva quintal irmã coração"),
+    "japanese": words("朝の 小さな 放課後の 雨の日 手作り 秋の 近所の 深夜の 週末 初めての"),
+    "korean": words("느린 비오는 우리집 새벽 주말 작은 동네 오늘의 겨울 첫번째"),
+    "chinese": words("慢慢的 下雨天 小巷 深夜 週末 手工 秋天的 家裡的 第一次 陽台"),
+    "thai": words("เช้านี้ ริมคลอง หน้าฝน บ้านเรา วันหยุด ยามเย็น ตลาดเก่า หลังเลิกเรียน"),
+    "arabic": words("صباح مطبخ شتاء حارة مساء رحلة بيتنا أول نافذة سوق"),
+    "hebrew": words("בוקר שבת מטבח חורף שכונה חלון לילה ראשון"),
+    "cyrillic": words("утро наша тихая зимняя кухня вечер дорога первый двор осень"),
+    "vietnamese": words("sáng nhà mùa phố chợ chiều đêm quê mưa cuốituần"),
 }
 SECOND = {
-    "english": _words(
+    "english": words(
         "bread kettle bicycle ferns socks chess kites pottery trains beans stitches ladders moths dumplings maps "
         "sourdough otters puddles shelves harmonica gloves noodles tomatoes postcards"
     ),
-    "spanish": _words("pan bici gatos recetas zapatos tortillas plantas tren baile huerto cuentos domingos"),
-    "portuguese": _words("pão bicicleta gatos receitas sapatos samba plantas trem pipas jogos"),
-    "japanese": _words("弁当 猫 散歩 文房具 珈琲 編み物 自転車 銭湯 植物 折り紙"),
-    "korean": _words("빵집 고양이 산책 자전거 뜨개질 국수 화분 기차 연습 도시락"),
-    "chinese": _words("麵包 貓咪 散步 腳踏車 豆漿 手帳 植物 火車 便當 風箏"),
-    "thai": _words("ขนมปัง แมวส้ม จักรยาน ต้นไม้ ก๋วยเตี๋ยว ถักไหม รถไฟ ว่าว"),
-    "arabic": _words("خبز قطط دراجة نباتات قهوة خياطة قطار طائرة_ورقية شطرنج"),
-    "hebrew": _words("לחם חתולים אופניים צמחים קפה סריגה רכבת שחמט"),
-    "cyrillic": _words("хлеб кошки велосипед растения чай вязание поезд шахматы пироги"),
-    "vietnamese": _words("bánhmì mèo xeđạp cây càphê đanlen tàuhỏa diều bún"),
+    "spanish": words("pan bici gatos recetas zapatos tortillas plantas tren baile huerto cuentos domingos"),
+    "portuguese": words("pão bicicleta gatos receitas sapatos samba plantas trem pipas jogos"),
+    "japanese": words("弁当 猫 散歩 文房具 珈琲 編み物 自転車 銭湯 植物 折り紙"),
+    "korean": words("빵집 고양이 산책 자전거 뜨개질 국수 화분 기차 연습 도시락"),
+    "chinese": words("麵包 貓咪 散步 腳踏車 豆漿 手帳 植物 火車 便當 風箏"),
+    "thai": words("ขนมปัง แมวส้ม จักรยาน ต้นไม้ ก๋วยเตี๋ยว ถักไหม รถไฟ ว่าว"),
+    "arabic": words("خبز قطط دراجة نباتات قهوة خياطة قطار طائرة_ورقية شطرنج"),
+    "hebrew": words("לחם חתולים אופניים צמחים קפה סריגה רכבת שחמט"),
+    "cyrillic": words("хлеб кошки велосипед растения чай вязание поезд шахматы пироги"),
+    "vietnamese": words("bánhmì mèo xeđạp cây càphê đanlen tàuhỏa diều bún"),
 }
 TAILS = ("", "", "", "tok", "2026", "club", "day", "szn", "101", "diy")
 """Suffixes of hashtags in Latin script."""
@@ -79,11 +79,11 @@ EMOJI = ("🫖", "🐈‍⬛", "👩🏽‍🍳", "✨", "🧶", "🚲", "🥖",
 INVISIBLE = ("\u200b", "\u2060", "\u200e", "\ufeff", "\u00ad")
 """Zero-width and other invisible characters found in captions."""
 
-GIVEN = _words(
+GIVEN = words(
     "Ottilie Bram Noor Wanjiru Kaito Ximena Tolga Signe Lerato Duc Halina Ravi Maeve Anouk Joaquim Yara Piotr Somchai "
     "Ines Farid 花音 서연 怡君 ณัฐ ليان נועה Злата Bảo"
 )
-FAMILY = _words("Vance Okoro Lindqvist Maru Castell Petrov Haddad Nkosi Ferro Tanaka Dyer Solis Bauer Quist Rahman Ode")
+FAMILY = words("Vance Okoro Lindqvist Maru Castell Petrov Haddad Nkosi Ferro Tanaka Dyer Solis Bauer Quist Rahman Ode")
 
 SONGS = (
     "original sound",
