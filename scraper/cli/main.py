@@ -27,6 +27,15 @@ calls `main` in a process of their own keeps them."""
 _NAMED_AS_A_KEY = ("KEY", "TOKEN", "SECRET", "PASS", "AUTH", "CRED")
 
 
+class _WithoutNumpy:
+    """Keeps numpy out of the process: pyarrow does without, and then does without pandas as well."""
+
+    def find_spec(self, name: str, *_: object) -> None:
+        """Find nothing but what others find. An entry of ``None`` in `sys.modules` would be taken for it by psycopg."""
+        if name == "numpy":
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+
 def _quiet(context: click.Context, option: click.Parameter, given: bool) -> None:
     """Apply -q as after a command (`options.QUIET`); imported only if it is given."""
     if given:
@@ -71,7 +80,7 @@ def cli() -> None:
 def main(clock: Clock | None = None) -> NoReturn:
     """Run the command line and exit. `clock`: the program's own time; ``None``: the machine's."""
     if os.path.basename(sys.argv[0]) in _PROGRAM:  # noqa: PTH119 - the name alone
-        sys.modules.setdefault("numpy", None)  # type: ignore[arg-type]  # pyarrow does without, and without pandas
+        sys.meta_path.insert(0, _WithoutNumpy())
     with program_streams():
         sys.exit(_exit_code(clock))
 
