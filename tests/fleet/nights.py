@@ -29,7 +29,7 @@ from tests.runs.told_project import KEY_VARIABLES, ROOT
 FIRST = datetime(2026, 11, 2, 2, 0, 30, tzinfo=UTC)
 """Half a minute into the first night."""
 DAY = timedelta(days=1)
-PRICE = {"crawlora": 8, "keyapi": 1}
+PRICE = {"crawlora": 8, "keyapi": 2}
 _WAIT_S = 240.0
 
 
@@ -70,9 +70,7 @@ class Vendors:
 
     def __init__(self, clock: MovedByFile) -> None:
         self.arrived: Callable[[str], object] = lambda _: None
-        self._sandbox = Sandbox(
-            subscriptions=dict.fromkeys(KEYS, Subscription("test")), keys=KEYS, clock=clock.now
-        )
+        self._sandbox = Sandbox(subscriptions=dict.fromkeys(KEYS, Subscription("test")), keys=KEYS, clock=clock.now)
         self._loop = asyncio.new_event_loop()
         self._thread = Thread(target=self._loop.run_forever)
         self._thread.start()
@@ -204,7 +202,9 @@ class FleetProject:
     def runs(self) -> Sequence[RunOfNight]:
         committed = "SELECT COALESCE(SUM(credits), 0) FROM requests WHERE run_id = runs.run_id"
         reserved = "SELECT COALESCE(SUM(reserved), 0) FROM requests WHERE run_id = runs.run_id AND charge = 'reserved'"
-        rows = self.database.rows(f"SELECT job, night_at, status, ({committed}) + ({reserved}) FROM runs ORDER BY number")
+        rows = self.database.rows(
+            f"SELECT job, night_at, status, ({committed}) + ({reserved}) FROM runs ORDER BY number"
+        )
         return [
             RunOfNight(job, datetime.fromtimestamp(night / 1_000_000, UTC), status, int(spent))
             for job, night, status, spent in rows

@@ -69,12 +69,25 @@ class FleetTasks(JobManager):
         self._worker_id = 0
         self._mine: set[int] = set()
         self._uncounted: set[int] = set()
-        self._taking = asyncio.Lock()
+        self._taking, self._beating = asyncio.Lock(), asyncio.Lock()
 
     async def register_worker(self) -> int:
         self._worker_id = await super().register_worker()
         await self.update_heartbeat(self._worker_id)
         return self._worker_id
+
+    async def unregister_worker(self, worker_id: int) -> None:
+        async with self._beating:
+            await super().unregister_worker(worker_id)
+            self._worker_id = 0
+
+    async def beat(self, interval_s: float) -> None:
+        """Give signs of life, until cancelled: Procrastinate's own end when a worker stops, before its last runs do."""
+        while True:
+            await asyncio.sleep(interval_s)
+            async with self._beating:
+                if self._worker_id:
+                    await self.update_heartbeat(self._worker_id)
 
     async def update_heartbeat(self, worker_id: int) -> None:
         await self.connector.execute_query_async(
