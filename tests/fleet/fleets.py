@@ -52,12 +52,12 @@ class Fleet:
     said: list[str] = field(default_factory=list)
     _serving: list[tuple[PostgresQueue, asyncio.Task[None]]] = field(default_factory=list)
 
-    async def queue(self, name: str = "here:1", **terms: int) -> PostgresQueue:
+    async def queue(self, name: str = "here:1", **terms: float) -> PostgresQueue:
         served = ServeTerms(self.jobs, **terms)  # type: ignore[arg-type]
         return await self.opened.enter_async_context(opened_queue(self.url, name, self.said.append, served))
 
     async def worker(
-        self, name: str, perform: Callable[[FleetTask, int], Awaitable[TaskEnd]], **terms: int
+        self, name: str, perform: Callable[[FleetTask, int], Awaitable[TaskEnd]], **terms: float
     ) -> PostgresQueue:
         """One that takes tasks from now on."""
         queue = await self.queue(name, **terms)

@@ -29,7 +29,7 @@ from tests.runs.told_project import KEY_VARIABLES, ROOT
 FIRST = datetime(2026, 11, 2, 2, 0, 30, tzinfo=UTC)
 """Half a minute into the first night."""
 DAY = timedelta(days=1)
-PRICE = {"crawlora": 8, "keyapi": 1}
+PRICE = {"crawlora": 8, "keyapi": 2}
 _WAIT_S = 240.0
 
 

@@ -18,7 +18,7 @@ def test_a_night_is_whole_although_the_worker_that_ran_it_was_killed(tmp_path: P
     jobs = [NightJob("one", "crawlora", ("US", "GB", "JP", "DE"))]
     project = FleetProject(tmp_path, database_url(), jobs, requests_per_minute=240)
     try:
-        arrived = []
+        arrived = list[str]()
         project.vendors.arrived = arrived.append
         first = project.start("--lost-after", "3")
         while len(arrived) < 2:

@@ -183,6 +183,32 @@ def test_the_task_of_a_worker_whose_row_is_gone_is_rescued_too() -> None:
     asyncio.run(whole())
 
 
+def test_a_lost_task_whose_job_waits_anew_is_over_and_the_waiting_one_does_the_rest() -> None:
+    """It was killed after its run's end, or its night has passed meanwhile: one task of a job waits, and no second."""
+    began, ends = asyncio.Event(), asyncio.Event()
+
+    async def stopped(_task: FleetTask, attempts: int) -> TaskEnd:
+        began.set()
+        await ends.wait()
+        return DONE if attempts else TaskEnd(Again(timedelta(0), "interrupted"), 130, "late")
+
+    async def whole() -> None:
+        async with a_fleet("night", "other") as fleet:
+            lost = await fleet.worker("lost:1", stopped)
+            await lost.submit(run_of("night"))
+            await began.wait()
+            anew = await lost.submit(run_of("night"))
+            queue = await fleet.queue("here:2")
+            await fleet.change(LONG_AGO)
+            assert await queue.rescue() == []
+            waiting, over = await fleet.tasks(queue)
+            ends.set()
+            assert (waiting.task_id, over.state) == (anew, TaskState.DONE)
+            assert over.words == "another task of the job goes on with it"
+
+    asyncio.run(whole())
+
+
 def test_a_task_that_goes_back_waits_and_counts_as_an_attempt_only_if_something_went_wrong() -> None:
     seen = []
     ends = [
@@ -282,6 +308,40 @@ def test_a_database_that_will_never_let_anybody_in_is_refused_in_one_sentence() 
         with pytest.raises(UsageError) as refused_url:
             asyncio.run(opened(wrong))
         assert "s3cret" not in str(refused_url.value)
+
+
+def test_the_settings_of_the_stores_in_a_url_are_not_the_queues() -> None:
+    both = "postgresql+psycopg://u:p%40@h:5433/d?host=%2Fsocket&lease_s=5"
+    assert libpq_url(both) == "postgresql://u:p%40@h:5433/d?host=%2Fsocket"
+    assert libpq_url("postgresql://h/d?lease_s=5") == "postgresql://h/d"
+
+
+def test_a_worker_that_stops_gives_signs_of_life_until_its_last_run_has_ended() -> None:
+    began, ends = asyncio.Event(), asyncio.Event()
+
+    async def slow(_task: FleetTask, _attempts: int) -> TaskEnd:
+        began.set()
+        await ends.wait()
+        return DONE
+
+    async def whole() -> None:
+        async with a_fleet("night") as fleet:
+            worker = await fleet.worker("here:1", slow, lost_after_s=0.3)
+            await worker.submit(run_of("night"))
+            await began.wait()
+            queue = await fleet.queue("here:2")
+            worker.stop()
+            await fleet.change(LONG_AGO)
+            async with asyncio.timeout(30):
+                while (await queue.overview(DAY)).workers[0].is_lost:
+                    await asyncio.sleep(0.01)
+            ends.set()
+            (over,) = await fleet.all_over(queue, 1)
+            assert over.worker == "here:1"
+        async with a_fleet(url=fleet.url) as after:
+            assert (await (await after.queue()).overview(DAY)).workers == []
+
+    asyncio.run(whole())
 
 
 def test_old_tasks_are_forgotten_and_open_ones_are_not() -> None:

@@ -39,6 +39,7 @@ _STATES: Final[Mapping[str, TaskState]] = {
     "todo": TaskState.QUEUED,
     "doing": TaskState.RUNNING,
     "succeeded": TaskState.DONE,
+    "aborted": TaskState.DONE,
 }
 
 

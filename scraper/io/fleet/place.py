@@ -15,6 +15,8 @@ from psycopg import AsyncConnection, sql
 from scraper.core.errors import StateError, UsageError
 
 _PLAIN_SCHEME: Final = "postgresql://"
+_OURS_IN_URLS: Final = frozenset({"lease_s"})
+"""Settings that a state's URL may hold for the stores; libpq knows none of them."""
 _DEFAULT_SCHEMA: Final = "public"
 _OURS: Final = "scraper_fleet"
 _ENDING: Final = "_fleet"
@@ -78,6 +80,23 @@ BEGIN
         WHERE id = found_id RETURNING *;
 END;
 $$;
+CREATE FUNCTION fleet_back(p_task_id bigint, p_wait_s double precision, p_counted integer)
+RETURNS boolean LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM pg_notify('procrastinate_any_queue_v1', '{"type": "job_inserted", "job_id": 0}');
+    BEGIN
+        UPDATE procrastinate_jobs
+        SET status = 'todo', scheduled_at = now() + make_interval(secs => p_wait_s), attempts = attempts + p_counted
+        WHERE id = p_task_id;
+        RETURN true;
+    EXCEPTION WHEN unique_violation THEN
+        -- The job waits in the queue anew, for its next night or by a person's word: that task does what is left.
+        UPDATE procrastinate_jobs SET status = 'aborted' WHERE id = p_task_id;
+        UPDATE fleet_work SET words = 'another task of the job goes on with it' WHERE task_id = p_task_id;
+        RETURN false;
+    END;
+END;
+$$;
 """
 """What Procrastinate lacks: who a worker is, how a task's last command ended, and a choice that looks at accounts."""
 
@@ -87,14 +106,17 @@ def libpq_url(url: str) -> str:
     scheme, separator, rest = url.partition("://")
     if not separator or scheme.partition("+")[0] not in {"postgresql", "postgres"}:
         raise UsageError("the state is not in PostgreSQL, and the queue of a fleet is beside it.")
+    place, _, query = rest.partition("?")
+    settings = [each for each in query.split("&") if each and each.partition("=")[0] not in _OURS_IN_URLS]
+    plain = f"{_PLAIN_SCHEME}{place}" + (f"?{'&'.join(settings)}" if settings else "")
     try:
-        psycopg.conninfo.conninfo_to_dict(_PLAIN_SCHEME + rest)
+        psycopg.conninfo.conninfo_to_dict(plain)
     except psycopg.ProgrammingError:  # its words may hold a part of the password
         raise UsageError(
             "the state's URL cannot be read: write postgresql+psycopg://USER:PASSWORD@HOST:PORT/DATABASE, with "
             "special characters of the password percent-encoded. Nothing was changed."
         ) from None
-    return _PLAIN_SCHEME + rest
+    return plain
 
 
 async def connected(conninfo: str) -> AsyncConnection:

@@ -88,6 +88,7 @@ class PostgresQueue:
             QueuedTask(row["id"], task_of(row["args"]), TaskState.QUEUED, row["attempts"] + 1, row["at"],
                        worker=row["worker"] or "")
             for row in found
+            if row["is_back"]
         ]  # fmt: skip
 
     async def tidy(self, older_than: timedelta) -> None:
@@ -107,7 +108,12 @@ class PostgresQueue:
             fetch_job_polling_interval=min(_MOST_POLL_S, beat_s / 2),
         )
         asyncio.get_running_loop().set_exception_handler(_without_outages)
-        await self._worker.run()  # type: ignore[no-untyped-call]
+        beating = asyncio.ensure_future(self._tasks.beat(beat_s))
+        try:
+            await self._worker.run()  # type: ignore[no-untyped-call]
+        finally:
+            beating.cancel()
+            await asyncio.gather(beating, return_exceptions=True)
 
     def stop(self) -> None:
         self._outage.give_up_soon()

@@ -36,17 +36,11 @@ _FINISH: Final = f"""
 SELECT procrastinate_finish_job_v1(id, %(status)s::procrastinate_job_status, false), {_WAKE}
 FROM procrastinate_jobs WHERE id = %(task_id)s AND status = 'doing' AND worker_id = %(worker_id)s
 """
-_RETRY: Final = f"""
-WITH back AS (
-    UPDATE procrastinate_jobs
-    SET status = 'todo', scheduled_at = now() + make_interval(secs => %(wait_s)s::float),
-        attempts = attempts + %(counted)s
-    WHERE id = %(task_id)s AND status = 'doing' AND worker_id = %(worker_id)s
-    RETURNING id
-)
-SELECT {_WAKE} FROM back
+_RETRY: Final = """
+SELECT fleet_back(id, %(wait_s)s::float, %(counted)s)
+FROM procrastinate_jobs WHERE id = %(task_id)s AND status = 'doing' AND worker_id = %(worker_id)s
 """
-_RESCUE: Final = f"""
+_RESCUE: Final = """
 WITH lost AS (
     SELECT task.id, task.args, task.attempts
     FROM procrastinate_jobs AS task LEFT JOIN procrastinate_workers AS worker ON worker.id = task.worker_id
@@ -61,8 +55,7 @@ WITH lost AS (
     )
     FOR UPDATE OF task SKIP LOCKED
 )
-SELECT lost.id, lost.args, lost.attempts, work.worker, now() AS at,
-    procrastinate_retry_job_v2(lost.id, now(), NULL, NULL, NULL)::text AS done, {_WAKE}::text AS woken
+SELECT lost.id, lost.args, lost.attempts, work.worker, now() AS at, fleet_back(lost.id, 0, 1) AS is_back
 FROM lost LEFT JOIN fleet_work AS work ON work.task_id = lost.id
 """
 
@@ -76,12 +69,25 @@ class FleetTasks(JobManager):
         self._worker_id = 0
         self._mine: set[int] = set()
         self._uncounted: set[int] = set()
-        self._taking = asyncio.Lock()
+        self._taking, self._beating = asyncio.Lock(), asyncio.Lock()
 
     async def register_worker(self) -> int:
         self._worker_id = await super().register_worker()
         await self.update_heartbeat(self._worker_id)
         return self._worker_id
+
+    async def unregister_worker(self, worker_id: int) -> None:
+        async with self._beating:
+            await super().unregister_worker(worker_id)
+            self._worker_id = 0
+
+    async def beat(self, interval_s: float) -> None:
+        """Give signs of life, until cancelled: Procrastinate's own end when a worker stops, before its last runs do."""
+        while True:
+            await asyncio.sleep(interval_s)
+            async with self._beating:
+                if self._worker_id:
+                    await self.update_heartbeat(self._worker_id)
 
     async def update_heartbeat(self, worker_id: int) -> None:
         await self.connector.execute_query_async(
