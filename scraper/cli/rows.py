@@ -49,6 +49,11 @@ def rows_of_objects(
     return Rows(names, ([row.get(name) for name in names] for row in objects), prose)
 
 
+def picked(value: object, *names: str) -> dict[str, Any]:
+    """Return these attributes of a value by name."""
+    return {name: getattr(value, name) for name in names}
+
+
 # --- pyarrow ----------------------------------------------------------------------------------------------------------
 
 
