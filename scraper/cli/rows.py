@@ -54,9 +54,6 @@ def picked(value: object, *names: str) -> dict[str, Any]:
     return {name: getattr(value, name) for name in names}
 
 
-# --- pyarrow ----------------------------------------------------------------------------------------------------------
-
-
 def _tuples(reader: Reader) -> Iterator[Sequence[Any]]:
     for batch in reader:
         yield from zip(*(_values(column) for column in batch.columns), strict=True)
@@ -83,8 +80,6 @@ def _unique(names: Sequence[str]) -> tuple[str, ...]:
         unique[candidate] = None
     return tuple(unique)
 
-
-# --- values -----------------------------------------------------------------------------------------------------------
 
 _OBEYED = re.compile("[\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 """Characters that JSON writers leave unescaped and terminals obey; in JSON they occur in strings only."""

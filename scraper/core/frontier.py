@@ -90,8 +90,6 @@ class Frontier:
         for progress in [progress for walk_id, progress in self._walks.items() if walk_id in left]:
             self._leave(progress)
 
-    # --- asking -------------------------------------------------------------------------------------------------------
-
     def take(self, vendor: str) -> Request | None:
         """Take the most valuable ready request of this vendor; it is then in flight."""
         if not self.has_ready(vendor):
@@ -160,8 +158,6 @@ class Frontier:
         """Return the walks that have ended, or were opened again, since the last call."""
         turned, self._turned = self._turned, []
         return [self._walks[walk_id] for walk_id in dict.fromkeys(turned)]
-
-    # --- telling ------------------------------------------------------------------------------------------------------
 
     def learn(self, request: Request, facts: PageFacts) -> Progress:
         """Take in a landed page; the requests that follow become ready."""
@@ -240,8 +236,6 @@ class Frontier:
         """
         for progress in self._walks.values():
             progress.give_up(self._closed_for(progress.walk.endpoint) or why)
-
-    # --- inside -------------------------------------------------------------------------------------------------------
 
     def _value(self, request: Request) -> Value:
         walk = self._walks[request.walk.walk_id].walk

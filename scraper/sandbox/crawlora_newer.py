@@ -75,8 +75,6 @@ class CrawloraNewer:
             "/datasets/creators/search": self._creators,
         }
 
-    # --- the Creative Center and the web ------------------------------------------------------------------------------
-
     def _creative_hashtags(self, asked: Asked) -> PlayedAnswer:
         country = asked.required("country_code")
         period_days = int(asked.choice("period", ("7", "30", "90"), "7"))
@@ -130,8 +128,6 @@ class CrawloraNewer:
         }
         return _ok(body, [found] if found else [])
 
-    # --- the app: cursors are numbers, and numbers come back ----------------------------------------------------------
-
     def _hashtag_posts(self, asked: Asked) -> PlayedAnswer:
         hashtag = self._app.hashtag(asked.required("name"))
         sort = asked.choice("sort", ("fresh", "popular"), "popular")
@@ -140,8 +136,6 @@ class CrawloraNewer:
             return ([], 0) if hashtag is None else self._app.posts(hashtag, sort, asked.world_at, start, count)
 
         return _app_page(asked, "aweme_list", part)
-
-    # --- top ads ------------------------------------------------------------------------------------------------------
 
     def _top_ads(self, asked: Asked) -> PlayedAnswer:
         page, limit = _numbered(asked, "limit")
@@ -173,8 +167,6 @@ class CrawloraNewer:
             "total_count": len(listed),
         }
         return _inner(asked, {"materials": records, "pagination": pagination}, records)
-
-    # --- data sets ----------------------------------------------------------------------------------------------------
 
     def _creators(self, asked: Asked) -> PlayedAnswer:
         page, size = _numbered(asked, "page_size")

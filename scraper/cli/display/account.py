@@ -115,9 +115,6 @@ def lifted_sentence(account: str, lifts: Iterable[AccountLift]) -> str:
     return sentence
 
 
-# --- for programs -----------------------------------------------------------------------------------------------------
-
-
 def accounts_json(accounts: Sequence[AccountState]) -> list[dict[str, Any]]:
     """Return the accounts with the keys of ``scraper status --format json``, and what locks them."""
     return [_account_json(account) for account in accounts]

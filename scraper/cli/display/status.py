@@ -206,9 +206,6 @@ def _standing(walk: WalkRecord) -> str:
     return "\n".join([words.replace("_", " "), *more])
 
 
-# --- for programs -----------------------------------------------------------------------------------------------------
-
-
 def status_json(runs: Runs, accounts: Sequence[AccountBalance]) -> dict[str, Any]:
     """Return runs and accounts as ``scraper status --format json`` prints them."""
     return {

@@ -190,9 +190,6 @@ def _account_fields(account: AccountBalance) -> Iterator[tuple[str, str]]:
         yield "", f"{counted(account.month_balance.unknown, 'credit')} unknown: scraper reconcile settles them"
 
 
-# --- for programs -----------------------------------------------------------------------------------------------------
-
-
 def overview_json(overview: Overview, run_command: str) -> dict[str, Any]:
     """Return the overview as ``scraper status --format json`` prints it."""
     return {

@@ -202,9 +202,6 @@ def _parameter_words(parameter: Parameter) -> Iterator[str]:
         yield f"filled by each, from {parameter.from_parent}"
 
 
-# --- for programs -----------------------------------------------------------------------------------------------------
-
-
 def vendors_json(catalogue: Catalogue) -> list[dict[str, Any]]:
     """Return a flat object for each endpoint, the columns of `print_vendors`; it fits CSV too."""
     return [
