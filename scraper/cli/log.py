@@ -18,20 +18,7 @@ from typing import Any, Final, Literal, TextIO
 from scraper.cli.rows import json_text
 from scraper.cli.streams import is_utf8
 from scraper.core.errors import OutputError
-from scraper.core.events import (
-    Drained,
-    Ending,
-    Event,
-    LedgerSettled,
-    Noted,
-    ProjectInUse,
-    RequestSettled,
-    RunEnded,
-    RunStarted,
-    StateLocked,
-    Stopped,
-    Waiting,
-)
+from scraper.core.events import Ending, Event, RequestSettled, RunEnded, Waiting
 from scraper.core.units import iso_utc
 
 _TOLD_UNASKED: Final = {Ending.REFUSED, Ending.FAILED, Ending.LOST}
@@ -133,22 +120,10 @@ def event_name(event: Event) -> str:
 
 def event_fields(event: Event) -> dict[str, Any]:
     """Return the event's fields as plain values; the end of a run has those of ``scraper run --format json``."""
-    match event:
-        case RunEnded(result):
-            return result.to_json()
-        case (
-            ProjectInUse()
-            | LedgerSettled()
-            | RequestSettled()
-            | RunStarted()
-            | Noted()
-            | Waiting()
-            | StateLocked()
-            | Stopped()
-            | Drained()
-        ):
-            values = {field.name: getattr(event, field.name) for field in fields(event)}
-            return {name: round(value, 3) if isinstance(value, float) else value for name, value in values.items()}
+    if isinstance(event, RunEnded):
+        return event.result.to_json()
+    values = {field.name: getattr(event, field.name) for field in fields(event)}
+    return {name: round(value, 3) if isinstance(value, float) else value for name, value in values.items()}
 
 
 def _json_line(event: Event, now: datetime, ascii: bool) -> str:

@@ -93,9 +93,6 @@ def console_on(stream: TextIO, width: int | None = None) -> Iterator[Console]:
     stream.write(page.getvalue())
 
 
-# --- formats ----------------------------------------------------------------------------------------------------------
-
-
 def _write_json(rows: Rows, stream: TextIO) -> None:
     before = "["
     for row in _objects(rows, stream):

@@ -136,9 +136,6 @@ def _notes(rows: Rows, shown: int, more: bool, fitting: int) -> list[str]:
     return notes
 
 
-# --- parts ------------------------------------------------------------------------------------------------------------
-
-
 def heading(console: Console, words: str) -> None:
     console.print()
     console.print(Text(harmless(words), style="bold"))

@@ -66,8 +66,6 @@ class BoardWatch:
     def remember_still(self, endpoint: str, longest_still: timedelta) -> None:
         self._longest_still[endpoint] = longest_still
 
-    # --- first pages --------------------------------------------------------------------------------------------------
-
     def judge(self, walk: Walk, facts: PageFacts) -> Guard | None:
         """Return the guard that the first page of a walk meets, if any."""
         endpoint = walk.endpoint
@@ -118,8 +116,6 @@ class BoardWatch:
         """Return whether the last read before this run had rows; ``None`` where there was none."""
         history = self._histories.get(walk_id)
         return None if history is None or history.read_at >= self.now else history.had_rows
-
-    # --- endpoints ----------------------------------------------------------------------------------------------------
 
     def is_on_trial(self, endpoint: str) -> bool:
         """Return whether only one request at a time may be sent to an endpoint.

@@ -225,7 +225,6 @@ class BillingPage:
     path: str
     """``{period}`` stands for the key of a billing period."""
     used: str
-    """Credits used."""
     params: tuple[tuple[str, str], ...] = ()
     limit_param: str | None = None
     max_size: int | None = None
@@ -234,7 +233,6 @@ class BillingPage:
     to_param: str | None = None
     records: str | None = None
     period: str | None = None
-    """The key of the period."""
     starts: str | None = None
     ends: str | None = None
 
@@ -246,11 +244,9 @@ class Statements:
     account: BillingPage
     """The current period."""
     periods: BillingPage
-    """A list of periods."""
     statement: BillingPage
     """One period, with its billing events."""
     days: BillingPage | None = None
-    """Credits by day."""
     source: Source | None = None
     note: str = ""
 

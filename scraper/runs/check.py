@@ -132,9 +132,6 @@ async def _look(journal: Journal, archive: InspectedArchive, quick: bool, deep: 
     return Checked(found, (), len(whole), rows, answers, audit.spooled), survey
 
 
-# --- finding ----------------------------------------------------------------------------------------------------------
-
-
 def findings(
     audit: Audit, survey: Survey, select_hashes: Mapping[str, str], rebuildable: Callable[[str, str], bool]
 ) -> Iterator[CheckFinding]:
@@ -273,9 +270,6 @@ async def _of_readings(parts: Sequence[FoundPart], journal: Journal, archive: In
 
 def _source(part: Part) -> str:
     return f"{part.partition}/{part.name}"
-
-
-# --- repairing --------------------------------------------------------------------------------------------------------
 
 
 async def _repair(

@@ -132,8 +132,6 @@ class CrawlProcess:
         self._count_rows()
         await self._drain()
 
-    # --- dispatch -----------------------------------------------------------------------------------------------------
-
     async def _dispatch(self, vendor: str, group: asyncio.TaskGroup) -> None:
         try:
             await self._dispatch_requests(vendor, group)
@@ -250,8 +248,6 @@ class CrawlProcess:
             known = await self._stores.runs.known_ids(wanted, self._run.started_at)
             for walk_id, ids in known.items():
                 self.frontier.walks[walk_id].know(ids)
-
-    # --- archive ------------------------------------------------------------------------------------------------------
 
     async def _drain_meanwhile(self) -> None:
         try:

@@ -228,9 +228,6 @@ async def _held(account: Account, vendor: Vendor, ledger: Ledger, reader: Accoun
     )
 
 
-# --- at a month's end -------------------------------------------------------------------------------------------------
-
-
 async def hold_last_months(job: Job, vendors: Mapping[str, Vendor], context: RunContext) -> tuple[str, ...]:
     """Compare last month with the vendors' statements, once for each of a job's accounts; return what needs attention.
 

@@ -45,9 +45,6 @@ def _told(data: object) -> PlayedAnswer:
     return PlayedAnswer(200, {"code": 200, "msg": "OK", "data": data})
 
 
-# --- billing ----------------------------------------------------------------------------------------------------------
-
-
 def _state(asked: Asked, account: Meter) -> Mapping[str, object]:
     standing = account.standing(asked.at)
     plan = standing.subscription
@@ -173,9 +170,6 @@ def _statement(asked: Asked, account: Meter, log: EventLog) -> PlayedAnswer:
         listed = [_line(event) for event in log.listed(start=starts, end=ends)]
         data["events"] = listed[: _limit(asked, "event_limit")]
     return _told(data)
-
-
-# --- usage ------------------------------------------------------------------------------------------------------------
 
 
 def _requests(events: Sequence[Event]) -> Mapping[str, int]:

@@ -115,7 +115,6 @@ class Sold:
     endpoint: str
     """`crawlora.hashtags`"""
     paging: Paging
-    """The kind of pagination."""
 
 
 Route: TypeAlias = Callable[[Asked], PlayedAnswer]

@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 PLAYED: Final = Path("sandbox")
 """Value of --world for the sandbox's boards."""
 PLAYED_NIGHTS: Final = 90
-"""Default number of its nights."""
 LEARN: Final = 50
 """Nights of learning, where nobody says otherwise; half of the nights where there are fewer than twice as many."""
 

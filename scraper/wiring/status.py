@@ -62,7 +62,6 @@ class JobStatus:
     credits: Credits
     """Committed by all runs of the night."""
     runs: int
-    """Runs of the night."""
     usual_rows: int | None
     """Median of the nights before that asked for the same; ``None`` without any."""
     usual_credits: int | None

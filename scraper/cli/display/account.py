@@ -89,12 +89,12 @@ def _fields(account: AccountState) -> Iterator[tuple[str, str]]:
     if over := subscription.overage_credits(balance.month_balance.committed):
         yield "overage", f"{count(over)} credits, {dollars(subscription.overage_usd(balance.month_balance.committed))}"
     slowed = balance.pace_percent < FULL_PERCENT
-    yield "pace", f"{balance.pace_percent} % of its rate" + (", after a 429 of late" if slowed else "")
+    yield "pace", f"{balance.pace_percent} % of its rate" + (", after a recent 429" if slowed else "")
     if account.paused_until is not None:
         yield "paused", f"until {instant(account.paused_until)}, after a 429"
     if balance.closed_until is not None:
         because = f" ({harmless(account.closed_because)})" if account.closed_because else ""
-        yield "closed", f"until {instant(balance.closed_until)}, by the vendor{because}"
+        yield "closed", f"by the vendor until {instant(balance.closed_until)}{because}"
     if account.clock is not None:
         yield "clock", harmless(account.clock.words)
     if subscription.assumed:
@@ -113,9 +113,6 @@ def lifted_sentence(account: str, lifts: Iterable[AccountLift]) -> str:
     if LockKind.CLOCK in kinds:
         sentence += ". Rows that are in the archive already keep their dates, and nothing is reused from them"
     return sentence
-
-
-# --- for programs -----------------------------------------------------------------------------------------------------
 
 
 def accounts_json(accounts: Sequence[AccountState]) -> list[dict[str, Any]]:

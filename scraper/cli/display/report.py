@@ -74,9 +74,6 @@ def _element(tag: str, *children: Child, **attributes: str) -> ET.Element:
     return made
 
 
-# --- the page ---------------------------------------------------------------------------------------------------------
-
-
 def _page(report: Report, rows: int) -> str:
     style = (resources.files("scraper") / "reports" / "page.css").read_text(encoding="utf-8")
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
@@ -189,9 +186,6 @@ def _drawings(section: Section) -> Iterator[ET.Element]:
             svg.set("aria-describedby", f"{chart.name}-about")
         svg.extend(drawing)
         yield svg
-
-
-# --- tables -----------------------------------------------------------------------------------------------------------
 
 
 def _table(answer: Answered, rows: int, bars: object = None) -> ET.Element:

@@ -226,8 +226,6 @@ class ChangesOrder:
         learnt = self._learnt[board]
         return worth(learnt.weights, self.gap(board, night) or 1) * learnt.places / self._boards[board].cost
 
-    # --- learning -----------------------------------------------------------------------------------------------------
-
     def _fit(self, night: int, budget: int) -> None:
         """Fit the weights of all boards again, and their gain over the stalest first."""
         self._fitted_on = night

@@ -147,7 +147,6 @@ class PageWalk(WalkProgress[W, R]):
     _total_from: int = 0
     """The highest page whose total is believed; later totals replace earlier ones."""
     _total: int | None = None
-    """The believed total."""
     _more_at: int = 0
     """The highest page that lists new records and has more true."""
     _promised: int | None = None

@@ -108,8 +108,6 @@ class _Estimator:
         made.boards = self._enumerated(crawl, ids, made.walks.likely)
         self._fill(made)
 
-    # --- walks --------------------------------------------------------------------------------------------------------
-
     def _enumerated(self, crawl: Crawl, ids: Sequence[str] | None, likely: int) -> list[Walk] | None:
         if crawl.each is None:
             if likely > MOST_ENUMERATED:
@@ -206,8 +204,6 @@ class _Estimator:
         high = most if most is not None else max(2 * likely, 0 if met is None else met.most_pages)
         return Pages(Range(1, likely, high), rows, Basis.KNOWN if most == 1 else basis, most is None and whole is None)
 
-    # --- parents ------------------------------------------------------------------------------------------------------
-
     def _feeds(self, walk: Walk, made: CrawlEstimate) -> bool:
         """Return whether the walk's last pages have the fields that fill the children's parameters."""
         names = self._taken_from.get(made.crawl.name, set())
@@ -301,9 +297,6 @@ def _capped(pages: int, most: int | None) -> int:
 
 def _ends(found: Range) -> tuple[int, int, int]:
     return found.low, found.likely, found.high
-
-
-# --- words for --explain ----------------------------------------------------------------------------------------------
 
 
 def _parent_words(crawl: Crawl, parents: Range, ids: Sequence[str]) -> str:

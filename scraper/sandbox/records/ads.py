@@ -12,7 +12,7 @@ from functools import lru_cache
 
 from scraper.sandbox.records import Record
 from scraper.sandbox.records.draws import caption, draw, long_id, signed_url, spread, urls_expire_s
-from scraper.sandbox.records.places import COUNTRIES, INDUSTRIES, SCRIPTS
+from scraper.sandbox.records.words import COUNTRIES, INDUSTRIES, SCRIPTS
 
 POOL_SIZE = 900
 SPOTLIGHT_SIZE = 45

@@ -12,7 +12,7 @@ from functools import lru_cache
 
 from scraper.sandbox.records import Record
 from scraper.sandbox.records.draws import caption, days_grown, draw, long_id, person, signed_url, urls_expire_s
-from scraper.sandbox.records.places import CREATOR_COUNTRIES, SCRIPTS
+from scraper.sandbox.records.words import CREATOR_COUNTRIES, SCRIPTS
 
 NICHES = ("cooking", "craft", "comedy", "travel", "pets", "music", "study")
 A_COUNTRY = 500

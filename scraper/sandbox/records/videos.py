@@ -10,8 +10,7 @@ from scraper.sandbox.records import Record
 from scraper.sandbox.records.aging import AS_USUAL, Aging, BoardPlaces, mixed, places_of, spliced
 from scraper.sandbox.records.draws import caption, draw, handle, long_id, signed_url, urls_expire_s
 from scraper.sandbox.records.given import GivenLists
-from scraper.sandbox.records.places import COUNTRIES, SCRIPTS, VIDEO_COUNTRIES
-from scraper.sandbox.records.words import SECOND
+from scraper.sandbox.records.words import COUNTRIES, SCRIPTS, SECOND, VIDEO_COUNTRIES
 
 BOARD_SIZE = 500
 """`pagination.total_count` of the documented example."""
