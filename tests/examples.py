@@ -16,11 +16,13 @@ import itertools
 import subprocess
 import sys
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import pytest
 from _pytest.mark import ParameterSet
 from hypothesis import settings
+
+T = TypeVar("T")
 
 _OF_THE_SUITE: Final = 100
 """hypothesis's own number of examples, which stands for the suite's."""
@@ -31,13 +33,27 @@ def examples(number: int, **others: Any) -> settings:
     return settings(max_examples=number * settings().max_examples // _OF_THE_SUITE, deadline=None, **others)
 
 
+def thorough() -> bool:
+    """Asked by the script, not with the suite."""
+    return settings().max_examples > _OF_THE_SUITE
+
+
 def combined(*factors: Sequence[object]) -> list[ParameterSet]:
-    """Parameters of a test: with the suite each value of each factor at least once, with the script every combination."""
+    """Parameters of a test: with the suite each value of each factor at least once, else every combination."""
     longest = max(map(len, factors))
     some = zip(*(itertools.islice(itertools.cycle(values), longest) for values in factors), strict=True)
     every = itertools.product(*factors)
-    thorough = settings().max_examples > _OF_THE_SUITE
-    return [pytest.param(*each, marks=pytest.mark.combined) for each in (every if thorough else some)]
+    return [pytest.param(*each, marks=pytest.mark.combined) for each in (every if thorough() else some)]
+
+
+def spread(values: Sequence[T], most: int) -> Sequence[T]:
+    """With the suite at most so many, evenly spread, the first and the last among them; else all of them.
+
+    For a test that is marked as `combined`.
+    """
+    if thorough() or len(values) <= most:
+        return values
+    return [values[round(place * (len(values) - 1) / (most - 1))] for place in range(most)]
 
 
 # --- the script, and what it has pytest do with this module as a plugin -----------------------------------------------
