@@ -6,15 +6,16 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from scraper.core.adopt import Identity
-from scraper.core.catalogue import Endpoint, OutcomeKind
-from scraper.core.compact import Merge
-from scraper.core.decisions import Decision
-from scraper.core.drift.findings import Looked
-from scraper.ports.adopt import ArchivedAnswer, SpendMark
-from scraper.ports.coverage import RunRow, RunRows, RunVersion
+if TYPE_CHECKING:
+    from scraper.core.adopt import Identity
+    from scraper.core.catalogue import Endpoint, OutcomeKind
+    from scraper.core.compact import Merge
+    from scraper.core.decisions import Decision
+    from scraper.core.drift.findings import Looked
+    from scraper.ports.adopt import ArchivedAnswer, SpendMark
+    from scraper.ports.coverage import RunRow, RunRows, RunVersion
 
 
 @dataclass(frozen=True, slots=True)

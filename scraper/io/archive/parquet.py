@@ -36,7 +36,7 @@ from scraper.io.archive.staged_files import Staging
 from scraper.io.archive.storage import open_compactor, open_tree
 from scraper.io.archive.survey import ReadPage, batches, read, stored_endpoints
 from scraper.io.archive.table_select import MadeRows, Selects, note_failures, note_without_key, pages_table
-from scraper.io.archive.tree import Places, Tree, move_aside, sweep_staged
+from scraper.io.archive.tree import Places, Tree, move_aside, refuse_unless_writable, sweep_staged
 from scraper.io.archive.worker_pool import ArchivePlace, WorkerPool
 from scraper.ports import DecidedAnswer, Part, ReadAgain, RunRows, RunVersion, SpooledPage, Survey, Written
 
@@ -89,8 +89,7 @@ class ParquetArchive:
                 self.pool.close()
 
     def refuse_unless_writable(self) -> None:
-        with explained("the archive cannot be written", safe="Nothing was spent or changed."):
-            self._tree.require_writable()
+        refuse_unless_writable(self._tree)
 
     def refresh(self) -> None:
         """See what other processes have done to the archive since."""

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, Protocol
 
 from scraper.io.archive.disk import Disk, make_directories, remove_files
+from scraper.io.archive.errors import explained
 from scraper.io.objects import is_s3
 from scraper.io.permissions import require_readable
 
@@ -249,6 +250,12 @@ def move_aside(disk: Disk, file: Path, target: Path) -> None:
 def sweep_staged(disk: Disk, places: Places) -> None:
     """Remove the staged files that a crash has left; needs the archive's lock."""
     remove_files(disk, places.staging.glob(".part-*"))
+
+
+def refuse_unless_writable(tree: Tree) -> None:
+    """See `Archive.refuse_unless_writable`."""
+    with explained("the archive cannot be written", safe="Nothing was spent or changed."):
+        tree.require_writable()
 
 
 def require_writable(disk: Disk, places: Places) -> None:
