@@ -11,8 +11,10 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from collections import Counter
 from collections.abc import Iterable
 from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -23,13 +25,24 @@ from scraper.io.query import open_archive
 from scraper.runs.coverage import write_run_tables
 from scraper.wiring.files import load_job
 from tests.fleet.buckets import Bucket, download
-from tests.runs.crash_points import ALL_FIVE_IN_FEW, AT_A_TIME, MANY, NOON, Whole
+from tests.runs.crash_points import ALL_FIVE_IN_FEW, AT_A_TIME, NOON
 from tests.runs.harness import Bench, bench
-from tests.runs.mortal import TABLES, Instant, Life, committed, ledger, live, rows_in, rows_of
+from tests.runs.mortal import TABLES, Instant, Life, committed, ledger, live, rows_of
 from tests.runs.upkeep import found_by_glob, found_in
 
 OBJECT_STEPS = ("create_object", "replace_object", "write_object", "delete_objects")
+MANY = 3
+"""Steps that come more often are sampled in the suite: the first, one in the middle and the last."""
 JOURNAL_STEPS = ("open_drain", "finish_drain", "stamp", "note_run_tables")
+
+
+@dataclass(frozen=True, slots=True)
+class WholeBucket:
+    """What a run leaves behind that nobody stopped."""
+
+    rows: dict[str, Counter[str]]
+    charged: int
+    steps: Counter[str]
 
 
 def instants(step: str, times: int, *, every: bool = False) -> list[Instant]:
@@ -37,17 +50,17 @@ def instants(step: str, times: int, *, every: bool = False) -> list[Instant]:
     return [Instant(step, number, after) for number in numbers for after in (False, True)]
 
 
-async def whole_run(directory: Path) -> Whole:
+async def whole_run(directory: Path) -> WholeBucket:
     async with bench(directory, moment=NOON) as made:
         job, catalogue = load_job(made.write_job(ALL_FIVE_IN_FEW))
         bucket, life = Bucket(made.clock.now), Life()
         result = await live(made, job, catalogue, life, lambda life: bucket.tree(made.data, life))
         assert result is not None
         assert result.status is RunStatus.COMPLETE
-        return Whole(rows_of(download(bucket.objects, directory / "copy")), made.charged(), life.steps)
+        return WholeBucket(rows_of(download(bucket.objects, directory / "copy")), made.charged(), life.steps)
 
 
-def stopped_and_gone_on(directory: Path, deaths: Iterable[Instant], whole: Whole) -> None:
+def stopped_and_gone_on(directory: Path, deaths: Iterable[Instant], whole: WholeBucket) -> None:
     """A process that ends at each of these instants, and another one that ends the run; AssertionError: a law broke."""
 
     async def each() -> None:
@@ -64,7 +77,7 @@ def stopped_and_gone_on(directory: Path, deaths: Iterable[Instant], whole: Whole
     asyncio.run(each())
 
 
-async def _stopped_and_gone_on(directory: Path, death: Instant, whole: Whole) -> None:
+async def _stopped_and_gone_on(directory: Path, death: Instant, whole: WholeBucket) -> None:
     async with bench(directory, moment=NOON) as made:
         job, catalogue = load_job(made.write_job(ALL_FIVE_IN_FEW))
         bucket = Bucket(made.clock.now)
@@ -83,10 +96,10 @@ async def _stopped_and_gone_on(directory: Path, death: Instant, whole: Whole) ->
         _check(made, bucket, whole, len(in_flight))
 
 
-def _check(made: Bench, bucket: Bucket, whole: Whole, in_flight: int) -> None:
+def _check(made: Bench, bucket: Bucket, whole: WholeBucket, in_flight: int) -> None:
     copy = download(bucket.objects, made.directory / "copy")
+    assert rows_of(copy) == whole.rows
     with closing(open_archive(copy, TABLES)) as connection:
-        assert rows_in(connection) == whole.rows
         assert found_by_glob(copy) == found_in(connection, copy)
     assert bucket.listed() == dict(ledger(made.data, "SELECT path, checksum FROM parts"))
     assert bucket.unlisted(made.data) == []
