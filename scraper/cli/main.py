@@ -44,6 +44,14 @@ def _quiet(context: click.Context, option: click.Parameter, given: bool) -> None
         quiet(context, option, given)
 
 
+def _attended(context: click.Context, _option: click.Parameter, given: bool) -> None:
+    """End this process in order when its standard input ends: whoever started it is gone."""
+    if given and not context.resilient_parsing:
+        from scraper.cli.attended import stop_when_alone
+
+        stop_when_alone()
+
+
 @click.group(
     cls=Commands,
     commands=listed(),
@@ -53,6 +61,7 @@ def _quiet(context: click.Context, option: click.Parameter, given: bool) -> None
 @click.option(
     "-q", "--quiet", is_flag=True, is_eager=True, expose_value=False, callback=_quiet, help="Only errors on stderr."
 )
+@click.option("--attended", is_flag=True, is_eager=True, expose_value=False, hidden=True, callback=_attended)
 def cli() -> None:
     """Buy pages from metered APIs within a budget and keep them as Parquet.
 

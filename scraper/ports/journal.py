@@ -6,22 +6,23 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from scraper.core.adopt import Identity, Standing
-from scraper.core.decisions import Decision
-from scraper.core.drift.findings import Finding
-from scraper.ports.adopt import (
-    AdoptedCount,
-    AdoptionEnd,
-    AdoptionEnded,
-    ArchivedAnswer,
-    ArchivedRun,
-    RunSpending,
-    StateIdentity,
-)
-from scraper.ports.archive import Compaction, DecidedAnswer, Part, ReadAgain, SpooledPage, Written
-from scraper.ports.coverage import RunRow, RunRows, RunVersion
+if TYPE_CHECKING:
+    from scraper.core.adopt import Identity, Standing
+    from scraper.core.decisions import Decision
+    from scraper.core.drift.findings import Finding
+    from scraper.ports.adopt import (
+        AdoptedCount,
+        AdoptionEnd,
+        AdoptionEnded,
+        ArchivedAnswer,
+        ArchivedRun,
+        RunSpending,
+        StateIdentity,
+    )
+    from scraper.ports.archive import Compaction, DecidedAnswer, Part, ReadAgain, SpooledPage, Written
+    from scraper.ports.coverage import RunRow, RunRows, RunVersion
 
 
 @dataclass(frozen=True, slots=True)

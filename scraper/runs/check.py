@@ -46,7 +46,6 @@ class CheckFinding:
     """Parts of tables that have to be rebuilt for it, where that is not its path."""
 
     def to_json(self) -> dict[str, Any]:
-        """A row of the command's answer."""
         return {name: value for name, value in asdict(self).items() if name != "parts"}
 
 
@@ -65,7 +64,6 @@ class Checked:
     """Answers that wait in the spool: no fault, the next run archives them."""
 
     def to_json(self) -> dict[str, Any]:
-        """The command's answer."""
         findings = {name: [each.to_json() for each in getattr(self, name)] for name in ("findings", "repaired")}
         return {**asdict(self), **findings, "sound": not self.findings}
 
@@ -132,9 +130,6 @@ async def _look(journal: Journal, archive: InspectedArchive, quick: bool, deep: 
     answers = sum(each.part.rows for each in whole if each.part.table == PAGES_TABLE)
     rows = sum(each.part.rows for each in whole)
     return Checked(found, (), len(whole), rows, answers, audit.spooled), survey
-
-
-# --- finding ----------------------------------------------------------------------------------------------------------
 
 
 def findings(
@@ -275,9 +270,6 @@ async def _of_readings(parts: Sequence[FoundPart], journal: Journal, archive: In
 
 def _source(part: Part) -> str:
     return f"{part.partition}/{part.name}"
-
-
-# --- repairing --------------------------------------------------------------------------------------------------------
 
 
 async def _repair(

@@ -40,7 +40,6 @@ class RunContext:
     """Options of a command that is to use the same data, behind a blank, for advice."""
 
     def reserving(self, run_id: str, account: str, cost: Credits) -> AbstractAsyncContextManager[None]:
-        """Return the block in which credits are reserved."""
         return nullcontext() if self.marks is None else self.marks.reserving(run_id, account, cost)
 
     access: str = ""

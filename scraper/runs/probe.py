@@ -115,7 +115,6 @@ async def probe(
 def _compared_answer(
     job: Job, vendor: Vendor, request: Request, reply: Reply, context: RunContext
 ) -> Iterator[ProbeFinding]:
-    """Yield the findings of one answer."""
     endpoint = request.endpoint
     outcome = classify(vendor, endpoint, reply, context.clock.now(), job.accounts[vendor.name].failed_requests)
     charged = f"{outcome.charge.value}, {outcome.credits} credits by the vendor file's rule"

@@ -71,8 +71,6 @@ class Buyer:
         except StorageError as failure:
             self._signals.fail(failure)
 
-    # --- an attempt ---------------------------------------------------------------------------------------------------
-
     async def _attempt_in_turn(self, request: Request, account: Account) -> Met:
         """Make one attempt; if the endpoint or the vendor is on trial, alone and when the trial is due."""
         while (name := self._on_trial(request)) is not None:
@@ -199,8 +197,6 @@ class Buyer:
             return decision
         return GiveUp(Reach.ACCOUNT if dead.is_vendors else Reach.ENDPOINT)
 
-    # --- after it -----------------------------------------------------------------------------------------------------
-
     async def _after(self, request: Request, account: Account, met: Met) -> bool:
         """Act on the result of an attempt; return whether the request is settled."""
         match met:
@@ -309,8 +305,6 @@ class Buyer:
             return await waiting
         finally:
             self._process.waiting[account.vendor] -= 1
-
-    # --- telling ------------------------------------------------------------------------------------------------------
 
     def _tell(self, request: Request, settlement: Settlement, attempt: int, elapsed_s: float) -> None:
         outcome = settlement.outcome

@@ -42,7 +42,6 @@ class GoOn:
 
     run: RunRecord
     notes: tuple[str, ...] = ()
-    """Notes for the user."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,9 +92,6 @@ class OpenedRun:
     def share_words(self) -> str:
         """The allowance in words; empty without auto."""
         return "" if self.allowance is None else self.allowance.words()
-
-
-# --- choosing ---------------------------------------------------------------------------------------------------------
 
 
 async def course_of(job: Job, opening: Opening, ceiling: Credits | None, runs: Runs, now: datetime) -> Course:
@@ -195,9 +191,6 @@ def _ended(last: RunRecord) -> str:
             return "is complete" if last.ended_at is None else f"completed at {last.ended_at:%Y-%m-%d %H:%M} UTC"
         case status:
             return f"ended as {status.value}"
-
-
-# --- opening ----------------------------------------------------------------------------------------------------------
 
 
 async def refuse_spent_ceiling(

@@ -149,7 +149,8 @@ class Starts:
                 continue
             if start.began is None:  # no connection was made
                 return SentRequest(reply, asked_at, None, clock.monotonic() - asked)
-            self._note_connect(start.began - asked)
+            connect_s = start.began - asked
+            self._connect_s = max(connect_s if connect_s > SHORT_CONNECT_S else 0.0, self._connect_s * 0.9)
             latency_s = clock.monotonic() - start.began
             arrived_at = None
             if isinstance(reply, Answer):
@@ -177,9 +178,6 @@ class Starts:
             return None
         self._told_until = now + timedelta(seconds=heard.resets_in_s)
         return heard
-
-    def _note_connect(self, took_s: float) -> None:
-        self._connect_s = max(took_s if took_s > SHORT_CONNECT_S else 0.0, self._connect_s * 0.9)
 
     async def begin(self, start: _Start, turn: Turn) -> bool:
         """Return whether a request for which there is a connection leaves now."""

@@ -7,7 +7,7 @@ import random
 import secrets
 import shlex
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,6 +18,7 @@ from scraper.core.catalogue import Catalogue
 from scraper.core.errors import ConfigurationError, UsageError
 from scraper.core.events import Noted, ProjectInUse, RunResult, StateLocked
 from scraper.core.jobs import Job
+from scraper.core.tables import TableSelect
 from scraper.core.units import Credits
 from scraper.io.clock import SystemClock
 from scraper.ports import Archive, Listener, Stores
@@ -29,7 +30,7 @@ from scraper.wiring.access import access_of
 from scraper.wiring.destinations import destinations_of
 from scraper.wiring.files import load_tables
 from scraper.wiring.sandboxes import RunningSandbox, begin_sandbox, without_rate
-from scraper.wiring.settings import Settings, no_ledger, place_words
+from scraper.wiring.settings import Settings, archive_tree, no_ledger, place_words
 
 if TYPE_CHECKING:
     from scraper.io.archive import ParquetArchive
@@ -197,26 +198,39 @@ async def _opened_archive(
 ) -> AsyncIterator[Awaitable[Archive]]:
     """Yield the archive of a run while it is being opened; a large run's is behind a worker.
 
-    `note` gets a sentence, in any thread, if the worker ends before its time.
+    Where all its tables are the package's, whose SELECTs our tests hold, requests do not wait for the worker: it is
+    asked about those that the job fills, and the first drain would meet a fault. `note` gets a sentence, in any thread,
+    if the worker ends before its time.
     """
+    tables, packaged = load_tables(order.configs), load_tables(None)
+    own = {table.name for table in tables if table not in packaged}
+    asked = own | {crawl.endpoint.table for crawl in order.job.crawls}
 
     def opened() -> Archive:
         if apart is None:
             return order.archive or archive_in(settings, order.configs, order.catalogue)
-        apart.open()
+        apart.open(asked)
         return apart
 
     with ExitStack() as held:
-        apart = _archive_apart(order, settings, held, note)
+        apart = _archive_apart(order, settings, tables, held, note)
         opening = asyncio.ensure_future(asyncio.to_thread(opened))
         try:
-            yield opening
+            yield opening if apart is None or own else _at_once(apart)
         finally:
             await asyncio.gather(opening, return_exceptions=True)
 
 
+async def _at_once(archive: Archive) -> Archive:
+    return archive
+
+
 def _archive_apart(
-    order: RunOrder, settings: Settings, held: ExitStack, note: Callable[[str], object]
+    order: RunOrder,
+    settings: Settings,
+    tables: Sequence[TableSelect],
+    held: ExitStack,
+    note: Callable[[str], object],
 ) -> ArchiveApart | None:
     """Start a worker for a run that is large enough; ``None`` if it is not, or no process can be started."""
     if order.archive is not None or order.most_requests < APART_FROM:
@@ -229,7 +243,8 @@ def _archive_apart(
     except OSError:
         return None
     held.callback(worker.close)
-    return ArchiveApart(settings.data_directory, load_tables(order.configs), order.catalogue, worker, note)
+    archive = settings.archive_place
+    return ArchiveApart(settings.data_directory, tables, order.catalogue, worker, note, archive)
 
 
 def archive_in(settings: Settings, configs: Path, catalogue: Catalogue) -> ParquetArchive:
@@ -240,7 +255,8 @@ def archive_in(settings: Settings, configs: Path, catalogue: Catalogue) -> Parqu
     tables = load_tables(configs)
     if faults := list(table_faults(tables, settings.data_directory / CACHE_DIRECTORY)):
         raise ConfigurationError(faults)
-    return ParquetArchive(settings.data_directory, tables, catalogue)
+    archive = settings.archive_place
+    return ParquetArchive(settings.data_directory, tables, catalogue, archive=archive, tree=archive_tree(settings))
 
 
 def _on_stderr(told: str) -> None:
@@ -255,7 +271,7 @@ def opened_stores(settings: Settings, kind: str | None, say: Callable[[str], obj
     if kind is not None and not state_exists(settings.state_url):
         refuse_other_kind(settings, kind)
     clock = settings.clock
-    follow = clock.follow if isinstance(clock, SystemClock) else None
+    follow = clock if isinstance(clock, SystemClock) else None
     with open_stores(settings.state_url, clock.now, kind=kind, say=say, follow=follow) as stores:
         yield stores
 
@@ -264,7 +280,7 @@ def refuse_other_kind(settings: Settings, kind: str) -> None:
     """Raise UsageError before a state of this kind is made beside an archive of the other one."""
     from scraper.io.archive.identity import read_identity
 
-    if (known := read_identity(settings.data_directory)) is not None and known[1] != kind:
+    if (known := read_identity(archive_tree(settings))) is not None and known[1] != kind:
         raise UsageError(
             f"{settings.data_directory} contains {known[1]} data, and this is a {kind} run. "
             "Nothing was changed; name another directory with --data."

@@ -12,7 +12,7 @@ from scraper.core.errors import UsageError
 from scraper.core.nearest import nearest
 from scraper.wiring.files import load_catalogue
 from scraper.wiring.run import archive_in, known_stores, opened_stores
-from scraper.wiring.settings import Settings, archive_is_there
+from scraper.wiring.settings import Settings, archive_is_there, archive_tree
 
 if TYPE_CHECKING:
     from scraper.core.events import Event
@@ -64,7 +64,7 @@ async def check_archive(settings: Settings, configs: Path, *, repair: bool, quic
         archive = archive_in(settings, configs, load_catalogue(configs))
         if not repair:
             return files_alone(archive, NO_LEDGER)
-        known = read_identity(settings.data_directory)
+        known = read_identity(archive_tree(settings))
         with opened_stores(settings, settings.kind if known is None else known[1]) as stores:
             journal = stores.journal
             return await check(journal, archive, settings.clock, _NoListener(), repair=True, quick=quick, deep=deep)

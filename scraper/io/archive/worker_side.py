@@ -16,14 +16,15 @@ if TYPE_CHECKING:
 _OPENED: Final[list[ParquetArchive]] = []
 
 
-def open_archive(data: Path, tables: Sequence[TableSelect], catalogue: Catalogue) -> None:
+def open_archive(data: Path, tables: Sequence[TableSelect], catalogue: Catalogue, archive: str | None = None) -> None:
     """Open the archive that later orders work on."""
     sys.modules.setdefault("numpy", None)  # type: ignore[arg-type]  # pyarrow does without: 12 MB and 0.1 s
     from scraper.io.archive import ParquetArchive  # noqa: PLC0415 - not before numpy is out of the way
 
-    _OPENED[:] = [ParquetArchive(data, tables, catalogue)]
+    _OPENED[:] = [ParquetArchive(data, tables, catalogue, archive=archive)]
 
 
 def opened_archive() -> ParquetArchive:
-    """Return the archive; `open_archive` must have been called in this process."""
+    """Return the archive as it is now; `open_archive` must have been called in this process."""
+    _OPENED[0].refresh()
     return _OPENED[0]

@@ -17,7 +17,7 @@ from scraper.core.errors import UsageError
 if TYPE_CHECKING:
     from sqlalchemy import URL
 
-    from scraper.io.state.database import Backend, Follow
+    from scraper.io.state.database import Backend, Follower
     from scraper.ports import Stores
 
 __all__ = ["STATE_FILE", "open_stores", "state_exists", "state_url", "without_password"]
@@ -47,7 +47,7 @@ def open_stores(
     kind: str | None,
     threaded: bool = True,
     say: Callable[[str], object] = lambda _: None,
-    follow: Follow | None = None,
+    follow: Follower | None = None,
 ) -> Iterator[Stores]:
     """Open or create the database at this URL; `kind` (``real`` or ``sandbox``) never changes.
 

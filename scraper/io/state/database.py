@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
-from contextlib import AbstractContextManager, asynccontextmanager, contextmanager
-from datetime import datetime
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
+from contextlib import AbstractContextManager, asynccontextmanager, contextmanager, suppress
+from datetime import datetime, timedelta
+from itertools import islice
 from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 
 from sqlalchemy import Connection, Engine
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from scraper.io.state.leases import Fence, Leases, confirm
 from scraper.io.state.migrations import is_current, prepare
@@ -19,9 +20,18 @@ from scraper.ports import ARCHIVE, Hold
 
 P = ParamSpec("P")
 T = TypeVar("T")
+Item = TypeVar("Item")
 
-Follow = Callable[[datetime, float, float], None]
-"""Told the time of a database: what it was, and when, in seconds since boot, it was asked for it and answered."""
+
+class Follower(Protocol):
+    """A clock that follows that of a database."""
+
+    @property
+    def doubt_s(self) -> float:
+        """The seconds by which the database's clock may be ahead of it."""
+
+    def follow(self, at: datetime, asked_s: float, answered_s: float) -> None:
+        """Learn the database's time, and when, in seconds since boot, it was asked for and answered."""
 
 
 class Space(Protocol):
@@ -55,7 +65,7 @@ class Backend(Failing, Protocol):
     def exists(self) -> bool:
         """Return True if the database exists."""
 
-    def engines(self, follow: Follow | None = None) -> tuple[Engine, Engine]:
+    def engines(self, follow: Follower | None = None) -> tuple[Engine, Engine]:
         """Return an engine that writes and one that reads; create what is missing. `follow`: see `open_stores`."""
 
     def ask_time(self, connection: Connection) -> None:
@@ -83,10 +93,11 @@ class Database:
         kind: str | None,
         threaded: bool = True,
         say: Callable[[str], object] = lambda _: None,
-        follow: Follow | None = None,
+        follow: Follower | None = None,
     ) -> None:
         """See `open_stores`."""
         self.now = now
+        self._follower = follow
         self.backend = backend
         self.process = f"{socket.gethostname()}:{os.getpid()}"
         self.full = False
@@ -116,6 +127,11 @@ class Database:
         with self.read() as connection:
             self.backend.ask_time(connection)
             return is_current(connection, self.backend.name, self.backend.place, kind)
+
+    @property
+    def doubt(self) -> timedelta:
+        """The time by which the database's clock may be ahead of `now`."""
+        return timedelta(seconds=0.0 if self._follower is None else self._follower.doubt_s)
 
     @contextmanager
     def hold(self, job: str) -> Iterator[Hold]:
@@ -163,6 +179,48 @@ class Database:
                 yield connection
         except SQLAlchemyError as failure:
             raise self.backend.explained(failure) from failure
+
+    def reads(self, work: Callable[[Connection], T]) -> T:
+        """Return what `work` reads, in the caller's thread; it is repeated over another connection if one is lost."""
+        (found,) = self.read_each([None], lambda connection, _: work(connection))
+        return found
+
+    def read_each(self, items: Sequence[Item], work: Callable[[Connection, Item], T]) -> Iterator[T]:
+        """Yield what `work` reads of each item, over one connection as long as there is one."""
+        done = attempts = 0
+        while done < len(items):
+            try:
+                with self.reading.connect() as connection:
+                    while done < len(items):
+                        found = work(connection, items[done])
+                        done, attempts = done + 1, 0
+                        yield found
+            except SQLAlchemyError as failure:
+                attempts += 1
+                self._wait_to_read(failure, attempts)
+
+    def read_all(self, rows: Callable[[Connection], Iterator[T]]) -> Iterator[T]:
+        """Yield rows that are read little by little, in an order of their own; go on after those that were yielded."""
+        done = attempts = 0
+        while True:
+            try:
+                with self.reading.connect() as connection:
+                    for row in islice(rows(connection), done, None):
+                        done, attempts = done + 1, 0
+                        yield row
+            except SQLAlchemyError as failure:
+                attempts += 1
+                self._wait_to_read(failure, attempts)
+            else:
+                return
+
+    def _wait_to_read(self, failure: SQLAlchemyError, attempts: int) -> None:
+        """Wait for a database that is gone; StateError if it cannot be read."""
+        if isinstance(failure, DBAPIError) and self.backend.is_gone(failure):
+            with suppress(DBAPIError):
+                self._writer.wait(failure, attempts, self.reading)
+                return
+        raise self.backend.explained(failure) from failure
 
     def close(self) -> None:
         """Commit what is queued, then close all connections."""

@@ -66,10 +66,3 @@ def _note_queued(
     _many: bool,
 ) -> None:
     cursor.queued = bool(context.execution_options.get("queued"))
-
-
-def queue(cursor: Any, statement: str, parameters: Any) -> None:  # noqa: ANN401 - a cursor of psycopg, and what it takes
-    """Carry out a statement whose result nobody needs before the next one's."""
-    if isinstance(cursor, QueueingCursor):
-        cursor.queued = True
-    cursor.execute(statement, parameters)
