@@ -37,9 +37,10 @@ def instants(step: str, times: int, *, every: bool = False) -> list[Instant]:
     return [Instant(step, number, after) for number in numbers for after in (False, True)]
 
 
-async def whole_run(directory: Path) -> Whole:
+async def whole_run(directory: Path, text: str) -> Whole:
+    """The rows and steps of a run that nobody stops."""
     async with bench(directory, moment=NOON) as made:
-        job, catalogue = load_job(made.write_job(ALL_FIVE_IN_FEW))
+        job, catalogue = load_job(made.write_job(text))
         bucket, life = Bucket(made.clock.now), Life()
         result = await live(made, job, catalogue, life, lambda life: bucket.tree(made.data, life))
         assert result is not None
@@ -47,7 +48,7 @@ async def whole_run(directory: Path) -> Whole:
         return Whole(rows_of(download(bucket.objects, directory / "copy")), made.charged(), life.steps)
 
 
-def stopped_and_gone_on(directory: Path, deaths: Iterable[Instant], whole: Whole) -> None:
+def stopped_and_gone_on(directory: Path, text: str, deaths: Iterable[Instant], whole: Whole) -> None:
     """A process that ends at each of these instants, and another one that ends the run; AssertionError: a law broke."""
 
     async def each() -> None:
@@ -55,7 +56,7 @@ def stopped_and_gone_on(directory: Path, deaths: Iterable[Instant], whole: Whole
 
         async def one(death: Instant) -> None:
             async with at_a_time:
-                await _stopped_and_gone_on(directory / str(death), death, whole)
+                await _stopped_and_gone_on(directory / str(death), text, death, whole)
 
         async with asyncio.TaskGroup() as group:
             for death in deaths:
@@ -64,9 +65,9 @@ def stopped_and_gone_on(directory: Path, deaths: Iterable[Instant], whole: Whole
     asyncio.run(each())
 
 
-async def _stopped_and_gone_on(directory: Path, death: Instant, whole: Whole) -> None:
+async def _stopped_and_gone_on(directory: Path, text: str, death: Instant, whole: Whole) -> None:
     async with bench(directory, moment=NOON) as made:
-        job, catalogue = load_job(made.write_job(ALL_FIVE_IN_FEW))
+        job, catalogue = load_job(made.write_job(text))
         bucket = Bucket(made.clock.now)
         ended = await live(made, job, catalogue, Life(death), lambda life: bucket.tree(made.data, life))
         assert ended is None, "the step was reached"
@@ -101,10 +102,10 @@ def _check(made: Bench, bucket: Bucket, whole: Whole, in_flight: int) -> None:
 def main() -> int:
     stops = 0
     with TemporaryDirectory() as directory:
-        whole = asyncio.run(whole_run(Path(directory) / "whole"))
+        whole = asyncio.run(whole_run(Path(directory) / "whole", ALL_FIVE_IN_FEW))
         for step in (*OBJECT_STEPS, *JOURNAL_STEPS):
             deaths = instants(step, whole.steps[step], every=True)
-            stopped_and_gone_on(Path(directory) / step, deaths, whole)
+            stopped_and_gone_on(Path(directory) / step, ALL_FIVE_IN_FEW, deaths, whole)
             stops += len(deaths)
             sys.stdout.write(f"{step}: {whole.steps[step]} calls, {len(deaths)} stops\n")
     sys.stdout.write(f"{stops} stops; no law broken\n")
