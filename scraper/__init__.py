@@ -6,11 +6,11 @@ public is in `__all__`; what is not may change with any version.
 
 from __future__ import annotations
 
+import os
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    import os
     from collections.abc import Mapping, Sequence
 
     import duckdb
@@ -182,4 +182,4 @@ def connect(
 
     from scraper.wiring.query import connected
 
-    return connected(None if path is None else Path(path), None if configs is None else Path(configs))
+    return connected(None if path is None else os.fspath(path), None if configs is None else Path(configs))

@@ -11,10 +11,11 @@ import pytest
 from hypothesis import settings
 
 from tests.clock import NOON, set_clock
-from tests.environment import hear_hangups, prefer_memory, scrub, set_zone
+from tests.environment import hear_hangups, keep_bytecode, prefer_memory, scrub, set_zone
 
 scrub(os.environ)
 prefer_memory(os.environ)
+keep_bytecode()
 
 hear_hangups()
 set_zone("UTC")

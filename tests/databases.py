@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import atexit
 from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 from datetime import datetime
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
+import pytest
 from sqlalchemy import Engine, NullPool, create_engine, inspect
 
 from scraper.io.state import open_stores, state_url
 from scraper.ports import Stores
+from tests.fleet.postgres_server import NOT_THERE, PostgresServerProcess, binaries, postgres_server
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,10 +26,15 @@ class StateDatabase:
     url: str
 
     def opened(
-        self, now: Callable[[], datetime], kind: str | None = "real", *, threaded: bool = True
+        self,
+        now: Callable[[], datetime],
+        kind: str | None = "real",
+        *,
+        threaded: bool = True,
+        say: Callable[[str], object] = lambda _: None,
     ) -> AbstractContextManager[Stores]:
         """The stores over it, as a process has them."""
-        return open_stores(self.url, now, kind=kind, threaded=threaded)
+        return open_stores(self.url, now, kind=kind, threaded=threaded, say=say)
 
     def rows(self, sql: str, *values: object) -> list[tuple[Any, ...]]:
         """Rows as another reader sees them."""
@@ -52,7 +60,58 @@ class SqliteDatabase(StateDatabase):
         connection.close()
 
 
-@lru_cache(maxsize=4)
+class PostgresDatabase(StateDatabase):
+    """One of a server's few databases, emptied for whoever comes next."""
+
+    def rows(self, sql: str, *values: object) -> list[tuple[Any, ...]]:
+        return super().rows(sql.replace("?", "%s"), *values)
+
+    def change(self, sql: str, *values: object) -> None:
+        if sql.startswith(("ALTER", "DROP")):
+            _SPOILED.add(self.url)
+        super().change(sql.replace("?", "%s"), *values)
+
+    def empty(self) -> None:
+        """Empties it; what DELETE leaves, a counter, is set back: a test may name its first attempt."""
+        with _engine(self.url).begin() as connection:
+            tables = connection.exec_driver_sql("SELECT tablename FROM pg_tables WHERE schemaname = 'public'").scalars()
+            counters = connection.exec_driver_sql("SELECT sequencename FROM pg_sequences").scalars()
+            emptied = [f"DELETE FROM {table}" for table in tables]
+            connection.exec_driver_sql(";".join(emptied + [f"ALTER SEQUENCE {each} RESTART" for each in counters]))
+
+
+DATABASES_AT_ONCE = 6
+"""No test has more of them."""
+_SPOILED: set[str] = set()
+_GIVEN: dict[Path, PostgresDatabase] = {}
+
+
+@cache
+def the_server() -> PostgresServerProcess:
+    """The server of this test process: started by the first test that needs it, stopped at the end."""
+    opened = ExitStack()
+    atexit.register(opened.close)
+    return opened.enter_context(postgres_server(durable=False))
+
+
+def postgres_database(directory: Path) -> PostgresDatabase:
+    """An empty database of the server; the same one again for the same directory."""
+    if binaries() is None:
+        pytest.skip(NOT_THERE)
+    if directory in _GIVEN and directory.exists():
+        return _GIVEN[directory]
+    if len(_GIVEN) < DATABASES_AT_ONCE:
+        found = PostgresDatabase(the_server().new_database())
+    else:
+        found = _GIVEN.pop(next(iter(_GIVEN)))
+        if found.url in _SPOILED:
+            found = PostgresDatabase(the_server().new_database())
+        found.empty()
+    _GIVEN[directory] = found
+    return found
+
+
+@lru_cache(maxsize=16)
 def _engine(url: str) -> Engine:
     return create_engine(url, poolclass=NullPool)
 
@@ -62,5 +121,5 @@ def database_in(data: Path) -> SqliteDatabase:
     return SqliteDatabase(state_url(data))
 
 
-DATABASES: Mapping[str, Callable[[Path], StateDatabase]] = {"sqlite": database_in}
+DATABASES: Mapping[str, Callable[[Path], StateDatabase]] = {"sqlite": database_in, "postgresql": postgres_database}
 """Kind → how to get a new one that belongs to a directory: the tests of the stores are run with each of them."""

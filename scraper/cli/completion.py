@@ -70,7 +70,7 @@ def complete_relation(context: click.Context) -> Iterator[CompletionItem]:
     described = {table.name: table.description for table in load_tables(configs)}
     described |= {PAGES_TABLE: PAGES_DESCRIPTION, **RUN_TABLE_DESCRIPTIONS}
     described |= {view.name: view.description for view in load_views(configs)}
-    return (CompletionItem(name, help=_first_sentence(words)) for name, words in described.items())
+    return (CompletionItem(name, help=words.partition(". ")[0]) for name, words in described.items())
 
 
 @_completer
@@ -86,7 +86,3 @@ def _configs(context: click.Context) -> Path:
 
     stated = context.params.get("configs")
     return Path(stated) if stated else project_of().configs
-
-
-def _first_sentence(words: str) -> str:
-    return words.partition(". ")[0]

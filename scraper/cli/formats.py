@@ -24,6 +24,8 @@ class Format(StrEnum):
 
 
 PARQUET: Final = "parquet"
+DELTA: Final = "delta"
+"""A directory, where all others are a file."""
 
 ENDINGS: Final[Mapping[str, str]] = {
     ".txt": Format.TABLE,
@@ -33,8 +35,9 @@ ENDINGS: Final[Mapping[str, str]] = {
     ".jsonl": Format.NDJSON,
     ".md": Format.MARKDOWN,
     ".parquet": PARQUET,
+    ".delta": DELTA,
 }
-_KNOWN: Final = (*(format.value for format in Format), PARQUET)
+_KNOWN: Final = (*(format.value for format in Format), PARQUET, DELTA)
 
 
 def format_of(offered: Sequence[str], file: Path | None, environment: Mapping[str, str]) -> str | None:
@@ -43,7 +46,7 @@ def format_of(offered: Sequence[str], file: Path | None, environment: Mapping[st
     UsageError for a file whose ending names no format that is offered, and for a $SCRAPER_FORMAT that is no format.
     """
     usual = _of_environment(offered, environment)
-    if file is None or (file.exists() and not file.is_file()):  # a device or a pipe is named as it is
+    if file is None or (file.exists() and not file.is_file() and not file.is_dir()):  # a pipe is named as it is
         return None if usual is PARQUET else usual
     named = ENDINGS.get(file.suffix.lower())
     if named in offered:

@@ -18,20 +18,7 @@ from typing import Any, Final, Literal, TextIO
 from scraper.cli.rows import json_text
 from scraper.cli.streams import is_utf8
 from scraper.core.errors import OutputError
-from scraper.core.events import (
-    Drained,
-    Ending,
-    Event,
-    LedgerSettled,
-    Noted,
-    ProjectInUse,
-    RequestSettled,
-    RunEnded,
-    RunStarted,
-    StateLocked,
-    Stopped,
-    Waiting,
-)
+from scraper.core.events import Ending, Event, RequestSettled, RunEnded, Waiting
 from scraper.core.units import iso_utc
 
 _TOLD_UNASKED: Final = {Ending.REFUSED, Ending.FAILED, Ending.LOST}
@@ -59,7 +46,7 @@ class LogListener:
         self._json = format == "json"
         self._ascii = not is_utf8(stream)
         self._verbose = verbose
-        self._waits_until: dict[str, datetime] = {}
+        self._pauses = Pauses()
 
     def hear(self, event: Event) -> None:
         """Log every event as JSON or with -v; otherwise only the events of interest during a run."""
@@ -77,17 +64,24 @@ class LogListener:
             case RequestSettled():
                 return event.ending in _TOLD_UNASKED
             case Waiting():
-                return self._waits_longer(event, now)
+                return self._pauses.is_longer(event, now)
             case _:
                 return True
 
-    def _waits_longer(self, event: Waiting, now: datetime) -> bool:
-        """Return False for a wait that is already logged: concurrent requests meet the same refusal together."""
+
+class Pauses:
+    """The pauses that were reported, by vendor."""
+
+    def __init__(self) -> None:
+        self._until: dict[str, datetime] = {}
+
+    def is_longer(self, event: Waiting, now: datetime) -> bool:
+        """Return False for a pause that was reported: concurrent requests meet the same refusal together."""
         until = now + timedelta(seconds=event.wait_s)
-        told = self._waits_until.get(event.vendor)
+        told = self._until.get(event.vendor)
         if told is not None and now < told and until <= told + _LONGER_BY:
             return False
-        self._waits_until[event.vendor] = until
+        self._until[event.vendor] = until
         return True
 
 
@@ -126,26 +120,10 @@ def event_name(event: Event) -> str:
 
 def event_fields(event: Event) -> dict[str, Any]:
     """Return the event's fields as plain values; the end of a run has those of ``scraper run --format json``."""
-    match event:
-        case RunEnded(result):
-            return result.to_json()
-        case (
-            ProjectInUse()
-            | LedgerSettled()
-            | RequestSettled()
-            | RunStarted()
-            | Noted()
-            | Waiting()
-            | StateLocked()
-            | Stopped()
-            | Drained()
-        ):
-            return {field.name: _rounded(getattr(event, field.name)) for field in fields(event)}
-
-
-def _rounded(value: Any) -> Any:  # noqa: ANN401 - whatever an event carries
-    """Round times to the millisecond."""
-    return round(value, 3) if isinstance(value, float) else value
+    if isinstance(event, RunEnded):
+        return event.result.to_json()
+    values = {field.name: getattr(event, field.name) for field in fields(event)}
+    return {name: round(value, 3) if isinstance(value, float) else value for name, value in values.items()}
 
 
 def _json_line(event: Event, now: datetime, ascii: bool) -> str:

@@ -14,18 +14,19 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import chain, islice
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TextIO
 
 from scraper.cli.formats import Format
 from scraper.cli.formatting import harmless
-from scraper.cli.options import warn
+from scraper.cli.options import opened, warn
 from scraper.cli.rows import Rows, is_number, json_text, sound, value_text
 from scraper.cli.streams import is_utf8
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-__all__ = ["Format", "Rows", "console_on", "default_format", "write_object", "write_rows"]
+__all__ = ["Format", "Rows", "console_on", "default_format", "write_object", "write_rows", "written"]
 
 _FILE_WIDTH: Final = 400
 """Columns of a table in a file: no terminal is narrower there."""
@@ -40,6 +41,13 @@ _MARKDOWN: Final = re.compile(r"[\\`*\[\]<>|~&]|(?<![^\W_])_|_(?![^\W_])")
 def default_format(stream: TextIO) -> Format:
     """Return table for a terminal, JSON for a pipe or a file."""
     return Format.TABLE if stream.isatty() else Format.JSON
+
+
+@contextmanager
+def written(output: Path | None, format_name: str | None) -> Iterator[tuple[TextIO, Format]]:
+    """Yield stdout or the file of -o, and the format that a command's result is written in."""
+    with opened(output) as stream:
+        yield stream, Format(format_name or default_format(stream))
 
 
 def write_rows(rows: Rows, format: Format, stream: TextIO, width: int | None = None) -> None:
@@ -85,11 +93,7 @@ def console_on(stream: TextIO, width: int | None = None) -> Iterator[Console]:
     stream.write(page.getvalue())
 
 
-# --- formats ----------------------------------------------------------------------------------------------------------
-
-
 def _write_json(rows: Rows, stream: TextIO) -> None:
-    """Write an array, row by row."""
     before = "["
     for row in _objects(rows, stream):
         stream.write(f"{before}\n{row}")

@@ -70,7 +70,6 @@ class ProgressCounts:
         return sum(n for ending, n in self.endings.items() if ending is not Ending.NOT_SENT)
 
     def add(self, event: Event, now: float) -> None:
-        """Count an event."""
         match event:
             case RunStarted():
                 self.run_id, self.budget, self.spent_before = event.run_id, event.budget, event.spent

@@ -6,13 +6,14 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final, TypeAlias
 
 from rich.console import Console
 from rich.text import Text
 
 from scraper.cli.formatting import counted, duration, harmless
+from scraper.cli.log import Pauses
 from scraper.core.events import (
     Ending,
     Event,
@@ -29,7 +30,6 @@ MOST_LINES: Final = 20
 """Different reasons of one vendor that get a line of their own; the others are counted together."""
 
 _TOLD: Final = {Ending.REFUSED, Ending.FAILED, Ending.LOST}
-_LONGER_BY: Final = timedelta(seconds=1)
 _ID: Final = re.compile(r"\b(?=[0-9a-f-]*[0-9])[0-9a-f-]{8,}\b", re.IGNORECASE)
 """An id of a request or an instant in a vendor's message: two messages that differ in it alone say the same."""
 
@@ -45,7 +45,7 @@ class PersonLines:
         self._now = now
         self._met: Counter[Repeat] = Counter()
         self._reasons: Counter[str] = Counter()
-        self._waits_until: dict[str, datetime] = {}
+        self._pauses = Pauses()
 
     def hear(self, event: Event) -> None:
         """Print an event that is news. A line that cannot be written is dropped: a log stops no run."""
@@ -88,7 +88,7 @@ class PersonLines:
 
     def _paused(self, event: Waiting, now: datetime) -> Iterator[str]:
         reason = f": {event.reason}" if event.reason else ""
-        if self._waits_longer(event, now) and self._is_new(event.vendor, event.vendor, "paused", event.reason):
+        if self._pauses.is_longer(event, now) and self._is_new(event.vendor, event.vendor, "paused", event.reason):
             yield f"{event.vendor}: pausing {duration(max(1.0, event.wait_s))}{reason}"
 
     def _is_new(self, vendor: str, place: str, happened: str, why: str) -> bool:
@@ -99,12 +99,3 @@ class PersonLines:
                 reason = (vendor, "met something else", "")
         self._met[reason] += 1
         return self._met[reason] == 1 and reason[2] != ""
-
-    def _waits_longer(self, event: Waiting, now: datetime) -> bool:
-        """Return False for a pause that is known: concurrent requests meet the same refusal together."""
-        until = now + timedelta(seconds=event.wait_s)
-        known = self._waits_until.get(event.vendor)
-        if known is not None and now < known and until <= known + _LONGER_BY:
-            return False
-        self._waits_until[event.vendor] = until
-        return True

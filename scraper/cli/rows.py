@@ -49,7 +49,9 @@ def rows_of_objects(
     return Rows(names, ([row.get(name) for name in names] for row in objects), prose)
 
 
-# --- pyarrow ----------------------------------------------------------------------------------------------------------
+def picked(value: object, *names: str) -> dict[str, Any]:
+    """Return these attributes of a value by name."""
+    return {name: getattr(value, name) for name in names}
 
 
 def _tuples(reader: Reader) -> Iterator[Sequence[Any]]:
@@ -78,8 +80,6 @@ def _unique(names: Sequence[str]) -> tuple[str, ...]:
         unique[candidate] = None
     return tuple(unique)
 
-
-# --- values -----------------------------------------------------------------------------------------------------------
 
 _OBEYED = re.compile("[\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 """Characters that JSON writers leave unescaped and terminals obey; in JSON they occur in strings only."""

@@ -62,7 +62,6 @@ class JobsInTurn:
         return None
 
     def ended(self, result: RunResult, content: Mapping[str, Any], exit_code: int) -> None:
-        """Note the result of a job."""
         from scraper.cli.display.run import STATUS_WORDS
         from scraper.core.events import RunStatus
 

@@ -68,7 +68,6 @@ class Stream:
             self._failed(failure)
 
     def copy_from(self, file: BinaryIO) -> None:
-        """Write the bytes of a file unchanged."""
         self.flush()
         try:
             shutil.copyfileobj(file, self._stream.buffer)
@@ -134,7 +133,6 @@ def is_utf8(stream: TextIO) -> bool:
 
 
 def copy_bytes(file: BinaryIO, stream: TextIO) -> None:
-    """Write the bytes of a file to a text stream unchanged."""
     if isinstance(stream, Stream):
         stream.copy_from(file)
     else:

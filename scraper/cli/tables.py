@@ -136,11 +136,7 @@ def _notes(rows: Rows, shown: int, more: bool, fitting: int) -> list[str]:
     return notes
 
 
-# --- parts ------------------------------------------------------------------------------------------------------------
-
-
 def heading(console: Console, words: str) -> None:
-    """Print a heading."""
     console.print()
     console.print(Text(harmless(words), style="bold"))
 

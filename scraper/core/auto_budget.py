@@ -100,7 +100,6 @@ class Share:
         return self.credits < self.price
 
     def words(self) -> str:
-        """Return the share and the figures that it is computed from, for people."""
         even = self.remainder // self.nights
         reserve = f" beside the reserve of {self.reserve:,}" if self.reserve else ""
         nights = f"for {self.nights} nights: {even:,} a night" if self.nights > 1 else "and this is its last night"
@@ -150,7 +149,6 @@ class Allowance:
 
     @property
     def buys_nothing(self) -> bool:
-        """True if no share covers one request."""
         return all(share.buys_nothing for share in self.shares)
 
     def of(self, account: str) -> Share:

@@ -173,7 +173,6 @@ class EndpointWatch:
     """The likelihood of the boards seen if the endpoint fails, over that if it is healthy; never below 1."""
 
     def observe(self, *, suspicious: bool) -> None:
-        """Count one board."""
         if suspicious:
             self.ratio *= FAILING_RATE / HEALTHY_RATE
         else:

@@ -64,10 +64,7 @@ class BoardWatch:
                     self._awaited[walk.endpoint.full_name].add(walk.walk_id)
 
     def remember_still(self, endpoint: str, longest_still: timedelta) -> None:
-        """Take the longest standstill of any board of an endpoint."""
         self._longest_still[endpoint] = longest_still
-
-    # --- first pages --------------------------------------------------------------------------------------------------
 
     def judge(self, walk: Walk, facts: PageFacts) -> Guard | None:
         """Return the guard that the first page of a walk meets, if any."""
@@ -120,8 +117,6 @@ class BoardWatch:
         history = self._histories.get(walk_id)
         return None if history is None or history.read_at >= self.now else history.had_rows
 
-    # --- endpoints ----------------------------------------------------------------------------------------------------
-
     def is_on_trial(self, endpoint: str) -> bool:
         """Return whether only one request at a time may be sent to an endpoint.
 
@@ -132,7 +127,6 @@ class BoardWatch:
         return endpoint not in self._proven and bool(self._awaited[endpoint])
 
     def is_failing(self, endpoint: str) -> bool:
-        """Return whether nothing more is to be bought of an endpoint in this run."""
         return self._tests[endpoint].is_failing
 
     def sentence(self, endpoint: str, unbought: int) -> str:

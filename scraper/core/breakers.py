@@ -87,7 +87,6 @@ class Streak:
         return self.on_trial and self.trials > 0 and self.began_at is not None and now - self.began_at >= PATIENCE
 
     def sentence(self, now: datetime) -> str:
-        """Describe the streak for people."""
         last = "" if self.last is None else f"{self.last.kind.value.replace('_', ' ')}: {self.last.detail}"
         if self._kinds == {OutcomeKind.NOT_SENT}:
             return f"{self.name} cannot be reached ({'' if self.last is None else self.last.detail})"

@@ -225,7 +225,6 @@ class BillingPage:
     path: str
     """``{period}`` stands for the key of a billing period."""
     used: str
-    """Credits used."""
     params: tuple[tuple[str, str], ...] = ()
     limit_param: str | None = None
     max_size: int | None = None
@@ -234,7 +233,6 @@ class BillingPage:
     to_param: str | None = None
     records: str | None = None
     period: str | None = None
-    """The key of the period."""
     starts: str | None = None
     ends: str | None = None
 
@@ -246,18 +244,11 @@ class Statements:
     account: BillingPage
     """The current period."""
     periods: BillingPage
-    """A list of periods."""
     statement: BillingPage
     """One period, with its billing events."""
     days: BillingPage | None = None
-    """Credits by day."""
     source: Source | None = None
     note: str = ""
-
-
-ASSUMABLE = ("cost", "records", "pagination", "parameters")
-"""Parts of an endpoint's description that may be assumed: its price, the shape of its records, how its pages are asked
-for and end, and what its parameters take."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -284,7 +275,7 @@ class Endpoint:
     """Rows of a whole board in recorded answers: an assumption for plans."""
     note: str = ""
     assumed: tuple[str, ...] = ()
-    """Parts of the description that no document states, of `ASSUMABLE`."""
+    """Parts of the description that no document states: cost, records, pagination, parameters."""
     successor: Endpoint | None = field(default=None, compare=False)
     """The endpoint of the same vendor to move to, if this one is deprecated or gone."""
     moving: str = ""
@@ -302,12 +293,10 @@ class Endpoint:
 
     @property
     def is_leaving(self) -> bool:
-        """True if it is deprecated or gone."""
         return self.status in {"deprecated", "gone"}
 
     @property
     def cost_basis(self) -> Basis:
-        """The basis of its price."""
         return Basis.ASSUMED if "cost" in self.assumed else Basis.KNOWN
 
     @property

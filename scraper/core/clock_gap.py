@@ -38,7 +38,6 @@ class ClockGap:
 
     @property
     def fault(self) -> ClockFault:
-        """The explanation that fits."""
         if self.before_at is not None and self.last_at - self.first_at >= self.first_at - self.now:
             return ClockFault.WENT_BACK
         if self.before_at is not None and self.first_at - self.now >= AHEAD_BY:

@@ -77,7 +77,6 @@ def host_of(url: str) -> str:
 
 
 def bare_host(host: str) -> str:
-    """Return a host without its port."""
     return urlsplit(f"//{host}").hostname or host.lower()
 
 

@@ -5,11 +5,15 @@ The outcome of a single request is a value (`core.outcomes`), never one of these
     ScraperError                  1   never raised itself: a bug in scraper ends with 1
     ├── ConfigurationError        2   every fault of the files at once
     ├── UsageError                2   a command or an option that cannot be executed as typed
+    │   └── HeldElsewhereError    2   another process runs the job
     ├── StorageError              5   a disk, a directory or a file of ours
     │   ├── StateError            5   the state database
+    │   │   └── LeaseLostError  130   another process has gone on with the job that this one held
+    │   │       └── ArchiveLostError  130   another process has gone on with the archive
     │   ├── ArchiveError          5   the Parquet archive
     │   │   └── CutOffError       5   an operation on it that was cut off, and may be repeated at once
     │   └── OutputError           5   stdout, or the file of -o, cannot be written
+    ├── StoppedWaitingError     130   the user stopped a standby
     └── QueryError                2   SQL that DuckDB or we refuse
 
 Exit codes without an exception come from the run's status (`core.events.RunStatus.exit_code`): 0 complete ·
@@ -77,6 +81,20 @@ class UnreadableError(UsageError):
         )
 
 
+class HeldElsewhereError(UsageError):
+    """Another process runs the job, which therefore was not begun. `met`: which, and since when."""
+
+    def __init__(self, met: str, advice: str) -> None:
+        self.met = met
+        super().__init__(f"{met}. Nothing was spent; {advice}.")
+
+
+class StoppedWaitingError(ScraperError):
+    """The user stopped a standby before there was anything to take over."""
+
+    exit_code = 130
+
+
 class QueryError(ScraperError):
     """A refused query: not read-only, or not valid SQL."""
 
@@ -91,6 +109,16 @@ class StorageError(ScraperError):
 
 class StateError(StorageError):
     """The state database (ledger, runs, spool) cannot be used."""
+
+
+class LeaseLostError(StateError):
+    """Another process has gone on with what this one held: this one changes nothing more, and says only that."""
+
+    exit_code = 130
+
+
+class ArchiveLostError(LeaseLostError):
+    """Another process has gone on with the archive; with a lease of it, the same may be done again."""
 
 
 class ArchiveError(StorageError):

@@ -214,6 +214,8 @@ class RunResult:
     warnings: tuple[str, ...] = ()
     asks: bool = False
     """True if nothing was done, since a complete one-off job is bought again only with --new."""
+    elsewhere: bool = False
+    """True if another process carried it out, while this one stood by."""
     sandbox_charged: Mapping[str, Credits] | None = None
     """With a sandbox in this process: vendor → credits that it charged, to compare the ledger with."""
     sandbox_faults: Mapping[str, int] | None = None

@@ -6,7 +6,7 @@ no timestamps on samples, so instants are samples of their own.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 
 from scraper.core.budget import Balance
@@ -54,16 +54,13 @@ def _families(
     yield _family("account_month_credits_limit", "Credits of the account's month.", limits)
 
 
-def _family(name: str, help: str, samples: Sequence[tuple[Mapping[str, str], float]]) -> Iterator[str]:
+def _family(name: str, help: str, samples: Sequence[Sample]) -> Iterator[str]:
     if samples:
         yield f"# HELP scraper_{name} {help}"
         yield f"# TYPE scraper_{name} gauge"
     for labels, value in samples:
-        yield f"scraper_{name}{{{_labels(labels.items())}}} {value:.15g}"
-
-
-def _labels(labels: Iterable[tuple[str, str]]) -> str:
-    return ",".join(f'{name}="{_escaped(value)}"' for name, value in labels)
+        listed = ",".join(f'{label}="{_escaped(text)}"' for label, text in labels.items())
+        yield f"scraper_{name}{{{listed}}} {value:.15g}"
 
 
 def _escaped(value: str) -> str:

@@ -95,7 +95,6 @@ def died_notice(job: str, run_id: str, night_at: datetime | None, taken_by: str,
 
 
 def missed_notice(job: str, nights: Sequence[datetime], command: str) -> Notice:
-    """Return the message for nights without a run."""
     named = ", ".join(_instant(at) for at in nights[-MOST_NIGHTS:])
     more = "… " if len(nights) > MOST_NIGHTS else ""
     which = "1 night" if len(nights) == 1 else f"{len(nights):,} nights"

@@ -6,6 +6,7 @@
     part-c<compaction>-<n>-<token>.parquet   the n-th part that a compaction has merged
     run-<run>.parquet                        a run's part of a run table
     runs-c<compaction>-<n>-<token>.parquet   the parts of several runs, merged
+    runs-c0-<drain>-<token>.parquet          a run table's part without rows, made by a drain that found it without any
 
 The token is that of the state's last epoch (`core.adopt`) when the work was begun: two copies of a project, each used
 without the other, count on from the same numbers, and no file of one may replace a file of the other. Parts of versions
@@ -25,18 +26,21 @@ _PART: Final = re.compile(
 
 
 def drained_name(drain_id: int, place: int, token: str = "") -> str:
-    """Return the name of a drain's part."""
     return _name(f"part-{drain_id}", place, token)
 
 
 def merged_name(compaction_id: int, place: int, token: str = "") -> str:
-    """Return the name of a part that a compaction makes."""
     return _name(f"part-c{compaction_id}", place, token)
 
 
 def merged_runs_name(compaction_id: int, token: str = "") -> str:
     """Return the name of the part of a run table in which a compaction gathers runs."""
     return _name(f"runs-c{compaction_id}", 0, token)
+
+
+def empty_runs_name(drain_id: int, token: str = "") -> str:
+    """Return the name of a run table's part without rows, as if of a compaction: no compaction has the number 0."""
+    return _name("runs-c0", drain_id, token)
 
 
 def run_name(run_id: str) -> str:

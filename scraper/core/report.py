@@ -185,11 +185,7 @@ def json_value(value: object) -> object:
         case float():
             return value if math.isfinite(value) else None
         case Decimal():
-            return (
-                json_value(int(value) if value == value.to_integral_value() else float(value))
-                if value.is_finite()
-                else None
-            )
+            return int(value) if value.is_finite() and value == value.to_integral_value() else json_value(float(value))
         case datetime():
             return value.isoformat() + ("" if value.tzinfo else "Z")
         case date():
@@ -200,9 +196,3 @@ def json_value(value: object) -> object:
             return [json_value(each) for each in value]
         case _:
             return str(value)
-
-
-def _number(value: Decimal) -> int | float | None:
-    if not value.is_finite():
-        return None
-    return int(value) if value == value.to_integral_value() else float(value)

@@ -145,5 +145,4 @@ Progress: TypeAlias = WalkProgress[Walk, Request]
 
 
 def start(walk: Walk) -> tuple[Progress, Request]:
-    """Start a walk; return its progress and its first request."""
     return walk.endpoint.pagination.walk(walk, Request), walk.request(1)

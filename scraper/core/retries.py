@@ -133,7 +133,6 @@ class Tries:
     """Consecutive failures of the last kind."""
 
     def after(self, kind: OutcomeKind, charge: Charge) -> Tries:
-        """Return the tries with one failed attempt more."""
         if kind is OutcomeKind.EMPTY:
             return replace(self, empty=self.empty + 1)
         free = charge is Charge.FREE

@@ -42,7 +42,6 @@ class View:
 
     @property
     def reads(self) -> tuple[str, ...]:
-        """The relations that its statement reads, in order."""
         return tuple(_READ.findall(self.sql))
 
 

@@ -13,6 +13,7 @@ TOPICS: Final = (
     "command-line",
     "runs",
     "archive",
+    "engines",
     "recipes",
     "vendors",
     "sandbox",

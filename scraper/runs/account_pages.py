@@ -47,7 +47,6 @@ class Unread:
     what: str = "could not be read"
 
     def sentence(self, vendor: Vendor) -> str:
-        """Return the cause, for people."""
         if self.refused:
             return (
                 f"{vendor.name} does not open {self.path} to the key in {vendor.key_env} ({self.met}): "
@@ -65,7 +64,6 @@ class AccountReader:
     clock: Clock
 
     async def current_period(self) -> BillingPeriod | Unread:
-        """Return the account's current billing period."""
         page = self._statements.account
         found = await self._read(page.path, {}, lambda document: read_periods(page, document))
         return found if isinstance(found, Unread) else found[0]

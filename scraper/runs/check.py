@@ -46,7 +46,6 @@ class CheckFinding:
     """Parts of tables that have to be rebuilt for it, where that is not its path."""
 
     def to_json(self) -> dict[str, Any]:
-        """A row of the command's answer."""
         return {name: value for name, value in asdict(self).items() if name != "parts"}
 
 
@@ -65,7 +64,6 @@ class Checked:
     """Answers that wait in the spool: no fault, the next run archives them."""
 
     def to_json(self) -> dict[str, Any]:
-        """The command's answer."""
         findings = {name: [each.to_json() for each in getattr(self, name)] for name in ("findings", "repaired")}
         return {**asdict(self), **findings, "sound": not self.findings}
 
@@ -81,7 +79,7 @@ async def check(
     deep: bool = False,
 ) -> Checked:
     """Check everything; `quick`: without the columns' bytes; `deep`: also rows against what the SELECTs give."""
-    async with untouched(archive):
+    async with untouched(journal, archive):
         met = unsettled(await compared(journal, archive))
         if met is None:
             checked, survey = await _look(journal, archive, quick, deep)
@@ -99,7 +97,7 @@ async def check(
     refused = await _repair(
         partial(_look, journal, archive, quick, deep), checked, survey, journal, archive, clock, listener
     )
-    async with untouched(archive):
+    async with untouched(journal, archive):
         after, _ = await _look(journal, archive, quick, deep)
     left = {(finding.kind, finding.path) for finding in after.findings}
     repaired = [finding for finding in checked.findings if (finding.kind, finding.path) not in left]
@@ -132,9 +130,6 @@ async def _look(journal: Journal, archive: InspectedArchive, quick: bool, deep: 
     answers = sum(each.part.rows for each in whole if each.part.table == PAGES_TABLE)
     rows = sum(each.part.rows for each in whole)
     return Checked(found, (), len(whole), rows, answers, audit.spooled), survey
-
-
-# --- finding ----------------------------------------------------------------------------------------------------------
 
 
 def findings(
@@ -275,9 +270,6 @@ async def _of_readings(parts: Sequence[FoundPart], journal: Journal, archive: In
 
 def _source(part: Part) -> str:
     return f"{part.partition}/{part.name}"
-
-
-# --- repairing --------------------------------------------------------------------------------------------------------
 
 
 async def _repair(

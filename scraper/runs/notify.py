@@ -7,13 +7,15 @@ from contextlib import AbstractContextManager, suppress
 from dataclasses import replace
 from datetime import datetime
 
-from scraper.core.errors import ScraperError, UsageError
+from scraper.core.errors import LeaseLostError, ScraperError, StoppedWaitingError, UsageError
 from scraper.core.events import RunResult, RunStatus
 from scraper.core.notify import Notice, died_notice, failure_notice, missed_notice, notice_of
 from scraper.core.status import NightStart, is_stopped, nights_between
 from scraper.ports import Clock, RunRecord, Runs, Stores
 from scraper.ports.notifier import Notifier, ToldStarts
 
+_ANOTHERS = (LeaseLostError, StoppedWaitingError)
+"""The run is another process's, which tells of its end."""
 EARLY_PARTS = 24
 """A start in the last 24th of a night is for the coming one (`core.nights`)."""
 _RUNS_LOOKED_AT = 20
@@ -53,6 +55,8 @@ class Nights:
 
     async def is_news(self, result: RunResult) -> bool:
         """Return False if this end was reported before: the run was over, or ended in the same way again."""
+        if result.elsewhere:
+            return False  # by the process that carried it out
         if result.asks or self._last is None or self._last.run_id != result.run_id:
             return True
         with suppress(ScraperError), self._opened() as stores:
@@ -68,7 +72,7 @@ class Nights:
     async def silent(self, result: RunResult) -> Sequence[Notice]:
         """Return messages for earlier nights that sent none: nights without a run, and runs whose process died."""
         last = self._last
-        if last is None or last.run_id == result.run_id:
+        if last is None or last.run_id == result.run_id or result.elsewhere:
             return []
         notices = []
         if last.status is RunStatus.OPEN:
@@ -119,7 +123,7 @@ async def told_of(
     try:
         result = await run()
     except ScraperError as failure:
-        if not (nights.is_held and isinstance(failure, UsageError)):
+        if not ((nights.is_held and isinstance(failure, UsageError)) or isinstance(failure, _ANOTHERS)):
             dead += await notifier.end(failure_notice(job, str(failure), failure.exit_code, command))
             nights.note_told()
         for sentence in dict.fromkeys(dead):

@@ -19,9 +19,10 @@ from scraper.core.errors import StorageError
 from scraper.core.events import Ending, RequestSettled, Waiting
 from scraper.core.jobs import Account
 from scraper.core.outcomes import Answer, Outcome, Reply, classify
+from scraper.core.pagination import PageFacts
 from scraper.core.requests import Request
 from scraper.core.retries import LONGEST_PAUSE_S, Decision, GiveUp, Reach, Retry, breaks
-from scraper.ports import AccountClosed, NoCredits, Settlement, Slot
+from scraper.ports import AccountClosed, NoCredits, Settlement, Slot, Stored
 from scraper.runs.process import RunProcess
 from scraper.runs.results import ending_of, pause_until, quota_ends_at
 from scraper.runs.starts import SentRequest, Starts, Turn, Unsent
@@ -39,7 +40,7 @@ class Settled:
     """For a failure, or an empty page that is retried; ``None``: a page has landed."""
 
 
-Met: TypeAlias = Settled | NoCredits | AccountClosed | Unsent
+Met: TypeAlias = Settled | NoCredits | AccountClosed | Stored | Unsent
 """The result of an attempt."""
 
 
@@ -69,8 +70,6 @@ class Buyer:
                 pass
         except StorageError as failure:
             self._signals.fail(failure)
-
-    # --- an attempt ---------------------------------------------------------------------------------------------------
 
     async def _attempt_in_turn(self, request: Request, account: Account) -> Met:
         """Make one attempt; if the endpoint or the vendor is on trial, alone and when the trial is due."""
@@ -198,8 +197,6 @@ class Buyer:
             return decision
         return GiveUp(Reach.ACCOUNT if dead.is_vendors else Reach.ENDPOINT)
 
-    # --- after it -----------------------------------------------------------------------------------------------------
-
     async def _after(self, request: Request, account: Account, met: Met) -> bool:
         """Act on the result of an attempt; return whether the request is settled."""
         match met:
@@ -207,12 +204,11 @@ class Buyer:
                 self._stops.leave(request)
             case Unsent.STOPPED:
                 self._frontier.give_back(request)
-            case NoCredits():
+            case NoCredits() | AccountClosed():
                 self._frontier.give_back(request)
-                self._stops.no_credits(request, account, met)
-            case AccountClosed(until, reason):
-                self._frontier.give_back(request)
-                self._stops.for_quota(account, until, reason)
+                self._refused(request, account, met)
+            case Stored(facts):
+                self._learn(request, facts)
             case Settled(settlement, decision):
                 match decision:
                     case None:
@@ -227,11 +223,20 @@ class Buyer:
                 assert_never(met)
         return True
 
+    def _refused(self, request: Request, account: Account, met: NoCredits | AccountClosed) -> None:
+        if isinstance(met, NoCredits):
+            self._stops.no_credits(request, account, met)
+        else:
+            self._stops.for_quota(account, met.until, met.reason)
+
     def _landed(self, request: Request, settlement: Settlement) -> None:
         facts = settlement.outcome.facts
         if facts is None:
             raise AssertionError("an attempt that has not landed needs a decision")
         self._note_alive(request, settlement)
+        self._learn(request, facts)
+
+    def _learn(self, request: Request, facts: PageFacts) -> None:
         self._retries.succeed(request)
         self._frontier.learn(request, facts)
         if request.page == 1:
@@ -300,8 +305,6 @@ class Buyer:
             return await waiting
         finally:
             self._process.waiting[account.vendor] -= 1
-
-    # --- telling ------------------------------------------------------------------------------------------------------
 
     def _tell(self, request: Request, settlement: Settlement, attempt: int, elapsed_s: float) -> None:
         outcome = settlement.outcome

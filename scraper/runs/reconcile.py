@@ -62,7 +62,6 @@ class Reconciled:
         return not self.still_unknown and self.unread is None and (self.month is None or self.month.adds_up)
 
     def to_json(self) -> dict[str, Any]:
-        """Return a plain object."""
         return {
             "account": self.account,
             "charged": self.charged,
@@ -191,11 +190,7 @@ _MOMENT = timedelta(seconds=1)
 def _own_month(account: Account, at: datetime) -> BillingPeriod:
     starts_on = account.subscription.month_starts_on
     month = month_of(at, starts_on)
-    return BillingPeriod(month, _midnight(month), month_ends_at(at, starts_on))
-
-
-def _midnight(day: str) -> datetime:
-    return datetime.combine(datetime.fromisoformat(day).date(), time(), UTC)
+    return BillingPeriod(month, datetime.fromisoformat(month).replace(tzinfo=UTC), month_ends_at(at, starts_on))
 
 
 async def _held(account: Account, vendor: Vendor, ledger: Ledger, reader: AccountReader, read: _Read) -> Reconciled:
@@ -231,9 +226,6 @@ async def _held(account: Account, vendor: Vendor, ledger: Ledger, reader: Accoun
         message=message,
         month=held,
     )
-
-
-# --- at a month's end -------------------------------------------------------------------------------------------------
 
 
 async def hold_last_months(job: Job, vendors: Mapping[str, Vendor], context: RunContext) -> tuple[str, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -139,7 +139,6 @@ def limit_met(
 
 
 def refusal_sentence(endpoint: Endpoint, account: Account, outcome: Outcome) -> str:
-    """Describe a refusal by the vendor."""
     match outcome.kind:
         case OutcomeKind.AUTH_REJECTED:
             return f"{account.vendor} refuses the key in {account.key_env} ({outcome.detail})"
@@ -178,7 +177,7 @@ def _figures(job: Job, totals: RunTotals) -> dict[str, Any]:
         "retried": totals.retried,
         "requests": totals.endings,
         "reused": totals.reused,
-        "walks": _walk_counts(totals.walks),
+        "walks": {state.value: totals.walks.get(state, 0) for state in WalkState if state is not WalkState.OPEN},
         "rows": {crawl.endpoint.table: totals.rows.get(crawl.endpoint.table, 0) for crawl in job.crawls},
     }
 
@@ -197,10 +196,6 @@ def ended_result(job: Job, run: RunRecord, totals: RunTotals, sentence: str = ""
         warnings=(sentence,) if sentence else (),
         asks=asks,
     )
-
-
-def _walk_counts(found: Mapping[WalkState, int]) -> dict[str, int]:
-    return {state.value: found.get(state, 0) for state in WalkState if state is not WalkState.OPEN}
 
 
 def _message(

@@ -42,7 +42,6 @@ class GoOn:
 
     run: RunRecord
     notes: tuple[str, ...] = ()
-    """Notes for the user."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,9 +94,6 @@ class OpenedRun:
         return "" if self.allowance is None else self.allowance.words()
 
 
-# --- choosing ---------------------------------------------------------------------------------------------------------
-
-
 async def course_of(job: Job, opening: Opening, ceiling: Credits | None, runs: Runs, now: datetime) -> Course:
     """Choose the course of the command. Changes nothing.
 
@@ -105,7 +101,7 @@ async def course_of(job: Job, opening: Opening, ceiling: Credits | None, runs: R
     """
     last = await runs.last_run(job.name)
     changed = changes(last.asked, fingerprint(job)) if last is not None and last.asked else []
-    night = None if job.every is None else night_of(job.every, now, _as_night(last))
+    night = None if job.every is None else night_of(job.every, now, as_night(last))
     begin = Begin(last, None if night is None else night.begins_at)
     if last is None:
         if opening is Opening.RESUME:
@@ -125,7 +121,7 @@ async def course_of(job: Job, opening: Opening, ceiling: Credits | None, runs: R
             return await _one_off(job, last, changed, ceiling, runs)
 
 
-def _as_night(last: RunRecord | None) -> LastRun | None:
+def as_night(last: RunRecord | None) -> LastRun | None:
     """Return the run's night; one of a job that was not repeated then began its own."""
     return None if last is None else LastRun(last.night_at or last.started_at, last.started_at)
 
@@ -195,9 +191,6 @@ def _ended(last: RunRecord) -> str:
             return "is complete" if last.ended_at is None else f"completed at {last.ended_at:%Y-%m-%d %H:%M} UTC"
         case status:
             return f"ended as {status.value}"
-
-
-# --- opening ----------------------------------------------------------------------------------------------------------
 
 
 async def refuse_spent_ceiling(

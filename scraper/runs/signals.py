@@ -39,7 +39,6 @@ class RunSignals:
         self._changed = asyncio.Event()
 
     async def change(self) -> None:
-        """Wait for the next change."""
         await self._changed.wait()
 
     def tell_news(self) -> None:

@@ -7,7 +7,7 @@ before it writes. Where connections take long, they are asked for earlier by as 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum, auto
@@ -32,6 +32,8 @@ SHORT_CONNECT_S = 0.02
 """A connection made this fast need not be asked for ahead of its slot."""
 DOUBT_S = 1 + ON_THE_WAY_S
 """After a start, by the second and however late it arrived, the next one may follow."""
+DOUBTED_S = 0.1
+"""While another process may have gone on with the job, this one looks again after so long."""
 MOST_LAG_S = 1.0
 """A machine that wakes up later than this cannot keep the pace."""
 KEPT_OPEN_S = 5.0
@@ -76,6 +78,7 @@ class Starts:
         self._account, self._process, self._stops = account, process, stops
         self._clock, self._signals = process.context.clock, process.signals
         self._ledger = process.context.stores.ledger
+        self._hold = process.context.hold
         self._longest_wait_s = process.job.max_wait.total_seconds()
         self._arrivals = Arrivals()
         self._connect_s = 0.0
@@ -105,15 +108,21 @@ class Starts:
         most, clock = self._account.subscription.requests_per_second, self._clock
         while not self._signals.stopping:
             ends = [turn.began + DOUBT_S for turn in self._turns if turn.began is not None]
-            if most is None or len(self._turns) - sum(end <= clock.monotonic() for end in ends) < most:
+            if not self._hold.is_certain:
+                await self._signals.unless_stopped(clock.sleep(DOUBTED_S))
+            elif most is None or len(self._turns) - sum(end <= clock.monotonic() for end in ends) < most:
                 self._turns.append(turn := Turn())
                 return turn
-            next_end = min((end for end in ends if end > clock.monotonic()), default=None)
-            waits: list[Awaitable[object]] = [self._changed.wait()]
-            if next_end is not None:
-                waits.append(clock.sleep(next_end - clock.monotonic()))
-            await self._signals.unless_stopped(*waits)
+            else:
+                await self._signals.unless_stopped(*self._changes(ends))
         return None
+
+    def _changes(self, ends: Sequence[float]) -> Iterator[Awaitable[object]]:
+        """Yield what a turn waits for: a request that is settled, or whose doubt `ends`."""
+        next_end = min((end for end in ends if end > self._clock.monotonic()), default=None)
+        yield self._changed.wait()
+        if next_end is not None:
+            yield self._clock.sleep(next_end - self._clock.monotonic())
 
     def end(self, turn: Turn) -> None:
         """End a turn: its arrival is in the ledger, or it never left."""
@@ -140,7 +149,8 @@ class Starts:
                 continue
             if start.began is None:  # no connection was made
                 return SentRequest(reply, asked_at, None, clock.monotonic() - asked)
-            self._note_connect(start.began - asked)
+            connect_s = start.began - asked
+            self._connect_s = max(connect_s if connect_s > SHORT_CONNECT_S else 0.0, self._connect_s * 0.9)
             latency_s = clock.monotonic() - start.began
             arrived_at = None
             if isinstance(reply, Answer):
@@ -168,9 +178,6 @@ class Starts:
             return None
         self._told_until = now + timedelta(seconds=heard.resets_in_s)
         return heard
-
-    def _note_connect(self, took_s: float) -> None:
-        self._connect_s = max(took_s if took_s > SHORT_CONNECT_S else 0.0, self._connect_s * 0.9)
 
     async def begin(self, start: _Start, turn: Turn) -> bool:
         """Return whether a request for which there is a connection leaves now."""
@@ -201,8 +208,10 @@ class Starts:
                 if not isinstance(renewed, Slot):
                     return renewed if isinstance(renewed, NoCredits) else Unsent.STOPPED
                 start.slot = renewed
-            elif wait_s <= 0:
+            elif wait_s <= 0 and self._hold.is_certain:
                 return None
+            elif wait_s <= 0:
+                await self._slept(start, DOUBTED_S)
             elif start.is_connected and wait_s > KEPT_OPEN_S:
                 start.comes_later = True
                 return None

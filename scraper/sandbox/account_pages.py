@@ -10,12 +10,12 @@ period too; overage that was allowed counts as remaining. What the fields hold i
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from scraper.core.subscriptions import month_ends_at, month_of
-from scraper.core.units import Credits, iso_utc
+from scraper.core.units import iso_utc
 from scraper.sandbox.answers import AccountRoute, Asked, InvalidParameterError, PlayedAnswer
 from scraper.sandbox.billing_events import Event, EventLog
 from scraper.sandbox.metering import Meter
@@ -43,9 +43,6 @@ def account_routes(prefix: str) -> Mapping[str, AccountRoute]:
 
 def _told(data: object) -> PlayedAnswer:
     return PlayedAnswer(200, {"code": 200, "msg": "OK", "data": data})
-
-
-# --- billing ----------------------------------------------------------------------------------------------------------
 
 
 def _state(asked: Asked, account: Meter) -> Mapping[str, object]:
@@ -175,9 +172,6 @@ def _statement(asked: Asked, account: Meter, log: EventLog) -> PlayedAnswer:
     return _told(data)
 
 
-# --- usage ------------------------------------------------------------------------------------------------------------
-
-
 def _requests(events: Sequence[Event]) -> Mapping[str, int]:
     return {
         "charged_requests": sum(event.event_status == "charged" for event in events),
@@ -187,11 +181,8 @@ def _requests(events: Sequence[Event]) -> Mapping[str, int]:
 
 
 def _summed(events: Sequence[Event]) -> Mapping[str, int]:
-    return {**_requests(events), "credits": _credits(events), "overage": 0, "requests": len(events)}
-
-
-def _credits(events: Iterable[Event]) -> Credits:
-    return sum(event.credit_cost for event in events if event.event_status == "charged")
+    credits = sum(event.credit_cost for event in events if event.event_status == "charged")
+    return {**_requests(events), "credits": credits, "overage": 0, "requests": len(events)}
 
 
 def _breakdown(events: Sequence[Event]) -> list[Mapping[str, object]]:

@@ -39,11 +39,9 @@ class Asked:
 
     @property
     def day(self) -> date:
-        """The UTC day of the records."""
         return self.world_at.astimezone(UTC).date()
 
     def text(self, name: str, default: str) -> str:
-        """A free text."""
         met = self.parameters.get(name, default)
         if not met:
             raise InvalidParameterError(name, met)
@@ -54,7 +52,6 @@ class Asked:
         return self.text(name, "") if name in self.parameters else None
 
     def required(self, name: str) -> str:
-        """A required text."""
         met = self.optional(name)
         if met is None:
             raise InvalidParameterError(name, None)
@@ -101,7 +98,6 @@ class PlayedAnswer:
 
     @property
     def succeeded(self) -> bool:
-        """A successful answer."""
         return 200 <= self.status < 300 and not self.failed
 
 
@@ -119,7 +115,6 @@ class Sold:
     endpoint: str
     """`crawlora.hashtags`"""
     paging: Paging
-    """The kind of pagination."""
 
 
 Route: TypeAlias = Callable[[Asked], PlayedAnswer]

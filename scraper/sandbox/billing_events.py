@@ -41,8 +41,8 @@ class Event:
 class EventLog:
     """The events of one account, oldest first, as many as are kept; the clock is taken never to run backwards."""
 
-    def __init__(self, *, kept_events: int = KEPT_EVENTS, kept_for: timedelta = KEPT_FOR) -> None:
-        self._kept_events, self._kept_for = kept_events, kept_for
+    def __init__(self, *, kept_events: int = KEPT_EVENTS) -> None:
+        self._kept_events = kept_events
         self._events: OrderedDict[str, Event] = OrderedDict()
         self._unlisted: set[str] = set()
         self._listed_twice: set[str] = set()
@@ -58,7 +58,7 @@ class EventLog:
         """Record that a request has arrived; nothing is charged for it yet."""
         event = Event(request_id, endpoint, "reserved", credit_cost, credits_left, credits_left, None, at)
         self._events[request_id] = event
-        while len(self._events) > self._kept_events or self._oldest().created_at < at - self._kept_for:
+        while len(self._events) > self._kept_events or next(iter(self._events.values())).created_at < at - KEPT_FOR:
             self._events.popitem(last=False)
 
     def settle(self, request_id: str, status: int, *, charged: bool, credits_left: Credits | None) -> None:
@@ -82,16 +82,14 @@ class EventLog:
         start: datetime | None = None,
         end: datetime | None = None,
         endpoint: str | None = None,
-        request_id: str | None = None,
     ) -> Iterator[Event]:
-        """The events created from `start` on and before `end`, of this endpoint and id where they are given."""
+        """Yield the events created from `start` on and before `end`, of this endpoint if one is given."""
         return (
             event
             for event in self._events.values()
             if (start is None or start <= event.created_at)
             and (end is None or event.created_at < end)
             and endpoint in {None, event.endpoint}
-            and request_id in {None, event.request_id}
         )
 
     def unlist(self, request_id: str) -> None:
@@ -111,6 +109,3 @@ class EventLog:
             for _ in range(2 if event.request_id in self._listed_twice else 1)
         ]
         return shown[-self.most_listed :]
-
-    def _oldest(self) -> Event:
-        return next(iter(self._events.values()))

@@ -18,7 +18,7 @@ from scraper.core.units import Credits, iso_utc
 from scraper.sandbox.account_pages import account_routes
 from scraper.sandbox.answers import AccountRoute, Asked, InvalidParameterError, PlayedAnswer, Route, Sold
 from scraper.sandbox.crawlora_newer import SOLD, CrawloraNewer
-from scraper.sandbox.metering import Limit, Rejected
+from scraper.sandbox.metering import Limit, Rejected, credits_left
 from scraper.sandbox.records import Record
 from scraper.sandbox.records.creators import SORT_ORDERS, CreatorBoards
 from scraper.sandbox.records.hashtags import HashtagBoards
@@ -103,7 +103,6 @@ class Crawlora:
         return {"x-request-id": request_id, **stated}
 
     def unauthorized(self, key: str | None) -> PlayedAnswer:
-        """A 401."""
         return _refusal(401, "API key required" if key is None else "Invalid API key")
 
     def invalid(self, fault: InvalidParameterError) -> PlayedAnswer:
@@ -130,10 +129,10 @@ class Crawlora:
             "credit_cost": rejected.credit_cost,
             "credits_included": plan.credits_per_month,
             "credits_used": rejected.used_this_month,
-            "credits_remaining": _left(plan.month_limit, rejected.used_this_month),
+            "credits_remaining": credits_left(plan.month_limit, rejected.used_this_month),
             "daily_credit_limit": plan.credits_per_day,
             "daily_credits_used": rejected.used_today,
-            "daily_credits_remaining": _left(plan.credits_per_day, rejected.used_today),
+            "daily_credits_remaining": credits_left(plan.credits_per_day, rejected.used_today),
             "plan": plan.name,
             "rate_limit_per_minute": plan.requests_per_minute,
         }
@@ -186,10 +185,6 @@ _REASONS = {
     Limit.MINUTE: (429, "Rate limit exceeded", "rate_limited", "minute"),
     Limit.SECOND: (429, "Rate limit exceeded", "rate_limited", "minute"),  # no smaller scope is documented
 }
-
-
-def _left(limit: Credits | None, used: Credits) -> Credits | None:
-    return None if limit is None else max(0, limit - used)
 
 
 def _refusal(status: int, message: str) -> PlayedAnswer:

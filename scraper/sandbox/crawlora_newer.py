@@ -12,6 +12,8 @@ have 20 entries where no `count` is asked for, and at most 50; an unknown hashta
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from functools import partial
 from types import MappingProxyType
 from typing import TypeAlias
 
@@ -58,22 +60,20 @@ class CrawloraNewer:
 
     def __init__(self, seed: int, hashtags: HashtagBoards, sounds: SoundBoards, app: AppPosts) -> None:
         self._seed = seed
-        self._hashtags, self._sounds, self._app = hashtags, sounds, app
+        self._hashtags, self._app = hashtags, app
         self.ads, self._index = TopAds(seed), CreatorIndex(seed)
         self.routes: Mapping[str, Route] = {
             "/tiktok/creative-center/hashtags": self._creative_hashtags,
             "/tiktok/hashtag/{name}": self._hashtag,
             "/tiktok/mobile/hashtag/posts": self._hashtag_posts,
-            "/tiktok/mobile/music/trending": self._music,
-            "/tiktok/mobile/trending/effects": self._effects,
-            "/tiktok/mobile/trending/categories": self._categories,
+            "/tiktok/mobile/music/trending": _app_list("music_list", sounds.app_list),
+            "/tiktok/mobile/trending/effects": _app_list("aweme_list", app.effect_posts),
+            "/tiktok/mobile/trending/categories": _app_list("category_list", app.categories),
             "/tiktok/top-ads/list": self._top_ads,
             "/tiktok/top-ads/spotlight": self._spotlight,
             "/tiktok/top-ads/recommend": self._recommended,
             "/datasets/creators/search": self._creators,
         }
-
-    # --- the Creative Center and the web ------------------------------------------------------------------------------
 
     def _creative_hashtags(self, asked: Asked) -> PlayedAnswer:
         country = asked.required("country_code")
@@ -128,8 +128,6 @@ class CrawloraNewer:
         }
         return _ok(body, [found] if found else [])
 
-    # --- the app: cursors are numbers, and numbers come back ----------------------------------------------------------
-
     def _hashtag_posts(self, asked: Asked) -> PlayedAnswer:
         hashtag = self._app.hashtag(asked.required("name"))
         sort = asked.choice("sort", ("fresh", "popular"), "popular")
@@ -138,17 +136,6 @@ class CrawloraNewer:
             return ([], 0) if hashtag is None else self._app.posts(hashtag, sort, asked.world_at, start, count)
 
         return _app_page(asked, "aweme_list", part)
-
-    def _music(self, asked: Asked) -> PlayedAnswer:
-        return _app_page(asked, "music_list", lambda start, count: self._sounds.app_list(asked.world_at, start, count))
-
-    def _effects(self, asked: Asked) -> PlayedAnswer:
-        return _app_page(asked, "aweme_list", lambda start, count: self._app.effect_posts(asked.world_at, start, count))
-
-    def _categories(self, asked: Asked) -> PlayedAnswer:
-        return _app_page(asked, "category_list", lambda start, n: self._app.categories(asked.world_at, start, n))
-
-    # --- top ads ------------------------------------------------------------------------------------------------------
 
     def _top_ads(self, asked: Asked) -> PlayedAnswer:
         page, limit = _numbered(asked, "limit")
@@ -181,8 +168,6 @@ class CrawloraNewer:
         }
         return _inner(asked, {"materials": records, "pagination": pagination}, records)
 
-    # --- data sets ----------------------------------------------------------------------------------------------------
-
     def _creators(self, asked: Asked) -> PlayedAnswer:
         page, size = _numbered(asked, "page_size")
         if page * size > MOST_ROWS:
@@ -210,6 +195,10 @@ def _numbered(asked: Asked, size_name: str) -> tuple[int, int]:
         if value < 1:
             raise InvalidParameterError(name, str(value))
     return page, min(size, LARGEST_PAGE)
+
+
+def _app_list(list_name: str, part: Callable[[datetime, int, int], Part]) -> Route:
+    return lambda asked: _app_page(asked, list_name, partial(part, asked.world_at))
 
 
 def _app_page(asked: Asked, list_name: str, part: Callable[[int, int], Part]) -> PlayedAnswer:

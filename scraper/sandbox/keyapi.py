@@ -75,7 +75,6 @@ class KeyApi:
         return key.strip() or None if scheme.lower() == "bearer" else None
 
     def headers(self, request_id: str, starts_left: int | None) -> Mapping[str, str]:  # noqa: ARG002 no header is documented
-        """None."""
         return {}
 
     def unauthorized(self, key: str | None) -> PlayedAnswer:  # noqa: ARG002 no other words are documented for a wrong key
@@ -110,10 +109,7 @@ class KeyApi:
             industry=None if no_industry else asked.integer("industry_id"),
             only_new=only_new,
         )
-        start = (page - 1) * limit
-        records = board[start : start + limit]
-        pagination = {"page": page, "size": limit, "total": len(board), "has_more": start + limit < len(board)}
-        return _success(asked, {"list": records, "pagination": pagination}, records)
+        return _board(asked, "list", board, page, limit)
 
     def _trending_videos(self, asked: Asked) -> PlayedAnswer:
         """Its pagination block has other field names than every other board: `limit` and `total_count`."""
@@ -136,10 +132,7 @@ class KeyApi:
             commercial=asked.choice("commercial_music", ("false", "true"), "false") == "true",
             keyword=asked.optional("search_keyword") or "",
         )
-        start = (page - 1) * limit
-        records = board[start : start + limit]
-        pagination = {"page": page, "size": limit, "total": len(board), "has_more": start + limit < len(board)}
-        return _success(asked, {"pagination": pagination, "sound_list": records}, records)
+        return _board(asked, "sound_list", board, page, limit)
 
     def _music_detail(self, asked: Asked) -> PlayedAnswer:
         """Chosen here: a sound that is not on the board of that period and country has no record."""
@@ -157,6 +150,13 @@ def _window(asked: Asked) -> tuple[int, int]:
         if value < 1:
             raise InvalidParameterError(name, str(value))
     return page, min(limit, LARGEST_LIMIT)
+
+
+def _board(asked: Asked, list_name: str, board: Sequence[Record], page: int, limit: int) -> PlayedAnswer:
+    start = (page - 1) * limit
+    records = board[start : start + limit]
+    pagination = {"page": page, "size": limit, "total": len(board), "has_more": start + limit < len(board)}
+    return _success(asked, {list_name: records, "pagination": pagination}, records)
 
 
 def _success(asked: Asked, data: Mapping[str, object], records: Sequence[Record]) -> PlayedAnswer:

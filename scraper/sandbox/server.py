@@ -28,7 +28,7 @@ from scraper.sandbox.answers import (
 )
 from scraper.sandbox.billing_events import Event, EventLog
 from scraper.sandbox.faults import FaultKind, FaultPlan, Injection, Met, Sent, Target
-from scraper.sandbox.metering import AccountPage, Meter, RateWindow, Rejected
+from scraper.sandbox.metering import AccountPage, Meter, Rejected
 from scraper.sandbox.played import played_vendors, world_of
 from scraper.sandbox.records import Record
 from scraper.sandbox.records.aging import AS_USUAL, Aging
@@ -75,13 +75,11 @@ class Played:
         return request.method == "GET" and self.account_route(request) is not None
 
     def account_route(self, request: web.Request) -> AccountRoute | None:
-        """Return the page about the account that a request names."""
         resource = request.match_info.route.resource
         return None if resource is None else self.vendor.account_routes.get(resource.canonical)
 
 
 def utc_now() -> datetime:
-    """The machine's clock."""
     return datetime.now(UTC)
 
 
@@ -90,9 +88,9 @@ class Sandbox:
 
     `subscriptions` and `keys` name the vendors that are played, "crawlora" and "keyapi" or one of them.
     Records depend on `seed`, the parameters and `day` only; without a day they age by `clock`, as `aging` says, or
-    replay `lists`. Metering goes by `clock` alone, `rate_window` is how both count the requests of a minute. `faults`
-    go wrong on purpose, `sleep` is how they take time; `failed_requests` is what a vendor takes for a failure where it
-    documents nothing (KeyAPI). `retired`: Crawlora's two boards that are gone or deprecated answer 404.
+    replay `lists`. Metering goes by `clock` alone. `faults` are injected, and take time by `sleep`. `failed_requests`:
+    whether a vendor that documents nothing (KeyAPI) charges for failures. `retired`: Crawlora's two boards that are
+    gone or deprecated answer 404.
     """
 
     def __init__(  # noqa: PLR0913 - what a test or a user may want otherwise
@@ -104,7 +102,6 @@ class Sandbox:
         day: date | None = None,
         clock: Callable[[], datetime] = utc_now,
         remember_served: bool = False,
-        rate_window: RateWindow = "sliding",
         faults: Sequence[Injection] = (),
         failed_requests: FailedRequests = "free",
         retired: bool = False,
@@ -132,7 +129,7 @@ class Sandbox:
             vendor.name: Played(
                 vendor,
                 keys[vendor.name],
-                Meter(vendor.name, subscriptions[vendor.name], vendor.credit_cost, rate_window),
+                Meter(vendor.name, subscriptions[vendor.name], vendor.credit_cost),
                 EventLog(),
                 count(),
             )

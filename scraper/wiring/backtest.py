@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 PLAYED: Final = Path("sandbox")
 """Value of --world for the sandbox's boards."""
 PLAYED_NIGHTS: Final = 90
-"""Default number of its nights."""
 LEARN: Final = 50
 """Nights of learning, where nobody says otherwise; half of the nights where there are fewer than twice as many."""
 
@@ -124,7 +123,11 @@ def _terms(job: Job, catalogue: Catalogue, period: timedelta, asked: BacktestOpt
     everys = asked.everys or [known]
     strides = {every: _stride(every, period, known) for every in everys}
     budgets: Sequence[Budget] = asked.budgets or ["auto" if job.auto else job.budget]
-    jobs = [_budgeted(planned, budget) for planned in _planned(job, catalogue, asked) for budget in budgets]
+    jobs = [
+        replace(planned, auto=True) if budget == "auto" else replace(planned, auto=False, budget=budget)
+        for planned in _planned(job, catalogue, asked)
+        for budget in budgets
+    ]
     return [
         Terms(one, order, strides[every], every)
         for one, every, order in product(jobs, everys, asked.orders or [job.order])
@@ -132,7 +135,6 @@ def _terms(job: Job, catalogue: Catalogue, period: timedelta, asked: BacktestOpt
 
 
 def _planned(job: Job, catalogue: Catalogue, asked: BacktestOptions) -> Iterator[Job]:
-    """Yield the job under each combination of the plans."""
     vendors = dict(asked.plans)
     for vendor, names in vendors.items():
         if vendor not in job.vendors:
@@ -147,10 +149,6 @@ def _planned(job: Job, catalogue: Catalogue, asked: BacktestOptions) -> Iterator
             plan = next(plan for plan in catalogue.vendors[vendor].plans if plan.name == name)
             planned = with_plan(planned, vendor, plan)
         yield planned
-
-
-def _budgeted(job: Job, budget: Budget) -> Job:
-    return replace(job, auto=True) if budget == "auto" else replace(job, auto=False, budget=budget)
 
 
 def _stride(every: str, period: timedelta, known: str = "day") -> int:

@@ -29,7 +29,6 @@ class NewFile:
 
 
 def files_of_a_project() -> Iterator[NewFile]:
-    """Yield every file of a new project."""
     starter = resources.files("scraper") / "starter" / "project"
 
     def text_of(name: str) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from scraper.core.events import RunResult, RunStatus
 from scraper.core.jobs import Job
-from scraper.ports import AccountBalance, DriftRecord, RunEnd, RunRecord, Runs, RunTotals, WalkRecord
+from scraper.ports import AccountBalance, DriftRecord, RunEnd, RunRecord, Runs, WalkRecord
 from scraper.runs.results import ended_result
 from scraper.wiring.files import load_catalogue, load_tables
 from scraper.wiring.run import known_stores, stores_if_any
@@ -27,22 +27,10 @@ class RunDetails:
     """How its processes ended, in order."""
 
 
-async def status_of(
-    settings: Settings, run_id: str | None, limit: int
-) -> tuple[list[tuple[RunRecord, RunTotals]], Sequence[AccountBalance], RunDetails | None]:
-    """Return the last runs, or one, with their totals; every account's balances; the details of the one run.
-
-    A run that is open here is carried out now; one whose process is gone has died.
-    """
+async def balances_of(settings: Settings) -> Sequence[AccountBalance]:
+    """Return the balances of every account in the ledger."""
     with known_stores(settings) as stores:
-        known = stores.runs
-        found = await known.latest_runs(limit) if run_id is None else [await known.run(run_id)]
-        found = [await alive_or_dead(known, run) for run in found]
-        runs = [(run, await known.totals(run.run_id)) for run in found]
-        details = None
-        if run_id is not None:
-            details = RunDetails(await known.coverage(run_id), await known.ends(run_id))
-        return runs, await stores.ledger.account_balances(settings.clock.now()), details
+        return await stores.ledger.account_balances(settings.clock.now())
 
 
 async def alive_or_dead(runs: Runs, run: RunRecord) -> RunRecord:

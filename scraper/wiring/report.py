@@ -23,9 +23,9 @@ from scraper.core.report import (
     query_of,
 )
 from scraper.wiring.files import load_charts, load_tables, load_views
-from scraper.wiring.inspect import drift_of, status_of
+from scraper.wiring.inspect import balances_of, drift_of
 from scraper.wiring.project import PROJECT_FILE
-from scraper.wiring.settings import Settings, data_is_there
+from scraper.wiring.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -103,11 +103,10 @@ def report_of(settings: Settings, configs: Path | None, period: Period, draw: Dr
     """
     from scraper.io import charts
 
-    data_is_there(settings)
+    opened = _opening(settings, configs)
     if draw is None and charts.can_draw():
         draw = charts.drawn
     values = _values(settings, configs, period)
-    opened = _opening(settings, configs)
     answers = [answer_of(opened, chart, period, values or {}) for chart in load_charts(configs)]
     return Report(
         period=period,
@@ -125,7 +124,7 @@ def _values(settings: Settings, configs: Path | None, period: Period) -> Values 
 
     if not state_exists(settings.state_url):
         return None
-    _, accounts, _ = asyncio.run(status_of(settings, None, 1))
+    accounts = asyncio.run(balances_of(settings))
     drift = [
         record
         for record in asyncio.run(drift_of(settings, configs, settled=False))
@@ -153,10 +152,11 @@ def _values(settings: Settings, configs: Path | None, period: Period) -> Values 
 
 def _opening(settings: Settings, configs: Path | None) -> Callable[[str], duckdb.DuckDBPyConnection]:
     """Return what opens the archive for a query, as `scraper sql` does."""
-    from scraper.io.query import open_archive
+    from scraper.io.query import Described
+    from scraper.wiring.query import reader_of
 
-    tables, views = load_tables(configs), load_views(configs)
-    return lambda query: open_archive(settings.data_directory, tables, views, query)
+    archive, described = reader_of(settings), Described(load_tables(configs), load_views(configs))
+    return lambda query: archive.open(described, query)
 
 
 def answer_of(

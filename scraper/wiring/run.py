@@ -7,7 +7,7 @@ import random
 import secrets
 import shlex
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,12 +18,14 @@ from scraper.core.catalogue import Catalogue
 from scraper.core.errors import ConfigurationError, UsageError
 from scraper.core.events import Noted, ProjectInUse, RunResult, StateLocked
 from scraper.core.jobs import Job
+from scraper.core.tables import TableSelect
 from scraper.core.units import Credits
+from scraper.io.clock import SystemClock
 from scraper.ports import Archive, Listener, Stores
 from scraper.runs.context import RunContext
-from scraper.runs.crawl import CrawlProcess
 from scraper.runs.execute import execute
 from scraper.runs.resume import Opening
+from scraper.runs.standby import Stoppable
 from scraper.wiring.access import access_of
 from scraper.wiring.destinations import destinations_of
 from scraper.wiring.files import load_tables
@@ -52,10 +54,12 @@ class RunOrder:
     """By its plan; 0: not known."""
     rebuild: bool = True
     """Rebuild tables whose SELECT has changed before adding pages; if False, pages wait in the spool."""
+    standby: bool = False
+    """While another process runs the job, wait for its end, and go on with the run if it dies."""
 
 
 async def run_job(
-    order: RunOrder, settings: Settings, listener: Listener, begun: Callable[[CrawlProcess], None]
+    order: RunOrder, settings: Settings, listener: Listener, begun: Callable[[Stoppable], None]
 ) -> RunResult:
     """Run a job; see `runs.execute.execute`. `begun` receives the crawl, so that a signal can stop it."""
     asked = order.job
@@ -89,7 +93,7 @@ def _in_haste(order: RunOrder, settings: Settings) -> RunOrder:
 
 
 async def probe_job(
-    order: RunOrder, settings: Settings, listener: Listener, begun: Callable[[CrawlProcess], None]
+    order: RunOrder, settings: Settings, listener: Listener, begun: Callable[[Stoppable], None]
 ) -> tuple[RunResult, tuple[ProbeFinding, ...]]:
     """Send one request for each endpoint of the job and compare it with the vendor file; see `runs.probe`."""
     from scraper.runs.probe import probe
@@ -176,6 +180,7 @@ async def _context(
             listener=listener,
             jitter=random.random,
             rebuild=order.rebuild,
+            standby=order.standby,
             places="".join(f" {shlex.quote(word)}" for word in place_words(settings)),
             access="; ".join(each.words for each in destinations_of(job, order.catalogue, settings)),
             books=transport,
@@ -193,26 +198,39 @@ async def _opened_archive(
 ) -> AsyncIterator[Awaitable[Archive]]:
     """Yield the archive of a run while it is being opened; a large run's is behind a worker.
 
-    `note` gets a sentence, in any thread, if the worker ends before its time.
+    Where all its tables are the package's, whose SELECTs our tests hold, requests do not wait for the worker: it is
+    asked about those that the job fills, and the first drain would meet a fault. `note` gets a sentence, in any thread,
+    if the worker ends before its time.
     """
+    tables, packaged = load_tables(order.configs), load_tables(None)
+    own = {table.name for table in tables if table not in packaged}
+    asked = own | {crawl.endpoint.table for crawl in order.job.crawls}
 
     def opened() -> Archive:
         if apart is None:
             return order.archive or archive_in(settings, order.configs, order.catalogue)
-        apart.open()
+        apart.open(asked)
         return apart
 
     with ExitStack() as held:
-        apart = _archive_apart(order, settings, held, note)
+        apart = _archive_apart(order, settings, tables, held, note)
         opening = asyncio.ensure_future(asyncio.to_thread(opened))
         try:
-            yield opening
+            yield opening if apart is None or own else _at_once(apart)
         finally:
             await asyncio.gather(opening, return_exceptions=True)
 
 
+async def _at_once(archive: Archive) -> Archive:
+    return archive
+
+
 def _archive_apart(
-    order: RunOrder, settings: Settings, held: ExitStack, note: Callable[[str], object]
+    order: RunOrder,
+    settings: Settings,
+    tables: Sequence[TableSelect],
+    held: ExitStack,
+    note: Callable[[str], object],
 ) -> ArchiveApart | None:
     """Start a worker for a run that is large enough; ``None`` if it is not, or no process can be started."""
     if order.archive is not None or order.most_requests < APART_FROM:
@@ -226,7 +244,7 @@ def _archive_apart(
         return None
     held.callback(worker.close)
     archive = settings.archive_place
-    return ArchiveApart(settings.data_directory, load_tables(order.configs), order.catalogue, worker, note, archive)
+    return ArchiveApart(settings.data_directory, tables, order.catalogue, worker, note, archive)
 
 
 def archive_in(settings: Settings, configs: Path, catalogue: Catalogue) -> ParquetArchive:
@@ -252,7 +270,9 @@ def opened_stores(settings: Settings, kind: str | None, say: Callable[[str], obj
 
     if kind is not None and not state_exists(settings.state_url):
         refuse_other_kind(settings, kind)
-    with open_stores(settings.state_url, settings.clock.now, kind=kind, say=say) as stores:
+    clock = settings.clock
+    follow = clock if isinstance(clock, SystemClock) else None
+    with open_stores(settings.state_url, clock.now, kind=kind, say=say, follow=follow) as stores:
         yield stores
 
 

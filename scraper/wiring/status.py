@@ -62,7 +62,6 @@ class JobStatus:
     credits: Credits
     """Committed by all runs of the night."""
     runs: int
-    """Runs of the night."""
     usual_rows: int | None
     """Median of the nights before that asked for the same; ``None`` without any."""
     usual_credits: int | None
@@ -111,7 +110,6 @@ class Overview:
 
     @property
     def worst_code(self) -> int:
-        """The exit code of the worst night that is shown."""
         codes = [code for job in self.jobs for code in job.exit_codes]
         if self.in_window or self.details is not None:
             nights: dict[tuple[str, object], RunRecord] = {}
@@ -188,13 +186,9 @@ def _told(
         return last_runs, ()
     active_at = {run.run_id: max(run.started_at, run.ended_at or run.started_at) for run in last_runs}
     stopped = [run for run in last_runs if is_stopped(run.period, active_at[run.run_id], now)]
-    jobs = [run for run in last_runs if not _is_probe(run)] or last_runs
+    jobs = [run for run in last_runs if run.period is not None or not run.job.endswith(PROBE_ENDING)] or last_runs
     told = [run for run in jobs if run not in stopped] or jobs[:1]
     return told, [run for run in stopped if run.period is not None and run not in told]
-
-
-def _is_probe(run: RunRecord) -> bool:
-    return run.period is None and run.job.endswith(PROBE_ENDING)
 
 
 async def _job_status(runs: Runs, last: RunRecord, since: datetime | None, settings: Settings) -> JobStatus:
@@ -242,7 +236,6 @@ def _nights(known: Sequence[RunRecord]) -> tuple[list[RunRecord], list[list[RunR
 
 
 async def _sum(runs: Runs, night: Sequence[RunRecord]) -> tuple[int, Credits]:
-    """Return the rows and the committed credits of a night's runs."""
     totals = [await runs.totals(run.run_id) for run in night]
     return sum(sum(each.rows.values()) for each in totals), sum(each.balance.committed for each in totals)
 

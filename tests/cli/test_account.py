@@ -97,7 +97,7 @@ def test_a_locked_and_an_open_account_at_80_columns() -> None:
     month    8,120       16  20,000  11,864  2026-12-01 02:15 UTC
     pace       100 % of its rate
     paused     until 2026-11-22 02:15 UTC, after a 429
-    closed     until 2026-11-22 00:00 UTC, by the vendor
+    closed     by the vendor until 2026-11-22 00:00 UTC
     clock      the clock says 2026-11-21 02:15 UTC, and its last request is dated
                2027-12-26 02:15 UTC: the clock was about 400 days ahead when the
                last 12 requests were sent; if it is right now, scraper account

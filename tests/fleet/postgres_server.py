@@ -34,6 +34,8 @@ class PostgresServerProcess:
     """A server that runs."""
 
     directory: Path
+    durable: bool = True
+    """It writes to its disk what it says that it has written; without, it is quick."""
 
     def url(self, database: str = "postgres") -> URL:
         return URL.create(
@@ -57,6 +59,7 @@ class PostgresServerProcess:
             "-c listen_addresses=''",
             "-c max_connections=200",
             "-c shared_buffers=32MB",
+            f"-c fsync={'on' if self.durable else 'off'}",
         )
         self._pg_ctl("start", "-w", "-l", str(self.directory / "log"), "-o", " ".join(settings))
 
@@ -65,7 +68,7 @@ class PostgresServerProcess:
 
 
 @contextmanager
-def postgres_server() -> Iterator[PostgresServerProcess]:
+def postgres_server(*, durable: bool = True) -> Iterator[PostgresServerProcess]:
     """Make and start a server; stop and remove it at the end."""
     with TemporaryDirectory(prefix="pg-", ignore_cleanup_errors=True) as scratch:
         directory = Path(scratch)
@@ -74,7 +77,7 @@ def postgres_server() -> Iterator[PostgresServerProcess]:
             for path in (directory, directory / "socket"):
                 shutil.chown(path, "postgres")
         _run("initdb", "-D", str(directory / "data"), "-U", USER, "-A", "trust", "-E", "UTF8", "--locale=C", "-N")
-        server = PostgresServerProcess(directory)
+        server = PostgresServerProcess(directory, durable)
         server.start()
         try:
             yield server

@@ -19,9 +19,9 @@ from scraper.core.units import iso_utc
 from scraper.ports import RunRecord
 from scraper.runs.crawl import CrawlProcess
 from scraper.runs.resume import Opening
-from scraper.wiring.inspect import status_of
 from scraper.wiring.run import opened_stores
 from scraper.wiring.settings import Settings
+from scraper.wiring.status import StatusQuery, overview_of
 from tests.clock import begins_at
 from tests.runs.harness import Heard, HurriedClock
 from tests.runs.nights import Night, ends_in, killed_night, night, runs_in, status
@@ -370,7 +370,7 @@ def test_status_tells_a_running_run_from_a_dead_one_by_its_lock_and_changes_noth
     settings = Settings(data=tmp_path / "data", clock=HurriedClock())
 
     def status_now() -> RunStatus:
-        [(run, _)], _, _ = asyncio.run(status_of(settings, None, 1))
+        [(run, _)] = asyncio.run(overview_of(settings, StatusQuery(limit=1))).runs
         return run.status
 
     assert status_now() is RunStatus.DIED

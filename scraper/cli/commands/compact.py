@@ -11,7 +11,6 @@ from scraper.cli.options import (
     configs_option,
     data_option,
     format_option,
-    opened,
     output_option,
     settings_of,
 )
@@ -45,7 +44,7 @@ def compact(
     """
     import asyncio
 
-    from scraper.cli.output import Format, default_format, write_rows
+    from scraper.cli.output import Format, write_rows, written
     from scraper.cli.rows import rows_of_objects
     from scraper.wiring.upkeep import compact_archive
 
@@ -58,8 +57,7 @@ def compact(
         return [each.to_json() async for each in found]
 
     rows = asyncio.run(done())
-    with opened(output) as stream:
-        format = Format(format_name or default_format(stream))
+    with written(output, format_name) as (stream, format):
         if format is not Format.TABLE or rows:
             columns = ["vendor", "date", "files_before", "files_after", "bytes_before", "bytes_after", "left_because"]
             if format is Format.TABLE:  # without empty columns

@@ -62,13 +62,13 @@ def report(
     """
     from scraper.cli.display.report import page
     from scraper.cli.formatting import size
+    from scraper.wiring.query import reader_of
     from scraper.wiring.report import report_file, report_of, report_settings
-    from scraper.wiring.settings import data_is_there
 
     settings = settings_of(data, sandbox=sandbox)
     stated = report_settings(settings)
     period = _period(settings.clock.now().date(), since, month, stated.days)
-    data_is_there(settings)
+    reader_of(settings)  # before anything is said of the file
     target = output or report_file(settings, stated)
     if str(target) != STDOUT:
         _require_ours(target, force)

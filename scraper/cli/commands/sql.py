@@ -16,7 +16,6 @@ from scraper.cli.options import (
     configs_option,
     data_option,
     format_option,
-    opened,
     output_option,
     settings_of,
 )
@@ -87,7 +86,7 @@ def sql(
     QUERY may be a file whose name ends in .sql, or - for standard input. `scraper tables` lists the tables. Parquet
     keeps the types of columns and needs -o.
     """
-    from scraper.cli.output import Format, default_format, write_rows
+    from scraper.cli.output import write_rows, written
     from scraper.cli.rows import rows_of_reader
     from scraper.core.report import REPORT_FILE
     from scraper.wiring.query import queried, write_parquet
@@ -103,8 +102,8 @@ def sql(
             with beside(output) as path:
                 write_parquet(reader, path)
             return
-        with opened(output) as stream:
-            write_rows(rows_of_reader(reader), Format(format_name or default_format(stream)), stream)
+        with written(output, format_name) as (stream, format):
+            write_rows(rows_of_reader(reader), format, stream)
     if output is None and sys.stdout.isatty() and not (settings.data_directory / REPORT_FILE).exists():
         tell_next_step(settings, "As charts", ["report", *place_words(settings)])
 

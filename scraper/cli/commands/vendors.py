@@ -17,7 +17,6 @@ from scraper.cli.options import (
     configs_option,
     data_option,
     format_option,
-    opened,
     output_option,
     settings_of,
     vendor_url_option,
@@ -82,7 +81,7 @@ def vendors(
         raise UsageError("draft comes first, and its options behind it: scraper vendors draft FILE.")
     from scraper.cli.display.outcomes import outcome_rows, outcomes_json, print_outcomes
     from scraper.cli.display.vendors import print_vendor, print_vendors, vendor_json, vendors_json
-    from scraper.cli.output import Format, console_on, default_format, write_object, write_rows
+    from scraper.cli.output import Format, console_on, write_object, write_rows, written
     from scraper.cli.rows import rows_of_objects
     from scraper.core.catalogue import Catalogue
     from scraper.core.nearest import nearest
@@ -93,8 +92,7 @@ def vendors(
         meant = nearest(name, [*known.vendors, DRAFT])
         raise UsageError(f"no vendor {name}{meant}; known are {', '.join(known.vendors)}")
     shown = known if name is None else Catalogue({name: known.vendors[name]})
-    with opened(output) as stream:
-        format = Format(format_name or default_format(stream))
+    with written(output, format_name) as (stream, format):
         if format in {Format.CSV, Format.NDJSON, Format.MARKDOWN}:  # a row for each endpoint, or for each outcome
             of_outcomes = [row for vendor in shown.vendors.values() for row in outcome_rows(vendor)]
             write_rows(rows_of_objects(of_outcomes if errors else vendors_json(shown)), format, stream)

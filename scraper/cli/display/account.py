@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from datetime import datetime
 from typing import Any, Final
 
 from rich.console import Console
@@ -90,22 +89,19 @@ def _fields(account: AccountState) -> Iterator[tuple[str, str]]:
     if over := subscription.overage_credits(balance.month_balance.committed):
         yield "overage", f"{count(over)} credits, {dollars(subscription.overage_usd(balance.month_balance.committed))}"
     slowed = balance.pace_percent < FULL_PERCENT
-    yield "pace", f"{balance.pace_percent} % of its rate" + (", after a 429 of late" if slowed else "")
+    yield "pace", f"{balance.pace_percent} % of its rate" + (", after a recent 429" if slowed else "")
     if account.paused_until is not None:
         yield "paused", f"until {instant(account.paused_until)}, after a 429"
     if balance.closed_until is not None:
         because = f" ({harmless(account.closed_because)})" if account.closed_because else ""
-        yield "closed", f"until {instant(balance.closed_until)}, by the vendor{because}"
+        yield "closed", f"by the vendor until {instant(balance.closed_until)}{because}"
     if account.clock is not None:
         yield "clock", harmless(account.clock.words)
     if subscription.assumed:
         yield "assumed", ", ".join(map(harmless, subscription.assumed))
     for place, lifted in enumerate(account.lifts):
-        yield "" if place else "lifted", f"{instant(lifted.lifted_at)} by {harmless(lifted.lifted_by)}: {_lock(lifted)}"
-
-
-def _lock(lifted: AccountLift) -> str:
-    return f"{lifted.kind.value}, {harmless(lifted.detail)}"
+        what = f"{lifted.kind.value}, {harmless(lifted.detail)}"
+        yield "" if place else "lifted", f"{instant(lifted.lifted_at)} by {harmless(lifted.lifted_by)}: {what}"
 
 
 def lifted_sentence(account: str, lifts: Iterable[AccountLift]) -> str:
@@ -119,9 +115,6 @@ def lifted_sentence(account: str, lifts: Iterable[AccountLift]) -> str:
     return sentence
 
 
-# --- for programs -----------------------------------------------------------------------------------------------------
-
-
 def accounts_json(accounts: Sequence[AccountState]) -> list[dict[str, Any]]:
     """Return the accounts with the keys of ``scraper status --format json``, and what locks them."""
     return [_account_json(account) for account in accounts]
@@ -133,7 +126,7 @@ def _account_json(account: AccountState) -> dict[str, Any]:
     told["month"]["resets_at"] = iso_utc(account.month_resets_at)
     return {
         **told,
-        "paused_until": _iso(account.paused_until),
+        "paused_until": None if account.paused_until is None else iso_utc(account.paused_until),
         "closed_because": account.closed_because,
         "clock": None if account.clock is None else account.clock.words,
         "lifts": [
@@ -154,7 +147,3 @@ def account_rows(accounts: Sequence[AccountState]) -> list[dict[str, Any]]:
 
 
 _LOCK_KEYS: Final = ("pace_percent", "paused_until", "closed_until", "closed_because", "clock")
-
-
-def _iso(moment: datetime | None) -> str | None:
-    return None if moment is None else iso_utc(moment)

@@ -145,7 +145,6 @@ def _condition_words(condition: Condition) -> str:
 
 
 def rule_json(rule: ErrorRule) -> dict[str, Any]:
-    """Return an error rule with its source."""
     return {
         "outcome": rule.outcome.value,
         "statuses": list(rule.statuses),

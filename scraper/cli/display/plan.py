@@ -15,6 +15,7 @@ from scraper.core.changes.tonight import Choice, Tonight
 from scraper.core.destinations import Destination
 from scraper.core.jobs import Account, Job
 from scraper.core.planning import CrawlPlan, Day, Plan, Range
+from scraper.core.planning.ranges import total
 
 MOST_BOARDS = 10
 """Boards shown of each kind, bought and left; JSON has all."""
@@ -116,7 +117,7 @@ def _crawl_table(plan: Plan, broken: bool) -> Table:
             [crawl.credits for crawl in plan.crawls],
             [crawl.rows for crawl in plan.crawls],
         )
-        table.add_row("total", *(_figure(_sum(column)) for column in columns), "")
+        table.add_row("total", *(_figure(total(column)) for column in columns), "")
     return table
 
 
@@ -146,10 +147,6 @@ def _figure(range_: Range) -> Text:
     """Return the likely figure, with its range below where it is not exact."""
     figure = Text(count(range_.likely))
     return figure if range_.exact else figure.append(f"\n{span(range_)}", style="dim")
-
-
-def _sum(ranges: Iterable[Range]) -> Range:
-    return sum(ranges, Range(0, 0, 0))
 
 
 def _plan_fields(plan: Plan, job: Job, *, sandbox: bool) -> Iterable[tuple[str, str]]:

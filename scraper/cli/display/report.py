@@ -44,8 +44,8 @@ def page(report: Report) -> str:
         if _size(text := _page(report, rows)) < MOST_BYTES:
             return text
     sections = list(report.sections)
-    largest = sorted(range(len(sections)), key=lambda place: -_drawn_size(sections[place]))
-    for place in largest:
+    sizes = [sum(len(ET.tostring(drawing)) for drawing in section.drawings) for section in sections]
+    for place in sorted(range(len(sections)), key=lambda place: -sizes[place]):
         sections[place] = replace(sections[place], drawings=(), undrawn="the chart is too large for a page of 1 MB")
         if _size(text := _page(replace(report, sections=tuple(sections)), _ROWS_SHOWN[-1])) < MOST_BYTES:
             break
@@ -61,10 +61,6 @@ def _size(text: str) -> int:
     return len(text.encode())
 
 
-def _drawn_size(section: Section) -> int:
-    return sum(len(ET.tostring(drawing)) for drawing in section.drawings)
-
-
 def _element(tag: str, *children: Child, **attributes: str) -> ET.Element:
     """Return an element; ``class_`` and ``aria_label`` are the attributes class and aria-label."""
     made = ET.Element(tag, {name.rstrip("_").replace("_", "-"): value for name, value in attributes.items()})
@@ -76,9 +72,6 @@ def _element(tag: str, *children: Child, **attributes: str) -> ET.Element:
         else:
             made.text = (made.text or "") + child
     return made
-
-
-# --- the page ---------------------------------------------------------------------------------------------------------
 
 
 def _page(report: Report, rows: int) -> str:
@@ -155,17 +148,12 @@ def _section(section: Section, rows: int) -> ET.Element:
         body.append(_element("p", f"Instead of a chart there is a table: {harmless(section.undrawn)}.", class_="note"))
     if not answer.fault:
         body += _figures(section, rows)
-    body.append(
-        _element("details", _element("summary", "Query"), _element("pre", _element("code", _lines(answer.query))))
-    )
+    query = "\n".join(map(harmless, answer.query.split("\n")))
+    body.append(_element("details", _element("summary", "Query"), _element("pre", _element("code", query))))
     made = _element("section", *body, id=name, aria_labelledby=f"{name}-title")
     if not section.drawings:
         made.set("class", "full")
     return made
-
-
-def _lines(text: str) -> str:
-    return "\n".join(harmless(line) for line in text.split("\n"))
 
 
 def _figures(section: Section, rows: int) -> Iterator[ET.Element]:
@@ -198,9 +186,6 @@ def _drawings(section: Section) -> Iterator[ET.Element]:
             svg.set("aria-describedby", f"{chart.name}-about")
         svg.extend(drawing)
         yield svg
-
-
-# --- tables -----------------------------------------------------------------------------------------------------------
 
 
 def _table(answer: Answered, rows: int, bars: object = None) -> ET.Element:

@@ -108,7 +108,7 @@ def _result_fields(result: RunResult, data: str) -> Iterable[tuple[str, str]]:
     yield "credits", credit_words(kinds, result.budget)
     yield from retried_fields(result.retried)
     yield "requests", request_words(result.requests, result.reused)
-    yield "walks", _listed(result.walks) or "none"
+    yield "walks", listed_counts(result.walks) or "none"
     yield "rows", " · ".join(f"{harmless(table)} {count(rows)}" for table, rows in result.rows.items()) or "none"
     yield "time", duration(result.elapsed_s)
     if result.sandbox_charged is not None:
@@ -133,12 +133,13 @@ def credit_words(kinds: Mapping[str, Credits], budget: Credits) -> str:
 def request_words(requests: Mapping[Ending, int], reused: int) -> str:
     """``66 sent: 64 ok · 2 retried``, and pages reused from an earlier run."""
     sent = {ending: requests.get(ending, 0) for ending in Ending if ending is not Ending.NOT_SENT}
-    told = _listed({ending.value: number for ending, number in sent.items()})
+    told = listed_counts({ending.value: number for ending, number in sent.items()})
     words = f"{count(sum(sent.values()))} sent" + (f": {told}" if told else "")
     return f"{words} · {counted(reused, 'page')} reused" if reused else words
 
 
-def _listed(counts: Mapping[str, int]) -> str:
+def listed_counts(counts: Mapping[str, int]) -> str:
+    """``64 ok · 2 retried``, without zeros."""
     return " · ".join(f"{count(number)} {name.replace('_', ' ')}" for name, number in counts.items() if number)
 
 

@@ -10,11 +10,17 @@ from rich.console import Console
 from rich.text import Text
 
 from scraper.cli.display.run import STATUS_STYLES, STATUS_WORDS, split_message
-from scraper.cli.display.status import credit_kinds, print_places, print_status, scope_words, status_json
-from scraper.cli.formatting import count, counted, dollars, duration, harmless, instant, percent
+from scraper.cli.display.status import (
+    account_remarks,
+    credit_kinds,
+    print_places,
+    print_status,
+    scope_words,
+    status_json,
+)
+from scraper.cli.formatting import count, counted, duration, harmless, instant, percent
 from scraper.cli.tables import heading, print_fields
 from scraper.core.events import RunStatus
-from scraper.core.pace import FULL_PERCENT
 from scraper.core.pagination import WalkState, Why
 from scraper.core.units import iso_utc
 from scraper.ports import AccountBalance, DriftRecord, PartialWalks
@@ -178,18 +184,10 @@ def _account_fields(account: AccountBalance) -> Iterator[tuple[str, str]]:
     terms = account.subscription
     yield harmless(account.account), f"day: {scope_words(account.day_balance, terms.credits_per_day)}"
     yield "", f"month: {scope_words(account.month_balance, terms.month_limit)}"
-    used = account.month_balance.committed
-    if over := terms.overage_credits(used):
-        yield "", f"overage {count(over)} credits, {dollars(terms.overage_usd(used))}"
-    if account.pace_percent < FULL_PERCENT:
-        yield "", f"pace {account.pace_percent} % of its rate, after a 429 of late"
-    if account.closed_until is not None:
-        yield "", f"closed by the vendor until {instant(account.closed_until)}"
+    for label, words in account_remarks(account):
+        yield "", f"{label} {words}"
     if account.month_balance.unknown:
         yield "", f"{counted(account.month_balance.unknown, 'credit')} unknown: scraper reconcile settles them"
-
-
-# --- for programs -----------------------------------------------------------------------------------------------------
 
 
 def overview_json(overview: Overview, run_command: str) -> dict[str, Any]:

@@ -56,12 +56,10 @@ class DeltaChoice:
     """True if its pages miss new entries: it is bought whole each night."""
 
     def to_json(self) -> dict[str, Any]:
-        """Return a plain object."""
         return {name: getattr(self, name) for name in self.__slots__}
 
     @classmethod
     def from_json(cls, stored: Mapping[str, Any]) -> DeltaChoice:
-        """Read what `to_json` wrote."""
         return cls(**stored)
 
 

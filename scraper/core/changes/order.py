@@ -166,7 +166,6 @@ class ChangesOrder:
         return stalest if self.fell_back else self._ordered(night, budget, [place for place, _ in stalest])
 
     def stalest(self) -> list[tuple[int, Because]]:
-        """Return all boards, the stalest first."""
         last = self._stalest.last_read
         return [(place, Because.UNREAD if last[place] < 0 else Because.STALEST) for place in self._stalest.stalest()]
 
@@ -226,8 +225,6 @@ class ChangesOrder:
     def _worth(self, board: int, night: int) -> float:
         learnt = self._learnt[board]
         return worth(learnt.weights, self.gap(board, night) or 1) * learnt.places / self._boards[board].cost
-
-    # --- learning -----------------------------------------------------------------------------------------------------
 
     def _fit(self, night: int, budget: int) -> None:
         """Fit the weights of all boards again, and their gain over the stalest first."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from scraper.core.changes.order import Order, RankedBoard
-from scraper.core.changes.purse import FixedPurse, Purse, Room
+from scraper.core.changes.purse import Purse, Room
 from scraper.core.changes.spells import Nights, Reads, Seen, Spell, entries_seen, exits_seen, spells
 from scraper.core.units import Credits
 
@@ -57,7 +57,6 @@ class Replay:
         return sum((board.exits for board in self.by_board), Seen())
 
     def to_json(self) -> Mapping[str, Any]:
-        """Return the object of ``--format json``."""
         return {
             "order": self.order,
             "nights": self.nights,
@@ -104,26 +103,21 @@ class VendorOrders:
         ]
 
     def read(self, board: int, night: int, entries: Set[object]) -> None:
-        """Learn from a board that was bought whole."""
         self._orders[self._vendors[board]].read(self._numbers[board], night, entries)
 
 
-def replay(
-    name: str, boards: Sequence[WorldBoard], order: Order | VendorOrders, budgets: Sequence[Credits] | Purse, learn: int
-) -> Replay:
-    """Buy the boards night by night, on as many nights as all of them have, or budgets.
+def replay(name: str, boards: Sequence[WorldBoard], order: Order | VendorOrders, purse: Purse, learn: int) -> Replay:
+    """Buy the boards night by night, on as many nights as all of them have.
 
-    `budgets`: each night's credits, or what pays for them. `learn`: nights at the start that don't count.
+    `learn`: nights at the start that do not count.
     """
     nights = min(len(board.nights) for board in boards)
-    if isinstance(budgets, Sequence):
-        nights, budgets = len(budgets), FixedPurse(budgets)
     read_on: list[list[int]] = [[] for _ in boards]
     newest: list[Set[Hashable]] = [frozenset()] * len(boards)
     credits = fallen = bought = 0
     fresh: list[float] = []
     for night in range(nights):
-        room = budgets.room(night)
+        room = purse.room(night)
         chosen = [] if room is None else _chosen(order, night, boards, room)
         fell_back = order.fell_back
         spent: defaultdict[str, Credits] = defaultdict(int)
@@ -132,7 +126,7 @@ def replay(
             order.read(place, night, newest[place])
             read_on[place].append(night)
             spent[boards[place].vendor] += boards[place].board.cost
-        budgets.pay(night, spent)
+        purse.pay(night, spent)
         if night < learn:
             continue
         credits += sum(spent.values())

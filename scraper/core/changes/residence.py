@@ -93,7 +93,6 @@ def fit(counts: GapCounts, prior: Weights, strength: float) -> Weights:
 
 
 def mean(weights: Sequence[Weights]) -> Weights:
-    """Return the average of one or more distributions."""
     return tuple(sum(column) / len(weights) for column in zip(*weights, strict=True))
 
 

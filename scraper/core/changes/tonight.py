@@ -51,7 +51,6 @@ class Choice:
 
     @property
     def words(self) -> str:
-        """Return the reason for its place, for people."""
         match self.because:
             case Because.UNREAD:
                 return "never read"
@@ -172,7 +171,6 @@ class Tonight:
 
     @classmethod
     def from_json(cls, stored: Mapping[str, Any]) -> Tonight:
-        """Read what `to_json` wrote."""
         choices = tuple(
             Choice(
                 walk_id=board["walk_id"],

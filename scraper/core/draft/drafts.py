@@ -200,9 +200,6 @@ def _head(
     yield from ("", *table_lines("[plans.unpublished]", plan, above))
 
 
-# --- errors -----------------------------------------------------------------------------------------------------------
-
-
 def _failures(document: OpenApiDocument) -> Iterator[tuple[int, Json]]:
     """Yield the documented failures of all drafted operations with an example of each, where there is one."""
     for path in mapping(document.root.get("paths")).values():

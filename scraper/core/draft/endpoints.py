@@ -18,7 +18,6 @@ from scraper.core.draft.toml_text import Commented, Value, key_text, table_lines
 _PARAMETER: Final = re.compile(r"[A-Za-z][A-Za-z0-9_.-]*")
 _PATH: Final = re.compile(r"/[A-Za-z0-9_/.{}-]*")
 _LONGEST: Final = 300
-"""Most characters of a description."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,9 +169,6 @@ def _commented(value: Value, comment: str) -> Value:
     return Commented(value, comment) if comment and not isinstance(value, Commented) else value
 
 
-# --- pagination -------------------------------------------------------------------------------------------------------
-
-
 def _pagination(draft: _Draft) -> dict[str, Value]:
     """Return the endpoint's likely pagination, and assign roles to its parameters."""
     parameters, around = draft.operation.parameters, draft.answer.around
@@ -254,9 +250,6 @@ def _whole_list(draft: _Draft) -> dict[str, Value]:
         "max_size": Commented(max(rows, 1_000), "assumed: more than any answer has"),
         "max_page": 1,
     }
-
-
-# --- parameters -------------------------------------------------------------------------------------------------------
 
 
 def _unusable(parameter: AskedParameter) -> str:

@@ -52,7 +52,6 @@ class Operation:
     """Documented failures."""
     deprecated: bool
     content: Mapping[str, Json]
-    """The operation's object."""
 
 
 @dataclass(slots=True)
@@ -127,8 +126,6 @@ class OpenApiDocument:
                 return None
             here = here[key]
         return here
-
-    # --- operations ---------------------------------------------------------------------------------------------------
 
     def operations(self, only: Sequence[str]) -> list[Operation]:
         """Return the GET operations, all or those whose path is named; a name may hold ``*``."""
@@ -209,8 +206,6 @@ class OpenApiDocument:
                 if chosen is not None:
                     yield from self._parts(chosen, levels - 1)
 
-    # --- answers ------------------------------------------------------------------------------------------------------
-
     def answer(self, operation: Operation, status: int | None = None) -> tuple[Json, Mapping[str, Json]]:
         """Return an operation's example answer, ``None`` without one, and its schema; by default those of success."""
         responses = mapping(operation.content.get("responses"))
@@ -288,9 +283,6 @@ def _named(path: str, name: str) -> bool:
 
 def _json_media(content: Mapping[str, Json]) -> Mapping[str, Json]:
     return next((mapping(media) for kind, media in content.items() if "json" in kind or kind == "*/*"), _EMPTY)
-
-
-# --- values of any type -----------------------------------------------------------------------------------------------
 
 
 def mapping(value: Json | Mapping[str, Json]) -> Mapping[str, Json]:

@@ -207,12 +207,8 @@ def _read(path: str) -> str:
 def integers_read_as_text(columns: Sequence[DraftedColumn], records: Sequence[Mapping[str, Json]]) -> list[str]:
     """Return the fields that an example shows as numbers and that are read as text."""
     text = [column.key for column in columns if column.shape == "VARCHAR"]
-    numbers = (key for key in text if any(_is_number(record.get(key)) for record in records))
+    numbers = (key for key in text if any(type(record.get(key)) is int for record in records))
     return [key for key in numbers if re.fullmatch(r"[A-Za-z0-9_]+", key)]
-
-
-def _is_number(value: Json) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
 
 
 def meanings_of(described: Iterator[tuple[str, str]]) -> dict[str, str]:

@@ -39,18 +39,14 @@ class OnePagePagination(Pagination):
         return None if pages <= 1 else f"{endpoint} answers at most {self.rows_per_page} rows, to one request"
 
     def walk(self, walk: W, ask: Callable[[W, int, str | None], R]) -> WalkProgress[W, R]:
-        return OnePageWalk(walk, ask, pagination=self)
+        return OnePageWalk(walk, ask, pagination=self, tells_end=self.tells_end)
 
 
 @dataclass(slots=True)
 class OnePageWalk(WalkProgress[W, R]):
-    """A walk of one request for a list."""
+    """A walk of one request."""
 
-    pagination: OnePagePagination = field(kw_only=True)
-
-    @property
-    def _tells_end(self) -> bool:
-        return self.pagination.tells_end
+    pagination: Pagination = field(kw_only=True)
 
     def learn(self, request: R, facts: PageFacts) -> Sequence[R]:  # noqa: ARG002
         """Take in the answer. The list that is sold is as long as the vendor documents, whatever the total says."""

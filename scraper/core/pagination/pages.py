@@ -70,11 +70,8 @@ class PagePagination(Pagination):
         by = "number" if self.counts is PageCounting.PAGES else "offset"
         size = "" if self.size_param is None else f" ({self.size_param})"
         first = "" if self.first == 1 else f" from {self.first}"
-        return f"by {by} ({self.page_param}{first}), at most {self.rows_per_page} rows{size}, {clamp}{self._ends_words}"
-
-    @property
-    def _ends_words(self) -> str:
-        return "" if self.ends is None else f", {self.ends.words}"
+        ends = "" if self.ends is None else f", {self.ends.words}"
+        return f"by {by} ({self.page_param}{first}), at most {self.rows_per_page} rows{size}, {clamp}{ends}"
 
     @property
     def _step(self) -> int:
@@ -131,7 +128,7 @@ class PagePagination(Pagination):
         return f"{clamp}: {(pages - last) * cost} credits a walk for nothing; ask for {last} pages"
 
     def walk(self, walk: W, ask: Callable[[W, int, str | None], R]) -> WalkProgress[W, R]:
-        return PageWalk(walk, ask, pagination=self)
+        return PageWalk(walk, ask, pagination=self, tells_end=self.tells_end)
 
 
 @dataclass(slots=True)
@@ -150,7 +147,6 @@ class PageWalk(WalkProgress[W, R]):
     _total_from: int = 0
     """The highest page whose total is believed; later totals replace earlier ones."""
     _total: int | None = None
-    """The believed total."""
     _more_at: int = 0
     """The highest page that lists new records and has more true."""
     _promised: int | None = None
@@ -201,12 +197,7 @@ class PageWalk(WalkProgress[W, R]):
             found.add(Guard.MORE_THAN_TOTAL)
         return found
 
-    @property
-    def _tells_end(self) -> bool:
-        return self.pagination.tells_end
-
     def learn(self, request: R, facts: PageFacts) -> Sequence[R]:
-        """Take in a page; return the requests that it makes possible."""
         self._answered.add(request.page)
         self._highest_answered = max(self._highest_answered, request.page)
         guards = set(self._guards)

@@ -84,6 +84,8 @@ class WalkProgress(ABC, Generic[W, R]):
     walk: W
     ask: Callable[[W, int, str | None], R]
     """Makes the request for a page."""
+    tells_end: bool = field(default=False, kw_only=True)
+    """The vendor file describes a field that says where the list ends."""
     state: WalkState = WalkState.OPEN
     why: Why | None = None
     rows: int = 0
@@ -125,7 +127,7 @@ class WalkProgress(ABC, Generic[W, R]):
     def notes(self) -> Sequence[Guard]:
         """The guards that the walk met."""
         partly = {Guard.SOME_UNUSABLE} if self.unusable and Guard.RECORDS_UNUSABLE not in self._guards else set[Guard]()
-        silent = {Guard.FIELDS_MISSING} if self._tells_end and self.pages and not self._end_stated else set[Guard]()
+        silent = {Guard.FIELDS_MISSING} if self.tells_end and self.pages and not self._end_stated else set[Guard]()
         repeating = {Guard.ROWS_REPEATED} if self._repeats > REPEATS_NOTED * self.rows else set[Guard]()
         return sorted(self._guards | self._noted | partly | silent | repeating | self._passing)
 
@@ -133,11 +135,6 @@ class WalkProgress(ABC, Generic[W, R]):
     def _passing(self) -> set[Guard]:
         """The notes that a later page may still take back."""
         return set()
-
-    @property
-    def _tells_end(self) -> bool:
-        """The vendor file describes a field that says where the list ends."""
-        return False
 
     def know(self, ids: Iterable[str]) -> None:
         """Take in the ids that earlier runs found, before the first page lands; `stop_when_known` counts them."""

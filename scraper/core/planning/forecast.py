@@ -19,7 +19,6 @@ from scraper.core.units import Credits
 COVERAGE: Final = 0.9
 """Share of runs that a range holds."""
 LEAST_RUNS: Final = 3
-"""Fewest runs for a forecast."""
 _SMOOTHING: Final = 0.5
 _WIDTHS: Final = (2.74, 2.25, 2.08, 1.99, 1.93, 1.87, 1.85, 1.84, 1.80, 1.77, 1.76, 1.75)
 """Half a range in root mean squared errors, for 3, 4 … 14 runs and more: 90 % quantiles of 36,000 simulated series of
@@ -38,7 +37,6 @@ class Forecast:
 
     @property
     def words(self) -> str:
-        """Return the basis of the ranges, for people."""
         return f"by the last {self.runs} runs (9 runs of 10)"
 
 

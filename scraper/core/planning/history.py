@@ -83,68 +83,50 @@ class PastRun:
 
 
 class History(Protocol):
-    """Read access to earlier runs; every method may block."""
+    """Read access to earlier runs; every method may block. The defaults are those of a job that never ran."""
 
-    def walks(self, walk_ids: Sequence[str]) -> Mapping[str, Sequence[WalkSeen]]:
+    def walks(self, walk_ids: Sequence[str]) -> Mapping[str, Sequence[WalkSeen]]:  # noqa: ARG002
         """Return the last walks with these parameters that bought a page, newest first."""
+        return {}
 
-    def records(self, walk_ids: Sequence[str]) -> Mapping[str, Sequence[Record]]:
+    def records(self, walk_ids: Sequence[str]) -> Mapping[str, Sequence[Record]]:  # noqa: ARG002
         """Return the records of the last of those walks."""
+        return {}
 
     def yields(self) -> Sequence[Yield]:
         """Return the yield of every endpoint and country."""
+        return ()
 
-    def reads(self, walks: Sequence[Walk]) -> Mapping[str, Sequence[WholeRead]]:
+    def reads(self, walks: Sequence[Walk]) -> Mapping[str, Sequence[WholeRead]]:  # noqa: ARG002
         """Return the last complete reads of these boards, at least as deep as asked, oldest first.
 
         A walk that ended at the vendor's documented clamp is as deep as any.
         """
-
-    def tried(self, walks: Sequence[Walk]) -> Mapping[str, datetime]:
-        """Return when each of these boards was last requested, however that ended."""
-
-    def feeds(self, endpoints: Sequence[str]) -> Sequence[FeedVisits]:
-        """Return the last visits to each walk of these endpoints."""
-
-    def past_runs(self, job: str, asked: str) -> Sequence[PastRun]:
-        """Return the job's last runs that asked for the same and bought all that they could, oldest first."""
-
-    def latency_s(self, vendor: str) -> float | None:
-        """Return the mean latency of the last thousand responses in seconds."""
-
-    def bytes_a_row(self) -> Mapping[str, float]:
-        """Return table → bytes on disk of a row; of `pages`, of a page."""
-
-
-class NothingSeen:
-    """The history of a job that never ran."""
-
-    def walks(self, walk_ids: Sequence[str]) -> Mapping[str, Sequence[WalkSeen]]:  # noqa: ARG002
-        return {}
-
-    def records(self, walk_ids: Sequence[str]) -> Mapping[str, Sequence[Record]]:  # noqa: ARG002
-        return {}
-
-    def yields(self) -> Sequence[Yield]:
-        return ()
-
-    def reads(self, walks: Sequence[Walk]) -> Mapping[str, Sequence[WholeRead]]:  # noqa: ARG002
         return {}
 
     def tried(self, walks: Sequence[Walk]) -> Mapping[str, datetime]:  # noqa: ARG002
+        """Return when each of these boards was last requested, however that ended."""
         return {}
 
     def feeds(self, endpoints: Sequence[str]) -> Sequence[FeedVisits]:  # noqa: ARG002
+        """Return the last visits to each walk of these endpoints."""
         return ()
 
     def past_runs(self, job: str, asked: str) -> Sequence[PastRun]:  # noqa: ARG002
+        """Return the job's last runs that asked for the same and bought all that they could, oldest first."""
         return ()
 
     def latency_s(self, vendor: str) -> float | None:  # noqa: ARG002
+        """Return the mean latency of the last thousand responses in seconds."""
         return None
 
     def bytes_a_row(self) -> Mapping[str, float]:
+        """Return table → bytes on disk of a row; of `pages`, of a page."""
         return {}
+
+
+class NothingSeen(History):
+    """The history of a job that never ran."""
 
 
 @dataclass(frozen=True, slots=True)

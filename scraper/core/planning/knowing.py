@@ -36,7 +36,6 @@ class Knowing:
             yield _delta_words(crawl, parameter, worth)
 
     def to_json(self) -> dict[str, Any]:
-        """Return a plain object."""
         found = self.cadences
         steps = [] if found is None else found.steps
         return {

@@ -24,7 +24,8 @@ def warnings(job: Job, found: Sequence[CrawlEstimate], credits: Range, budget: C
     if known.course:
         yield known.course
     for vendor in job.vendors:
-        likely = sum(each.requests.likely * each.crawl.endpoint.cost for each in found if _vendor(each) == vendor)
+        ours = [each for each in found if each.crawl.endpoint.vendor == vendor]
+        likely = sum(each.requests.likely * each.crawl.endpoint.cost for each in ours)
         standing = known.standings.get(vendor, AccountStanding())
         share = known.shares.get(vendor, budget)
         yield from _account_warnings(job.accounts[vendor], standing, min(likely, share), known)
@@ -86,10 +87,6 @@ def _assumed_prices(crawls: Sequence[Crawl]) -> Iterator[str]:
     for vendor, costs in assumed.items():
         names = ", ".join(f"{name} ({cost})" for name, cost in costs.items())
         yield f"{vendor}: no page states what a request costs of {names}: these credits are assumed"
-
-
-def _vendor(estimate: CrawlEstimate) -> str:
-    return estimate.crawl.endpoint.vendor
 
 
 def _account_warnings(account: Account, standing: AccountStanding, likely: Credits, known: Known) -> Iterator[str]:

@@ -44,7 +44,6 @@ class CrawlPlan:
     rows: Range
     basis: Basis
     bounded_by_budget: bool = False
-    """Only the budget bounds this crawl."""
     reused: int = 0
     """Walks of an earlier run that are reused."""
     explanation: tuple[str, ...] = ()
@@ -179,7 +178,6 @@ def plan(job: Job, known: Known) -> Plan:
 
 
 def _forecast(job: Job, known: Known, tables: Sequence[str]) -> Forecast | None:
-    """Return the forecast by the job's own runs."""
     past = known.history.past_runs(job.name, fingerprint(job))
     return forecast(past, job.budget, max(crawl.endpoint.cost for crawl in job.crawls), tables)
 
@@ -233,9 +231,6 @@ def _crawl_plan(estimate: CrawlEstimate, budget: Credits) -> CrawlPlan:
         reused=estimate.reused,
         explanation=tuple(estimate.explanation),
     )
-
-
-# --- what the budget leaves -------------------------------------------------------------------------------------------
 
 
 def _kept(crawls: Sequence[CrawlPlan], missing: Sequence[Dropped], job: Job) -> tuple[CrawlPlan, ...]:

@@ -108,8 +108,6 @@ class _Estimator:
         made.boards = self._enumerated(crawl, ids, made.walks.likely)
         self._fill(made)
 
-    # --- walks --------------------------------------------------------------------------------------------------------
-
     def _enumerated(self, crawl: Crawl, ids: Sequence[str] | None, likely: int) -> list[Walk] | None:
         if crawl.each is None:
             if likely > MOST_ENUMERATED:
@@ -123,7 +121,8 @@ class _Estimator:
         """Sum up the walks that are known, and average the others."""
         walks = made.boards or []
         seen = self._history.walks([walk.walk_id for walk in walks]) if walks else {}
-        self._remember_records(made)
+        if made.crawl.name in self._taken_from and walks:
+            self._records.update(self._history.records([walk.walk_id for walk in walks]))
         unseen = self._unseen(made.crawl, None)
         others = max(0, made.walks.likely - len(walks))
         sums = _Sums(made.crawl)
@@ -149,7 +148,8 @@ class _Estimator:
         made.unbounded = made.unbounded or (more > 0 and unseen.unbounded)
         pages = sums.pages()
         most = pages.high + more * unseen.pages.high
-        again = _empty_retries(made.crawl, most, made.walks.high)
+        # Two empty pages in a row end a walk, so half of the pages at most are empty and retried.
+        again = made.crawl.retry_empty * min(most, most // 2 + made.walks.high)
         made.requests = Range(int(pages.low * fewer), pages.likely, most + again)
         size = made.crawl.endpoint.pagination.rows_per_page
         rows = min(sums.rows, pages.likely * size)
@@ -203,12 +203,6 @@ class _Estimator:
         # If nothing bounds a walk, twice the usual depth is assumed until the budget bounds it.
         high = most if most is not None else max(2 * likely, 0 if met is None else met.most_pages)
         return Pages(Range(1, likely, high), rows, Basis.KNOWN if most == 1 else basis, most is None and whole is None)
-
-    # --- parents ------------------------------------------------------------------------------------------------------
-
-    def _remember_records(self, made: CrawlEstimate) -> None:
-        if made.crawl.name in self._taken_from and made.boards:
-            self._records.update(self._history.records([walk.walk_id for walk in made.boards]))
 
     def _feeds(self, walk: Walk, made: CrawlEstimate) -> bool:
         """Return whether the walk's last pages have the fields that fill the children's parameters."""
@@ -297,20 +291,12 @@ def _stopped(whole: Pages, seen: Sequence[WalkSeen]) -> Pages:
     return replace(whole, pages=Range(low, seen[0].pages, high), rows=seen[0].rows, basis=Basis.OBSERVED)
 
 
-def _empty_retries(crawl: Crawl, pages: int, walks: int) -> int:
-    """Return the most requests that `retry_empty` adds: two empty pages in a row end a walk, so half of them are."""
-    return crawl.retry_empty * min(pages, pages // 2 + walks)
-
-
 def _capped(pages: int, most: int | None) -> int:
     return pages if most is None else min(pages, most)
 
 
 def _ends(found: Range) -> tuple[int, int, int]:
     return found.low, found.likely, found.high
-
-
-# --- words for --explain ----------------------------------------------------------------------------------------------
 
 
 def _parent_words(crawl: Crawl, parents: Range, ids: Sequence[str]) -> str:

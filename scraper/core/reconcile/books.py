@@ -107,7 +107,6 @@ class _Sides:
         return max((route.cost for route in self.routes if route.endpoint in named), default=0)
 
     def pair(self, line: LedgerLine, event: BillingEvent) -> None:
-        """Enter a line with its event."""
         theirs = None if event.charge is None or line.in_flight else self.price_of(event, line)
         if theirs is None:
             kind = EntryKind.UNDECIDED
@@ -222,7 +221,6 @@ def _match_lost_ledgers(sides: _Sides) -> None:
 
 
 def _enter_lines(sides: _Sides) -> None:
-    """Enter the lines without an event."""
     strange = [event for event in sides.events if event.charge is not Charge.FREE and not sides.endpoints_of(event)]
     for line in sides.lines:
         due = line.deadline + SLACK < sides.now and not line.in_flight

@@ -23,7 +23,6 @@ class MonthHeld:
     """Findings about the billing records themselves."""
 
     def of(self, kind: EntryKind) -> tuple[Entry, ...]:
-        """Return the entries of a kind."""
         return tuple(entry for entry in self.entries if entry.kind is kind)
 
     @property
@@ -58,7 +57,6 @@ class MonthHeld:
         return self.adds_up and not self.notes and not any(entry.kind in apart for entry in self.entries)
 
     def sentence(self) -> str:
-        """Return the figures for people."""
         total = "" if self.period.used is None else f"; the vendor's total is {self.period.used:,}"
         lines = f"{self.ours:,} credits in the ledger, {self.theirs_alone:,} billed for requests that it does not have"
         begins = f"{self.period.starts:%Y-%m-%d}"
@@ -113,7 +111,6 @@ class MonthHeld:
 
 
 def entry_json(entry: Entry) -> dict[str, Any]:
-    """Return an entry as a flat object."""
     line = entry.attempt
     return {
         "finding": entry.kind.value,

@@ -10,7 +10,6 @@ from scraper.core.schedule.timing import ScheduledJob, ScheduleFile, comment
 
 
 def cron_files(scheduled: ScheduledJob) -> Sequence[ScheduleFile]:
-    """Return one file with one line."""
     timing, zone = scheduled.timing, scheduled.zone
     keys = " and ".join(scheduled.key_variables) or "no key"
     clock = (

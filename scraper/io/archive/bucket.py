@@ -91,6 +91,9 @@ class BucketTree:
         pattern = f"{table}/vendor=*/date=*/{name}"
         return sorted(path for path in self._list.parts if fnmatch.fnmatchcase(path, pattern))
 
+    def each_name(self, table: str) -> Iterator[str]:
+        return (path.rpartition("/")[2] for path in self._list.parts if path.startswith(f"{table}/"))
+
     def names(self, directory: str) -> list[str]:
         return sorted(name for at, _, name in (path.rpartition("/") for path in self._list.parts) if at == directory)
 

@@ -32,6 +32,16 @@ _TYPES: Final[Mapping[str, pa.DataType]] = {
 }
 
 
+RUN_SCHEMAS: Final[Mapping[str, pa.Schema]] = {
+    table: pa.schema(
+        [(column.name, _TYPES[column.type]) for column in columns],
+        metadata={HASH_KEY: RUN_TABLE_HASHES[table].encode()},
+    )
+    for table, columns in RUN_TABLES.items()
+}
+"""Run table → schema of its files."""
+
+
 @dataclass(frozen=True, slots=True)
 class _OfRun:
     """A run's rows of one table and vendor, in a durable file beside the archive."""
@@ -83,18 +93,13 @@ def _written(disk: Disk, beside: Path, run: RunVersion, rows: RunRows) -> Iterat
 
 
 def _tables(table: str, rows: Iterator[RunRow]) -> Iterator[pa.Table]:
-    schema = _schema(table)
+    schema = RUN_SCHEMAS[table]
     while some := list(islice(rows, ROW_GROUP_ROWS)):
         yield pa.table([[row[name] for row in some] for name in schema.names], schema=schema)
 
 
-def _schema(table: str) -> pa.Schema:
-    fields = [(column.name, _TYPES[column.type]) for column in RUN_TABLES[table]]
-    return pa.schema(fields, metadata={HASH_KEY: RUN_TABLE_HASHES[table].encode()})
-
-
 def _write(disk: Disk, path: Path, table: str, rows: Iterator[pa.Table]) -> None:
-    with disk.create(path) as file, pq.ParquetWriter(file, _schema(table), compression="zstd") as parquet:
+    with disk.create(path) as file, pq.ParquetWriter(file, RUN_SCHEMAS[table], compression="zstd") as parquet:
         for some in rows:
             parquet.write_table(some)
     disk.sync(path)
@@ -134,7 +139,7 @@ def _rows_now(table: str, gathered: Path, changed: Sequence[_OfRun]) -> Iterator
 
 def _rows_of_others(table: str, path: Path, runs: Collection[str]) -> Iterator[pa.Table]:
     """Yield the rows of all runs but these, with today's columns: the file may be of an older version."""
-    schema, renamed = _schema(table), RENAMED_COLUMNS.get(table, {})
+    schema, renamed = RUN_SCHEMAS[table], RENAMED_COLUMNS.get(table, {})
     with open_part(path) as part:
         for batch in part.iter_batches(batch_size=ROW_GROUP_ROWS, use_threads=False):
             rows = pa.Table.from_batches([batch])

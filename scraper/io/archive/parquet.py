@@ -13,18 +13,20 @@ import pyarrow as pa
 
 from scraper.core.bodies import Decoded, Undecodable
 from scraper.core.catalogue import Catalogue, OutcomeKind
+from scraper.core.coverage import RUN_TABLE_HASHES
 from scraper.core.decisions import Decision
 from scraper.core.drift.observe import Watch
 from scraper.core.drift.unwatched import Unwatched
 from scraper.core.errors import UsageError
-from scraper.core.part_names import drained_by, drained_name
+from scraper.core.part_names import drained_by, drained_name, empty_runs_name
 from scraper.core.tables import PAGES_HASH, PAGES_TABLE, TableSelect
 from scraper.io.archive.adopt import ParquetLedger
 from scraper.io.archive.cache import CACHE_DIRECTORY
 from scraper.io.archive.check import survey
-from scraper.io.archive.coverage import write_run_tables
+from scraper.io.archive.coverage import RUN_SCHEMAS, write_run_tables
 from scraper.io.archive.decisions import StoredAnswers
 from scraper.io.archive.disk import Disk
+from scraper.io.archive.empty_parts import add_missing_tables
 from scraper.io.archive.errors import explained
 from scraper.io.archive.lock import locked
 from scraper.io.archive.lost_values import note_lost
@@ -34,7 +36,7 @@ from scraper.io.archive.staged_files import Staging
 from scraper.io.archive.storage import open_compactor, open_tree
 from scraper.io.archive.survey import ReadPage, batches, read, stored_endpoints
 from scraper.io.archive.table_select import MadeRows, Selects, note_failures, note_without_key, pages_table
-from scraper.io.archive.tree import Places, Tree, move_aside, sweep_staged
+from scraper.io.archive.tree import Places, Tree, move_aside, refuse_unless_writable, sweep_staged
 from scraper.io.archive.worker_pool import ArchivePlace, WorkerPool
 from scraper.ports import DecidedAnswer, Part, ReadAgain, RunRows, RunVersion, SpooledPage, Survey, Written
 
@@ -87,8 +89,7 @@ class ParquetArchive:
                 self.pool.close()
 
     def refuse_unless_writable(self) -> None:
-        with explained("the archive cannot be written", safe="Nothing was spent or changed."):
-            self._tree.require_writable()
+        refuse_unless_writable(self._tree)
 
     def refresh(self) -> None:
         """See what other processes have done to the archive since."""
@@ -108,9 +109,11 @@ class ParquetArchive:
                         parts_begun += 1
                     failures = tally.add(batch, made, selects, staging)
                     staging.add(PAGES_TABLE, pages_table(batch, failures, selects.schemas[PAGES_TABLE]))
+                add_missing_tables(staging, self._tree, drain_id, token)
                 staged = staging.staged()
             of_number = self._tree.paths("*", f"part-{drain_id}-*.parquet")
             of_drain = {path for path in of_number if drained_by(_name(path), token) == drain_id}
+            of_drain.update(self._tree.paths("*", empty_runs_name(drain_id, token)))
             parts = self._tree.publish(staged, of_drain - {each.part.path for each in staged})
         return Written(parts, tally.unreadable, tally.rows_without_key, tally.watch.looked())
 
@@ -140,12 +143,15 @@ class ParquetArchive:
             ours = [source for source in sources if self._answered(source) <= self._endpoints.keys()]
             with self._tree.together():
                 made = self._made(StagePart(table, source) for source in ours)
-                gone = [f"{table}/{each.source}" for each in made if not each.staged]
-                gone += self._without_pages(table)
+                gone = self._without_pages(table)
+                if ours and not (before - {*gone, *(each.path for each in made)} or any(each.staged for each in made)):
+                    made.append(self._emptied(table, ours[0]))
+            parts = tuple(staged.part for each in made for staged in each.staged)
+            gone += sorted({each.path for each in made} - {part.path for part in parts})
             taken_out = len(before - set(self._tree.paths(table)))
         without_key = sum(each.without_key for each in made)
         return Written(
-            tuple(staged.part for each in made for staged in each.staged),
+            parts,
             dict(zip(count(-1, -1), (why for each in made for why in each.unreadable))),
             {table: without_key} if without_key else {},
             gone=tuple(gone),
@@ -160,9 +166,20 @@ class ParquetArchive:
         return self.pool.perform_all(todo, self._size_bytes(todo), self._published)
 
     def _published(self, made: StagedPart) -> StagedPart:
-        path = f"{made.table}/{made.source}"
-        self._tree.publish(made.staged, [path] if not made.staged and self._tree.exists(path) else ())
+        gone = [made.path] if not made.staged and self._tree.exists(made.path) else []
+        if gone and gone == self._tree.paths(made.table):  # replaced in one step: the table does not disappear
+            return replace(made, staged=self._emptied(made.table, made.source).staged)
+        self._tree.publish(made.staged, gone)
         return made
+
+    def _emptied(self, table: str, source: str) -> StagedPart:
+        """Give a table a part without rows, its only one."""
+        with self.keeping_selects() as kept, self._staging(kept.selects) as staging:
+            staging.turn_to(*source.rsplit("/", 1))
+            staging.add_empty([table])
+            staged = staging.staged()
+        self._tree.publish(staged)
+        return StagedPart(table, source, staged, (), 0, ())
 
     def _size_bytes(self, tasks: Sequence[StagePart | ComparePart]) -> int:
         return sum(self._tree.size_bytes(f"{PAGES_TABLE}/{task.source}") for task in tasks)
@@ -275,8 +292,8 @@ class ParquetArchive:
         return stale
 
     def _staging(self, selects: Selects, *, sweeps: bool = False) -> Staging:
-        hashes = {PAGES_TABLE: PAGES_HASH, **self._hashes}
-        return Staging(self._disk, self._places, selects.schemas, hashes, sweeps=sweeps)
+        hashes = {PAGES_TABLE: PAGES_HASH, **self._hashes, **RUN_TABLE_HASHES}
+        return Staging(self._disk, self._places, {**selects.schemas, **RUN_SCHEMAS}, hashes, sweeps=sweeps)
 
     def _answered(self, source: str) -> frozenset[str]:
         """Return the endpoints of the 2xx answers in a part of the raw table."""

@@ -28,6 +28,11 @@ class StagedPart:
     """Records that lack a key column."""
     read_again: Sequence[ReadAgain]
 
+    @property
+    def path(self) -> str:
+        """Its name, as `Part.path` has it."""
+        return f"{self.table}/{self.source}"
+
 
 @dataclass(frozen=True, slots=True)
 class StagePart:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Self
 
@@ -33,7 +33,7 @@ class Staging:
         sweeps: bool = True,
     ) -> None:
         """`sweeps`: remove the remains of a crash; False if the same operation has done so."""
-        self.partition: str | None = None
+        self.partitions: list[str] = []
         self._disk = disk
         self._directory = places.staging
         self._schemas = schemas
@@ -49,16 +49,32 @@ class Staging:
     def turn_to(self, partition: str, name: str) -> None:
         """Finish the current parts and start parts of this name in another partition."""
         self._end_parts()
-        self.partition, self._name = partition, name
+        self.partitions.append(partition)
+        self._name = name
 
     def add(self, table: str, rows: pa.Table) -> None:
         """Add rows of one table; a table without rows gets no part."""
-        if rows.num_rows == 0:
-            return
-        if table not in self._writers:
-            file = self._directory / f".{self._name.removesuffix(ENDING)}.{os.getpid()}.{table}"
-            self._writers[table] = PartWriter(self._disk, file, self._schemas[table], self._hashes[table], self._thread)
-        self._writers[table].add(rows)
+        if rows.num_rows:
+            self._writer(table).add(rows)
+
+    @property
+    def partition(self) -> str | None:
+        """The current one."""
+        return self.partitions[-1] if self.partitions else None
+
+    @property
+    def tables(self) -> Sequence[str]:
+        """The tables that parts may be of."""
+        return tuple(self._schemas)
+
+    def has(self, table: str) -> bool:
+        """Return whether a part of the table has been begun or finished."""
+        return table in self._writers or any(each.part.table == table for each in self._staged)
+
+    def add_empty(self, tables: Iterable[str]) -> None:
+        """Begin parts of these tables, which have no rows unless some are added."""
+        for table in tables:
+            self._writer(table)
 
     def staged(self) -> tuple[Staged, ...]:
         """Finish the current parts; return the files, which no reader sees yet."""
@@ -81,6 +97,13 @@ class Staging:
                     self._abandon()
         finally:
             self._thread.shutdown()
+
+    def _writer(self, table: str) -> PartWriter:
+        if table not in self._writers:
+            stem = self._name.removesuffix(ENDING).removeprefix("part-")
+            file = self._directory / f".part-{stem}.{os.getpid()}.{table}"
+            self._writers[table] = PartWriter(self._disk, file, self._schemas[table], self._hashes[table], self._thread)
+        return self._writers[table]
 
     def _abandon(self) -> None:
         for writer in self._writers.values():

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, Protocol
 
 from scraper.io.archive.disk import Disk, make_directories, remove_files
+from scraper.io.archive.errors import explained
 from scraper.io.objects import is_s3
 from scraper.io.permissions import require_readable
 
@@ -85,6 +86,9 @@ class Tree(Protocol):
     def paths(self, table: str = "*", name: str = "*.parquet") -> list[str]:
         """Return the parts of a table whose file name matches."""
 
+    def each_name(self, table: str) -> Iterator[str]:
+        """Yield the file names of a table's parts, in any order, each looked for when it is asked for."""
+
     def names(self, directory: str) -> list[str]:
         """Return the names in a table's partition: ``hashtags/vendor=crawlora/date=2026-11-29``."""
 
@@ -152,6 +156,9 @@ class DirectoryTree:
 
     def paths(self, table: str = "*", name: str = "*.parquet") -> list[str]:
         return sorted("/".join(path.parts[-4:]) for path in self._root.glob(f"{table}/vendor=*/date=*/{name}"))
+
+    def each_name(self, table: str) -> Iterator[str]:
+        return (path.name for path in self._root.glob(f"{table}/vendor=*/date=*/*.parquet"))
 
     def names(self, directory: str) -> list[str]:
         place = self._root / directory
@@ -243,6 +250,12 @@ def move_aside(disk: Disk, file: Path, target: Path) -> None:
 def sweep_staged(disk: Disk, places: Places) -> None:
     """Remove the staged files that a crash has left; needs the archive's lock."""
     remove_files(disk, places.staging.glob(".part-*"))
+
+
+def refuse_unless_writable(tree: Tree) -> None:
+    """See `Archive.refuse_unless_writable`."""
+    with explained("the archive cannot be written", safe="Nothing was spent or changed."):
+        tree.require_writable()
 
 
 def require_writable(disk: Disk, places: Places) -> None:

@@ -8,13 +8,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from scraper.core.errors import UsageError
 
 if TYPE_CHECKING:
-    from scraper.io.state.database import Backend
+    from sqlalchemy import URL
+
+    from scraper.io.state.database import Backend, Follower
     from scraper.ports import Stores
 
 __all__ = ["STATE_FILE", "open_stores", "state_exists", "state_url", "without_password"]
@@ -44,11 +47,13 @@ def open_stores(
     kind: str | None,
     threaded: bool = True,
     say: Callable[[str], object] = lambda _: None,
+    follow: Follower | None = None,
 ) -> Iterator[Stores]:
     """Open or create the database at this URL; `kind` (``real`` or ``sandbox``) never changes.
 
     ``None`` opens either kind, for reading. Without `threaded`, writes happen in the caller's thread: for callers whose
-    clock is moved by hand. `say` gets a sentence, in any thread, when another program's lock is waited for.
+    clock is moved by hand. `say` gets a sentence, in any thread, when the database is waited for. `follow` is told the
+    time of a database that machines share, so that `now` can follow it; without, `now` alone decides.
 
     Raises StateError where the database cannot be used, UsageError for the other kind.
     """
@@ -58,7 +63,7 @@ def open_stores(
     from scraper.io.state.runs_store import RunsStore
     from scraper.ports import Stores
 
-    database = Database(_backend(url), now, kind=kind, threaded=threaded, say=say)
+    database = Database(_backend(url), now, kind=kind, threaded=threaded, say=say, follow=follow)
     try:
         yield Stores(LedgerStore(database), JournalStore(database), RunsStore(database))
     finally:
@@ -71,9 +76,15 @@ def without_password(url: str) -> str:
     from sqlalchemy.exc import ArgumentError
 
     try:
-        return make_url(url).render_as_string(hide_password=True)
+        return shown_url(make_url(url))
     except ArgumentError:
         return "an unreadable URL"
+
+
+def shown_url(url: URL) -> str:
+    """Return the URL without its passwords: the driver takes them as parameters as well."""
+    secret = {name: "***" for name in url.query if "password" in name}
+    return url.update_query_dict(secret).render_as_string(hide_password=True)
 
 
 def _backend(url: str) -> Backend:
@@ -88,11 +99,16 @@ def _backend(url: str) -> Backend:
         from scraper.io.state.sqlite import SqliteFile
 
         return SqliteFile(Path(parsed.database))
-    if parsed.drivername == "postgresql+psycopg" and parsed.database:
+    if parsed.drivername in {"postgresql+psycopg", "postgresql", "postgres"} and parsed.database:
+        if find_spec("psycopg") is None:
+            raise UsageError(
+                "a state on PostgreSQL needs the extra postgres: pip install 'metered-scraper[postgres]'. Nothing was "
+                "changed."
+            )
         from scraper.io.state.postgres import PostgresServer
 
-        return PostgresServer(parsed)
+        return PostgresServer(parsed.set(drivername="postgresql+psycopg"))
     raise UsageError(
-        "the state's URL does not name a usable database; write postgresql+psycopg://<host>/<database>, "
-        "or sqlite:///<path>/state.db."
+        "the state's URL does not name a usable database; write sqlite:///<path>/state.db, or "
+        "postgresql+psycopg://<user>@<host>/<database> for a state that several machines share."
     )

@@ -30,7 +30,8 @@ from scraper.core.subscriptions import day_ends_at, day_of, month_ends_at, month
 from scraper.io.state.accounts import account_balances
 from scraper.io.state.balances import RESERVED, add_to_balances, scope_names
 from scraper.io.state.clock_gap import CLOCK_JITTER, clock_gap, dated_after
-from scraper.io.state.schema import account_lifts, accounts, boards, pages, requests, runs, walks
+from scraper.io.state.row_locks import lock_accounts
+from scraper.io.state.schema import account_lifts, accounts, boards, pages, requests, runs, total, walks
 from scraper.ports import AccountLift, AccountState, LockKind
 
 LIFTS_SHOWN = 10
@@ -69,6 +70,7 @@ def _lifts(connection: Connection, account_id: str) -> tuple[AccountLift, ...]:
 
 def lift(connection: Connection, account_ids: Sequence[str], by: str, now: datetime) -> dict[str, list[AccountLift]]:
     """End what locks these accounts; return account → what was lifted. Nothing is noted where nothing was locked."""
+    lock_accounts(connection, account_ids)
     standings = {each.balance.account: each for each in account_states(connection, now)}
     lifted: dict[str, list[AccountLift]] = {}
     for account_id in account_ids:
@@ -173,7 +175,7 @@ def _rebook(connection: Connection, account_id: str, ahead: ColumnElement[bool],
     later = and_(ahead, or_(requests.c.day > day, requests.c.month > month))
     held = case((requests.c.charge == RESERVED, requests.c.reserved), else_=requests.c.credits)
     grouped = (requests.c.day, requests.c.month, requests.c.charge)
-    sums = select(*grouped, func.sum(held).label("held")).where(later).group_by(*grouped)
+    sums = select(*grouped, total(held).label("held")).where(later).group_by(*grouped)
     for row in connection.execute(sums).all():
         if row.charge == Charge.FREE.value:
             continue

@@ -17,7 +17,8 @@ from scraper.core.pace import pace_percent
 from scraper.core.subscriptions import Subscription, day_of, month_of
 from scraper.io.state.balances import RESERVED, add_to_balances, balance_of, scope_names
 from scraper.io.state.ledger import ensure
-from scraper.io.state.schema import accounts, adjustments, balances, requests
+from scraper.io.state.row_locks import lock_accounts
+from scraper.io.state.schema import accounts, adjustments, balances, requests, total
 from scraper.ports import AccountBalance
 
 
@@ -28,6 +29,8 @@ def note_accounts(connection: Connection, known: Sequence[Account], now: datetim
     """
     for account in known:
         ensure(connection, accounts, account=account.id)
+    lock_accounts(connection, [account.id for account in known])
+    for account in known:
         here = accounts.c.account == account.id
         before = connection.execute(select(accounts.c.subscription).where(here)).scalar_one()
         told = orjson.dumps(asdict(account.subscription), default=str).decode()
@@ -44,7 +47,7 @@ def _book_month(connection: Connection, account: Account, now: datetime) -> None
     scope = scope_names("", account.id, "", month)[ScopeKind.MONTH]
     since = and_(requests.c.account == account.id, requests.c.day >= month)
     connection.execute(update(requests).where(since).values(month=month))
-    spent = select(requests.c.charge, func.sum(requests.c.credits), func.sum(requests.c.reserved)).where(since)
+    spent = select(requests.c.charge, total(requests.c.credits), total(requests.c.reserved)).where(since)
     sums = {
         charge: reserved if charge == RESERVED else credits
         for charge, credits, reserved in connection.execute(spent.group_by(requests.c.charge))
@@ -52,9 +55,8 @@ def _book_month(connection: Connection, account: Account, now: datetime) -> None
     }
     begins_at = datetime.fromisoformat(month).replace(tzinfo=UTC)
     told = and_(adjustments.c.account == account.id, adjustments.c.told_at >= begins_at)
-    sums["adjusted"] = connection.execute(
-        select(func.coalesce(func.sum(adjustments.c.credits), 0)).where(told)
-    ).scalar_one()
+    adjusted = select(func.coalesce(total(adjustments.c.credits), 0)).where(told)
+    sums["adjusted"] = connection.execute(adjusted).scalar_one()
     connection.execute(delete(balances).where(balances.c.kind == ScopeKind.MONTH.value, balances.c.scope == scope))
     add_to_balances(connection, {ScopeKind.MONTH: scope}, **sums)
 

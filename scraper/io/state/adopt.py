@@ -19,6 +19,7 @@ from scraper.core.pagination import WalkState
 from scraper.core.subscriptions import day_of, month_of
 from scraper.io.state.balances import RESERVED
 from scraper.io.state.ledger import mark_run_outdated
+from scraper.io.state.row_locks import lock_all_accounts, lock_the_rest
 from scraper.io.state.runs import NEXT_NUMBER
 from scraper.io.state.schema import accounts, pages, requests, run_ends, runs, walks
 from scraper.ports import AdoptedCount, ArchivedAnswer, ArchivedRun, RunRow
@@ -44,6 +45,8 @@ _IDS_AT_ONCE = 500
 
 def adopt_run(connection: Connection, run: ArchivedRun, coverage: Sequence[RunRow]) -> bool:
     """Add a run and its walks, or bring them up to date; return True if the state did not know the run."""
+    lock_all_accounts(connection)
+    lock_the_rest(connection)
     here = runs.c.run_id == run.run_id
     known = connection.execute(select(runs).where(here)).one_or_none()
     ended: dict[str, Any] = {"status": run.status.value, "budget": run.budget, "ended_at": run.ended_at}
@@ -83,6 +86,7 @@ def _put_walk(connection: Connection, row: RunRow) -> None:
 
 def adopt_attempts(connection: Connection, rows: Sequence[RunRow]) -> AdoptedCount:
     """Add attempts as the archive's `requests` has them; settle those that the state left undecided."""
+    lock_all_accounts(connection)
     known = _known_attempts(connection, rows)
     months = _Months(connection)
     new: list[dict[str, Any]] = []
@@ -148,6 +152,8 @@ def adopt_answers(
 
     `run_of`: run id → the run, as far as anything tells; `account_of`: run id and vendor → the account that paid.
     """
+    lock_all_accounts(connection)
+    lock_the_rest(connection)
     known, landed = _known_pages(connection, answers)
     attempts = _attempts_of(connection, answers)
     months, told = _Months(connection), AdoptedCount()

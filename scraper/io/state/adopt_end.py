@@ -8,7 +8,7 @@ from itertools import groupby
 from typing import Any
 
 import orjson
-from sqlalchemy import Connection, and_, delete, func, insert, select, update
+from sqlalchemy import Connection, and_, delete, insert, select, update
 
 from scraper.core.board_history import BoardRead
 from scraper.core.budget import Balance
@@ -24,13 +24,16 @@ from scraper.io.state.boards import note_reads
 from scraper.io.state.identity import end_of_adoption, last_attempt, run_spending, stamp
 from scraper.io.state.ledger import mark_run_outdated
 from scraper.io.state.parts import begin_rebuild, forget
-from scraper.io.state.schema import balances, compactions, drains, pages, rebuilds, requests, runs, walks
+from scraper.io.state.row_locks import lock_all_accounts, lock_the_rest
+from scraper.io.state.schema import balances, compactions, drains, pages, rebuilds, requests, runs, total, walks
 from scraper.ports import AdoptionEnd, AdoptionEnded, SpendMark
 
 _WHOLE = (WalkState.COMPLETE.value, WalkState.EMPTY.value)
 
 
 def end_adoption(connection: Connection, end: AdoptionEnd) -> AdoptionEnded:
+    lock_all_accounts(connection)
+    lock_the_rest(connection)
     forget(connection, end.gone)
     _close_journals(connection, end)
     _number_runs(connection)
@@ -124,7 +127,7 @@ def _close_journals(connection: Connection, end: AdoptionEnd) -> None:
 
 def _sum_balances(connection: Connection) -> None:
     """Sum every balance anew over the ledger; what a user told of the console stays."""
-    credits = func.sum(requests.c.credits), func.sum(requests.c.reserved)
+    credits = total(requests.c.credits), total(requests.c.reserved)
     by = (requests.c.run_id, requests.c.account, requests.c.day, requests.c.month, requests.c.charge)
     found: dict[tuple[str, str], dict[str, int]] = {}
     told = select(balances.c.kind, balances.c.scope, balances.c.adjusted).where(balances.c.adjusted != 0)

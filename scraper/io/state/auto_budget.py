@@ -7,7 +7,7 @@ from datetime import UTC, datetime, time
 from typing import Any
 
 import orjson
-from sqlalchemy import Connection, Row, case, func, or_, select, update
+from sqlalchemy import Connection, Row, case, or_, select, update
 
 from scraper.core.auto_budget import WINDOW, Allowance, OtherJob, Spending, allowance
 from scraper.core.budget import ScopeKind
@@ -16,11 +16,14 @@ from scraper.core.jobs import Account, Job
 from scraper.core.subscriptions import day_of, month_of
 from scraper.core.units import Credits
 from scraper.io.state.balances import RESERVED, balance_of, scope_names
-from scraper.io.state.schema import requests, runs
+from scraper.io.state.row_locks import lock_accounts, lock_the_rest
+from scraper.io.state.schema import requests, runs, total
 
 
 def grant(connection: Connection, run_id: str, job: Job, now: datetime) -> Allowance:
     accounts = [job.accounts[vendor] for vendor in job.vendors]
+    lock_accounts(connection, [account.id for account in accounts])
+    lock_the_rest(connection)
     granted = allowance(job, standings(connection, job.name, accounts, now), now)
     shares = {share.account: _spent_by(connection, run_id, share.account) + share.credits for share in granted.shares}
     budget = balance_of(connection, ScopeKind.RUN, run_id).committed + granted.credits
@@ -63,7 +66,7 @@ def _recent_runs(connection: Connection, day_began: datetime) -> dict[str, Row[A
 def _spent_tonight(connection: Connection, account: str, day_began: datetime) -> dict[str, Credits]:
     credits = case((requests.c.charge == RESERVED, requests.c.reserved), else_=requests.c.credits)
     query = (
-        select(runs.c.job, func.sum(credits))
+        select(runs.c.job, total(credits))
         .join(runs, runs.c.run_id == requests.c.run_id)
         .where(
             requests.c.account == account,

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, and_, bindparam, insert, or_, select, update
 from scraper.core.budget import Balance, ScopeKind
 from scraper.core.catalogue import Charge
 from scraper.core.units import Credits
+from scraper.io.state.row_locks import QUEUED
 from scraper.io.state.schema import balances
 
 RESERVED = "reserved"
@@ -66,12 +67,20 @@ def balances_of(connection: Connection, names: Mapping[ScopeKind, str]) -> dict[
 def add_to_balances(connection: Connection, names: Mapping[ScopeKind, str], **deltas: int) -> None:
     """Add to the balances of all scopes; a scope's row is inserted with its first attempt."""
     changes = {**_NOTHING, **deltas}
-    added = {f"add_{figure}": delta for figure, delta in changes.items()}
-    if connection.execute(_ADD, {**bound(names), **added}).rowcount == len(names):
+    if connection.execute(_ADD, {**bound(names), **_added(changes)}).rowcount == len(names):
         return
     known = set(connection.execute(_KNOWN, bound(names)).scalars())
     new = [{"kind": kind.value, "scope": scope} for kind, scope in names.items() if kind.value not in known]
     connection.execute(_NEW, [{**row, **changes} for row in new])
+
+
+def add_to_known_balances(connection: Connection, names: Mapping[ScopeKind, str], **deltas: int) -> None:
+    """Add to the balances of scopes that all have a row: nothing has to be waited for."""
+    connection.execute(_ADD, {**bound(names), **_added({**_NOTHING, **deltas})}, execution_options=QUEUED)
+
+
+def _added(changes: Mapping[str, int]) -> dict[str, int]:
+    return {f"add_{figure}": delta for figure, delta in changes.items()}
 
 
 def moved(held_as: str, held: Credits, charge: Charge, credits: Credits) -> dict[str, int]:

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 from sqlalchemy import Connection, bindparam, func, insert, select, update
 
 from scraper.core.board_history import BoardHistory, BoardRead, history_of
+from scraper.io.state.row_locks import lock_the_rest
 from scraper.io.state.schema import boards
 
 T = TypeVar("T")
@@ -23,7 +24,7 @@ def board_histories(connection: Connection, walk_ids: Sequence[str]) -> dict[str
     return {
         row.walk_id: _history(row)
         for some in chunks(walk_ids)
-        for row in connection.execute(select(boards).where(boards.c.walk_id.in_(some)).with_for_update())
+        for row in connection.execute(select(boards).where(boards.c.walk_id.in_(some)))
     }
 
 
@@ -35,6 +36,7 @@ def longest_still(connection: Connection, endpoint: str) -> timedelta:
 
 def note_reads(connection: Connection, reads: Sequence[BoardRead]) -> None:
     """Fold reads into the histories; one that is there already changes nothing."""
+    lock_the_rest(connection)
     known = board_histories(connection, [read.walk_id for read in reads])
     new: list[dict[str, Any]] = []
     changed: list[dict[str, Any]] = []

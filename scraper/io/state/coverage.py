@@ -12,7 +12,7 @@ from scraper.core.coverage import COVERAGE_COLUMNS, COVERAGE_TABLE, REQUESTS_COL
 from scraper.core.events import RunStatus
 from scraper.io.state.balances import RESERVED
 from scraper.io.state.parts import note_parts
-from scraper.io.state.schema import pages, requests, runs, walks
+from scraper.io.state.schema import pages, requests, runs, total, walks
 from scraper.ports import Part, RunRow, RunVersion
 
 ROWS_AT_ONCE = 1_000
@@ -28,7 +28,7 @@ def run_version(connection: Connection, run_id: str) -> RunVersion:
     """Return the run's version; after its walks are covered, only its end and its attempts' charges can change."""
     run = connection.execute(select(runs).where(runs.c.run_id == run_id)).one()
     settled = select(
-        func.count(), func.sum(requests.c.credits), func.max(requests.c.settled_at), func.max(requests.c.reconciled_at)
+        func.count(), total(requests.c.credits), func.max(requests.c.settled_at), func.max(requests.c.reconciled_at)
     ).where(requests.c.run_id == run_id, requests.c.charge != RESERVED)
     ledger = connection.execute(settled).one()
     return RunVersion(

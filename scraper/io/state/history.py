@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -18,7 +17,7 @@ from scraper.core.planning.history import HISTORY, WALKS_KEPT, PastRun
 from scraper.core.requests import Walk
 from scraper.io.state import schema
 from scraper.io.state.past_runs import past_runs
-from scraper.io.state.schema import pages, parts, requests, walks
+from scraper.io.state.schema import pages, parts, requests, total, walks
 
 OLDEST_WALK = timedelta(days=62)
 """Long enough for a monthly job to find its last walks."""
@@ -40,8 +39,8 @@ _LANDED = [OutcomeKind.OK.value, OutcomeKind.EMPTY.value]
 class SqlHistory:
     """A read-only history; every method blocks, and raises StateError if the database cannot be read."""
 
-    def __init__(self, read: Callable[[], AbstractContextManager[Connection]], now: datetime) -> None:
-        self._read = read
+    def __init__(self, reads: Callable[[Callable[[Connection], Sequence[Any]]], Sequence[Any]], now: datetime) -> None:
+        self._reads = reads
         self._now = now
         self._yields: Sequence[Yield] | None = None
         """Read once: it is the sum of a month's attempts."""
@@ -75,16 +74,16 @@ class SqlHistory:
         since = self._now - HISTORY
         place = (walks.c.endpoint, walks.c.country)
         spent = (
-            select(*place, func.sum(requests.c.credits))
+            select(*place, total(requests.c.credits))
             .join(requests, and_(requests.c.run_id == walks.c.run_id, requests.c.walk_id == walks.c.walk_id))
             .where(walks.c.snapshot_at >= since)
             .group_by(*place)
         )
         credits = {(endpoint, country): total for endpoint, country, total in self._rows(spent)}
-        empty = func.sum(case((walks.c.state == WalkState.EMPTY.value, 1), else_=0))
+        empty = total(case((walks.c.state == WalkState.EMPTY.value, 1), else_=0))
         whole = (
-            select(*place, func.count(), empty, func.sum(walks.c.pages), func.max(walks.c.pages))
-            .add_columns(func.sum(walks.c.rows))
+            select(*place, func.count(), empty, total(walks.c.pages), func.max(walks.c.pages))
+            .add_columns(total(walks.c.rows))
             .where(walks.c.snapshot_at >= since, walks.c.reused_from.is_(None), walks.c.state.in_(_WHOLE))
             .where(walks.c.why.is_distinct_from(Why.KNOWN.value))
             .group_by(*place)
@@ -138,7 +137,7 @@ class SqlHistory:
         return sum(taken) / len(taken) if taken else None
 
     def bytes_a_row(self) -> Mapping[str, float]:
-        sizes = select(parts.c.table_name, func.sum(parts.c.size_bytes), func.sum(parts.c.rows))
+        sizes = select(parts.c.table_name, total(parts.c.size_bytes), total(parts.c.rows))
         return {table: size / rows for table, size, rows in self._rows(sizes.group_by(parts.c.table_name)) if rows}
 
     def _last_walks(self, walk_ids: Sequence[str]) -> Iterator[tuple[str, str, WalkSeen]]:
@@ -182,8 +181,7 @@ class SqlHistory:
         return found
 
     def _rows(self, query: Any) -> Sequence[Any]:  # noqa: ANN401 - a SELECT of any columns, and its rows
-        with self._read() as connection:
-            return connection.execute(query).all()
+        return self._reads(lambda connection: connection.execute(query).all())
 
 
 def _is_whole(row: Any, walk: Walk) -> bool:  # noqa: ANN401 - a row of walks

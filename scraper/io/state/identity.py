@@ -11,6 +11,7 @@ from sqlalchemy import Connection, and_, delete, func, insert, select
 from scraper.core.adopt import Identity, Standing
 from scraper.core.budget import ScopeKind
 from scraper.io.state.balances import scope_names
+from scraper.io.state.row_locks import lock_the_rest
 from scraper.io.state.schema import balances, meta, requests, runs
 from scraper.ports import RunSpending, StateIdentity
 
@@ -28,6 +29,7 @@ def state_identity(connection: Connection, database: str, place: str) -> StateId
 
 def begin_adoption(connection: Connection, why: Standing) -> None:
     """Note that an adoption is under way: until its end nobody may spend, whatever the state has by then."""
+    lock_the_rest(connection)
     end_of_adoption(connection)
     connection.execute(insert(meta).values(key=_ADOPTING, value=why.name))
 
@@ -38,6 +40,7 @@ def end_of_adoption(connection: Connection) -> None:
 
 def stamp(connection: Connection, base: Identity | None) -> Identity:
     """Add an epoch to the identity, and return it. `base`: the archive's, which the state takes over."""
+    lock_the_rest(connection)
     stored = connection.execute(select(meta.c.value).where(meta.c.key == _KEY)).scalar_one_or_none()
     own = Identity(secrets.token_hex(8)) if stored is None else _read(stored)
     after = (base or own).next(secrets.token_hex(4))

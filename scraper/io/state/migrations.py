@@ -12,6 +12,7 @@ from scraper.io.state.schema import (
     account_lifts,
     adjustments,
     boards,
+    leases,
     meta,
     metadata,
     run_ends,
@@ -146,7 +147,18 @@ def _add_resuming(connection: Connection) -> None:
     connection.exec_driver_sql(f"CREATE INDEX IF NOT EXISTS requests_by_ending ON requests ({columns})")
 
 
-STEPS: tuple[Callable[[Connection], None], ...] = (_to_2, _to_3, _to_4, _to_5, _to_6)
+def _to_7(connection: Connection) -> None:
+    """Version 7."""
+    _add_leases(connection)
+
+
+def _add_leases(connection: Connection) -> None:
+    """Leases, and pages that a replaced process has brought."""
+    leases.create(connection, checkfirst=True)
+    connection.exec_driver_sql("ALTER TABLE runs ADD COLUMN late_pages BIGINT NOT NULL DEFAULT 0")
+
+
+STEPS: tuple[Callable[[Connection], None], ...] = (_to_2, _to_3, _to_4, _to_5, _to_6, _to_7)
 """The n-th step makes version n + 2 of version n + 1."""
 
 

@@ -14,6 +14,7 @@ from scraper.core.compact import Merge, merges
 from scraper.core.part_names import compacted_by
 from scraper.core.tables import PAGES_TABLE
 from scraper.io.state.identity import epoch_token
+from scraper.io.state.row_locks import lock_the_rest
 from scraper.io.state.schema import compactions, parts, rebuilds
 from scraper.ports import Compaction, Part, Written
 
@@ -29,6 +30,7 @@ def parts_noted(connection: Connection, partition: str | None = None) -> list[Pa
 
 
 def note_parts(connection: Connection, found: Sequence[Part]) -> None:
+    lock_the_rest(connection)
     forget(connection, [part.path for part in found])
     for part in found:
         connection.execute(
@@ -59,6 +61,7 @@ def select_hashes(connection: Connection) -> Mapping[str, frozenset[str]]:
 
 
 def begin_rebuild(connection: Connection, sources: Mapping[str, Sequence[str]], opened_at: datetime) -> None:
+    lock_the_rest(connection)
     for table, paths in sources.items():
         drop_rebuild(connection, table)
         rows = [{"table_name": table, "source": path, "opened_at": opened_at} for path in paths]
@@ -110,6 +113,7 @@ def begin_compaction(
 
     Nor any part of the partition: the counter of a lost or restored state starts over.
     """
+    lock_the_rest(connection)
     tables: dict[str, list[str]] = {}
     for part in parts_noted(connection, partition):
         tables.setdefault(part.table, []).append(part.name)

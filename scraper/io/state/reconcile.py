@@ -17,6 +17,7 @@ from scraper.core.subscriptions import day_of, month_of
 from scraper.core.units import Credits
 from scraper.io.state.balances import RESERVED, add_to_balances, balance_of, move_credits, scope_names, scopes_of
 from scraper.io.state.ledger import mark_run_outdated
+from scraper.io.state.row_locks import lock_accounts, lock_attempts
 from scraper.io.state.schema import accounts, adjustments, requests, statements
 
 
@@ -67,6 +68,7 @@ def reconcile(
     connection: Connection, settled: Mapping[int, BookedCharge], how: str, at: datetime, *, correct: bool = False
 ) -> None:
     """Settle unknown attempts; skip those already settled, unless `correct`."""
+    lock_attempts(connection, list(settled))
     for attempt_id, settlement in settled.items():
         here = requests.c.attempt_id == attempt_id
         row = connection.execute(select(requests).where(here)).one()
@@ -91,6 +93,7 @@ def note_spent_elsewhere(
 
     Unless the records are `whole`, earlier notes are not lowered.
     """
+    lock_accounts(connection, [account.id])
     scope = scope_names("", account.id, day_of(at), month)[ScopeKind.MONTH]
     balance = balance_of(connection, ScopeKind.MONTH, scope)
     change = spent - balance.adjusted
@@ -115,6 +118,7 @@ def month_to_hold(connection: Connection, account: Account, now: datetime) -> st
 
 
 def note_statement(connection: Connection, account: Account, month: str, message: str, at: datetime) -> None:
+    lock_accounts(connection, [account.id])
     here = and_(statements.c.account == account.id, statements.c.month == month)
     connection.execute(delete(statements).where(here))
     connection.execute(insert(statements).values(account=account.id, month=month, message=message, held_at=at))
@@ -122,6 +126,7 @@ def note_statement(connection: Connection, account: Account, month: str, message
 
 def note_used(connection: Connection, account: Account, used: Credits, at: datetime) -> Credits:
     """Note the month's use as the vendor's console shows it; return its difference from the ledger."""
+    lock_accounts(connection, [account.id])
     month = month_of(at, account.subscription.month_starts_on)
     scope = scope_names("", account.id, day_of(at), month)[ScopeKind.MONTH]
     balance = balance_of(connection, ScopeKind.MONTH, scope)

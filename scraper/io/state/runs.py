@@ -20,7 +20,8 @@ from scraper.io.state.clock_gap import CLOCK_JITTER
 from scraper.io.state.failures import retried
 from scraper.io.state.history import OLDEST_WALK, chunks
 from scraper.io.state.ledger import expire, mark_run_outdated
-from scraper.io.state.schema import drains, pages, requests, run_ends, runs, walks
+from scraper.io.state.row_locks import lock_the_rest
+from scraper.io.state.schema import drains, pages, requests, run_ends, runs, total, walks
 from scraper.ports import PartialWalks, RunEnd, RunRecord, RunTotals, WalkRecord
 
 # --- runs -------------------------------------------------------------------------------------------------------------
@@ -39,6 +40,7 @@ def create_run(connection: Connection, run: RunRecord, wanted: Sequence[str] = (
     last = last_run(connection, run.job)
     if last is not None and not last.is_over:
         _supersede(connection, last, run)
+    lock_the_rest(connection)
     left_over = leftovers(connection, run.job, wanted)
     values = {name: getattr(run, name) for name in RunRecord.__slots__}
     values |= {"status": run.status.value, "shares": orjson.dumps(run.shares).decode()}
@@ -141,9 +143,7 @@ def totals(connection: Connection, run_id: str) -> RunTotals:
         select(walks.c.state, func.count()).where(walks.c.run_id == run_id).group_by(walks.c.state)
     )
     reused = connection.execute(
-        select(func.coalesce(func.sum(walks.c.pages), 0)).where(
-            walks.c.run_id == run_id, walks.c.reused_from.is_not(None)
-        )
+        select(func.coalesce(total(walks.c.pages), 0)).where(walks.c.run_id == run_id, walks.c.reused_from.is_not(None))
     ).scalar_one()
     rows: dict[str, int] = {}
     for stored in connection.execute(select(drains.c.rows).where(drains.c.run_id == run_id)).scalars():

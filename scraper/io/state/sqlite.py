@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import AbstractContextManager
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +11,9 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from scraper.core.errors import StateError, UnreadableError
-from scraper.io.state.database import Backend
+from scraper.io.state.database import Backend, Follower
 from scraper.io.state.headroom import Headroom
-from scraper.io.state.locks import held, is_held
+from scraper.io.state.locks import HeldFile, held, is_held
 
 BUSY_READING_S = 30.0
 BUSY_WRITING_S = 5.0
@@ -32,6 +33,9 @@ PRAGMAS = (
 class SqliteFile(Backend):
     """A file and the data directory around it, readable by their owner only."""
 
+    leases = None
+    one_writer = True
+
     def __init__(self, path: Path) -> None:
         self._path = path
         self.name = str(path)
@@ -47,20 +51,38 @@ class SqliteFile(Backend):
             raise UnreadableError(str(self._path), failure.strerror) from failure
         return True
 
-    def engines(self) -> tuple[Engine, Engine]:
+    def engines(self, follow: Follower | None = None) -> tuple[Engine, Engine]:  # noqa: ARG002 - a file has no clock
         _make_file(self._path)
         writing = _engine(self._path, BUSY_WRITING_S)
         event.listen(writing, "begin", _begin)
         return writing, _engine(self._path, BUSY_READING_S)
 
-    def hold(self, job: str, holder: str) -> AbstractContextManager[None]:
-        return held(self._path.parent, job, holder)
+    def hold(self, job: str, process: str, since: datetime) -> AbstractContextManager[HeldFile]:
+        return held(self._path.parent, job, f"process {process}, since {since:%Y-%m-%d %H:%M:%S} UTC")
 
     def is_held(self, job: str) -> bool:
         return is_held(self._path.parent, job)
 
     def headroom(self, job: str) -> Headroom:
         return Headroom(self._path.parent / "locks" / f"{job}.headroom")
+
+    def lock_schema(self, connection: Connection) -> None:
+        """Do nothing: its transactions are alone from their beginning."""
+
+    def ask_time(self, connection: Connection) -> None:
+        """Ask nothing: a file has no clock."""
+
+    def mark(self, connection: Connection) -> None:
+        """Return no mark: a commit's answer is never lost."""
+
+    def was_committed(self, connection: Connection, mark: None) -> bool:  # noqa: ARG002
+        return False
+
+    def close(self, connection: Connection) -> None:
+        """Leave nothing behind."""
+
+    def is_gone(self, failure: DBAPIError) -> bool:  # noqa: ARG002
+        return False
 
     def is_busy(self, failure: DBAPIError) -> bool:
         return "locked" in str(failure.orig)

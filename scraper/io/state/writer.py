@@ -1,9 +1,13 @@
 """The writing thread: it commits everything queued since its last commit in one transaction.
 
 A durable commit costs a disk flush, so settlements that arrive together share one. If a statement of a batch fails,
-the batch is rolled back and its members are committed one by one, so that a fault fails only its own member.
+the batch is rolled back and its members are committed one by one, so that a fault fails only its own member. Where a
+database has several writers, work of each kind has a transaction of its own: it locks what it needs as it begins
+(`io.state.row_locks`), and two batches of many kinds would wait for each other.
 
-A database that another program has locked is waited for as long as it takes: what waits here was paid for.
+A database that another program has locked, or whose server is away, is waited for as long as it takes: what waits here
+was paid for. A transaction whose commit was never answered is looked for before it is repeated, so that nothing is
+reserved or settled twice.
 """
 
 from __future__ import annotations
@@ -11,6 +15,7 @@ from __future__ import annotations
 import asyncio
 import queue
 import threading
+import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -30,7 +35,10 @@ _Work: TypeAlias = Callable[[Connection, Sequence[Any]], Sequence[Any]]
 MOST_IN_A_COMMIT = 256
 """Keeps the write lock brief: other processes wait for it."""
 FEW_ATTEMPTS = 6
-"""While nothing is at stake, a locked database is tried this often, each time for as long as its driver waits."""
+"""While nothing is at stake, a locked database is tried this often, each time for as long as its driver waits; a server
+that is away as often."""
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.1, 2.0
+"""Pauses between attempts to reach a server grow from the first to the longest."""
 
 
 class Failing(Protocol):
@@ -38,6 +46,20 @@ class Failing(Protocol):
 
     name: str
     """The database, for messages."""
+    one_writer: bool
+    """Its writing transactions follow each other."""
+
+    def mark(self, connection: Connection) -> Any:  # noqa: ANN401 - its own
+        """Mark a transaction before its commit, so that `was_committed` knows it."""
+
+    def was_committed(self, connection: Connection, mark: Any) -> bool:  # noqa: ANN401
+        """Return True if the marked transaction, whose commit was not answered, was committed."""
+
+    def close(self, connection: Connection) -> None:
+        """Remove what marks have left."""
+
+    def is_gone(self, failure: DBAPIError) -> bool:
+        """Return True if the database cannot be reached now, and may be later."""
 
     def is_busy(self, failure: DBAPIError) -> bool:
         """Return True if the same work may succeed when it is tried again."""
@@ -67,18 +89,21 @@ class Writer:
         say: Callable[[str], object] = lambda _: None,
         *,
         threaded: bool = True,
+        pause: Callable[[float], object] = time.sleep,
     ) -> None:
         """`free_space` is called when the disk is full, and returns True if a retry is worthwhile.
 
-        `say` gets a sentence, in the writing thread, once for each lock that is waited for. Without `threaded`, the
-        caller's own thread commits each piece of work at once.
+        `say` gets a sentence, in the writing thread, once for each time that the database is waited for. Without
+        `threaded`, the caller's own thread commits each piece of work at once. `pause` waits for some seconds.
         """
         self._engine = engine
         self._backend = backend
         self._free_space = free_space
         self._say = say
+        self._pause = pause
         self._at_stake = False
         """Work of `do` and `join` may be waiting, which may settle what was paid for."""
+        self._has_written = False
         self._queue: queue.SimpleQueue[_Queued | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._serve, name="state-writer", daemon=True) if threaded else None
         if self._thread is not None:
@@ -122,6 +147,9 @@ class Writer:
         if self._thread is not None:
             self._queue.put(None)
             self._thread.join()
+        if self._has_written and not self._backend.one_writer:
+            with suppress(SQLAlchemyError), self._engine.begin() as connection:
+                self._backend.close(connection)
 
     def _serve(self) -> None:
         open_for_more = True
@@ -139,6 +167,8 @@ class Writer:
         together: dict[_Work, list[_Queued]] = {}
         for member in members:
             together.setdefault(member.work, []).append(member)
+        if len(together) > 1 and not self._backend.one_writer:
+            return [met for some in together.values() for met in self._commit(some)]
         try:
             works = [(work, [one.item for one in some]) for work, some in together.items()]
             results = self._in_one_transaction(works)
@@ -156,15 +186,43 @@ class Writer:
     def _in_one_transaction(self, works: Sequence[tuple[_Work, Sequence[Any]]]) -> list[Sequence[Any]]:
         attempts = 0
         while True:
+            mark, results = None, None
             try:
                 with self._engine.begin() as connection:
-                    return [work(connection, items) for work, items in works]
+                    found = [work(connection, items) for work, items in works]
+                    mark = self._backend.mark(connection)
+                    results = found
             except DBAPIError as failure:
                 attempts += 1
-                if not self._backend.is_busy(failure) or (attempts >= FEW_ATTEMPTS and not self._at_stake):
-                    raise
-                if attempts == 1:
-                    self._say(f"{self._backend.name} is locked by another program; waiting, nothing is lost")
+                self.wait(failure, attempts, self._engine)
+                if results is None or not self._was_committed(mark, attempts):
+                    continue
+            self._has_written = True
+            return results
+
+    def wait(self, failure: DBAPIError, attempts: int, engine: Engine) -> None:
+        """Wait until another attempt over this engine is worthwhile; raise the failure if it is not."""
+        gone = self._backend.is_gone(failure)
+        if not (gone or self._backend.is_busy(failure)) or (attempts >= FEW_ATTEMPTS and not self._at_stake):
+            raise failure
+        if attempts == 1:
+            met = "does not answer" if gone else "is locked by another program"
+            self._say(f"{self._backend.name} {met}; waiting, nothing is lost")
+        if gone:
+            if self._backend.is_full(failure):
+                self._free_space()
+            engine.dispose()
+            self._pause(min(FIRST_PAUSE_S * 2 ** (attempts - 1), LONGEST_PAUSE_S))
+
+    def _was_committed(self, mark: Any, attempts: int) -> bool:  # noqa: ANN401 - the backend's
+        """Ask, as soon as the database answers, whether the marked transaction was committed."""
+        while True:
+            try:
+                with self._engine.connect() as connection:
+                    return self._backend.was_committed(connection, mark)
+            except DBAPIError as failure:
+                attempts += 1
+                self.wait(failure, attempts, self._engine)
 
     def _named(self, failure: BaseException) -> BaseException:
         if isinstance(failure, ScraperError) or not isinstance(failure, SQLAlchemyError):

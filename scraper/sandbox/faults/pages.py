@@ -9,8 +9,6 @@ from scraper.sandbox.faults.shapes import Charged, FaultKind, OpenedPage, Option
 
 
 def _changed(change: Callable[[OpenedPage, Asked], None]) -> Replaced:
-    """The vendor's page, changed."""
-
     def sent(target: Target, asked: Asked) -> Sent:
         page = target.successful(asked)
         change(page, asked)
@@ -25,14 +23,6 @@ def _number(asked: Asked) -> int:
 
 def _cursor(asked: Asked) -> int:
     return asked.integer("cursor", 0)
-
-
-def _more_for_ever(page: OpenedPage, asked: Asked) -> None:  # noqa: ARG001 the same for each page
-    page.promise(True)
-
-
-def _ends_early(page: OpenedPage, asked: Asked) -> None:  # noqa: ARG001 the same for each page
-    page.promise(False)
 
 
 def _empty(page: OpenedPage, asked: Asked) -> None:  # noqa: ARG001 the same for each page
@@ -122,9 +112,17 @@ CURSOR_FORMS = ("integer", "zero", "minus_one", "null", "empty", "object", "miss
 
 PAGES: tuple[FaultKind, ...] = (
     FaultKind(
-        "more_for_ever", "has_more is true on every page, the last one too", Charged.YES, _changed(_more_for_ever)
+        "more_for_ever",
+        "has_more is true on every page, the last one too",
+        Charged.YES,
+        _changed(lambda page, _asked: page.promise(True)),
     ),
-    FaultKind("early_end", "has_more is false on every page, the first one too", Charged.YES, _changed(_ends_early)),
+    FaultKind(
+        "early_end",
+        "has_more is false on every page, the first one too",
+        Charged.YES,
+        _changed(lambda page, _asked: page.promise(False)),
+    ),
     FaultKind("empty_page", "a page without records, and more to come", Charged.YES, _changed(_empty)),
     FaultKind("null_list", "the list is null, has_more is 0", Charged.YES, _changed(_null_list)),
     FaultKind("no_list", "a success without the list", Charged.YES, _changed(_no_list)),

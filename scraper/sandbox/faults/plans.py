@@ -41,7 +41,6 @@ class Injection:
     options: Mapping[str, str] = field(default_factory=dict)
 
     def may_hit(self, endpoint: str, parameters: Mapping[str, str]) -> bool:
-        """Return whether the request is eligible."""
         carries = all(parameters.get(name) == value for name, value in self.parameters.items())
         return endpoint in self.endpoints and carries
 
@@ -69,7 +68,6 @@ class FaultPlan:
 
     @property
     def texts(self) -> Sequence[str]:
-        """The texts of the plan."""
         return [injection.text for injection in self._injections]
 
     def hit(self, endpoint: str, parameters: Mapping[str, str]) -> Injection | None:

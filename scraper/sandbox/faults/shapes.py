@@ -78,12 +78,10 @@ class Sent:
 
     @property
     def answer(self) -> PlayedAnswer:
-        """The answer as the vendor books it."""
         return PlayedAnswer(self.status, {}, self.records, failed=not self.success)
 
 
 def refused(answer: PlayedAnswer, **headers: str) -> Sent:
-    """A vendor's own refusal."""
     return Sent(answer.status, orjson.dumps(answer.body), headers={**answer.headers, **headers})
 
 
@@ -102,7 +100,6 @@ class OpenedPage:
 
     @property
     def records(self) -> list[Any]:
-        """The list."""
         return self.inner[self.list_name] if self.list_name else []
 
     @records.setter
@@ -122,7 +119,6 @@ class OpenedPage:
 
     @property
     def total_name(self) -> str:
-        """The name of this board's total."""
         return "total_count" if "total_count" in self.pagination else "total"
 
     def sent(self, body: bytes | None = None, **headers: str) -> Sent:

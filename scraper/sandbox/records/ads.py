@@ -12,7 +12,7 @@ from functools import lru_cache
 
 from scraper.sandbox.records import Record
 from scraper.sandbox.records.draws import caption, draw, long_id, signed_url, spread, urls_expire_s
-from scraper.sandbox.records.places import COUNTRIES, INDUSTRIES, SCRIPTS
+from scraper.sandbox.records.words import COUNTRIES, INDUSTRIES, SCRIPTS
 
 POOL_SIZE = 900
 SPOTLIGHT_SIZE = 45
@@ -49,7 +49,6 @@ class TopAds:
         self._listed = lru_cache(maxsize=32)(self._draw_listed)
 
     def listed(self, period_days: int, order_by: str, day: date, wanted: Callable[[Ad], bool]) -> list[Ad]:
-        """The ads of a list, in its order."""
         return [ad for ad in self._listed(period_days, order_by, day) if wanted(ad)]
 
     def spotlight(self, day: date) -> Sequence[Ad]:
@@ -65,7 +64,6 @@ class TopAds:
         return others[1 : BESIDE_SIZE + 1]
 
     def record(self, ad: Ad, at: datetime) -> Record:
-        """The record of an ad as it is shown now."""
         rng = draw(self._seed, "ad record", ad.index)
         expires_s = urls_expire_s(at)
         script = SCRIPTS.get(ad.countries[0], "english")

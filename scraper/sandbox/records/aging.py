@@ -153,7 +153,6 @@ class BoardPlaces:
 
 
 def _spell(key: int, length: float, at: float, *, regular: bool) -> _Spell:
-    """Return the spell of a place that holds it at an instant."""
     if length == inf:
         number, begins, ends = ALWAYS, -inf, inf
     elif not length:

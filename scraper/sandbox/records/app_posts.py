@@ -33,7 +33,6 @@ class AppPosts:
         self._order = lru_cache(maxsize=64)(self._sort)
 
     def hashtag(self, name: str) -> Hashtag | None:
-        """The hashtag of a name."""
         return self._by_name.get(name)
 
     def detail(self, hashtag: Hashtag, at: datetime) -> Record:

@@ -13,7 +13,7 @@ from scraper.sandbox.records import Record
 from scraper.sandbox.records.aging import AS_USUAL, Aging, BoardPlaces, key_of, mixed, places_of
 from scraper.sandbox.records.draws import days_grown, draw, handle, long_id, person, signed_url, urls_expire_s
 from scraper.sandbox.records.given import GivenLists
-from scraper.sandbox.records.places import CREATOR_COUNTRIES
+from scraper.sandbox.records.words import CREATOR_COUNTRIES
 
 SORT_ORDERS = {
     "follower": attrgetter("follower_cnt"),
@@ -81,7 +81,6 @@ class CreatorBoards:
         return [self._record(standing, at) for standing in board[start : start + count]]
 
     def numbers(self, country: str | None, sort_by: str, day: date) -> list[int]:
-        """Return the numbers of the creators on a board, best first."""
         if country is not None and country not in CREATOR_COUNTRIES:
             return []
         return [standing.number for standing in self._board(country, sort_by, day)]

@@ -53,7 +53,6 @@ def handle(rng: Random) -> str:
 
 
 def person(rng: Random) -> str:
-    """Return a display name."""
     name = f"{rng.choice(GIVEN)} {rng.choice(FAMILY)}"
     return f"{name} {rng.choice(EMOJI)}" if rng.random() < 0.25 else name
 

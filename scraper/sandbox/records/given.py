@@ -7,7 +7,7 @@ from datetime import date
 from typing import Final
 
 from scraper.sandbox.records.draws import GROWS_FROM
-from scraper.sandbox.records.places import COUNTRIES
+from scraper.sandbox.records.words import COUNTRIES
 
 _COUNTRIES: Final = {country: number for number, country in enumerate(COUNTRIES, start=1)}
 _PERIODS: Final = (0, 7, 30, 120)

@@ -14,9 +14,8 @@ from scraper.sandbox.records import Record
 from scraper.sandbox.records.aging import AS_USUAL, Aging, BoardPlaces, places_of, spliced, turn_of
 from scraper.sandbox.records.draws import draw, midnight_s, person, signed_url, spread
 from scraper.sandbox.records.given import GivenLists
-from scraper.sandbox.records.places import COUNTRIES, HASHTAG_COUNTRIES, INDUSTRIES, SCRIPTS
 from scraper.sandbox.records.turnover import Turnover, UnreachableTurnoverError, shares
-from scraper.sandbox.records.words import FIRST, SECOND, TAILS
+from scraper.sandbox.records.words import COUNTRIES, FIRST, HASHTAG_COUNTRIES, INDUSTRIES, SCRIPTS, SECOND, TAILS
 
 BOARD_SIZE = 100
 """`pagination.total` of a hashtag board seen from both vendors (vendors' pages, read 2026-11-21)."""

@@ -8,8 +8,7 @@ from random import Random
 
 from scraper.sandbox.records import Record
 from scraper.sandbox.records.draws import caption, draw, handle, long_id, person, signed_url, spread
-from scraper.sandbox.records.places import SCRIPTS
-from scraper.sandbox.records.words import ALBUMS, SONGS
+from scraper.sandbox.records.words import ALBUMS, SCRIPTS, SONGS
 
 AUTHORS = 4_000
 SOUNDS = 3_000

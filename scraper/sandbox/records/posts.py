@@ -18,8 +18,8 @@ from scraper.sandbox.records.aging import ALWAYS, AS_USUAL, Aging, BoardPlaces, 
 from scraper.sandbox.records.draws import caption, draw, long_id, midnight_s, signed_url, spread, urls_expire_s
 from scraper.sandbox.records.hashtags import Hashtag
 from scraper.sandbox.records.people import AUTHORS, SOUNDS, People, author_fields, author_stats, music_fields
-from scraper.sandbox.records.places import HASHTAG_COUNTRIES, SCRIPTS
 from scraper.sandbox.records.turnover import instant_s
+from scraper.sandbox.records.words import HASHTAG_COUNTRIES, SCRIPTS
 
 PAGE_SIZE = 30
 """About 30 posts a page [concluded, not documented]; it cannot be asked for."""

@@ -12,7 +12,7 @@ from functools import lru_cache
 
 from scraper.sandbox.records import Record
 from scraper.sandbox.records.draws import caption, days_grown, draw, long_id, person, signed_url, urls_expire_s
-from scraper.sandbox.records.places import CREATOR_COUNTRIES, SCRIPTS
+from scraper.sandbox.records.words import CREATOR_COUNTRIES, SCRIPTS
 
 NICHES = ("cooking", "craft", "comedy", "travel", "pets", "music", "study")
 A_COUNTRY = 500
@@ -46,7 +46,6 @@ class CreatorIndex:
         self._everybody = lru_cache(maxsize=1)(self._draw_everybody)
 
     def found(self, sort: str, day: date, wanted: Callable[[Profile], bool]) -> list[Profile]:
-        """The creators that a search finds, in its order."""
         return [profile for profile in self._sorted(sort, day) if wanted(profile)]
 
     def record(self, profile: Profile, at: datetime) -> Record:

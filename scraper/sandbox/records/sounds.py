@@ -15,7 +15,7 @@ from scraper.sandbox.records import Record
 from scraper.sandbox.records.aging import AS_USUAL, Aging, BoardPlaces, places_of, turn_of
 from scraper.sandbox.records.draws import days_grown, draw, midnight_s, signed_url, spread, urls_expire_s
 from scraper.sandbox.records.people import People, Sound
-from scraper.sandbox.records.places import COUNTRIES, VIDEO_COUNTRIES
+from scraper.sandbox.records.words import COUNTRIES, VIDEO_COUNTRIES
 
 BOARD_SIZE = 99
 """`pagination.total` of the documented example."""

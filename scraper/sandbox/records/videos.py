@@ -10,8 +10,7 @@ from scraper.sandbox.records import Record
 from scraper.sandbox.records.aging import AS_USUAL, Aging, BoardPlaces, mixed, places_of, spliced
 from scraper.sandbox.records.draws import caption, draw, handle, long_id, signed_url, urls_expire_s
 from scraper.sandbox.records.given import GivenLists
-from scraper.sandbox.records.places import COUNTRIES, SCRIPTS, VIDEO_COUNTRIES
-from scraper.sandbox.records.words import SECOND
+from scraper.sandbox.records.words import COUNTRIES, SCRIPTS, SECOND, VIDEO_COUNTRIES
 
 BOARD_SIZE = 500
 """`pagination.total_count` of the documented example."""
@@ -44,7 +43,6 @@ class VideoBoards:
         return [self._record(index, country, at) for index in board[start : start + count]]
 
     def numbers(self, country: str, period_days: int, order_by: str, day: date) -> Sequence[int]:
-        """Return the numbers of the videos on a board, best first."""
         return self._board(country, period_days, order_by, day) if country in VIDEO_COUNTRIES else ()
 
     def _draw_places(self, country: str, period_days: int, order_by: str) -> BoardPlaces:

@@ -78,7 +78,7 @@ def test_several_runs_and_the_accounts_at_80_columns() -> None:
     acme/default  plan starter
     day 2026-11-21         520 of 5,000 (10 %) · 4,480 left · 8 unknown
     month from 2026-11-14  8,136 of 20,000 (41 %) · 11,864 left · 16 unknown
-    closed                 by the vendor, until 2026-11-22 00:00 UTC
+    closed                 by the vendor until 2026-11-22 00:00 UTC
 
     acme/other  plan unpublished
     day 2026-11-21         2 used, no limit known

@@ -1,0 +1,68 @@
+"""Statements of one transaction that travel to a PostgreSQL server together.
+
+A round trip costs more than most statements, and an account stays locked meanwhile. Here a statement whose result
+nobody needs (execution option `queued`) waits for the next one that is asked for its result, or for the commit. A
+failure of a queued statement is met there.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import Any, TypeAlias
+
+from psycopg import Connection, Cursor, Error, Pipeline
+from psycopg.rows import RowFactory, TupleRow
+from sqlalchemy import Engine, event
+
+_Opened: TypeAlias = "Connection[Any]"
+_KEPT = "pipeline"
+
+
+class QueueingCursor(Cursor[Any]):
+    """A cursor of a connection that is always in pipeline mode."""
+
+    def __init__(self, pipeline: Pipeline, connection: _Opened, *, row_factory: RowFactory[Any] | None = None) -> None:
+        super().__init__(connection, **({} if row_factory is None else {"row_factory": row_factory}))
+        self._together = pipeline
+        self.queued = False
+
+    def execute(self, query: Any, params: Any = None, **options: Any) -> QueueingCursor:  # noqa: ANN401 - psycopg's own
+        super().execute(query, params, **options)
+        if not self.queued:
+            self._together.sync()
+        return self
+
+
+def use_pipelines(engine: Engine) -> None:
+    """Let each connection of an engine queue statements; nothing changes with a driver that cannot."""
+    if Pipeline.is_supported():
+        event.listen(engine, "connect", _enter)
+        event.listen(engine, "close", _leave)
+        event.listen(engine, "before_cursor_execute", _note_queued)
+
+
+def _enter(connection: _Opened, record: Any) -> None:  # noqa: ANN401 - the pool's record
+    opened = connection.pipeline()
+    pipeline = opened.__enter__()
+    record.info[_KEPT] = opened
+
+    def cursor(connection: _Opened, row_factory: RowFactory[TupleRow] | None = None) -> QueueingCursor:
+        return QueueingCursor(pipeline, connection, row_factory=row_factory)
+
+    connection.cursor_factory = cursor  # type: ignore[assignment]  # it is called as a class would be
+
+
+def _leave(_connection: _Opened, record: Any) -> None:  # noqa: ANN401
+    with suppress(Error):  # the connection is gone
+        record.info.pop(_KEPT).__exit__(None, None, None)
+
+
+def _note_queued(
+    _connection: object,
+    cursor: QueueingCursor,
+    _statement: str,
+    _parameters: object,
+    context: Any,  # noqa: ANN401 - SQLAlchemy's own
+    _many: bool,
+) -> None:
+    cursor.queued = bool(context.execution_options.get("queued"))
