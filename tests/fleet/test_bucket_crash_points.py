@@ -22,17 +22,15 @@ params = { region = "GB" }
 max_pages = 1
 """
 DEATHS = [
-    Instant("create_object", 3, after=True),
+    Instant("create_object", 5, after=True),
     Instant("replace_object", 1, after=False),
     Instant("replace_object", 1, after=True),
 ]
-"""Of a drain: when the first of two parts is uploaded, when both are, and when they are listed."""
+"""Of a drain: when some of its parts are uploaded, when all are, and when they are listed."""
 
 
 def test_a_run_that_died_around_an_upload_or_a_list_resumes_to_the_same_rows(tmp_path: Path) -> None:
     whole = asyncio.run(whole_run(tmp_path / "whole", JOB))
-    tried, drained, of_the_run = 2 + 1, 2, 2
-    assert whole.steps["create_object"] == tried + drained + of_the_run
     assert set(OBJECT_STEPS) - set(whole.steps) == {"delete_objects"}, "as nothing is replaced in one run"
     assert set(JOURNAL_STEPS) < set(whole.steps)
     stopped_and_gone_on(tmp_path, JOB, DEATHS, whole)
