@@ -148,9 +148,7 @@ class Bench:
     def settings(self) -> Settings:
         environment = {f"{vendor.upper()}_API_KEY": key for vendor, key in self.keys.items()}
         urls = sandbox_urls(self.url) | dict.fromkeys(self.unreachable, "http://127.0.0.1:9")
-        return Settings(
-            data=self.data, state=self.state, vendor_urls=urls, environment=environment, clock=self.clock
-        )
+        return Settings(data=self.data, state=self.state, vendor_urls=urls, environment=environment, clock=self.clock)
 
     async def run(
         self,
