@@ -103,6 +103,7 @@ def _show(
     from scraper.cli.output import Format, console_on, default_format, write_object
 
     places = {**settings.project.in_use(), "data": str(settings.data_directory.absolute())}
+    places |= {"state": settings.state_elsewhere} if settings.state_elsewhere else {}
     details = overview.details
     with opened(output) as stream:
         if Format(format_name or default_format(stream)) is Format.JSON:
