@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import sys
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Final, NoReturn
 
 import click
 
@@ -126,6 +127,10 @@ def _show(page: str) -> None:
         click.echo(harmless(line), err=True)
 
 
+_PASSWORD: Final = re.compile(r"(://[^\s:/@]*:)[^\s@/]+@")
+"""In a URL, as of the state's database."""
+
+
 def _tell_bug(trace: str, environment: Mapping[str, str]) -> None:
     """Print a traceback without control characters and without the values of variables whose names suggest a key.
 
@@ -135,5 +140,5 @@ def _tell_bug(trace: str, environment: Mapping[str, str]) -> None:
 
     secret = (value for name, value in environment.items() if any(word in name.upper() for word in _NAMED_AS_A_KEY))
     keys = [value for value in secret if key_fault(value) is None]
-    _show(Mask(keys).text(trace))
+    _show(_PASSWORD.sub(r"\1***@", Mask(keys).text(trace)))
     click.echo("error: this is a bug in scraper; settled requests are safe. Please report the lines above.", err=True)

@@ -31,6 +31,8 @@ class Standing(Enum):
     """The state was used after the archive was copied, or a process ended between the two stamps."""
     UNSTAMPED = auto()
     """One side was last used before there were identities: their contents decide."""
+    ELSEWHERE = auto()
+    """The state is shared, and the files that it knows are not here: its archive is another machine's, or was lost."""
     FOREIGN = auto()
     DOUBLED = auto()
     """Both were used after a common past, each without the other."""
@@ -134,6 +136,15 @@ class Adopted:
 
 def _counted(number: int, noun: str) -> str:
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def elsewhere(place: str) -> str:
+    """Return why a shared state and an archive without its files cannot be used together, for people."""
+    return (
+        f"the state {place} is shared, and files that it knows are missing from the archive of this machine. "
+        "Nothing was spent or changed; name the archive that all machines share with --archive or in scraper.toml, or "
+        "restore the files from a backup."
+    )
 
 
 def refusal(standing: Standing, state: Identity, archive: Identity, database: str, place: str) -> str:

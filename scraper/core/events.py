@@ -83,6 +83,8 @@ class ProjectInUse:
     configs: str
     accounts: str
     """The file that states the accounts of all jobs; empty if there is none."""
+    state: str = ""
+    """URL of a state that is not in the data directory; empty: it is."""
     new_ledger: str = ""
     """If this run begins a ledger: what it cannot know, in words."""
 

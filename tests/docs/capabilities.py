@@ -49,6 +49,7 @@ CAPABILITIES = {
     "runs": "runs, their walks and their results",
     "schedule": "timers that start a job",
     "signals": "stop a run in order",
+    "state": "the database of ledger, journal and runs, and its copy",
     "status": "how last night went, what is missing, what goes on",
     "tables": "typed tables, their columns and how they are shown",
     "worlds": "lists by board and night, to be replayed",
