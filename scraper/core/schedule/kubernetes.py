@@ -21,7 +21,7 @@ spec:
       storage: 10Gi
 ---
 """
-_SECURITY = """          restartPolicy: Never
+SECURITY = """          restartPolicy: Never
           terminationGracePeriodSeconds: 180 # requests in flight land
           automountServiceAccountToken: false
           securityContext:
@@ -33,7 +33,7 @@ _SECURITY = """          restartPolicy: Never
               type: RuntimeDefault
 """
 """The user is that of the project's Containerfile."""
-_SURROUNDINGS = """              envFrom:
+SURROUNDINGS = """              envFrom:
                 - secretRef:
                     name: scraper-keys
               resources:
@@ -114,7 +114,7 @@ spec:
       backoffLimit: 0 # the next start goes on
       template:
         spec:
-{_SECURITY}          containers:
+{SECURITY}          containers:
             - name: scraper
               image: {json.dumps(f"scraper:{scheduled.version}")}
               workingDir: /project
@@ -122,7 +122,7 @@ spec:
               args:
                 - |
 {_script(job)}
-{_SURROUNDINGS}"""
+{SURROUNDINGS}"""
 
 
 def _script(job: str) -> str:
