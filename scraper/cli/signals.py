@@ -17,10 +17,8 @@ SAME_REQUEST_S = 1.0
 
 
 def to_its_end(begin: Callable[[Callable[[CrawlProcess], None]], Coroutine[Any, Any, T]]) -> T:
-    """Run it on an event loop. The first SIGINT, SIGTERM or SIGHUP stops it in order, the second aborts.
-
-    A SIGHUP that was ignored at the start stays ignored: that is what nohup asks for.
-    """
+    """Run it on an event loop. The first SIGINT, SIGTERM or SIGHUP stops it in order, the second aborts. A SIGHUP that
+    was ignored at the start stays ignored, as nohup expects."""
 
     async def watched() -> T:
         loop, crawls = asyncio.get_running_loop(), list[Any]()
