@@ -31,8 +31,6 @@ from tests.runs.mortal import TABLES, Instant, Life, committed, ledger, live, ro
 from tests.runs.upkeep import found_by_glob, found_in
 
 OBJECT_STEPS = ("create_object", "replace_object", "write_object", "delete_objects")
-MANY = 3
-"""Steps that come more often are sampled in the suite: the first, one in the middle and the last."""
 JOURNAL_STEPS = ("open_drain", "finish_drain", "stamp", "note_run_tables")
 
 
@@ -45,14 +43,10 @@ class WholeBucket:
     steps: Counter[str]
 
 
-def instants(step: str, times: int, *, every: bool = False) -> list[Instant]:
-    numbers = range(1, times + 1) if every or times <= MANY else sorted({1, times // 2, times})
-    return [Instant(step, number, after) for number in numbers for after in (False, True)]
-
-
-async def whole_run(directory: Path) -> WholeBucket:
+async def whole_run(directory: Path, text: str) -> WholeBucket:
+    """The rows and steps of a run that nobody stops."""
     async with bench(directory, moment=NOON) as made:
-        job, catalogue = load_job(made.write_job(ALL_FIVE_IN_FEW))
+        job, catalogue = load_job(made.write_job(text))
         bucket, life = Bucket(made.clock.now), Life()
         result = await live(made, job, catalogue, life, lambda life: bucket.tree(made.data, life))
         assert result is not None
@@ -60,7 +54,7 @@ async def whole_run(directory: Path) -> WholeBucket:
         return WholeBucket(rows_of(download(bucket.objects, directory / "copy")), made.charged(), life.steps)
 
 
-def stopped_and_gone_on(directory: Path, deaths: Iterable[Instant], whole: WholeBucket) -> None:
+def stopped_and_gone_on(directory: Path, text: str, deaths: Iterable[Instant], whole: WholeBucket) -> None:
     """A process that ends at each of these instants, and another one that ends the run; AssertionError: a law broke."""
 
     async def each() -> None:
@@ -68,7 +62,7 @@ def stopped_and_gone_on(directory: Path, deaths: Iterable[Instant], whole: Whole
 
         async def one(death: Instant) -> None:
             async with at_a_time:
-                await _stopped_and_gone_on(directory / str(death), death, whole)
+                await _stopped_and_gone_on(directory / str(death), text, death, whole)
 
         async with asyncio.TaskGroup() as group:
             for death in deaths:
@@ -77,9 +71,9 @@ def stopped_and_gone_on(directory: Path, deaths: Iterable[Instant], whole: Whole
     asyncio.run(each())
 
 
-async def _stopped_and_gone_on(directory: Path, death: Instant, whole: WholeBucket) -> None:
+async def _stopped_and_gone_on(directory: Path, text: str, death: Instant, whole: WholeBucket) -> None:
     async with bench(directory, moment=NOON) as made:
-        job, catalogue = load_job(made.write_job(ALL_FIVE_IN_FEW))
+        job, catalogue = load_job(made.write_job(text))
         bucket = Bucket(made.clock.now)
         ended = await live(made, job, catalogue, Life(death), lambda life: bucket.tree(made.data, life))
         assert ended is None, "the step was reached"
@@ -114,10 +108,11 @@ def _check(made: Bench, bucket: Bucket, whole: WholeBucket, in_flight: int) -> N
 def main() -> int:
     stops = 0
     with TemporaryDirectory() as directory:
-        whole = asyncio.run(whole_run(Path(directory) / "whole"))
+        whole = asyncio.run(whole_run(Path(directory) / "whole", ALL_FIVE_IN_FEW))
         for step in (*OBJECT_STEPS, *JOURNAL_STEPS):
-            deaths = instants(step, whole.steps[step], every=True)
-            stopped_and_gone_on(Path(directory) / step, deaths, whole)
+            numbers = range(1, whole.steps[step] + 1)
+            deaths = [Instant(step, number, after) for number in numbers for after in (False, True)]
+            stopped_and_gone_on(Path(directory) / step, ALL_FIVE_IN_FEW, deaths, whole)
             stops += len(deaths)
             sys.stdout.write(f"{step}: {whole.steps[step]} calls, {len(deaths)} stops\n")
     sys.stdout.write(f"{stops} stops; no law broken\n")

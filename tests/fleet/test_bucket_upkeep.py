@@ -80,9 +80,7 @@ def test_a_compaction_keeps_every_row_and_its_sources_for_the_grace_period(place
 
 
 COMPACTED_AT = [
-    Instant("begin_compaction", 1, after=True),
     Instant("create_object", 4, after=True),
-    Instant("note_built", 1, after=False),
     Instant("note_built", 1, after=True),
     Instant("replace_object", 1, after=True),
     Instant("finish_compaction", 1, after=True),

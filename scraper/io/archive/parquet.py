@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections import ChainMap
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -293,7 +294,8 @@ class ParquetArchive:
 
     def _staging(self, selects: Selects, *, sweeps: bool = False) -> Staging:
         hashes = {PAGES_TABLE: PAGES_HASH, **self._hashes, **RUN_TABLE_HASHES}
-        return Staging(self._disk, self._places, {**selects.schemas, **RUN_SCHEMAS}, hashes, sweeps=sweeps)
+        schemas = ChainMap[str, pa.Schema](RUN_SCHEMAS, selects.schemas)  # type: ignore[arg-type]  # only read
+        return Staging(self._disk, self._places, schemas, hashes, sweeps=sweeps)
 
     def _answered(self, source: str) -> frozenset[str]:
         """Return the endpoints of the 2xx answers in a part of the raw table."""
