@@ -67,7 +67,9 @@ class Hold(Protocol):
 class HeldForGood:
     """A `Hold` that only the process's end takes away: a file lock."""
 
-    is_certain = True
+    @property
+    def is_certain(self) -> bool:
+        return True
 
     def refuse_if_lost(self) -> None:
         """Raise nothing."""
