@@ -18,6 +18,7 @@ TOPICS: Final = (
     "sandbox",
     "backtest",
     "operating",
+    "state",
     "security",
     "assumptions",
     "python",

@@ -72,6 +72,7 @@ def test_a_failure_says_what_was_met_what_is_kept_and_what_to_do(failure: Except
 )
 def test_what_passes_is_waited_for_and_the_rest_is_not(failure: Exception, busy: bool, gone: bool) -> None:
     met = DBAPIError.instance("INSERT", (), failure, errors.Error)
+    assert isinstance(met, DBAPIError)
     server = PostgresServer(URL)
     assert (server.is_busy(met), server.is_gone(met)) == (busy, gone)
 
