@@ -23,6 +23,8 @@ HEAVY = {
     "asyncio",
     "duckdb",
     "orjson",
+    "procrastinate",
+    "psycopg",
     "pyarrow",
     "pydantic",
     "rich",
