@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +13,20 @@ import pytest
 from scraper.ports import Stores
 from scraper.sandbox.metering import SECOND, Sliding
 from tests.core.builders import NOON, account
-from tests.databases import PostgresDatabase, postgres_database
+from tests.databases import PostgresDatabase, postgres_database, the_server
 from tests.fleet.link import Break, Link, linked
 from tests.fleet.rate import REGIONS, run_beside, watched
-from tests.io.state_bench import HandClock, board, kept_balances, ledger_sums, outcome, run_record, settlement, slot
+from tests.io.state_bench import (
+    HandClock,
+    board,
+    carried_out,
+    kept_balances,
+    ledger_sums,
+    outcome,
+    run_record,
+    settlement,
+    slot,
+)
 from tests.runs.counting import CountingVendor
 
 LIMITS = account(requests_per_minute=20, credits_per_day=1_000)
@@ -101,3 +112,24 @@ def test_processes_share_a_rate_though_the_clock_of_one_is_ahead(database: Postg
     assert 1.0 < vendor.arrivals[-1] - vendor.arrivals[0] < 15
     [(apart,)] = database.rows("SELECT max(reserved_at) - min(reserved_at) FROM requests")
     assert apart < 15_000_000  # microseconds: they go by one clock
+
+
+def test_text_is_compared_as_elsewhere_whatever_the_locale_of_the_database() -> None:
+    """By a locale, upper and lower case would be mixed, and punctuation would not count."""
+    database = PostgresDatabase(
+        the_server().new_database("TEMPLATE template0 LOCALE_PROVIDER icu ICU_LOCALE 'en-US' ENCODING 'UTF8'")
+    )
+
+    async def script(stores: Stores, _: HandClock) -> tuple[list[str], Mapping[str, int] | None]:
+        for name in ("Zed", "alpha", "_x"):
+            await stores.ledger.note_accounts([replace(LIMITS, name=name)])
+        for run_id in ("run", "run-2", "runs"):
+            await stores.runs.create_run(run_record(run_id, job=run_id))
+            await stores.ledger.reserve(run_id, LIMITS, board("US", 1), 1)
+        spent = await stores.journal.run_spending("run")
+        names = [each.account for each in await stores.ledger.account_balances(NOON)]
+        return names, None if spent is None else spent.committed
+
+    names, committed = carried_out(database, script)
+    assert names == ["crawlora/Zed", "crawlora/_x", "crawlora/alpha", "crawlora/default"]
+    assert committed == {"crawlora/default": 8}
