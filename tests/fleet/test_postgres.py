@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,15 @@ from scraper.ports import Stores
 from scraper.sandbox.metering import SECOND, Sliding
 from tests.core.builders import NOON, account
 from tests.databases import PostgresDatabase, postgres_database, the_server
+from tests.fleet.contention import (
+    PRICE,
+    accounts_named,
+    credits_held,
+    deadlocks,
+    for_a_while,
+    process,
+    until_refused,
+)
 from tests.fleet.link import Break, Link, linked
 from tests.fleet.rate import REGIONS, run_beside, watched
 from tests.io.state_bench import (
@@ -133,3 +143,21 @@ def test_text_is_compared_as_elsewhere_whatever_the_locale_of_the_database() -> 
     names, committed = carried_out(database, script)
     assert names == ["crawlora/Zed", "crawlora/_x", "crawlora/alpha", "crawlora/default"]
     assert committed == {"crawlora/default": 8}
+
+
+def test_processes_spend_together_what_an_account_has_and_no_more(database: PostgresDatabase) -> None:
+    """More and in full: ``python -m tests.fleet.contention``."""
+    of = account(credits_per_month=207)
+    with ThreadPoolExecutor(4) as pool:
+        started = [pool.submit(process, database.url, f"run-{each}", until_refused, (of,)) for each in range(4)]
+    assert sum(each.result().reserved for each in started) == 25
+    assert credits_held(database) == 200
+    assert sorted(database.rows("SELECT number FROM runs")) == [(1,), (2,), (3,), (4,)]
+
+
+def test_processes_that_use_several_accounts_never_wait_for_each_other_for_ever(database: PostgresDatabase) -> None:
+    accounts = accounts_named("a", "b", "c", "d")
+    with ThreadPoolExecutor(3) as pool:
+        started = [pool.submit(process, database.url, f"run-{each}", for_a_while, (accounts, 0.5)) for each in range(3)]
+    assert credits_held(database) == sum(each.result().settled for each in started) * PRICE
+    assert deadlocks(database) == 0
