@@ -32,7 +32,7 @@ from scraper.wiring.settings import Settings, run_words
 if TYPE_CHECKING:
     from scraper.core.jobs import Job
     from scraper.ports import Listener
-    from scraper.runs.crawl import CrawlProcess
+    from scraper.runs.standby import Stoppable
     from scraper.wiring.run import RunOrder
 
 T = TypeVar("T")
@@ -222,9 +222,9 @@ async def _to_its_end(order: RunOrder, settings: Settings, listener: Listener, c
     """Run it; cancelled once it stops in order, twice it aborts."""
     from scraper.wiring.run import run_job
 
-    crawls: list[CrawlProcess] = []
+    crawls: list[Stoppable] = []
 
-    def begun(crawl: CrawlProcess) -> None:
+    def begun(crawl: Stoppable) -> None:
         crawls.append(crawl)
         callback.may_stop(crawl)
 
@@ -248,7 +248,7 @@ class _Callback:
 
     def __init__(self, on_event: Callable[[Event], object] | None) -> None:
         self._on_event = on_event
-        self._crawl: CrawlProcess | None = None
+        self._crawl: Stoppable | None = None
         self.failure: Exception | None = None
 
     def hear(self, event: Event) -> None:
@@ -260,7 +260,7 @@ class _Callback:
             self.failure = failure
             self._stop()
 
-    def may_stop(self, crawl: CrawlProcess) -> None:
+    def may_stop(self, crawl: Stoppable) -> None:
         """Note what is to be stopped; it is at once if the function has failed already."""
         self._crawl = crawl
         if self.failure is not None:

@@ -1,7 +1,5 @@
-"""Values that a shell completes: names of the project and of its data. Where they cannot be read, there are none.
-
-Each is read as lightly as it can be: a person waits for it with a finger on the key.
-"""
+"""Values that a shell completes: names of the project and of its data. If they cannot be read, there are none. Reading
+them is kept light, because a person waits for it."""
 
 from __future__ import annotations
 
@@ -61,7 +59,7 @@ def complete_vendor(context: click.Context) -> Iterator[CompletionItem]:
 
 @_completer
 def complete_relation(context: click.Context) -> Iterator[CompletionItem]:
-    """Offer tables, views and macros, each with what one row is."""
+    """Offer tables, views and macros, each with the meaning of a row."""
     from scraper.core.coverage import RUN_TABLE_DESCRIPTIONS
     from scraper.core.tables import PAGES_DESCRIPTION, PAGES_TABLE
     from scraper.wiring.files import load_tables, load_views
@@ -70,7 +68,7 @@ def complete_relation(context: click.Context) -> Iterator[CompletionItem]:
     described = {table.name: table.description for table in load_tables(configs)}
     described |= {PAGES_TABLE: PAGES_DESCRIPTION, **RUN_TABLE_DESCRIPTIONS}
     described |= {view.name: view.description for view in load_views(configs)}
-    return (CompletionItem(name, help=_first_sentence(words)) for name, words in described.items())
+    return (CompletionItem(name, help=words.partition(". ")[0]) for name, words in described.items())
 
 
 @_completer
@@ -86,7 +84,3 @@ def _configs(context: click.Context) -> Path:
 
     stated = context.params.get("configs")
     return Path(stated) if stated else project_of().configs
-
-
-def _first_sentence(words: str) -> str:
-    return words.partition(". ")[0]

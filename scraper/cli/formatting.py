@@ -26,18 +26,18 @@ def count(number: int) -> str:
     return f"{number:,}"
 
 
-def counted(number: int, one: str, many: str = "") -> str:
+def counted(number: int, one: str) -> str:
     """``1 page``, ``1,234 pages``."""
-    return f"{number:,} {one if number == 1 else many or one + 's'}"
+    return f"{number:,} {one}{'' if number == 1 else 's'}"
 
 
 def span(figures: Range) -> str:
-    """``8`` where the figure is known to the unit, else ``8–1,600``."""
+    """``8`` if the figure is exact, else ``8–1,600``."""
     return count(figures.low) if figures.exact else f"{figures.low:,}–{figures.high:,}"
 
 
 def percent(part: int, whole: int) -> str:
-    """``64 %``; 100 % only where nothing is left, 0 % only where nothing is there."""
+    """``64 %``; 100 % only if nothing is left, 0 % only for nothing."""
     if whole <= 0:
         return "0 %" if part <= 0 else "100 %"
     share = round(100 * part / whole)

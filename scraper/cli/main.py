@@ -23,17 +23,34 @@ if TYPE_CHECKING:
 
 INTERRUPTED = 130
 _PROGRAM = ("scraper", "__main__.py")
-"""Names of the program. Its process is ours alone, and is spared 0.3 s for libraries that nothing in it uses; whoever
-calls `main` in a process of their own keeps them."""
+"""Names of the program. Its process is ours alone, and saves 0.3 s by not loading unused libraries; a caller of `main`
+in another process keeps them."""
 _NAMED_AS_A_KEY = ("KEY", "TOKEN", "SECRET", "PASS", "AUTH", "CRED")
 
 
+class _WithoutNumpy:
+    """Keeps numpy out of the process: pyarrow does without, and then does without pandas as well."""
+
+    def find_spec(self, name: str, *_: object) -> None:
+        """Find nothing but what others find. An entry of ``None`` in `sys.modules` would be taken for it by psycopg."""
+        if name == "numpy":
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+
 def _quiet(context: click.Context, option: click.Parameter, given: bool) -> None:
-    """Apply -q as after a command (`options.QUIET`); imported only if it is given."""
+    """Apply -q as if it were after the command (`options.QUIET`), which is imported only if needed."""
     if given:
         from scraper.cli.options import quiet
 
         quiet(context, option, given)
+
+
+def _attended(context: click.Context, _option: click.Parameter, given: bool) -> None:
+    """End this process in order when its standard input ends: whoever started it is gone."""
+    if given and not context.resilient_parsing:
+        from scraper.cli.attended import stop_when_alone
+
+        stop_when_alone()
 
 
 @click.group(
@@ -45,6 +62,7 @@ def _quiet(context: click.Context, option: click.Parameter, given: bool) -> None
 @click.option(
     "-q", "--quiet", is_flag=True, is_eager=True, expose_value=False, callback=_quiet, help="Only errors on stderr."
 )
+@click.option("--attended", is_flag=True, is_eager=True, expose_value=False, hidden=True, callback=_attended)
 def cli() -> None:
     """Buy pages from metered APIs within a budget and keep them as Parquet.
 
@@ -61,9 +79,9 @@ def cli() -> None:
 
 
 def main(clock: Clock | None = None) -> NoReturn:
-    """Run the command line and exit. `clock`: the program's own time; ``None``: the machine's."""
+    """Run the command line and exit. `clock`: the time that it uses; ``None``: the machine's."""
     if os.path.basename(sys.argv[0]) in _PROGRAM:  # noqa: PTH119 - the name alone
-        sys.modules.setdefault("numpy", None)  # type: ignore[arg-type]  # pyarrow does without, and without pandas
+        sys.meta_path.insert(0, _WithoutNumpy())
     with program_streams():
         sys.exit(_exit_code(clock))
 
@@ -116,7 +134,7 @@ _PASSWORD: Final = re.compile(r"(://[^\s:/@]*:)[^\s@/]+@")
 def _tell_bug(trace: str, environment: Mapping[str, str]) -> None:
     """Print a traceback without control characters and without the values of variables whose names suggest a key.
 
-    None of our exceptions contains a key (`io.http_transport`); this covers the unforeseen ones.
+    None of our exceptions contains a key (`io.http_transport`); this covers unforeseen ones.
     """
     from scraper.core.masking import Mask, key_fault
 

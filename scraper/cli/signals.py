@@ -8,7 +8,7 @@ from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
-    from scraper.runs.crawl import CrawlProcess
+    from scraper.runs.standby import Stoppable
 
 T = TypeVar("T")
 
@@ -16,7 +16,7 @@ SAME_REQUEST_S = 1.0
 """coreutils' `timeout` signals a process and then its group: two signals at once count as one."""
 
 
-def to_its_end(begin: Callable[[Callable[[CrawlProcess], None]], Coroutine[Any, Any, T]]) -> T:
+def to_its_end(begin: Callable[[Callable[[Stoppable], None]], Coroutine[Any, Any, T]]) -> T:
     """Run it on an event loop. The first SIGINT, SIGTERM or SIGHUP stops it in order, the second aborts.
 
     A SIGHUP that was ignored at the start stays ignored: that is what nohup asks for.

@@ -2,14 +2,18 @@
 
 The outcome of a single request is a value (`core.outcomes`), never one of these::
 
-    ScraperError                  1   never raised itself: a bug in scraper ends with 1
+    ScraperError                  1   never raised itself; a bug in scraper ends with 1
     ├── ConfigurationError        2   every fault of the files at once
     ├── UsageError                2   a command or an option that cannot be executed as typed
+    │   └── HeldElsewhereError    2   another process runs the job
     ├── StorageError              5   a disk, a directory or a file of ours
     │   ├── StateError            5   the state database
+    │   │   └── LeaseLostError  130   another process has gone on with the job that this one held
+    │   │       └── ArchiveLostError  130   another process has gone on with the archive
     │   ├── ArchiveError          5   the Parquet archive
     │   │   └── CutOffError       5   an operation on it that was cut off, and may be repeated at once
     │   └── OutputError           5   stdout, or the file of -o, cannot be written
+    ├── StoppedWaitingError     130   the user stopped a standby
     └── QueryError                2   SQL that DuckDB or we refuse
 
 Exit codes without an exception come from the run's status (`core.events.RunStatus.exit_code`): 0 complete ·
@@ -24,8 +28,8 @@ from dataclasses import dataclass
 from typing import ClassVar, Final
 
 WORST_FIRST: Final = (130, 1, 5, 2, 4, 6, 7, 3, 0)
-"""Exit codes from the worst one: interrupted, so that the rest did not run; what somebody has to mend (a bug, archive
-or state, configuration, a refused key); what is missing from the data; what goes on by itself."""
+"""Exit codes from the worst one: interrupted, so that the rest did not run; faults that a person has to fix (a bug,
+archive or state, configuration, a refused key); gaps in the data; runs that continue by themselves."""
 
 
 def worst_exit_code(codes: Iterable[int]) -> int:
@@ -77,6 +81,20 @@ class UnreadableError(UsageError):
         )
 
 
+class HeldElsewhereError(UsageError):
+    """Another process runs the job, which therefore was not begun. `met`: which, and since when."""
+
+    def __init__(self, met: str, advice: str) -> None:
+        self.met = met
+        super().__init__(f"{met}. Nothing was spent; {advice}.")
+
+
+class StoppedWaitingError(ScraperError):
+    """The user stopped a standby before there was anything to take over."""
+
+    exit_code = 130
+
+
 class QueryError(ScraperError):
     """A refused query: not read-only, or not valid SQL."""
 
@@ -84,13 +102,23 @@ class QueryError(ScraperError):
 
 
 class StorageError(ScraperError):
-    """A disk, a directory or a file of ours cannot be used; everything committed is kept."""
+    """A disk, or a directory or file of ours, cannot be used; everything committed is kept."""
 
     exit_code = 5
 
 
 class StateError(StorageError):
     """The state database (ledger, runs, spool) cannot be used."""
+
+
+class LeaseLostError(StateError):
+    """Another process has gone on with what this one held: this one changes nothing more, and says only that."""
+
+    exit_code = 130
+
+
+class ArchiveLostError(LeaseLostError):
+    """Another process has gone on with the archive; with a lease of it, the same may be done again."""
 
 
 class ArchiveError(StorageError):

@@ -6,6 +6,7 @@
     part-c<compaction>-<n>-<token>.parquet   the n-th part that a compaction has merged
     run-<run>.parquet                        a run's part of a run table
     runs-c<compaction>-<n>-<token>.parquet   the parts of several runs, merged
+    runs-c0-<drain>-<token>.parquet          a run table's part without rows, made by a drain that found it without any
 
 The token is that of the state's last epoch (`core.adopt`) when the work was begun: two copies of a project, each used
 without the other, count on from the same numbers, and no file of one may replace a file of the other. Parts of versions
@@ -25,12 +26,10 @@ _PART: Final = re.compile(
 
 
 def drained_name(drain_id: int, place: int, token: str = "") -> str:
-    """Return the name of a drain's part."""
     return _name(f"part-{drain_id}", place, token)
 
 
 def merged_name(compaction_id: int, place: int, token: str = "") -> str:
-    """Return the name of a part that a compaction makes."""
     return _name(f"part-c{compaction_id}", place, token)
 
 
@@ -39,15 +38,25 @@ def merged_runs_name(compaction_id: int, token: str = "") -> str:
     return _name(f"runs-c{compaction_id}", 0, token)
 
 
+def empty_runs_name(drain_id: int, token: str = "") -> str:
+    """Return the name of a run table's part without rows, as if of a compaction: no compaction has the number 0."""
+    return _name("runs-c0", drain_id, token)
+
+
 def run_name(run_id: str) -> str:
-    """Return the name of a run's part of a run table. Another prefix, since a job may be named like a number."""
+    """Return the name of a run's part of a run table. It has another prefix, since a job's name may be a number."""
     return f"run-{run_id}{ENDING}"
 
 
 def run_of(name: str) -> str | None:
-    """Return the run of a run table's part; ``None`` for one in which runs are gathered."""
+    """Return the run of a run table's part; ``None`` if it contains several runs."""
     met = _RUN.fullmatch(name)
     return None if met is None else met["run"]
+
+
+def is_of_runs(name: str) -> bool:
+    """Return True for the part of a run table in which a compaction has gathered runs."""
+    return name.startswith("runs-") and name.endswith(ENDING)
 
 
 def drained_by(name: str, token: str | None = None) -> int:

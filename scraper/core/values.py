@@ -23,7 +23,6 @@ class Values:
                 self._wanted_for[crawl.each] = max(crawl.priority, self._wanted_for.get(crawl.each, crawl.priority))
 
     def of(self, walk: Walk, page: int) -> Value:
-        """Return the value of a page of a walk."""
         wanted_for = [self._wanted_for[name] for name in walk.crawls if name in self._wanted_for]
         priority = max([walk.priority, *wanted_for])
         if wanted_for and self.boards_first:

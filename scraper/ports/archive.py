@@ -6,15 +6,17 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from scraper.core.adopt import Identity
-from scraper.core.catalogue import Endpoint, OutcomeKind
-from scraper.core.compact import Merge
-from scraper.core.decisions import Decision
-from scraper.core.drift.findings import Looked
-from scraper.ports.adopt import ArchivedAnswer, SpendMark
-from scraper.ports.coverage import RunRow, RunRows, RunVersion
+if TYPE_CHECKING:
+    from scraper.core.adopt import Identity
+    from scraper.core.catalogue import Endpoint, OutcomeKind
+    from scraper.core.compact import Merge
+    from scraper.core.decisions import Decision
+    from scraper.core.drift.findings import Looked
+    from scraper.ports.adopt import ArchivedAnswer, SpendMark
+    from scraper.ports.coverage import RunRow, RunRows, RunVersion
+from scraper.ports.leases import Hold
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,11 +114,11 @@ class Written:
     """The answers that a rebuild has read."""
 
     def rows(self) -> dict[str, int]:
-        """Return table → rows written."""
+        """Return table → rows written, of the tables that got any."""
         counts: dict[str, int] = {}
         for part in self.parts:
             counts[part.table] = counts.get(part.table, 0) + part.rows
-        return counts
+        return {table: rows for table, rows in counts.items() if rows}
 
 
 @dataclass(frozen=True, slots=True)
@@ -266,8 +268,12 @@ class Archive(Protocol):
     def takes_packed(self) -> bool:
         """True if `write` takes bodies as the spool packs them."""
 
-    def lock(self) -> AbstractContextManager[None]:
-        """Wait for and hold the lock, shared by all processes, under which files come and go; a crash frees it."""
+    def lock(self, hold: Hold | None = None) -> AbstractContextManager[None]:
+        """Wait for and hold the lock, shared by all processes, under which files come and go; a crash frees it.
+
+        `hold`: the lease of the archive, which keeps it from other machines. Then the lock of this one is not waited
+        for longer than a moment, and no file is shown to readers any more once the lease is in doubt: ArchiveLostError.
+        """
 
     def refuse_unless_writable(self) -> None:
         """Raise ArchiveError if a drain would fail: another user's directory, or one on another file system.
@@ -278,6 +284,7 @@ class Archive(Protocol):
     def write(self, drain_id: int, pages: Iterable[SpooledPage], token: str = "") -> Written:
         """Write the pages and the tables made from them; repeated for a drain, it leaves the same files.
 
+        A table that has no part yet gets one without rows: an engine may fail on a path that was never written.
         Readers see only files that are complete and durable. `pages` must be sorted by `drain_order`; `token` is the
         drain's, part of the files' names.
         Raises ArchiveError (disk full, not writable …), or CutOffError where it may be repeated at once; a retry
@@ -296,7 +303,7 @@ class Archive(Protocol):
     def rebuild(self, table: str, sources: Sequence[str]) -> Written:
         """Rebuild the table's parts from these pages parts, each replaced atomically.
 
-        Parts of the table whose pages are gone are removed.
+        Parts of the table whose pages are gone are removed. Where no row is left, one part without rows is.
         """
 
     def decided(self, source: str, table: str | None = None) -> Iterator[DecidedAnswer]:

@@ -7,20 +7,23 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Protocol, TypeAlias
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
-from scraper.core.auto_budget import Allowance, Spending
-from scraper.core.budget import Balance, Scope
-from scraper.core.clock_gap import ClockGap
-from scraper.core.events import Ending
-from scraper.core.jobs import Account, Job
-from scraper.core.outcomes import Outcome
-from scraper.core.rate_headers import Told
-from scraper.core.reconcile import BookedCharge, LedgerLine
-from scraper.core.requests import Request
-from scraper.core.retries import Failure
 from scraper.core.subscriptions import Subscription, day_of
-from scraper.core.units import Credits
+
+if TYPE_CHECKING:
+    from scraper.core.auto_budget import Allowance, Spending
+    from scraper.core.budget import Balance, Scope
+    from scraper.core.clock_gap import ClockGap
+    from scraper.core.events import Ending
+    from scraper.core.jobs import Account, Job
+    from scraper.core.outcomes import Outcome
+    from scraper.core.pagination import PageFacts
+    from scraper.core.rate_headers import Told
+    from scraper.core.reconcile import BookedCharge, LedgerLine
+    from scraper.core.requests import Request
+    from scraper.core.retries import Failure
+    from scraper.core.units import Credits
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +60,17 @@ class AccountClosed:
     reason: str
 
 
-Reserved: TypeAlias = Slot | NoCredits | AccountClosed
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """No reservation is needed: the page is stored since the run began to look for it.
+
+    A process that another one replaced has brought it late.
+    """
+
+    facts: PageFacts
+
+
+Reserved: TypeAlias = Slot | NoCredits | AccountClosed | Stored
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,16 +161,23 @@ class Ledger(Protocol):
         """Reserve disk space for answers in flight, in case the disk fills up; StateError if there is none."""
 
     async def reserve(self, run_id: str, account: Account, request: Request, attempt: int) -> Reserved:
-        """Reserve the worst price in every scope and a send slot, in one transaction (laws 1 and 4)."""
+        """Reserve the worst price in every scope and a send slot, in one transaction (laws 1 and 4).
+
+        Raises LeaseLostError if another process has gone on with the job.
+        """
 
     async def renew_slot(self, account: Account, attempt_id: int) -> Reserved:
         """Give a later slot to a reserved attempt that missed its own, or whose account was paused.
 
-        A slot on another day is booked there; if that day's limit refuses, the old reservation stays.
+        A slot on another day is booked there; if that day's limit refuses, the old reservation stays. Raises
+        LeaseLostError if another process has gone on with the job.
         """
 
     async def settle(self, settlement: Settlement) -> None:
-        """Settle an attempt and store its body in one transaction (law 3)."""
+        """Settle an attempt and store its body in one transaction (law 3).
+
+        An attempt that was given up as lost, since its process seemed dead, is settled as it was after all.
+        """
 
     async def paused_until(self, account: Account) -> datetime | None:
         """Return the end of the account's pause after a 429 in any process."""

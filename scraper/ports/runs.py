@@ -6,15 +6,17 @@ from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from scraper.core.board_history import BoardHistory, BoardRead
-from scraper.core.budget import Balance
-from scraper.core.events import Ending, RunStatus
-from scraper.core.pagination import FinishedWalk, Guard, PageFacts, WalkState, Why
-from scraper.core.planning import History
-from scraper.core.requests import Progress, Walk
-from scraper.core.units import Credits
+if TYPE_CHECKING:
+    from scraper.core.board_history import BoardHistory, BoardRead
+    from scraper.core.budget import Balance
+    from scraper.core.events import Ending, RunStatus
+    from scraper.core.pagination import FinishedWalk, Guard, PageFacts, WalkState, Why
+    from scraper.core.planning import History
+    from scraper.core.requests import Progress, Walk
+    from scraper.core.units import Credits
+    from scraper.ports.leases import Hold, Lease
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,11 +128,14 @@ class Runs(Protocol):
     A method returns once its change is durable, and raises StateError if the database cannot be used.
     """
 
-    def hold(self, job: str) -> AbstractContextManager[None]:
-        """Keep the job from running twice; UsageError names the process that holds it. A crash frees it."""
+    def hold(self, job: str) -> AbstractContextManager[Hold]:
+        """Keep the job from running twice; HeldElsewhereError names the process that holds it. A crash frees it."""
 
     def is_running(self, job: str) -> bool:
         """Return True if a process holds the job: its open run is carried out. False if its process is gone."""
+
+    async def leases(self) -> Sequence[Lease]:
+        """Return who holds, or held last, each job and the archive; none of a state that one machine uses alone."""
 
     async def create_run(self, run: RunRecord, wanted: Sequence[str] = ()) -> Sequence[str]:
         """Add a new run, and return the walks that the job's last run left over: see `leftovers`.

@@ -46,7 +46,7 @@ async def settle(journal: Journal, archive: Archive, clock: Clock, job: Job | No
         await _stamp(found, None, journal, archive)
         await _forget_marks(found, journal, archive)
         return ()
-    async with untouched(archive):
+    async with untouched(journal, archive):
         found = await compared(journal, archive)  # another process may have settled it meanwhile
         told = await _settled(found, journal, archive, clock, job)
     return told

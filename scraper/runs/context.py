@@ -6,8 +6,9 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass
 
+from scraper.core.errors import ArchiveLostError
 from scraper.core.units import Credits
-from scraper.ports import Archive, BillingSource, Clock, Listener, Pacer, Stores, Transport
+from scraper.ports import Archive, BillingSource, Clock, HeldForGood, Hold, Listener, Pacer, Stores, Transport
 from scraper.runs.drain import drain
 from scraper.runs.marks import Marks
 
@@ -28,23 +29,33 @@ class RunContext:
     rebuild: bool = True
     """Tables whose SELECT has changed are rebuilt before new pages are added; otherwise pages wait in the spool."""
     marks: Marks | None = None
-    """With `runs.adopt.settle_archive`: announces to the archive what is spent."""
+    """Writes marks of spending to the archive, after `runs.adopt.settle_archive`."""
     told: tuple[str, ...] = ()
     """What was found before the run began, for its warnings."""
+    standby: bool = False
+    """While another process runs the job, this one waits for its end, and goes on with the run if it dies."""
+    hold: Hold = HeldForGood()  # noqa: RUF009 - it has no state
+    """The job, as this process holds it."""
     places: str = ""
-    """Options of a command that is to use the same data, behind a blank, for advice."""
+    """Options of a command that uses the same data, after a blank, for advice."""
 
     def reserving(self, run_id: str, account: str, cost: Credits) -> AbstractAsyncContextManager[None]:
-        """Return the block in which credits are reserved."""
         return nullcontext() if self.marks is None else self.marks.reserving(run_id, account, cost)
 
     access: str = ""
-    """Where the vendors' keys go, in words."""
+    """The destinations of the vendors' keys, in words."""
     books: BillingSource | None = None
     """The vendors' pages about the accounts."""
     keeps_books: bool = True
     """False for a sandbox of this process, whose billing records end with it."""
 
     async def drain(self) -> tuple[str, ...]:
-        """Drain the spool into the archive; see `runs.drain`."""
-        return await drain(self.stores.journal, self.archive, self.clock, self.listener, rebuild=self.rebuild)
+        """Drain the spool into the archive; see `runs.drain`.
+
+        A process that was stopped meanwhile, and whose place another took, waits for its turn again.
+        """
+        while True:
+            try:
+                return await drain(self.stores.journal, self.archive, self.clock, self.listener, rebuild=self.rebuild)
+            except ArchiveLostError:
+                self.hold.refuse_if_lost()

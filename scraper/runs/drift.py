@@ -30,7 +30,8 @@ def drift_warnings(run_id: str, found: Sequence[DriftRecord], endpoints: Iterabl
         for kind in (DriftKind.UNREADABLE, DriftKind.WITHOUT_KEY):
             warnings += _gave_no_rows(endpoint, kind, [one for one in records if one.finding.kind is kind])
         first = fields.get(endpoint, ())
-        paths = {kind: _by_weight([one for one in records if _is_news(one, kind, run_id)], first) for kind in _IN_WORDS}
+        new = [one for one in records if one.first_run_id == run_id]
+        paths = {kind: _by_weight([one for one in new if one.finding.kind is kind], first) for kind in _IN_WORDS}
         told = [f"{words} {_named(paths[kind])}" for kind, words in _IN_WORDS.items() if paths[kind]]
         if told:
             warnings.append(f"{endpoint} has drifted: {'; '.join(told)}. Every page is kept: scraper drift")
@@ -53,10 +54,6 @@ def _by_weight(found: Sequence[DriftRecord], first: Sequence[str]) -> list[str]:
     return sorted(shares, key=lambda path: (places.get(path, len(first)), -shares[path], path))
 
 
-def _is_news(record: DriftRecord, kind: DriftKind, run_id: str) -> bool:
-    return record.finding.kind is kind and record.first_run_id == run_id
-
-
 def _named(paths: Sequence[str]) -> str:
     more = f" and {len(paths) - MOST_PATHS} more" if len(paths) > MOST_PATHS else ""
     return ", ".join(paths[:MOST_PATHS]) + more
@@ -69,5 +66,5 @@ def _gave_no_rows(endpoint: str, kind: DriftKind, records: Sequence[DriftRecord]
     if kind is DriftKind.UNREADABLE:
         what = "page is kept and cannot be read" if count == 1 else "pages are kept and cannot be read"
         return [f"{endpoint}: {count} {what} ({records[0].finding.detail}): scraper drift"]
-    what = "record lacks its key and is no row" if count == 1 else "records lack their key and are no rows"
+    what = "record has no key and is not a row" if count == 1 else "records have no key and are not rows"
     return [f"{endpoint}: {count} {what}: scraper drift"]

@@ -22,7 +22,7 @@ async def locked(journal: Journal, archive: Archive, clock: Clock) -> AsyncItera
 
     Raises ArchiveError or StateError where open work cannot be finished now.
     """
-    async with untouched(archive):
+    async with untouched(journal, archive):
         await in_a_thread(archive.compactor.sweep, clock.now())
         if (compaction := await journal.open_compaction()) is not None:
             settle = undo if compaction.built is None else finish
@@ -34,11 +34,12 @@ async def locked(journal: Journal, archive: Archive, clock: Clock) -> AsyncItera
 
 
 @asynccontextmanager
-async def untouched(archive: Archive) -> AsyncIterator[None]:
-    """Hold the archive's lock without finishing anything, to read."""
-    with ExitStack() as held:
-        await asyncio.to_thread(held.enter_context, archive.lock())
-        yield
+async def untouched(journal: Journal, archive: Archive) -> AsyncIterator[None]:
+    """Hold the archive, against other machines and on this one, without finishing anything, to read."""
+    async with journal.hold_archive() as hold:
+        with ExitStack() as held:
+            await asyncio.to_thread(held.enter_context, archive.lock(hold))
+            yield
 
 
 async def finish(compaction: Compaction, journal: Journal, archive: Archive, clock: Clock) -> None:

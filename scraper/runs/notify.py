@@ -7,17 +7,19 @@ from contextlib import AbstractContextManager, suppress
 from dataclasses import replace
 from datetime import datetime
 
-from scraper.core.errors import ScraperError, UsageError
+from scraper.core.errors import LeaseLostError, ScraperError, StoppedWaitingError, UsageError
 from scraper.core.events import RunResult, RunStatus
 from scraper.core.notify import Notice, died_notice, failure_notice, missed_notice, notice_of
 from scraper.core.status import NightStart, is_stopped, nights_between
 from scraper.ports import Clock, RunRecord, Runs, Stores
 from scraper.ports.notifier import Notifier, ToldStarts
 
+_ANOTHERS = (LeaseLostError, StoppedWaitingError)
+"""The run is another process's, which tells of its end."""
 EARLY_PARTS = 24
 """A start in the last 24th of a night is for the coming one (`core.nights`)."""
 _RUNS_LOOKED_AT = 20
-"""Runs of the job among which the night before is sought."""
+"""Runs of the job that are searched for the night before."""
 
 
 class Nights:
@@ -39,20 +41,22 @@ class Nights:
         """True if another process runs the job and reports it."""
 
     async def look(self) -> None:
-        """Note how the job stands before the run."""
+        """Record the job's last run before this one."""
         with suppress(ScraperError), self._opened() as stores:
             if stores is not None and (last := await stores.runs.last_run(self._job)) is not None:
                 self.is_held = stores.runs.is_running(self._job)
                 self._last, self._ends = last, len(await stores.runs.ends(last.run_id))
 
     async def rows_before(self, result: RunResult) -> Mapping[str, int] | None:
-        """Return the rows by table of the night before; ``None``: there was none, or it is not known."""
+        """Return the rows by table of the night before; ``None``: there was none, or it is unknown."""
         with suppress(ScraperError), self._opened() as stores:
             return None if stores is None else await rows_the_night_before(stores.runs, result)
         return None
 
     async def is_news(self, result: RunResult) -> bool:
         """Return False if this end was reported before: the run was over, or ended in the same way again."""
+        if result.elsewhere:
+            return False  # by the process that carried it out
         if result.asks or self._last is None or self._last.run_id != result.run_id:
             return True
         with suppress(ScraperError), self._opened() as stores:
@@ -68,7 +72,7 @@ class Nights:
     async def silent(self, result: RunResult) -> Sequence[Notice]:
         """Return messages for earlier nights that sent none: nights without a run, and runs whose process died."""
         last = self._last
-        if last is None or last.run_id == result.run_id:
+        if last is None or last.run_id == result.run_id or result.elsewhere:
             return []
         notices = []
         if last.status is RunStatus.OPEN:
@@ -80,7 +84,7 @@ class Nights:
         return notices
 
     def note_told(self) -> None:
-        """Note that a start without a run was reported."""
+        """Record that a start without a run was reported."""
         self._told.note(self._clock.now())
 
     def _missed(self, last: RunRecord, run: RunRecord) -> Sequence[datetime]:
@@ -119,7 +123,7 @@ async def told_of(
     try:
         result = await run()
     except ScraperError as failure:
-        if not (nights.is_held and isinstance(failure, UsageError)):
+        if not ((nights.is_held and isinstance(failure, UsageError)) or isinstance(failure, _ANOTHERS)):
             dead += await notifier.end(failure_notice(job, str(failure), failure.exit_code, command))
             nights.note_told()
         for sentence in dict.fromkeys(dead):

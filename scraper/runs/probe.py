@@ -20,9 +20,9 @@ from scraper.core.units import Credits
 from scraper.ports import Start, Transport, at_once
 from scraper.runs.account_pages import AccountReader, Unread
 from scraper.runs.context import RunContext
-from scraper.runs.crawl import CrawlProcess
 from scraper.runs.execute import execute
 from scraper.runs.resume import Opening
+from scraper.runs.standby import Stoppable
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ class ProbeFinding:
 
     endpoint: str
     as_described: bool
-    """False: it differs from the vendor file, or the answer does not show it."""
+    """False if it differs from the vendor file, or the answer does not show it."""
     text: str
 
 
@@ -81,12 +81,9 @@ async def probe(
     *,
     suffix: str,
     command: str,
-    begun: Callable[[CrawlProcess], None],
+    begun: Callable[[Stoppable], None],
 ) -> tuple[RunResult, tuple[ProbeFinding, ...]]:
-    """Send the requests and return what they show. Raises what `execute` raises.
-
-    `job`: one that is to be reduced, or a probe already.
-    """
+    """Send the requests and return the findings. Raises the errors of `execute`. `job`: a job to reduce, or a probe."""
     short = job if job.probe else probe_job_of(job)
     listening = _Listening(context.transport, {})
     result = await execute(
@@ -115,7 +112,6 @@ async def probe(
 def _compared_answer(
     job: Job, vendor: Vendor, request: Request, reply: Reply, context: RunContext
 ) -> Iterator[ProbeFinding]:
-    """Yield the findings of one answer."""
     endpoint = request.endpoint
     outcome = classify(vendor, endpoint, reply, context.clock.now(), job.accounts[vendor.name].failed_requests)
     charged = f"{outcome.charge.value}, {outcome.credits} credits by the vendor file's rule"

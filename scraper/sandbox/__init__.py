@@ -1,16 +1,14 @@
 """Both vendors, played on a local port: a second reading of their pages (read 2026-11-21), with seeded data.
 
-Written from the vendors' documents alone, without the project's own vendor files and parsers: a test that holds one
-against the other would otherwise agree with every misreading. Plans and prices come in as `Subscription` values.
+Written only from the vendors' documents, without the project's vendor files and parsers: otherwise a test that compares
+the two would agree with every misreading. Plans and prices are passed in as `Subscription` values.
 """
 
 from scraper.sandbox.answers import FailedRequests
 from scraper.sandbox.billing_events import Event
-from scraper.sandbox.faults import KINDS, Charged, FaultKind, Injection, Met, read_injections
-from scraper.sandbox.metering import AccountPage, RateWindow
+from scraper.sandbox.faults import KINDS, Charged, FaultKind, read_injections
 from scraper.sandbox.played import endpoints_played
 from scraper.sandbox.played_lists import PlayedLists
-from scraper.sandbox.records import Record
 from scraper.sandbox.records.aging import KINDS as BOARD_KINDS
 from scraper.sandbox.records.aging import Aging
 from scraper.sandbox.records.given import GivenLists
@@ -20,18 +18,13 @@ from scraper.sandbox.server import Sandbox, ServedRecords, serve
 __all__ = [
     "BOARD_KINDS",
     "KINDS",
-    "AccountPage",
     "Aging",
     "Charged",
     "Event",
     "FailedRequests",
     "FaultKind",
     "GivenLists",
-    "Injection",
-    "Met",
     "PlayedLists",
-    "RateWindow",
-    "Record",
     "Sandbox",
     "ServedRecords",
     "Turnover",

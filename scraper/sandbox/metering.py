@@ -1,35 +1,29 @@
 """The metered account behind one key of a played vendor: pure arithmetic, the instant is always passed in.
 
 Documented (vendors' pages, read 2026-11-21): a price per request, charged on 2xx only; credits a month, a daily cap in
-UTC days, requests a minute. Not documented: how the minute is counted, so it may be chosen among three ways, sliding
-unless told. Chosen here: a request counts when it arrives, whatever it is answered (an empty bucket has nothing to
-take); a second always slides; credits are held from arrival to answer, so that requests side by side cannot pass a
-limit.
+UTC days, requests a minute. Not documented: how the minute is counted; here it slides. Chosen here: a request counts
+when it arrives, whatever its answer; credits are held from arrival to answer, so that concurrent requests cannot pass
+a limit.
 """
 
 from __future__ import annotations
 
 import math
 from collections import Counter, deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from enum import Enum
-from typing import Literal, Protocol, TypeAlias, TypedDict, assert_never, get_args
+from typing import Protocol, TypedDict
 
 from scraper.core.subscriptions import Subscription, day_ends_at, day_of, month_ends_at, month_of
 from scraper.core.units import Credits
 
 MINUTE, SECOND = timedelta(seconds=60), timedelta(seconds=1)
-MICROSECOND = timedelta(microseconds=1)
-
-RateWindow: TypeAlias = Literal["sliding", "fixed", "token_bucket"]
-"""How the requests of a minute are counted: in the last 60 seconds, in the UTC calendar minute, or by tokens, of which
-there are as many as requests are allowed, refilled evenly over 60 seconds."""
 
 
 class Limit(Enum):
-    """The limit that a request was rejected by."""
+    """A limit that can reject a request."""
 
     SECOND = "second"
     MINUTE = "minute"
@@ -38,7 +32,7 @@ class Limit(Enum):
 
 
 class RateRule(Protocol):
-    """One way to count requests; instants never go back."""
+    """A way to count requests; instants never go back."""
 
     def take(self, at: datetime) -> datetime | None:
         """Count a request; return ``None`` if it may start, else the instant from which the next one may."""
@@ -53,7 +47,7 @@ class Sliding:
     def __init__(self, allowed: int, window: timedelta) -> None:
         self._allowed, self._window = allowed, window
         self._arrivals: deque[datetime] = deque(maxlen=allowed + 1)
-        """Earlier arrivals no longer matter."""
+        """The last arrivals; earlier ones no longer matter."""
 
     def take(self, at: datetime) -> datetime | None:
         self._forget(at)
@@ -71,68 +65,9 @@ class Sliding:
             self._arrivals.popleft()
 
 
-class CalendarMinute:
-    """At most `allowed` in each UTC minute of the clock: around a full minute twice as many pass within seconds."""
-
-    def __init__(self, allowed: int) -> None:
-        self._allowed = allowed
-        self._minute: datetime | None = None
-        self._arrived = 0
-
-    def take(self, at: datetime) -> datetime | None:
-        minute = _minute_of(at)
-        if minute != self._minute:
-            self._minute, self._arrived = minute, 0
-        self._arrived += 1
-        return None if self._arrived <= self._allowed else minute + MINUTE
-
-    def left(self, at: datetime) -> int:
-        return self._allowed if _minute_of(at) != self._minute else max(0, self._allowed - self._arrived)
-
-
-class TokenBucket:
-    """`allowed` tokens at first and at most, refilled by as many in 60 seconds; a request takes one or is turned away.
-
-    Exact: the level is counted in parts of a token of which one microsecond refills `allowed`.
-    """
-
-    TOKEN = MINUTE // MICROSECOND
-
-    def __init__(self, allowed: int) -> None:
-        self._allowed = allowed
-        self._level = allowed * self.TOKEN
-        self._filled_at: datetime | None = None
-
-    def take(self, at: datetime) -> datetime | None:
-        self._level, self._filled_at = self._level_at(at), at
-        if self._level >= self.TOKEN:
-            self._level -= self.TOKEN
-            return None
-        if not self._allowed:
-            return at + MINUTE
-        return at + MICROSECOND * -((self._level - self.TOKEN) // self._allowed)
-
-    def left(self, at: datetime) -> int:
-        return self._level_at(at) // self.TOKEN
-
-    def _level_at(self, at: datetime) -> int:
-        if self._filled_at is None:
-            return self._level
-        refilled = max(0, (at - self._filled_at) // MICROSECOND) * self._allowed
-        return min(self._allowed * self.TOKEN, self._level + refilled)
-
-
-def minute_rule(kind: RateWindow, allowed: int) -> RateRule:
-    """Return the rate rule of this name."""
-    match kind:
-        case "sliding":
-            return Sliding(allowed, MINUTE)
-        case "fixed":
-            return CalendarMinute(allowed)
-        case "token_bucket":
-            return TokenBucket(allowed)
-        case _:
-            assert_never(kind)
+def sliding_minute(allowed: int) -> RateRule:
+    """Return the rule that counts the requests of the last 60 seconds."""
+    return Sliding(allowed, MINUTE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,22 +128,25 @@ class AccountPage(TypedDict):
 class Meter:
     """The usage of one key, and its limits.
 
-    A window holds the arrivals *after* the instant 60 (or 1) seconds ago; the clock is taken never to run backwards.
-    Of the arrivals only the last 60 seconds are kept.
+    A window contains the arrivals *after* the instant 60 (or 1) seconds ago; the clock is assumed never to run
+    backwards. Of the arrivals, only the last 60 seconds are kept.
     """
 
     def __init__(
-        self, vendor: str, subscription: Subscription, credit_cost: Credits, rate_window: RateWindow = "sliding"
+        self,
+        vendor: str,
+        subscription: Subscription,
+        credit_cost: Credits,
+        per_minute: Callable[[int], RateRule] = sliding_minute,
     ) -> None:
-        if rate_window not in get_args(RateWindow):
-            raise ValueError(f"requests are counted in one of {', '.join(get_args(RateWindow))}, not {rate_window!r}")
+        """`per_minute`: makes the rule that counts a minute's requests."""
         self._vendor = vendor
         self._subscription = subscription
         self._credit_cost = credit_cost
         self._rates: list[tuple[Limit, RateRule]] = []
         """The widest window first, so that the wait it states is enough."""
         if subscription.requests_per_minute is not None:
-            self._rates.append((Limit.MINUTE, minute_rule(rate_window, subscription.requests_per_minute)))
+            self._rates.append((Limit.MINUTE, per_minute(subscription.requests_per_minute)))
         if subscription.requests_per_second is not None:
             self._rates.append((Limit.SECOND, Sliding(subscription.requests_per_second, SECOND)))
         self._arrivals: deque[datetime] = deque()
@@ -249,17 +187,16 @@ class Meter:
             self._charged_by_month[hold.month] += hold.credits
 
     def answered(self, status: int) -> None:
-        """Count an answer for the statistics."""
         self._statuses[status] += 1
 
     @property
     def month_starts_on(self) -> int:
-        """The UTC day on which its billing months begin."""
+        """Return the UTC day on which its billing months begin."""
         return self._subscription.month_starts_on
 
     @property
     def charged_months(self) -> Mapping[str, Credits]:
-        """First UTC day of a billing month → credits charged in it."""
+        """Return the credits charged by billing month: its first UTC day → credits."""
         return dict(self._charged_by_month)
 
     def starts_left(self, at: datetime) -> int | None:
@@ -268,7 +205,7 @@ class Meter:
 
     def credits_left(self, at: datetime) -> Credits | None:
         """Return the credits left of the current month, including overage; held credits count as left."""
-        return _left(self._subscription.month_limit, self._charged_by_month[self._month(at)])
+        return credits_left(self._subscription.month_limit, self._charged_by_month[self._month(at)])
 
     def standing(self, at: datetime) -> PlanUsage:
         """Return used and remaining credits at this instant, in the terms of the plan."""
@@ -276,16 +213,15 @@ class Meter:
         return PlanUsage(
             subscription=self._subscription,
             used_this_month=used_this_month,
-            left_this_month=_left(self._subscription.month_limit, used_this_month),
+            left_this_month=credits_left(self._subscription.month_limit, used_this_month),
             used_today=used_today,
-            left_today=_left(self._subscription.credits_per_day, used_today),
+            left_today=credits_left(self._subscription.credits_per_day, used_today),
             day=day_of(at),
             month=self._month(at),
             month_ends_at=month_ends_at(at, self._subscription.month_starts_on),
         )
 
     def page(self, at: datetime) -> AccountPage:
-        """Return the account's usage at this instant."""
         return {
             "vendor": self._vendor,
             "plan": self._subscription.name,
@@ -323,9 +259,6 @@ class Meter:
         )
 
 
-def _minute_of(at: datetime) -> datetime:
-    return at.astimezone(UTC).replace(second=0, microsecond=0)
-
-
-def _left(limit: Credits | None, used: Credits) -> Credits | None:
+def credits_left(limit: Credits | None, used: Credits) -> Credits | None:
+    """Return the credits that a limit leaves; ``None`` without a limit."""
     return None if limit is None else max(0, limit - used)

@@ -22,7 +22,7 @@ from scraper.sandbox.records.videos import VideoBoards
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """The records of a seed."""
+    """The records of a seed, for both vendors."""
 
     hashtags: HashtagBoards
     creators: CreatorBoards
@@ -44,7 +44,6 @@ def world_of(seed: int, aging: Aging = AS_USUAL, lists: GivenLists | None = None
 def played_vendors(
     world: World, *, failed_requests: FailedRequests = "free", retired: bool = False
 ) -> tuple[PlayedVendor, ...]:
-    """Return both vendors over these records."""
     return (
         Crawlora(world.hashtags, world.creators, world.posts, world.newer, retired=retired),
         KeyApi(world.hashtags, world.videos, world.sounds, failed_requests),

@@ -28,9 +28,8 @@ if TYPE_CHECKING:
 PLAYED: Final = Path("sandbox")
 """Value of --world for the sandbox's boards."""
 PLAYED_NIGHTS: Final = 90
-"""Default number of its nights."""
 LEARN: Final = 50
-"""Nights of learning, where nobody says otherwise; half of the nights where there are fewer than twice as many."""
+"""Nights of learning by default; half of the nights if there are fewer than twice as many."""
 
 Budget: TypeAlias = Credits | Literal["auto"]
 
@@ -45,7 +44,7 @@ class BacktestOptions:
     everys: Sequence[str] = ()
     orders: Sequence[OrderName] = ()
     nights: int | None = None
-    """The first ones; ``None``: all."""
+    """The number of nights, from the first; ``None``: all."""
     learn: int | None = None
     first_day: date | None = None
     last_day: date | None = None
@@ -124,7 +123,11 @@ def _terms(job: Job, catalogue: Catalogue, period: timedelta, asked: BacktestOpt
     everys = asked.everys or [known]
     strides = {every: _stride(every, period, known) for every in everys}
     budgets: Sequence[Budget] = asked.budgets or ["auto" if job.auto else job.budget]
-    jobs = [_budgeted(planned, budget) for planned in _planned(job, catalogue, asked) for budget in budgets]
+    jobs = [
+        replace(planned, auto=True) if budget == "auto" else replace(planned, auto=False, budget=budget)
+        for planned in _planned(job, catalogue, asked)
+        for budget in budgets
+    ]
     return [
         Terms(one, order, strides[every], every)
         for one, every, order in product(jobs, everys, asked.orders or [job.order])
@@ -132,7 +135,6 @@ def _terms(job: Job, catalogue: Catalogue, period: timedelta, asked: BacktestOpt
 
 
 def _planned(job: Job, catalogue: Catalogue, asked: BacktestOptions) -> Iterator[Job]:
-    """Yield the job under each combination of the plans."""
     vendors = dict(asked.plans)
     for vendor, names in vendors.items():
         if vendor not in job.vendors:
@@ -149,10 +151,6 @@ def _planned(job: Job, catalogue: Catalogue, asked: BacktestOptions) -> Iterator
         yield planned
 
 
-def _budgeted(job: Job, budget: Budget) -> Job:
-    return replace(job, auto=True) if budget == "auto" else replace(job, auto=False, budget=budget)
-
-
 def _stride(every: str, period: timedelta, known: str = "day") -> int:
     """Return the nights from one purchase to the next; UsageError unless it is a whole number of them."""
     from scraper.io.config_files.periods import period_of
@@ -163,7 +161,7 @@ def _stride(every: str, period: timedelta, known: str = "day") -> int:
         raise UsageError(f"{faults[0]}.")
     if wanted < period or wanted % period:
         raise UsageError(
-            f"--every {every}: the boards are known by the {known}, and this is no multiple of it; what other reads "
+            f"--every {every}: the boards are known once a {known}, and this is not a multiple of it; what other reads "
             "would have shown cannot be known."
         )
     return wanted // period

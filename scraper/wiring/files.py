@@ -46,7 +46,6 @@ def load_job(path: Path, budget: Credits | None = None, project: Project | None 
 
 
 def json_schema_of(kind: str) -> Mapping[str, object]:
-    """Return the JSON Schema of a kind of file: job, accounts, vendor or project."""
     from scraper.io.config_files.project_files import schema_of
 
     return schema_of(kind)

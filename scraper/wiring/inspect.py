@@ -8,14 +8,14 @@ from pathlib import Path
 
 from scraper.core.events import RunResult, RunStatus
 from scraper.core.jobs import Job
-from scraper.ports import AccountBalance, DriftRecord, RunEnd, RunRecord, Runs, RunTotals, WalkRecord
+from scraper.ports import AccountBalance, DriftRecord, RunEnd, RunRecord, Runs, WalkRecord
 from scraper.runs.results import ended_result
 from scraper.wiring.files import load_catalogue, load_tables
 from scraper.wiring.run import known_stores, stores_if_any
 from scraper.wiring.settings import Settings
 
 MOST_RUNS = 10_000
-"""Runs among which those of a job are looked for."""
+"""Runs that are searched for those of a job."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,29 +24,17 @@ class RunDetails:
 
     walks: Sequence[WalkRecord]
     ends: Sequence[RunEnd]
-    """How its processes ended, in order."""
+    """The ends of its processes, in order."""
 
 
-async def status_of(
-    settings: Settings, run_id: str | None, limit: int
-) -> tuple[list[tuple[RunRecord, RunTotals]], Sequence[AccountBalance], RunDetails | None]:
-    """Return the last runs, or one, with their totals; every account's balances; the details of the one run.
-
-    A run that is open here is carried out now; one whose process is gone has died.
-    """
+async def balances_of(settings: Settings) -> Sequence[AccountBalance]:
+    """Return the balances of every account in the ledger."""
     with known_stores(settings) as stores:
-        known = stores.runs
-        found = await known.latest_runs(limit) if run_id is None else [await known.run(run_id)]
-        found = [await alive_or_dead(known, run) for run in found]
-        runs = [(run, await known.totals(run.run_id)) for run in found]
-        details = None
-        if run_id is not None:
-            details = RunDetails(await known.coverage(run_id), await known.ends(run_id))
-        return runs, await stores.ledger.account_balances(settings.clock.now()), details
+        return await stores.ledger.account_balances(settings.clock.now())
 
 
 async def alive_or_dead(runs: Runs, run: RunRecord) -> RunRecord:
-    """Return the run as it is: one whose process is gone has died, though its status is still open."""
+    """Return the run with its real status: one whose process is gone has died, although it is stored as open."""
     if run.status is not RunStatus.OPEN:
         return run
     last = await runs.last_run(run.job)
@@ -57,7 +45,7 @@ async def alive_or_dead(runs: Runs, run: RunRecord) -> RunRecord:
 
 
 async def results_of(job: Job, settings: Settings, limit: int) -> list[tuple[RunRecord, RunResult]]:
-    """Return the last runs of a job with their results, the newest first; none where there is no ledger."""
+    """Return the last runs of a job with their results, the newest first; none without a ledger."""
     with stores_if_any(settings, settings.kind) as stores:
         if stores is None:
             return []

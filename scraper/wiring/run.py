@@ -7,7 +7,7 @@ import random
 import secrets
 import shlex
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,18 +18,19 @@ from scraper.core.catalogue import Catalogue
 from scraper.core.errors import ConfigurationError, UsageError
 from scraper.core.events import Noted, ProjectInUse, RunResult, StateLocked
 from scraper.core.jobs import Job
+from scraper.core.tables import TableSelect
 from scraper.core.units import Credits
 from scraper.io.clock import SystemClock
 from scraper.ports import Archive, Listener, Stores
 from scraper.runs.context import RunContext
-from scraper.runs.crawl import CrawlProcess
 from scraper.runs.execute import execute
 from scraper.runs.resume import Opening
+from scraper.runs.standby import Stoppable
 from scraper.wiring.access import access_of
 from scraper.wiring.destinations import destinations_of
 from scraper.wiring.files import load_tables
 from scraper.wiring.sandboxes import RunningSandbox, begin_sandbox, without_rate
-from scraper.wiring.settings import Settings, no_ledger, place_words
+from scraper.wiring.settings import Settings, archive_tree, no_ledger, place_words
 
 if TYPE_CHECKING:
     from scraper.io.archive import ParquetArchive
@@ -53,10 +54,12 @@ class RunOrder:
     """By its plan; 0: not known."""
     rebuild: bool = True
     """Rebuild tables whose SELECT has changed before adding pages; if False, pages wait in the spool."""
+    standby: bool = False
+    """While another process runs the job, wait for its end, and go on with the run if it dies."""
 
 
 async def run_job(
-    order: RunOrder, settings: Settings, listener: Listener, begun: Callable[[CrawlProcess], None]
+    order: RunOrder, settings: Settings, listener: Listener, begun: Callable[[Stoppable], None]
 ) -> RunResult:
     """Run a job; see `runs.execute.execute`. `begun` receives the crawl, so that a signal can stop it."""
     asked = order.job
@@ -90,7 +93,7 @@ def _in_haste(order: RunOrder, settings: Settings) -> RunOrder:
 
 
 async def probe_job(
-    order: RunOrder, settings: Settings, listener: Listener, begun: Callable[[CrawlProcess], None]
+    order: RunOrder, settings: Settings, listener: Listener, begun: Callable[[Stoppable], None]
 ) -> tuple[RunResult, tuple[ProbeFinding, ...]]:
     """Send one request for each endpoint of the job and compare it with the vendor file; see `runs.probe`."""
     from scraper.runs.probe import probe
@@ -178,6 +181,7 @@ async def _context(
             listener=listener,
             jitter=random.random,
             rebuild=order.rebuild,
+            standby=order.standby,
             places="".join(f" {shlex.quote(word)}" for word in place_words(settings)),
             access="; ".join(each.words for each in destinations_of(job, order.catalogue, settings)),
             books=transport,
@@ -195,26 +199,39 @@ async def _opened_archive(
 ) -> AsyncIterator[Awaitable[Archive]]:
     """Yield the archive of a run while it is being opened; a large run's is behind a worker.
 
-    `note` gets a sentence, in any thread, if the worker ends before its time.
+    Where all its tables are the package's, whose SELECTs our tests hold, requests do not wait for the worker: it is
+    asked about those that the job fills, and the first drain would meet a fault. `note` gets a sentence, in any thread,
+    if the worker ends before its time.
     """
+    tables, packaged = load_tables(order.configs), load_tables(None)
+    own = {table.name for table in tables if table not in packaged}
+    asked = own | {crawl.endpoint.table for crawl in order.job.crawls}
 
     def opened() -> Archive:
         if apart is None:
             return order.archive or archive_in(settings, order.configs, order.catalogue)
-        apart.open()
+        apart.open(asked)
         return apart
 
     with ExitStack() as held:
-        apart = _archive_apart(order, settings, held, note)
+        apart = _archive_apart(order, settings, tables, held, note)
         opening = asyncio.ensure_future(asyncio.to_thread(opened))
         try:
-            yield opening
+            yield opening if apart is None or own else _at_once(apart)
         finally:
             await asyncio.gather(opening, return_exceptions=True)
 
 
+async def _at_once(archive: Archive) -> Archive:
+    return archive
+
+
 def _archive_apart(
-    order: RunOrder, settings: Settings, held: ExitStack, note: Callable[[str], object]
+    order: RunOrder,
+    settings: Settings,
+    tables: Sequence[TableSelect],
+    held: ExitStack,
+    note: Callable[[str], object],
 ) -> ArchiveApart | None:
     """Start a worker for a run that is large enough; ``None`` if it is not, or no process can be started."""
     if order.archive is not None or order.most_requests < APART_FROM:
@@ -227,7 +244,8 @@ def _archive_apart(
     except OSError:
         return None
     held.callback(worker.close)
-    return ArchiveApart(settings.data_directory, load_tables(order.configs), order.catalogue, worker, note)
+    archive = settings.archive_place
+    return ArchiveApart(settings.data_directory, tables, order.catalogue, worker, note, archive)
 
 
 def archive_in(settings: Settings, configs: Path, catalogue: Catalogue) -> ParquetArchive:
@@ -238,7 +256,8 @@ def archive_in(settings: Settings, configs: Path, catalogue: Catalogue) -> Parqu
     tables = load_tables(configs)
     if faults := list(table_faults(tables, settings.data_directory / CACHE_DIRECTORY)):
         raise ConfigurationError(faults)
-    return ParquetArchive(settings.data_directory, tables, catalogue)
+    archive = settings.archive_place
+    return ParquetArchive(settings.data_directory, tables, catalogue, archive=archive, tree=archive_tree(settings))
 
 
 def _on_stderr(told: str) -> None:
@@ -262,7 +281,7 @@ def refuse_other_kind(settings: Settings, kind: str) -> None:
     """Raise UsageError before a state of this kind is made beside an archive of the other one."""
     from scraper.io.archive.identity import read_identity
 
-    if (known := read_identity(settings.data_directory)) is not None and known[1] != kind:
+    if (known := read_identity(archive_tree(settings))) is not None and known[1] != kind:
         raise UsageError(
             f"{settings.data_directory} contains {known[1]} data, and this is a {kind} run. "
             "Nothing was changed; name another directory with --data."

@@ -30,13 +30,12 @@ class RunningSandbox:
     url: str
 
     def charged(self, job: Job) -> Mapping[str, Credits]:
-        """Return what each vendor has charged."""
         return {vendor: self.accounts.account(vendor)["credits_charged"] for vendor in job.vendors}
 
     def at_rate_s(self, job: Job) -> int | None:
         """Return the seconds that the requests would have taken at the rates of the job's accounts, if these have any.
 
-        A child waits for its parent besides, and each answer takes its time: it is the least.
+        This is the least: a child also waits for its parent, and each answer takes its time.
         """
         if all(job.accounts[vendor].subscription.starts_per_second is None for vendor in job.vendors):
             return None
@@ -45,7 +44,7 @@ class RunningSandbox:
 
 
 def without_rate(job: Job) -> Job:
-    """Return the job with accounts whose requests are not limited in time; credits are, as before."""
+    """Return the job with accounts without rate limits; limits on credits stay."""
     accounts = {
         vendor: replace(account, subscription=account.subscription.without_rate)
         for vendor, account in job.accounts.items()
@@ -54,30 +53,39 @@ def without_rate(job: Job) -> Job:
 
 
 async def begin_sandbox(job: Job, settings: Settings, opened: AsyncExitStack) -> RunningSandbox:
-    from scraper.sandbox import Sandbox, endpoints_played, read_injections, serve
+    from scraper.sandbox import serve
 
     if unknown := [vendor for vendor in job.vendors if vendor not in SANDBOX_VENDORS]:
         raise UsageError(f"the sandbox plays {' and '.join(SANDBOX_VENDORS)}, not {', '.join(unknown)}")
     subscriptions = {vendor: job.accounts[vendor].subscription for vendor in job.vendors}
+    stated = job.accounts["keyapi"].failed_requests if "keyapi" in job.accounts else None
+    failed_requests: FailedRequests = "charged" if stated is Charge.CHARGED else "free"
+    sandbox = _sandbox(settings, subscriptions, dict.fromkeys(subscriptions, SANDBOX_KEY), failed_requests)
+    return RunningSandbox(sandbox, await opened.enter_async_context(serve(sandbox)))
+
+
+def _sandbox(
+    settings: Settings,
+    subscriptions: Mapping[str, Subscription],
+    keys: Mapping[str, str],
+    failed_requests: FailedRequests,
+    retired: bool = False,
+) -> Sandbox:
+    from scraper.sandbox import Sandbox, endpoints_played, read_injections
+
     aging, lists = sandbox_world(settings)
-    sandbox = Sandbox(
+    return Sandbox(
         subscriptions=subscriptions,
-        keys=dict.fromkeys(subscriptions, SANDBOX_KEY),
+        keys=keys,
         seed=settings.seed,
         day=settings.day,
         clock=settings.clock.now,
         faults=read_injections(settings.faults, endpoints_played(subscriptions)),
-        failed_requests=_failed_requests(job),
+        failed_requests=failed_requests,
+        retired=retired,
         aging=aging,
         lists=lists,
     )
-    return RunningSandbox(sandbox, await opened.enter_async_context(serve(sandbox)))
-
-
-def _failed_requests(job: Job) -> FailedRequests:
-    """Return the billing of failures that the user stated for the account, by default free."""
-    stated = job.accounts["keyapi"].failed_requests if "keyapi" in job.accounts else None
-    return "charged" if stated is Charge.CHARGED else "free"
 
 
 def sandbox_urls(base_url: str) -> dict[str, str]:
@@ -100,7 +108,7 @@ async def sandbox_server(
     `plans` by vendor; default: the first of the vendor file. Their rates are left out if the settings lift them.
     UsageError for an unknown plan or turnover, ConfigurationError for faults that cannot be parsed.
     """
-    from scraper.sandbox import Sandbox, endpoints_played, read_injections, serve
+    from scraper.sandbox import serve
 
     subscriptions = {}
     for name in SANDBOX_VENDORS:
@@ -109,19 +117,6 @@ async def sandbox_server(
         if wanted not in known:
             raise UsageError(f"{name} has no plan {wanted!r}{nearest(wanted, known)}; it has {', '.join(known)}")
         subscriptions[name] = known[wanted].without_rate if settings.lifts_rate else known[wanted]
-    aging, lists = sandbox_world(settings)
     accepted = {name: keys.get(name) or SANDBOX_KEY for name in SANDBOX_VENDORS}
-    sandbox = Sandbox(
-        subscriptions=subscriptions,
-        keys=accepted,
-        seed=settings.seed,
-        day=settings.day,
-        clock=settings.clock.now,
-        faults=read_injections(settings.faults, endpoints_played(subscriptions)),
-        failed_requests=failed_requests,
-        retired=retired,
-        aging=aging,
-        lists=lists,
-    )
-    async with serve(sandbox, port=port) as url:
+    async with serve(_sandbox(settings, subscriptions, accepted, failed_requests, retired), port=port) as url:
         yield url, subscriptions

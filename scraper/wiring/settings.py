@@ -23,6 +23,7 @@ from scraper.wiring.project import (
 )
 
 if TYPE_CHECKING:
+    from scraper.io.archive.tree import Tree
     from scraper.ports import Clock
 
 SANDBOX_KEY = "sandbox-key"
@@ -179,8 +180,19 @@ def no_ledger(settings: Settings) -> UsageError:
 
 def archive_is_there(settings: Settings) -> bool:
     """Return whether the data directory has an archive: a part, or the mark of a run that has archived nothing yet."""
-    root = settings.data_directory / "archive"
-    return any(next(root.glob(files), None) for files in ("_ledger/*.json", "*/vendor=*/date=*/*.parquet"))
+    tree = archive_tree(settings)
+    return bool(tree.notes() or tree.paths())
+
+
+def archive_tree(settings: Settings) -> Tree:
+    """Return the parts of the archive, opened without a request."""
+    from scraper.io.archive.disk import Disk
+    from scraper.io.archive.storage import open_tree
+    from scraper.io.archive.tree import Places
+
+    archive = settings.archive_place
+    places = Places.of(settings.data_directory, archive)
+    return open_tree(places, Disk(), archive, environment=settings.environment, now=settings.clock.now)
 
 
 def no_data(settings: Settings) -> UsageError:

@@ -12,7 +12,7 @@ from scraper.core.errors import UsageError
 from scraper.core.nearest import nearest
 from scraper.wiring.files import load_catalogue
 from scraper.wiring.run import archive_in, known_stores, opened_stores
-from scraper.wiring.settings import Settings, archive_is_there
+from scraper.wiring.settings import Settings, archive_is_there, archive_tree
 
 if TYPE_CHECKING:
     from scraper.core.events import Event
@@ -24,15 +24,19 @@ if TYPE_CHECKING:
 
 
 async def compact_archive(
-    settings: Settings, configs: Path, *, today_too: bool, offline: bool, dry_run: bool
+    settings: Settings, configs: Path, where: str | None = None, *, today_too: bool, offline: bool, dry_run: bool
 ) -> AsyncIterator[Compacted]:
-    """Yield each partition once it is compacted; see `runs.compact`."""
+    """Yield each partition once it is compacted; see `runs.compact`. `where`: of those that match."""
+    from scraper.io.archive import partitions_where
     from scraper.runs.compact import compact
 
+    chosen = None if where is None else partial(partitions_where, where)
     with _archive_of(settings, configs) as (journal, archive):
-        clock = settings.clock
-        async for done in compact(journal, archive, clock, today_too=today_too, offline=offline, dry_run=dry_run):
-            yield done
+        done = compact(
+            journal, archive, settings.clock, today_too=today_too, offline=offline, dry_run=dry_run, chosen=chosen
+        )
+        async for each in done:
+            yield each
 
 
 async def rebuild_tables(
@@ -64,7 +68,7 @@ async def check_archive(settings: Settings, configs: Path, *, repair: bool, quic
         archive = archive_in(settings, configs, load_catalogue(configs))
         if not repair:
             return files_alone(archive, NO_LEDGER)
-        known = read_identity(settings.data_directory)
+        known = read_identity(archive_tree(settings))
         with opened_stores(settings, settings.kind if known is None else known[1]) as stores:
             journal = stores.journal
             return await check(journal, archive, settings.clock, _NoListener(), repair=True, quick=quick, deep=deep)

@@ -34,6 +34,7 @@ from scraper.core.subscriptions import Subscription
 from scraper.io.archive import Disk, ParquetArchive
 from scraper.io.archive.files import stored_hash
 from scraper.io.archive.staged_files import Staging
+from scraper.io.archive.tree import DirectoryTree, Places
 from scraper.io.query import open_archive, query
 from scraper.ports import RunRow, RunVersion
 from scraper.sandbox import Sandbox, serve
@@ -128,13 +129,13 @@ def derive_nights(data: Path, nights: int) -> None:
             source = there[(back - 1) % len(there)]
             night = there[0] - timedelta(days=back)
             days, run_id = (source - night).days, f"nightly-{back}"
-            with Staging(disk, data, schemas, hashes) as staging:
+            with Staging(disk, Places.of(data), schemas, hashes) as staging:
                 staging.turn_to(f"vendor=crawlora/date={night}", f"part-{night:%Y%m%d}-0.parquet")
                 for table in TABLES:
                     sql = _of_another_night(root, table, source, schemas[table])
                     rows = connection.sql(sql, params={"days": days, "run_id": run_id})
                     staging.add(table, rows.to_arrow_table().cast(schemas[table]))
-                staging.publish()
+                DirectoryTree(disk, Places.of(data)).publish(staging.staged())
             run, of_run = _run_of_another_night(connection, root, source, days, run_id)
             archive.write_run_tables([run], {run_id: of_run}.__getitem__)
 

@@ -14,6 +14,7 @@ from math import exp
 from pathlib import Path
 
 from scraper.core.changes.order import RankedBoard, StalestOrder, affordable, order_of
+from scraper.core.changes.purse import FixedPurse
 from scraper.core.changes.replay import Replay, WorldBoard, replay
 from scraper.core.changes.spells import Nights, spells
 from scraper.core.jobs import OrderName
@@ -86,7 +87,7 @@ def replays(panel: Sequence[WorldBoard], part: float, learn: int) -> dict[str, R
         "changes": order_of(OrderName.CHANGES, boards),
         "true rates": TrueRates(panel),
     }
-    return {name: replay(name, panel, order, budgets, learn) for name, order in orders.items()}
+    return {name: replay(name, panel, order, FixedPurse(budgets), learn) for name, order in orders.items()}
 
 
 def _panels(

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from scraper.core.changes.gain import BoardRate, gain_over_stalest
 from scraper.core.changes.order import LASTING_GAIN, RankedBoard, order_of
+from scraper.core.changes.purse import FixedPurse
 from scraper.core.changes.replay import WorldBoard, replay
 from scraper.core.changes.residence import RESIDENCES, UNIFORM, GapCounts, fit, new_share, worth
 from scraper.core.changes.spells import Reads, Seen, entries_seen, exits_seen, spells
@@ -85,8 +86,8 @@ def test_no_night_spends_more_than_its_budget_and_the_same_reads_lead_to_the_sam
 ) -> None:
     panel = [WorldBoard(RankedBoard(str(place), ("all",), costs[place]), nights) for place, nights in enumerate(boards)]
     ranked = [board.board for board in panel]
-    found = replay(name, panel, order_of(name, ranked), budgets, 0)
-    again = replay(name, panel, order_of(name, ranked), budgets, 0)
+    found = replay(name, panel, order_of(name, ranked), FixedPurse(budgets), 0)
+    again = replay(name, panel, order_of(name, ranked), FixedPurse(budgets), 0)
     assert found == again
     assert found.credits <= sum(budgets)
     order = order_of(name, ranked)
@@ -129,7 +130,7 @@ def test_a_quiet_board_is_read_again() -> None:
         WorldBoard(RankedBoard("still", ("still",)), [frozenset({1, 2, 3})] * 150),
     ]
     ranked = [board.board for board in panel]
-    found = replay("changes", panel, order_of(OrderName.CHANGES, ranked), [2] * 150, 50)
+    found = replay("changes", panel, order_of(OrderName.CHANGES, ranked), FixedPurse([2] * 150), 50)
     assert found.by_board[-1].reads >= 100 * 2 / 10 / len(panel) / 2
 
 
@@ -157,7 +158,7 @@ def test_an_exit_is_seen_by_a_read_in_the_spell_and_one_after_it() -> None:
 
 def test_every_board_every_night_sees_and_dates_everything() -> None:
     panel = drawn_panel("mixed", 60, seed=5, size=4)
-    found = replay("stalest", panel, order_of(OrderName.STALEST, [b.board for b in panel]), [4] * 60, 10)
+    found = replay("stalest", panel, order_of(OrderName.STALEST, [b.board for b in panel]), FixedPurse([4] * 60), 10)
     assert found.entries.all == found.entries.seen == found.entries.dated > 0
     assert found.exits.all == found.exits.seen == found.exits.dated > 0
     assert found.freshness == 1.0

@@ -98,7 +98,7 @@ def test_the_coverage_of_every_run_is_written_again_after_its_columns_have_chang
     assert with_state(database, waiting) == []
     added = {
         "walks": ("max_pages", "decided_again_at", "distinct_rows"),
-        "runs": ("number", "night_at", "asked", "exit_code", "superseded_by", "every_s", "board_order"),
+        "runs": ("number", "night_at", "asked", "exit_code", "superseded_by", "every_s", "board_order", "late_pages"),
         "accounts": ("told_at", "told_until", "told_remaining"),
         "drains": ("token",),
     }

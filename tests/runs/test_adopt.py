@@ -19,10 +19,11 @@ from scraper.runs.journals import locked
 from scraper.runs.marks import REQUESTS_AHEAD
 from scraper.runs.resume import Opening
 from scraper.wiring.files import load_job
-from scraper.wiring.inspect import status_of
+from scraper.wiring.inspect import balances_of
 from scraper.wiring.plan import plan_job
 from scraper.wiring.reconcile import reconcile_job
 from scraper.wiring.run import RunOrder
+from scraper.wiring.status import StatusQuery, overview_of
 from scraper.wiring.upkeep import check_archive
 from tests.databases import database_in
 from tests.runs.harness import Bench, on_bench
@@ -115,8 +116,7 @@ async def spends_nothing(made: Bench, job: Path, refused: type[Exception], said:
 
 async def still_reads(made: Bench, job: Path) -> None:
     """Status, plan and SQL are fine whatever a run would say."""
-    runs, _, _ = await status_of(made.settings, None, 10)
-    assert runs
+    assert (await overview_of(made.settings, StatusQuery())).runs
     assert (await plan_job(load_job(job)[0], made.settings)).job == "night"
     assert made.rows("SELECT count(*) FROM hashtags", views=False)[0][0] > 0
 
@@ -128,18 +128,20 @@ def test_a_deleted_ledger_is_made_again_to_the_letter_and_nothing_is_bought_twic
     async def use(made: Bench) -> None:
         job = made.write_job(JOB)
         first = await made.run(job)
-        before, status, bought = known(made.data), await status_of(made.settings, first.run_id, 1), hits(made)
+        one = StatusQuery(first.run_id)
+        before, status, bought = known(made.data), await overview_of(made.settings, one), hits(made)
         lose(made.data)
         [missing] = (await found(made, job)).findings
         assert (missing.kind, missing.repairable) == ("no_ledger", True)
         assert not (made.data / "state.db").exists()
         with pytest.raises(UsageError, match="makes it again from the archive"):
-            await status_of(made.settings, None, 1)
+            await balances_of(made.settings)
         repaired = await found(made, job, repair=True)
         assert (repaired.findings, [each.kind for each in repaired.repaired]) == ([], ["no_ledger"])
         assert known(made.data) == before
-        [(run, totals)], _, walks = await status_of(made.settings, first.run_id, 1)
-        assert (totals, walks) == (status[0][0][1], status[2])
+        shown = await overview_of(made.settings, one)
+        [(run, totals)] = shown.runs
+        assert (totals, shown.details) == (status.runs[0][1], status.details)
         assert run.message == ""
         lose(made.data)
         again = await made.run(job, opening=Opening.NEW)

@@ -16,12 +16,13 @@ from scraper.io.pacing import SmoothPacer
 from scraper.runs.context import RunContext
 from scraper.runs.crawl import CrawlProcess
 from scraper.runs.resume import OpenedRun, Opening, open_run
-from scraper.sandbox.metering import RateRule, RateWindow, Sliding, minute_rule
+from scraper.sandbox.metering import RateRule, Sliding
 from scraper.wiring.files import load_job
 from tests.databases import database_in
 from tests.runs.counting import LATENCY_S, NETWORK_S, CountingVendor, Network, NoArchive
 from tests.runs.harness import Heard
 from tests.runs.moved_time import MovedClock, MovedTimeLoop, on_moved_time
+from tests.sandbox.rate_rules import RULES
 
 MINUTES = 10
 SLOW = Network(connect_s=0.2, way_s=(0.0, 0.02), answer_s=(0.06, 0.18))
@@ -66,9 +67,9 @@ params = {{ region = ["US", "GB", "JP", "DE", "FR", "BR", "IT", "ES"], order_by 
 
 
 @pytest.mark.parametrize("kind", ["sliding", "fixed", "token_bucket"])
-def test_a_vendor_turns_nothing_away_and_its_rate_is_used(tmp_path: Path, kind: RateWindow) -> None:
+def test_a_vendor_turns_nothing_away_and_its_rate_is_used(tmp_path: Path, kind: str) -> None:
     per_minute = 15  # Crawlora's plan "starter"
-    limit, rule = f"requests_per_minute = {per_minute}", minute_rule(kind, per_minute)
+    limit, rule = f"requests_per_minute = {per_minute}", RULES[kind](per_minute)
     vendor = on_moved_time(lambda loop: crawled(loop, tmp_path, limit, rule, Network(), MINUTES))
     assert vendor.turned_away == 0
     # The first request goes alone, and the last ones are still on the way: one latency at either end is not the rate.
@@ -77,8 +78,8 @@ def test_a_vendor_turns_nothing_away_and_its_rate_is_used(tmp_path: Path, kind: 
 
 
 @pytest.mark.parametrize(("kind", "minutes"), [("sliding", 1.7), ("fixed", 1.1), ("token_bucket", 1.1)])
-def test_slow_connections_cost_neither_a_429_nor_the_rate(tmp_path: Path, kind: RateWindow, minutes: float) -> None:
-    limit, rule = "requests_per_minute = 300", minute_rule(kind, 300)
+def test_slow_connections_cost_neither_a_429_nor_the_rate(tmp_path: Path, kind: str, minutes: float) -> None:
+    limit, rule = "requests_per_minute = 300", RULES[kind](300)
     vendor = on_moved_time(lambda loop: crawled(loop, tmp_path, limit, rule, SLOW, minutes))
     assert vendor.turned_away == 0
     assert len(vendor.arrivals) >= 0.99 * 300 * (minutes - 1 / 60)
@@ -105,7 +106,7 @@ def test_a_limit_of_one_a_second_is_used_as_far_as_arrivals_can_be_known(
 
 def test_what_a_vendor_tells_in_headers_slows_an_account_before_a_refusal_does(tmp_path: Path) -> None:
     """The account says 120 a minute, and others with its key leave it 20."""
-    rule = minute_rule("sliding", 20)
+    rule = RULES["sliding"](20)
     vendor = on_moved_time(
         lambda loop: crawled(loop, tmp_path, "requests_per_minute = 120", rule, Network(tells=True), 4)
     )
@@ -118,7 +119,7 @@ def test_five_restarts_within_a_minute_still_keep_the_rate(tmp_path: Path) -> No
 
     async def restarted(loop: MovedTimeLoop) -> list[float]:
         clock = MovedClock(loop)
-        rule = minute_rule("sliding", per_minute)
+        rule = RULES["sliding"](per_minute)
         vendor = CountingVendor(rule, clock, seed=1)
         (tmp_path / "j.toml").write_text(
             f'name = "rate"\nbudget = 100_000\n[accounts.keyapi]\nrequests_per_minute = {per_minute}\n'
@@ -166,7 +167,7 @@ def test_a_subscription_of_two_a_second_is_kept_by_the_second(tmp_path: Path) ->
             {},
             run,
             RunContext(
-                stores, NoArchive(), CountingVendor(minute_rule("fixed", 1), clock, 0), {}, clock, Heard(), lambda: 0.5
+                stores, NoArchive(), CountingVendor(RULES["fixed"](1), clock, 0), {}, clock, Heard(), lambda: 0.5
             ),
         )
         request = crawl.frontier.take("keyapi")

@@ -17,7 +17,7 @@ from scraper.core.reconcile import EntryKind
 from scraper.core.subscriptions import day_of
 from scraper.runs.reconcile import Reconciled
 from scraper.wiring.files import load_job
-from scraper.wiring.inspect import status_of
+from scraper.wiring.inspect import balances_of
 from scraper.wiring.reconcile import reconcile_job
 from scraper.wiring.run import RunOrder
 from tests.clock import NOON
@@ -46,7 +46,7 @@ def sums(done: Reconciled) -> tuple[int, int, int]:
 
 
 async def month_committed(bench: Bench) -> int:
-    _, accounts, _ = await status_of(bench.settings, None, 1)
+    accounts = await balances_of(bench.settings)
     (balance,) = (account for account in accounts if account.account == "crawlora/default")
     return balance.month_balance.committed
 
@@ -91,7 +91,7 @@ def test_billing_events_tell_lost_answers_that_were_charged_from_those_that_were
         late = await reconciled(bench, job)
         assert sums(late) == (0, 8, 0)
         assert late.is_settled
-        _, accounts, _ = await status_of(bench.settings, None, 1)
+        accounts = await balances_of(bench.settings)
         (balance,) = (account for account in accounts if account.account == "crawlora/default")
         assert balance.day == day_of(bench.clock.now())
         assert balance.day_balance.committed == balance.month_balance.charged == bench.charged()

@@ -17,7 +17,7 @@ import duckdb
 from scraper.core.tables import TableSelect
 from scraper.io.archive import Disk, ParquetArchive
 from scraper.io.archive.files import stored_hash
-from scraper.io.archive.identity import is_ledger_file
+from scraper.io.archive.tree import is_note
 from scraper.io.query import open_archive
 from scraper.ports import Journal
 from scraper.runs.resume import Opening
@@ -134,8 +134,14 @@ def found_by_glob(data: Path) -> Found:
 
 def found_by_views(data: Path) -> Found:
     """What `scraper sql` finds."""
-    with closing(open_archive(data, TABLES)) as connection:
+    with closing(opened(data)) as connection:
         return found_in(connection, data)
+
+
+def opened(data: Path) -> duckdb.DuckDBPyConnection:
+    """The archive with the tables that have files: it takes longest to bind the others."""
+    there = names(data)
+    return open_archive(data, [table for table in TABLES if table.name in there])
 
 
 def found_in(connection: duckdb.DuckDBPyConnection, data: Path) -> Found:
@@ -162,7 +168,7 @@ def strange_files(place: Place) -> list[str]:
     there = {
         str(path.relative_to(place.root)): (path.stat().st_size, stored_hash(path))
         for path in place.root.rglob("*")
-        if path.is_file() and not is_ledger_file(str(path.relative_to(place.root)))
+        if path.is_file() and not is_note(str(path.relative_to(place.root)))
     }
     opened = ledger(place.data, "SELECT compaction_id FROM compactions WHERE finished_at IS NULL")
     opened += ledger(place.data, "SELECT table_name, source FROM rebuilds")

@@ -12,7 +12,7 @@ import aiohttp
 import orjson
 
 from scraper.core.subscriptions import Subscription
-from scraper.sandbox import RateWindow, Sandbox, serve
+from scraper.sandbox import Sandbox, serve
 
 T = TypeVar("T")
 
@@ -122,7 +122,6 @@ def opened(
     seed: int = 0,
     day: date | None = None,
     remember: bool = False,
-    rate_window: RateWindow = "sliding",
     retired: bool = False,
     kind: type[Sandbox] = Sandbox,
 ) -> Opened:
@@ -136,7 +135,6 @@ def opened(
         day=day,
         clock=clock,
         remember_served=remember,
-        rate_window=rate_window,
         retired=retired,
     )
     return Opened(sandbox, clock)

@@ -15,12 +15,15 @@ SHORT_HELPS: Final[Mapping[str, str]] = {
     "run": "Run jobs within their budgets.",
     "backtest": "Replay a job's past nights under different terms; spends nothing.",
     "schedule": "Print a timer that runs a job every night.",
+    "worker": "Run the project's jobs as one of several workers.",
+    "submit": "Queue a run for the workers now.",
+    "fleet": "Show workers, what they carry out, and what is queued.",
     "status": "Show how last night went, what is missing and what comes next.",
     "account": "Show accounts: balances, pauses, closures and pace.",
     "report": "Write nights, credits, boards and failures as one HTML page.",
     "sql": "Query the archive in read-only SQL.",
     "duckdb": "Open DuckDB's shell on the archive, or write a database for it.",
-    "export": "Write a table or a view to a file.",
+    "export": "Write a table or a view to a file, or to a Delta table.",
     "tables": "List the archive's tables, views and columns.",
     "vendors": "List endpoints, prices, plans and rules.",
     "schema": "Print the JSON Schema of a kind of settings file.",
@@ -34,16 +37,16 @@ SHORT_HELPS: Final[Mapping[str, str]] = {
     "completion": "Print a script that completes commands, options and names.",
     "docs": "Read the manual.",
 }
-"""Command → the first sentence of its help: what `scraper --help` and shell completion say of it."""
+"""Command → the first sentence of its help, for `scraper --help` and shell completion."""
 
 
 def listed() -> dict[str, click.Command]:
-    """Every command as it is listed: its name and its short help, and nothing that could run."""
+    """Return every command with its name and its short help only; none of them can run."""
     return {name: click.Command(name, short_help=said) for name, said in SHORT_HELPS.items()}
 
 
 def imported(name: str) -> click.Command:
-    """The command itself: the object of its module that bears its name. Every command has -q."""
+    """Return the command itself: the object of its module that has its name. Every command has -q."""
     from scraper.cli.options import QUIET
 
     found = getattr(import_module(f"{__name__}.{name}"), name)
@@ -55,10 +58,10 @@ def imported(name: str) -> click.Command:
 
 
 class Commands(click.Group):
-    """A group of commands that are only listed; the one that is called is imported."""
+    """A group of commands that imports only the one that is called."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Parse the options before the command; point options of a command to their place."""
+        """Parse the options before the command; the error for a command's option names its place."""
         try:
             return super().parse_args(ctx, args)
         except click.NoSuchOption as fault:

@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from scraper.cli.completion import complete_vendor
-from scraper.cli.options import FORMATS, data_option, format_option, opened, output_option, program, settings_of
+from scraper.cli.options import FORMATS, data_option, format_option, output_option, program, settings_of
 
 
 @click.command()
@@ -31,14 +31,13 @@ def account(
     import asyncio
 
     from scraper.cli.display.account import account_rows, accounts_json, lifted_sentence, print_accounts
-    from scraper.cli.output import Format, console_on, default_format, write_object, write_rows
+    from scraper.cli.output import Format, console_on, write_object, write_rows, written
     from scraper.cli.rows import rows_of_objects
     from scraper.wiring.account import accounts_of
 
     settings = settings_of(data, sandbox=sandbox)
     found, lifted = asyncio.run(accounts_of(settings, name, lift_by=_person() if lift else None))
-    with opened(output) as stream:
-        format = Format(format_name or default_format(stream))
+    with written(output, format_name) as (stream, format):
         match format:
             case Format.JSON:
                 write_object(accounts_json(found), stream)
@@ -52,13 +51,13 @@ def account(
 
 
 def _lifting(sandbox: bool, data: Path | None, account_id: str) -> str:
-    """Return the command that lifts what locks an account of this data directory."""
+    """Return the command that lifts the locks of an account of this data directory."""
     words = [*program(), "account", account_id, "--lift", *(["--sandbox"] if sandbox else [])]
     return shlex.join([*words, *(["--data", str(data)] if data is not None else [])])
 
 
 def _person() -> str:
-    """Return who is at the keyboard: ``ann@laptop``."""
+    """Return the user's name: ``ann@laptop``."""
     import getpass
     import socket
 

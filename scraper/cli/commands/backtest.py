@@ -17,7 +17,6 @@ from scraper.cli.options import (
     calendar_day,
     data_option,
     format_option,
-    opened,
     output_option,
     settings_of,
 )
@@ -69,8 +68,8 @@ def _job(_context: click.Context, _argument: click.Parameter, words: str | None)
     help="Boards to replay instead of the archive's: JSON {board: [[day, [id, …]], …]}, gzipped or not; or the word "
     "sandbox, for the simulated boards.",
 )
-@click.option("--from", "first_day", callback=calendar_day, metavar="DAY", help="First night.  [default: of all]")
-@click.option("--to", "last_day", callback=calendar_day, metavar="DAY", help="Last night.  [default: of all]")
+@click.option("--from", "first_day", callback=calendar_day, metavar="DAY", help="First night.  [default: the earliest]")
+@click.option("--to", "last_day", callback=calendar_day, metavar="DAY", help="Last night.  [default: the latest]")
 @click.option("--nights", type=click.IntRange(min=1), help="Nights to replay.  [default: all that every board has]")
 @click.option(
     "--learn",
@@ -146,12 +145,12 @@ def backtest(  # noqa: PLR0913 - one for each option
 
 
 def _of_world(world: Path, asked: BacktestOptions, format_name: str | None, output: Path | None) -> None:
-    from scraper.cli.output import Format, console_on, default_format, write_object
+    from scraper.cli.output import Format, console_on, write_object, written
     from scraper.wiring.backtest import replay_world
 
     replays = replay_world(world, asked)
-    with opened(output) as stream:
-        if Format(format_name or default_format(stream)) is Format.JSON:
+    with written(output, format_name) as (stream, format):
+        if format is Format.JSON:
             found = [replay.to_json() for replay, _ in replays]
             write_object(found[0] if len(asked.orders) == 1 and len(found) == 1 else found, stream)
             return
@@ -169,14 +168,14 @@ def _of_job(
     format_name: str | None,
     output: Path | None,
 ) -> None:
-    from scraper.cli.output import Format, console_on, default_format, write_object
+    from scraper.cli.output import Format, console_on, write_object, written
     from scraper.wiring.backtest import backtest_job
     from scraper.wiring.files import load_job
 
     found, catalogue = load_job(job, None, settings.project)
     tested = backtest_job(found, catalogue, settings, world, asked)
-    with opened(output) as stream:
-        if Format(format_name or default_format(stream)) is Format.JSON:
+    with written(output, format_name) as (stream, format):
+        if format is Format.JSON:
             best = None if tested.cheapest is None else tested.cheapest.to_json()
             objects = [{**trial.to_json(), "cheapest": best} for trial in tested.trials]
             write_object(objects[0] if len(objects) == 1 else objects, stream)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, TextIO
 
 import click
 
-from scraper.cli.options import configs_option, data_option, format_option, opened, output_option, settings_of
+from scraper.cli.options import configs_option, data_option, format_option, output_option, settings_of
 from scraper.core.errors import StorageError, UsageError
 
 if TYPE_CHECKING:
@@ -47,15 +47,15 @@ def check(
     """
     import asyncio
 
-    from scraper.cli.output import Format, default_format, write_object
+    from scraper.cli.output import Format, write_object, written
     from scraper.wiring.upkeep import check_archive
 
     if quick and deep:
         raise UsageError("--quick and --deep exclude each other: give one of them.")
     settings = settings_of(data, sandbox=sandbox)
     checked = asyncio.run(check_archive(settings, configs, repair=repair, quick=quick, deep=deep))
-    with opened(output) as stream:
-        if Format(format_name or default_format(stream)) is Format.JSON:
+    with written(output, format_name) as (stream, format):
+        if format is Format.JSON:
             write_object(checked.to_json(), stream)
         else:
             _print(checked, repair, stream)

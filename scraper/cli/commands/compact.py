@@ -11,13 +11,13 @@ from scraper.cli.options import (
     configs_option,
     data_option,
     format_option,
-    opened,
     output_option,
     settings_of,
 )
 
 
 @click.command()
+@click.option("--where", metavar="SQL", help="Only partitions that match this condition on vendor and date.")
 @click.option("--all", "today_too", is_flag=True, help="Include today's partitions (UTC).")
 @click.option("--offline", is_flag=True, help="Swap without an atomic exchange; stop readers first.")
 @click.option("--dry-run", is_flag=True, help="Show what would be done, and do nothing.")
@@ -26,8 +26,9 @@ from scraper.cli.options import (
 @configs_option
 @format_option(*FORMATS)
 @output_option
-def compact(
+def compact(  # noqa: PLR0913 - one for each option
     *,
+    where: str | None,
     today_too: bool,
     offline: bool,
     dry_run: bool,
@@ -45,7 +46,7 @@ def compact(
     """
     import asyncio
 
-    from scraper.cli.output import Format, default_format, write_rows
+    from scraper.cli.output import Format, write_rows, written
     from scraper.cli.rows import rows_of_objects
     from scraper.wiring.upkeep import compact_archive
 
@@ -54,12 +55,11 @@ def compact(
 
     async def done() -> list[dict[str, object]]:
         settings = settings_of(data, sandbox=sandbox)
-        found = compact_archive(settings, configs, today_too=today_too, offline=offline, dry_run=dry_run)
+        found = compact_archive(settings, configs, where, today_too=today_too, offline=offline, dry_run=dry_run)
         return [each.to_json() async for each in found]
 
     rows = asyncio.run(done())
-    with opened(output) as stream:
-        format = Format(format_name or default_format(stream))
+    with written(output, format_name) as (stream, format):
         if format is not Format.TABLE or rows:
             columns = ["vendor", "date", "files_before", "files_after", "bytes_before", "bytes_after", "left_because"]
             if format is Format.TABLE:  # without empty columns

@@ -11,7 +11,6 @@ from scraper.cli.options import (
     configs_option,
     data_option,
     format_option,
-    opened,
     output_option,
     settings_of,
 )
@@ -38,7 +37,7 @@ def drift(
     """
     import asyncio
 
-    from scraper.cli.output import Format, default_format, write_rows
+    from scraper.cli.output import Format, write_rows, written
     from scraper.cli.rows import rows_of_objects
     from scraper.wiring.inspect import drift_of
 
@@ -58,8 +57,7 @@ def drift(
         }
         for record in found
     ]
-    with opened(output) as stream:
-        format = Format(format_name or default_format(stream))
+    with written(output, format_name) as (stream, format):
         write_rows(rows_of_objects(rows, COLUMNS), format, stream)
         if rows and format is Format.TABLE:
             click.echo(f"query for a page of the first row: {rows[0]['page']}", err=True)

@@ -13,7 +13,6 @@ from scraper.cli.options import (
     CREDITS,
     data_option,
     format_option,
-    opened,
     output_option,
     program,
     sandbox_option,
@@ -48,7 +47,7 @@ def plan(  # noqa: PLR0913 - one for each option
     """
     import asyncio
 
-    from scraper.cli.output import Format, console_on, default_format, write_object
+    from scraper.cli.output import Format, console_on, write_object, written
     from scraper.wiring.auto_budget import budgeted_job
     from scraper.wiring.destinations import destinations_of, questions
     from scraper.wiring.files import load_job
@@ -62,8 +61,8 @@ def plan(  # noqa: PLR0913 - one for each option
     asks = [str(fault) for fault in questions(sends, settings)]
     if allowance is not None:
         click.echo(allowance.words(), err=True)
-    with opened(output) as stream:
-        if Format(format_name or default_format(stream)) is Format.JSON:
+    with written(output, format_name) as (stream, format):
+        if format is Format.JSON:
             access = [{"owner": each.owner, "variable": each.variable, "host": each.host} for each in sends]
             write_object({**planned.to_json(), "access": access, "access_questions": asks}, stream)
             return

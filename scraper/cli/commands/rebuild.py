@@ -13,7 +13,6 @@ from scraper.cli.options import (
     configs_option,
     data_option,
     format_option,
-    opened,
     output_option,
     settings_of,
     warn,
@@ -51,7 +50,7 @@ def rebuild(
     """
     import asyncio
 
-    from scraper.cli.output import Format, default_format, write_rows
+    from scraper.cli.output import write_rows, written
     from scraper.cli.rows import rows_of_objects
     from scraper.wiring.upkeep import rebuild_tables
 
@@ -62,10 +61,8 @@ def rebuild(
         return [each async for each in found]
 
     tables = asyncio.run(done())
-    with opened(output) as stream:
-        write_rows(
-            rows_of_objects([each.to_json() for each in tables]), Format(format_name or default_format(stream)), stream
-        )
+    with written(output, format_name) as (stream, format):
+        write_rows(rows_of_objects([each.to_json() for each in tables]), format, stream)
     if taken_out := sum(each.taken_out for each in tables):
         kept = settings.data_directory / "trash" / "without-pages"
         counted_files = counted(taken_out, "file")

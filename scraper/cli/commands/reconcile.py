@@ -14,7 +14,6 @@ from scraper.cli.options import (
     allow_host_option,
     data_option,
     format_option,
-    opened,
     output_option,
     settings_of,
     vendor_url_option,
@@ -94,6 +93,7 @@ def reconcile(  # noqa: PLR0913 - one for each option
     import asyncio
 
     from scraper.cli.display.reconcile import show_reconciled
+    from scraper.cli.output import written
     from scraper.core.catalogue import Charge
     from scraper.wiring.access import key_warning
     from scraper.wiring.files import load_job
@@ -112,6 +112,6 @@ def reconcile(  # noqa: PLR0913 - one for each option
     warn(key_warning(configs, settings))
     charge = None if assume is None else Charge(assume)
     done = asyncio.run(reconcile_job(order, settings, assume=charge, used=used, month=month))
-    with opened(output) as stream:
-        show_reconciled(done, format_name, stream, every=every)
+    with written(output, format_name) as (stream, format):
+        show_reconciled(done, format, stream, every=every)
     return 0 if all(account.is_settled for account in done) else STILL_UNKNOWN

@@ -54,8 +54,8 @@ if TYPE_CHECKING:
     from scraper.core.jobs import Job
     from scraper.core.planning import Plan
     from scraper.ports import Listener
-    from scraper.runs.crawl import CrawlProcess
     from scraper.runs.resume import Opening
+    from scraper.runs.standby import Stoppable
     from scraper.wiring.run import RunOrder
     from scraper.wiring.settings import Settings
 
@@ -70,6 +70,9 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--probe", is_flag=True, help="Send one request per endpoint and compare its answer with the vendor file."
+)
+@click.option(
+    "--standby", is_flag=True, help="While another process runs the job, wait, and go on with the run if it dies."
 )
 @click.option("--no-rebuild", is_flag=True, help="Keep pages in the spool when a table's SELECT has changed.")
 @sandbox_option
@@ -99,6 +102,7 @@ def run(  # noqa: PLR0913 - one for each option
     new: bool,
     yes: bool,
     probe: bool,
+    standby: bool,
     no_rebuild: bool,
     format_name: str | None,
     output: Path | None,
@@ -123,10 +127,12 @@ def run(  # noqa: PLR0913 - one for each option
         raise UsageError("--rate needs --sandbox: a vendor's rate is always kept.")
     if len(jobs) > 1 and budget is not None:
         raise UsageError("--budget applies to one run: give one job, or state a budget in each.")
+    if standby and probe:
+        raise UsageError("--standby waits to go on with a run, and a probe has none: give one of them.")
     if len(jobs) > 1 and metrics is not None:
         raise UsageError("--metrics FILE holds the figures of one job: give one job, or one command for each.")
     chosen = _Chosen(
-        opening, budget, yes, probe, not no_rebuild, metrics, LogOptions(log_format, verbose, log_file), places
+        opening, budget, yes, probe, standby, not no_rebuild, metrics, LogOptions(log_format, verbose, log_file), places
     )
     if len(jobs) > 1:
         return _in_turn(jobs, chosen, format_name, output)
@@ -150,6 +156,7 @@ class _Chosen:
     budget: int | None
     yes: bool
     probe: bool
+    standby: bool
     rebuild: bool
     metrics: Path | None
     log: LogOptions
@@ -193,6 +200,7 @@ def _read(words: str, chosen: _Chosen) -> _Loaded:
     command = shlex.join([*program(), *run_words(path, settings)])
     configs = settings.project.configs
     order = RunOrder(found, catalogue, configs, chosen.opening, chosen.budget, command, rebuild=chosen.rebuild)
+    order = replace(order, standby=chosen.standby)
     return _Loaded(path, order, settings)
 
 
@@ -291,7 +299,7 @@ def bought(
 
     notify = notify_settings(settings)
 
-    async def told(listener: Listener, begun: Callable[[CrawlProcess], None]) -> RunResult:
+    async def told(listener: Listener, begun: Callable[[Stoppable], None]) -> RunResult:
         result = await run_and_tell(lambda: run_job(order, settings, listener, begun), order, settings, notify, warn)
         return result if metrics is None else await write_run_metrics(metrics, result, order.job, settings)
 

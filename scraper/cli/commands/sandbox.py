@@ -14,10 +14,6 @@ from scraper.core.errors import UsageError
 from scraper.core.subscriptions import Subscription
 
 
-def _plans(_context: click.Context, _option: click.Parameter, values: tuple[str, ...]) -> Mapping[str, str]:
-    return pairs(values, "VENDOR=PLAN")
-
-
 @click.command()
 @click.option(
     "--port", default=8800, show_default=True, type=click.IntRange(0, 65535), help="Port; 0 chooses a free one."
@@ -26,7 +22,12 @@ def _plans(_context: click.Context, _option: click.Parameter, values: tuple[str,
 @day_option
 @world_options
 @click.option(
-    "--plan", "plans", multiple=True, metavar="VENDOR=PLAN", callback=_plans, help="Plan of the vendor's account."
+    "--plan",
+    "plans",
+    multiple=True,
+    metavar="VENDOR=PLAN",
+    callback=lambda _context, _option, values: pairs(values, "VENDOR=PLAN"),
+    help="Plan of the vendor's account.",
 )
 @click.option("--no-rate", is_flag=True, help="Accept any number of requests a minute; credits stay limited.")
 @fault_option
@@ -112,7 +113,6 @@ def _print_addresses(
 
 
 def _print_kinds() -> None:
-    """Print one kind per line, its options below."""
     from scraper.sandbox import KINDS
 
     click.echo(f"{'kind':<18} {'charged':<7}  what happens")
@@ -123,7 +123,6 @@ def _print_kinds() -> None:
             values = "|".join(option.allowed) or "N"
             click.echo(f"{'':<28}{option.name}={values}, by default {option.default}")
     click.echo(
-        "\ncharged: yes, as a success; 2xx, by crawlora, which charges each 2xx; no, not by crawlora; never, since\n"
-        "the vendor does not see the request. keyapi does not document what it charges for 2xx and no:\n"
-        "--failed-requests decides."
+        "\ncharged: yes, like a success; 2xx, by crawlora, which charges every 2xx; no, not by crawlora; never, as\n"
+        "the vendor does not see the request. keyapi documents no charges for 2xx and no: --failed-requests decides."
     )

@@ -16,7 +16,6 @@ from scraper.cli.options import (
     configs_option,
     data_option,
     format_option,
-    opened,
     output_option,
     settings_of,
 )
@@ -39,14 +38,14 @@ def _parameters(_context: click.Context, _option: click.Parameter, given: tuple[
 
 
 class _Query(click.types.StringParamType):
-    """The argument QUERY; the message for a missing one shows an example."""
+    """The argument QUERY; the error for a missing one shows an example."""
 
     def get_missing_message(self, param: click.Parameter, ctx: click.Context | None) -> str:  # noqa: ARG002 - as click has it
         return 'Write a SELECT in quotes, such as: scraper sql "SELECT count(*) FROM pages"'
 
 
 class _QuotedQuery(click.Command):
-    """A command whose argument is a query: one that is not in quotes arrives as many words."""
+    """A command whose argument is a query, which arrives as many words if it is not in quotes."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         try:
@@ -87,7 +86,7 @@ def sql(
     QUERY may be a file whose name ends in .sql, or - for standard input. `scraper tables` lists the tables. Parquet
     keeps the types of columns and needs -o.
     """
-    from scraper.cli.output import Format, default_format, write_rows
+    from scraper.cli.output import write_rows, written
     from scraper.cli.rows import rows_of_reader
     from scraper.core.report import REPORT_FILE
     from scraper.wiring.query import queried, write_parquet
@@ -103,8 +102,8 @@ def sql(
             with beside(output) as path:
                 write_parquet(reader, path)
             return
-        with opened(output) as stream:
-            write_rows(rows_of_reader(reader), Format(format_name or default_format(stream)), stream)
+        with written(output, format_name) as (stream, format):
+            write_rows(rows_of_reader(reader), format, stream)
     if output is None and sys.stdout.isatty() and not (settings.data_directory / REPORT_FILE).exists():
         tell_next_step(settings, "As charts", ["report", *place_words(settings)])
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from scraper.cli.completion import complete_run
-from scraper.cli.options import data_option, format_option, opened, output_option, program, settings_of
+from scraper.cli.options import data_option, format_option, output_option, program, settings_of
 
 if TYPE_CHECKING:
     from scraper.wiring.settings import Settings
@@ -36,7 +36,7 @@ def _since(_context: click.Context, _option: click.Parameter, value: str | None)
 @click.command()
 @click.argument("run", required=False, shell_complete=complete_run)
 @click.option("--job", metavar="NAME", help="Only this job.")
-@click.option("--since", callback=_since, metavar="24h|DATE", help="All runs and missed nights since then (UTC).")
+@click.option("--since", callback=_since, metavar="24h|DATE", help="All runs and missed nights since this time (UTC).")
 @click.option(
     "--limit", type=click.IntRange(1, 10_000), help="Number of runs.  [default: 10, with --since all of them]"
 )
@@ -100,13 +100,13 @@ def _show(
 ) -> None:
     from scraper.cli.display.status import details_json, print_details, print_places, print_status, status_json
     from scraper.cli.display.status_jobs import overview_json, print_overview
-    from scraper.cli.output import Format, console_on, default_format, write_object
+    from scraper.cli.output import Format, console_on, write_object, written
 
     places = {**settings.project.in_use(), "data": str(settings.data_directory.absolute())}
     places |= {"state": settings.state_elsewhere} if settings.state_elsewhere else {}
     details = overview.details
-    with opened(output) as stream:
-        if Format(format_name or default_format(stream)) is Format.JSON:
+    with written(output, format_name) as (stream, format):
+        if format is Format.JSON:
             if details is None:
                 write_object({**overview_json(overview, run_command), "places": places}, stream)
             else:

@@ -12,7 +12,6 @@ from scraper.cli.options import (
     configs_option,
     data_option,
     format_option,
-    opened,
     output_option,
     settings_of,
 )
@@ -32,14 +31,13 @@ def tables(
 
     Shows rows, files and bytes of each table; with a NAME, its columns and their meanings.
     """
-    from scraper.cli.output import Format, default_format, write_rows
+    from scraper.cli.output import Format, write_rows, written
     from scraper.cli.rows import rows_of_objects
     from scraper.wiring.query import table_columns, table_list
 
     settings = settings_of(data, sandbox=sandbox)
     found = table_list(settings, configs) if name is None else table_columns(settings, configs, name)
-    with opened(output) as stream:
-        shown = Format(format_name or default_format(stream))
+    with written(output, format_name) as (stream, shown):
         if name is not None or shown not in {Format.TABLE, Format.MARKDOWN}:
             write_rows(rows_of_objects(found, prose="meaning"), shown, stream)
             return

@@ -27,5 +27,4 @@ class Sources:
 
 
 def source_json(source: Source | None) -> dict[str, str] | None:
-    """Return a source as a plain object."""
     return None if source is None else {"document": source.document, "read_on": source.read_on.isoformat()}

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 import click
 
 from scraper.cli.formatting import counted, harmless
-from scraper.cli.output import Format, console_on, default_format, write_object, write_rows
+from scraper.cli.output import Format, console_on, write_object, write_rows
 from scraper.cli.rows import rows_of_objects
 from scraper.cli.tables import MOST_ROWS, heading, print_fields, print_rows
 from scraper.core.reconcile import Entry, EntryKind, MonthHeld
@@ -23,9 +23,8 @@ _SUMS = ("account", "charged", "free", "still_unknown", "adjusted")
 _LINES = ("finding", "at", "endpoint", "ours", "theirs", "request_id", "run_id", "page", "params")
 
 
-def show_reconciled(done: Sequence[Reconciled], format_name: str | None, stream: TextIO, *, every: bool) -> None:
-    """Write the results; sentences go to stderr unless the object has them. `every`: with requests that agree."""
-    format = Format(format_name or default_format(stream))
+def show_reconciled(done: Sequence[Reconciled], format: Format, stream: TextIO, *, every: bool) -> None:
+    """Write the results; sentences go to stderr unless the object has them. `every`: include requests that agree."""
     if format is Format.JSON:
         write_object([_object(account, every) for account in done], stream)
         return

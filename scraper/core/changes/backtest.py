@@ -42,7 +42,7 @@ class Terms:
 
 @dataclass(frozen=True, slots=True)
 class Past:
-    """The nights of a job's boards, as far as they are known."""
+    """The known nights of a job's boards."""
 
     boards: Sequence[WorldBoard]
     halves: tuple[Sequence[WorldBoard], Sequence[WorldBoard]]
@@ -58,7 +58,6 @@ class Past:
     """The share of board-nights with a read; on the others a board is assumed not to change."""
 
     def at(self, night: int) -> datetime:
-        """Return when the boards of a night are bought."""
         return self.begins_at + night * self.period
 
 

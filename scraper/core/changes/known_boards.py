@@ -38,16 +38,11 @@ class KnownBoard:
 
         Every second night would not do: a cadence of two nights would then see all that is left, or nothing.
         """
-        left = tuple(read for read in self.reads if _coin(self.board.name, read[0]) == which)
+        coins = (crc32(f"{night}/{self.board.name}".encode()) >> 7 & 1 for night, _ in self.reads)
+        left = tuple(read for read, coin in zip(self.reads, coins, strict=True) if coin == which)
         return replace(self, reads=left) if left else self
 
 
-def _coin(name: str, night: int) -> int:
-    """Return 0 or 1, the same for the same board and night."""
-    return crc32(f"{night}/{name}".encode()) >> 7 & 1
-
-
 def read_share(boards: Sequence[KnownBoard], first: int, end: int) -> float:
-    """Return the share of board-nights with a read."""
     read = sum(first <= night < end for board in boards for night, _ in board.reads)
     return read / (len(boards) * (end - first))

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from scraper.core.changes.order import Order, RankedBoard
-from scraper.core.changes.purse import FixedPurse, Purse, Room
+from scraper.core.changes.purse import Purse, Room
 from scraper.core.changes.spells import Nights, Reads, Seen, Spell, entries_seen, exits_seen, spells
 from scraper.core.units import Credits
 
@@ -21,7 +21,7 @@ class WorldBoard:
     nights: Nights
     vendor: str = ""
     spells: Sequence[Spell] | None = None
-    """Of all nights, where they are known already."""
+    """Spells of all nights, if they are known already."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ class Replay:
     boards: int
     credits: int
     freshness: float
-    """The mean share of a night's entries that the newest read of their board held."""
+    """The mean share of a night's entries that the newest read of their board showed."""
     fell_back: bool
     """True if most nights were bought stalest first because the boards were alike."""
     by_board: tuple[BoardReplay, ...]
@@ -57,7 +57,6 @@ class Replay:
         return sum((board.exits for board in self.by_board), Seen())
 
     def to_json(self) -> Mapping[str, Any]:
-        """Return the object of ``--format json``."""
         return {
             "order": self.order,
             "nights": self.nights,
@@ -92,7 +91,7 @@ class VendorOrders:
 
     @property
     def fell_back(self) -> bool:
-        """All of them bought stalest first."""
+        """True if all of them bought stalest first."""
         return all(order.fell_back for order in self._orders.values())
 
     def within(self, night: int, room: Room) -> list[int]:
@@ -104,26 +103,21 @@ class VendorOrders:
         ]
 
     def read(self, board: int, night: int, entries: Set[object]) -> None:
-        """Learn from a board that was bought whole."""
         self._orders[self._vendors[board]].read(self._numbers[board], night, entries)
 
 
-def replay(
-    name: str, boards: Sequence[WorldBoard], order: Order | VendorOrders, budgets: Sequence[Credits] | Purse, learn: int
-) -> Replay:
-    """Buy the boards night by night, on as many nights as all of them have, or budgets.
+def replay(name: str, boards: Sequence[WorldBoard], order: Order | VendorOrders, purse: Purse, learn: int) -> Replay:
+    """Buy the boards night by night, on as many nights as all of them have.
 
-    `budgets`: each night's credits, or what pays for them. `learn`: nights at the start that don't count.
+    `learn`: nights at the start that do not count.
     """
     nights = min(len(board.nights) for board in boards)
-    if isinstance(budgets, Sequence):
-        nights, budgets = len(budgets), FixedPurse(budgets)
     read_on: list[list[int]] = [[] for _ in boards]
     newest: list[Set[Hashable]] = [frozenset()] * len(boards)
     credits = fallen = bought = 0
     fresh: list[float] = []
     for night in range(nights):
-        room = budgets.room(night)
+        room = purse.room(night)
         chosen = [] if room is None else _chosen(order, night, boards, room)
         fell_back = order.fell_back
         spent: defaultdict[str, Credits] = defaultdict(int)
@@ -132,7 +126,7 @@ def replay(
             order.read(place, night, newest[place])
             read_on[place].append(night)
             spent[boards[place].vendor] += boards[place].board.cost
-        budgets.pay(night, spent)
+        purse.pay(night, spent)
         if night < learn:
             continue
         credits += sum(spent.values())
@@ -151,7 +145,7 @@ def replay(
 
 
 def _chosen(order: Order | VendorOrders, night: int, boards: Sequence[WorldBoard], room: Room) -> list[int]:
-    """Return the boards to buy, those aside that their vendors' own limits do not allow."""
+    """Return the boards to buy, except those that their vendors' own limits do not allow."""
     if isinstance(order, VendorOrders):
         return order.within(night, room)
     left, found = dict(room.by_vendor), []

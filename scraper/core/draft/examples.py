@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from scraper.core.bodies import Json, at
 from scraper.core.draft import guesses
 from scraper.core.draft.guesses import Spot
-from scraper.core.draft.openapi import OpenApiDocument, Operation, mapping, text
+from scraper.core.draft.openapi import OpenApiDocument, Operation, mapping, sequence, text
 from scraper.core.draft.select import (
     columns_of,
     integers_read_as_text,
@@ -28,21 +28,19 @@ class ExampleAnswer:
     is_made_up: bool
     """True if it was made from the schema, since the document gives no example."""
     words: tuple[str, ...]
-    """Those of the endpoint's path that may name its records."""
+    """Words of the endpoint's path that may name its records."""
     listed: Spot | None
     """The list of records; ``None`` where the answer seems to be one record."""
 
     @property
     def path(self) -> str:
-        """The path of the records."""
         listed = self.listed
         return listed.path if listed is not None else guesses.record_in(self.example)
 
     @property
     def records(self) -> list[Mapping[str, Json]]:
-        """The records that are shown."""
         stands = at(self.example, self.path) if self.path else self.example
-        found = [stands] if self.listed is None else guesses.sequence_of(stands)
+        found = [stands] if self.listed is None else sequence(stands)
         return [mapping(each) for each in found if isinstance(each, dict) and each]
 
     @property
@@ -95,6 +93,6 @@ def table_file(document: OpenApiDocument, answer: ExampleAnswer, title: str) -> 
 def _documented(document: OpenApiDocument, answer: ExampleAnswer) -> Iterator[Mapping[str, Json]]:
     made = document.made_up(answer.schema)
     stands = at(made, answer.path) if answer.path else made
-    for each in [stands] if answer.listed is None else guesses.sequence_of(stands):
+    for each in [stands] if answer.listed is None else sequence(stands):
         if isinstance(each, dict):
             yield mapping(each)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from scraper.core.bodies import Json
-from scraper.core.draft.openapi import AskedParameter
+from scraper.core.draft.openapi import AskedParameter, sequence
 
 DEEPEST: Final = 8
 MOST_OBJECTS: Final = 5_000
@@ -94,20 +94,15 @@ def records_in(document: Json, words: Sequence[str]) -> Spot | None:
     if isinstance(document, list):
         return Spot("", "", document) if any(isinstance(each, dict) for each in document) else None
     lists = [found for found in inside(document) if isinstance(found.value, list)]
-    lists = [found for found in lists if any(isinstance(each, dict) for each in sequence_of(found.value))]
+    lists = [found for found in lists if any(isinstance(each, dict) for each in sequence(found.value))]
 
     def likeliness(found: Spot) -> tuple[int, int, int]:
         name = plain(found.key)
         named = 2 if name in LISTS else 1 if any(name in {plain(word), plain(f"{word}s")} for word in words) else 0
-        most = max((len(each) for each in sequence_of(found.value) if isinstance(each, dict)), default=0)
+        most = max((len(each) for each in sequence(found.value) if isinstance(each, dict)), default=0)
         return named + (1 if named else 0), -found.path.count("."), most
 
     return max(lists, key=likeliness, default=None)
-
-
-def sequence_of(value: Json) -> list[Json]:
-    """Return a list, an empty one in place of anything else."""
-    return value if isinstance(value, list) else []
 
 
 def record_in(document: Json) -> str:

@@ -48,9 +48,8 @@ def value_text(value: Value) -> str:
             return f"{{ {fields} }}"
 
 
-def comment_lines(text: str, indent: str = "# ") -> list[str]:
-    """Return a text as comments, wrapped."""
-    return textwrap.wrap(text, WIDTH, initial_indent=indent, subsequent_indent=indent, break_on_hyphens=False)
+def comment_lines(text: str) -> list[str]:
+    return textwrap.wrap(text, WIDTH, initial_indent="# ", subsequent_indent="# ", break_on_hyphens=False)
 
 
 def table_lines(header: str, fields: Mapping[str, Value], above: Iterable[str] = ()) -> list[str]:

@@ -1,7 +1,7 @@
 """The fields that a table's SELECT reads, and those that are known to come beside them.
 
-The fields are the structure of its ``from_json(records, '…')``. Known differences stand in comments of the
-same file, so that adding one rebuilds no table:
+The fields are the structure of its ``from_json(records, '…')``. Known differences are comments of the same file, so
+that adding one rebuilds no table:
 
 - ``-- known, not kept: a, b.c, d[].e, f.*``: paths that come and that no column reads;
 - ``-- known as string: a, b.*`` (integer, number, boolean, object, list): they come as that as well.
@@ -105,7 +105,6 @@ def wanted(structure: Structure) -> str:
 
 
 def _paths(path: str, structure: Structure) -> Iterator[tuple[str, str]]:
-    """Yield every path that is read, with its type."""
     yield path, wanted(structure)
     match structure:
         case Elements(of):
@@ -154,7 +153,6 @@ def _structure(literal: Json) -> Structure:
 
 
 def joined(parent: str, key: str) -> str:
-    """Return the path of a key below another path."""
     name = key if _PLAIN.fullmatch(key) else json.dumps(key[:PATH_LENGTH], ensure_ascii=False)
     path = f"{parent}.{name}" if parent else name
     return path if len(path) <= PATH_LENGTH else f"{path[: PATH_LENGTH - 1]}…"

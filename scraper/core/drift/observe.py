@@ -1,6 +1,6 @@
 """The drift watch: compares every record of a drain with what its table's SELECT reads.
 
-Pages whose records are all ordinary are counted by `ordinary`, a column at a time, and are done with. On other pages
+Pages whose records are all ordinary are counted by `ordinary`, a column at a time. On other pages
 the first record of a shape (the same keys in the same order, of the same JSON types) is inspected; of all others only
 the values that may not fit are collected. DuckDB casts those in one statement, and `settle` counts the differences.
 
@@ -54,9 +54,9 @@ class _Shape:
     integers: tuple[tuple[str, _Place], ...]
     """Whole numbers for BIGINT, which fit unless they are too large."""
     values: tuple[tuple[str, _Place], ...]
-    """Others, which DuckDB has to cast."""
+    """Other values, which DuckDB has to cast."""
     numbers_as_text: bool
-    """Whether a column keeps numbers with a fraction, or of more than 64 bits, as text."""
+    """True if a column keeps numbers with a fraction, or of more than 64 bits, as text."""
     count: int = 0
 
 
@@ -148,7 +148,6 @@ class _Place:
             yield from self.element.presence()
 
     def _count_shapes(self) -> None:
-        """Add the shapes to the counts and forget them."""
         for shape in self.shapes.values():
             self._parents += shape.count
             for key in shape.present:
@@ -217,8 +216,8 @@ class _Watched:
             met = place.judge(value)
             if met is None:
                 self._ask(place, value)
-            else:
-                self._note_any(place.finding(value, met))
+            elif finding := place.finding(value, met):
+                self.note(finding, self.page, self.records)
 
     def _look_into_all(self, place: _Place, values: list[Any]) -> None:
         for value in values:
@@ -263,10 +262,6 @@ class _Watched:
                 self.note(finding, page, record)
         self._asked.clear()
 
-    def _note_any(self, finding: Finding | None) -> None:
-        if finding is not None:
-            self.note(finding, self.page, self.records)
-
     def note(self, finding: Finding, page: PageMark, record: int | None = None, count: int = 1) -> None:
         """Count a finding: so many of a page, or once for a record."""
         if finding not in self._found and len(self._found) >= MOST_FINDINGS:
@@ -281,7 +276,6 @@ class _Watched:
         known.first_at, known.last_at = min(known.first_at, page.at), max(known.last_at, page.at)
 
     def looked(self) -> Looked:
-        """Return everything found in the endpoint."""
         found = [
             Found(finding, known.count, known.page.request_key, known.first_at, known.last_at)
             for finding, known in self._found.items()
@@ -336,7 +330,6 @@ class Watch:
         self._endpoints[page.endpoint].note(Finding(kind, path, detail[:DETAIL_LENGTH]), page, count=count)
 
     def looked(self) -> tuple[Looked, ...]:
-        """Return the drift of each endpoint."""
         return tuple(watched.looked() for watched in self._endpoints.values())
 
 

@@ -48,7 +48,7 @@ class CursorPagination(Pagination):
         return sized if cursor is None else {self.cursor_param: cursor, **sized}
 
     def walk(self, walk: W, ask: Callable[[W, int, str | None], R]) -> WalkProgress[W, R]:
-        return CursorWalk(walk, ask, pagination=self)
+        return CursorWalk(walk, ask, pagination=self, tells_end=self.tells_end)
 
 
 @dataclass(slots=True)
@@ -70,12 +70,7 @@ class CursorWalk(WalkProgress[W, R]):
     def _passing(self) -> set[Guard]:
         return {Guard.EMPTY_PAGE} if self._passed_over else set()
 
-    @property
-    def _tells_end(self) -> bool:
-        return self.pagination.tells_end
-
     def learn(self, request: R, facts: PageFacts) -> Sequence[R]:
-        """Take in a page; return the next request, if there is one."""
         self._count(facts)
         self._passed_over |= bool(self._empty_in_a_row and facts.records)
         self._empty_in_a_row = 0 if facts.records else self._empty_in_a_row + 1

@@ -1,20 +1,19 @@
-"""Endpoints that answer one record to one request."""
+"""Endpoints that return one record for one request."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from scraper.core.bodies import Json
-from scraper.core.pagination.facts import PageFacts
 from scraper.core.pagination.kind import Pagination
-from scraper.core.pagination.states import WalkState, Why
+from scraper.core.pagination.one_page import OnePageWalk
 from scraper.core.pagination.walk import R, W, WalkProgress
 
 
 @dataclass(frozen=True, slots=True)
 class SinglePagination(Pagination):
-    """One record an answer, as an object; an empty object or null is no record."""
+    """One record per answer, as an object; an empty object or null is not a record."""
 
     kind = "single"
     shape = "object"
@@ -30,21 +29,7 @@ class SinglePagination(Pagination):
         return [] if found is None or found == {} else [found] if isinstance(found, dict) else None
 
     def limit_fault(self, pages: int, endpoint: str, cost: int) -> str | None:  # noqa: ARG002
-        return None if pages <= 1 else f"{endpoint} answers one record to one request; leave it out"
+        return None if pages <= 1 else f"{endpoint} returns one record per request; leave it out"
 
     def walk(self, walk: W, ask: Callable[[W, int, str | None], R]) -> WalkProgress[W, R]:
-        return SingleWalk(walk, ask)
-
-
-class SingleWalk(WalkProgress[W, R]):
-    """A walk of one request."""
-
-    __slots__ = ()
-
-    def learn(self, request: R, facts: PageFacts) -> Sequence[R]:  # noqa: ARG002
-        self._count(facts)
-        self._end(Why.GUARD if self._guards else Why.END)
-        return []
-
-    def outstanding(self) -> Sequence[R]:
-        return [self.ask(self.walk, 1, None)] if self.state is WalkState.OPEN else []
+        return OnePageWalk(walk, ask, pagination=self)

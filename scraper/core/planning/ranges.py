@@ -21,20 +21,17 @@ class Range:
         return Range(self.low + other.low, self.likely + other.likely, self.high + other.high)
 
     def times(self, factor: int) -> Range:
-        """Return the range multiplied."""
         return Range(self.low * factor, self.likely * factor, self.high * factor)
 
     def at_most(self, ceiling: int) -> Range:
-        """Return the range capped at a ceiling."""
         return Range(min(self.low, ceiling), min(self.likely, ceiling), min(self.high, ceiling))
 
     @property
     def exact(self) -> bool:
-        """The figure has no range."""
+        """True if the figure has no range."""
         return self.low == self.high
 
     def to_json(self) -> dict[str, int]:
-        """Return ``{"low": …, "likely": …, "high": …}``."""
         return {"low": self.low, "likely": self.likely, "high": self.high}
 
 
@@ -42,12 +39,10 @@ NOTHING = Range(0, 0, 0)
 
 
 def exactly(count: int) -> Range:
-    """Return an exact figure."""
     return Range(count, count, count)
 
 
 def total(ranges: Iterable[Range]) -> Range:
-    """Return the sum of the ranges."""
     return sum(ranges, NOTHING)
 
 

@@ -1,4 +1,4 @@
-"""A billing period compared with the ledger: its sums and what follows from them."""
+"""A billing period compared with the ledger: its sums, and the verdict on them."""
 
 from __future__ import annotations
 
@@ -23,7 +23,6 @@ class MonthHeld:
     """Findings about the billing records themselves."""
 
     def of(self, kind: EntryKind) -> tuple[Entry, ...]:
-        """Return the entries of a kind."""
         return tuple(entry for entry in self.entries if entry.kind is kind)
 
     @property
@@ -43,7 +42,7 @@ class MonthHeld:
 
     @property
     def difference(self) -> Credits | None:
-        """The vendor's total less what all lines add up to; ``None`` without a total."""
+        """The vendor's total minus the sum of all lines; ``None`` without a total."""
         return None if self.period.used is None else self.period.used - self.ours - self.theirs_alone
 
     @property
@@ -58,7 +57,6 @@ class MonthHeld:
         return self.adds_up and not self.notes and not any(entry.kind in apart for entry in self.entries)
 
     def sentence(self) -> str:
-        """Return the figures for people."""
         total = "" if self.period.used is None else f"; the vendor's total is {self.period.used:,}"
         lines = f"{self.ours:,} credits in the ledger, {self.theirs_alone:,} billed for requests that it does not have"
         begins = f"{self.period.starts:%Y-%m-%d}"
@@ -113,7 +111,6 @@ class MonthHeld:
 
 
 def entry_json(entry: Entry) -> dict[str, Any]:
-    """Return an entry as a flat object."""
     line = entry.attempt
     return {
         "finding": entry.kind.value,
@@ -131,7 +128,7 @@ def entry_json(entry: Entry) -> dict[str, Any]:
 def month_held(
     books: Books, period: BillingPeriod, *, our_start: datetime, days: Mapping[str, Credits] | None = None
 ) -> MonthHeld:
-    """Return the entries of a period, with notes on what is odd about the billing records.
+    """Return the entries of a period, with notes on oddities of the billing records.
 
     `our_start`: when the account's month began by the configuration. `days`: the vendor's credits by UTC day, where the
     events do not add up.

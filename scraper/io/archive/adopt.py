@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from datetime import UTC, date, datetime
-from pathlib import Path
 from typing import Any, Final
 
 import orjson
@@ -18,8 +17,9 @@ from scraper.core.outcomes import Answer, classify
 from scraper.core.tables import PAGES_TABLE
 from scraper.core.units import Credits
 from scraper.io.archive.errors import explained
-from scraper.io.archive.files import HASH_KEY, Disk, checksum
+from scraper.io.archive.files import HASH_KEY, checksum
 from scraper.io.archive.identity import UNREAD, LedgerFiles
+from scraper.io.archive.tree import Tree
 from scraper.ports import ArchivedAnswer, Part, RunRow
 
 _ROWS_AT_ONCE: Final = 1_000
@@ -28,16 +28,16 @@ _ANSWERS_AT_ONCE: Final = 64
 
 
 class ParquetLedger(LedgerFiles):
-    """The `ArchiveLedger` port over a data directory."""
+    """The `ArchiveLedger` port over an archive's parts."""
 
-    def __init__(self, data: Path, catalogue: Catalogue, disk: Disk) -> None:
-        super().__init__(data, disk)
+    def __init__(self, tree: Tree, catalogue: Catalogue) -> None:
+        super().__init__(tree)
         self._catalogue = catalogue
         self._endpoints = {endpoint.full_name: endpoint for endpoint in catalogue.endpoints}
 
     def part(self, path: str) -> Part:
-        file = self._root / path
         with explained(f"{path} cannot be read", safe=UNREAD):
+            file = self._tree.local(path)
             metadata = pq.read_metadata(file)
             select_hash = (metadata.metadata or {}).get(HASH_KEY, b"").decode()
             table = path.partition("/")[0]
@@ -45,20 +45,20 @@ class ParquetLedger(LedgerFiles):
 
     def size_bytes(self, path: str) -> int:
         with explained(f"{path} cannot be read", safe=UNREAD):
-            return (self._root / path).stat().st_size
+            return self._tree.size_bytes(path)
 
     def rows(self, path: str) -> Iterator[RunRow]:
         table = path.partition("/")[0]
         renamed = RENAMED_COLUMNS.get(table, {})
         names = [column.name for column in RUN_TABLES[table]]
-        with explained(f"{path} cannot be read", safe=UNREAD), pq.ParquetFile(self._root / path) as part:
+        with explained(f"{path} cannot be read", safe=UNREAD), pq.ParquetFile(self._tree.local(path)) as part:
             for batch in part.iter_batches(_ROWS_AT_ONCE, use_threads=False):
                 for row in batch.to_pylist():
                     now = {renamed.get(name, name): _aware(value) for name, value in row.items()}
                     yield {name: now.get(name) for name in names}
 
     def rows_by_run(self, path: str) -> Mapping[str, int]:
-        with explained(f"{path} cannot be read", safe=UNREAD), pq.ParquetFile(self._root / path) as part:
+        with explained(f"{path} cannot be read", safe=UNREAD), pq.ParquetFile(self._tree.local(path)) as part:
             if "run_id" not in part.schema_arrow.names:
                 return {}
             found = Counter[str]()
@@ -69,7 +69,7 @@ class ParquetLedger(LedgerFiles):
     def answers(self, path: str) -> Iterator[ArchivedAnswer]:
         table, vendor = path.partition("/")[0], path.split("/")[1].removeprefix("vendor=")
         assert table == PAGES_TABLE, path  # noqa: S101 - the caller's choice
-        with explained(f"{path} cannot be read", safe=UNREAD), pq.ParquetFile(self._root / path) as part:
+        with explained(f"{path} cannot be read", safe=UNREAD), pq.ParquetFile(self._tree.local(path)) as part:
             for batch in part.iter_batches(_ANSWERS_AT_ONCE, use_threads=False):
                 for row in batch.to_pylist():
                     yield self._answer(vendor, row)

@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from scraper.core.tables import PAGES_TABLE
 from scraper.io.archive.files import HASH_KEY, checksum, open_part
-from scraper.io.archive.identity import is_ledger_file
+from scraper.io.archive.tree import Places, Tree, is_note
 from scraper.ports import FoundPart, Part, Survey
 
 _PLACE: Final = re.compile(r"[^/]+/vendor=[^/]+/date=\d{4}-\d\d-\d\d/(?:part|runs?)-[^/]+\.parquet")
@@ -23,22 +23,22 @@ _BATCH_ROWS: Final = 64
 """Answers of up to 700 KB each."""
 
 
-def survey(data: Path, known: Mapping[str, Part], quick: bool) -> Survey:
-    root = data / "archive"
-    files = {path.relative_to(root).as_posix(): path for path in sorted(root.rglob("*")) if not path.is_dir()}
-    places = [place for place in files if _PLACE.fullmatch(place)]
-    leftovers = [path for path in sorted((data / "tmp").glob("*")) if not _in_use(path)]
+def survey(tree: Tree, places: Places, known: Mapping[str, Part], quick: bool) -> Survey:
+    files = tree.files()
+    parts = [place for place in files if _PLACE.fullmatch(place)]
+    leftovers = [path for path in sorted(places.staging.glob("*")) if not _in_use(path)]
     return Survey(
-        parts=[_found(files[place], place, known.get(place), quick) for place in places],
-        strays=[f"archive/{place}" for place in files if not _PLACE.fullmatch(place) and not is_ledger_file(place)],
-        leftovers=[path.relative_to(data).as_posix() for path in leftovers],
+        parts=[_found(tree, place, known.get(place), quick) for place in parts],
+        strays=[f"archive/{place}" for place in files if not _PLACE.fullmatch(place) and not is_note(place)],
+        leftovers=[*map(places.shown, leftovers), *(f"archive/{place}" for place in tree.unlisted())],
     )
 
 
-def _found(path: Path, place: str, known: Part | None, quick: bool) -> FoundPart:
+def _found(tree: Tree, place: str, known: Part | None, quick: bool) -> FoundPart:
     """Read a file; its columns only where its checksum does not prove them intact."""
-    table, size_bytes, keys = place.partition("/")[0], path.stat().st_size, Counter[tuple[str, str]]()
+    table, size_bytes, keys = place.partition("/")[0], tree.size_bytes(place), Counter[tuple[str, str]]()
     try:
+        path = tree.fresh(place, quick=quick)
         digest = None if quick else checksum(path)
         as_written = known is not None and digest is not None and digest == known.checksum
         with open_part(path) as file:

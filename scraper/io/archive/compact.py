@@ -31,6 +31,7 @@ from scraper.io.archive.errors import explained
 from scraper.io.archive.exchange import CannotExchangeError
 from scraper.io.archive.files import HASH_KEY, Disk, checksum, make_directories, stored_hash
 from scraper.io.archive.merge import PageOrder, fingerprint, merge, page_order, second_reader
+from scraper.io.archive.tree import Places, Tree
 from scraper.io.archive.worker_pool import WorkerPool
 from scraper.ports import Compaction, Part, Partition
 
@@ -63,14 +64,15 @@ class BuildTable:
 
 
 class PartitionCompactor:
-    """The `Compactor` port over a data directory."""
+    """The `Compactor` port over a directory."""
 
-    def __init__(self, data: Path, disk: Disk, pool: WorkerPool) -> None:
+    def __init__(self, tree: Tree, places: Places, disk: Disk, pool: WorkerPool) -> None:
+        self._tree = tree
         self._pool = pool
         self._reader: DuckDBPyConnection | None = None
-        self._root = data / "archive"
-        self._tmp = data / "tmp"
-        self._trash = data / "trash"
+        self._root = places.root
+        self._tmp = places.staging
+        self._trash = places.trash
         self._disk = disk
 
     def partition(self, path: str, known: Sequence[Part]) -> Partition:
@@ -83,8 +85,8 @@ class PartitionCompactor:
         with explained(f"{path} cannot be read", safe=_SAFE):
             grouped: tuple[tuple[str, ...], ...] = ()
             if (fault := self._fault(path, tables, runs)) is None:
-                directory = self._root / PAGES_TABLE / path
-                grouped = groups({name: _body_bytes(directory / name) for name in pages})
+                directory = f"{PAGES_TABLE}/{path}"
+                grouped = groups({name: _body_bytes(self._tree.local(f"{directory}/{name}")) for name in pages})
         size_bytes = sum(part.size_bytes for part in known if part.table in tables)
         return Partition(path, tables, grouped, runs, size_bytes, fault)
 
@@ -117,8 +119,8 @@ class PartitionCompactor:
             size_bytes = 0
             for table, each in compaction.merges.items():
                 make_directories(self._disk, place / table)
-                live = self._root / table / compaction.partition
-                size_bytes += sum((live / name).stat().st_size for merge in each for name in merge.sources)
+                live = f"{table}/{compaction.partition}"
+                size_bytes += sum(self._tree.size_bytes(f"{live}/{name}") for merge in each for name in merge.sources)
             tasks = [BuildTable(table, compaction, order) for table in compaction.merges]
             with second_reader() as self._reader:
                 built = self._pool.perform_all(tasks, size_bytes // MERGED_FASTER, tuple)
@@ -131,8 +133,9 @@ class PartitionCompactor:
         with explained(f"{compaction.partition} cannot be exchanged", safe="Every row is where it was, once."):
             if place.is_dir():
                 for table, merges in compaction.merges.items():
-                    live = self._root / table / compaction.partition
-                    if not {merge.target for merge in merges} <= set(_names(live)):
+                    directory = f"{table}/{compaction.partition}"
+                    live = self._root / directory
+                    if not {merge.target for merge in merges} <= set(self._tree.names(directory)):
                         self._exchange_directory(place / table, live, offline=compaction.offline)
                     self._disk.sync(live.parent)
                 self._disk.sync(place)
@@ -163,8 +166,8 @@ class PartitionCompactor:
     def _fault(self, path: str, tables: Mapping[str, Sequence[str]], runs: Mapping[str, Sequence[str]]) -> str | None:
         """Return why a partition cannot be merged: its old directory goes as a whole, so all files must be known."""
         for table, names in sorted(tables.items()):
-            directory = self._root / table / path
-            known, met = set(names), set(_names(directory))
+            directory = f"{table}/{path}"
+            known, met = set(names), set(self._tree.names(directory))
             if strange := sorted(met ^ known):
                 how = "is not known to the state" if strange[0] in met else "is missing"
                 return f"{table}/{path}/{strange[0]} {how}: scraper check tells more"
@@ -172,7 +175,7 @@ class PartitionCompactor:
             made: set[tuple[bytes | None, str]] = set()
             for name in sorted(known):
                 try:
-                    schema = pq.read_schema(directory / name)
+                    schema = pq.read_schema(self._tree.local(f"{directory}/{name}"))
                 except (OSError, pa.ArrowInvalid):
                     return f"{table}/{path}/{name} cannot be read: scraper check tells more"
                 if name in merged:
@@ -182,9 +185,9 @@ class PartitionCompactor:
         return None
 
     def _order(self, compaction: Compaction) -> PageOrder:
-        pages = self._root / PAGES_TABLE / compaction.partition
+        pages = f"{PAGES_TABLE}/{compaction.partition}"
         merged = [each for each in compaction.merges.get(PAGES_TABLE, ()) if len(each.sources) > 1]
-        return page_order([pages / source for each in merged for source in each.sources])
+        return page_order([self._tree.local(f"{pages}/{source}") for each in merged for source in each.sources])
 
     def build_table(self, table: str, compaction: Compaction, order: PageOrder) -> list[Part]:
         """Build the new directory of one table."""
@@ -196,10 +199,13 @@ class PartitionCompactor:
     def _build_table(
         self, table: str, compaction: Compaction, order: PageOrder, reader: DuckDBPyConnection
     ) -> list[Part]:
-        old, new = self._root / table / compaction.partition, self._place(compaction) / table
+        old, new = f"{table}/{compaction.partition}", self._place(compaction) / table
         built = []
         for each in compaction.merges[table]:
-            sources, target = [old / name for name in each.sources], new / each.target
+            if each.kept and (known := self._unchanged(f"{old}/{each.target}")) is not None:
+                built.append(known)
+                continue
+            sources, target = [self._tree.local(f"{old}/{name}") for name in each.sources], new / each.target
             if len(sources) == 1:
                 self._disk.link(sources[0], target)
                 self._disk.sync(target)
@@ -216,7 +222,12 @@ class PartitionCompactor:
         self._disk.sync(new)
         return built
 
+    def _unchanged(self, path: str) -> Part | None:  # noqa: ARG002 - see `bucket_compact`
+        """Return a part that stays where it is: none does where directories are exchanged."""
+        return None
+
     def _exchange_directory(self, new: Path, live: Path, *, offline: bool) -> None:
+        self._disk.guard()
         if not offline:
             self._disk.exchange(new, live)
             return
@@ -231,10 +242,6 @@ def _gathering(table: str, known: Sequence[Part]) -> list[str]:
     now = RUN_TABLE_HASHES[table]
     ours = [part for part in known if part.table == table and part.select_hash == now]
     return [part.name for part in ours if part.size_bytes < LARGE_RUNS_BYTES]
-
-
-def _names(directory: Path) -> list[str]:
-    return [path.name for path in directory.iterdir()] if directory.is_dir() else []
 
 
 def _body_bytes(path: Path) -> int:

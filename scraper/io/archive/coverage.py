@@ -18,8 +18,9 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from scraper.core.coverage import RENAMED_COLUMNS, RUN_TABLE_HASHES, RUN_TABLES
-from scraper.core.part_names import run_name
+from scraper.core.part_names import is_of_runs, run_name
 from scraper.io.archive.files import HASH_KEY, ROW_GROUP_ROWS, Disk, checksum, make_directories, open_part, read_columns
+from scraper.io.archive.tree import Staged, Tree
 from scraper.ports import Part, RunRow, RunRows, RunVersion
 
 _TYPES: Final[Mapping[str, pa.DataType]] = {
@@ -29,6 +30,16 @@ _TYPES: Final[Mapping[str, pa.DataType]] = {
     "DATE": pa.date32(),
     "TIMESTAMP": pa.timestamp("us"),
 }
+
+
+RUN_SCHEMAS: Final[Mapping[str, pa.Schema]] = {
+    table: pa.schema(
+        [(column.name, _TYPES[column.type]) for column in columns],
+        metadata={HASH_KEY: RUN_TABLE_HASHES[table].encode()},
+    )
+    for table, columns in RUN_TABLES.items()
+}
+"""Run table → schema of its files."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,21 +53,27 @@ class _OfRun:
 
 
 def write_run_tables(
-    disk: Disk, data: Path, runs: Sequence[RunVersion], rows_of: Callable[[str], RunRows]
+    disk: Disk, tree: Tree, beside: Path, runs: Sequence[RunVersion], rows_of: Callable[[str], RunRows]
 ) -> tuple[Part, ...]:
-    """Write each file durably beside the archive, then rename it in; a crash leaves a file that is swept later."""
-    make_directories(disk, data / "tmp")
-    written = [each for run in runs for each in _written(disk, data / "tmp", run, rows_of(run.run_id))]
-    parts = []
+    """Write each file durably beside the archive, then publish it; a crash leaves a file that is swept later."""
+    make_directories(disk, beside)
+    written = [each for run in runs for each in _written(disk, beside, run, rows_of(run.run_id))]
+    with tree.together():
+        return _published(disk, tree, beside, written)
+
+
+def _published(disk: Disk, tree: Tree, beside: Path, written: Sequence[_OfRun]) -> tuple[Part, ...]:
+    parts = list[Part]()
     for directory, some in groupby(sorted(written, key=_directory), key=_directory):
-        gathered = _gathered(data / "archive" / directory)
-        own, inside = list[_OfRun](), dict[Path, list[_OfRun]]()
+        gathered = _gathered(tree, directory)
+        own, inside = list[_OfRun](), dict[str, list[_OfRun]]()
         for each in some:
             at = gathered.get(each.run_id)
             (own if at is None else inside.setdefault(at, [])).append(each)
-        parts += [_placed(disk, data, directory, each.file, run_name(each.run_id)) for each in own]
+        for each in own:
+            parts += tree.publish([_staged(f"{directory}/{run_name(each.run_id)}", each.file)])
         for at, changed in inside.items():
-            parts.append(_placed(disk, data, directory, _replaced(disk, data / "tmp", at, changed), at.name))
+            parts += tree.publish([_staged(at, _replaced(disk, beside, tree.local(at), changed))])
             for each in changed:
                 disk.remove(each.file)
     return tuple(parts)
@@ -76,41 +93,33 @@ def _written(disk: Disk, beside: Path, run: RunVersion, rows: RunRows) -> Iterat
 
 
 def _tables(table: str, rows: Iterator[RunRow]) -> Iterator[pa.Table]:
-    schema = _schema(table)
+    schema = RUN_SCHEMAS[table]
     while some := list(islice(rows, ROW_GROUP_ROWS)):
         yield pa.table([[row[name] for row in some] for name in schema.names], schema=schema)
 
 
-def _schema(table: str) -> pa.Schema:
-    fields = [(column.name, _TYPES[column.type]) for column in RUN_TABLES[table]]
-    return pa.schema(fields, metadata={HASH_KEY: RUN_TABLE_HASHES[table].encode()})
-
-
 def _write(disk: Disk, path: Path, table: str, rows: Iterator[pa.Table]) -> None:
-    with disk.create(path) as file, pq.ParquetWriter(file, _schema(table), compression="zstd") as parquet:
+    with disk.create(path) as file, pq.ParquetWriter(file, RUN_SCHEMAS[table], compression="zstd") as parquet:
         for some in rows:
             parquet.write_table(some)
     disk.sync(path)
 
 
-def _placed(disk: Disk, data: Path, directory: str, beside: Path, name: str) -> Part:
-    """Rename a file in, and return it as a part."""
-    table, target = directory.partition("/")[0], data / "archive" / directory / name
+def _staged(path: str, beside: Path) -> Staged:
+    """Return a file as the part that it is to be."""
+    table = path.partition("/")[0]
     rows, size_bytes, written = pq.read_metadata(beside).num_rows, beside.stat().st_size, checksum(beside)
-    make_directories(disk, target.parent)
-    disk.replace(beside, target)
-    disk.sync(target.parent)
-    return Part(table, f"{directory}/{name}", rows, size_bytes, RUN_TABLE_HASHES[table], written)
+    return Staged(beside, Part(table, path, rows, size_bytes, RUN_TABLE_HASHES[table], written))
 
 
 # --- runs that a compaction has gathered ------------------------------------------------------------------------------
 
 
-def _gathered(directory: Path) -> dict[str, Path]:
-    """Return run → the file of a directory in which a compaction has gathered it."""
+def _gathered(tree: Tree, directory: str) -> dict[str, str]:
+    """Return run → the part of a directory in which a compaction has gathered it."""
     found = {}
-    for path in sorted(directory.glob("runs-*.parquet")):
-        found.update(dict.fromkeys(read_columns(path, ["run_id"])["run_id"].unique().to_pylist(), path))
+    for path in (f"{directory}/{name}" for name in tree.names(directory) if is_of_runs(name)):
+        found.update(dict.fromkeys(read_columns(tree.local(path), ["run_id"])["run_id"].unique().to_pylist(), path))
     return found
 
 
@@ -130,7 +139,7 @@ def _rows_now(table: str, gathered: Path, changed: Sequence[_OfRun]) -> Iterator
 
 def _rows_of_others(table: str, path: Path, runs: Collection[str]) -> Iterator[pa.Table]:
     """Yield the rows of all runs but these, with today's columns: the file may be of an older version."""
-    schema, renamed = _schema(table), RENAMED_COLUMNS.get(table, {})
+    schema, renamed = RUN_SCHEMAS[table], RENAMED_COLUMNS.get(table, {})
     with open_part(path) as part:
         for batch in part.iter_batches(batch_size=ROW_GROUP_ROWS, use_threads=False):
             rows = pa.Table.from_batches([batch])

@@ -11,7 +11,6 @@ from collections.abc import Container, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import count
-from pathlib import Path
 from typing import Final, TypeAlias
 
 import pyarrow as pa
@@ -19,9 +18,11 @@ import pyarrow as pa
 from scraper.core.bodies import Decoded, Undecodable, decode
 from scraper.core.catalogue import Catalogue, OutcomeKind
 from scraper.core.decisions import Decision, decide
+from scraper.core.part_names import ENDING
 from scraper.core.tables import PAGES_TABLE
 from scraper.io.archive.files import read_columns
 from scraper.io.archive.survey import stored_pages
+from scraper.io.archive.tree import Tree
 from scraper.ports import SpooledPage
 
 RequestId: TypeAlias = tuple[str, str]
@@ -33,7 +34,7 @@ _LANDED: Final = frozenset({OutcomeKind.OK, OutcomeKind.EMPTY})
 class StoredAnswers:
     """The successful (2xx) answers of an archive, each with today's decision."""
 
-    root: Path
+    tree: Tree
     catalogue: Catalogue
     _partition: str | None = None
     _repeated: dict[RequestId, datetime | None] = field(default_factory=dict)
@@ -43,7 +44,7 @@ class StoredAnswers:
     ) -> Iterator[tuple[SpooledPage, Decision, Decoded | Undecodable]]:
         """Yield the answers of a part of the raw table that these endpoints gave, without superseded ones."""
         self._turn_to(source.rpartition("/")[0])
-        for page in stored_pages(self.root / PAGES_TABLE / source, endpoints, page_ids):
+        for page in stored_pages(self.tree.local(f"{PAGES_TABLE}/{source}"), endpoints, page_ids):
             request = (page.run_id, page.request_key)
             if page.outcome in _LANDED or self._repeated.get(request, page.observed_at) == page.observed_at:
                 decoded = decode(page.body)
@@ -63,17 +64,18 @@ class StoredAnswers:
         """
         if partition == self._partition:
             return
-        parts = sorted((self.root / PAGES_TABLE / partition).glob("*.parquet"))
+        directory = f"{PAGES_TABLE}/{partition}"
+        parts = [f"{directory}/{name}" for name in self.tree.names(directory) if name.endswith(ENDING)]
         times = Counter[RequestId]()
         for part in parts:
-            times.update(_requests(part))
+            times.update(_requests(self.tree, part))
         self._partition = partition
         self._repeated = {request: None for request, answers in times.items() if answers > 1}
         if not self._repeated:
             return
         last: dict[RequestId, SpooledPage] = {}
         for part in parts:
-            for page in _answers(part, self._repeated, self.catalogue):
+            for page in _answers(self.tree, part, self._repeated, self.catalogue):
                 request = (page.run_id, page.request_key)
                 known = last.get(request)
                 if self._decide(page).outcome in _LANDED and (known is None or _rank(page) > _rank(known)):
@@ -87,19 +89,19 @@ def _rank(page: SpooledPage) -> tuple[bool, datetime]:
     return page.outcome in _LANDED, page.observed_at
 
 
-def _requests(part: Path) -> Iterator[RequestId]:
+def _requests(tree: Tree, part: str) -> Iterator[RequestId]:
     """Yield the request of each answer. A damaged part is reported elsewhere, and has no say here."""
     try:
-        columns = read_columns(part, ["run_id", "request_key"])
+        columns = read_columns(tree.local(part), ["run_id", "request_key"])
     except (OSError, pa.ArrowException):
         return
     yield from zip(columns["run_id"].to_pylist(), columns["request_key"].to_pylist(), strict=True)
 
 
-def _answers(part: Path, requests: Container[RequestId], catalogue: Catalogue) -> Iterator[SpooledPage]:
+def _answers(tree: Tree, part: str, requests: Container[RequestId], catalogue: Catalogue) -> Iterator[SpooledPage]:
     described = {endpoint.full_name for endpoint in catalogue.endpoints}
     try:
-        for page in stored_pages(part, described, count()):
+        for page in stored_pages(tree.local(part), described, count()):
             if (page.run_id, page.request_key) in requests:
                 yield page
     except (OSError, pa.ArrowException):

@@ -1,4 +1,4 @@
-"""Disk and file errors as sentences."""
+"""Errors of disks, files and buckets as sentences."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from scraper.core.errors import ArchiveError
+from scraper.io.objects import ObjectStoreError
 
 _OF_LIBRARIES: Final = (("pyarrow", "ArrowException"), ("duckdb", "Error"))
 """Module → the base of its errors."""
@@ -16,9 +17,11 @@ _OF_LIBRARIES: Final = (("pyarrow", "ArrowException"), ("duckdb", "Error"))
 
 @contextlib.contextmanager
 def explained(what: str, *, safe: str) -> Iterator[None]:
-    """Turn every disk or file error into an ArchiveError: the cause, what stays true and what to do."""
+    """Turn every error of disk, file or bucket into an ArchiveError: the cause, what stays true and what to do."""
     try:
         yield
+    except ObjectStoreError as fault:
+        raise ArchiveError(f"{what}: {fault.met}. {safe} {fault.advice}") from fault
     except _faults() as fault:
         raise ArchiveError(f"{what}: {_met(fault)}. {safe} {_advice(fault)}") from fault
 

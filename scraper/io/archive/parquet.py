@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections import ChainMap
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -13,49 +14,58 @@ import pyarrow as pa
 
 from scraper.core.bodies import Decoded, Undecodable
 from scraper.core.catalogue import Catalogue, OutcomeKind
+from scraper.core.coverage import RUN_TABLE_HASHES
 from scraper.core.decisions import Decision
 from scraper.core.drift.observe import Watch
 from scraper.core.drift.unwatched import Unwatched
 from scraper.core.errors import UsageError
-from scraper.core.part_names import drained_by, drained_name
+from scraper.core.part_names import drained_by, drained_name, empty_runs_name
 from scraper.core.tables import PAGES_HASH, PAGES_TABLE, TableSelect
 from scraper.io.archive.adopt import ParquetLedger
 from scraper.io.archive.cache import CACHE_DIRECTORY
 from scraper.io.archive.check import survey
-from scraper.io.archive.compact import PartitionCompactor
-from scraper.io.archive.coverage import write_run_tables
+from scraper.io.archive.coverage import RUN_SCHEMAS, write_run_tables
 from scraper.io.archive.decisions import StoredAnswers
-from scraper.io.archive.disk import Disk, make_directories, remove_files
+from scraper.io.archive.disk import Disk
+from scraper.io.archive.empty_parts import add_missing_tables
 from scraper.io.archive.errors import explained
-from scraper.io.archive.files import stored_hash
 from scraper.io.archive.lock import locked
 from scraper.io.archive.lost_values import note_lost
 from scraper.io.archive.merge import fingerprint, second_reader
 from scraper.io.archive.rebuild import ComparePart, StagedPart, StagePart
-from scraper.io.archive.staged_files import Staging, publish, require_writable, sweep_staged
+from scraper.io.archive.staged_files import Staging
+from scraper.io.archive.storage import open_compactor, open_tree
 from scraper.io.archive.survey import ReadPage, batches, read, stored_endpoints
 from scraper.io.archive.table_select import MadeRows, Selects, note_failures, note_without_key, pages_table
+from scraper.io.archive.tree import Places, Tree, move_aside, refuse_unless_writable, sweep_staged
 from scraper.io.archive.worker_pool import ArchivePlace, WorkerPool
-from scraper.ports import DecidedAnswer, Part, ReadAgain, RunRows, RunVersion, SpooledPage, Survey, Written
+from scraper.ports import DecidedAnswer, Hold, Part, ReadAgain, RunRows, RunVersion, SpooledPage, Survey, Written
 
 
 class ParquetArchive:
-    """The `Archive` port over a data directory. `write` and `rebuild` are called with the lock held."""
+    """The `Archive` port. `write` and `rebuild` are called with the lock held."""
 
     def __init__(
-        self, data: Path, tables: Sequence[TableSelect], catalogue: Catalogue, disk: Disk | None = None
+        self,
+        data: Path,
+        tables: Sequence[TableSelect],
+        catalogue: Catalogue,
+        disk: Disk | None = None,
+        archive: str | None = None,
+        tree: Tree | None = None,
     ) -> None:
-        self._data = data
-        self._root = data / "archive"
+        """`archive`: where it is, if not in the data directory; `tree`: its parts, if they are opened already."""
         self._tables = {table.name: table for table in tables}
         self._catalogue = catalogue
         self._endpoints = {endpoint.full_name: endpoint for endpoint in catalogue.endpoints}
         self._disk = disk or Disk()
-        place = ArchivePlace(data, tuple(tables), catalogue)
+        self._places = Places.of(data, archive)
+        self._tree = tree or open_tree(self._places, self._disk, archive)
+        place = ArchivePlace(data, tuple(tables), catalogue, archive)
         self.pool = WorkerPool(self, place, alone=type(self._disk) is not Disk)
         self._kept: _Kept | None = None
-        self.compactor = PartitionCompactor(data, self._disk, self.pool)
-        self.ledger = ParquetLedger(data, catalogue, self._disk)
+        self.compactor = open_compactor(self._tree, self._places, self._disk, self.pool)
+        self.ledger = ParquetLedger(self._tree, catalogue)
         self._hashes = {table.name: table.hash for table in tables}
         self._cache = data / CACHE_DIRECTORY
 
@@ -68,9 +78,10 @@ class ParquetArchive:
         return self._hashes
 
     @contextlib.contextmanager
-    def lock(self) -> Iterator[None]:
+    def lock(self, hold: Hold | None = None) -> Iterator[None]:
         """See `Archive.lock`; not to be taken twice by one process."""
-        with locked(self._disk, self._data) as descriptor:
+        with locked(self._disk, self._places, hold) as descriptor:
+            self.refresh()
             self.pool.locked = descriptor
             try:
                 yield
@@ -79,8 +90,12 @@ class ParquetArchive:
                 self.pool.close()
 
     def refuse_unless_writable(self) -> None:
-        with explained("the archive cannot be written", safe="Nothing was spent or changed."):
-            require_writable(self._disk, self._data)
+        refuse_unless_writable(self._tree)
+
+    def refresh(self) -> None:
+        """See what other processes have done to the archive since."""
+        with explained("the archive cannot be read", safe=_SAFE):
+            self._tree.refresh()
 
     def write(self, drain_id: int, pages: Iterable[SpooledPage], token: str = "") -> Written:
         """See `Archive.write`. The n-th partition of the drain is one part in every table."""
@@ -95,24 +110,25 @@ class ParquetArchive:
                         parts_begun += 1
                     failures = tally.add(batch, made, selects, staging)
                     staging.add(PAGES_TABLE, pages_table(batch, failures, selects.schemas[PAGES_TABLE]))
-                parts = staging.publish()
-            ours = {self._root / part.path for part in parts}
-            of_number = self._parts("*", f"part-{drain_id}-*.parquet")
-            of_drain = {path for path in of_number if drained_by(path.name, token) == drain_id}
-            remove_files(self._disk, of_drain - ours)
+                add_missing_tables(staging, self._tree, drain_id, token)
+                staged = staging.staged()
+            of_number = self._tree.paths("*", f"part-{drain_id}-*.parquet")
+            of_drain = {path for path in of_number if drained_by(_name(path), token) == drain_id}
+            of_drain.update(self._tree.paths("*", empty_runs_name(drain_id, token)))
+            parts = self._tree.publish(staged, of_drain - {each.part.path for each in staged})
         return Written(parts, tally.unreadable, tally.rows_without_key, tally.watch.looked())
 
     def last_drain(self) -> int:
         with explained("the archive cannot be read", safe=_SAFE):
-            return max((drained_by(path.name) for path in self._parts("*")), default=0)
+            return max((drained_by(_name(path)) for path in self._tree.paths()), default=0)
 
     def sources(self) -> tuple[str, ...]:
         with explained("the archive cannot be read", safe=_SAFE):
-            return tuple(sorted(self._source(path) for path in self._parts(PAGES_TABLE)))
+            return tuple(sorted(map(_source, self._tree.paths(PAGES_TABLE))))
 
     def outdated(self, table: str) -> tuple[str, ...]:
         now = self._hashes[table]
-        return tuple(source for source in self.sources() if stored_hash(self._root / table / source) != now)
+        return tuple(source for source in self.sources() if self._tree.select_hash(f"{table}/{source}") != now)
 
     def rebuild(self, table: str, sources: Sequence[str]) -> Written:
         """See `Archive.rebuild`.
@@ -124,16 +140,19 @@ class ParquetArchive:
         if table not in self._tables:
             raise UsageError(f"no table {table} is made from pages: there are {', '.join(sorted(self._tables))}.")
         with explained(f"{table} cannot be rebuilt", safe=_SAFE), self.keeping_selects():
-            before = {self._source(path) for path in self._parts(table)}
-            pages = self._root / PAGES_TABLE
-            ours = [source for source in sources if stored_endpoints(pages / source) <= self._endpoints.keys()]
-            made = self._made(StagePart(table, source) for source in ours)
-            gone = [f"{table}/{each.source}" for each in made if not each.staged]
-            gone += self._without_pages(table)
-            taken_out = len(before - {self._source(path) for path in self._parts(table)})
+            before = set(self._tree.paths(table))
+            ours = [source for source in sources if self._answered(source) <= self._endpoints.keys()]
+            with self._tree.together():
+                made = self._made(StagePart(table, source) for source in ours)
+                gone = self._without_pages(table)
+                if ours and not (before - {*gone, *(each.path for each in made)} or any(each.staged for each in made)):
+                    made.append(self._emptied(table, ours[0]))
+            parts = tuple(staged.part for each in made for staged in each.staged)
+            gone += sorted({each.path for each in made} - {part.path for part in parts})
+            taken_out = len(before - set(self._tree.paths(table)))
         without_key = sum(each.without_key for each in made)
         return Written(
-            tuple(staged.part for each in made for staged in each.staged),
+            parts,
             dict(zip(count(-1, -1), (why for each in made for why in each.unreadable))),
             {table: without_key} if without_key else {},
             gone=tuple(gone),
@@ -144,16 +163,27 @@ class ParquetArchive:
     def _made(self, tasks: Iterable[StagePart]) -> list[StagedPart]:
         """Rebuild parts and rename each in."""
         todo = list(tasks)
-        sweep_staged(self._disk, self._data)
-        return self.pool.perform_all(todo, self._size_bytes(todo), self._renamed_in)
+        sweep_staged(self._disk, self._places)
+        return self.pool.perform_all(todo, self._size_bytes(todo), self._published)
 
-    def _renamed_in(self, made: StagedPart) -> StagedPart:
-        if not publish(self._disk, self._root, made.staged):
-            remove_files(self._disk, {self._root / made.table / made.source} & set(self._parts(made.table)))
+    def _published(self, made: StagedPart) -> StagedPart:
+        gone = [made.path] if not made.staged and self._tree.exists(made.path) else []
+        if gone and gone == self._tree.paths(made.table):  # replaced in one step: the table does not disappear
+            return replace(made, staged=self._emptied(made.table, made.source).staged)
+        self._tree.publish(made.staged, gone)
         return made
 
+    def _emptied(self, table: str, source: str) -> StagedPart:
+        """Give a table a part without rows, its only one."""
+        with self.keeping_selects() as kept, self._staging(kept.selects) as staging:
+            staging.turn_to(*source.rsplit("/", 1))
+            staging.add_empty([table])
+            staged = staging.staged()
+        self._tree.publish(staged)
+        return StagedPart(table, source, staged, (), 0, ())
+
     def _size_bytes(self, tasks: Sequence[StagePart | ComparePart]) -> int:
-        return sum((self._root / PAGES_TABLE / task.source).stat().st_size for task in tasks)
+        return sum(self._tree.size_bytes(f"{PAGES_TABLE}/{task.source}") for task in tasks)
 
     def staged(self, table: str, source: str) -> StagedPart:
         """Rebuild the part of a table from one of pages, beside the archive."""
@@ -180,7 +210,7 @@ class ParquetArchive:
     def decided(self, source: str, table: str | None = None) -> Iterator[DecidedAnswer]:
         """See `Archive.decided`."""
         with explained(f"{PAGES_TABLE}/{source} cannot be read", safe=_SAFE):
-            if not stored_endpoints(self._root / PAGES_TABLE / source) <= self._endpoints.keys():
+            if not self._answered(source) <= self._endpoints.keys():
                 return
             for page, decision, _ in self._stored_answers().of(source, self._feeding(table), count()):
                 endpoint = self._endpoints[page.endpoint]
@@ -189,11 +219,11 @@ class ParquetArchive:
     def write_run_tables(self, runs: Sequence[RunVersion], rows_of: Callable[[str], RunRows]) -> tuple[Part, ...]:
         what = f"coverage and ledger of {', '.join(run.run_id for run in runs)} cannot be archived"
         with explained(what, safe="They are kept in the state database, and every page is in its place."):
-            return write_run_tables(self._disk, self._data, runs, rows_of)
+            return write_run_tables(self._disk, self._tree, self._places.staging, runs, rows_of)
 
     def rebuildable(self, table: str, source: str) -> bool:
         try:
-            answered = stored_endpoints(self._root / PAGES_TABLE / source)
+            answered = self._answered(source)
         except (OSError, pa.ArrowException):
             return False
         return table in self._tables and answered <= self._endpoints.keys()
@@ -201,7 +231,7 @@ class ParquetArchive:
     def differing(self, table: str, sources: Sequence[str]) -> tuple[str, ...]:
         with explained(f"{table} cannot be compared", safe=_SAFE), self.keeping_selects():
             tasks = [ComparePart(table, source) for source in sources]
-            sweep_staged(self._disk, self._data)
+            sweep_staged(self._disk, self._places)
             differ = self.pool.perform_all(tasks, self._size_bytes(tasks), bool)
         return tuple(source for source, differs in zip(sources, differ, strict=True) if differs)
 
@@ -210,34 +240,33 @@ class ParquetArchive:
         tally = _Tally(Unwatched(self._tables.values()))
         with self.keeping_selects() as kept, self._staging(kept.selects) as staging, second_reader() as reader:
             self._derive(table, source, kept, tally, staging)
-            live = self._root / table / source
+            live = f"{table}/{source}"
+            there = [self._tree.local(live)] if self._tree.exists(live) else []
             made = [each.file for each in staging.staged()]
-            same = fingerprint(reader, made) == fingerprint(reader, [live] if live.exists() else [])
+            same = fingerprint(reader, made) == fingerprint(reader, there)
             staging.discard()
         return not same
 
     def survey(self, known: Mapping[str, Part], quick: bool) -> Survey:
         with explained("the archive cannot be read", safe="Nothing was changed."):
-            return survey(self._data, known, quick)
+            return survey(self._tree, self._places, known, quick)
 
     def set_aside(self, paths: Sequence[str], now: datetime) -> None:
-        place = self._data / "trash" / f"{now.astimezone(UTC):%Y%m%dT%H%M%SZ}-check"
+        place = self._places.trash / f"{now.astimezone(UTC):%Y%m%dT%H%M%SZ}-check"
         with explained("files cannot be moved to the trash", safe="Each is where it was or in the trash."):
             for path in paths:
-                if not (self._data / path).exists():
-                    continue
-                target = place / path
-                make_directories(self._disk, target.parent)
-                self._disk.replace(self._data / path, target)
-                self._disk.sync(target.parent)
-                self._disk.sync((self._data / path).parent)
+                directory, _, inside = path.partition("/")
+                if directory == "archive":
+                    self._tree.set_aside(inside, place / path)
+                else:
+                    move_aside(self._disk, self._places.file(path), place / path)
 
     def _derive(self, table: str, source: str, kept: _Kept, tally: _Tally, staging: Staging) -> None:
         """Add the rows of one table that its SELECT gives for a part of the raw table."""
-        feeding, path = self._feeding(table), self._root / PAGES_TABLE / source
-        if feeding.isdisjoint(stored_endpoints(path)):
+        feeding = self._feeding(table)
+        if feeding.isdisjoint(self._answered(source)):
             return
-        staging.turn_to(source.rpartition("/")[0], path.name)
+        staging.turn_to(source.rpartition("/")[0], _name(source))
         answers = kept.stored.of(source, feeding, tally.stored_ids)
         for batch, made in kept.selects.ahead(batches(self._read_again(answers, tally))):
             tally.add(batch, made, kept.selects, staging)
@@ -254,29 +283,32 @@ class ParquetArchive:
         return frozenset(name for name, endpoint in self._endpoints.items() if table in {None, endpoint.table})
 
     def _stored_answers(self) -> StoredAnswers:
-        return StoredAnswers(self._root, self._catalogue)
+        return StoredAnswers(self._tree, self._catalogue)
 
     def _without_pages(self, table: str) -> list[str]:
         """Move parts whose pages are gone to the trash: no rebuild would bring them up to date."""
-        there = sorted(self._source(path) for path in self._parts(table))
-        stale = [source for source in there if not (self._root / PAGES_TABLE / source).exists()]
-        for source in stale:
-            target = self._data / "trash" / "without-pages" / table / source
-            make_directories(self._disk, target.parent)
-            self._disk.replace(self._root / table / source, target)
-            self._disk.sync(target.parent)
-            self._disk.sync((self._root / table / source).parent)
-        return [f"{table}/{source}" for source in stale]
+        stale = [path for path in self._tree.paths(table) if not self._tree.exists(f"{PAGES_TABLE}/{_source(path)}")]
+        for path in stale:
+            self._tree.set_aside(path, self._places.trash / "without-pages" / path)
+        return stale
 
     def _staging(self, selects: Selects, *, sweeps: bool = False) -> Staging:
-        hashes = {PAGES_TABLE: PAGES_HASH, **self._hashes}
-        return Staging(self._disk, self._data, selects.schemas, hashes, sweeps=sweeps)
+        hashes = {PAGES_TABLE: PAGES_HASH, **self._hashes, **RUN_TABLE_HASHES}
+        schemas = ChainMap[str, pa.Schema](RUN_SCHEMAS, selects.schemas)  # type: ignore[arg-type]  # only read
+        return Staging(self._disk, self._places, schemas, hashes, sweeps=sweeps)
 
-    def _parts(self, table: str, name: str = "*.parquet") -> Iterable[Path]:
-        return self._root.glob(f"{table}/vendor=*/date=*/{name}")
+    def _answered(self, source: str) -> frozenset[str]:
+        """Return the endpoints of the 2xx answers in a part of the raw table."""
+        return stored_endpoints(self._tree.local(f"{PAGES_TABLE}/{source}"))
 
-    def _source(self, part: Path) -> str:
-        return "/".join(part.parts[-3:])
+
+def _source(path: str) -> str:
+    """Return the name that a part shares with those of other tables."""
+    return path.partition("/")[2]
+
+
+def _name(path: str) -> str:
+    return path.rpartition("/")[2]
 
 
 _SAFE = "No page was touched, and every part is whole."

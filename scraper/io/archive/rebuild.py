@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from scraper.io.archive.errors import explained
-from scraper.io.archive.staged_files import Staged
+from scraper.io.archive.tree import Staged
 from scraper.ports import ReadAgain
 
 _SAFE = "No page was touched, and every part is whole."
@@ -27,6 +27,11 @@ class StagedPart:
     without_key: int
     """Records that lack a key column."""
     read_again: Sequence[ReadAgain]
+
+    @property
+    def path(self) -> str:
+        """Its name, as `Part.path` has it."""
+        return f"{self.table}/{self.source}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,28 +3,17 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Self
 
 import pyarrow as pa
 
 from scraper.core.part_names import ENDING
-from scraper.io.archive.files import Disk, PartWriter, checksum, make_directories, remove_files
-from scraper.io.permissions import require_readable
+from scraper.io.archive.files import Disk, PartWriter, checksum, remove_files
+from scraper.io.archive.tree import Places, Staged, make_staging_directory, sweep_staged
 from scraper.ports import Part
-
-
-@dataclass(frozen=True, slots=True)
-class Staged:
-    """A finished, durable file that no reader sees yet."""
-
-    file: Path
-    part: Part
 
 
 class Staging:
@@ -37,44 +26,55 @@ class Staging:
     def __init__(
         self,
         disk: Disk,
-        data: Path,
+        places: Places,
         schemas: Mapping[str, pa.Schema],
         hashes: Mapping[str, str],
         *,
         sweeps: bool = True,
     ) -> None:
         """`sweeps`: remove the remains of a crash; False if the same operation has done so."""
-        self.partition: str | None = None
+        self.partitions: list[str] = []
         self._disk = disk
-        self._root = data / "archive"
-        self._directory = data / "tmp"
+        self._directory = places.staging
         self._schemas = schemas
         self._hashes = hashes
         self._name = ""
         self._thread = ThreadPoolExecutor(1, "parquet")
         self._writers: dict[str, PartWriter] = {}
         self._staged: list[Staged] = []
-        _make_staging_directory(disk, self._directory)
+        make_staging_directory(disk, self._directory)
         if sweeps:
-            sweep_staged(disk, data)
+            sweep_staged(disk, places)
 
     def turn_to(self, partition: str, name: str) -> None:
         """Finish the current parts and start parts of this name in another partition."""
         self._end_parts()
-        self.partition, self._name = partition, name
+        self.partitions.append(partition)
+        self._name = name
 
     def add(self, table: str, rows: pa.Table) -> None:
         """Add rows of one table; a table without rows gets no part."""
-        if rows.num_rows == 0:
-            return
-        if table not in self._writers:
-            file = self._directory / f".{self._name.removesuffix(ENDING)}.{os.getpid()}.{table}"
-            self._writers[table] = PartWriter(self._disk, file, self._schemas[table], self._hashes[table], self._thread)
-        self._writers[table].add(rows)
+        if rows.num_rows:
+            self._writer(table).add(rows)
 
-    def publish(self) -> tuple[Part, ...]:
-        """Rename every part in, replacing any of its name, and flush the directories to the disk."""
-        return publish(self._disk, self._root, self.staged())
+    @property
+    def partition(self) -> str | None:
+        """The current one."""
+        return self.partitions[-1] if self.partitions else None
+
+    @property
+    def tables(self) -> Sequence[str]:
+        """The tables that parts may be of."""
+        return tuple(self._hashes)
+
+    def has(self, table: str) -> bool:
+        """Return whether a part of the table has been begun or finished."""
+        return table in self._writers or any(each.part.table == table for each in self._staged)
+
+    def add_empty(self, tables: Iterable[str]) -> None:
+        """Begin parts of these tables, which have no rows unless some are added."""
+        for table in tables:
+            self._writer(table)
 
     def staged(self) -> tuple[Staged, ...]:
         """Finish the current parts; return the files, which no reader sees yet."""
@@ -98,6 +98,13 @@ class Staging:
         finally:
             self._thread.shutdown()
 
+    def _writer(self, table: str) -> PartWriter:
+        if table not in self._writers:
+            stem = self._name.removesuffix(ENDING).removeprefix("part-")
+            file = self._directory / f".part-{stem}.{os.getpid()}.{table}"
+            self._writers[table] = PartWriter(self._disk, file, self._schemas[table], self._hashes[table], self._thread)
+        return self._writers[table]
+
     def _abandon(self) -> None:
         for writer in self._writers.values():
             writer.abandon()
@@ -111,50 +118,3 @@ class Staging:
             part = Part(table, path, writer.rows, size_bytes, self._hashes[table], checksum(writer.path))
             self._staged.append(Staged(writer.path, part))
         self._writers = {}
-
-
-def publish(disk: Disk, root: Path, staged: Sequence[Staged]) -> tuple[Part, ...]:
-    """Rename parts in, replacing any of their names, and flush the directories to the disk."""
-    targets = [root / each.part.path for each in staged]
-    for each, target in zip(staged, targets, strict=True):
-        make_directories(disk, target.parent)
-        disk.replace(each.file, target)
-    for directory in sorted({target.parent for target in targets}):
-        disk.sync(directory)
-    return tuple(each.part for each in staged)
-
-
-def sweep_staged(disk: Disk, data: Path) -> None:
-    """Remove the staged files that a crash has left; needs the archive's lock."""
-    remove_files(disk, (data / "tmp").glob(".part-*"))
-
-
-def require_writable(disk: Disk, data: Path) -> None:
-    """Raise OSError where parts could not be renamed in from the staging directory; the names say where.
-
-    Tried with an empty directory, as only that shows a file system of its own, a bind mount and a right that is
-    lacking; below the archive's root the directories are only looked at.
-    """
-    staging, root = data / "tmp", data / "archive"
-    require_readable(root)
-    _make_staging_directory(disk, staging)
-    make_directories(disk, root)
-    disk.try_rename(staging, root)
-    device = staging.stat().st_dev
-    for directory in _written_to(root):
-        if directory.stat().st_dev != device:
-            raise OSError(errno.EXDEV, os.strerror(errno.EXDEV), str(directory))
-        if not os.access(directory, os.W_OK | os.X_OK):
-            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(directory))
-
-
-def _written_to(root: Path) -> Iterator[Path]:
-    """Yield the directories that a drain of today writes to: of tables, vendors and each vendor's last day."""
-    for vendor in sorted(root.glob("*/vendor=*")):
-        yield from (vendor.parent, vendor, *sorted(vendor.glob("date=*"))[-1:])
-
-
-def _make_staging_directory(disk: Disk, directory: Path) -> None:
-    make_directories(disk, directory)
-    with contextlib.suppress(PermissionError):  # another's directory, that we may write to
-        directory.chmod(0o700)

@@ -77,6 +77,8 @@ class ArchivePlace:
     data: Path
     tables: Sequence[TableSelect]
     catalogue: Catalogue
+    archive: str | None = None
+    """Its directory or URL, if it is not in the data directory."""
 
 
 @dataclass(slots=True)
@@ -194,7 +196,7 @@ _KEPT: Final = contextlib.ExitStack()
 
 
 def _open(place: ArchivePlace) -> None:
-    open_archive(place.data, place.tables, place.catalogue)
+    open_archive(place.data, place.tables, place.catalogue, place.archive)
     _KEPT.enter_context(opened_archive().keeping_selects())
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -16,14 +18,18 @@ if TYPE_CHECKING:
 _OPENED: Final[list[ParquetArchive]] = []
 
 
-def open_archive(data: Path, tables: Sequence[TableSelect], catalogue: Catalogue) -> None:
+def open_archive(data: Path, tables: Sequence[TableSelect], catalogue: Catalogue, archive: str | None = None) -> None:
     """Open the archive that later orders work on."""
     sys.modules.setdefault("numpy", None)  # type: ignore[arg-type]  # pyarrow does without: 12 MB and 0.1 s
-    from scraper.io.archive import ParquetArchive  # noqa: PLC0415 - not before numpy is out of the way
+    from scraper.io.archive import Disk, ParquetArchive  # noqa: PLC0415 - not before numpy is out of the way
+    from scraper.io.archive.lock import lease_file, refuse_if_lapsed  # noqa: PLC0415
 
-    _OPENED[:] = [ParquetArchive(data, tables, catalogue)]
+    disk = Disk()
+    disk.guard = partial(refuse_if_lapsed, lease_file(data, os.getppid()))
+    _OPENED[:] = [ParquetArchive(data, tables, catalogue, disk, archive=archive)]
 
 
 def opened_archive() -> ParquetArchive:
-    """Return the archive; `open_archive` must have been called in this process."""
+    """Return the archive as it is now; `open_archive` must have been called in this process."""
+    _OPENED[0].refresh()
     return _OPENED[0]

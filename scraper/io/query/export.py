@@ -17,8 +17,9 @@ import pyarrow.parquet as pq
 
 from scraper.core.errors import OutputError, QueryError, UsageError
 from scraper.core.nearest import nearest
+from scraper.io.query.files import quoted
 from scraper.io.query.read_only import asked_again, only_reading, refusal
-from scraper.io.query.relations import identifier, quoted, shortened
+from scraper.io.query.relations import identifier, shortened
 from scraper.io.query.syntax_tree import syntax_tree
 
 OPTIONS: Final[Mapping[str, str]] = {
@@ -51,7 +52,7 @@ def export(
 
 def _copied(connection: duckdb.DuckDBPyConnection, relation: str, format: str, path: Path, where: str | None) -> int:
     with closing(connection):
-        source = _source(connection, relation)
+        source = relation_source(connection, relation)
         try:
             columns = "*" if format != "csv" else _for_csv(connection, source)
             condition = "" if where is None else f" WHERE (\n{where}\n)"
@@ -64,7 +65,7 @@ def _copied(connection: duckdb.DuckDBPyConnection, relation: str, format: str, p
             raise refusal(fault) from fault
 
 
-def _source(connection: duckdb.DuckDBPyConnection, relation: str) -> str:
+def relation_source(connection: duckdb.DuckDBPyConnection, relation: str) -> str:
     """Return the relation as SQL names it; UsageError unless the archive has it."""
     views = connection.execute("SELECT view_name FROM duckdb_views() WHERE NOT internal ORDER BY ALL").fetchall()
     macros = dict(connection.execute(_MACROS).fetchall())

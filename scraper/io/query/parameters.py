@@ -18,7 +18,7 @@ import duckdb
 from scraper.core.errors import UsageError
 from scraper.core.nearest import nearest
 from scraper.core.tables import bare_sql
-from scraper.io.query.relations import quoted
+from scraper.io.query.files import quoted
 from scraper.io.query.syntax_tree import nodes_of, syntax_tree
 
 EXPLAIN: Final = re.compile(r"EXPLAIN (?:ANALYZE |\( ?(?:FORMAT|ANALYZE)\b[^()]*\) ?)?", re.IGNORECASE)

@@ -7,11 +7,11 @@ whoever made it: a table that no SQL file describes is a view of what its files 
 from __future__ import annotations
 
 import os
-import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, TypeAlias
+from typing import Final
 
 import duckdb
 
@@ -29,41 +29,13 @@ from scraper.core.tables import (
 )
 from scraper.core.views import View
 from scraper.io.permissions import require_readable
+from scraper.io.query.files import Files, Hashes, files_below, pattern, quoted, sql_list
 from scraper.io.query.syntax_tree import relations_named, syntax_tree
-
-PARTS: Final = "vendor=*/date=*/*.parquet"
-"""Glob of a table's files in its directory."""
 
 UTC: Final = "SET TimeZone = 'UTC'"
 """Instants are TIMESTAMP in UTC: compared with now(), a session must stand there too."""
 
 _MESSAGE_LENGTH: Final = 600
-
-Hashes: TypeAlias = Callable[[str], Mapping[str, str]]
-"""Table → path of a part, relative to the archive → `Part.select_hash`, as far as they are noted."""
-
-
-@dataclass(frozen=True, slots=True)
-class Files:
-    """How SQL finds the files of an archive's tables."""
-
-    glob: Callable[[str], str]
-    """Table → SQL expression for the glob of its files."""
-    hive: bool = False
-    """vendor and date are read by DuckDB's hive partitioning: a join on either opens only matching files too.
-
-    It reads every ``key=value`` of the whole path, so that a directory above the archive may be none.
-    """
-    noted: Hashes = lambda _table: {}
-
-
-def files_below(root: Path, noted: Hashes | None = None) -> Files:
-    """Return the files of an archive at this place. `noted` spares the footers of the tables that nothing rebuilds."""
-    return Files(
-        glob=lambda table: quoted(f"{pattern(root / table)}/{PARTS}"),
-        hive="=" not in str(root),
-        noted=noted or (lambda _table: {}),
-    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,15 +52,27 @@ def archive_root(data: Path) -> Path:
     Raises ArchiveError where this user may not read all of it: DuckDB would silently leave those rows out.
     """
     inside = data / "archive"
-    try:
+    with _permitted():
         root = data if not inside.is_dir() and any(data.glob("*/vendor=*")) else inside
+    return readable(root)
+
+
+def readable(root: Path) -> Path:
+    """Return a directory of tables, all of which this user may read, without symbolic links; see `archive_root`."""
+    with _permitted():
         require_readable(root)
+    return root.resolve()
+
+
+@contextmanager
+def _permitted() -> Iterator[None]:
+    try:
+        yield
     except PermissionError as fault:
         raise ArchiveError(
             f"{fault.filename} cannot be read: {fault.strerror}. Nothing was changed; let its owner give you the right "
             "to read it, or name another directory with --data."
         ) from fault
-    return root.resolve()
 
 
 def open_archive(
@@ -99,31 +83,36 @@ def open_archive(
     noted: Hashes | None = None,
     writes: Path | None = None,
 ) -> duckdb.DuckDBPyConnection:
+    """Open the archive of a data directory; see `open_locked`. With what is `noted` of parts, footers are not read."""
+    files = files_below(archive_root(data), noted)
+    return open_locked(files, Described(tables, views), query, data / "tmp", writes)
+
+
+def open_locked(
+    files: Files, described: Described, query: str | None, spill: Path, writes: Path | None = None
+) -> duckdb.DuckDBPyConnection:
     """Open a connection with a view for each table and view of the files, which can read the archive and nothing else.
 
-    `writes` is the one file that it may write.
+    `writes` is the one file that it may write; `spill`: the directory for what does not fit in memory.
 
-    With a `query` only the views that it reads are created, which takes most of the time in a small archive; with what
-    is `noted` of the parts their footers are not read for it, which does in a large one.
+    With a `query` only the views that it reads are created, which takes most of the time in a small archive.
     A table without files is an empty view of the same columns; files that are added to it later are not seen.
     """
-    root = archive_root(data)
-    spill = {"temp_directory": str(data.resolve() / "tmp" / f"sql-{os.getpid()}")}
     connection = duckdb.connect(
         config={
             "autoinstall_known_extensions": "false",
             "autoload_known_extensions": "false",
             "python_enable_replacements": "false",
-            **spill,
+            "temp_directory": str(spill.resolve() / f"sql-{os.getpid()}"),
         }
     )
     try:
-        create_relations(connection, root, Described(tables, views), query, noted)
-        for statement in lock_statements(root, writes):
+        create_relations(connection, files, described, query)
+        for statement in lock_statements(files.root, writes):
             connection.execute(statement)
     except duckdb.Error as fault:
         connection.close()
-        raise ArchiveError(damaged(data, fault)) from fault
+        raise ArchiveError(damaged(files.root, fault)) from fault
     return connection
 
 
@@ -137,21 +126,22 @@ def open_unlocked(
     root = archive_root(data)
     if not data.is_dir():
         raise UsageError(f"there is no archive in {data}: name the data directory, or a copy of its archive.")
+    return open_free(files_below(root, noted), Described(tables, views))
+
+
+def open_free(files: Files, described: Described) -> duckdb.DuckDBPyConnection:
+    """Open an unrestricted connection with a view for each table and view of the files."""
     connection = duckdb.connect()
     try:
-        create_relations(connection, root, Described(tables, views), noted=noted)
+        create_relations(connection, files, described)
     except duckdb.Error as fault:
         connection.close()
-        raise ArchiveError(damaged(data, fault)) from fault
+        raise ArchiveError(damaged(files.root, fault)) from fault
     return connection
 
 
 def create_relations(
-    connection: duckdb.DuckDBPyConnection,
-    root: Path,
-    described: Described,
-    query: str | None = None,
-    noted: Hashes | None = None,
+    connection: duckdb.DuckDBPyConnection, files: Files, described: Described, query: str | None = None
 ) -> None:
     """Create every view in the connection, or those that a query reads.
 
@@ -159,17 +149,20 @@ def create_relations(
     affects no other.
     """
     connection.execute(UTC)
-    selects, views = empty_selects(root, described.tables), described.views
+    selects, views = empty_selects(files, described.tables), described.views
     if query is not None:
-        read = _read_by(connection, query, {**dict.fromkeys(selects, ""), **{view.name: view.sql for view in views}})
+        read = relations_read(connection, query, selects, views)
         selects = {name: select for name, select in selects.items() if name.lower() in read}
         views = [view for view in views if view.name.lower() in read]
-    made = table_statements(root, selects, files_below(root, noted), query or "")
+    made = table_statements(files, selects, query or "")
     for name, statement in zip(selects, made, strict=True):
+        if name in files.left_out:
+            _say_instead(connection, name, files.left_out[name])
+            continue
         try:
             connection.execute(statement)
         except duckdb.Error as fault:
-            if any((root / name).glob(PARTS)):
+            if files.has(name):
                 raise  # of the files, not of the SELECT
             _stand_in(connection, name, fault)
     for view in views:
@@ -182,8 +175,17 @@ def create_relations(
 
 
 def _stand_in(connection: duckdb.DuckDBPyConnection, name: str, fault: duckdb.Error) -> None:
-    why = f"{name} cannot be created over this archive: {shortened(fault)}; mend its SQL file in tables/"
-    connection.execute(f"CREATE VIEW {identifier(name)} AS SELECT error({quoted(why)}) AS {identifier(why)}")
+    _say_instead(
+        connection,
+        name,
+        f"{name} cannot be created over this archive: {shortened(fault)}; mend its SQL file in tables/",
+    )
+
+
+def _say_instead(connection: duckdb.DuckDBPyConnection, name: str, why: str) -> None:
+    """Create a view that raises an error with this sentence when it is queried."""
+    said = f"error({quoted(why)})"  # twice: a count reads no column
+    connection.execute(f"CREATE VIEW {identifier(name)} AS SELECT {said} AS {identifier(why)} WHERE {said} IS NULL")
 
 
 def lock_statements(root: Path, writes: Path | None = None) -> tuple[str, ...]:
@@ -197,9 +199,11 @@ def lock_statements(root: Path, writes: Path | None = None) -> tuple[str, ...]:
     )
 
 
-def _read_by(connection: duckdb.DuckDBPyConnection, query: str, texts: Mapping[str, str]) -> set[str]:
-    """Return the relations that a query reads, also through views, in lower case; `texts`: their SQL, by name."""
-    known = {name.lower(): text.lower() for name, text in texts.items()}
+def relations_read(
+    connection: duckdb.DuckDBPyConnection, query: str, tables: Iterable[str], views: Sequence[View]
+) -> set[str]:
+    """Return the relations that a query reads, also through views, in lower case."""
+    known = {**{name.lower(): "" for name in tables}, **{view.name.lower(): view.sql.lower() for view in views}}
     try:
         waiting = set(relations_named(syntax_tree(connection, query), frozenset(known)))
     except duckdb.Error:  # whoever runs the query says so
@@ -211,31 +215,26 @@ def _read_by(connection: duckdb.DuckDBPyConnection, query: str, texts: Mapping[s
     return read
 
 
-def empty_selects(root: Path, tables: Sequence[TableSelect]) -> dict[str, str]:
+def empty_selects(files: Files, tables: Sequence[TableSelect]) -> dict[str, str]:
     """Return the tables by name: declared ones with a SELECT of their columns, others known by their files alone."""
     declared = {PAGES_TABLE: empty_relation(PAGES_COLUMNS)}
     declared |= {table.name: over_no_pages(table) for table in tables}
     declared |= {name: empty_relation(columns) for name, columns in RUN_TABLES.items()}
-    return declared | dict.fromkeys(sorted(_others(root, declared)), "")
+    return declared | dict.fromkeys(sorted(set(files.tables()) - declared.keys()), "")
 
 
-def table_statements(root: Path, selects: Mapping[str, str], files: Files, query: str = "") -> Iterator[str]:
+def table_statements(files: Files, selects: Mapping[str, str], query: str = "") -> Iterator[str]:
     """Yield a CREATE VIEW for each of these `empty_selects`, over its files where it has any.
 
     A column that was renamed has its old name as well where the text of the `query` holds it.
     """
     for name, select in selects.items():
-        has_files = any((root / name).glob(PARTS))
         if name in RUN_TABLES:
-            made = _over_files_of_any_version(root, name, files if has_files else None, query)
+            made = _over_files_of_any_version(name, files, query)
         else:
-            made = _over_files(files.glob(name), files.hive and "=" not in name) if has_files else _over_nothing(select)
+            hive = files.hive and "=" not in name
+            made = _over_files(files.sql(name), hive) if files.has(name) else _over_nothing(select)
         yield f"CREATE VIEW {identifier(name)} AS {made}"
-
-
-def _others(root: Path, declared: dict[str, str]) -> set[str]:
-    there = (child.name for child in root.iterdir() if any(child.glob(PARTS))) if root.is_dir() else ()
-    return set(there) - declared.keys()
 
 
 def _over_files(files: str, hive: bool, options: str = "") -> str:
@@ -252,7 +251,7 @@ def _over_files(files: str, hive: bool, options: str = "") -> str:
     return f"SELECT {columns}, * EXCLUDE (filename) FROM {read}"  # noqa: S608 - as above
 
 
-def _over_files_of_any_version(root: Path, name: str, files: Files | None, query: str) -> str:
+def _over_files_of_any_version(name: str, files: Files, query: str) -> str:
     """Select the declared columns of a table that nothing rebuilds: older files may lack one or have its old name.
 
     Reading columns by name opens every footer each time that a view over the table is bound. Files that are noted to
@@ -261,21 +260,21 @@ def _over_files_of_any_version(root: Path, name: str, files: Files | None, query
     declared, renamed = RUN_TABLES[name], RENAMED_COLUMNS.get(name, {})
     values = {column.name: identifier(column.name) for column in (*PATH_COLUMNS, *declared)}
     old = {before: now for before, now in renamed.items() if before in query.lower()}
-    if files is None:
+    if not files.has(name):
         return _columns(
             values | {before: values[now] for before, now in old.items()}, _over_nothing(empty_relation(declared))
         )
-    current, others = _by_version(root, name, files.noted(name)) if files.hive else ([], None)
+    current, others = _by_version(files, name) if files.hive else ([], None)
     if others == []:
-        rows = _over_files(files.glob(name), files.hive)
+        rows = _over_files(files.sql(name), files.hive)
         return _columns(values | {before: values[now] for before, now in old.items()}, rows)
     types = {column.name: column.type for column in declared}
     nothing = _over_nothing(
         empty_relation((*declared, *(Column(before, types[now], "") for before, now in renamed.items())))
     )
-    by_name = files.glob(name) if not current else _list(root, others or ())
+    by_name = files.sql(name) if not current else sql_list(files.root, others or ())
     parts = [nothing, _over_files(by_name, files.hive, ", union_by_name = true")]
-    parts += [_over_files(_list(root, current), files.hive)] if current else []
+    parts += [_over_files(sql_list(files.root, current), files.hive)] if current else []
     for before, now in renamed.items():
         values[now] = f"coalesce({identifier(now)}, {identifier(before)})"
     return _columns(values | {before: values[now] for before, now in old.items()}, " UNION ALL BY NAME ".join(parts))
@@ -286,32 +285,11 @@ def _columns(values: Mapping[str, str], rows: str) -> str:
     return f"SELECT {columns} FROM ({rows})"  # noqa: S608 - of declared names and quoted paths
 
 
-def _by_version(root: Path, table: str, noted: Mapping[str, str]) -> tuple[list[str], list[str]]:
+def _by_version(files: Files, table: str) -> tuple[list[str], list[str]]:
     """Return the files of a table that are noted to have today's columns, and the others."""
-    now = RUN_TABLE_HASHES[table]
-    there = [path for path, _ in files_of(root, table)]
+    now, noted = RUN_TABLE_HASHES[table], files.noted(table)
+    there = list(files.paths(table))
     return [path for path in there if noted.get(path) == now], [path for path in there if noted.get(path) != now]
-
-
-def files_of(root: Path, table: str) -> Iterator[tuple[str, os.DirEntry[str]]]:
-    """Yield the paths of a table's files, relative to the archive, and their entries."""
-    for vendor in _entries(root / table, "vendor="):
-        for day in _entries(vendor.path, "date="):
-            for file in _entries(day.path, ""):
-                if file.name.endswith(".parquet"):
-                    yield f"{table}/{vendor.name}/{day.name}/{file.name}", file
-
-
-def _entries(directory: Path | str, prefix: str) -> list[os.DirEntry[str]]:
-    try:
-        with os.scandir(directory) as entries:
-            return sorted((entry for entry in entries if entry.name.startswith(prefix)), key=lambda entry: entry.name)
-    except (FileNotFoundError, NotADirectoryError):
-        return []
-
-
-def _list(root: Path, paths: Iterable[str]) -> str:
-    return f"[{', '.join(quoted(pattern(root / path)) for path in paths)}]"
 
 
 def _path_value(column: str) -> str:
@@ -323,16 +301,6 @@ def _path_value(column: str) -> str:
 def _over_nothing(empty: str) -> str:
     nulls = ", ".join(f"NULL::{column.type} AS {column.name}" for column in PATH_COLUMNS)
     return f"SELECT {nulls}, * FROM ({bare_sql(empty)})"  # noqa: S608 - as above
-
-
-def pattern(directory: Path) -> str:
-    """Return the directory as a glob pattern, with wildcard characters of its own name escaped."""
-    return re.sub(r"([*?\[])", r"[\1]", str(directory))
-
-
-def quoted(text: Path | str) -> str:
-    """Return text as an SQL string literal."""
-    return "'" + str(text).replace("'", "''") + "'"
 
 
 def identifier(name: str) -> str:

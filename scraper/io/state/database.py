@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Callable, Coroutine, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, suppress
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
+from contextlib import AbstractContextManager, asynccontextmanager, contextmanager, suppress
 from datetime import datetime, timedelta
 from itertools import islice
 from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
@@ -13,8 +13,10 @@ from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
+from scraper.io.state.leases import Fence, Leases, confirm
 from scraper.io.state.migrations import is_current, prepare
 from scraper.io.state.writer import Failing, Writer
+from scraper.ports import ARCHIVE, Hold
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -42,6 +44,14 @@ class Space(Protocol):
         """Free the space; return False if none was reserved."""
 
 
+class StateHold(Hold, Protocol):
+    """A job that this process holds, and what its transactions compare with the state."""
+
+    @property
+    def fence(self) -> Fence | None:
+        """``None``: a lock that no other process can take meanwhile."""
+
+
 class Backend(Failing, Protocol):
     """A kind of database at one place; a second kind is a second class, chosen in `io.state._backend`."""
 
@@ -49,6 +59,8 @@ class Backend(Failing, Protocol):
     """Its short name, within the data directory."""
     place: str
     """The data directory, for messages."""
+    leases: Leases | None
+    """``None``: a state of one machine, whose locks are files."""
 
     def exists(self) -> bool:
         """Return True if the database exists."""
@@ -65,11 +77,11 @@ class Backend(Failing, Protocol):
     def lock_all(self, connection: Connection) -> None:
         """Let nobody write anything until this transaction ends."""
 
-    def hold(self, job: str, holder: str) -> AbstractContextManager[None]:
-        """Hold the job's lock; UsageError names the `holder` of a lock that is taken."""
+    def hold(self, job: str, process: str, since: datetime) -> AbstractContextManager[StateHold]:
+        """Hold the job as this `process`, ``host:pid``; HeldElsewhereError names another one that does."""
 
     def is_held(self, job: str) -> bool:
-        """Return True if a living process holds the job's lock."""
+        """Return True if a living process holds the job."""
 
     def headroom(self, job: str) -> Space:
         """Return the space to reserve for a run of the job."""
@@ -93,6 +105,11 @@ class Database:
         self.process = f"{socket.gethostname()}:{os.getpid()}"
         self.full = False
         """The disk is full: no more credits are reserved."""
+        self.job: Fence | None = None
+        """The lease of the job that this process runs; ``None`` without one, or with a file lock."""
+        self.archive: Fence | None = None
+        """The lease of the archive, while this process has it."""
+        self._say = say
         self._writing, self.reading = backend.engines(follow)
         self._space: Space | None = None
         self._writer = Writer(self._writing, backend, self._free_space, say, threaded=threaded)
@@ -119,8 +136,29 @@ class Database:
         """The time by which the database's clock may be ahead of `now`."""
         return timedelta(seconds=0.0 if self._follower is None else self._follower.doubt_s)
 
-    def hold(self, job: str) -> AbstractContextManager[None]:
-        return self.backend.hold(job, f"process {self.process}, since {self.now():%Y-%m-%d %H:%M:%S} UTC")
+    @contextmanager
+    def hold(self, job: str) -> Iterator[Hold]:
+        with self.backend.hold(job, self.process, self.now()) as hold:
+            self.job = hold.fence
+            try:
+                yield hold
+            finally:
+                self.job = None
+
+    @asynccontextmanager
+    async def hold_archive(self) -> AsyncIterator[Hold | None]:
+        """Wait for and hold the archive's lease, if the state is shared."""
+        leases = self.backend.leases
+        if leases is None:
+            yield None
+            return
+        taken = await leases.wait_for(ARCHIVE, self.process, self._say)
+        with leases.keep(taken):
+            self.archive = taken.fence
+            try:
+                yield taken
+            finally:
+                self.archive = None
 
     @contextmanager
     def headroom(self, job: str) -> Iterator[None]:
@@ -201,6 +239,8 @@ class Database:
         self._writer.close()
         self._writing.dispose()
         self.reading.dispose()
+        if self.backend.leases is not None:
+            self.backend.leases.close()
 
 
 class Store:
@@ -221,3 +261,35 @@ def in_transaction(
         return await store._do(work, *args, **named)
 
     return method
+
+
+def of_job(work: Callable[Concatenate[Connection, P], T]) -> Callable[Concatenate[Store, P], Coroutine[Any, Any, T]]:
+    """Like `in_transaction`, for what only the holder of the job may change; LeaseLostError once another has it."""
+
+    async def method(store: Store, /, *args: P.args, **named: P.kwargs) -> T:
+        return await store._do(fenced(work, store._database.job), *args, **named)
+
+    return method
+
+
+def of_archive(
+    work: Callable[Concatenate[Connection, P], T],
+) -> Callable[Concatenate[Store, P], Coroutine[Any, Any, T]]:
+    """Like `in_transaction`, for what only the holder of the archive may note; LeaseLostError once another has it."""
+
+    async def method(store: Store, /, *args: P.args, **named: P.kwargs) -> T:
+        return await store._do(fenced(work, store._database.archive), *args, **named)
+
+    return method
+
+
+def fenced(
+    work: Callable[Concatenate[Connection, P], T], fence: Fence | None
+) -> Callable[Concatenate[Connection, P], T]:
+    """Return the work as one that confirms a lease first."""
+
+    def confirmed(connection: Connection, /, *args: P.args, **named: P.kwargs) -> T:
+        confirm(connection, fence)
+        return work(connection, *args, **named)
+
+    return work if fence is None else confirmed

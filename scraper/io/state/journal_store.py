@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 from typing import Any
 
@@ -12,45 +13,48 @@ from scraper.core.errors import StateError
 from scraper.io.packing import DamagedError, unpacked
 from scraper.io.state import adopt, adopt_end, check, coverage, decisions, drains, drift, identity, ledger
 from scraper.io.state import parts as noted_parts
-from scraper.io.state.database import Store, in_transaction
-from scraper.ports import Audit, Drain, Journal, RunRow, RunRows, SpooledPage, StateIdentity
+from scraper.io.state.database import Store, in_transaction, of_archive
+from scraper.ports import Audit, Drain, Hold, Journal, RunRow, RunRows, SpooledPage, StateIdentity
 
 
 class JournalStore(Store, Journal):
-    open_drain = in_transaction(drains.open_drain)
-    finish_drain = in_transaction(drains.finish_drain)
+    open_drain = of_archive(drains.open_drain)
+    finish_drain = of_archive(drains.finish_drain)
     drift = in_transaction(drift.drift_records)
     parts = in_transaction(noted_parts.parts_noted)
-    note_parts = in_transaction(noted_parts.note_parts)
+    note_parts = of_archive(noted_parts.note_parts)
     select_hashes = in_transaction(noted_parts.select_hashes)
     open_compaction = in_transaction(noted_parts.open_compaction)
-    begin_compaction = in_transaction(noted_parts.begin_compaction)
-    note_built = in_transaction(noted_parts.note_built)
-    finish_compaction = in_transaction(noted_parts.finish_compaction)
-    undo_compaction = in_transaction(noted_parts.undo_compaction)
-    begin_rebuild = in_transaction(noted_parts.begin_rebuild)
+    begin_compaction = of_archive(noted_parts.begin_compaction)
+    note_built = of_archive(noted_parts.note_built)
+    finish_compaction = of_archive(noted_parts.finish_compaction)
+    undo_compaction = of_archive(noted_parts.undo_compaction)
+    begin_rebuild = of_archive(noted_parts.begin_rebuild)
     open_rebuild = in_transaction(noted_parts.open_rebuild)
-    note_rebuilt = in_transaction(noted_parts.note_rebuilt)
-    drop_rebuild = in_transaction(noted_parts.drop_rebuild)
-    note_select = in_transaction(noted_parts.note_select)
+    note_rebuilt = of_archive(noted_parts.note_rebuilt)
+    drop_rebuild = of_archive(noted_parts.drop_rebuild)
+    note_select = of_archive(noted_parts.note_select)
     noted_decisions = in_transaction(decisions.noted_decisions)
-    decide_again = in_transaction(decisions.decide_again)
+    decide_again = of_archive(decisions.decide_again)
     mark_run_outdated = in_transaction(ledger.mark_run_outdated)
     mark_day_outdated = in_transaction(ledger.mark_day_outdated)
     outdated_runs = in_transaction(coverage.outdated_runs)
     run_version = in_transaction(coverage.run_version)
-    note_run_tables = in_transaction(coverage.note_run_tables)
+    note_run_tables = of_archive(coverage.note_run_tables)
 
     stamp = in_transaction(identity.stamp)
     run_spending = in_transaction(identity.run_spending)
     last_attempt = in_transaction(identity.last_attempt)
     accounted_runs = in_transaction(identity.accounted_runs)
-    begin_adoption = in_transaction(identity.begin_adoption)
-    adopt_run = in_transaction(adopt.adopt_run)
-    adopt_attempts = in_transaction(adopt.adopt_attempts)
-    adopt_answers = in_transaction(adopt.adopt_answers)
+    begin_adoption = of_archive(identity.begin_adoption)
+    adopt_run = of_archive(adopt.adopt_run)
+    adopt_attempts = of_archive(adopt.adopt_attempts)
+    adopt_answers = of_archive(adopt.adopt_answers)
     doubled_answers = in_transaction(adopt.doubled_answers)
-    end_adoption = in_transaction(adopt_end.end_adoption)
+    end_adoption = of_archive(adopt_end.end_adoption)
+
+    def hold_archive(self) -> AbstractAsyncContextManager[Hold | None]:
+        return self._database.hold_archive()
 
     async def identity(self) -> StateIdentity:
         backend = self._database.backend

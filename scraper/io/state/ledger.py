@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
-from typing import Any
+from typing import Any, TypeAlias
 
 import orjson
-from sqlalchemy import Connection, Row, Table, and_, bindparam, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Row, Table, and_, bindparam, func, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from scraper.core.catalogue import Charge, OutcomeKind
@@ -16,11 +16,15 @@ from scraper.core.events import Ending
 from scraper.core.jobs import Account
 from scraper.core.pace import pace_percent, slowed_down
 from scraper.io.packing import packed
+from scraper.io.state import late
 from scraper.io.state.balances import RESERVED, add_to_balances, move_credits, moved, scope_names
+from scraper.io.state.leases import Fence, is_live, is_mine, job_lease, standing
 from scraper.io.state.row_locks import lock_accounts, lock_attempts
 from scraper.io.state.schema import Instant, accounts, pages, requests, runs
 from scraper.io.state.slots import NEVER, ON_THE_WAY, latest_arrival
 from scraper.ports import Settlement
+
+_LATE_PAGES = select(runs.c.late_pages).where(runs.c.run_id == requests.c.run_id).scalar_subquery()
 
 
 def _settling(**changed: Any) -> Any:  # noqa: ANN401 - an Update
@@ -29,7 +33,7 @@ def _settling(**changed: Any) -> Any:  # noqa: ANN401 - an Update
     values = {name: bindparam(f"to_{name}", type_=requests.c[name].type) for name in columns.split()}
     here = and_(requests.c.attempt_id == bindparam("settled"), requests.c.charge == RESERVED)
     known = [requests.c[name] for name in ["run_id", "account", "day", "month", "reserved", "walk_id", "request_key"]]
-    return update(requests).where(here).values({**values, **changed}).returning(*known)
+    return update(requests).where(here).values({**values, **changed}).returning(*known, _LATE_PAGES.label("late_pages"))
 
 
 _SETTLE = _settling(slot_at=func.coalesce(bindparam("arrived", type_=Instant), requests.c.slot_at))
@@ -43,7 +47,8 @@ _TELL = (
     .values(told_remaining=bindparam("remaining"))
 )
 """Answers may be settled in another order than they came."""
-_IS_THERE = select(requests.c.attempt_id).where(requests.c.attempt_id == bindparam("attempt_id"))
+Settling: TypeAlias = tuple[Settlement, Fence | None]
+"""A settlement, and the lease under which its process made the attempt."""
 
 
 def paused_until(connection: Connection, account: Account) -> datetime | None:
@@ -62,28 +67,49 @@ def ensure(connection: Connection, table: Table, **key: str) -> None:
 # --- settle -----------------------------------------------------------------------------------------------------------
 
 
-def settle(connection: Connection, settlements: Sequence[Settlement]) -> list[None]:
-    """Settle attempts and store their bodies; a second settlement of the same attempt changes nothing."""
-    lock_attempts(connection, [settlement.attempt_id for settlement in settlements])
+def settle(connection: Connection, settlings: Sequence[Settling]) -> list[None]:
+    """Settle attempts and store their bodies; a second settlement of the same attempt changes nothing.
+
+    One of a process that another has replaced is kept as well: `io.state.late`.
+    """
+    replaced = {
+        fence for _, fence in settlings if fence is not None and not is_mine(fence, standing(connection, fence))
+    }
+    lock_attempts(connection, [settlement.attempt_id for settlement, _ in settlings])
     bodies: list[dict[str, Any]] = []
     changes: dict[tuple[str, str, str, str], dict[str, int]] = {}
-    for settlement in settlements:
-        outcome = settlement.outcome
-        row = connection.execute(_SETTLE, _settled_values(settlement)).one_or_none()
+    for settlement, fence in settlings:
+        outcome, values, is_late = settlement.outcome, _settled_values(settlement), fence in replaced
+        row, held_as = connection.execute(_SETTLE, values).one_or_none(), RESERVED
         if row is None:
-            connection.execute(_IS_THERE, {"attempt_id": settlement.attempt_id}).one()  # it is there, and settled
-            continue
+            if (row := _settle_lost(connection, settlement.attempt_id, values)) is None:
+                continue
+            held_as, is_late = row.charge, True
         deltas = changes.setdefault((row.run_id, row.account, row.day, row.month), {})
-        for column, credits in moved(RESERVED, row.reserved, outcome.charge, outcome.credits).items():
-            deltas[column] = deltas.get(column, 0) + credits
+        if held_as in {RESERVED, Charge.UNKNOWN}:  # else it was reconciled meanwhile
+            for column, credits in moved(held_as, row.reserved, outcome.charge, outcome.credits).items():
+                deltas[column] = deltas.get(column, 0) + credits
         if settlement.body is not None:
-            bodies.append(_page(row, settlement, settlement.body))
+            page = _page(row, settlement, settlement.body)
+            if (is_late or row.late_pages) and late.set_aside_repeated(connection, page, bodies) and is_late:
+                late.note_late_page(connection, row.run_id)
+            bodies.append(page)
         _note_account(connection, row.account, settlement)
     if bodies:
         connection.execute(_NEW_PAGE, bodies)
     for scopes, deltas in changes.items():
         add_to_balances(connection, scope_names(*scopes), **deltas)
-    return [None] * len(settlements)
+    return [None] * len(settlings)
+
+
+def _settle_lost(connection: Connection, attempt_id: int, values: Mapping[str, Any]) -> Any | None:  # noqa: ANN401
+    """Settle an attempt that is not reserved any more; see `late.settle_lost`."""
+    columns = {name.removeprefix("to_"): value for name, value in values.items() if name.startswith("to_")}
+    if values["arrived"] is not None:
+        columns["slot_at"] = values["arrived"]
+    if (row := late.settle_lost(connection, attempt_id, columns)) is not None:
+        mark_run_outdated(connection, row.run_id)
+    return row
 
 
 def _settled_values(settlement: Settlement) -> dict[str, Any]:
@@ -166,13 +192,18 @@ def expire(connection: Connection, run_id: str, now: datetime) -> int:
                 credits=row.reserved,
                 outcome="lost",
                 ending="lost",
-                detail="its process ended before an answer was stored",
+                detail=late.EXPIRED,
             )
         )
         move_credits(connection, row, RESERVED, row.reserved, Charge.UNKNOWN, row.reserved)
     if stale:
         mark_run_outdated(connection, run_id)
     return len(stale)
+
+
+def expire_lapsed(connection: Connection, clock: ColumnElement[int], job: str, run_id: str, now: datetime) -> int:
+    """Like `expire`, unless a living process has the job; nobody takes it meanwhile. `clock`: the database's."""
+    return 0 if is_live(connection, job_lease(job), clock, locked=True) else expire(connection, run_id, now)
 
 
 def mark_run_outdated(connection: Connection, run_id: str) -> bool:

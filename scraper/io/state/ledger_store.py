@@ -39,22 +39,25 @@ class LedgerStore(Store, Ledger):
                 f"the disk of {database.backend.place} is full. Answers in flight were written to the space reserved "
                 "for them; free some space."
             )
-        ask = reserve.Ask(run_id, account, request, attempt, database.process, database.now())
+        ask = reserve.Ask(run_id, account, request, attempt, database.process, database.now(), database.job)
         return await self._join(reserve.reserve, ask)
 
     async def renew_slot(self, account: Account, attempt_id: int) -> Reserved:
-        return await self._do(reserve.renew_slot, account, attempt_id, self._database.now())
+        return await self._do(reserve.renew_slot, account, attempt_id, self._database.now(), self._database.job)
 
     async def settle(self, settlement: Settlement) -> None:
         if (doubt := self._database.doubt) and settlement.sent_at is not None:
             arrived_at = settlement.arrived_at or min(settlement.settled_at, settlement.sent_at + ON_THE_WAY)
             settlement = replace(settlement, arrived_at=arrived_at + doubt)
         # Shielded: a paid body waiting for its commit outlives the cancellation of its run.
-        await asyncio.shield(self._join(ledger.settle, settlement))
+        await asyncio.shield(self._join(ledger.settle, (settlement, self._database.job)))
 
     async def expire_dead(self) -> int:
-        expired = 0
+        expired, leases = 0, self._database.backend.leases
         for job, run_id in await self._do(ledger.reserving_runs):
+            if leases is not None:
+                expired += await self._do(ledger.expire_lapsed, leases.now, job, run_id, self._database.now())
+                continue
             with (
                 suppress(UsageError),
                 self._database.hold(job),

@@ -7,13 +7,21 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from scraper.core.errors import StateError, UsageError
+from scraper.core.errors import HeldElsewhereError, StateError
 from scraper.io import posix
+from scraper.ports import HeldForGood
+from scraper.ports.leases import WAIT_OR_STOP
+
+
+class HeldFile(HeldForGood):
+    """A locked file: nothing can be compared with it, and nothing has to."""
+
+    fence = None
 
 
 @contextmanager
-def held(data: Path, job: str, holder: str, lock: Callable[..., bool] = posix.lock) -> Iterator[None]:
-    """Hold the job's lock, under the name `holder`; UsageError names another holder.
+def held(data: Path, job: str, holder: str, lock: Callable[..., bool] = posix.lock) -> Iterator[HeldFile]:
+    """Hold the job's lock, under the name `holder`; HeldElsewhereError names another holder.
 
     StateError if it cannot be locked: the file belongs to another user, or its file system has no locks.
     """
@@ -27,11 +35,11 @@ def held(data: Path, job: str, holder: str, lock: Callable[..., bool] = posix.lo
         if not _locked(file.fileno(), path, lock):
             file.seek(0)
             met = file.read().strip() or "another process"
-            raise UsageError(f"job {job} is already run by {met}. Nothing was spent; wait for it, or stop it.")
+            raise HeldElsewhereError(f"job {job} is already run by {met}", WAIT_OR_STOP)
         file.truncate(0)
         file.write(holder)
         file.flush()
-        yield
+        yield HeldFile()
 
 
 def is_held(data: Path, job: str, lock: Callable[..., bool] = posix.lock) -> bool:

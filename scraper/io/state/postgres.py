@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import URL, Connection, Engine, NullPool, Pool, QueuePool, create_engine, event, inspect, text
+from sqlalchemy import URL, Connection, Engine, NullPool, Pool, QueuePool, create_engine, event, inspect
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
-from scraper.core.errors import StateError, UsageError
+from scraper.core.errors import StateError
 from scraper.io.clock import since_boot_s
 from scraper.io.state import postgres_errors, shown_url
 from scraper.io.state.database import Backend, Follower
+from scraper.io.state.leases import HeldLease, Leases, without_ttl
 from scraper.io.state.pipeline import take_any_text, use_pipelines
 from scraper.io.state.row_locks import QUEUED
 from scraper.io.state.schema import COMMITS, metadata
@@ -52,7 +53,9 @@ class PostgresServer(Backend):
     one_writer = False
 
     def __init__(self, url: URL) -> None:
-        self._url = url
+        self._url, ttl_s = without_ttl(url)
+        self.leases: Leases = Leases(_lease_engine(self._url, ttl_s), ttl_s, self)
+        self._idle_s = min(IDLE_WRITING_S, ttl_s)
         self.name = shown_url(url)
         self.label = f"database {url.database}"
         self.place = self.name
@@ -73,23 +76,17 @@ class PostgresServer(Backend):
 
     def engines(self, follow: Follower | None = None) -> tuple[Engine, Engine]:
         self._follower = follow
-        writing = _engine(self._url, IDLE_WRITING_S, QueuePool, autocommit=True, pool_reset_on_return=None)
+        writing = _engine(self._url, self._idle_s, QueuePool, autocommit=True, pool_reset_on_return=None)
         use_pipelines(writing)
         event.listen(writing, "begin", self._begin)
         event.listen(writing, "before_cursor_execute", _note_write)
         return writing, _engine(self._url, IDLE_READING_S, QueuePool, pool_pre_ping=True)
 
-    @contextmanager
-    def hold(self, job: str, holder: str) -> Iterator[None]:  # noqa: ARG002
-        with _engine(self._url).connect() as connection:
-            if not connection.execute(_TRY_JOB, {"writes": WRITES, "job": job}).scalar_one():
-                raise UsageError(f"job {job} is already run by another process. Nothing was spent; wait for it.")
-            connection.commit()
-            yield
+    def hold(self, job: str, process: str, since: datetime) -> AbstractContextManager[HeldLease]:  # noqa: ARG002 - its own clock says
+        return self.leases.hold_job(job, process)
 
     def is_held(self, job: str) -> bool:
-        with _engine(self._url).connect() as connection:
-            return not connection.execute(_TRY_JOB, {"writes": WRITES, "job": job}).scalar_one()
+        return self.leases.is_held(job)
 
     def headroom(self, job: str) -> _NoHeadroom:  # noqa: ARG002
         return _NoHeadroom()
@@ -162,7 +159,6 @@ _FORGET: Final = (
     "DELETE FROM meta WHERE key = %s OR (key LIKE %s AND split_part(value, ' ', 2)::date < current_date - 1)"
 )
 """A process forgets its own mark, and those of processes that were killed."""
-_TRY_JOB = text("SELECT pg_try_advisory_lock(:writes, hashtext(:job))")
 
 
 class _NoHeadroom:
@@ -177,18 +173,19 @@ class _NoHeadroom:
 
 def _engine(
     url: URL,
-    idle_s: int = IDLE_READING_S,
+    idle_s: float = IDLE_READING_S,
     poolclass: type[Pool] = NullPool,
+    waits_s: float = LOCK_TIMEOUT_S,
     **options: Any,  # noqa: ANN401 - of create_engine
 ) -> Engine:
     own = {name: value for name, value in CONNECTION.items() if name not in url.query}
     connect_args = {**own, **({"autocommit": True} if options.pop("autocommit", False) else {})}
     engine = create_engine(url, connect_args=connect_args, poolclass=poolclass, enable_from_linting=False, **options)
-    event.listen(engine, "connect", lambda connection, _record: _configure(connection, idle_s))
+    event.listen(engine, "connect", lambda connection, _record: _configure(connection, idle_s, waits_s))
     return engine
 
 
-def _configure(connection: Any, idle_s: int) -> None:  # noqa: ANN401 - a psycopg connection
+def _configure(connection: Any, idle_s: float, waits_s: float) -> None:  # noqa: ANN401 - a psycopg connection
     """Set what a session needs: waits that end, and commits that are on the disk."""
     if connection.info.server_version < OLDEST * 10_000:
         raise StateError(
@@ -198,12 +195,18 @@ def _configure(connection: Any, idle_s: int) -> None:  # noqa: ANN401 - a psycop
     take_any_text(connection)
     with connection.cursor() as cursor:
         cursor.execute(
-            f"SET lock_timeout = '{LOCK_TIMEOUT_S}s'; SET idle_in_transaction_session_timeout = '{idle_s}s'; "
+            f"SET lock_timeout = '{waits_s}s'; SET idle_in_transaction_session_timeout = '{idle_s}s'; "
             "SET TIME ZONE 'UTC'; SELECT set_config('synchronous_commit', 'on', false) "
             "WHERE current_setting('synchronous_commit') = 'off'"
         )
     if not connection.autocommit:
         connection.commit()
+
+
+def _lease_engine(url: URL, ttl_s: float) -> Engine:
+    """Return connections for leases: an answer that takes longer than a lease lasts is of no use."""
+    most_s = ttl_s + IDLE_WRITING_S
+    return _engine(url, min(IDLE_WRITING_S, ttl_s), QueuePool, waits_s=most_s, max_overflow=-1, pool_pre_ping=True)
 
 
 def _note_write(

@@ -17,6 +17,7 @@ from sqlalchemy import Connection, and_, bindparam, insert, select, update
 from scraper.core.budget import Balance, Scope, ScopeKind, first_refusing
 from scraper.core.jobs import Account
 from scraper.core.pace import FULL_PERCENT
+from scraper.core.pagination import PageFacts
 from scraper.core.requests import Request
 from scraper.core.subscriptions import day_ends_at, day_of, month_ends_at, month_of
 from scraper.core.units import Credits
@@ -31,11 +32,13 @@ from scraper.io.state.balances import (
     scopes_of,
 )
 from scraper.io.state.clock_gap import CLOCK_JITTER, NEWEST_START, clock_gap
+from scraper.io.state.late import stored_facts
+from scraper.io.state.leases import AS_IT_IS, Fence, is_mine, keep_from_others, lost
 from scraper.io.state.ledger import ensure
 from scraper.io.state.row_locks import QUEUED, lock_accounts, lock_attempts
 from scraper.io.state.schema import Instant, accounts, balances, requests, runs, walks
 from scraper.io.state.slots import LOG, PacedAccount, allowance, lateness, log_parameters, next_slots
-from scraper.ports import AccountClosed, NoCredits, Reserved, Slot
+from scraper.ports import AccountClosed, NoCredits, Reserved, Slot, Stored
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,12 +51,15 @@ class Ask:
     attempt: int
     process: str
     now: datetime
+    fence: Fence | None = None
+    """The lease under which its process runs the job."""
 
 
 _STANDING = (
     select(
         runs.c.budget,
         runs.c.shares,
+        runs.c.late_pages,
         accounts.c.account,
         accounts.c.closed_until,
         accounts.c.closed_because,
@@ -77,6 +83,8 @@ _STANDING = (
     .where(runs.c.run_id == bindparam("run_id"))
 )
 """All that a reservation depends on: a row for each balance that exists, or one."""
+_FENCED_STANDING = _STANDING.add_columns(*AS_IT_IS)
+"""The same, with the lease of the job."""
 
 _NEW_ATTEMPT = insert(requests).returning(requests.c.attempt_id)
 _NEW_WALK = insert(walks)
@@ -97,7 +105,12 @@ _RENEW = (
 
 
 def reserve(connection: Connection, asks: Sequence[Ask]) -> list[Reserved]:
-    """Reserve credits and slots for requests, those of one run on one account together."""
+    """Reserve credits and slots for requests, those of one run on one account together.
+
+    Raises LeaseLostError if another process has gone on with the job.
+    """
+    for fence in {ask.fence for ask in asks if ask.fence is not None}:
+        keep_from_others(connection, fence)
     lock_accounts(connection, {ask.account.id for ask in asks}, {ask.run_id for ask in asks})
     found: dict[int, Reserved] = {}
     together: dict[tuple[str, Account], list[int]] = {}
@@ -116,12 +129,12 @@ def _reserve(connection: Connection, asks: Sequence[Ask]) -> list[Reserved]:
     """Reserve for requests of one run on one account: for the first of them, as many as one window holds."""
     ask, account, now = asks[0], asks[0].account, asks[0].now
     names = _names_at(now, ask.run_id, account)
-    rows = _read(connection, names, account, ask.request.walk.walk_id, now)
+    rows = _read(connection, names, account, ask.request.walk.walk_id, now, ask.fence)
     row = rows[0]
     if row.account is None:
         ensure(connection, accounts, account=account.id)
         lock_accounts(connection, [account.id])
-        rows = _read(connection, names, account, ask.request.walk.walk_id, now)
+        rows = _read(connection, names, account, ask.request.walk.walk_id, now, ask.fence)
         row = rows[0]
     if row.closed_until is not None and row.closed_until > now:
         return [AccountClosed(row.closed_until, row.closed_because)] * len(asks)
@@ -131,7 +144,11 @@ def _reserve(connection: Connection, asks: Sequence[Ask]) -> list[Reserved]:
     slots = next_slots(connection, account, _standing(row), now, len(asks))
     books, found = _Books(connection, account, names, rows), list[Reserved]()
     begun: dict[str, Ask] = {}
+    stored = stored_facts(connection, ask.run_id, [each.request.key for each in asks]) if row.late_pages else {}
     for ask in asks:
+        if (facts := stored.get(ask.request.key)) is not None:
+            found.append(Stored(PageFacts.from_json(orjson.loads(facts))))
+            continue
         if not slots:
             break
         refusal = books.refusal(slots[0], ask.request.endpoint.cost)
@@ -156,10 +173,17 @@ def _read(
     account: Account,
     walk_id: str,
     now: datetime,
+    fence: Fence | None,
     but: int = 0,
 ) -> Sequence[Any]:
+    """Read the rows of `_STANDING`. Raises LeaseLostError if another process has gone on with the job."""
     values = {"run_id": names[ScopeKind.RUN], "walk_id": walk_id, **log_parameters(account, now, but), **bound(names)}
-    return connection.execute(_STANDING, values).all()
+    if fence is None:
+        return connection.execute(_STANDING, values).all()
+    rows = connection.execute(_FENCED_STANDING, {**values, "lease": fence.what}).all()
+    if not is_mine(fence, rows[0]):
+        raise lost(fence, rows[0])
+    return rows
 
 
 def _standing(row: Any) -> PacedAccount:  # noqa: ANN401 - a row of _STANDING
@@ -268,11 +292,15 @@ def _begin_walk(connection: Connection, ask: Ask, known: Any) -> None:  # noqa: 
         connection.execute(_BEGIN_WALK, begins, execution_options=QUEUED)
 
 
-def renew_slot(connection: Connection, account: Account, attempt_id: int, now: datetime) -> Reserved:
+def renew_slot(
+    connection: Connection, account: Account, attempt_id: int, now: datetime, fence: Fence | None = None
+) -> Reserved:
+    if fence is not None:
+        keep_from_others(connection, fence)
     lock_attempts(connection, [attempt_id])
     row = connection.execute(_ATTEMPT, {"attempt_id": attempt_id}).one()
     names = scopes_of(row)
-    rows = _read(connection, names, account, row.walk_id, now, but=attempt_id)
+    rows = _read(connection, names, account, row.walk_id, now, fence, but=attempt_id)
     (slot_at,) = next_slots(connection, account, _standing(rows[0]), now, 1, but=attempt_id)
     if _names_at(slot_at, row.run_id, account) != names:
         add_to_balances(connection, names, reserved=-row.reserved)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
@@ -14,19 +15,19 @@ from scraper.core.pagination import PageFacts
 from scraper.core.requests import Progress, Walk
 from scraper.core.units import Credits
 from scraper.io.state import boards, runs
-from scraper.io.state.database import Store, in_transaction
+from scraper.io.state.database import Store, fenced, in_transaction, of_job
 from scraper.io.state.history import SqlHistory
-from scraper.ports import RunRecord, Runs
+from scraper.ports import Hold, Lease, RunRecord, Runs
 
 WALKS_IN_A_COMMIT = 500
 """Coverage of a large run is committed in batches: other processes wait for the write lock."""
 
 
 class RunsStore(Store, Runs):
-    create_run = in_transaction(runs.create_run)
-    end_run = in_transaction(runs.end_run)
+    create_run = of_job(runs.create_run)
+    end_run = of_job(runs.end_run)
     ends = in_transaction(runs.ends)
-    note_order = in_transaction(runs.note_order)
+    note_order = of_job(runs.note_order)
     last_run = in_transaction(runs.last_run)
     latest_runs = in_transaction(runs.latest_runs)
     last_runs = in_transaction(runs.last_runs)
@@ -40,14 +41,18 @@ class RunsStore(Store, Runs):
     board_histories = in_transaction(boards.board_histories)
     longest_still = in_transaction(boards.longest_still)
 
-    def hold(self, job: str) -> AbstractContextManager[None]:
+    def hold(self, job: str) -> AbstractContextManager[Hold]:
         return self._database.hold(job)
 
     def is_running(self, job: str) -> bool:
         return self._database.backend.is_held(job)
 
+    async def leases(self) -> Sequence[Lease]:
+        shared = self._database.backend.leases
+        return () if shared is None else await asyncio.to_thread(shared.all)
+
     async def reopen_run(self, run_id: str, ceiling: Credits | None) -> None:
-        await self._do(runs.reopen_run, run_id, ceiling, self._database.now())
+        await self._do(fenced(runs.reopen_run, self._database.job), run_id, ceiling, self._database.now())
 
     async def run(self, run_id: str) -> RunRecord:
         found = await self._do(runs.run, run_id)
@@ -64,12 +69,13 @@ class RunsStore(Store, Runs):
                 runs.cover(connection, run_id, walk, standing, reused_from.get(walk.walk_id))
 
         for start in range(0, len(walks), WALKS_IN_A_COMMIT):
-            some = walks[start : start + WALKS_IN_A_COMMIT]  # their standing now: pages may land while it is written
-            await self._do(work, [(progress.walk, runs.coverage_values(progress)) for progress in some])
+            some = walks[start : start + WALKS_IN_A_COMMIT]
+            now = [(progress.walk, runs.coverage_values(progress)) for progress in some]  # pages may land meanwhile
+            await self._do(fenced(work, self._database.job), now)
 
     async def note_reads(self, reads: Sequence[BoardRead]) -> None:
         for some in boards.chunks(reads):
-            await self._do(boards.note_reads, some)
+            await self._do(fenced(boards.note_reads, self._database.job), some)
 
     def history(self, as_of: datetime | None = None) -> SqlHistory:
         return SqlHistory(self._database.reads, as_of or self._database.now())

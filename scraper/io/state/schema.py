@@ -28,7 +28,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.types import TypeDecorator
 
-SCHEMA_VERSION = 6
+SCHEMA_VERSION = 7
 """Incremented with every change of this module; a database of a newer version is refused."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -104,6 +104,7 @@ runs = Table(
     Column("exit_code", Integer),  # of its last process; null: none has ended, or it died
     Column("superseded_by", String),  # the run that was begun while this one was open
     Column("board_order", Text, nullable=False, default=""),  # `core.changes.tonight`; empty: the order of the job
+    Column("late_pages", BigInteger, nullable=False, default=0, server_default="0"),  # brought by replaced processes
     Column("accounted", Boolean, nullable=False, default=False),  # its run tables in the archive are current;
     # an old name, kept: renaming a column would lock older versions out of the database for nothing
     Index("runs_by_job", "job", "started_at"),
@@ -357,6 +358,18 @@ rebuilds = Table(
     Column("source", String, nullable=False),  # the pages part: vendor=…/date=…/part-….parquet
     Column("opened_at", Instant, nullable=False),
     PrimaryKeyConstraint("table_name", "source"),
+)
+
+# Who holds a job or the archive, where the state is shared by several machines: `io.state.leases`. A row for each that
+# was ever held; released or lapsed, it may be taken.
+leases = Table(
+    "leases",
+    metadata,
+    Column("what", String, primary_key=True),
+    Column("holder", String, nullable=False),
+    Column("epoch", BigInteger, nullable=False),
+    Column("since", Instant, nullable=False),
+    Column("expires_at", Instant, nullable=False),
 )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import AbstractContextManager
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from scraper.core.errors import StateError, UnreadableError
 from scraper.io.state.database import Backend, Follower
 from scraper.io.state.headroom import Headroom
-from scraper.io.state.locks import held, is_held
+from scraper.io.state.locks import HeldFile, held, is_held
 
 BUSY_READING_S = 30.0
 BUSY_WRITING_S = 5.0
@@ -32,6 +33,7 @@ PRAGMAS = (
 class SqliteFile(Backend):
     """A file and the data directory around it, readable by their owner only."""
 
+    leases = None
     one_writer = True
 
     def __init__(self, path: Path) -> None:
@@ -55,8 +57,8 @@ class SqliteFile(Backend):
         event.listen(writing, "begin", _begin)
         return writing, _engine(self._path, BUSY_READING_S)
 
-    def hold(self, job: str, holder: str) -> AbstractContextManager[None]:
-        return held(self._path.parent, job, holder)
+    def hold(self, job: str, process: str, since: datetime) -> AbstractContextManager[HeldFile]:
+        return held(self._path.parent, job, f"process {process}, since {since:%Y-%m-%d %H:%M:%S} UTC")
 
     def is_held(self, job: str) -> bool:
         return is_held(self._path.parent, job)

@@ -1,0 +1,364 @@
+"""Parts in a bucket: uploaded under names that no other content has, then listed in the manifest, all in one step.
+
+The manifest (`io.manifest`) is to this archive what directories are to a local one: what it lists is there. Objects
+that it does not list are seen by nobody who goes by it: an upload before its list, or replaced ones in their grace
+period. A list is replaced only over the version that it was made from; if another process was quicker, its changes are
+kept and ours are added, unless both touch the same parts, which the archive's lock excludes.
+"""
+
+from __future__ import annotations
+
+import errno
+import fnmatch
+import os
+import threading
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from scraper.core.errors import ArchiveError
+from scraper.io.archive.tree import NOTES, Places, is_note
+from scraper.io.manifest import (
+    GRACE,
+    MANIFEST,
+    Manifest,
+    ManifestPart,
+    object_path,
+    part_path,
+    read_manifest,
+    write_manifest,
+)
+from scraper.io.object_cache import ObjectCache
+from scraper.io.objects import ObjectChangedError, ObjectExistsError, ObjectMissingError, Objects
+
+if TYPE_CHECKING:
+    from scraper.io.archive.tree import Staged
+    from scraper.ports import Part
+
+UPLOADS: Final = 8
+"""Parts that are uploaded side by side: a drain makes one for each table, vendor and day."""
+
+TRIES: Final = 100
+"""Of replacing the list. Each failure means that another process has succeeded."""
+
+_INTENDED: Final = ".uploads-"
+"""Prefix of the files beside unfinished parts that name the objects being uploaded."""
+
+_PROBE: Final = f"{NOTES}/writable"
+
+
+class BucketTree:
+    """The `Tree` of an archive on S3. Usable from several threads."""
+
+    def __init__(self, objects: Objects, places: Places, now: Callable[[], datetime]) -> None:
+        self.objects = objects
+        self._now = now
+        self._cache = ObjectCache(objects, places.data)
+        self._staging = places.staging
+        self._intended = places.staging / f"{_INTENDED}{os.getpid()}"
+        self._listed: _Listed | None = None
+        self._gathering: Change | None = None
+        self._seen: Mapping[str, int] = {}
+        """The objects of the last listing, and their sizes."""
+        self._pruned = False
+        self._turn = threading.RLock()
+        """Held while the list is read or replaced."""
+
+    @property
+    def place(self) -> str:
+        return self.objects.place
+
+    # --- reading ------------------------------------------------------------------------------------------------------
+
+    def refresh(self) -> None:
+        with self._turn:
+            known = None if self._listed is None else self._listed.manifest
+            self._listed = _Listed.of(read_manifest(self.objects, known))
+
+    @property
+    def _list(self) -> _Listed:
+        with self._turn:
+            if self._listed is None:
+                self.refresh()
+                assert self._listed is not None  # noqa: S101 - as refresh sets it
+            return self._listed
+
+    def paths(self, table: str = "*", name: str = "*.parquet") -> list[str]:
+        pattern = f"{table}/vendor=*/date=*/{name}"
+        return sorted(path for path in self._list.parts if fnmatch.fnmatchcase(path, pattern))
+
+    def each_name(self, table: str) -> Iterator[str]:
+        return (path.rpartition("/")[2] for path in self._list.parts if path.startswith(f"{table}/"))
+
+    def names(self, directory: str) -> list[str]:
+        return sorted(name for at, _, name in (path.rpartition("/") for path in self._list.parts) if at == directory)
+
+    def exists(self, path: str) -> bool:
+        return path in self._list.parts
+
+    def local(self, path: str) -> Path:
+        return self._cache.local(self.listed(path))
+
+    def fresh(self, path: str, *, quick: bool = False) -> Path:
+        listed = self.listed(path)
+        if not quick:
+            return self._cache.fetch(listed)
+        if self._seen.get(listed.path) != listed.size_bytes:
+            raise FileNotFoundError(errno.ENOENT, "its object is missing or cut short", f"{self.place}/{listed.path}")
+        return self._cache.local(listed)
+
+    def size_bytes(self, path: str) -> int:
+        return self.listed(path).size_bytes
+
+    def select_hash(self, path: str) -> str | None:
+        found = self._list.parts.get(path)
+        return None if found is None else found.select_hash
+
+    def listed(self, path: str) -> ManifestPart:
+        """Return what the list has of a part; FileNotFoundError if nothing."""
+        try:
+            return self._list.parts[path]
+        except KeyError:
+            raise FileNotFoundError(errno.ENOENT, "the manifest does not list it", f"{self.place}/{path}") from None
+
+    @property
+    def _known(self) -> set[str]:
+        """The objects that the list has, replaced ones too."""
+        manifest = self._list.manifest
+        return {*manifest.replaced, *(part.path for part in manifest.parts())}
+
+    def files(self) -> list[str]:
+        self._seen = {found.name: found.size_bytes for found in self.objects.list()}  # one request for a thousand
+        return sorted(self._list.parts)
+
+    def unlisted(self) -> list[str]:
+        known = {MANIFEST, _PROBE, *self._known}
+        return sorted(name for name in self._seen if name not in known and not is_note(name))
+
+    # --- writing ------------------------------------------------------------------------------------------------------
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """Replace the list once, when the block ends; after an error not at all."""
+        self._gathering = Change()
+        try:
+            yield
+            gathered, self._gathering = self._gathering, None
+            self.change(gathered)
+        finally:
+            self._gathering = None
+
+    def publish(self, staged: Sequence[Staged], gone: Collection[str] = ()) -> tuple[Part, ...]:
+        """Upload parts, then list them. What a crash leaves unlisted is listed when the work is repeated."""
+        self._intend([as_listed(each.part).path for each in staged])
+        self.change(Change(self.upload([(each.file, each.part) for each in staged]), set(gone)))
+        return tuple(each.part for each in staged)
+
+    def upload(self, files: Sequence[tuple[Path, Part]]) -> dict[str, ManifestPart]:
+        """Upload files, which are gone from where they were then; return them as the list will have them."""
+        parts = [as_listed(part) for _, part in files]
+        with ThreadPoolExecutor(max(1, min(len(files), UPLOADS)), "upload") as threads:
+            list(threads.map(self._create, (file for file, _ in files), parts))
+        for (file, _), part in zip(files, parts, strict=True):
+            self._cache.keep(part, file)
+        return {part.part: part for part in parts}
+
+    def change(self, change: Change) -> None:
+        """Replace the list by one with these changes."""
+        with self._turn:
+            if self._gathering is not None:
+                self._gathering.add(change)
+                return
+            for _ in range(TRIES):
+                base = self._list
+                try:
+                    if (after := base.changed(change, self._now())) is not None:
+                        self._listed = after.written(self.objects)
+                except ObjectChangedError:
+                    self._listed = _Listed.of(read_manifest(self.objects))
+                    self._refuse_conflict(change, base, self._listed)
+                else:
+                    self._note_listed()
+                    return
+            raise ArchiveError(
+                f"{self.place}/{MANIFEST} could not be replaced: other processes were quicker {TRIES} times. What they "
+                "wrote is whole. Run the same command again."
+            )
+
+    def sweep(self, now: datetime) -> None:
+        """Delete the objects whose grace period is over, and those that a crash of this machine has left unlisted.
+
+        A crash in between repeats it. Needs the archive's lock.
+        """
+        with self._turn:
+            known = self._known
+            for left in self._staging.glob(f"{_INTENDED}*"):
+                self.objects.delete([path for path in left.read_text().splitlines() if path not in known])
+                left.unlink()
+            if not self._pruned:
+                self._cache.prune(known)
+                self._pruned = True
+            due = [path for path, replaced_at in self._list.manifest.replaced.items() if now - replaced_at > GRACE]
+            if due:
+                self.objects.delete(due)
+                self._cache.forget(due)
+                self.change(Change(deleted=set(due)))
+
+    def _intend(self, paths: Sequence[str]) -> None:
+        """Note on this machine what is about to be uploaded, until it is listed."""
+        with self._turn:
+            self._staging.mkdir(parents=True, exist_ok=True)
+            with self._intended.open("a") as note:
+                note.writelines(f"{path}\n" for path in paths)
+
+    def _note_listed(self) -> None:
+        """Forget what has been uploaded and is listed by now; what an error has left stays noted until it is swept."""
+        if self._intended.exists():
+            known = self._known
+            left = [path for path in self._intended.read_text().splitlines() if path not in known]
+            if left:
+                self._intended.write_text("".join(f"{path}\n" for path in left))
+            else:
+                self._intended.unlink()
+
+    def set_aside(self, path: str, target: Path) -> None:
+        """Copy a part or an object to the trash of this machine, and take it off the list or away."""
+        listed = self._list.parts.get(path)
+        try:
+            self.objects.fetch(path if listed is None else listed.path, target)
+        except ObjectMissingError:
+            if listed is None:
+                return
+        if listed is None:
+            self.objects.delete([path])
+        else:
+            self.change(Change(gone={path}))
+
+    def delete_unlisted(self, directory: str, names: Collection[str]) -> None:
+        """Delete what was uploaded under these parts' names and never listed."""
+        known = self._known
+        found = [each.name for each in self.objects.list(f"{directory}/") if each.name not in known]
+        self.objects.delete([name for name in found if part_path(name).rpartition("/")[2] in names])
+
+    def require_writable(self) -> None:
+        """Write an object, once: the second time has to be refused, or two writers would overwrite each other."""
+        for _ in range(2):
+            try:
+                self.objects.create(_PROBE, b"")
+            except ObjectExistsError:
+                self.refresh()
+                return
+        raise ArchiveError(
+            f"{self.place} cannot be used: the store writes over an object that is there although it was asked not to "
+            "(If-None-Match), so that one writer could replace what another one has paid for. Nothing was spent or "
+            "changed. Use a store that honours conditional writes, as S3 and SeaweedFS do."
+        )
+
+    def _create(self, file: Path, part: ManifestPart) -> None:
+        """Upload a file under a name that its checksum is part of: what is there already must be the same.
+
+        An object of ours that was damaged since is written again.
+        """
+        try:
+            self.objects.create(part.path, file)
+        except ObjectExistsError:
+            there = self.objects.digest(part.path)
+            if there.sha256 == part.checksum:
+                return
+            if part.path not in self._known:
+                raise ArchiveError(
+                    f"{self.place}/{part.path} is there with other bytes than are to be written, and no list of this "
+                    "archive has it. It was left as it is, and nothing was listed. Find out who else writes to that "
+                    "prefix; move the object away, then run the same command again."
+                ) from None
+            self.objects.replace(part.path, file.read_bytes(), there.etag)
+
+    def _refuse_conflict(self, change: Change, base: _Listed, now: _Listed) -> None:
+        for path in change.touched:
+            if now.parts.get(path) not in {base.parts.get(path), change.parts.get(path)}:
+                raise ArchiveError(
+                    f"{self.place}/{path} was changed by another process, although this one holds the archive's lock: "
+                    "its changes were kept, and none of ours was listed. Run the same command again; if it happens "
+                    "again, look for two projects that use this place."
+                )
+
+    # --- notes --------------------------------------------------------------------------------------------------------
+
+    def notes(self) -> list[str]:
+        return sorted(found.name.rpartition("/")[2] for found in self.objects.list(f"{NOTES}/") if is_note(found.name))
+
+    def note(self, name: str) -> bytes | None:
+        try:
+            return self.objects.read(f"{NOTES}/{name}")[0]
+        except ObjectMissingError:
+            return None
+
+    def write_note(self, name: str, content: bytes) -> None:
+        self.objects.write(f"{NOTES}/{name}", content)
+
+    def remove_notes(self, names: Sequence[str]) -> None:
+        self.objects.delete([f"{NOTES}/{name}" for name in names])
+
+
+@dataclass(slots=True)
+class Change:
+    """What is to be different in the list."""
+
+    parts: dict[str, ManifestPart] = field(default_factory=dict)
+    gone: set[str] = field(default_factory=set)
+    """Parts, by their names in the state."""
+    deleted: set[str] = field(default_factory=set)
+    """Objects that have been replaced, and are deleted by now."""
+
+    @property
+    def touched(self) -> set[str]:
+        return self.gone | self.parts.keys()
+
+    def add(self, later: Change) -> None:
+        self.parts = {path: part for path, part in self.parts.items() if path not in later.gone} | later.parts
+        self.gone = (self.gone - later.parts.keys()) | later.gone
+        self.deleted |= later.deleted
+
+
+@dataclass(frozen=True, slots=True)
+class _Listed:
+    """A manifest, and its parts by their names in the state."""
+
+    manifest: Manifest
+    parts: Mapping[str, ManifestPart]
+
+    @classmethod
+    def of(cls, manifest: Manifest) -> _Listed:
+        return cls(manifest, {part.part: part for part in manifest.parts()})
+
+    def changed(self, change: Change, now: datetime) -> _Listed | None:
+        """Return the next list; ``None`` where it would say the same."""
+        parts = {path: part for path, part in self.parts.items() if path not in change.gone} | change.parts
+        listed = {part.path for part in parts.values()}
+        left = {part.path for part in self.parts.values()} - listed
+        before = self.manifest.replaced
+        replaced = {path: at for path, at in before.items() if path not in listed and path not in change.deleted}
+        replaced |= dict.fromkeys(sorted(left), now)
+        if parts == self.parts and replaced == before and self.manifest.sequence:
+            return None
+        tables: dict[str, list[ManifestPart]] = {}
+        for path in sorted(parts):
+            tables.setdefault(path.partition("/")[0], []).append(parts[path])
+        sequence = self.manifest.sequence + 1
+        return _Listed(Manifest(tables, replaced, sequence, now, self.manifest.etag), parts)
+
+    def written(self, objects: Objects) -> _Listed:
+        """Write it over its predecessor."""
+        return replace(self, manifest=replace(self.manifest, etag=write_manifest(objects, self.manifest)))
+
+
+def as_listed(part: Part) -> ManifestPart:
+    """Return a part as the list has it."""
+    if part.checksum is None:
+        raise AssertionError(f"{part.path} has no checksum")
+    path = object_path(part.path, part.checksum)
+    return ManifestPart(path, part.path, part.rows, part.size_bytes, part.checksum, part.select_hash)

@@ -1,0 +1,30 @@
+"""Parts without rows, so that every table exists from the first drain on: Spark fails on a path that was never written,
+and so do the globs of DuckDB and Polars.
+
+A table gets one when a drain is written and it has no part; it is a part as any other, noted, compacted and rebuilt.
+It lies in the drain's first partition: beside its pages part, whose name it has, or, of a run table, as one in which a
+compaction may gather runs.
+"""
+
+from __future__ import annotations
+
+from scraper.core.coverage import RUN_TABLES
+from scraper.core.part_names import drained_by, drained_name, empty_runs_name
+from scraper.io.archive.staged_files import Staging
+from scraper.io.archive.tree import Tree
+
+
+def add_missing_tables(staging: Staging, tree: Tree, drain_id: int, token: str) -> None:
+    """Begin a part without rows for each table that has none, but for those that this drain may have left before."""
+    if not staging.partitions:
+        return
+    of_runs = empty_runs_name(drain_id, token)
+    missing = [table for table in staging.tables if not staging.has(table)]
+    missing = [table for table in missing if not _is_there(tree, table, drain_id, token, of_runs)]
+    for name, is_of_runs in ((drained_name(drain_id, 0, token), False), (of_runs, True)):
+        staging.turn_to(staging.partitions[0], name)
+        staging.add_empty(table for table in missing if (table in RUN_TABLES) is is_of_runs)
+
+
+def _is_there(tree: Tree, table: str, drain_id: int, token: str, of_runs: str) -> bool:
+    return any(name != of_runs and drained_by(name, token) != drain_id for name in tree.each_name(table))

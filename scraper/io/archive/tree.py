@@ -1,0 +1,291 @@
+"""Where an archive's parts are: in a directory, or in a bucket (`bucket`).
+
+A part goes by its name in the state: ``hashtags/vendor=crawlora/date=2026-11-29/part-12-0-3fa94c21.parquet``. Work on
+its bytes is done on local files, whichever it is. Nothing here imports pyarrow: identity and marks are read without.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, Protocol
+
+from scraper.io.archive.disk import Disk, make_directories, remove_files
+from scraper.io.archive.errors import explained
+from scraper.io.objects import is_s3
+from scraper.io.permissions import require_readable
+
+if TYPE_CHECKING:
+    from scraper.ports import Part
+
+NOTES: Final = "_ledger"
+"""The archive's directory of notes; readers of Parquet directories skip names that begin with an underscore."""
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """The directories of an archive on this machine. All of them lie on one file system."""
+
+    data: Path
+    root: Path
+    """Of the tables' directories, where the archive is a directory."""
+    staging: Path
+    """Unfinished files."""
+    trash: Path
+    lock: Path
+
+    @classmethod
+    def of(cls, data: Path, archive: str | None = None) -> Places:
+        """Return those of a data directory, or of an archive that is a directory elsewhere."""
+        inside = data / "archive"
+        if archive is None or is_s3(archive) or Path(archive) == inside:
+            return cls(data, inside, data / "tmp", data / "trash", data / "archive.lock")
+        root = Path(archive)
+        return cls(data, root, *(root.with_name(f"{root.name}.{kind}") for kind in ("tmp", "trash", "lock")))
+
+    def shown(self, path: Path) -> str:
+        """Return a file's name in findings: ``archive/…``, ``tmp/…``."""
+        for name, place in self._named.items():
+            if path.is_relative_to(place):
+                return f"{name}/{path.relative_to(place).as_posix()}"
+        return str(path)
+
+    def file(self, shown: str) -> Path:
+        """Return the file of such a name."""
+        name, _, rest = shown.partition("/")
+        return self._named.get(name, self.data / name) / rest
+
+    @property
+    def _named(self) -> Mapping[str, Path]:
+        return {"archive": self.root, "tmp": self.staging, "trash": self.trash}
+
+
+@dataclass(frozen=True, slots=True)
+class Staged:
+    """A finished, durable file that no reader sees yet."""
+
+    file: Path
+    part: Part
+
+
+class Tree(Protocol):
+    """The parts of an archive, and its notes. Every method blocks; OSError or ObjectStoreError where it fails."""
+
+    @property
+    def place(self) -> str:
+        """Where it is: a directory, or the URL of a bucket and prefix."""
+
+    def refresh(self) -> None:
+        """See what other processes have done; called by whoever has taken the lock."""
+
+    def paths(self, table: str = "*", name: str = "*.parquet") -> list[str]:
+        """Return the parts of a table whose file name matches."""
+
+    def each_name(self, table: str) -> Iterator[str]:
+        """Yield the file names of a table's parts, in any order, each looked for when it is asked for."""
+
+    def names(self, directory: str) -> list[str]:
+        """Return the names in a table's partition: ``hashtags/vendor=crawlora/date=2026-11-29``."""
+
+    def exists(self, path: str) -> bool:
+        """Return True if there is such a part."""
+
+    def local(self, path: str) -> Path:
+        """Return a file with the part's bytes, for reading; FileNotFoundError if there is none."""
+
+    def fresh(self, path: str, *, quick: bool = False) -> Path:
+        """Return a file with the part's bytes as they are where the archive is, not those of an earlier reading.
+
+        `quick`: those of an earlier reading suffice, if the part is still there. `files` has been called.
+        """
+
+    def size_bytes(self, path: str) -> int:
+        """Return the part's size."""
+
+    def select_hash(self, path: str) -> str | None:
+        """Return the hash of the SELECT that made it; ``None`` where it is missing or unreadable."""
+
+    def together(self) -> AbstractContextManager[None]:
+        """Publish what is published inside the block in few steps, at the latest when it ends."""
+
+    def publish(self, staged: Sequence[Staged], gone: Collection[str] = ()) -> tuple[Part, ...]:
+        """Show parts to readers, replacing any of their names, and take others away; the staged files are gone then."""
+
+    def set_aside(self, path: str, target: Path) -> None:
+        """Move a file to the trash, by its path in the archive; there need not be one."""
+
+    def files(self) -> list[str]:
+        """Return all files that a reader of the whole archive would meet."""
+
+    def unlisted(self) -> list[str]:
+        """Return what lay there when `files` was called, and what no reader who goes by the list meets."""
+
+    def require_writable(self) -> None:
+        """Raise an error where publishing would fail."""
+
+    def notes(self) -> list[str]:
+        """Return the names of the notes."""
+
+    def note(self, name: str) -> bytes | None:
+        """Return a note; ``None`` if there is none."""
+
+    def write_note(self, name: str, content: bytes) -> None:
+        """Write a note, durably and in one step."""
+
+    def remove_notes(self, names: Sequence[str]) -> None:
+        """Remove notes."""
+
+
+class DirectoryTree:
+    """Parts in a directory: written beside it, then renamed in."""
+
+    def __init__(self, disk: Disk, places: Places) -> None:
+        self._disk, self._places, self._root = disk, places, places.root
+
+    @property
+    def place(self) -> str:
+        return str(self._root)
+
+    def refresh(self) -> None:
+        """Nothing is remembered."""
+
+    def paths(self, table: str = "*", name: str = "*.parquet") -> list[str]:
+        return sorted("/".join(path.parts[-4:]) for path in self._root.glob(f"{table}/vendor=*/date=*/{name}"))
+
+    def each_name(self, table: str) -> Iterator[str]:
+        return (path.name for path in self._root.glob(f"{table}/vendor=*/date=*/*.parquet"))
+
+    def names(self, directory: str) -> list[str]:
+        place = self._root / directory
+        return sorted(path.name for path in place.iterdir()) if place.is_dir() else []
+
+    def exists(self, path: str) -> bool:
+        return (self._root / path).exists()
+
+    def local(self, path: str) -> Path:
+        return self._root / path
+
+    def fresh(self, path: str, *, quick: bool = False) -> Path:  # noqa: ARG002 - nothing is cheaper than the file
+        return self._root / path
+
+    def size_bytes(self, path: str) -> int:
+        return (self._root / path).stat().st_size
+
+    def select_hash(self, path: str) -> str | None:
+        from scraper.io.archive.files import stored_hash  # noqa: PLC0415 - it loads pyarrow
+
+        return stored_hash(self._root / path)
+
+    def together(self) -> AbstractContextManager[None]:
+        return contextlib.nullcontext()
+
+    def publish(self, staged: Sequence[Staged], gone: Collection[str] = ()) -> tuple[Part, ...]:
+        """Rename parts in, and flush the directories to the disk; then remove the others."""
+        targets = [self._root / each.part.path for each in staged]
+        for each, target in zip(staged, targets, strict=True):
+            make_directories(self._disk, target.parent)
+            self._disk.guard()
+            self._disk.replace(each.file, target)
+        for directory in sorted({target.parent for target in targets}):
+            self._disk.sync(directory)
+        remove_files(self._disk, [self._root / path for path in gone])
+        return tuple(each.part for each in staged)
+
+    def set_aside(self, path: str, target: Path) -> None:
+        move_aside(self._disk, self._root / path, target)
+
+    def unlisted(self) -> list[str]:
+        return []
+
+    def files(self) -> list[str]:
+        files = (path for path in sorted(self._root.rglob("*")) if not path.is_dir())
+        return [path.relative_to(self._root).as_posix() for path in files]
+
+    def require_writable(self) -> None:
+        require_writable(self._disk, self._places)
+
+    def notes(self) -> list[str]:
+        return sorted(path.name for path in (self._root / NOTES).glob("*.json"))
+
+    def note(self, name: str) -> bytes | None:
+        try:
+            return (self._root / NOTES / name).read_bytes()
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+
+    def write_note(self, name: str, content: bytes) -> None:
+        directory = self._root / NOTES
+        beside = directory / f".{name}.{os.getpid()}"
+        make_directories(self._disk, directory)
+        with self._disk.create(beside) as file:
+            file.write(content)
+        self._disk.sync(beside)
+        self._disk.replace(beside, directory / name)
+        self._disk.sync(directory)
+
+    def remove_notes(self, names: Sequence[str]) -> None:
+        remove_files(self._disk, [self._root / NOTES / name for name in names])
+
+
+def is_note(place: str) -> bool:
+    """Return whether a path inside the archive is a note, unfinished files left out."""
+    directory, _, name = place.partition("/")
+    return directory == NOTES and name.endswith(".json") and not name.startswith(".")
+
+
+def move_aside(disk: Disk, file: Path, target: Path) -> None:
+    """Move a file of this machine, if it is there."""
+    if not file.exists():
+        return
+    make_directories(disk, target.parent)
+    disk.replace(file, target)
+    disk.sync(target.parent)
+    disk.sync(file.parent)
+
+
+def sweep_staged(disk: Disk, places: Places) -> None:
+    """Remove the staged files that a crash has left; needs the archive's lock."""
+    remove_files(disk, places.staging.glob(".part-*"))
+
+
+def refuse_unless_writable(tree: Tree) -> None:
+    """See `Archive.refuse_unless_writable`."""
+    with explained("the archive cannot be written", safe="Nothing was spent or changed."):
+        tree.require_writable()
+
+
+def require_writable(disk: Disk, places: Places) -> None:
+    """Raise OSError where parts could not be renamed in from the staging directory; the names say where.
+
+    Tried with an empty directory, as only that shows a file system of its own, a bind mount and a right that is
+    lacking; below the archive's root the directories are only looked at.
+    """
+    staging, root = places.staging, places.root
+    require_readable(root)
+    make_staging_directory(disk, staging)
+    make_directories(disk, root)
+    disk.try_rename(staging, root)
+    device = staging.stat().st_dev
+    for directory in _written_to(root):
+        if directory.stat().st_dev != device:
+            raise OSError(errno.EXDEV, os.strerror(errno.EXDEV), str(directory))
+        if not os.access(directory, os.W_OK | os.X_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(directory))
+
+
+def _written_to(root: Path) -> Iterator[Path]:
+    """Yield the directories that a drain of today writes to: of tables, vendors and each vendor's last day."""
+    for vendor in sorted(root.glob("*/vendor=*")):
+        yield from (vendor.parent, vendor, *sorted(vendor.glob("date=*"))[-1:])
+
+
+def make_staging_directory(disk: Disk, directory: Path) -> None:
+    """Create the directory of unfinished files, for this user alone."""
+    make_directories(disk, directory)
+    with contextlib.suppress(PermissionError):  # another's directory, that we may write to
+        directory.chmod(0o700)

@@ -1,0 +1,176 @@
+"""The queue's own schema in the state's database: made under a lock, and brought up to the installed Procrastinate."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from importlib import resources
+from typing import Final
+
+import procrastinate
+import psycopg
+from procrastinate.schema import SchemaManager
+from psycopg import AsyncConnection, sql
+
+from scraper.core.errors import StateError, UsageError
+
+_PLAIN_SCHEME: Final = "postgresql://"
+_OURS_IN_URLS: Final = frozenset({"lease_s"})
+"""Settings that a state's URL may hold for the stores; libpq knows none of them."""
+_DEFAULT_SCHEMA: Final = "public"
+_OURS: Final = "scraper_fleet"
+_ENDING: Final = "_fleet"
+CONNECT_TIMEOUT_S: Final = 5
+_MADE_BY = re.compile(r"procrastinate (\d+)\.(\d+)\.(\d+)")
+_MIGRATION = re.compile(r"(\d+)\.(\d+)\.(\d+)_\d+_.*\.sql")
+
+_OURS_VERSION: Final = 1
+_OUR_TABLES: Final = """
+CREATE TABLE fleet_workers (
+    worker_id bigint PRIMARY KEY REFERENCES procrastinate_workers (id) ON DELETE CASCADE,
+    name text NOT NULL,
+    version text NOT NULL,
+    started_at timestamptz NOT NULL DEFAULT now(),
+    at_once integer NOT NULL,
+    jobs text[] NOT NULL
+);
+CREATE TABLE fleet_work (
+    task_id bigint PRIMARY KEY REFERENCES procrastinate_jobs (id) ON DELETE CASCADE,
+    worker text NOT NULL,
+    exit_code integer,
+    words text NOT NULL DEFAULT ''
+);
+CREATE FUNCTION fleet_alive(p_worker_id bigint, p_name text, p_version text, p_at_once integer, p_jobs text[])
+RETURNS void LANGUAGE sql AS $$
+    INSERT INTO procrastinate_workers (id, last_heartbeat) OVERRIDING SYSTEM VALUE VALUES (p_worker_id, now())
+    ON CONFLICT (id) DO UPDATE SET last_heartbeat = now();
+    INSERT INTO fleet_workers (worker_id, name, version, at_once, jobs)
+    VALUES (p_worker_id, p_name, p_version, p_at_once, p_jobs) ON CONFLICT (worker_id) DO NOTHING;
+$$;
+CREATE FUNCTION fleet_take(p_worker_id bigint, p_name text, p_jobs text[], p_runs_of_account integer)
+RETURNS SETOF procrastinate_jobs LANGUAGE plpgsql AS $$
+DECLARE
+    found_id bigint;
+BEGIN
+    -- One taker after the other; what follows sees what the one before has taken.
+    PERFORM pg_advisory_xact_lock(hashtext('scraper fleet take'), hashtext(current_schema()));
+    SELECT id INTO found_id FROM procrastinate_jobs AS waiting
+    WHERE status = 'todo'
+        AND (scheduled_at IS NULL OR scheduled_at <= now())
+        AND (args->>'kind' <> 'run' OR args->>'job' = ANY(p_jobs))
+        AND NOT EXISTS (
+            SELECT FROM procrastinate_jobs AS running WHERE running.status = 'doing' AND running.lock = waiting.lock
+        )
+        AND NOT EXISTS (
+            SELECT FROM jsonb_array_elements_text(waiting.args->'accounts') AS used (account)
+            WHERE p_runs_of_account <= (
+                SELECT count(*) FROM procrastinate_jobs AS running
+                WHERE running.status = 'doing' AND running.args->'accounts' ? used.account
+            )
+        )
+    ORDER BY priority DESC, id
+    LIMIT 1
+    FOR UPDATE SKIP LOCKED;
+    IF found_id IS NULL THEN
+        RETURN;
+    END IF;
+    INSERT INTO fleet_work (task_id, worker) VALUES (found_id, p_name)
+    ON CONFLICT (task_id) DO UPDATE SET worker = excluded.worker;
+    RETURN QUERY UPDATE procrastinate_jobs SET status = 'doing', worker_id = p_worker_id, scheduled_at = NULL
+        WHERE id = found_id RETURNING *;
+END;
+$$;
+CREATE FUNCTION fleet_wake() RETURNS void LANGUAGE sql AS $$
+    -- Workers look again: an account is free, or a task is back.
+    SELECT pg_notify('procrastinate_any_queue_v1', '{"type": "job_inserted", "job_id": 0}');
+$$;
+CREATE FUNCTION fleet_back(p_task_id bigint, p_wait_s double precision, p_counted integer)
+RETURNS boolean LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM fleet_wake();
+    BEGIN
+        UPDATE procrastinate_jobs
+        SET status = 'todo', scheduled_at = now() + make_interval(secs => p_wait_s), attempts = attempts + p_counted
+        WHERE id = p_task_id;
+        RETURN true;
+    EXCEPTION WHEN unique_violation THEN
+        -- The job waits in the queue anew, for its next night or by a person's word: that task does what is left.
+        UPDATE procrastinate_jobs SET status = 'aborted' WHERE id = p_task_id;
+        UPDATE fleet_work SET words = 'another task of the job goes on with it' WHERE task_id = p_task_id;
+        RETURN false;
+    END;
+END;
+$$;
+"""
+"""What Procrastinate lacks: who a worker is, how a task's last command ended, and a choice that looks at accounts."""
+
+
+def libpq_url(url: str) -> str:
+    """Return SQLAlchemy's URL of the state as libpq reads it. Raises UsageError for another kind of database."""
+    scheme, separator, rest = url.partition("://")
+    if not separator or scheme.partition("+")[0] not in {"postgresql", "postgres"}:
+        raise UsageError("the state is not in PostgreSQL, and the queue of a fleet is beside it.")
+    place, _, query = rest.partition("?")
+    settings = [each for each in query.split("&") if each and each.partition("=")[0] not in _OURS_IN_URLS]
+    plain = f"{_PLAIN_SCHEME}{place}" + (f"?{'&'.join(settings)}" if settings else "")
+    try:
+        psycopg.conninfo.conninfo_to_dict(plain)
+    except psycopg.ProgrammingError:  # its words may hold a part of the password
+        raise UsageError(
+            "the state's URL cannot be read: write postgresql+psycopg://USER:PASSWORD@HOST:PORT/DATABASE, with "
+            "special characters of the password percent-encoded. Nothing was changed."
+        ) from None
+    return plain
+
+
+async def connected(conninfo: str) -> AsyncConnection:
+    """Return a connection; psycopg.OperationalError if there is none to be had."""
+    return await AsyncConnection.connect(conninfo, connect_timeout=CONNECT_TIMEOUT_S, autocommit=True)
+
+
+async def prepared_schema(connection: AsyncConnection) -> str:
+    """Return the name of the queue's schema, made or upgraded if need be; StateError if it is of a newer version."""
+    async with connection.transaction():
+        await connection.execute("SELECT pg_advisory_xact_lock(hashtext('scraper fleet schema'))")
+        found = await (await connection.execute("SELECT current_schema()")).fetchone()
+        beside = found[0] if found else None
+        name = _OURS if beside in {None, _DEFAULT_SCHEMA} else f"{beside}{_ENDING}"
+        row = await (
+            await connection.execute(
+                "SELECT obj_description(oid, 'pg_namespace') FROM pg_namespace WHERE nspname = %s", [name]
+            )
+        ).fetchone()
+        installed = _numbers(procrastinate.__version__)
+        made_by = _MADE_BY.match(row[0] or "") if row else None
+        if row is None:
+            await connection.execute(sql.SQL("CREATE SCHEMA {}").format(sql.Identifier(name)))
+        await connection.execute(sql.SQL("SET LOCAL search_path = {}").format(sql.Identifier(name)))
+        if made_by is None:
+            await connection.execute(SchemaManager.get_schema())
+            await connection.execute(_OUR_TABLES)
+            made: tuple[int, ...] = ()
+        else:
+            made = tuple(map(int, made_by.groups()))
+            if made[:2] > installed[:2]:
+                raise StateError(
+                    f"the queue in schema {name} was made by Procrastinate {'.'.join(map(str, made))}, and this is "
+                    f"{procrastinate.__version__}. Nothing was changed; install the newer one here."
+                )
+            for migration in migrations(made, installed):
+                await connection.execute(migration)  # a file of Procrastinate's
+        if made != installed:
+            version = ".".join(map(str, max(made, installed)))
+            comment = sql.Literal(f"procrastinate {version}, fleet {_OURS_VERSION}")
+            await connection.execute(sql.SQL("COMMENT ON SCHEMA {} IS {}").format(sql.Identifier(name), comment))
+    return name
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(int(number) for number in re.findall(r"\d+", version)[:3])
+
+
+def migrations(made: tuple[int, ...], installed: tuple[int, ...]) -> Sequence[str]:
+    """Return the SQL of the migrations after one version, up to another, in order."""
+    directory = resources.files("procrastinate.sql") / "migrations"
+    named = sorted((entry.name, entry) for entry in directory.iterdir() if _MIGRATION.fullmatch(entry.name))
+    return [entry.read_text(encoding="utf-8") for name, entry in named if made < _numbers(name) <= installed]

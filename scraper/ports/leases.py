@@ -1,0 +1,81 @@
+"""What a process holds, so that no other does the same: a job, or the archive.
+
+A state on one machine uses file locks, which the kernel releases when their holder dies. A shared state uses leases:
+rows that their holder renews and that lapse when it no longer does, whatever machine it was on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from scraper.core.errors import LeaseLostError
+
+WAIT_OR_STOP = "wait for it, or stop it"
+"""What to do about a job that another process runs."""
+ARCHIVE = "archive"
+"""`Lease.what` of the archive's files."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """A row of the state: who holds a job or the archive, and until when unless it is renewed."""
+
+    what: str
+    """``job:NAME`` or ``archive``."""
+    holder: str
+    """``host:pid``."""
+    epoch: int
+    """Incremented whenever it is taken: whoever comes back with an older one has lost it."""
+    since: datetime
+    """When its holder took it, by the database's clock."""
+    expires_at: datetime
+    is_live: bool
+    """False: it has lapsed or was released, and may be taken."""
+
+    @property
+    def job(self) -> str | None:
+        """The job that is held; ``None``: the archive."""
+        kind, _, name = self.what.partition(":")
+        return name if kind == "job" else None
+
+    @property
+    def words(self) -> str:
+        """Its holder, for messages."""
+        return f"process {self.holder}, since {self.since:%Y-%m-%d %H:%M:%S} UTC"
+
+
+class Hold(Protocol):
+    """A job or the archive, while this process holds it."""
+
+    @property
+    def is_certain(self) -> bool:
+        """False: by this process's own clock it may have lapsed, and nothing may be sent until it is renewed."""
+
+    def refuse_if_lost(self) -> None:
+        """Raise LeaseLostError if another process is known to have taken it."""
+
+    def when_lost(self, tell: Callable[[LeaseLostError], object]) -> None:
+        """Call `tell`, in any thread, once another process is known to have taken it."""
+
+    def when_renewed(self, tell: Callable[[float], object]) -> None:
+        """Call `tell` now, and in any thread at each renewal, with the machine's uptime until which it is certain."""
+
+
+class HeldForGood:
+    """A `Hold` that only the process's end takes away: a file lock."""
+
+    @property
+    def is_certain(self) -> bool:
+        return True
+
+    def refuse_if_lost(self) -> None:
+        """Raise nothing."""
+
+    def when_lost(self, tell: Callable[[LeaseLostError], object]) -> None:
+        """Never call it."""
+
+    def when_renewed(self, tell: Callable[[float], object]) -> None:
+        """Never call it."""
