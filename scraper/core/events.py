@@ -85,6 +85,8 @@ class ProjectInUse:
     """The file that states the accounts of all jobs; empty if there is none."""
     new_ledger: str = ""
     """If this run begins a ledger: what it cannot know, in words."""
+    archive: str = ""
+    """A directory or an ``s3://`` URL; empty if it is in the data directory."""
 
 
 @dataclass(frozen=True, slots=True)

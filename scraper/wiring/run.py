@@ -115,6 +115,7 @@ def _project_in_use(settings: Settings, new_ledger: str) -> ProjectInUse:
         configs=places["configs"],
         accounts=places.get("accounts", ""),
         new_ledger=new_ledger,
+        archive=settings.archive_elsewhere or "",
     )
 
 

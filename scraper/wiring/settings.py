@@ -80,8 +80,18 @@ class Settings:
     @property
     def archive_place(self) -> str:
         """The archive: a directory, not always below the data directory, or ``s3://bucket/prefix``."""
+        return self.archive_elsewhere or str(self.data_directory / "archive")
+
+    @property
+    def archive_elsewhere(self) -> str | None:
+        """The archive that is named; ``None``: it is in the data directory. UsageError for what can be neither."""
         named = self._place(self.archive, ARCHIVE_VARIABLE, self.project.archive)
-        return named or str(self.data_directory / "archive")
+        if named and "://" in named and not named.startswith("s3://"):
+            raise UsageError(
+                f"an archive is in a directory or at s3://<bucket>/<prefix>, not at {named.partition('://')[0]}://. "
+                "Nothing was changed; name another place with --archive."
+            )
+        return named or None
 
     def _place(self, named: str | None, variable: str, of_project: str | None) -> str | None:
         """Return the place named for this command, for this shell, or for the project's own data; else ``None``."""

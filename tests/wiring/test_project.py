@@ -183,3 +183,10 @@ def test_a_directory_without_data_is_an_error_that_says_where_there_is_some(
     with pytest.raises(UsageError) as failure:
         data_is_there(settings)
     assert str(failure.value).endswith(told)
+
+
+@pytest.mark.parametrize("place", ["gs://bucket/prefix", "https://key:secret@store/bucket"])
+def test_an_archive_is_in_a_directory_or_a_bucket_and_no_address_is_taken_for_a_directory(place: str) -> None:
+    with pytest.raises(UsageError, match="an archive is in a directory or at s3://") as met:
+        _ = Settings(archive=place).archive_place
+    assert "secret" not in str(met.value)

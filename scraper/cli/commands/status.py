@@ -103,6 +103,8 @@ def _show(
     from scraper.cli.output import Format, console_on, write_object, written
 
     places = {**settings.project.in_use(), "data": str(settings.data_directory.absolute())}
+    if settings.archive_elsewhere is not None:
+        places["archive"] = settings.archive_elsewhere
     details = overview.details
     with written(output, format_name) as (stream, format):
         if format is Format.JSON:
