@@ -167,9 +167,10 @@ def connect(
         connection.sql("SELECT * FROM hashtags_latest ORDER BY rank").df()  # pandas; .pl() for polars
         connection.sql("FROM spend").to_arrow_table()
 
-    `path` is a data directory, or a copy of its `archive` alone: neither the state database nor the same machine is
-    needed. `configs` is the directory of your own tables and views; it need not exist. By default both are those of the
-    project that the working directory is in.
+    `path` is a data directory, a copy of its `archive` alone, or ``s3://bucket/prefix``: neither the state database nor
+    the same machine is needed. Of an archive on S3 all tables but `pages` are fetched into a cache, as its list has
+    them when the connection is made. `configs` is the directory of your own tables and views; it need not exist. By
+    default both are those of the project that the working directory is in.
 
     The connection is your own in-memory database, in UTC: create tables in it, join your own files and data frames.
     The archive's tables are views over its files, which no statement over a view can change. Unlike `scraper sql`, the

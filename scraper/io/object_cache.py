@@ -103,9 +103,10 @@ class ObjectCache:
             file.unlink(missing_ok=True)
 
     def prune(self, known: Collection[str]) -> None:
-        """Remove the files of all objects but these: other machines have replaced them."""
+        """Remove the files of all objects but these: other machines have replaced them. Of these, `trim` may too."""
         there = (file.relative_to(self.directory).as_posix() for file in self.directory.rglob(f"*{ENDING}"))
         self.forget([path for path in there if path not in known])
+        self.trim()
 
     def forget(self, paths: Collection[str]) -> None:
         """Remove the files of objects that are deleted."""

@@ -36,7 +36,7 @@ from scraper.wiring.settings import Settings
 
 if TYPE_CHECKING:
     from scraper.io.fleet.queue import PostgresQueue
-    from scraper.ports import Runs
+    from scraper.ports import Lease, Runs
 
 T = TypeVar("T")
 
@@ -103,7 +103,7 @@ async def submit_compaction(settings: Settings) -> list[tuple[FleetTask, int | N
 
     _refuse_without_server(settings)
     found = compact_archive(settings, settings.project.configs, today_too=False, offline=False, dry_run=True)
-    partitions = [each.partition async for each in found]
+    partitions = [each.partition async for each in found if each.left_because is None]
     return await _submit(settings, [FleetTask(TaskKind.COMPACT, partition=each) for each in partitions])
 
 
@@ -116,11 +116,12 @@ async def submit_rebuild(settings: Settings, table: str | None) -> list[tuple[Fl
     return await _submit(settings, [FleetTask(TaskKind.REBUILD, table=table, partition=each) for each in partitions])
 
 
-async def fleet_overview(settings: Settings, since: timedelta) -> FleetOverview:
-    """Return workers and tasks; of those that are over, the ones that ended so recently."""
+async def fleet_overview(settings: Settings, since: timedelta) -> tuple[FleetOverview, Sequence[Lease]]:
+    """Return workers and tasks, and the leases that are held; of tasks that are over, those that ended so recently."""
     _refuse_without_server(settings)
     async with _queue(settings, lambda _: None) as queue:
-        return await queue.overview(since)
+        found = await queue.overview(since)
+    return found, await _read(settings, _live_leases, [])
 
 
 # --- the queue --------------------------------------------------------------------------------------------------------
@@ -235,6 +236,10 @@ async def _last_runs(runs: Runs) -> Mapping[str, LastRun]:
     return {
         run.job: LastRun(run.night_at, run.started_at) for run in await runs.last_runs() if run.night_at is not None
     }
+
+
+async def _live_leases(runs: Runs) -> Sequence[Lease]:
+    return [lease for lease in await runs.leases() if lease.is_live]
 
 
 async def _is_running(runs: Runs, job: str) -> bool:

@@ -31,7 +31,7 @@ from scraper.io.manifest import read_manifest
 from scraper.io.objects import Objects, open_objects
 from scraper.io.query import Described, answered
 from scraper.io.query.bucket import BucketArchive
-from scraper.ports import Compaction, Part
+from scraper.ports import Compaction, Part, SpooledPage
 from tests.core.builders import catalogue_of
 from tests.fleet.object_server import running_server
 from tests.fleet.readers import HIVE, s3_files
@@ -53,12 +53,17 @@ class Told:
     wrong: tuple[str, ...] = ()
 
 
+def drained(run_id: str, number: int) -> list[SpooledPage]:
+    """A page with two hashtags."""
+    bought = page("crawlora.hashtags", board(hashtag(1), hashtag(2)))
+    return [replace(bought, run_id=run_id, request_key=f"{run_id}-{number}")]
+
+
 def append(archive: ParquetArchive, token: str, parts: int) -> Told:
     """Write so many drains of one page with two hashtags."""
     for number in range(1, parts + 1):
-        bought = page("crawlora.hashtags", board(hashtag(1), hashtag(2)))
         archive.refresh()
-        archive.write(number, [replace(bought, run_id=token, request_key=f"{token}-{number}")], token)
+        archive.write(number, drained(token, number), token)
     return Told(f"writer {token}", parts)
 
 
@@ -164,7 +169,7 @@ ROLES: Final = ("writer-a", "writer-b", "compactor", "reader-1", "reader-2", "py
 def told_by(url: str, environment: Mapping[str, str], scratch: Path, parts: int, times: int) -> Iterator[Told]:
     """Run all roles at once; yield what each tells."""
     archive, _ = archive_at(open_objects(url, environment), scratch)
-    archive.write(10_000, [page("crawlora.hashtags", board(hashtag(1), hashtag(2)))], "ee")
+    archive.write(10_000, drained("first", 1), "ee")
     with ProcessPoolExecutor(len(ROLES), get_context("spawn")) as processes:
         running = [processes.submit(_process, role, url, environment, scratch, parts, times) for role in ROLES]
         for each in running:

@@ -31,6 +31,8 @@ from typing import Any
 
 from sqlalchemy import Engine, NullPool, create_engine
 
+from scraper.wiring.run import opened_stores
+from scraper.wiring.settings import Settings
 from tests.fleet.hosts import PRICE, Fleet, Host, fleet, job_of
 from tests.fleet.postgres_server import NOT_THERE, PostgresServerProcess, binaries, postgres_server
 
@@ -106,13 +108,11 @@ class Found:
 def disturbed(directory: Path, server: PostgresServerProcess, kind: str, setting: Setting) -> Found:
     """Disturb the host that runs a job while another one stands by, and let all come to its end."""
     with fleet(directory, server, setting.lease_s, setting.answer_ms) as shared:
-        first, second = shared.host("first"), shared.host("second")
+        naps_at = setting.first + 1 if kind == "stop-in-transaction" else None
         text = job_of(setting.pages, setting.requests_per_minute)
-        jobs = [host.write_job("night", text) for host in (first, second)]
-        running = first.begin(jobs[0])
-        _until(lambda: sum(shared.sandbox.hits().values()) >= setting.first, running)
-        standby = second.begin(jobs[1], "--standby")
-        _read_until(standby, "stands by")
+        first, running, standby = _two_stand_by(shared, text, naps_at)
+        if naps_at is None:
+            _until(lambda: sum(shared.sandbox.hits().values()) >= setting.first, running)
         with _neighbour(first) as waits:
             at, in_flight = _DISTURBANCES[kind](first, running)
             if kind != "kill":
@@ -121,6 +121,26 @@ def disturbed(directory: Path, server: PostgresServerProcess, kind: str, setting
             result, _ = standby.communicate(timeout=300)
             _, told = running.communicate(timeout=120)
         return _found(kind, shared, first, at, in_flight, max(waits), json.loads(result), (running, told))
+
+
+def _two_stand_by(shared: Fleet, text: str, naps_at: int | None) -> tuple[Host, Popen[str], Popen[str]]:
+    """Let two hosts stand by for one job, and one of them begin: this one, its process, and the other's.
+
+    `naps_at`: the attempt whose reservation takes a while, with rows locked.
+    """
+    hosts = [shared.host("first"), shared.host("second")]
+    with opened_stores(Settings(data=shared.directory / "test", state=shared.state), "real") as stores:
+        with stores.runs.hold("night"):
+            both = [host.begin(host.write_job("night", text), "--standby") for host in hosts]
+            for process in both:
+                _read_until(process, "stands by")
+            if naps_at is not None:
+                _slow_down(hosts[0], naps_at)
+        while not stores.runs.is_running("night"):
+            time.sleep(0.02)
+    holder = hosts[0].query("SELECT holder FROM leases WHERE what = 'job:night'")[0][0].rpartition(":")[2]
+    place = [str(process.pid) for process in both].index(holder)
+    return hosts[place], both[place], both[1 - place]
 
 
 def _found(
@@ -176,18 +196,21 @@ def _stop(host: Host, running: Popen[str]) -> tuple[float, int]:
 
 def _stop_in_transaction(host: Host, running: Popen[str]) -> tuple[float, int]:
     """Stop it while the server carries out a statement of its reservation: what it has locked stays so."""
-    with _engine(host).begin() as connection:
-        connection.exec_driver_sql(
-            "CREATE FUNCTION nap() RETURNS trigger AS 'BEGIN PERFORM pg_sleep(0.3); RETURN NEW; END' LANGUAGE plpgsql"
-        )
-        connection.exec_driver_sql(
-            "CREATE TRIGGER nap BEFORE INSERT ON requests FOR EACH ROW "
-            f"WHEN (NEW.process LIKE '%%:{running.pid}') EXECUTE FUNCTION nap()"
-        )
     _until(lambda: host.query("SELECT 1 FROM pg_stat_activity WHERE wait_event = 'PgSleep'") != [], running)
     running.send_signal(signal.SIGSTOP)
     at = time.time()
     return at, _reserved(host) + 1
+
+
+def _slow_down(host: Host, attempt_id: int) -> None:
+    with _engine(host).begin() as connection:
+        connection.exec_driver_sql(
+            "CREATE FUNCTION nap() RETURNS trigger AS 'BEGIN PERFORM pg_sleep(0.6); RETURN NEW; END' LANGUAGE plpgsql"
+        )
+        connection.exec_driver_sql(
+            "CREATE TRIGGER nap BEFORE INSERT ON requests FOR EACH ROW "
+            f"WHEN (NEW.attempt_id = {attempt_id}) EXECUTE FUNCTION nap()"
+        )
 
 
 _DISTURBANCES: dict[str, Callable[[Host, Popen[str]], tuple[float, int]]] = {

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import os
+import threading
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +31,7 @@ from scraper.io.query.bucket import BucketArchive
 from scraper.io.query.table_stats import table_facts
 from scraper.ports import Part
 from tests.clock import NOON
+from tests.fleet import reading_under_compaction as under
 from tests.fleet.buckets import Bucket
 from tests.io.archive_fixtures import TABLES, hashtag
 from tests.io.history import History, night
@@ -345,3 +348,27 @@ def test_an_object_that_is_not_there_leaves_nothing(tmp_path: Path) -> None:
         cache.local(ManifestPart("t/a.parquet", "a", 1, 1, "", ""))
     assert isinstance(met.value.__context__, ObjectMissingError)
     assert [path for path in cache.directory.rglob("*") if path.is_file()] == []
+
+
+# --- while it is written ----------------------------------------------------------------------------------------------
+
+
+def test_queries_count_right_while_parts_are_added_and_compacted(tmp_path: Path) -> None:
+    """A short version of `reading_under_compaction`, in memory."""
+    bucket, over, parts = Bucket(lambda: NOON), threading.Event(), 3
+    archives = {who: under.archive_at(bucket.objects, tmp_path / who) for who in ("first", "a", "b", "compactor")}
+    archives["first"][0].write(10_000, under.drained("first", 1), "ee")
+    readers = [BucketArchive(bucket.objects, tmp_path / f"reader-{number}") for number in range(2)]
+    with ThreadPoolExecutor(5) as threads:
+        reading = [
+            threads.submit(under.read, "reader", partial(under.through_the_list, reader), over.is_set, 2 * parts + 1)
+            for reader in readers
+        ]
+        compacting = threads.submit(under.compact, *archives["compactor"], 2, over.is_set)
+        writing = [threads.submit(under.append, archives[who][0], who * 2, parts) for who in "ab"]
+        for each in writing:
+            each.result()
+        over.set()
+        told = [each.result() for each in (compacting, *reading)]
+    assert [each.wrong for each in told] == [(), (), ()]
+    assert told[0].times > 0

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import pandas as pd  # type: ignore[import-untyped]
 import polars as pl
@@ -18,10 +19,12 @@ from scraper.io.archive.tree import Places
 from scraper.io.manifest import read_manifest
 from scraper.io.objects import open_objects
 from tests.clock import NOON
+from tests.docs.markdown import DOCS, fences
 from tests.fleet.object_server import ObjectServer
-from tests.fleet.readers import HIVE, IN_A_BUCKET, READERS, by_duckdb, s3_files, tables_of
+from tests.fleet.readers import HIVE, IN_A_BUCKET, READERS, by_duckdb, figures_of_arrow, s3_files, tables_of
 from tests.io.archive_fixtures import hashtag
 from tests.io.history import History, night
+from tests.plain_duckdb import plain_duckdb
 
 DAYS = 4
 SINCE = date(2026, 11, 3)
@@ -102,3 +105,26 @@ def test_an_engine_finds_the_same_figures_in_a_bucket_by_its_list(
     for table in tables_of(root):
         paths = [f"{prefix}/{part.path}" for part in listed[table]]
         assert IN_A_BUCKET[engine](files, paths) == by_duckdb(root, table), table
+
+
+def test_the_documents_recipes_read_a_bucket_by_its_list(
+    root: Path, bucket: str, object_server: ObjectServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in object_server.environment.items():
+        monkeypatch.setenv(name, value)
+    _, section = (DOCS / "engines.md").read_text(encoding="utf-8").split("\n## An archive on S3\n")
+    _, python, sql = (fence.body for fence in fences(section, "text"))
+    names: dict[str, Any] = {}
+    amazons, place = 'fs.S3FileSystem(region="eu-central-1")', bucket.removeprefix("s3://")
+    here = f'fs.S3FileSystem(region="us-east-1", endpoint_override="{object_server.endpoint}")'
+    assert amazons in python
+    exec(python.replace(amazons, here).replace("bucket/prefix", place), names)  # noqa: S102 - the manual's own code
+    expected = by_duckdb(root, "hashtags")
+    assert figures_of_arrow(names["hashtags"].to_table()) == expected
+    objects = open_objects(bucket, object_server.environment)  # DuckDB's httpfs is not there: a copy stands for it
+    for name in ("_manifest.json", *(part.path for part in read_manifest(objects).tables["hashtags"])):
+        objects.fetch(name, tmp_path / name)
+    with plain_duckdb() as connection:
+        for statement in sql.replace("s3://bucket/prefix", str(tmp_path)).split(";\n")[:2]:
+            found = connection.execute(statement).fetchall()
+    assert found == [("crawlora", expected.rows)]

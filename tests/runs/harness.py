@@ -19,7 +19,6 @@ from scraper.core.events import Event, RequestSettled, RunResult
 from scraper.core.subscriptions import Subscription
 from scraper.io.query import open_archive
 from scraper.ports import Archive
-from scraper.runs.crawl import CrawlProcess
 from scraper.runs.resume import Opening
 from scraper.sandbox import Sandbox
 from scraper.wiring.files import load_job, load_tables, load_views
@@ -157,7 +156,7 @@ class Bench:
         opening: Opening = Opening.GO_ON,
         ceiling: int | None = None,
         heard: Heard | None = None,
-        begun: Callable[[CrawlProcess], None] = lambda _: None,
+        begun: Callable[[Any], None] = lambda _: None,
         archive: Archive | None = None,
     ) -> RunResult:
         found, catalogue = load_job(job, ceiling)

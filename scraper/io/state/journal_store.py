@@ -58,7 +58,8 @@ class JournalStore(Store, Journal):
 
     async def identity(self) -> StateIdentity:
         backend = self._database.backend
-        return await self._do(identity.state_identity, backend.label, backend.place)
+        shared = not backend.one_writer
+        return await self._do(identity.state_identity, backend.label, backend.place, shared=shared)
 
     async def audit(self) -> Audit:
         return await self._do(check.audit, self._database.backend.label)

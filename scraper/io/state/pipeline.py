@@ -12,7 +12,10 @@ from typing import Any, TypeAlias
 
 from psycopg import Connection, Cursor, Error, Pipeline
 from psycopg.rows import RowFactory, TupleRow
+from psycopg.types.string import StrDumperUnknown
 from sqlalchemy import Engine, event
+
+from scraper.io.state.schema import NUL, REPLACEMENT
 
 _Opened: TypeAlias = "Connection[Any]"
 _KEPT = "pipeline"
@@ -31,6 +34,18 @@ class QueueingCursor(Cursor[Any]):
         if not self.queued:
             self._together.sync()
         return self
+
+
+class _TextDumper(StrDumperUnknown):
+    """Text as PostgreSQL takes it: it has no NUL, which a vendor's words may hold."""
+
+    def dump(self, obj: str) -> Any:  # noqa: ANN401 - as psycopg has it
+        return super().dump(obj.replace(NUL, REPLACEMENT) if NUL in obj else obj)
+
+
+def take_any_text(connection: _Opened) -> None:
+    """Let text pass that PostgreSQL would refuse: what a vendor says must not keep its answer from being stored."""
+    connection.adapters.register_dumper(str, _TextDumper)
 
 
 def use_pipelines(engine: Engine) -> None:
