@@ -6,6 +6,7 @@ import itertools
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -81,14 +82,14 @@ def test_a_store_that_writes_over_objects_is_refused_before_anything_is_spent(tm
         def create(self, name: str, content: Path | bytes) -> None:
             self.write(name, content if isinstance(content, bytes) else content.read_bytes())
 
-    bucket = Bucket(lambda: pytest.fail("no time is asked for"))
+    bucket = Bucket(lambda: datetime(2026, 11, 29, tzinfo=UTC))
     tree = BucketTree(Overwriting(bucket.store, bucket.url), Places.of(tmp_path), bucket.now)
     with pytest.raises(ArchiveError, match=r"writes over an object .* Nothing was spent or changed"):
         tree.require_writable()
 
 
 def test_an_object_of_somebody_else_under_a_parts_name_is_left_and_said(tmp_path: Path) -> None:
-    bucket = Bucket(lambda: pytest.fail("nothing is listed"))
+    bucket = Bucket(lambda: datetime(2026, 11, 29, tzinfo=UTC))
     tree = bucket.tree(tmp_path)
     staged = staged_part(tmp_path, 1)
     taken = f"{staged.part.path.removesuffix('.parquet')}.{(staged.part.checksum or '')[:16]}.parquet"
@@ -97,6 +98,35 @@ def test_an_object_of_somebody_else_under_a_parts_name_is_left_and_said(tmp_path
         tree.publish([staged])
     assert bucket.objects.read(taken)[0] == b"theirs"
     assert bucket.listed() == {}
+
+
+def test_whoever_was_stopped_while_its_work_was_repeated_and_merged_lists_nothing_twice(tmp_path: Path) -> None:
+    """A drain is repeated by another machine, and compacted there, before its list is replaced here."""
+    now = datetime(2026, 11, 29, tzinfo=UTC)
+    bucket = Bucket(lambda: now)
+    stopped, other = bucket.tree(tmp_path / "stopped"), bucket.tree(tmp_path / "other")
+    stopped.refresh()
+    theirs = staged_part(directory(tmp_path / "other"), 1)
+    other.publish([theirs])
+    other.publish([staged_part(directory(tmp_path / "other"), 2)], [theirs.part.path])
+    with pytest.raises(ArchiveError, match="was changed by another process since this one took the archive's lock"):
+        stopped.publish([staged_part(directory(tmp_path / "stopped"), 1)])
+    assert [path.rpartition("/")[2].split("-")[1] for path in bucket.listed()] == ["2"]
+
+
+def test_a_list_that_is_older_than_what_is_remembered_of_replaced_objects_is_not_built_on(tmp_path: Path) -> None:
+    times = iter([datetime(2026, 11, 29, tzinfo=UTC) + hour * timedelta(hours=1) for hour in range(9)])
+    bucket = Bucket(lambda: next(times))
+    stopped = bucket.tree(tmp_path / "stopped")
+    stopped.refresh()
+    bucket.tree(tmp_path / "other").publish([staged_part(directory(tmp_path / "other"), 2)])
+    with pytest.raises(ArchiveError, match="was changed by another process"):
+        stopped.publish([staged_part(directory(tmp_path / "stopped"), 1)])
+
+
+def directory(place: Path) -> Path:
+    (place / "tmp").mkdir(parents=True, exist_ok=True)
+    return place / "tmp"
 
 
 ANSWERS = {

@@ -15,22 +15,19 @@ import threading
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from scraper.core.errors import ArchiveError
+from scraper.io.archive.bucket_list import Change, Listed, as_listed
 from scraper.io.archive.tree import NOTES, Places, is_note
 from scraper.io.manifest import (
     GRACE,
     MANIFEST,
-    Manifest,
     ManifestPart,
-    object_path,
     part_path,
     read_manifest,
-    write_manifest,
 )
 from scraper.io.object_cache import ObjectCache
 from scraper.io.objects import ObjectChangedError, ObjectExistsError, ObjectMissingError, Objects
@@ -60,8 +57,10 @@ class BucketTree:
         self._cache = ObjectCache(objects, places.data)
         self._staging = places.staging
         self._intended = places.staging / f"{_INTENDED}{os.getpid()}"
-        self._listed: _Listed | None = None
+        self._listed: Listed | None = None
         self._gathering: Change | None = None
+        self._read_at = now()
+        """When the list that changes are made from was read, at the latest."""
         self._seen: Mapping[str, int] = {}
         """The objects of the last listing, and their sizes."""
         self._pruned = False
@@ -77,10 +76,11 @@ class BucketTree:
     def refresh(self) -> None:
         with self._turn:
             known = None if self._listed is None else self._listed.manifest
-            self._listed = _Listed.of(read_manifest(self.objects, known))
+            self._read_at = self._now()
+            self._listed = Listed.of(read_manifest(self.objects, known))
 
     @property
-    def _list(self) -> _Listed:
+    def _list(self) -> Listed:
         with self._turn:
             if self._listed is None:
                 self.refresh()
@@ -179,7 +179,7 @@ class BucketTree:
                     if (after := base.changed(change, self._now())) is not None:
                         self._listed = after.written(self.objects)
                 except ObjectChangedError:
-                    self._listed = _Listed.of(read_manifest(self.objects))
+                    self._listed = Listed.of(read_manifest(self.objects))
                     self._refuse_conflict(change, base, self._listed)
                 else:
                     self._note_listed()
@@ -277,14 +277,17 @@ class BucketTree:
                 ) from None
             self.objects.replace(part.path, file.read_bytes(), there.etag)
 
-    def _refuse_conflict(self, change: Change, base: _Listed, now: _Listed) -> None:
-        for path in change.touched:
-            if now.parts.get(path) not in {base.parts.get(path), change.parts.get(path)}:
-                raise ArchiveError(
-                    f"{self.place}/{path} was changed by another process, although this one holds the archive's lock: "
-                    "its changes were kept, and none of ours was listed. Run the same command again; if it happens "
-                    "again, look for two projects that use this place."
-                )
+    def _refuse_conflict(self, change: Change, base: Listed, now: Listed) -> None:
+        """Refuse a change that was made from a list which no longer holds for its parts."""
+        path = now.conflict(change, base)
+        if path is None and self._now() - self._read_at > GRACE:  # what was replaced meanwhile may be forgotten by now
+            path = MANIFEST
+        if path is not None:
+            raise ArchiveError(
+                f"{self.place}/{path} was changed by another process since this one took the archive's lock, which it "
+                "has lost, or never shared: that process's changes were kept, and none of ours was listed. Run the "
+                "same command again; if this happens again, look for two projects that use this place."
+            )
 
     # --- notes --------------------------------------------------------------------------------------------------------
 
@@ -302,63 +305,3 @@ class BucketTree:
 
     def remove_notes(self, names: Sequence[str]) -> None:
         self.objects.delete([f"{NOTES}/{name}" for name in names])
-
-
-@dataclass(slots=True)
-class Change:
-    """What is to be different in the list."""
-
-    parts: dict[str, ManifestPart] = field(default_factory=dict)
-    gone: set[str] = field(default_factory=set)
-    """Parts, by their names in the state."""
-    deleted: set[str] = field(default_factory=set)
-    """Objects that have been replaced, and are deleted by now."""
-
-    @property
-    def touched(self) -> set[str]:
-        return self.gone | self.parts.keys()
-
-    def add(self, later: Change) -> None:
-        self.parts = {path: part for path, part in self.parts.items() if path not in later.gone} | later.parts
-        self.gone = (self.gone - later.parts.keys()) | later.gone
-        self.deleted |= later.deleted
-
-
-@dataclass(frozen=True, slots=True)
-class _Listed:
-    """A manifest, and its parts by their names in the state."""
-
-    manifest: Manifest
-    parts: Mapping[str, ManifestPart]
-
-    @classmethod
-    def of(cls, manifest: Manifest) -> _Listed:
-        return cls(manifest, {part.part: part for part in manifest.parts()})
-
-    def changed(self, change: Change, now: datetime) -> _Listed | None:
-        """Return the next list; ``None`` where it would say the same."""
-        parts = {path: part for path, part in self.parts.items() if path not in change.gone} | change.parts
-        listed = {part.path for part in parts.values()}
-        left = {part.path for part in self.parts.values()} - listed
-        before = self.manifest.replaced
-        replaced = {path: at for path, at in before.items() if path not in listed and path not in change.deleted}
-        replaced |= dict.fromkeys(sorted(left), now)
-        if parts == self.parts and replaced == before and self.manifest.sequence:
-            return None
-        tables: dict[str, list[ManifestPart]] = {}
-        for path in sorted(parts):
-            tables.setdefault(path.partition("/")[0], []).append(parts[path])
-        sequence = self.manifest.sequence + 1
-        return _Listed(Manifest(tables, replaced, sequence, now, self.manifest.etag), parts)
-
-    def written(self, objects: Objects) -> _Listed:
-        """Write it over its predecessor."""
-        return replace(self, manifest=replace(self.manifest, etag=write_manifest(objects, self.manifest)))
-
-
-def as_listed(part: Part) -> ManifestPart:
-    """Return a part as the list has it."""
-    if part.checksum is None:
-        raise AssertionError(f"{part.path} has no checksum")
-    path = object_path(part.path, part.checksum)
-    return ManifestPart(path, part.path, part.rows, part.size_bytes, part.checksum, part.select_hash)
