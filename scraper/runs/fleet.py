@@ -104,6 +104,10 @@ class FleetWorker:
         if patrol.done() and not patrol.cancelled():
             patrol.result()
 
+    @property
+    def is_stopping(self) -> bool:
+        return self._stopping
+
     def stop(self) -> None:
         """Take no more tasks, and end those that are being carried out in order; a second time, at once."""
         self._stopping = True

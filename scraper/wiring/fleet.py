@@ -47,6 +47,10 @@ _NEEDS_SERVER: Final = (
 )
 
 
+_IN_ORDER: Final = "stopping: what is being carried out ends in order and is queued again; another signal ends it now"
+_AT_ONCE: Final = "stopping now: requests in flight count as unknown until they are reconciled"
+
+
 @dataclass(frozen=True, slots=True)
 class WorkerOptions:
     """How a worker works."""
@@ -84,7 +88,8 @@ async def work(settings: Settings, options: WorkerOptions, say: Say, hear: Say) 
             run_options=[*_vendor_words(settings), *options.run_words],
         )
         worker = FleetWorker(queue, runner, around, settings.clock, say, options.lost_after_s)
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        hung_up = () if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN else (signal.SIGHUP,)  # as nohup asks for
+        for number in (signal.SIGINT, signal.SIGTERM, *hung_up):
             asyncio.get_running_loop().add_signal_handler(number, _stop, worker, say)
         repeated = [job.name for job in jobs.all().values() if job.every is not None]
         say("", f"{worker_name()} takes {', '.join(names)}; queues the nights of {', '.join(repeated) or 'none'}")
@@ -218,7 +223,7 @@ def _fleet_job(settings: Settings, path: Path) -> FleetJob:
 
 
 def _stop(worker: FleetWorker, say: Say) -> None:
-    say("", "stopping: what is being carried out ends in order, and is queued again; another signal ends it at once")
+    say("", _AT_ONCE if worker.is_stopping else _IN_ORDER)
     worker.stop()
 
 

@@ -35,6 +35,7 @@ CAPABILITIES = {
     "fleet": "workers on several hosts that share the jobs",
     "history": "what earlier runs have shown, for plans",
     "init": "make a project",
+    "leases": "who runs a job or writes the archive of a shared state",
     "ledger": "credits and attempts",
     "metrics": "figures of a run for Prometheus",
     "month_use": "how far an account's month is used",

@@ -146,17 +146,17 @@ class Database:
                 self.job = None
 
     @asynccontextmanager
-    async def hold_archive(self) -> AsyncIterator[None]:
+    async def hold_archive(self) -> AsyncIterator[Hold | None]:
         """Wait for and hold the archive's lease, if the state is shared."""
         leases = self.backend.leases
         if leases is None:
-            yield
+            yield None
             return
         taken = await leases.wait_for(ARCHIVE, self.process, self._say)
         with leases.keep(taken):
             self.archive = taken.fence
             try:
-                yield
+                yield taken
             finally:
                 self.archive = None
 

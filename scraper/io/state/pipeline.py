@@ -7,11 +7,13 @@ failure of a queued statement is met there.
 
 from __future__ import annotations
 
+import sys
 from contextlib import suppress
 from typing import Any, TypeAlias
 
 from psycopg import Connection, Cursor, Error, Pipeline
 from psycopg.rows import RowFactory, TupleRow
+from psycopg.sql import Literal
 from psycopg.types.string import StrDumperUnknown
 from sqlalchemy import Engine, event
 
@@ -19,6 +21,19 @@ from scraper.io.state.schema import NUL, REPLACEMENT
 
 _Opened: TypeAlias = "Connection[Any]"
 _KEPT = "pipeline"
+
+
+def _settle_numpy() -> None:
+    """Let psycopg find out now that there is no numpy: it asks once, and `cli.main` leaves it no module but a None."""
+    if sys.modules.get("numpy", ...) is None:
+        del sys.modules["numpy"]
+        try:
+            Literal(0).as_string()
+        finally:
+            sys.modules["numpy"] = None  # type: ignore[assignment]
+
+
+_settle_numpy()
 
 
 class QueueingCursor(Cursor[Any]):
