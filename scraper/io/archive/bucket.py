@@ -114,6 +114,9 @@ class BucketTree:
     def size_bytes(self, path: str) -> int:
         return self.listed(path).size_bytes
 
+    def checksum(self, path: str) -> str:
+        return self.listed(path).checksum
+
     def select_hash(self, path: str) -> str | None:
         found = self._list.parts.get(path)
         return None if found is None else found.select_hash

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Protocol
 
-from scraper.io.archive.disk import Disk, make_directories, remove_files
+from scraper.io.archive.disk import Disk, checksum, make_directories, remove_files
 from scraper.io.archive.errors import explained
 from scraper.io.objects import is_s3
 from scraper.io.permissions import require_readable
@@ -43,7 +43,7 @@ class Places:
     def of(cls, data: Path, archive: str | None = None) -> Places:
         """Return those of a data directory, or of an archive that is a directory elsewhere."""
         inside = data / "archive"
-        if archive is None or is_s3(archive) or Path(archive) == inside:
+        if archive is None or is_s3(archive) or Path(archive).absolute() == inside.absolute():
             return cls(data, inside, data / "tmp", data / "trash", data / "archive.lock")
         root = Path(archive)
         return cls(data, root, *(root.with_name(f"{root.name}.{kind}") for kind in ("tmp", "trash", "lock")))
@@ -106,6 +106,9 @@ class Tree(Protocol):
 
     def size_bytes(self, path: str) -> int:
         """Return the part's size."""
+
+    def checksum(self, path: str) -> str:
+        """Return the SHA-256 of the part's bytes."""
 
     def select_hash(self, path: str) -> str | None:
         """Return the hash of the SELECT that made it; ``None`` where it is missing or unreadable."""
@@ -175,6 +178,9 @@ class DirectoryTree:
 
     def size_bytes(self, path: str) -> int:
         return (self._root / path).stat().st_size
+
+    def checksum(self, path: str) -> str:
+        return checksum(self._root / path)
 
     def select_hash(self, path: str) -> str | None:
         from scraper.io.archive.files import stored_hash  # noqa: PLC0415 - it loads pyarrow
