@@ -12,15 +12,18 @@ from pathlib import Path
 
 import pytest
 
-from scraper.core.errors import ArchiveError
+from scraper.core.errors import ArchiveError, ArchiveLostError
 from scraper.core.events import RunStatus
-from scraper.io.archive import ParquetArchive
+from scraper.io.archive import Disk, ParquetArchive
 from scraper.io.archive.bucket import BucketTree
-from scraper.io.archive.tree import Places
+from scraper.io.archive.tree import DirectoryTree, Places
 from scraper.io.objects import Objects, ObjectStoreError, open_objects
+from scraper.ports.leases import HeldForGood
 from scraper.wiring.files import load_job, load_tables
-from tests.fleet.appending import staged_part
+from tests.core.builders import catalogue_of
+from tests.fleet.appending import pages_of, staged_part
 from tests.fleet.buckets import Bucket, download
+from tests.io.archive_fixtures import ENDPOINTS, TABLES
 from tests.runs.harness import Bench, on_bench
 from tests.runs.upkeep import found_by_glob
 
@@ -122,6 +125,26 @@ def test_a_list_that_is_older_than_what_is_remembered_of_replaced_objects_is_not
     bucket.tree(tmp_path / "other").publish([staged_part(directory(tmp_path / "other"), 2)])
     with pytest.raises(ArchiveError, match="was changed by another process"):
         stopped.publish([staged_part(directory(tmp_path / "stopped"), 1)])
+
+
+class Lapsed(HeldForGood):
+    """A lease that was not renewed in time."""
+
+    @property
+    def is_certain(self) -> bool:
+        return False
+
+
+@pytest.mark.parametrize("in_a_bucket", [True, False])
+def test_nothing_is_shown_once_the_lease_has_lapsed(tmp_path: Path, in_a_bucket: bool) -> None:
+    """The parts are opened apart from the archive, as the wiring does."""
+    bucket = Bucket(lambda: datetime(2026, 11, 29, tzinfo=UTC))
+    tree = bucket.tree(tmp_path) if in_a_bucket else DirectoryTree(Disk(), Places.of(tmp_path))
+    archive = ParquetArchive(tmp_path, TABLES[:1], catalogue_of(ENDPOINTS), tree=tree)
+    with archive.lock(Lapsed()), pytest.raises(ArchiveLostError):
+        archive.write(1, pages_of(1))
+    tree.refresh()
+    assert tree.paths() == []
 
 
 def directory(place: Path) -> Path:

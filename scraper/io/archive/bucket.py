@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Final
 
 from scraper.core.errors import ArchiveError
 from scraper.io.archive.bucket_list import Change, Listed, as_listed
+from scraper.io.archive.disk import Disk
 from scraper.io.archive.tree import NOTES, Places, is_note
 from scraper.io.manifest import (
     GRACE,
@@ -51,8 +52,9 @@ _PROBE: Final = f"{NOTES}/writable"
 class BucketTree:
     """The `Tree` of an archive on S3. Usable from several threads."""
 
-    def __init__(self, objects: Objects, places: Places, now: Callable[[], datetime]) -> None:
+    def __init__(self, objects: Objects, places: Places, now: Callable[[], datetime], disk: Disk | None = None) -> None:
         self.objects = objects
+        self.disk = disk or Disk()
         self._now = now
         self._cache = ObjectCache(objects, places.data)
         self._staging = places.staging
@@ -180,6 +182,7 @@ class BucketTree:
                 base = self._list
                 try:
                     if (after := base.changed(change, self._now())) is not None:
+                        self.disk.guard()
                         self._listed = after.written(self.objects)
                 except ObjectChangedError:
                     self._listed = Listed.of(read_manifest(self.objects))
@@ -207,6 +210,7 @@ class BucketTree:
                 self._pruned = True
             due = [path for path, replaced_at in self._list.manifest.replaced.items() if now - replaced_at > GRACE]
             if due:
+                self.disk.guard()
                 self.objects.delete(due)
                 self._cache.forget(due)
                 self.change(Change(deleted=set(due)))

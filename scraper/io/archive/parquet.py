@@ -54,11 +54,14 @@ class ParquetArchive:
         archive: str | None = None,
         tree: Tree | None = None,
     ) -> None:
-        """`archive`: where it is, if not in the data directory; `tree`: its parts, if they are opened already."""
+        """`archive`: where it is, if not in the data directory; `tree`: its parts, if they are opened already.
+
+        The lock's guard is that of the disk: by default the tree's, which asks it.
+        """
         self._tables = {table.name: table for table in tables}
         self._catalogue = catalogue
         self._endpoints = {endpoint.full_name: endpoint for endpoint in catalogue.endpoints}
-        self._disk = disk or Disk()
+        self._disk = disk or (Disk() if tree is None else tree.disk)
         self._places = Places.of(data, archive)
         self._tree = tree or open_tree(self._places, self._disk, archive)
         place = ArchivePlace(data, tuple(tables), catalogue, archive)

@@ -80,6 +80,10 @@ class Tree(Protocol):
     def place(self) -> str:
         """Where it is: a directory, or the URL of a bucket and prefix."""
 
+    @property
+    def disk(self) -> Disk:
+        """The disk of this machine, whose guard is asked before parts are shown."""
+
     def refresh(self) -> None:
         """See what other processes have done; called by whoever has taken the lock."""
 
@@ -153,6 +157,10 @@ class DirectoryTree:
     @property
     def place(self) -> str:
         return str(self._root)
+
+    @property
+    def disk(self) -> Disk:
+        return self._disk
 
     def refresh(self) -> None:
         """Nothing is remembered."""
