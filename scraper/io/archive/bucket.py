@@ -94,7 +94,8 @@ class BucketTree:
         return sorted(path for path in self._list.parts if fnmatch.fnmatchcase(path, pattern))
 
     def each_name(self, table: str) -> Iterator[str]:
-        return (path.rpartition("/")[2] for path in self._list.parts if path.startswith(f"{table}/"))
+        in_table = "" if table == "*" else f"{table}/"
+        return (path.rpartition("/")[2] for path in self._list.parts if path.startswith(in_table))
 
     def names(self, directory: str) -> list[str]:
         return sorted(name for at, _, name in (path.rpartition("/") for path in self._list.parts) if at == directory)

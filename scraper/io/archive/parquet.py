@@ -123,7 +123,7 @@ class ParquetArchive:
 
     def last_drain(self) -> int:
         with explained("the archive cannot be read", safe=_SAFE):
-            return max((drained_by(_name(path)) for path in self._tree.paths()), default=0)
+            return max(map(drained_by, self._tree.each_name("*")), default=0)
 
     def sources(self) -> tuple[str, ...]:
         with explained("the archive cannot be read", safe=_SAFE):

@@ -91,7 +91,7 @@ class Tree(Protocol):
         """Return the parts of a table whose file name matches."""
 
     def each_name(self, table: str) -> Iterator[str]:
-        """Yield the file names of a table's parts, in any order, each looked for when it is asked for."""
+        """Yield the file names of a table's parts (``*``: of all), in any order, each looked for when asked for."""
 
     def names(self, directory: str) -> list[str]:
         """Return the names in a table's partition: ``hashtags/vendor=crawlora/date=2026-11-29``."""
