@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from scraper.core.errors import ArchiveError
-from scraper.io.archive.bucket_list import Change, Listed, as_listed
+from scraper.io.archive.bucket_list import BucketList, Change, as_listed
 from scraper.io.archive.disk import Disk
 from scraper.io.archive.tree import NOTES, Places, is_note
 from scraper.io.manifest import (
@@ -59,7 +59,7 @@ class BucketTree:
         self._cache = ObjectCache(objects, places.data)
         self._staging = places.staging
         self._intended = places.staging / f"{_INTENDED}{os.getpid()}"
-        self._listed: Listed | None = None
+        self._listed: BucketList | None = None
         self._gathering: Change | None = None
         self._read_at = now()
         """When the list that changes are made from was read, at the latest."""
@@ -79,10 +79,10 @@ class BucketTree:
         with self._turn:
             known = None if self._listed is None else self._listed.manifest
             self._read_at = self._now()
-            self._listed = Listed.of(read_manifest(self.objects, known))
+            self._listed = BucketList.of(read_manifest(self.objects, known))
 
     @property
-    def _list(self) -> Listed:
+    def _list(self) -> BucketList:
         with self._turn:
             if self._listed is None:
                 self.refresh()
@@ -186,7 +186,7 @@ class BucketTree:
                         self.disk.guard()
                         self._listed = after.written(self.objects)
                 except ObjectChangedError:
-                    self._listed = Listed.of(read_manifest(self.objects))
+                    self._listed = BucketList.of(read_manifest(self.objects))
                     self._refuse_conflict(change, base, self._listed)
                 else:
                     self._note_listed()
@@ -285,7 +285,7 @@ class BucketTree:
                 ) from None
             self.objects.replace(part.path, file.read_bytes(), there.etag)
 
-    def _refuse_conflict(self, change: Change, base: Listed, now: Listed) -> None:
+    def _refuse_conflict(self, change: Change, base: BucketList, now: BucketList) -> None:
         """Refuse a change that was made from a list which no longer holds for its parts."""
         path = now.conflict(change, base)
         if path is None and self._now() - self._read_at > GRACE:  # what was replaced meanwhile may be forgotten by now

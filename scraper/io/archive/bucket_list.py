@@ -35,17 +35,17 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True)
-class Listed:
+class BucketList:
     """A manifest, and its parts by their names in the state."""
 
     manifest: Manifest
     parts: Mapping[str, ManifestPart]
 
     @classmethod
-    def of(cls, manifest: Manifest) -> Listed:
+    def of(cls, manifest: Manifest) -> BucketList:
         return cls(manifest, {part.part: part for part in manifest.parts()})
 
-    def changed(self, change: Change, now: datetime) -> Listed | None:
+    def changed(self, change: Change, now: datetime) -> BucketList | None:
         """Return the next list; ``None`` where it would say the same."""
         parts = {path: part for path, part in self.parts.items() if path not in change.gone} | change.parts
         listed = {part.path for part in parts.values()}
@@ -59,9 +59,9 @@ class Listed:
         for path in sorted(parts):
             tables.setdefault(path.partition("/")[0], []).append(parts[path])
         sequence = self.manifest.sequence + 1
-        return Listed(Manifest(tables, replaced, sequence, now, self.manifest.etag), parts)
+        return BucketList(Manifest(tables, replaced, sequence, now, self.manifest.etag), parts)
 
-    def conflict(self, change: Change, base: Listed) -> str | None:
+    def conflict(self, change: Change, base: BucketList) -> str | None:
         """Return the first of a change's parts that another process has changed since `base` was read.
 
         An object that has been replaced since is one: whoever was stopped while its work was repeated, and then
@@ -73,7 +73,7 @@ class Listed:
         replaced = self.manifest.replaced.keys() - base.manifest.replaced.keys()
         return next((path for path, part in change.parts.items() if part.path in replaced), None)
 
-    def written(self, objects: Objects) -> Listed:
+    def written(self, objects: Objects) -> BucketList:
         """Write it over its predecessor."""
         return replace(self, manifest=replace(self.manifest, etag=write_manifest(objects, self.manifest)))
 
