@@ -85,6 +85,8 @@ class ProjectInUse:
     """The file that states the accounts of all jobs; empty if there is none."""
     state: str = ""
     """URL of a state that is not in the data directory; empty: it is."""
+    archive: str = ""
+    """A directory elsewhere, or an ``s3://`` URL; empty: it is in the data directory."""
     new_ledger: str = ""
     """If this run begins a ledger: the spending that it cannot know, in words."""
 

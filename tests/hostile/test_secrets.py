@@ -133,6 +133,7 @@ COMMANDS: dict[str, list[list[str]]] = {
     "rebuild": [[]],
     "drift": [[]],
     "export": [["hashtags", "--format", "csv", "-o", "hashtags.csv"]],
+    "archive": [["copy", "copied"], ["copy", f"s3://{KEYS['keyapi']}@bucket/x"], ["copy", "data/archive"]],
     "state": [["copy", "none", f"postgresql://scraper:{quote(KEYS['crawlora'], safe='')}@127.0.0.1:1/x"]],
     "duckdb": [["--help"]],
     "init": [["made"]],

@@ -103,7 +103,8 @@ def _show(
     from scraper.cli.output import Format, console_on, write_object, written
 
     places = {**settings.project.in_use(), "data": str(settings.data_directory.absolute())}
-    places |= {"state": settings.state_elsewhere} if settings.state_elsewhere else {}
+    elsewhere = {"state": settings.state_elsewhere, "archive": settings.archive_elsewhere}
+    places |= {name: place for name, place in elsewhere.items() if place}
     details = overview.details
     with written(output, format_name) as (stream, format):
         if format is Format.JSON:
