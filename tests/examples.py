@@ -24,18 +24,18 @@ from hypothesis import settings
 
 T = TypeVar("T")
 
-_OF_THE_SUITE: Final = 100
-"""hypothesis's own number of examples, which stands for the suite's."""
+OF_THE_SUITE: Final = 50
+"""Examples of a property that states no number: half of hypothesis's own."""
 
 
 def examples(number: int, **others: Any) -> settings:
     """So many examples with the suite, however long one takes."""
-    return settings(max_examples=number * settings().max_examples // _OF_THE_SUITE, deadline=None, **others)
+    return settings(max_examples=number * settings().max_examples // OF_THE_SUITE, deadline=None, **others)
 
 
 def thorough() -> bool:
     """Asked by the script, not with the suite."""
-    return settings().max_examples > _OF_THE_SUITE
+    return settings().max_examples > OF_THE_SUITE
 
 
 def combined(*factors: Sequence[object]) -> list[ParameterSet]:
@@ -64,7 +64,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    settings.register_profile("thorough", max_examples=_OF_THE_SUITE * config.getoption("--times"))
+    settings.register_profile("thorough", max_examples=OF_THE_SUITE * config.getoption("--times"))
     settings.load_profile("thorough")
 
 

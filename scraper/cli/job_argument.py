@@ -32,6 +32,23 @@ def job_argument(function: F) -> F:
     return click.argument("job", type=_Job(), callback=_job, shell_complete=complete_job)(function)
 
 
+def optional_job_argument(function: F) -> F:
+    """Add the argument [JOB]; `named_job` refuses its absence where it is needed."""
+    argument = click.argument(
+        "job", metavar="[JOB]", type=_Job(), required=False, callback=_job, shell_complete=complete_job
+    )
+    return argument(function)
+
+
+def named_job(job: Path | None) -> Path:
+    """Return the job; click's error for a missing argument, which lists the jobs, if there is none."""
+    if job is None:
+        context = click.get_current_context()
+        argument = next(each for each in context.command.params if each.name == "job")
+        raise click.MissingParameter(ctx=context, param=argument, param_hint="'JOB'")
+    return job
+
+
 def jobs_argument(function: F) -> F:
     """Add the argument JOB... as text; `job_file` turns each into a path."""
     argument = click.argument(
@@ -40,8 +57,8 @@ def jobs_argument(function: F) -> F:
     return argument(function)
 
 
-def _job(_context: click.Context, _argument: click.Parameter, words: str) -> Path:
-    return job_file(words)
+def _job(_context: click.Context, _argument: click.Parameter, words: str | None) -> Path | None:
+    return None if words is None else job_file(words)
 
 
 def job_file(words: str) -> Path:

@@ -138,7 +138,7 @@ def night_number(every: Every, night: Night, last: LastRun | None) -> int:
 
 
 @dataclass(frozen=True, slots=True)
-class Done:
+class Finished:
     """The task is over; the exit code is its word."""
 
 
@@ -157,7 +157,7 @@ class Again:
     """False: nothing went wrong, and it is not one of its `MOST_ATTEMPTS`."""
 
 
-Verdict: TypeAlias = Done | GivenUp | Again
+Verdict: TypeAlias = Finished | GivenUp | Again
 
 
 def verdict_of(
@@ -179,7 +179,7 @@ def verdict_of(
         case 7 if is_one_off and next_at is not None and now is not None:
             return Again(max(next_at - now, _FIRST_WAIT), "its quota is spent until then", counts=False)
         case 0 | 3 | 6 | 7:
-            return Done()
+            return Finished()
         case _ if stopping and (exit_code == 130 or exit_code < 0):
             return Again(timedelta(0), "interrupted", counts=False)
         case 5 | 130:

@@ -1,4 +1,4 @@
-"""The order of requests, by value. It receives answers, and knows no clock and no account.
+"""The order of requests, by value. It receives answers, and uses neither clock nor accounts.
 
 The same job and the same answers give the same order: a resumed run replays the pages that have landed, then continues.
 Value: walks that an earlier run left over come first; then priority; then breadth before depth, except for left-over
@@ -136,7 +136,7 @@ class Frontier:
 
     @property
     def idle(self) -> bool:
-        """Nothing is ready and nothing is in flight."""
+        """True if nothing is ready and nothing is in flight."""
         return not self._in_flight and not any(self.has_ready(vendor) for vendor in list(self._heaps))
 
     @property
@@ -330,7 +330,7 @@ class Frontier:
         return True
 
     def _widen(self, progress: Progress, walk: Walk) -> None:
-        """Merge a walk that several crawls want: as deep and as early as any of them asks."""
+        """Merge a walk that several crawls want: as deep and as early as any of them requests."""
         before, walk_id = progress.walk, walk.walk_id
         if isinstance(progress, RestoredWalk) and progress.needs_pages(walk):
             progress, first = self._start(walk)

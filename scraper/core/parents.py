@@ -8,7 +8,7 @@ from scraper.core.catalogue import Records
 from scraper.core.pagination import Record
 
 UNRANKED = 1_000_000
-"""Rank of a parent without one: after every real rank."""
+"""Rank of a parent without one: after all real ranks."""
 
 
 def as_parents(found: Iterable[Record], described: Records, name: str) -> Iterable[Record]:
@@ -19,7 +19,7 @@ def as_parents(found: Iterable[Record], described: Records, name: str) -> Iterab
 
 
 def all_hold(found: Iterable[Record], described: Records, names: Set[str]) -> bool:
-    """Return whether all records carry these fields; pages read before the vendor file named them do not."""
+    """Return whether all records have these fields; pages read before the vendor file named them do not."""
     needed = names - {described.id}
     return not needed or all(needed <= record.fields.keys() for record in found)
 

@@ -38,7 +38,7 @@ _SAME_COUNTRY = {"UK": "GB"}
 
 
 def _countries(records: Records, elements: Iterable[Json]) -> Mapping[str, int]:
-    """Count the countries that records name; what is no code of two letters names none."""
+    """Count the countries that records name; a value that is not a code of two letters names none."""
     if records.country is None:
         return {}
     counts: Counter[str] = Counter()

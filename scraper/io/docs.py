@@ -19,6 +19,8 @@ TOPICS: Final = (
     "sandbox",
     "backtest",
     "operating",
+    "state",
+    "fleet",
     "security",
     "assumptions",
     "python",

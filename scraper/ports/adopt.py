@@ -30,6 +30,8 @@ class StateIdentity:
     """Its short name, for messages."""
     place: str
     """The data directory, for messages."""
+    shared: bool = False
+    """Several machines use it, which need one archive."""
 
 
 @dataclass(frozen=True, slots=True)

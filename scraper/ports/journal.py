@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     )
     from scraper.ports.archive import Compaction, DecidedAnswer, Part, ReadAgain, SpooledPage, Written
     from scraper.ports.coverage import RunRow, RunRows, RunVersion
+from scraper.ports.leases import Hold
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,11 +81,11 @@ class Journal(Protocol):
     A method returns once its change is durable, and raises StateError if the database cannot be used.
     """
 
-    def hold_archive(self) -> AbstractAsyncContextManager[None]:
+    def hold_archive(self) -> AbstractAsyncContextManager[Hold | None]:
         """Wait for and hold the archive, where the state is shared by several machines.
 
-        Elsewhere it is `Archive.lock` that does so. What is noted inside the block raises LeaseLostError once another
-        process has it.
+        Elsewhere it is `Archive.lock` that does so, and the block gets ``None``. What is noted inside the block raises
+        LeaseLostError once another process has it.
         """
 
     async def open_drain(self, opened_at: datetime, most_bytes: int, after: int = 0) -> Drain | None:

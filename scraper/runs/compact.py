@@ -11,7 +11,7 @@ takes the archive's lock next.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -71,14 +71,20 @@ async def compact(
     offline: bool = False,
     dry_run: bool = False,
     more_than: int = 1,
+    chosen: Callable[[Collection[str]], Collection[str]] | None = None,
 ) -> AsyncIterator[Compacted]:
-    """Compact every partition with more than so many pages parts in turn; the lock is released between them.
+    """Compact every partition with more than so many pages parts in turn, or those of them that are `chosen`.
+
+    The lock is released between them.
 
     Raises ArchiveError or StateError; what was compacted until then stays so, and an open compaction is finished or
     undone by the next command. UsageError where the platform cannot do it and `offline` was not said. An epoch is added
     to state and archive first, so that a state from before the compaction is told by it.
     """
     candidates = _candidates(await journal.parts(), clock.now(), today_too, more_than)
+    if chosen is not None:
+        wanted = chosen(candidates)
+        candidates = [path for path in candidates if path in wanted]
     if not dry_run:
         await in_a_thread(archive.refuse_unless_writable)
         async with locked(journal, archive, clock):

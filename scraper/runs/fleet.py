@@ -21,7 +21,7 @@ from scraper.core.errors import StorageError, UsageError
 from scraper.core.fleet import (
     BUSY_WAIT,
     Again,
-    Done,
+    Finished,
     FleetTask,
     GivenUp,
     TaskKind,
@@ -103,6 +103,10 @@ class FleetWorker:
             patrol.cancel()
         if patrol.done() and not patrol.cancelled():
             patrol.result()
+
+    @property
+    def is_stopping(self) -> bool:
+        return self._stopping
 
     def stop(self) -> None:
         """Take no more tasks, and end those that are being carried out in order; a second time, at once."""
@@ -217,7 +221,7 @@ def end_words(end: TaskEnd) -> str:
             return f"{why}{code}: queued again, to go on {later}"
         case GivenUp():
             return f"given up{code}; scraper submit queues it again"
-        case Done():
+        case Finished():
             return f"{end.brought or 'done'}{code if end.exit_code else ''}"
 
 

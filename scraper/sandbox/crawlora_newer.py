@@ -1,4 +1,4 @@
-"""What Crawlora sells beside its two old boards, as played: written by hand from its packages and pages (2026-11-29).
+"""Crawlora's newer endpoints as played, written by hand from its packages and pages (2026-11-29).
 
 Paths, parameters, allowed values, names and types: its packages crawlora-tiktok 0.4.0 and crawlora 1.50.0.dev1, its
 OpenAPI document and its MCP catalogue. At most three hashtags, `limit` and `page_size` up to 100 and page × page_size
@@ -52,7 +52,7 @@ ORDERS = ("for_you", "impression", "ctr", "play_2s_rate", "play_6s_rate", "cvr",
 SORTS = ("followers_desc", "engagement_desc", "engagement_qualified_desc", "likes_desc", "relevance")
 
 Part: TypeAlias = tuple[Sequence[Record], int]
-"""Records from a place on, and how many there are in all."""
+"""Records from a place on, and the number of all."""
 
 
 class CrawloraNewer:
@@ -86,7 +86,7 @@ class CrawloraNewer:
         return _ok({"hashtags": records, "total_count": len(board)}, records)
 
     def _creative(self, record: Record, asked: Asked) -> Record:
-        """A record of the old board in the names of the new one."""
+        """Return a record of the old board with the names of the new one."""
         rng = draw(self._seed, "top creators", record["hashtag_id"])
         industry = record.get("industry_info")
         return {
@@ -151,7 +151,7 @@ class CrawloraNewer:
         return self._ads_page(asked, self.ads.spotlight(asked.day), page, limit)
 
     def _recommended(self, asked: Asked) -> PlayedAnswer:
-        """Its schema has no pagination: nothing says that a page is the last."""
+        """Return a page; its schema has no pagination, so nothing marks the last one."""
         page, limit = _numbered(asked, "limit")
         beside = self.ads.beside(asked.required("material_id"))[(page - 1) * limit : page * limit]
         records = [self.ads.record(ad, asked.world_at) for ad in beside]
@@ -184,12 +184,12 @@ def _ok(data: Mapping[str, object], records: Sequence[Record]) -> PlayedAnswer:
 
 
 def _inner(asked: Asked, data: Mapping[str, object], records: Sequence[Record]) -> PlayedAnswer:
-    """Two envelopes, as the old boards have them."""
+    """Return a body in two envelopes, like the old boards'."""
     return _ok({"code": 0, "msg": "OK", "request_id": asked.request_id, "data": data}, records)
 
 
 def _numbered(asked: Asked, size_name: str) -> tuple[int, int]:
-    """Page and page size in use."""
+    """Return the page and page size in use."""
     page, size = asked.integer("page", 1), asked.integer(size_name, DEFAULT_PAGE)
     for name, value in (("page", page), (size_name, size)):
         if value < 1:
@@ -212,7 +212,7 @@ def _app_page(asked: Asked, list_name: str, part: Callable[[int, int], Part]) ->
 
 
 def _is_wanted(ad: Ad, asked: Asked) -> bool:
-    """Several values of a filter are separated by commas."""
+    """Return whether the filters of a request select an ad; several values are separated by commas."""
     filters = (
         ("country_code", set(ad.countries)),
         ("industry", {str(ad.industry)}),
@@ -228,7 +228,7 @@ def _is_wanted(ad: Ad, asked: Asked) -> bool:
 
 
 def _profile_filter(asked: Asked) -> Callable[[Profile], bool]:
-    """Accounts that are gone or private are left out unless they are asked for."""
+    """Return the filter of profiles: accounts that are gone or private are left out unless requested."""
     country, niche, handle_asked = asked.optional("country"), asked.optional("niche"), asked.optional("handle")
     verified = {"": None, "true": True, "false": False}[asked.choice("verified", ("", "true", "false"), "")]
     inactive = asked.choice("include_inactive", ("true", "false"), "false") == "true"

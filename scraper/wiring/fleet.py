@@ -36,7 +36,7 @@ from scraper.wiring.settings import Settings
 
 if TYPE_CHECKING:
     from scraper.io.fleet.queue import PostgresQueue
-    from scraper.ports import Runs
+    from scraper.ports import Lease, Runs
 
 T = TypeVar("T")
 
@@ -45,6 +45,10 @@ _NEEDS_SERVER: Final = (
     '"postgresql+psycopg://HOST/DATABASE" in scraper.toml, --state or SCRAPER_STATE. Nothing was changed; a single '
     "machine needs no fleet: scraper schedule makes its timer."
 )
+
+
+_IN_ORDER: Final = "stopping: what is being carried out ends in order and is queued again; another signal ends it now"
+_AT_ONCE: Final = "stopping now: requests in flight count as unknown until they are reconciled"
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +88,8 @@ async def work(settings: Settings, options: WorkerOptions, say: Say, hear: Say) 
             run_options=[*_vendor_words(settings), *options.run_words],
         )
         worker = FleetWorker(queue, runner, around, settings.clock, say, options.lost_after_s)
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        hung_up = () if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN else (signal.SIGHUP,)  # as nohup asks for
+        for number in (signal.SIGINT, signal.SIGTERM, *hung_up):
             asyncio.get_running_loop().add_signal_handler(number, _stop, worker, say)
         repeated = [job.name for job in jobs.all().values() if job.every is not None]
         say("", f"{worker_name()} takes {', '.join(names)}; queues the nights of {', '.join(repeated) or 'none'}")
@@ -103,7 +108,7 @@ async def submit_compaction(settings: Settings) -> list[tuple[FleetTask, int | N
 
     _refuse_without_server(settings)
     found = compact_archive(settings, settings.project.configs, today_too=False, offline=False, dry_run=True)
-    partitions = [each.partition async for each in found]
+    partitions = [each.partition async for each in found if each.left_because is None]
     return await _submit(settings, [FleetTask(TaskKind.COMPACT, partition=each) for each in partitions])
 
 
@@ -116,11 +121,12 @@ async def submit_rebuild(settings: Settings, table: str | None) -> list[tuple[Fl
     return await _submit(settings, [FleetTask(TaskKind.REBUILD, table=table, partition=each) for each in partitions])
 
 
-async def fleet_overview(settings: Settings, since: timedelta) -> FleetOverview:
-    """Return workers and tasks; of those that are over, the ones that ended so recently."""
+async def fleet_overview(settings: Settings, since: timedelta) -> tuple[FleetOverview, Sequence[Lease]]:
+    """Return workers and tasks, and the leases that are held; of tasks that are over, those that ended so recently."""
     _refuse_without_server(settings)
     async with _queue(settings, lambda _: None) as queue:
-        return await queue.overview(since)
+        found = await queue.overview(since)
+    return found, await _read(settings, _live_leases, [])
 
 
 # --- the queue --------------------------------------------------------------------------------------------------------
@@ -217,7 +223,7 @@ def _fleet_job(settings: Settings, path: Path) -> FleetJob:
 
 
 def _stop(worker: FleetWorker, say: Say) -> None:
-    say("", "stopping: what is being carried out ends in order, and is queued again; another signal ends it at once")
+    say("", _AT_ONCE if worker.is_stopping else _IN_ORDER)
     worker.stop()
 
 
@@ -235,6 +241,10 @@ async def _last_runs(runs: Runs) -> Mapping[str, LastRun]:
     return {
         run.job: LastRun(run.night_at, run.started_at) for run in await runs.last_runs() if run.night_at is not None
     }
+
+
+async def _live_leases(runs: Runs) -> Sequence[Lease]:
+    return [lease for lease in await runs.leases() if lease.is_live]
 
 
 async def _is_running(runs: Runs, job: str) -> bool:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import duckdb
     import pyarrow
 
-    from scraper.io.query.delta import DeltaMode
+    from scraper.io.query.delta_table import DeltaMode
     from scraper.io.query.files import Hashes
     from scraper.io.query.reader import ArchiveReader
     from scraper.io.query.table_stats import Sizes
@@ -125,8 +125,8 @@ def exported(
 def exported_to_delta(
     settings: Settings, configs: Path | None, relation: str, place: Path, where: str | None, mode: DeltaMode
 ) -> int:
-    """Write the same rows to a Delta table; return their number. See `io.query.delta`."""
-    from scraper.io.query.delta import export_delta
+    """Write the same rows to a Delta table; return their number. See `io.query.delta_table`."""
+    from scraper.io.query.delta_table import export_delta
 
     return export_delta(_opened_for(settings, configs, relation, where), relation, place, where, mode)
 

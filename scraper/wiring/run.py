@@ -112,6 +112,7 @@ def _project_in_use(settings: Settings, new_ledger: str) -> ProjectInUse:
     return ProjectInUse(
         project=places.get("project", ""),
         data=str(settings.data_directory.absolute()),
+        state=settings.state_elsewhere,
         configs=places["configs"],
         accounts=places.get("accounts", ""),
         new_ledger=new_ledger,
@@ -133,7 +134,7 @@ def _new_ledger(job: Job, settings: Settings) -> str:
     if not limited:
         return ""
     return (
-        f"new ledger in {settings.data_directory}: credits that were spent elsewhere on {', '.join(limited)} are not "
+        f"new ledger in {settings.state_place}: credits that were spent elsewhere on {', '.join(limited)} are not "
         "counted; scraper reconcile --used states them"
     )
 

@@ -1,4 +1,4 @@
-"""Facts of this machine that a timer of a job needs."""
+"""Facts about this machine that a job's timer needs."""
 
 from __future__ import annotations
 
@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING
 
 import scraper
 from scraper.core.errors import UsageError
-from scraper.core.schedule import ScheduledJob, Timing
+from scraper.core.schedule import ScheduledJob, ScheduledWorker, Timing
+from scraper.wiring.files import load_job
+from scraper.wiring.project import job_names, job_path
 
 if TYPE_CHECKING:
     from scraper.core.jobs import Job
@@ -32,16 +34,11 @@ def scheduled_job(
 ) -> ScheduledJob:
     """Return a job and its timing: `period` and `at` if given, else the job's own, else the defaults.
 
-    Raises UsageError for a path that no line of a timer's file can hold.
+    Raises UsageError for a path that a timer's file cannot contain.
     """
     base = (settings.project.root or path.parent).absolute()
     place = path.absolute()
-    for each in (base, place, settings.data_directory.absolute(), *program):
-        if _BROKEN.search(str(each)):
-            raise UsageError(
-                f"the path {str(each)!r} contains a line break or another control character, and a timer's file cannot "
-                "hold it. Nothing was written; rename the directory or the file."
-            )
+    _refuse_broken(base, place, settings.data_directory.absolute(), *program)
     return ScheduledJob(
         name=job.name,
         job=str(place.relative_to(base) if place.is_relative_to(base) else place),
@@ -54,6 +51,35 @@ def scheduled_job(
         timing=_timing(job.every, period, at),
         zone=settings.clock.now().astimezone().utcoffset() or timedelta(0),
     )
+
+
+def scheduled_worker(settings: Settings, program: Sequence[str]) -> ScheduledWorker:
+    """Return a worker of the project, with the keys of all its jobs; ConfigurationError with the faults of one."""
+    project = settings.project
+    base, configs = project.base.absolute(), project.configs.absolute()
+    _refuse_broken(base, configs, settings.data_directory.absolute(), *program)
+    keys = set[str]()
+    for name in job_names(project.configs):
+        job, _ = load_job(job_path(name), project=project)
+        if not job.sandbox_only:
+            keys |= {job.accounts[vendor].key_env for vendor in job.vendors}
+    return ScheduledWorker(
+        base=str(base),
+        configs=str(configs),
+        data=None if settings.data is None else str(settings.data.absolute()),
+        program=tuple(program),
+        version=scraper.__version__,
+        key_variables=tuple(sorted(keys)),
+    )
+
+
+def _refuse_broken(*paths: Path | str) -> None:
+    for each in paths:
+        if _BROKEN.search(str(each)):
+            raise UsageError(
+                f"the path {str(each)!r} contains a line break or another control character, and a timer's file cannot "
+                "hold it. Nothing was written; rename the directory or the file."
+            )
 
 
 def program_here() -> tuple[str, ...]:

@@ -24,15 +24,19 @@ if TYPE_CHECKING:
 
 
 async def compact_archive(
-    settings: Settings, configs: Path, *, today_too: bool, offline: bool, dry_run: bool
+    settings: Settings, configs: Path, where: str | None = None, *, today_too: bool, offline: bool, dry_run: bool
 ) -> AsyncIterator[Compacted]:
-    """Yield each partition once it is compacted; see `runs.compact`."""
+    """Yield each partition once it is compacted; see `runs.compact`. `where`: of those that match."""
+    from scraper.io.archive import partitions_where
     from scraper.runs.compact import compact
 
+    chosen = None if where is None else partial(partitions_where, where)
     with _archive_of(settings, configs) as (journal, archive):
-        clock = settings.clock
-        async for done in compact(journal, archive, clock, today_too=today_too, offline=offline, dry_run=dry_run):
-            yield done
+        done = compact(
+            journal, archive, settings.clock, today_too=today_too, offline=offline, dry_run=dry_run, chosen=chosen
+        )
+        async for each in done:
+            yield each
 
 
 async def rebuild_tables(

@@ -67,5 +67,5 @@ def _lists(path: Path, settings: Settings) -> Mapping[str, Sequence[Sequence[str
             for row in batch.to_pylist():
                 found.setdefault(row["board"], []).append(row["entries"])
     if not found:
-        raise ConfigurationError([Fault(str(path), "its archive holds no board that was read whole")])
+        raise ConfigurationError([Fault(str(path), "its archive contains no complete board")])
     return found

@@ -64,7 +64,7 @@ def test_a_run_under_a_clock_400_days_ahead_locks_nothing_that_a_word_does_not_l
     assert "399 days ahead" in locked["clock"]
     lifted = at(1, "account", "crawlora", "--lift", "--sandbox")
     assert lifted.exit_code == 0
-    assert lifted.stderr.startswith("crawlora/default: the lock of the clock ended; the ledger notes it. Rows")
+    assert lifted.stderr.startswith("crawlora/default: the clock's lock ended; the ledger records it. Rows")
     [free] = accounts(1)
     of_the_month = 16 if begins_at().month == (begins_at() + timedelta(days=1)).month else 8
     assert (free["clock"], free["day"]["charged"], free["month"]["charged"]) == (None, 8, of_the_month)
@@ -140,5 +140,5 @@ def test_programs_get_the_keys_of_status_and_a_flat_row_for_each_scope() -> None
 
 def test_what_was_lifted_is_one_sentence() -> None:
     closure = AccountLift(LockKind.CLOSURE, "until …", NOW, "ann")
-    assert lifted_sentence("a/b", [LIFTED, closure]) == "a/b: the pause and the closure ended; the ledger notes it"
+    assert lifted_sentence("a/b", [LIFTED, closure]) == "a/b: the pause and the closure ended; the ledger records it"
     assert command.name == "account"

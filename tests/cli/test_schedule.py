@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from scraper.cli.main import cli
-from scraper.core.errors import ConfigurationError
+from scraper.core.errors import ConfigurationError, UsageError
 from scraper.core.nights import Every
 from scraper.wiring.files import load_job
 from scraper.wiring.schedule import scheduled_job
@@ -105,3 +105,16 @@ def test_options_come_before_the_jobs_own_times(place: Path, given: timedelta | 
     job = replace(load_job(path)[0], every=Every(timedelta(hours=6), "6h", timedelta(hours=4)))
     found = scheduled_job(job, path, Settings(), ("scraper",), None, given)
     assert found.timing.cron() == cron
+
+
+@pytest.mark.usefixtures("_here")
+def test_a_worker_is_for_all_jobs_of_the_project_and_not_a_timer(place: Path) -> None:
+    told = schedule("--worker", "--for", "systemd")
+    assert told.exit_code == 0
+    assert f"WorkingDirectory={place}" in told.stdout.splitlines()
+    assert "CRAWLORA_API_KEY" in told.stdout
+    for words in (("configs/night.toml", "--worker"), ("--worker", "--for", "cron"), ("--worker", "--at", "02:00")):
+        assert isinstance(schedule(*words).exception, UsageError)
+    missing = schedule()
+    assert missing.exit_code == 2
+    assert "Missing argument 'JOB'. The jobs are night, quickstart." in missing.stderr

@@ -27,6 +27,8 @@ from scraper.core.errors import OutputError
 from scraper.core.events import Stopped
 from tests.examples import combined
 
+pytestmark = pytest.mark.own_instant
+
 ENCODINGS = ("ascii", "cp1252", "latin-1", "cp437", "utf-8")
 ROOT = Path(__file__).parents[2]
 TAG = "日本🎉é"

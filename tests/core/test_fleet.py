@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from scraper.core.fleet import (
     MOST_ATTEMPTS,
     Again,
-    Done,
+    Finished,
     FleetTask,
     GivenUp,
     TaskKind,
@@ -114,7 +114,7 @@ def test_the_heaviest_job_is_taken_first_and_upkeep_last() -> None:
 
 @pytest.mark.parametrize("code", [0, 3, 6, 7])
 def test_a_nights_own_word_ends_its_task(code: int) -> None:
-    assert verdict_of(code, 0) == verdict_of(code, 99, stopping=True) == Done()
+    assert verdict_of(code, 0) == verdict_of(code, 99, stopping=True) == Finished()
 
 
 @pytest.mark.parametrize("code", [1, 2, 4])
@@ -144,4 +144,4 @@ def test_a_worker_that_stops_hands_its_runs_on_at_once_and_that_is_no_attempt(co
 def test_a_one_off_job_goes_on_when_its_quota_does() -> None:
     verdict = verdict_of(7, 99, is_one_off=True, next_at=TWO + HOUR, now=TWO)
     assert verdict == Again(HOUR, "its quota is spent until then", counts=False)
-    assert verdict_of(7, 0, is_one_off=True, now=TWO) == Done()
+    assert verdict_of(7, 0, is_one_off=True, now=TWO) == Finished()

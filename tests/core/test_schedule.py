@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scraper.core.schedule import KINDS, ScheduledJob, Timing
+from scraper.core.schedule import KINDS, WORKER_KINDS, ScheduledJob, ScheduledWorker, Timing
 from tests.examples import examples
 
 MONDAY = datetime(2026, 11, 23, tzinfo=UTC)
@@ -111,3 +111,30 @@ def test_no_key_stands_in_a_file_but_its_variable_does(kind: str) -> None:
     files = KINDS[kind](scheduled())
     told = "".join(file.content + file.install for file in files)
     assert "CRAWLORA_API_KEY" in told
+
+
+def scheduled_worker(**changed: object) -> ScheduledWorker:
+    values = {
+        "base": "/srv/trends",
+        "configs": "/srv/trends/configs",
+        "data": None,
+        "program": ("/srv/trends/.venv/bin/scraper",),
+        "version": "0.1.0",
+        "key_variables": ("CRAWLORA_API_KEY", "KEYAPI_API_KEY"),
+    }
+    return ScheduledWorker(**{**values, **changed})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("kind", WORKER_KINDS)
+def test_a_workers_unit_names_its_variables_and_leaves_room_for_an_orderly_end(kind: str) -> None:
+    (file,) = WORKER_KINDS[kind](scheduled_worker())
+    for variable in ("CRAWLORA_API_KEY", "KEYAPI_API_KEY", "SCRAPER_STATE"):
+        assert variable in file.content + file.install
+    assert re.search(r"(TimeoutStopSec=|terminationGracePeriodSeconds: )180", file.content)
+
+
+def test_a_service_keeps_to_the_projects_state_unless_other_data_is_named() -> None:
+    (file,) = WORKER_KINDS["systemd"](scheduled_worker())
+    assert "ExecStart=/srv/trends/.venv/bin/scraper worker\n" in file.content
+    (file,) = WORKER_KINDS["systemd"](scheduled_worker(data="/disk/50%"))
+    assert "scraper worker --data /disk/50%%\n" in file.content

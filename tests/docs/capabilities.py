@@ -8,8 +8,9 @@ from pathlib import Path
 from tests.docs.markdown import ROOT
 
 PACKAGE = ROOT / "scraper"
-OTHER_SENSES = {"pages", "plans", "records", "files", "sandbox", "schema"}
-"""Names that a folder uses for something of its own: faults of pages, the sandbox's records, the state's schema."""
+OTHER_SENSES = {"pages", "plans", "records", "files", "sandbox", "schema", "worker"}
+"""Names that a folder uses for something of its own: faults of pages, the sandbox's records, the state's schema; a
+worker is a fleet's, or the process that an archive is written in."""
 
 CAPABILITIES = {
     "account": "show accounts, and lift what locks them",
@@ -31,8 +32,10 @@ CAPABILITIES = {
     "drift": "fields and types that nothing describes",
     "errors": "failures as sentences with an exit code",
     "export": "write a table or a view to a file",
+    "fleet": "workers on several hosts that share the jobs",
     "history": "what earlier runs have shown, for plans",
     "init": "make a project",
+    "leases": "who runs a job or writes the archive of a shared state",
     "ledger": "credits and attempts",
     "metrics": "figures of a run for Prometheus",
     "month_use": "how far an account's month is used",
@@ -49,6 +52,7 @@ CAPABILITIES = {
     "runs": "runs, their walks and their results",
     "schedule": "timers that start a job",
     "signals": "stop a run in order",
+    "state": "the database of ledger, journal and runs, and its copy",
     "status": "how last night went, what is missing, what goes on",
     "tables": "typed tables, their columns and how they are shown",
     "worlds": "lists by board and night, to be replayed",

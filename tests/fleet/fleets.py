@@ -13,13 +13,13 @@ from functools import cache
 import psycopg
 import pytest
 
-from scraper.core.fleet import Done, FleetTask, TaskKind
+from scraper.core.fleet import Finished, FleetTask, TaskKind
 from scraper.io.fleet.place import libpq_url
 from scraper.io.fleet.queue import PostgresQueue, opened_queue
 from scraper.ports.fleet import QueuedTask, ServeTerms, TaskEnd, TaskState
 from tests.fleet.postgres_server import NOT_THERE, PostgresServerProcess, binaries, postgres_server
 
-DONE = TaskEnd(Done(), 0, "complete")
+DONE = TaskEnd(Finished(), 0, "complete")
 DAY = timedelta(days=1)
 
 
@@ -40,6 +40,13 @@ def database_url() -> str:
 
 def run_of(job: str, *accounts: str, weight: int = 1) -> FleetTask:
     return FleetTask(TaskKind.RUN, job, accounts or ("crawlora/default",), weight)
+
+
+async def each_moment() -> AsyncIterator[None]:
+    """To look whether another process, or the server, has come so far."""
+    while True:
+        yield
+        await asyncio.sleep(0.01)
 
 
 @dataclass(slots=True)
@@ -76,9 +83,11 @@ class Fleet:
     async def all_over(self, queue: PostgresQueue, tasks: int) -> Sequence[QueuedTask]:
         """So many tasks, once they have ended."""
         async with asyncio.timeout(30):
-            while len(found := await self.tasks(queue, TaskState.DONE, TaskState.GIVEN_UP)) < tasks:
-                await asyncio.sleep(0.01)
-        return found
+            async for _ in each_moment():
+                found = await self.tasks(queue, TaskState.DONE, TaskState.GIVEN_UP)
+                if len(found) >= tasks:
+                    return found
+        raise AssertionError
 
     async def change(self, sql: str) -> None:
         """Do to the queue what the program would not."""

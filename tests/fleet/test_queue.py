@@ -15,7 +15,7 @@ from scraper.core.fleet import Again, FleetTask, GivenUp, TaskKind
 from scraper.io.fleet.place import libpq_url, migrations
 from scraper.io.fleet.queue import opened_queue
 from scraper.ports.fleet import TaskEnd, TaskState
-from tests.fleet.fleets import DAY, DONE, a_fleet, database_url, run_of
+from tests.fleet.fleets import DAY, DONE, a_fleet, database_url, each_moment, run_of
 
 NIGHT = int(datetime(2026, 11, 21, 2, tzinfo=UTC).timestamp())
 LONG_AGO = "UPDATE procrastinate_workers SET last_heartbeat = now() - interval '1 hour'"
@@ -226,8 +226,9 @@ def test_a_task_that_goes_back_waits_and_counts_as_an_attempt_only_if_something_
             queue = await fleet.worker("here:1", perform)
             await queue.submit(run_of("night"))
             async with asyncio.timeout(30):
-                while len(seen) < 3 or not (waiting := await fleet.tasks(queue, TaskState.QUEUED)):
-                    await asyncio.sleep(0.01)
+                async for _ in each_moment():
+                    if len(seen) == 3 and (waiting := await fleet.tasks(queue, TaskState.QUEUED)):
+                        break
             (night,) = waiting
             assert night.not_before is not None
             assert timedelta(minutes=59) < night.not_before - night.since <= timedelta(hours=1, seconds=1)
@@ -260,8 +261,9 @@ def test_a_database_that_is_away_is_waited_for_and_said_once() -> None:
                 async with opened_queue(url, "here:2", fleet.said.append):
                     pass
             async with asyncio.timeout(30):
-                while not fleet.said:
-                    await asyncio.sleep(0.01)
+                async for _ in each_moment():
+                    if fleet.said:
+                        break
             await away.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS true".encode())
             await fleet.all_over(queue, 1)
             return fleet.said
@@ -333,8 +335,9 @@ def test_a_worker_that_stops_gives_signs_of_life_until_its_last_run_has_ended() 
             worker.stop()
             await fleet.change(LONG_AGO)
             async with asyncio.timeout(30):
-                while (await queue.overview(DAY)).workers[0].is_lost:
-                    await asyncio.sleep(0.01)
+                async for _ in each_moment():
+                    if not (await queue.overview(DAY)).workers[0].is_lost:
+                        break
             ends.set()
             (over,) = await fleet.all_over(queue, 1)
             assert over.worker == "here:1"

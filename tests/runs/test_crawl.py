@@ -15,6 +15,7 @@ from scraper.core.planning import Known, plan
 from scraper.runs.crawl import CrawlProcess
 from scraper.runs.resume import Opening
 from scraper.wiring.files import load_job
+from tests.examples import spread
 from tests.plain_duckdb import plain_duckdb
 from tests.runs.harness import ALL_FIVE, ROUTES, Bench, Heard, on_bench
 from tests.runs.upkeep import names
@@ -131,7 +132,8 @@ max_pages = 1
     on_bench(tmp_path, use)
 
 
-@pytest.mark.parametrize("after", [1, 4, 9])
+@pytest.mark.combined
+@pytest.mark.parametrize("after", spread([1, 4, 9], 2))
 def test_a_run_that_was_interrupted_should_resume_and_pays_nothing_twice(tmp_path: Path, after: int) -> None:
     async def use(bench: Bench) -> None:
         job, crawls, heard = bench.write_job(ALL_FIVE), list[CrawlProcess](), Heard()

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from scraper.core.errors import StateError
-from scraper.core.fleet import Again, Done, FleetTask, GivenUp, TaskKind
+from scraper.core.fleet import Again, Finished, FleetTask, GivenUp, TaskKind
 from scraper.core.nights import DAY, Every, LastRun
 from scraper.ports.fleet import (
     FleetOverview,
@@ -175,7 +175,7 @@ def test_a_run_is_the_command_that_a_timer_would_start() -> None:
     assert bench.commands.given == [
         ["run", "configs/night.toml", "--format", "json", "--data", "d", "--vendor-url=a=b"]
     ]
-    assert end == TaskEnd(Done(), 0, "complete", "complete: 10 credits in all, 1,200 rows")
+    assert end == TaskEnd(Finished(), 0, "complete", "complete: 10 credits in all, 1,200 rows")
     assert bench.said == ["night: begins", "night: complete: 10 credits in all, 1,200 rows"]
 
 
@@ -204,7 +204,7 @@ def test_a_run_that_found_its_job_held_at_the_last_moment_waits_too() -> None:
 
     @dataclass(slots=True)
     class Late(Commands):
-        async def carry_out(self, title: str, words: Sequence[str]) -> ProgramEnd:
+        async def carry_out(self, title: str, words: Sequence[str]) -> ProgramEnd:  # noqa: ARG002 - the port's
             bench.running.add("night")
             return ProgramEnd(2, b"", "error: job night is already run by process other:7")
 
@@ -236,7 +236,7 @@ def test_only_a_one_off_job_goes_on_within_its_task_when_its_quota_does(job: Fle
     bench = Bench()
     bench.commands.end = ended(7, next=(bench.clock.time + 3 * HOUR).isoformat(), **told)
     end = bench.performed(job.task())
-    assert end.verdict == (Again(3 * HOUR, "its quota is spent until then", counts=False) if again else Done())
+    assert end.verdict == (Again(3 * HOUR, "its quota is spent until then", counts=False) if again else Finished())
     assert end.words == "the day's limit is reached"
 
 

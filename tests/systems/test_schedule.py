@@ -12,10 +12,11 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+import yaml
 
-from scraper.core.schedule import KINDS, ScheduledJob, Timing
+from scraper.core.schedule import KINDS, WORKER_KINDS, ScheduledJob, ScheduledWorker, Timing
 from scraper.core.schedule.kubernetes import shell_lines
-from tests.core.test_schedule import scheduled
+from tests.core.test_schedule import scheduled, scheduled_worker
 
 PERIODS = [timedelta(minutes=10), timedelta(hours=1), timedelta(hours=6), timedelta(days=1), timedelta(days=7)]
 
@@ -62,6 +63,47 @@ def test_systemd_accepts_service_and_timer(tmp_path: Path) -> None:
     assert (done.returncode, ours) == (0, []), done.stderr
     for period in PERIODS:
         accepted(analyze, "calendar", Timing(period).on_calendar())
+
+
+def odd_worker(place: Path) -> ScheduledWorker:
+    base = str(place / "50% of $HOME, it's")
+    return scheduled_worker(base=base, configs=f"{base}/configs", data=f"{base}/data", program=(sys.executable,))
+
+
+def test_systemd_accepts_a_workers_service(tmp_path: Path) -> None:
+    analyze = program("systemd-analyze")
+    worker = odd_worker(tmp_path)
+    Path(worker.base).mkdir()
+    (file,) = WORKER_KINDS["systemd"](worker)
+    (unit := tmp_path / file.name).write_text(file.content)
+    done = subprocess.run(
+        [analyze, "verify", "--user", "--recursive-errors=one", str(unit)],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "XDG_RUNTIME_DIR": str(tmp_path)},
+    )
+    assert (done.returncode, [line for line in done.stderr.splitlines() if "scraper-" in line]) == (0, []), done.stderr
+
+
+def test_a_workers_deployment_is_yaml_of_two_pods_that_keep_nothing(tmp_path: Path) -> None:
+    (file,) = WORKER_KINDS["kubernetes"](odd_worker(tmp_path))
+    deployment = yaml.safe_load(file.content)
+    pod = deployment["spec"]["template"]["spec"]
+    assert (deployment["kind"], deployment["spec"]["replicas"]) == ("Deployment", 2)
+    assert deployment["spec"]["selector"]["matchLabels"] == deployment["spec"]["template"]["metadata"]["labels"]
+    assert pod["containers"][0]["command"] == ["scraper", "worker", "--data", "/data"]
+    assert {volume["name"]: next(iter({*volume} - {"name"})) for volume in pod["volumes"]} == {
+        "data": "emptyDir",
+        "configs": "configMap",
+        "tmp": "emptyDir",
+    }
+
+
+def test_kubernetes_accepts_a_workers_deployment(tmp_path: Path) -> None:
+    (file,) = WORKER_KINDS["kubernetes"](odd_worker(tmp_path))
+    (path := tmp_path / file.name).write_text(file.content)
+    accepted(program("kubernetes-validate"), "--strict", str(path))
 
 
 def test_github_accepts_the_workflow(tmp_path: Path) -> None:

@@ -22,6 +22,8 @@ from tests.docs.markdown import manual, own_files
 from tests.docs.place import said
 from tests.examples import examples
 
+pytestmark = pytest.mark.own_instant
+
 FORUM = own_files(manual())
 CRAWL = '[[crawl]]\nendpoint = "crawlora.hashtags"\nparams = { country_code = "US" }\n'
 ENVIRONMENT = {

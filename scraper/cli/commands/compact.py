@@ -17,6 +17,7 @@ from scraper.cli.options import (
 
 
 @click.command()
+@click.option("--where", metavar="SQL", help="Only partitions that match this condition on vendor and date.")
 @click.option("--all", "today_too", is_flag=True, help="Include today's partitions (UTC).")
 @click.option("--offline", is_flag=True, help="Swap without an atomic exchange; stop readers first.")
 @click.option("--dry-run", is_flag=True, help="Show what would be done, and do nothing.")
@@ -25,8 +26,9 @@ from scraper.cli.options import (
 @configs_option
 @format_option(*FORMATS)
 @output_option
-def compact(
+def compact(  # noqa: PLR0913 - one for each option
     *,
+    where: str | None,
     today_too: bool,
     offline: bool,
     dry_run: bool,
@@ -53,7 +55,7 @@ def compact(
 
     async def done() -> list[dict[str, object]]:
         settings = settings_of(data, sandbox=sandbox)
-        found = compact_archive(settings, configs, today_too=today_too, offline=offline, dry_run=dry_run)
+        found = compact_archive(settings, configs, where, today_too=today_too, offline=offline, dry_run=dry_run)
         return [each.to_json() async for each in found]
 
     rows = asyncio.run(done())

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from scraper.cli.options import FORMATS, data_option, format_option, opened, output_option, settings_of
+from scraper.cli.options import FORMATS, data_option, format_option, output_option, settings_of
 
 
 @click.command()
@@ -18,24 +18,25 @@ from scraper.cli.options import FORMATS, data_option, format_option, opened, out
 def fleet(*, hours: int, data: Path | None, format_name: str | None, output: Path | None) -> None:
     """Show workers, what they carry out, and what is queued.
 
+    Leases are what processes hold of the shared state: a job, or the archive.
+
     A worker that gives no sign of life is shown as lost until another one has taken its tasks over. What a run brought
     is in `scraper status`.
     """
     import asyncio
 
     from scraper.cli.display.fleet import fleet_json, print_fleet, task_rows
-    from scraper.cli.output import Format, console_on, default_format, write_object, write_rows
+    from scraper.cli.output import Format, console_on, write_object, write_rows, written
     from scraper.cli.rows import rows_of_objects
     from scraper.wiring.fleet import fleet_overview
 
-    found = asyncio.run(fleet_overview(settings_of(data), timedelta(hours=hours)))
-    with opened(output) as stream:
-        format = Format(format_name or default_format(stream))
+    found, leases = asyncio.run(fleet_overview(settings_of(data), timedelta(hours=hours)))
+    with written(output, format_name) as (stream, format):
         match format:
             case Format.JSON:
-                write_object(fleet_json(found), stream)
+                write_object(fleet_json(found, leases), stream)
             case Format.TABLE:
                 with console_on(stream) as console:
-                    print_fleet(found, console)
+                    print_fleet(found, leases, console)
             case Format.CSV | Format.NDJSON:
                 write_rows(rows_of_objects(task_rows(found)), format, stream)

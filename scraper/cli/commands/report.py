@@ -90,7 +90,7 @@ def report(
 
 
 def _schedule_words(settings: Settings) -> Sequence[str]:
-    """Return the command that prints the timer of a job of the user's own, or that makes such a job."""
+    """Return the command that prints the timer of the user's own job, or that makes such a job."""
     from scraper.wiring.project import QUICKSTART, job_names
 
     jobs = [name for name in job_names(settings.project.configs) if name != QUICKSTART]

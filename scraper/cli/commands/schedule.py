@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from scraper.cli.job_argument import job_argument
+from scraper.cli.job_argument import named_job, optional_job_argument
 from scraper.cli.options import data_option, settings_of, warn
+from scraper.core.errors import UsageError
+
+if TYPE_CHECKING:
+    from scraper.core.schedule import ScheduleFile
 
 _KINDS = ("cron", "systemd", "github-actions", "kubernetes")
 
@@ -34,7 +40,8 @@ def _time_of_day(_context: click.Context, _option: click.Parameter, text: str | 
 
 
 @click.command()
-@job_argument
+@optional_job_argument
+@click.option("--worker", is_flag=True, help="Print a unit that keeps `scraper worker` running instead; without a JOB.")
 @click.option("--for", "kind", type=click.Choice(_KINDS), help="Default: systemd where it runs, else cron.")
 @click.option("--every", callback=_period, metavar="PERIOD", help="hour, day, week, 6h … Default: the job's, else day.")
 @click.option("--at", callback=_time_of_day, metavar="HH:MM", help="Time in UTC. Default: the job's, else 02:15.")
@@ -43,8 +50,9 @@ def _time_of_day(_context: click.Context, _option: click.Parameter, text: str | 
 )
 @data_option
 def schedule(
-    job: Path,
+    job: Path | None,
     *,
+    worker: bool,
     kind: str | None,
     every: timedelta | None,
     at: timedelta | None,
@@ -55,24 +63,24 @@ def schedule(
 
     The files are complete: working directory, keys, a lock against a second start, catching up on missed runs
     where the timer can, and a place for the data. Nothing is installed; stderr says how to do it.
+
+    A worker (scraper docs fleet) runs all the time, and starts the nights itself: --worker --for systemd|kubernetes.
     """
+    if worker:
+        if job is not None or every is not None or at is not None:
+            raise UsageError("--worker is a unit for all jobs of the project, and their nights: leave out the rest.")
+        _print_files(_worker_files(kind, data), output)
+        return
     from scraper.core.schedule import KINDS
     from scraper.wiring.files import load_job
     from scraper.wiring.schedule import program_here, scheduled_job
 
+    job = named_job(job)
     settings = settings_of(data, job=job)
     found, _ = load_job(job, project=settings.project)
     scheduled = scheduled_job(found, job, settings, program_here(), every, at)
     here = "systemd" if Path("/run/systemd/system").is_dir() else "cron"
-    files = KINDS[kind or here](scheduled)
-    for place, file in enumerate(files):
-        if output is not None:
-            _write(output / file.name, file.content)
-        else:
-            head = f"# --- {file.name}\n" if len(files) > 1 else ""
-            click.echo(("\n" if place else "") + head + file.content, nl=False)
-    for file in files:
-        click.echo(f"{file.name}: {file.install}", err=True)
+    _print_files(KINDS[kind or here](scheduled), output)
     if found.sandbox_only:
         warn(
             f"job {found.name} runs against the sandbox alone: each start by a timer is refused (exit code 2). "
@@ -81,6 +89,26 @@ def schedule(
     elif found.every is None:
         every_is = 'every = "day"'
         warn(f"job {found.name} is one-off: once it is complete, each start exits 2; {every_is} in it repeats it")
+
+
+def _worker_files(kind: str | None, data: Path | None) -> Sequence[ScheduleFile]:
+    from scraper.core.schedule import WORKER_KINDS
+    from scraper.wiring.schedule import program_here, scheduled_worker
+
+    if kind not in {None, *WORKER_KINDS}:
+        raise UsageError(f"a worker runs all the time, and {kind} starts timers: give --for systemd or kubernetes.")
+    return WORKER_KINDS[kind or "systemd"](scheduled_worker(settings_of(data), program_here()))
+
+
+def _print_files(files: Sequence[ScheduleFile], output: Path | None) -> None:
+    for place, file in enumerate(files):
+        if output is not None:
+            _write(output / file.name, file.content)
+        else:
+            head = f"# --- {file.name}\n" if len(files) > 1 else ""
+            click.echo(("\n" if place else "") + head + file.content, nl=False)
+    for file in files:
+        click.echo(f"{file.name}: {file.install}", err=True)
 
 
 def _write(path: Path, content: str) -> None:

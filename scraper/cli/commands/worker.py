@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Literal
 
@@ -11,7 +12,7 @@ import click
 
 from scraper.cli.completion import complete_job
 from scraper.cli.formatting import harmless
-from scraper.cli.options import allow_host_option, data_option, settings_of, vendor_url_option
+from scraper.cli.options import allow_host_option, aloud, data_option, settings_of, vendor_url_option
 
 
 @click.command()
@@ -65,14 +66,18 @@ def worker(  # noqa: PLR0913 - one for each option
     settings = settings_of(data, vendor_urls=vendor_urls, allow_hosts=allow_hosts)
 
     def say(title: str, words: str) -> None:
-        now = settings.clock.now().replace(microsecond=0)
+        now = iso_utc(settings.clock.now().replace(microsecond=0))
         if log_format == "json":
-            write_line({"at": iso_utc(now), "event": "worker", "task": title or None, "message": words})
+            write_line({"at": now, "event": "worker", "task": title or None, "message": words})
         else:
-            click.echo(harmless(f"{now:%H:%M:%S}  {f'{title}: ' if title else ''}{words}"), err=True)
+            click.echo(harmless(f"{now} {f'{title}: ' if title else ''}{words}"), err=True)
 
     def hear(title: str, line: str) -> None:
-        click.echo(harmless(line if log_format == "json" else f"          {title} | {line}"), err=True)
+        with nullcontext() if verbose else aloud():  # nothing but errors
+            if log_format == "json" and not line.startswith("{"):
+                write_line({"event": "run", "task": title, "message": line})
+            else:
+                click.echo(harmless(line if log_format == "json" else f"  {title} | {line}"), err=True)
 
     run_words = ("-v" if verbose else "-q", "--log-format", log_format)
     asyncio.run(work(settings, WorkerOptions(tuple(jobs), at_once, per_account, lost_after, run_words), say, hear))

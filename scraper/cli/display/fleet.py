@@ -12,11 +12,12 @@ from rich.text import Text
 from scraper.cli.formatting import count, duration, harmless, instant
 from scraper.cli.tables import heading, new_table, print_fields
 from scraper.core.units import iso_utc
+from scraper.ports import Lease
 from scraper.ports.fleet import FleetOverview, QueuedTask, TaskState, WorkerRecord
 
 
-def print_fleet(fleet: FleetOverview, console: Console) -> None:
-    """Print the workers, then running, queued and ended tasks."""
+def print_fleet(fleet: FleetOverview, leases: Sequence[Lease], console: Console) -> None:
+    """Print the workers, then running, queued and ended tasks, and the leases that are held."""
     alive = [worker for worker in fleet.workers if not worker.is_lost]
     open_tasks = [task for task in fleet.tasks if task.state in {TaskState.RUNNING, TaskState.QUEUED}]
     running = sum(task.state is TaskState.RUNNING for task in open_tasks)
@@ -33,6 +34,9 @@ def print_fleet(fleet: FleetOverview, console: Console) -> None:
     if ended := [task for task in fleet.tasks if task not in open_tasks]:
         heading(console, "ended")
         print_fields(console, [(task.state.value, _ended_words(task)) for task in ended])
+    if leases:
+        heading(console, "leases")
+        print_fields(console, [(_held(lease), f"{harmless(lease.words)}, epoch {lease.epoch}") for lease in leases])
 
 
 def _workers_words(workers: Sequence[WorkerRecord]) -> str:
@@ -57,6 +61,10 @@ def _print_workers(fleet: FleetOverview, console: Console) -> None:
             Text(harmless(", ".join(worker.jobs))),
         )
     console.print(table)
+
+
+def _held(lease: Lease) -> str:
+    return lease.what if lease.job is None else f"job {lease.job}"
 
 
 def _state_words(task: QueuedTask) -> str:
@@ -86,7 +94,7 @@ def _ended_words(task: QueuedTask) -> str:
 # --- for programs -----------------------------------------------------------------------------------------------------
 
 
-def fleet_json(fleet: FleetOverview) -> dict[str, Any]:
+def fleet_json(fleet: FleetOverview, leases: Sequence[Lease]) -> dict[str, Any]:
     return {
         "at": iso_utc(fleet.at),
         "workers": [
@@ -102,6 +110,16 @@ def fleet_json(fleet: FleetOverview) -> dict[str, Any]:
             for worker in fleet.workers
         ],
         "tasks": task_rows(fleet),
+        "leases": [
+            {
+                "what": lease.what,
+                "holder": lease.holder,
+                "epoch": lease.epoch,
+                "since": iso_utc(lease.since),
+                "expires_at": iso_utc(lease.expires_at),
+            }
+            for lease in leases
+        ],
     }
 
 

@@ -32,7 +32,7 @@ Runs = Sequence[tuple[RunRecord, RunTotals]]
 _LEAST_NAME: Final = 18
 """Fewest columns in which a walk's name is recognizable."""
 _WIDE: Final = 76
-"""Columns below which runs stand one below the other instead of in a table."""
+"""Fewer columns than this show runs one below the other instead of in a table."""
 
 
 def print_places(places: Mapping[str, str], console: Console) -> None:
@@ -77,7 +77,7 @@ def _print_runs(runs: Runs, console: Console) -> None:
 
 
 def _status_word(run: RunRecord) -> str:
-    """``running`` for a run that is open: the reader of the state tells a dead one."""
+    """Return the status in words: ``running`` for an open run, since a dead one has its own status."""
     return "running" if run.status is RunStatus.OPEN else run.status.value
 
 
@@ -124,7 +124,7 @@ def _print_account(account: AccountBalance, console: Console) -> None:
 
 
 def account_remarks(account: AccountBalance) -> Iterator[tuple[str, str]]:
-    """Yield the overage of an account, and what slows or closes it."""
+    """Yield the overage of an account, its slowdown and its closure."""
     subscription, used = account.subscription, account.month_balance.committed
     if over := subscription.overage_credits(used):
         yield "overage", f"{count(over)} credits, {dollars(subscription.overage_usd(used))}"
@@ -149,7 +149,7 @@ def scope_words(balance: Balance, limit: Credits | None) -> str:
 
 
 def print_details(run: RunRecord, details: RunDetails, console: Console) -> None:
-    """Print how earlier processes of a run ended, and its incomplete walks."""
+    """Print the ends of a run's earlier processes, and its incomplete walks."""
     has_ended = bool(details.ends) and details.ends[-1].status is run.status
     earlier = details.ends[:-1] if has_ended else details.ends
     print_fields(console, [("earlier" if place == 0 else "", _end_words(end)) for place, end in enumerate(earlier)])
@@ -280,7 +280,7 @@ def _scope_json(begins: str, balance: Balance, limit: Credits | None) -> dict[st
 
 
 def coverage_json(walks: Sequence[WalkRecord]) -> list[dict[str, Any]]:
-    """Every walk of a run, a flat object each: good for CSV too."""
+    """Return a flat object for each walk of a run, which fits CSV too."""
     return [
         {
             "walk_id": walk.walk_id,

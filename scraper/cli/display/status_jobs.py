@@ -1,4 +1,4 @@
-"""The first answers of a morning: the newest night of every job, what is missing from it, and what goes on."""
+"""The overview of all jobs: the newest night of each, its gaps, and what comes next."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ _SHORT_WORDS: Final[Mapping[RunStatus, str]] = {
     RunStatus.ERROR: "stopped by archive or state",
     RunStatus.DIED: "its process died",
 }
-"""Where the usual words do not fit behind a job and its night; the reason stands below."""
+"""Short words, because the usual ones do not fit after a job and its night; the reason is below."""
 
 _GOOD: Final = {RunStatus.COMPLETE, RunStatus.BUDGET}
 
 
 def print_overview(overview: Overview, places: Mapping[str, str], run_command: str, console: Console) -> None:
-    """Print the jobs, the runs before, the accounts, and where all of it is. `run_command`: without the job."""
+    """Print the jobs, earlier runs, the accounts and the data directory. `run_command`: without the job."""
     _print_verdict(overview, console)
     for place, job in enumerate(overview.jobs):
         if place or len(overview.jobs) > 1:
@@ -66,7 +66,7 @@ def print_overview(overview: Overview, places: Mapping[str, str], run_command: s
 
 
 def _print_verdict(overview: Overview, console: Console) -> None:
-    """Print one line that answers whether somebody has to look."""
+    """Print one line: whether anything needs attention."""
     if not overview.jobs:
         console.print(Text("no runs yet"))
         return
@@ -132,7 +132,7 @@ def _job_fields(job: JobStatus) -> Iterator[tuple[str, str]]:
 
 
 def _beside(amount: int, usual: int | None, nights: int) -> str:
-    """``2,350 (usual: 2,400)``: the median of the nights before, where there are any."""
+    """``2,350 (usual: 2,400)``: the median of the nights before, if there are any."""
     if usual is None:
         return count(amount)
     if nights == 1:
@@ -180,7 +180,7 @@ def _finding_words(record: DriftRecord) -> str:
 
 
 def _account_fields(account: AccountBalance) -> Iterator[tuple[str, str]]:
-    """Yield an account in a line or two, and what keeps it from being used."""
+    """Yield an account in a line or two, with its locks."""
     terms = account.subscription
     yield harmless(account.account), f"day: {scope_words(account.day_balance, terms.credits_per_day)}"
     yield "", f"month: {scope_words(account.month_balance, terms.month_limit)}"

@@ -22,7 +22,7 @@ _STATUS_STYLES = {"gone": "red", "deprecated": "yellow"}
 
 
 def print_vendors(catalogue: Catalogue, console: Console) -> None:
-    """Print every endpoint of every vendor on a line; on a narrow terminal, each with its figures below its name."""
+    """Print every endpoint of every vendor on a line; on a narrow terminal, its figures are below its name."""
     table = _endpoint_table(catalogue)
     if fits(table, console):
         console.print(table)
@@ -95,7 +95,7 @@ def _price(plan: Subscription) -> Iterator[str]:
 
 
 def limit_words(subscription: Subscription) -> list[str]:
-    """Return the limits of a vendor plan in words; a limit that nobody documents or states is labelled assumed."""
+    """Return the limits of a vendor plan in words; limits neither documented nor stated are labelled assumed."""
     limits = (
         ("requests_per_second", subscription.requests_per_second, "request", "a second"),
         ("requests_per_minute", subscription.requests_per_minute, "request", "a minute"),

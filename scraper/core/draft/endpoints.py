@@ -45,7 +45,7 @@ class DraftedEndpoint:
 
 @dataclass(slots=True)
 class _Draft:
-    """An endpoint on its way."""
+    """An endpoint that is being drafted."""
 
     operation: Operation
     answer: ExampleAnswer
@@ -91,7 +91,7 @@ def draft_endpoint(
 ) -> DraftedEndpoint | LeftOut:
     """Return the tables of an operation, or the reason why it is left out."""
     if not _PATH.fullmatch(operation.path):
-        return LeftOut(operation.path, "its path holds characters that a vendor file does not allow")
+        return LeftOut(operation.path, "its path contains characters that a vendor file does not allow")
     draft = _Draft(operation, answer_of(document, operation, words_of(operation.path)[-1:]))
     pagination = _pagination(draft)
     parameters: dict[str, dict[str, Value]] = {}
@@ -106,7 +106,7 @@ def draft_endpoint(
         else:
             parameters[parameter.name] = _parameter(parameter, draft)
     if missing := set(re.findall(r"\{([^{}]*)\}", operation.path)) - parameters.keys():
-        return LeftOut(operation.path, f"{{{min(missing)}}} of its path is no parameter that it describes")
+        return LeftOut(operation.path, f"{{{min(missing)}}} of its path is not among the described parameters")
     price = cost if cost is not None else guesses.cost_in(operation.summary, operation.description)
     table = f"{vendor}_{name}"
     head = _head(draft, table, today, price)

@@ -1,6 +1,6 @@
-"""Ordinary records, of which the drift watch has nothing to tell: recognised a column at a time.
+"""Ordinary records, without any drift: recognised a column at a time.
 
-A page's records have nearly always the keys and types that the SELECT reads or knows. That is shown for all values at
+A page's records nearly always have the keys and types that the SELECT reads or knows. That is shown for all values at
 one place together, by the interpreter's own loops: some 50 ns a value, where the inspection of each object took 3 µs.
 Anything else is for the watch, which looks at each record of such a page; here it counts nothing.
 """

@@ -39,11 +39,11 @@ class PageFacts:
     has_more: bool | None = None
     cursor: str | None = None
     not_understood: tuple[str, ...] = ()
-    """Names of the facts above whose field is present in a form that is not read; they are ``None`` here."""
+    """Names of the facts above whose field is present but not understood; they are ``None`` here."""
     list_missing: bool = False
-    """Nothing is at the path of the records, and a total or has_more promises some."""
+    """True if the path of the records is empty, and a total or has_more promises some."""
     countries: Mapping[str, int] = field(default_factory=dict)
-    """Country code, upper case → records that name it, where the vendor file says where records do."""
+    """Country code, upper case → records that name it, if the vendor file has a path for it."""
 
     @property
     def digest(self) -> str:

@@ -1,4 +1,4 @@
-"""Timers for a repeated job: files for cron, systemd, GitHub Actions and Kubernetes. Pure text."""
+"""Timers for a repeated job, and units for a worker of a fleet: files for those who start them. Pure text."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ from scraper.core.schedule.github_actions import github_actions_files
 from scraper.core.schedule.kubernetes import kubernetes_files
 from scraper.core.schedule.systemd import systemd_files
 from scraper.core.schedule.timing import ScheduledJob, ScheduleFile, Timing
+from scraper.core.schedule.worker import WORKER_KINDS, ScheduledWorker
 
-__all__ = ["KINDS", "ScheduleFile", "ScheduledJob", "Timing"]
+__all__ = ["KINDS", "WORKER_KINDS", "ScheduleFile", "ScheduledJob", "ScheduledWorker", "Timing"]
 
 KINDS: Final[Mapping[str, Callable[[ScheduledJob], Sequence[ScheduleFile]]]] = {
     "cron": cron_files,

@@ -21,7 +21,7 @@ spec:
       storage: 10Gi
 ---
 """
-_SECURITY = """          restartPolicy: Never
+SECURITY = """          restartPolicy: Never
           terminationGracePeriodSeconds: 180 # requests in flight land
           automountServiceAccountToken: false
           securityContext:
@@ -33,7 +33,7 @@ _SECURITY = """          restartPolicy: Never
               type: RuntimeDefault
 """
 """The user is that of the project's Containerfile."""
-_SURROUNDINGS = """              envFrom:
+SURROUNDINGS = """              envFrom:
                 - secretRef:
                     name: scraper-keys
               resources:
@@ -66,7 +66,7 @@ _SURROUNDINGS = """              envFrom:
               emptyDir: {}
 """
 _LONGEST_NAME = 52
-"""Of a CronJob: its pods' names are eleven characters longer, and have at most 63."""
+"""Longest name of a CronJob: its pods' names are eleven characters longer, and have at most 63."""
 _NOT_IN_NAMES = re.compile(r"[^a-z0-9]+")
 
 
@@ -114,7 +114,7 @@ spec:
       backoffLimit: 0 # the next start goes on
       template:
         spec:
-{_SECURITY}          containers:
+{SECURITY}          containers:
             - name: scraper
               image: {json.dumps(f"scraper:{scheduled.version}")}
               workingDir: /project
@@ -122,11 +122,11 @@ spec:
               args:
                 - |
 {_script(job)}
-{_SURROUNDINGS}"""
+{SURROUNDINGS}"""
 
 
 def _script(job: str) -> str:
-    """Return the shell's lines: they hand SIGTERM on, and make a budget that is spent (3) a success."""
+    """Return the shell's lines: they pass SIGTERM on, and treat a spent budget (3) as a success."""
     lines = shell_lines(f"scraper run {shlex.quote(job)} --data /data")
     return "\n".join(f"                  {line}" for line in lines)
 

@@ -6,18 +6,18 @@ from collections.abc import Sequence
 
 from scraper.core.schedule.timing import ScheduledJob, ScheduleFile, comment
 
-_UNITS = "~/.config/systemd/user"
+UNITS = "~/.config/systemd/user"
 
 
 def systemd_files(scheduled: ScheduledJob) -> Sequence[ScheduleFile]:
     """Return the service and its timer. A start that was missed while the machine was off is made up for."""
     name = f"scraper-{scheduled.name}"
     return [
-        ScheduleFile(f"{name}.service", _service(scheduled), f"put it into {_UNITS}/"),
+        ScheduleFile(f"{name}.service", _service(scheduled), f"put it into {UNITS}/"),
         ScheduleFile(
             f"{name}.timer",
             _timer(scheduled),
-            f"put it into {_UNITS}/, then: systemctl --user daemon-reload "
+            f"put it into {UNITS}/, then: systemctl --user daemon-reload "
             f"&& systemctl --user enable --now {name}.timer && loginctl enable-linger",
         ),
     ]
@@ -32,15 +32,15 @@ def _service(scheduled: ScheduledJob) -> str:
     normal = comment("3: the run's own budget is spent, as on every night of a job with more boards than budget.")
     orderly = comment("SIGTERM stops a run in order: requests in flight land, for at most 90 s each.")
     return f"""[Unit]
-Description=scraper run {_specifiers(scheduled.job)}
+Description=scraper run {specifiers(scheduled.job)}
 Wants=network-online.target
 After=network-online.target
 
 [Service]
 Type=oneshot
-WorkingDirectory={_specifiers(scheduled.base)}
+WorkingDirectory={specifiers(scheduled.base)}
 {told}EnvironmentFile=-%E/scraper.env
-ExecStart={" ".join(map(_word, command))}
+ExecStart={" ".join(map(word, command))}
 {normal}SuccessExitStatus=3
 {orderly}TimeoutStopSec=180
 Nice=10
@@ -51,7 +51,7 @@ NoNewPrivileges=yes
 def _timer(scheduled: ScheduledJob) -> str:
     inexact = comment(*scheduled.inexact)
     return f"""[Unit]
-Description=scraper run {_specifiers(scheduled.job)}, {scheduled.timing.words} UTC
+Description=scraper run {specifiers(scheduled.job)}, {scheduled.timing.words} UTC
 
 [Timer]
 {inexact}OnCalendar={scheduled.timing.on_calendar()}
@@ -63,11 +63,11 @@ WantedBy=timers.target
 """
 
 
-def _specifiers(text: str) -> str:
+def specifiers(text: str) -> str:
     return text.replace("%", "%%")
 
 
-def _word(word: str) -> str:
+def word(word: str) -> str:
     """Return a word of ExecStart, quoted where it has to be."""
-    escaped = _specifiers(word).replace("\\", "\\\\").replace('"', '\\"').replace("$", "$$")
+    escaped = specifiers(word).replace("\\", "\\\\").replace('"', '\\"').replace("$", "$$")
     return escaped if escaped and not set(escaped) & set(" \t'\"\\;") else f'"{escaped}"'

@@ -37,6 +37,7 @@ from scraper.ports import (
     ArchivedAnswer,
     Compaction,
     DecidedAnswer,
+    Hold,
     Part,
     Partition,
     RunRow,
@@ -95,8 +96,8 @@ class ArchiveApart:
         return True
 
     @contextmanager
-    def lock(self) -> Iterator[None]:
-        with locked(self._disk, self._places) as descriptor:
+    def lock(self, hold: Hold | None = None) -> Iterator[None]:
+        with locked(self._disk, self._places, hold) as descriptor:
             self._held = descriptor
             try:
                 yield

@@ -39,7 +39,7 @@ from scraper.io.archive.survey import ReadPage, batches, read, stored_endpoints
 from scraper.io.archive.table_select import MadeRows, Selects, note_failures, note_without_key, pages_table
 from scraper.io.archive.tree import Places, Tree, move_aside, refuse_unless_writable, sweep_staged
 from scraper.io.archive.worker_pool import ArchivePlace, WorkerPool
-from scraper.ports import DecidedAnswer, Part, ReadAgain, RunRows, RunVersion, SpooledPage, Survey, Written
+from scraper.ports import DecidedAnswer, Hold, Part, ReadAgain, RunRows, RunVersion, SpooledPage, Survey, Written
 
 
 class ParquetArchive:
@@ -78,9 +78,9 @@ class ParquetArchive:
         return self._hashes
 
     @contextlib.contextmanager
-    def lock(self) -> Iterator[None]:
+    def lock(self, hold: Hold | None = None) -> Iterator[None]:
         """See `Archive.lock`; not to be taken twice by one process."""
-        with locked(self._disk, self._places) as descriptor:
+        with locked(self._disk, self._places, hold) as descriptor:
             self.refresh()
             self.pool.locked = descriptor
             try:

@@ -189,6 +189,7 @@ class DirectoryTree:
         targets = [self._root / each.part.path for each in staged]
         for each, target in zip(staged, targets, strict=True):
             make_directories(self._disk, target.parent)
+            self._disk.guard()
             self._disk.replace(each.file, target)
         for directory in sorted({target.parent for target in targets}):
             self._disk.sync(directory)

@@ -80,10 +80,14 @@ BEGIN
         WHERE id = found_id RETURNING *;
 END;
 $$;
+CREATE FUNCTION fleet_wake() RETURNS void LANGUAGE sql AS $$
+    -- Workers look again: an account is free, or a task is back.
+    SELECT pg_notify('procrastinate_any_queue_v1', '{"type": "job_inserted", "job_id": 0}');
+$$;
 CREATE FUNCTION fleet_back(p_task_id bigint, p_wait_s double precision, p_counted integer)
 RETURNS boolean LANGUAGE plpgsql AS $$
 BEGIN
-    PERFORM pg_notify('procrastinate_any_queue_v1', '{"type": "job_inserted", "job_id": 0}');
+    PERFORM fleet_wake();
     BEGIN
         UPDATE procrastinate_jobs
         SET status = 'todo', scheduled_at = now() + make_interval(secs => p_wait_s), attempts = attempts + p_counted

@@ -15,7 +15,7 @@ from procrastinate.exceptions import AlreadyEnqueued
 from procrastinate.worker import Worker
 
 from scraper.core.errors import StateError
-from scraper.core.fleet import Again, Done, FleetTask, GivenUp, task_of
+from scraper.core.fleet import Again, Finished, FleetTask, GivenUp, task_of
 from scraper.io.fleet.connector import Outage, PatientConnector, sentence_of
 from scraper.io.fleet.overview import overview
 from scraper.io.fleet.place import connected, libpq_url, prepared_schema
@@ -135,7 +135,7 @@ class PostgresQueue:
                 raise _AgainError(wait)
             case GivenUp():
                 raise _GivenUpError
-            case Done():
+            case Finished():
                 return
 
 

@@ -30,10 +30,8 @@ SELECT id, status, task_name, priority, lock, queueing_lock, args, scheduled_at,
 FROM fleet_take(%(worker_id)s, %(name)s::text, %(jobs)s::text[], %(runs_of_account)s::integer)
 """
 _NOTE: Final = "UPDATE fleet_work SET exit_code = %(exit_code)s, words = %(words)s WHERE task_id = %(task_id)s"
-_WAKE: Final = """pg_notify('procrastinate_any_queue_v1', '{"type": "job_inserted", "job_id": 0}')"""
-"""Workers look again: an account is free, or a task is back."""
-_FINISH: Final = f"""
-SELECT procrastinate_finish_job_v1(id, %(status)s::procrastinate_job_status, false), {_WAKE}
+_FINISH: Final = """
+SELECT procrastinate_finish_job_v1(id, %(status)s::procrastinate_job_status, false), fleet_wake()
 FROM procrastinate_jobs WHERE id = %(task_id)s AND status = 'doing' AND worker_id = %(worker_id)s
 """
 _RETRY: Final = """

@@ -74,6 +74,9 @@ class Backend(Failing, Protocol):
     def lock_schema(self, connection: Connection) -> None:
         """Let no other process create or migrate the schema until this transaction ends."""
 
+    def lock_all(self, connection: Connection) -> None:
+        """Let nobody write anything until this transaction ends."""
+
     def hold(self, job: str, process: str, since: datetime) -> AbstractContextManager[StateHold]:
         """Hold the job as this `process`, ``host:pid``; HeldElsewhereError names another one that does."""
 
@@ -143,17 +146,17 @@ class Database:
                 self.job = None
 
     @asynccontextmanager
-    async def hold_archive(self) -> AsyncIterator[None]:
+    async def hold_archive(self) -> AsyncIterator[Hold | None]:
         """Wait for and hold the archive's lease, if the state is shared."""
         leases = self.backend.leases
         if leases is None:
-            yield
+            yield None
             return
         taken = await leases.wait_for(ARCHIVE, self.process, self._say)
         with leases.keep(taken):
             self.archive = taken.fence
             try:
-                yield
+                yield taken
             finally:
                 self.archive = None
 
@@ -176,6 +179,15 @@ class Database:
         """Yield a connection for reading in the caller's thread; StateError if the database cannot be read."""
         try:
             with self.reading.connect() as connection:
+                yield connection
+        except SQLAlchemyError as failure:
+            raise self.backend.explained(failure) from failure
+
+    @contextmanager
+    def writes(self) -> Iterator[Connection]:
+        """Yield a connection in a writing transaction in the caller's thread, while nothing else uses this object."""
+        try:
+            with self._writing.begin() as connection:
                 yield connection
         except SQLAlchemyError as failure:
             raise self.backend.explained(failure) from failure

@@ -14,7 +14,7 @@ from scraper.io.packing import DamagedError, unpacked
 from scraper.io.state import adopt, adopt_end, check, coverage, decisions, drains, drift, identity, ledger
 from scraper.io.state import parts as noted_parts
 from scraper.io.state.database import Store, in_transaction, of_archive
-from scraper.ports import Audit, Drain, Journal, RunRow, RunRows, SpooledPage, StateIdentity
+from scraper.ports import Audit, Drain, Hold, Journal, RunRow, RunRows, SpooledPage, StateIdentity
 
 
 class JournalStore(Store, Journal):
@@ -53,12 +53,13 @@ class JournalStore(Store, Journal):
     doubled_answers = in_transaction(adopt.doubled_answers)
     end_adoption = of_archive(adopt_end.end_adoption)
 
-    def hold_archive(self) -> AbstractAsyncContextManager[None]:
+    def hold_archive(self) -> AbstractAsyncContextManager[Hold | None]:
         return self._database.hold_archive()
 
     async def identity(self) -> StateIdentity:
         backend = self._database.backend
-        return await self._do(identity.state_identity, backend.label, backend.place)
+        shared = not backend.one_writer
+        return await self._do(identity.state_identity, backend.label, backend.place, shared=shared)
 
     async def audit(self) -> Audit:
         return await self._do(check.audit, self._database.backend.label)

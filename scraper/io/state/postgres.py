@@ -16,9 +16,9 @@ from scraper.io.clock import since_boot_s
 from scraper.io.state import postgres_errors, shown_url
 from scraper.io.state.database import Backend, Follower
 from scraper.io.state.leases import HeldLease, Leases, without_ttl
-from scraper.io.state.pipeline import use_pipelines
+from scraper.io.state.pipeline import take_any_text, use_pipelines
 from scraper.io.state.row_locks import QUEUED
-from scraper.io.state.schema import COMMITS
+from scraper.io.state.schema import COMMITS, metadata
 
 OLDEST: Final = 14
 """The oldest version of the server; the tests run with 15."""
@@ -95,6 +95,9 @@ class PostgresServer(Backend):
 
     def lock_schema(self, connection: Connection) -> None:
         connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({WRITES})")
+
+    def lock_all(self, connection: Connection) -> None:
+        connection.exec_driver_sql(f"LOCK TABLE {', '.join(sorted(metadata.tables))} IN SHARE MODE")
 
     def ask_time(self, connection: Connection, times: int = TIMES_ASKED) -> None:
         if self._follower is None:
@@ -189,6 +192,7 @@ def _configure(connection: Any, idle_s: float, waits_s: float) -> None:  # noqa:
             f"the server is PostgreSQL {connection.info.server_version // 10_000}, and a state needs {OLDEST} or "
             "newer. Nothing was changed; upgrade the server, or name another one."
         )
+    take_any_text(connection)
     with connection.cursor() as cursor:
         cursor.execute(
             f"SET lock_timeout = '{waits_s}s'; SET idle_in_transaction_session_timeout = '{idle_s}s'; "

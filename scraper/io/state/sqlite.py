@@ -72,6 +72,9 @@ class SqliteFile(Backend):
     def ask_time(self, connection: Connection) -> None:
         """Ask nothing: a file has no clock."""
 
+    def lock_all(self, connection: Connection) -> None:
+        """Do nothing: a transaction is alone."""
+
     def mark(self, connection: Connection) -> None:
         """Return no mark: a commit's answer is never lost."""
 

@@ -1,4 +1,4 @@
-"""Successful pages with wrong pagination: about what follows, which page this is, or how much there is."""
+"""Successful pages with wrong pagination: a wrong end, page number or total."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def _empty(page: OpenedPage, asked: Asked) -> None:  # noqa: ARG001 the same for
 
 
 def _null_list(page: OpenedPage, asked: Asked) -> None:  # noqa: ARG001 the same for each page
-    """Recorded from live answers: the list is null and the flag a number."""
+    """Replace the list by null and the flag by a number; recorded from live answers."""
     if page.list_name:
         page.inner[page.list_name] = None
         page.list_name = None
@@ -56,7 +56,7 @@ def _null_records(page: OpenedPage, asked: Asked) -> None:  # noqa: ARG001 the s
 
 
 def _repeated(target: Target, asked: Asked) -> Sent:
-    """The first page's records again, under the number that was asked for, promising another page."""
+    """Return the first page's records again with the requested number, promising another page."""
     page = target.successful(asked)
     first = target.successful(asked, page="1") if "page" in asked.parameters else target.successful(asked, cursor=None)
     page.records = first.records
@@ -64,7 +64,7 @@ def _repeated(target: Target, asked: Asked) -> Sent:
 
 
 def _other_page(target: Target, asked: Asked) -> Sent:
-    """The first page, which says that it is the first."""
+    """Return the first page, which states that it is the first."""
     return target.successful(asked, page="1").sent()
 
 
@@ -78,7 +78,7 @@ def _total(sign: int) -> Callable[[OpenedPage, Asked], None]:
 
 
 def _duplicates(target: Target, asked: Asked) -> Sent:
-    """Repeat the end of the page before at the start of this one, as when a board shifts between two requests."""
+    """Repeat the end of the page before at the start of this one, like a board that shifts between two requests."""
     page = target.successful(asked)
     if _number(asked) > 1:
         page.records = [*target.successful(asked, page=str(_number(asked) - 1)).records[-2:], *page.records]
@@ -129,7 +129,7 @@ PAGES: tuple[FaultKind, ...] = (
     FaultKind("list_is_object", "the list is an object", Charged.YES, _changed(_list_is_object)),
     FaultKind("null_records", "null and a string among the records", Charged.YES, _changed(_null_records)),
     FaultKind(
-        "repeated_page", "the first page's records again, as the page that was asked for", Charged.YES, _repeated
+        "repeated_page", "the first page's records again, as the page that was requested", Charged.YES, _repeated
     ),
     FaultKind("wrong_page", "the first page again, and it says so", Charged.YES, _other_page, paging="page"),
     FaultKind(

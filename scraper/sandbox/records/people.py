@@ -83,7 +83,7 @@ class People:
 
 
 def author_fields(author: Author, rng: Random, expires_s: int) -> Record:
-    """The `author` object of a post item."""
+    """Return the `author` object of a post item."""
     return {
         "id": author.user_id,
         "uniqueId": author.handle,
@@ -107,7 +107,7 @@ def author_fields(author: Author, rng: Random, expires_s: int) -> Record:
 
 
 def author_stats(author: Author) -> Record:
-    """The `authorStats` object of a post item."""
+    """Return the `authorStats` object of a post item."""
     return {
         "followerCount": author.followers,
         "followingCount": author.following,
@@ -119,7 +119,7 @@ def author_stats(author: Author) -> Record:
 
 
 def music_fields(sound: Sound, rng: Random, expires_s: int) -> Record:
-    """The `music` object of a post item."""
+    """Return the `music` object of a post item."""
     return {
         "id": sound.music_id,
         "title": sound.title,

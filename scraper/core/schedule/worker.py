@@ -1,0 +1,129 @@
+"""Units that keep a worker of a fleet running: a service of systemd, a Deployment of Kubernetes. Pure text."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from scraper.core.schedule.kubernetes import SECURITY, SURROUNDINGS
+from scraper.core.schedule.systemd import UNITS, specifiers, word
+from scraper.core.schedule.timing import ScheduleFile, comment
+
+_NAME: Final = "scraper-worker"
+_NESTED: Final = 4
+"""Columns."""
+_STATE: Final = "SCRAPER_STATE"
+
+
+@dataclass(frozen=True, slots=True)
+class ScheduledWorker:
+    """A worker and where it runs. Paths are absolute."""
+
+    base: str
+    """The working directory: the project."""
+    configs: str
+    data: str | None
+    """Named for it; ``None``: the project's, which keeps to the state that the project states."""
+    program: tuple[str, ...]
+    """The command that starts this program here, without arguments."""
+    version: str
+    key_variables: tuple[str, ...]
+    """Of all jobs."""
+
+    @property
+    def variables(self) -> tuple[str, ...]:
+        """The keys, and the state's URL, which may hold a password."""
+        return (*self.key_variables, _STATE)
+
+
+def systemd_worker_files(worker: ScheduledWorker) -> Sequence[ScheduleFile]:
+    """Return the service. Several hosts with it are a fleet."""
+    command = [*worker.program, "worker", *([] if worker.data is None else ["--data", worker.data])]
+    told = comment(
+        f"{', '.join(worker.variables)}: scraper reads keys from .env in its working directory; all of them may be in",
+        "this file, if it is there.",
+    )
+    orderly = comment(
+        "The worker alone gets the SIGTERM: its runs end in order, requests in flight land, and their tasks go back to",
+        "the queue. Whatever is left after this time is killed.",
+    )
+    content = f"""[Unit]
+Description=scraper worker of {specifiers(worker.base)}
+Wants=network-online.target
+After=network-online.target
+
+[Service]
+Type=exec
+WorkingDirectory={specifiers(worker.base)}
+{told}EnvironmentFile=-%E/scraper.env
+ExecStart={" ".join(map(word, command))}
+Restart=always
+RestartSec=10
+{orderly}KillMode=mixed
+TimeoutStopSec=180
+Nice=10
+NoNewPrivileges=yes
+
+[Install]
+WantedBy=default.target
+"""
+    install = (
+        f"put it into {UNITS}/, then: systemctl --user daemon-reload "
+        f"&& systemctl --user enable --now {_NAME}.service && loginctl enable-linger"
+    )
+    return [ScheduleFile(f"{_NAME}.service", content, install)]
+
+
+def kubernetes_worker_files(worker: ScheduledWorker) -> Sequence[ScheduleFile]:
+    """Return the Deployment: two workers that keep nothing of their own."""
+    head = comment(
+        f"The image: podman build -t scraper:{worker.version} -f configs/Containerfile . in scraper's repository, with",
+        "the extra fleet, and the extra s3 for an archive in a bucket.",
+        "State and archive are shared: SCRAPER_STATE is a PostgreSQL database, SCRAPER_ARCHIVE a bucket (s3://…), both",
+        "in the secret. /data is scratch space of each pod.",
+    )
+    security = _out(SECURITY.replace("          restartPolicy: Never\n", ""))
+    surroundings = _out(
+        SURROUNDINGS.replace("persistentVolumeClaim:\n                claimName: scraper-data", "emptyDir: {}")
+    )
+    content = f"""{head}apiVersion: apps/v1
+kind: Deployment
+metadata:
+  name: {_NAME}
+spec:
+  replicas: 2
+  selector:
+    matchLabels:
+      app: {_NAME}
+  template:
+    metadata:
+      labels:
+        app: {_NAME}
+    spec:
+{security}      containers:
+        - name: scraper
+          image: {json.dumps(f"scraper:{worker.version}")}
+          workingDir: /project
+          command: [scraper, worker, --data, /data]
+{surroundings}"""
+    literals = " ".join(f"--from-literal={name}=…" for name in (*worker.variables, "SCRAPER_ARCHIVE"))
+    advice = (
+        f"kubectl create secret generic scraper-keys {literals} && kubectl create configmap scraper-configs "
+        f"--from-file={shlex.quote(worker.configs)} && kubectl apply -f {_NAME}.yaml"
+    )
+    return [ScheduleFile(f"{_NAME}.yaml", content, advice)]
+
+
+def _out(block: str) -> str:
+    """Return a part of a CronJob's pod as it stands in a Deployment's, which is nested less deep."""
+    return "".join(line[_NESTED:] for line in block.splitlines(keepends=True))
+
+
+WORKER_KINDS: Final[Mapping[str, Callable[[ScheduledWorker], Sequence[ScheduleFile]]]] = {
+    "systemd": systemd_worker_files,
+    "kubernetes": kubernetes_worker_files,
+}
+"""Kind of unit → the files that it needs."""
