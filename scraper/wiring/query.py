@@ -58,11 +58,10 @@ def _cache_directory(place: str, environment: Mapping[str, str]) -> Path:
 
 def _noted(settings: Settings) -> tuple[Hashes, Sizes]:
     """Return what the state in the data directory, if it is the archive's, has noted of a table's parts."""
-    from scraper.io.state import state_url
     from scraper.io.state.part_list import hashes_of_parts, sizes_of_parts
 
     data = settings.data_directory
-    if settings.state_url != state_url(data):
+    if settings.state_elsewhere:
         return (lambda _table: {}), (lambda _table: {})
     return partial(hashes_of_parts, data), partial(sizes_of_parts, data)
 
