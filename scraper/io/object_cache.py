@@ -66,14 +66,15 @@ class ObjectCache:
         return self.path(part) if self._is_there(part) else self.fetch(part)
 
     def _is_there(self, part: ManifestPart) -> bool:
-        """Return whether a part's file is there, and note that it is used."""
+        """Return whether a part's file is there and whole, and note that it is used."""
+        file = self.path(part)
         try:
-            os.utime(self.path(part))
+            whole = file.stat().st_size == part.size_bytes
+            with contextlib.suppress(PermissionError):  # of another user, who lets us read
+                os.utime(file)
         except FileNotFoundError:
             return False
-        except PermissionError:  # of another user, who lets us read
-            return self.path(part).exists()
-        return True
+        return whole
 
     def fetch(self, part: ManifestPart) -> Path:
         """Return the file of a part, fetched anew. See `local`."""

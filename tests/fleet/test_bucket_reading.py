@@ -310,6 +310,14 @@ def test_the_cache_keeps_what_was_used_last(tmp_path: Path) -> None:
     assert [cache.path(part).exists() for part in (*parts, more)] == [True, False, True, True]
 
 
+def test_a_file_that_lost_bytes_is_fetched_again(tmp_path: Path) -> None:
+    objects = Bucket(lambda: NOON).objects
+    cache = ObjectCache(objects, tmp_path)
+    (part,) = stored(objects, cache, "a")
+    cache.path(part).write_bytes(b"aa")
+    assert cache.local(part).stat().st_size == 1_000
+
+
 def test_what_is_being_used_stays_however_large_it_is(tmp_path: Path) -> None:
     objects = Bucket(lambda: NOON).objects
     cache = ObjectCache(objects, tmp_path, most_bytes=1_000)
