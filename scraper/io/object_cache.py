@@ -49,12 +49,15 @@ class ObjectCache:
         """Return the file of a part, there or not."""
         return self.directory / part.path
 
-    def all_local(self, parts: Sequence[ManifestPart]) -> None:
-        """Fetch those of these parts that are not there, several at once. See `local`."""
-        missing = [part for part in parts if not self._is_there(part)]
-        if missing:
-            with ThreadPoolExecutor(min(len(missing), FETCHES), "fetch") as threads:
-                for fetching in [threads.submit(self.fetch, part) for part in missing]:
+    def missing(self, parts: Sequence[ManifestPart]) -> Sequence[ManifestPart]:
+        """Return those of these parts that are not there, and note that the others are used."""
+        return [part for part in parts if not self._is_there(part)]
+
+    def fetch_all(self, parts: Sequence[ManifestPart]) -> None:
+        """Fetch parts, several at once. See `local`."""
+        if parts:
+            with ThreadPoolExecutor(min(len(parts), FETCHES), "fetch") as threads:
+                for fetching in [threads.submit(self.fetch, part) for part in parts]:
                     fetching.result()
             self.trim()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
@@ -47,7 +48,13 @@ def _bucket(place: str, data: Path, environment: Mapping[str, str]) -> ArchiveRe
     from scraper.io.query.bucket import BucketArchive
 
     objects = open_objects(place, environment)
-    return BucketArchive(objects, data if data.is_dir() else _cache_directory(objects.place, environment))
+    directory = data if data.is_dir() else _cache_directory(objects.place, environment)
+    return BucketArchive(objects, directory, _to_a_person)
+
+
+def _to_a_person(told: str) -> None:
+    if sys.stderr.isatty():
+        sys.stderr.write(f"{told}\n")
 
 
 def _cache_directory(place: str, environment: Mapping[str, str]) -> Path:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import threading
 from collections import Counter
 from collections.abc import Callable
@@ -184,6 +185,17 @@ def test_rows_files_and_bytes_are_those_of_the_list(reading: Reading, written: t
     assert reading.objects.taken() == {}
 
 
+def test_much_that_is_to_be_fetched_is_announced_once(written: tuple[Path, Bucket], tmp_path: Path) -> None:
+    said: list[str] = []
+    archive = BucketArchive(written[1].objects, tmp_path, say=said.append, worth_saying_bytes=1)
+    for _ in range(2):
+        archive.files()
+    (announced,) = said
+    assert re.fullmatch(
+        rf"fetching \d+ parts of {written[1].url} \(0\.\d MB\) into {tmp_path}/cache/objects", announced
+    )
+
+
 def test_a_place_without_an_archive_is_said(tmp_path: Path) -> None:
     nowhere = Reading(Bucket(lambda: NOON), tmp_path)
     with pytest.raises(UsageError, match=r"there is no archive in s3://in-memory/\d+ yet: run a job first"):
@@ -296,7 +308,7 @@ def stored(objects: Objects, cache: ObjectCache, names: str, size: int = 1_000) 
         checksum = hashlib.sha256(content).hexdigest()
         parts.append(ManifestPart(f"t/vendor=v/date=2026-11-01/{name}.parquet", name, 1, size, checksum, ""))
         objects.create(parts[-1].path, content)
-        cache.all_local([parts[-1]])
+        cache.fetch_all([parts[-1]])
         set_used(cache.path(parts[-1]), place)
     return parts
 
@@ -322,7 +334,7 @@ def test_what_is_being_used_stays_however_large_it_is(tmp_path: Path) -> None:
     objects = Bucket(lambda: NOON).objects
     cache = ObjectCache(objects, tmp_path, most_bytes=1_000)
     parts = stored(objects, ObjectCache(objects, tmp_path / "other"), "abc")
-    cache.all_local(parts)
+    cache.fetch_all(cache.missing(parts))
     assert all(cache.path(part).exists() for part in parts)
 
 
