@@ -76,7 +76,9 @@ async def work(settings: Settings, options: WorkerOptions, say: Say, hear: Say) 
     names = tuple(jobs.all())
     if not names:
         raise UsageError(f"no job of {settings.project.configs} can be run. Nothing was changed.{jobs.advice}")
-    terms = ServeTerms(names, options.at_once, options.runs_of_account, options.lost_after_s, scraper.__version__)
+    terms = ServeTerms(
+        lambda: jobs.all().keys(), options.at_once, options.runs_of_account, options.lost_after_s, scraper.__version__
+    )
     environment = {**os.environ, STATE_VARIABLE: settings.state_url}  # an argument could be seen by everybody
     runner = ChildPrograms(_program(), environment, hear)
     async with _queue(settings, lambda told: say("", told), terms) as queue:

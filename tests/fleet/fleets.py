@@ -60,7 +60,7 @@ class Fleet:
     _serving: list[tuple[PostgresQueue, asyncio.Task[None]]] = field(default_factory=list)
 
     async def queue(self, name: str = "here:1", **terms: float) -> PostgresQueue:
-        served = ServeTerms(self.jobs, **terms)  # type: ignore[arg-type]
+        served = ServeTerms(lambda: self.jobs, **terms)  # type: ignore[arg-type]
         return await self.opened.enter_async_context(opened_queue(self.url, name, self.said.append, served))
 
     async def worker(

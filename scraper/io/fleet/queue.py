@@ -175,7 +175,7 @@ async def opened_queue(
     connector = PatientConnector(conninfo, schema, outage)
     await connector.open_async()
     try:
-        yield PostgresQueue(connector, outage, name, terms or ServeTerms(()))
+        yield PostgresQueue(connector, outage, name, terms or ServeTerms(tuple))
     finally:
         await connector.close_async()
 
