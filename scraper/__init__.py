@@ -6,11 +6,11 @@ public is in `__all__`; what is not may change with any version.
 
 from __future__ import annotations
 
+import os
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    import os
     from collections.abc import Mapping, Sequence
 
     import duckdb
@@ -167,9 +167,10 @@ def connect(
         connection.sql("SELECT * FROM hashtags_latest ORDER BY rank").df()  # pandas; .pl() for polars
         connection.sql("FROM spend").to_arrow_table()
 
-    `path` is a data directory, or a copy of its `archive` alone: neither the state database nor the same machine is
-    needed. `configs` is the directory of your own tables and views; it need not exist. By default both are those of the
-    project that the working directory is in.
+    `path` is a data directory, a copy of its `archive` alone, or ``s3://bucket/prefix``: neither the state database nor
+    the same machine is needed. Of an archive on S3 all tables but `pages` are fetched into a cache, as its list has
+    them when the connection is made. `configs` is the directory of your own tables and views; it need not exist. By
+    default both are those of the project that the working directory is in.
 
     The connection is your own in-memory database, in UTC: create tables in it, join your own files and data frames.
     The archive's tables are views over its files, which no statement over a view can change. Unlike `scraper sql`, the
@@ -182,4 +183,4 @@ def connect(
 
     from scraper.wiring.query import connected
 
-    return connected(None if path is None else Path(path), None if configs is None else Path(configs))
+    return connected(None if path is None else os.fspath(path), None if configs is None else Path(configs))

@@ -11,14 +11,17 @@ import pytest
 from hypothesis import settings
 
 from tests.clock import NOON, set_clock
-from tests.environment import hear_hangups, prefer_memory, scrub, set_zone
+from tests.environment import hear_hangups, keep_bytecode, prefer_memory, scrub, set_zone
+from tests.examples import OF_THE_SUITE
 
 scrub(os.environ)
 prefer_memory(os.environ)
+keep_bytecode()
 
 hear_hangups()
 set_zone("UTC")
-settings.register_profile("tests", deadline=None)  # nor does a loaded machine, or one that hypothesis takes for CI
+# Neither a loaded machine nor one that hypothesis takes for CI changes what is tried.
+settings.register_profile("tests", deadline=None, max_examples=OF_THE_SUITE)
 settings.load_profile("tests")
 
 ROOT = Path(__file__).parents[1]

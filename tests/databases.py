@@ -26,10 +26,15 @@ class StateDatabase:
     url: str
 
     def opened(
-        self, now: Callable[[], datetime], kind: str | None = "real", *, threaded: bool = True
+        self,
+        now: Callable[[], datetime],
+        kind: str | None = "real",
+        *,
+        threaded: bool = True,
+        say: Callable[[str], object] = lambda _: None,
     ) -> AbstractContextManager[Stores]:
         """The stores over it, as a process has them."""
-        return open_stores(self.url, now, kind=kind, threaded=threaded)
+        return open_stores(self.url, now, kind=kind, threaded=threaded, say=say)
 
     def rows(self, sql: str, *values: object) -> list[tuple[Any, ...]]:
         """Rows as another reader sees them."""

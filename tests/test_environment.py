@@ -27,6 +27,7 @@ from tests.environment import scrub
         "LC_NUMERIC",
         "PYTHONIOENCODING",
         "PYTHONUTF8",
+        "PYTHONDONTWRITEBYTECODE",
         "CRAWLORA_API_KEY",
         "GITHUB_TOKEN",
         "https_proxy",

@@ -1,7 +1,5 @@
-"""Values that a shell completes: names of the project and of its data. Where they cannot be read, there are none.
-
-Each is read as lightly as it can be: a person waits for it with a finger on the key.
-"""
+"""Values that a shell completes: names of the project and of its data. If they cannot be read, there are none. Reading
+them is kept light, because a person waits for it."""
 
 from __future__ import annotations
 
@@ -61,7 +59,7 @@ def complete_vendor(context: click.Context) -> Iterator[CompletionItem]:
 
 @_completer
 def complete_relation(context: click.Context) -> Iterator[CompletionItem]:
-    """Offer tables, views and macros, each with what one row is."""
+    """Offer tables, views and macros, each with the meaning of a row."""
     from scraper.core.coverage import RUN_TABLE_DESCRIPTIONS
     from scraper.core.tables import PAGES_DESCRIPTION, PAGES_TABLE
     from scraper.wiring.files import load_tables, load_views

@@ -9,11 +9,11 @@ from scraper.core.errors import ConfigurationError, ScraperError
 
 MOST_FAULTS = 100
 MOST_CHARACTERS = 2_000
-"""Enough for a fault that lists everything allowed."""
+"""Longest fault: enough for one that lists all allowed values."""
 
 
 def tell(fault: ScraperError | click.ClickException, job: str = "") -> None:
-    """Print an error. `job`: the one that it is of, where a command has several."""
+    """Print an error. `job`: its job, if a command has several."""
     of = f"{job}: " if job else ""
     if isinstance(fault, click.ClickException):
         click.echo(harmless(f"error: {of}{fault.format_message()}"), err=True)

@@ -14,7 +14,7 @@ VARIABLE: Final = "SCRAPER_FORMAT"
 
 
 class Format(StrEnum):
-    """The values of ``--format`` that a text stream can hold."""
+    """The values of ``--format`` for a text stream."""
 
     TABLE = "table"
     JSON = "json"
@@ -41,10 +41,8 @@ _KNOWN: Final = (*(format.value for format in Format), PARQUET, DELTA)
 
 
 def format_of(offered: Sequence[str], file: Path | None, environment: Mapping[str, str]) -> str | None:
-    """Return the format of a command without --format that offers these; ``None``: a table or JSON, as stdout is.
-
-    UsageError for a file whose ending names no format that is offered, and for a $SCRAPER_FORMAT that is no format.
-    """
+    """Return the format of a command without --format that offers these; ``None``: a table or JSON, depending on
+    stdout. UsageError for a file whose ending is not a format of the command, and for an unknown $SCRAPER_FORMAT."""
     usual = _of_environment(offered, environment)
     if file is None or (file.exists() and not file.is_file() and not file.is_dir()):  # a pipe is named as it is
         return None if usual is PARQUET else usual
@@ -54,19 +52,21 @@ def format_of(offered: Sequence[str], file: Path | None, environment: Mapping[st
     if named is None and usual is not None:
         return usual
     endings = ", ".join(f"{ending} ({format})" for ending, format in ENDINGS.items() if format in offered)
-    raise UsageError(f"the name {file} says no format that this command writes: end it in {endings}, or give --format.")
+    raise UsageError(
+        f"the name {file} does not end in a format of this command: end it in {endings}, or give --format."
+    )
 
 
 def mismatch(chosen: str, file: Path | None) -> str | None:
-    """Return a warning where --format and the ending of the file's name disagree: --format is obeyed."""
+    """Return a warning if --format and the ending of the file's name disagree: --format wins."""
     named = None if file is None else ENDINGS.get(file.suffix.lower())
-    return None if named in {None, chosen} else f"{file} is named as {named} and holds {chosen}, as --format says"
+    return None if named in {None, chosen} else f"{file} is named as {named} and contains {chosen}, as --format states"
 
 
 def _of_environment(offered: Sequence[str], environment: Mapping[str, str]) -> str | None:
-    """Return $SCRAPER_FORMAT where the command offers it."""
+    """Return $SCRAPER_FORMAT if the command offers it."""
     stated = environment.get(VARIABLE, "")
     if stated and stated not in _KNOWN:
         known = ", ".join(_KNOWN)
-        raise UsageError(f"${VARIABLE} is {stated!r}, which is no format{nearest(stated, _KNOWN)}: set {known}.")
+        raise UsageError(f"${VARIABLE} is {stated!r}, which is not a format{nearest(stated, _KNOWN)}: set {known}.")
     return stated if stated in offered else None

@@ -32,12 +32,12 @@ def counted(number: int, one: str) -> str:
 
 
 def span(figures: Range) -> str:
-    """``8`` where the figure is known to the unit, else ``8–1,600``."""
+    """``8`` if the figure is exact, else ``8–1,600``."""
     return count(figures.low) if figures.exact else f"{figures.low:,}–{figures.high:,}"
 
 
 def percent(part: int, whole: int) -> str:
-    """``64 %``; 100 % only where nothing is left, 0 % only where nothing is there."""
+    """``64 %``; 100 % only if nothing is left, 0 % only for nothing."""
     if whole <= 0:
         return "0 %" if part <= 0 else "100 %"
     share = round(100 * part / whole)

@@ -1,4 +1,4 @@
-"""Who hears of a run while it is carried out: the log, a terminal's panel, a log file."""
+"""The listeners of a run in progress: the log, a terminal's panel, a log file."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class LogOptions:
 
 
 class Together:
-    """Two listeners that hear the same."""
+    """Two listeners that receive the same events."""
 
     def __init__(self, first: Listener, second: Listener) -> None:
         self._first, self._second = first, second
@@ -36,7 +36,7 @@ class Together:
 
 @contextmanager
 def listening(options: LogOptions, clock: Clock, likely_requests: int | None, command: str) -> Iterator[Listener]:
-    """Yield what listens on stderr and, where there is one, the log file. `command`: its first line."""
+    """Yield the listener for stderr and, if there is one, the log file. `command`: the first line of the file."""
     from scraper.cli.log import LogListener, log_file
 
     with ExitStack() as stack:

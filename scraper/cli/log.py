@@ -18,20 +18,7 @@ from typing import Any, Final, Literal, TextIO
 from scraper.cli.rows import json_text
 from scraper.cli.streams import is_utf8
 from scraper.core.errors import OutputError
-from scraper.core.events import (
-    Drained,
-    Ending,
-    Event,
-    LedgerSettled,
-    Noted,
-    ProjectInUse,
-    RequestSettled,
-    RunEnded,
-    RunStarted,
-    StateLocked,
-    Stopped,
-    Waiting,
-)
+from scraper.core.events import Ending, Event, RequestSettled, RunEnded, Waiting
 from scraper.core.units import iso_utc
 
 _TOLD_UNASKED: Final = {Ending.REFUSED, Ending.FAILED, Ending.LOST}
@@ -45,7 +32,7 @@ _BARE = re.compile(r"[\w./:+–-]+")
 
 
 class LogListener:
-    """Writes one line per event, immediately. A line that cannot be written is dropped: a log stops no run."""
+    """Writes one line per event, immediately. A line that cannot be written is dropped: a log never stops a run."""
 
     def __init__(
         self,
@@ -89,7 +76,7 @@ class Pauses:
         self._until: dict[str, datetime] = {}
 
     def is_longer(self, event: Waiting, now: datetime) -> bool:
-        """Return False for a pause that was reported: concurrent requests meet the same refusal together."""
+        """Return False for a pause that was reported already: concurrent requests get the same refusal together."""
         until = now + timedelta(seconds=event.wait_s)
         told = self._until.get(event.vendor)
         if told is not None and now < told and until <= told + _LONGER_BY:
@@ -100,10 +87,8 @@ class Pauses:
 
 @contextmanager
 def log_file(path: Path, now: datetime, format: Literal["text", "json"], command: str) -> Iterator[TextIO]:
-    """Yield a log file that is appended to, once a first line is in it: which command, and when.
-
-    Raises OutputError where that is not possible; what fails later stops nothing, as for any log (`LogListener`).
-    """
+    """Yield a log file, opened for appending, after writing a first line with the command and the time. Raises
+    OutputError if that fails; a later failure stops nothing, as for any log (`LogListener`)."""
     if format == "json":
         line = json_text({"at": iso_utc(now), "event": "log_opened", "command": command})
     else:
@@ -133,22 +118,10 @@ def event_name(event: Event) -> str:
 
 def event_fields(event: Event) -> dict[str, Any]:
     """Return the event's fields as plain values; the end of a run has those of ``scraper run --format json``."""
-    match event:
-        case RunEnded(result):
-            return result.to_json()
-        case (
-            ProjectInUse()
-            | LedgerSettled()
-            | RequestSettled()
-            | RunStarted()
-            | Noted()
-            | Waiting()
-            | StateLocked()
-            | Stopped()
-            | Drained()
-        ):
-            values = {field.name: getattr(event, field.name) for field in fields(event)}
-            return {name: round(value, 3) if isinstance(value, float) else value for name, value in values.items()}
+    if isinstance(event, RunEnded):
+        return event.result.to_json()
+    values = {field.name: getattr(event, field.name) for field in fields(event)}
+    return {name: round(value, 3) if isinstance(value, float) else value for name, value in values.items()}
 
 
 def _json_line(event: Event, now: datetime, ascii: bool) -> str:
@@ -156,7 +129,7 @@ def _json_line(event: Event, now: datetime, ascii: bool) -> str:
 
 
 def _text_line(event: Event, now: datetime) -> str:
-    """``2026-11-21T02:15:03Z waiting vendor=crawlora wait_s=12 reason="HTTP 429"``, without what is empty."""
+    """``2026-11-21T02:15:03Z waiting vendor=crawlora wait_s=12 reason="HTTP 429"``, without empty fields."""
     said = event_fields(event)
     if isinstance(event, RequestSettled):
         # The words before the figures; what the label holds already, and an empty body, are left out.

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import sys
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Final, NoReturn
 
 import click
 
@@ -22,8 +23,8 @@ if TYPE_CHECKING:
 
 INTERRUPTED = 130
 _PROGRAM = ("scraper", "__main__.py")
-"""Names of the program. Its process is ours alone, and is spared 0.3 s for libraries that nothing in it uses; whoever
-calls `main` in a process of their own keeps them."""
+"""Names of the program. Its process is ours alone, and saves 0.3 s by not loading unused libraries; a caller of `main`
+in another process keeps them."""
 _NAMED_AS_A_KEY = ("KEY", "TOKEN", "SECRET", "PASS", "AUTH", "CRED")
 
 
@@ -37,7 +38,7 @@ class _WithoutNumpy:
 
 
 def _quiet(context: click.Context, option: click.Parameter, given: bool) -> None:
-    """Apply -q as after a command (`options.QUIET`); imported only if it is given."""
+    """Apply -q as if it were after the command (`options.QUIET`), which is imported only if needed."""
     if given:
         from scraper.cli.options import quiet
 
@@ -78,7 +79,7 @@ def cli() -> None:
 
 
 def main(clock: Clock | None = None) -> NoReturn:
-    """Run the command line and exit. `clock`: the program's own time; ``None``: the machine's."""
+    """Run the command line and exit. `clock`: the time that it uses; ``None``: the machine's."""
     if os.path.basename(sys.argv[0]) in _PROGRAM:  # noqa: PTH119 - the name alone
         sys.meta_path.insert(0, _WithoutNumpy())
     with program_streams():
@@ -126,14 +127,18 @@ def _show(page: str) -> None:
         click.echo(harmless(line), err=True)
 
 
+_PASSWORD: Final = re.compile(r"(://[^\s:/@]*:)[^\s@/]+@")
+"""In a URL, as of the state's database."""
+
+
 def _tell_bug(trace: str, environment: Mapping[str, str]) -> None:
     """Print a traceback without control characters and without the values of variables whose names suggest a key.
 
-    None of our exceptions contains a key (`io.http_transport`); this covers the unforeseen ones.
+    None of our exceptions contains a key (`io.http_transport`); this covers unforeseen ones.
     """
     from scraper.core.masking import Mask, key_fault
 
     secret = (value for name, value in environment.items() if any(word in name.upper() for word in _NAMED_AS_A_KEY))
     keys = [value for value in secret if key_fault(value) is None]
-    _show(Mask(keys).text(trace))
+    _show(_PASSWORD.sub(r"\1***@", Mask(keys).text(trace)))
     click.echo("error: this is a bug in scraper; settled requests are safe. Please report the lines above.", err=True)

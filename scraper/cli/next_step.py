@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def tell_next_step(settings: Settings, purpose: str, words: Sequence[str]) -> None:
-    """Print ``purpose:  scraper words`` if the sandbox's data is in use and stderr is a terminal."""
+    """Print ``purpose: scraper words`` if the sandbox's data is in use and stderr is a terminal."""
     of_sandbox = settings.project.data_directory(sandbox=True).absolute()
     is_tried = settings.sandbox or settings.data_directory.absolute() == of_sandbox
     if is_tried and sys.stderr.isatty():

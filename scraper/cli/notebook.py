@@ -1,7 +1,7 @@
 """The progress of a run below a notebook's cell: the terminal's panel as one output that is drawn again in place.
 
-rich's own live display needs ipywidgets there and takes what the cell returns into its widget; an output that is
-updated by its id needs neither, and stays as the record of the run.
+rich's own live display needs ipywidgets there and moves the cell's result into its widget; an output that is updated by
+its id does neither, and stays as the record of the run.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from scraper.core.events import Event, RunEnded
 
 WIDTH: Final = 80
 SHORTEST_S: Final = 0.25
-"""Between two drawings: a notebook keeps and sends each of them."""
+"""Shortest time between two drawings: a notebook keeps and sends each of them."""
 TICK_S: Final = 1.0
-"""The time goes on while nothing is heard."""
+"""Time between two drawings without an event."""
 
 
 class NotebookProgress:
-    """Draws the panel again when something was heard, and each second."""
+    """Draws the panel again after an event, and each second."""
 
     def __init__(
         self, draw: Callable[[Text], object], monotonic: Callable[[], float], likely_requests: int | None = None
@@ -36,7 +36,7 @@ class NotebookProgress:
         self._drawn = float("-inf")
 
     def hear(self, event: Event) -> None:
-        """Count an event; a panel that cannot be drawn stops no run."""
+        """Count an event; a panel that cannot be drawn never stops a run."""
         with suppress(Exception):
             now = self._monotonic()
             self._counts.add(event, now)
@@ -56,7 +56,7 @@ class NotebookProgress:
 
 
 def drawn_in_place(display: Callable[..., Any]) -> Callable[[Text], object]:
-    """Return how to draw below a cell. `display`: IPython's."""
+    """Return the function that draws below a cell. `display`: IPython's."""
     handles: list[Any] = []
 
     def draw(text: Text) -> None:

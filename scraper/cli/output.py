@@ -1,7 +1,7 @@
 """Output formats: a table or Markdown for people, JSON, NDJSON or CSV for programs.
 
-Streams are text streams; a CSV's needs ``newline=""`` so that its line ends stay as RFC 4180 has them. JSON is ASCII
-where the stream is not UTF-8: in any other encoding it would be no JSON.
+Streams are text streams; a CSV's needs ``newline=""``, so that its line ends stay those of RFC 4180. JSON is ASCII if
+the stream is not UTF-8, since JSON in any other encoding is invalid.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ if TYPE_CHECKING:
 __all__ = ["Format", "Rows", "console_on", "default_format", "write_object", "write_rows", "written"]
 
 _FILE_WIDTH: Final = 400
-"""Columns of a table in a file: no terminal is narrower there."""
+"""Columns of a table in a file, where no terminal limits the width."""
 
 _LOOKED_AT: Final = 1_000
-"""Rows from which a Markdown column is taken for one of numbers: what follows is streamed."""
+"""Rows that decide whether a Markdown column is one of numbers; later rows are streamed."""
 
 _MARKDOWN: Final = re.compile(r"[\\`*\[\]<>|~&]|(?<![^\W_])_|_(?![^\W_])")
-"""What Markdown would obey in a cell; a _ inside a word is text."""
+"""Characters that are Markdown in a cell; a _ inside a word is text."""
 
 
 def default_format(stream: TextIO) -> Format:
@@ -53,8 +53,8 @@ def written(output: Path | None, format_name: str | None) -> Iterator[tuple[Text
 def write_rows(rows: Rows, format: Format, stream: TextIO, width: int | None = None) -> None:
     """Write all rows.
 
-    A table is `width` columns wide (default: the terminal's, in a file `_FILE_WIDTH`) and cut both ways, saying so;
-    nothing else is cut.
+    A table is `width` columns wide (default: the terminal's, in a file `_FILE_WIDTH`) and cut both ways, with a note;
+    no other format is cut.
     """
     match format:
         case Format.TABLE:
@@ -83,7 +83,7 @@ def write_object(value: Mapping[str, Any] | Sequence[Any], stream: TextIO) -> No
 def console_on(stream: TextIO, width: int | None = None) -> Iterator[Console]:
     """Yield a rich console whose page is written to the stream at the end: rich itself exits 1 on a closed pipe.
 
-    The page is drawn as for UTF-8; a stream of another encoding replaces signs column for column.
+    The page is drawn for UTF-8; a stream of another encoding replaces characters one for one.
     """
     from rich.console import Console
 
@@ -91,9 +91,6 @@ def console_on(stream: TextIO, width: int | None = None) -> Iterator[Console]:
     page = io.StringIO()
     yield Console(file=page, width=width, force_terminal=stream.isatty(), highlight=False, markup=False)
     stream.write(page.getvalue())
-
-
-# --- formats ----------------------------------------------------------------------------------------------------------
 
 
 def _write_json(rows: Rows, stream: TextIO) -> None:
@@ -124,7 +121,7 @@ def _write_csv(rows: Rows, stream: TextIO) -> None:
 
 
 def _write_markdown(rows: Rows, stream: TextIO) -> None:
-    """Write a table as GitHub, pandoc and most others read it; columns of numbers are aligned right."""
+    """Write a table for GitHub, pandoc and most other readers; columns of numbers are aligned right."""
     tuples = iter(rows.tuples)
     first = list(islice(tuples, _LOOKED_AT))
     known = [[row[place] for row in first if row[place] is not None] for place in range(len(rows.columns))]
@@ -140,5 +137,5 @@ def _write_cells(cells: Iterable[str], stream: TextIO) -> None:
 
 
 def _markdown(text: str) -> str:
-    """Return text as a cell shows it: on one line, its signs escaped."""
+    """Return text for a cell: on one line, with Markdown's characters escaped."""
     return _MARKDOWN.sub(r"\\\g<0>", harmless(text))

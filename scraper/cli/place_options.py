@@ -13,7 +13,7 @@ _PLACES: Final = "scraper.places"
 
 
 def _keep(context: click.Context, option: click.Parameter, value: str | None) -> None:
-    """Store the place for `settings_of`; commands pass it on unseen."""
+    """Store the place for `settings_of`, so that commands need no parameter for it."""
     if value == "":
         raise click.BadParameter("the name is empty.")
     if value is not None:
@@ -40,6 +40,6 @@ def place_options(function: F) -> F:
 
 
 def named_places() -> Mapping[str, str]:
-    """Return the places that were named: option → place."""
+    """Return the places that were given: option → place."""
     places: Mapping[str, str] = click.get_current_context().meta.get(_PLACES, {})
     return places

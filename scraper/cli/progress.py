@@ -1,6 +1,6 @@
 """The live progress panel of a run.
 
-It has no border and is no wider than its text, because a shrinking window would wrap lines of full width. The lines
+It has no border and is only as wide as its text, because a shrinking window would wrap lines of full width. The lines
 stay the same throughout a run, so that nothing jumps; only long ones wrap.
 """
 
@@ -104,7 +104,7 @@ def _credit_kinds(counts: ProgressCounts) -> list[str]:
 
 
 def _bar(counts: ProgressCounts, width: int) -> Text:
-    """Return the bar; each kind of credits has its own sign, readable without colour."""
+    """Return the bar; each kind of credits has its own character, readable without colour."""
     cells = max(1, min(WIDEST_BAR, width - _LABEL))
     kinds = (
         ("█", "green", counts.spent_before + counts.charged),

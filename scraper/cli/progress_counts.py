@@ -25,7 +25,7 @@ from scraper.core.units import Credits
 
 RATE_WINDOW_S: Final = 60.0
 _LEAST_WINDOW_S: Final = 5.0
-"""A rate over less than this is not shown."""
+"""Shortest window over which a rate is shown."""
 
 _STEADY_AFTER: Final = 3
 """Requests before the time left is estimated."""
@@ -59,7 +59,7 @@ class ProgressCounts:
     _waits: dict[str, tuple[float, str]] = field(default_factory=dict)
     """Vendor → end and reason of its pause."""
     _stops: dict[str, str] = field(default_factory=dict)
-    """Vendor → reason why it gets no more requests."""
+    """Vendor → the reason why it gets no more requests."""
 
     @property
     def spent(self) -> Credits:
@@ -153,7 +153,7 @@ class ProgressCounts:
 
     @property
     def stopped(self) -> bool:
-        """True where at least one vendor gets no more requests."""
+        """True if at least one vendor gets no more requests."""
         return self.ended or bool(self._stops)
 
     @property

@@ -1,4 +1,4 @@
-"""The log of a run above its panel: a person's lines. What happens again is counted, not repeated."""
+"""The log of a run above its panel, for people. Repeated events are counted, not printed again."""
 
 from __future__ import annotations
 
@@ -27,18 +27,18 @@ from scraper.core.events import (
 )
 
 MOST_LINES: Final = 20
-"""Different reasons of one vendor that get a line of their own; the others are counted together."""
+"""Reasons of one vendor that get a line each; the others are counted together."""
 
 _TOLD: Final = {Ending.REFUSED, Ending.FAILED, Ending.LOST}
 _ID: Final = re.compile(r"\b(?=[0-9a-f-]*[0-9])[0-9a-f-]{8,}\b", re.IGNORECASE)
-"""An id of a request or an instant in a vendor's message: two messages that differ in it alone say the same."""
+"""An id of a request or an instant in a vendor's message: two messages that differ only in it are the same."""
 
 Repeat: TypeAlias = tuple[str, str, str]
-"""Vendor or endpoint, what happened there, and why."""
+"""Vendor or endpoint, the event there, and its reason."""
 
 
 class PersonLines:
-    """Prints what somebody at the terminal should know, each thing once with its time; `close` sums up the repeats."""
+    """Prints each event of interest once, with its time; `close` sums up the repeats."""
 
     def __init__(self, console: Console, now: Callable[[], datetime]) -> None:
         self._console = console
@@ -48,20 +48,20 @@ class PersonLines:
         self._pauses = Pauses()
 
     def hear(self, event: Event) -> None:
-        """Print an event that is news. A line that cannot be written is dropped: a log stops no run."""
+        """Print a new event. A line that cannot be written is dropped: a log never stops a run."""
         with suppress(Exception):
             now = self._now()
             for words in self._words(event, now):
                 self._console.print(Text(f"{now:%H:%M:%S}  {harmless(words)}"))
 
     def close(self) -> None:
-        """Print how often each thing happened that happened again."""
+        """Print the number of times that each repeated event happened."""
         with suppress(Exception):
             for words in self.repeats():
                 self._console.print(Text(words))
 
     def repeats(self) -> Iterator[str]:
-        """Yield a line for each thing that happened more than once."""
+        """Yield a line for each event that happened more than once."""
         for (place, happened, why), times in self._met.items():
             if times > 1:
                 yield harmless(f"{place} {happened} {counted(times, 'time')}{': ' if why else ''}{why}")

@@ -1,4 +1,4 @@
-"""Rich's live display, mended for windows that change their size.
+"""Rich's live display, adapted to windows that change their size.
 
 Rich goes up as many lines as it has printed. Where the window has become narrower meanwhile, a terminal wraps them
 again (tmux, VTE, kitty, iTerm, Konsole, Windows Terminal), they take more lines, and those above stay on the screen.
@@ -44,7 +44,7 @@ class ResizableLive(Live):
 
 
 class ReflowedRender(LiveRender):
-    """The panel as it was last drawn, and the way back to its beginning at the present size of the window."""
+    """The last drawing of the panel, and the way back to its beginning at the present size of the window."""
 
     def __init__(self, renderable: ConsoleRenderable, size: Callable[[], tuple[int, int]], wraps: bool = True) -> None:
         """`size`: columns and rows of the window. `wraps`: the terminal wraps lines again when it becomes narrower."""
@@ -61,7 +61,7 @@ class ReflowedRender(LiveRender):
         return min(rows, sum(max(1, -(-width // max(1, columns))) for width in self._widths))
 
     def position_cursor(self) -> Control:
-        """Return what clears the last render from its last row, where the cursor stands."""
+        """Return the control codes that clear the last render from its last row, where the cursor is."""
         if not self._widths:
             return Control()
         up = ((ControlType.CURSOR_UP, 1), (ControlType.ERASE_IN_LINE, 2))
@@ -70,12 +70,12 @@ class ReflowedRender(LiveRender):
         )
 
     def restore_cursor(self) -> Control:
-        """Return what clears the last render from the row below it."""
+        """Return the control codes that clear the last render from the row below it."""
         up = ((ControlType.CURSOR_UP, 1), (ControlType.ERASE_IN_LINE, 2))
         return Control(ControlType.CARRIAGE_RETURN, *(up * self.last_render_height))
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        """Draw as many lines as the window has rows but one; the end of a run draws no more than that either."""
+        """Draw at most one line fewer than the window has rows, at the end of a run as well."""
         lines = console.render_lines(self.renderable, options, pad=False)[: max(1, options.size.height - 1)]
         self._widths = [Segment.get_line_length(line) for line in lines]
         self._shape = Segment.get_shape(lines)

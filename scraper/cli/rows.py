@@ -1,4 +1,4 @@
-"""Rows, whether of a query or of a list of our own, and their values as text: exact in JSON, flat in CSV."""
+"""Rows of a query or of a list, and their values as text: exact in JSON, flat in CSV."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ class Reader(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """Columns and values, read once. Column names are unique: a JSON object holds each of them once."""
+    """Columns and values, read once. Column names are unique, since a JSON object needs that."""
 
     columns: tuple[str, ...]
     tuples: Tuples
     prose: str | None = None
-    """Name of the last column, where it holds sentences: they are wrapped, not cut."""
+    """Name of the last column, if it contains sentences: they are wrapped, not cut."""
 
 
 def rows_of_reader(reader: Reader) -> Rows:
@@ -49,7 +49,9 @@ def rows_of_objects(
     return Rows(names, ([row.get(name) for name in names] for row in objects), prose)
 
 
-# --- pyarrow ----------------------------------------------------------------------------------------------------------
+def picked(value: object, *names: str) -> dict[str, Any]:
+    """Return these attributes of a value by name."""
+    return {name: getattr(value, name) for name in names}
 
 
 def _tuples(reader: Reader) -> Iterator[Sequence[Any]]:
@@ -79,10 +81,8 @@ def _unique(names: Sequence[str]) -> tuple[str, ...]:
     return tuple(unique)
 
 
-# --- values -----------------------------------------------------------------------------------------------------------
-
 _OBEYED = re.compile("[\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
-"""Characters that JSON writers leave unescaped and terminals obey; in JSON they occur in strings only."""
+"""Control characters that JSON writers leave unescaped; in JSON they occur in strings only."""
 
 _NOT_ASCII = re.compile("[\x7f-\U0010ffff]")
 _SURROGATE = re.compile("[\ud800-\udfff]")
@@ -169,7 +169,7 @@ def sound(text: str) -> str:
 
 
 def _digits(value: Decimal) -> str:
-    """Return whole numbers without a point: DuckDB's sum of BIGINT is a decimal."""
+    """Return whole numbers without a decimal point: DuckDB's sum of BIGINT is a decimal."""
     if value.is_finite() and value == int(value):
         return str(int(value))
     return f"{value:f}"

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 Bought: TypeAlias = "tuple[RunResult, Sequence[ProbeFinding] | None]"
 
 NORMAL_ENDS = {0, 3}
-"""Complete, or the budget is spent: with -q, a run says nothing of these."""
+"""Exit codes of a complete run and of a spent budget: with -q, a run prints nothing for these."""
 
 
 def show_result(bought: Bought, format_name: str | None, output: Path | None, settings: Settings) -> int:

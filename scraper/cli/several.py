@@ -23,24 +23,25 @@ ABORTED: Final = "aborted: requests in flight count as unknown until reconciled"
 
 
 class AbortedRun(Exception):  # noqa: N818 - not a fault
-    """The user pressed Ctrl-C twice: a run ended without its result."""
+    """The user pressed Ctrl-C twice, and a run ended without its result."""
 
 
 class JobsInTurn:
-    """How each job of a command ended, in the order in which they ended."""
+    """The ends of a command's jobs, in order."""
 
     def __init__(self) -> None:
         self._codes: list[int] = []
         self.content: list[Mapping[str, Any]] = []
-        """An object for each job: its result, or why there is none."""
+        """An object for each job: its result, or the reason why there is none."""
         self.words: list[str] = []
         """``night complete``, for people."""
         self.interrupted = False
-        """Ctrl-C was pressed: no other job is started."""
+        """True if Ctrl-C was pressed: no other job is started."""
         self._bug: Exception | None = None
 
     def attempt(self, job: str, step: Callable[[], T], status: str = NOT_STARTED) -> T | None:
-        """Return what the step returns; ``None`` if it fails, which is told and noted. `status`: if so, the job's."""
+        """Return the step's result; ``None`` if it fails, which is printed and recorded. `status`: the job's in that
+        case."""
         try:
             return step()
         except AbortedRun:
@@ -71,39 +72,39 @@ class JobsInTurn:
         self.words.append(f"{result.job} {STATUS_WORDS[result.status]}")
 
     def without_result(self, job: str, exit_code: int, message: str, status: str = NOT_STARTED) -> None:
-        """Note a job that was not started, or that ended without a result."""
+        """Record a job that was not started, or that ended without a result."""
         self._codes.append(exit_code)
         self.content.append({"job": job, "status": status, "exit_code": exit_code, "message": message})
         self.words.append(f"{job} {status.replace('_', ' ')}")
 
     def exit_code(self) -> int:
-        """Return the worst code of the jobs; raise what was a bug, now that the others have run."""
+        """Return the worst code of the jobs; raise a bug of one of them, now that the others have run."""
         if self._bug is not None:
             raise self._bug
         return worst_exit_code(self._codes)
 
 
 def without_accounts(jobs: Sequence[str]) -> Sequence[str]:
-    """Return the jobs without a file of accounts, which a pattern such as ``configs/*.toml`` names too."""
+    """Return the jobs without accounts.toml, which a pattern such as ``configs/*.toml`` matches too."""
     from scraper.wiring.project import ACCOUNTS_FILE
 
     return [words for words in jobs if Path(words).name != ACCOUNTS_FILE]
 
 
 def refuse_strangers(jobs: Sequence[tuple[Path, str, Path]]) -> None:
-    """Raise UsageError where jobs would not go through one ledger, or would be one job. A job: file, name, data."""
+    """Raise UsageError if jobs belong to different ledgers, or have one name. A job: file, name, data."""
     by_name: dict[str, Path] = {}
     for path, name, data in jobs:
         first = jobs[0]
         if data.resolve() != first[2].resolve():
             raise UsageError(
-                f"{first[0]} and {path} are of different projects, with data in {first[2]} and {data}, and neither "
+                f"{first[0]} and {path} belong to different projects, with data in {first[2]} and {data}, and neither "
                 "ledger counts the other's credits. Nothing was sent; run them one by one, or name one directory "
                 "with --data."
             )
         if name in by_name:
             raise UsageError(
-                f"{by_name[name]} and {path} are both named {name}, and a job's name is that of its runs. "
+                f"{by_name[name]} and {path} are both named {name}, and runs are found by their job's name. "
                 "Nothing was sent; give one of them another name."
             )
         by_name[name] = path

@@ -1,7 +1,7 @@
 """stdout and stderr for any encoding, a full device and a reader that has gone.
 
-A character that the encoding lacks is replaced, column for column; JSON is escaped before it comes here. A failure to
-write is named where it happens, because further up an ``OSError`` could be of any file.
+A character that the encoding lacks is replaced, one for one; JSON is escaped before it gets here. A failure to write is
+caught here, because further up an ``OSError`` could be about any file.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from typing import BinaryIO, Final, TextIO, cast
 from scraper.core.errors import OutputError
 
 _PLAIN: Final = str.maketrans("─━│…·•–—−→×“”‘’█▓▒░\u00a0", "--|~|*---" + ">x\"\"''#+x. ")
-"""The program's own signs in ASCII."""
+"""The program's own characters in ASCII."""
 
 
 class ReaderGone(Exception):  # noqa: N818 - not a fault
@@ -27,12 +27,12 @@ class ReaderGone(Exception):  # noqa: N818 - not a fault
 
 
 class Stream:
-    """A text stream that takes every character. Without a ``buffer``: click would write UTF-8 to it."""
+    """A text stream that accepts every character. It has no ``buffer``, since click would write UTF-8 to that."""
 
     def __init__(self, stream: TextIO, name: str) -> None:
         self._stream, self._name = stream, name
         self.replaced = False
-        """True as soon as a character was replaced."""
+        """True once a character was replaced."""
         if isinstance(stream, io.TextIOWrapper):
             codecs.register_error(f"scraper.{name}", self._plain)
             stream.reconfigure(errors=f"scraper.{name}", newline="")
@@ -94,7 +94,7 @@ class Stream:
 
 
 class _Stderr(Stream):
-    """Messages for people: where they cannot be written, the work continues without them."""
+    """Messages for people: if they cannot be written, the work continues without them."""
 
     def _failed(self, failure: OSError) -> int:
         with suppress(ReaderGone, OutputError):
@@ -128,7 +128,7 @@ def program_streams() -> Iterator[None]:
 
 
 def is_utf8(stream: TextIO) -> bool:
-    """Return whether everything can be written to the stream as it is; a stream without an encoding holds text."""
+    """Return whether every character can be written to the stream; one without an encoding keeps text."""
     return codecs.lookup(getattr(stream, "encoding", None) or "utf-8").name.startswith("utf-8")
 
 

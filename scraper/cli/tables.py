@@ -1,7 +1,7 @@
 """Tables and labelled lines for people: as wide as the terminal, numbers whole and to the right, long text cut with …
 
-A column is only shown where it has room to say something: numbers are never cut, and columns that find no place are
-named below the table instead of being squeezed to a letter each.
+A column is only shown if it has room for useful text: numbers are never cut, and columns that do not fit are named
+below the table.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from scraper.cli.formatting import count, counted, harmless
 from scraper.cli.rows import Rows, is_number, value_text
 
 MOST_ROWS: Final = 1_000
-"""More than anybody reads on a terminal; larger results go to a file."""
+"""Most rows on a terminal; larger results go to a file."""
 
 MOST_PROSE: Final = 2_000
 """Characters of a sentence that is wrapped."""
@@ -53,7 +53,7 @@ class _Column:
 
     @property
     def least(self) -> int:
-        """The width below which it would mislead."""
+        """The width below which it would be misleading."""
         if self.numbers:
             return max(max(map(cell_len, self.cells), default=0), min(cell_len(self.name), _LEAST_TEXT))
         prose = any(" " in cell for cell in self.cells)
@@ -61,7 +61,7 @@ class _Column:
 
 
 def print_rows(rows: Rows, console: Console) -> None:
-    """Print at most MOST_ROWS rows; a line below says what is not shown."""
+    """Print at most MOST_ROWS rows; a line below states what is not shown."""
     width = console.width
     tuples = list(itertools.islice(rows.tuples, MOST_ROWS + 1))
     more = len(tuples) > MOST_ROWS
@@ -136,9 +136,6 @@ def _notes(rows: Rows, shown: int, more: bool, fitting: int) -> list[str]:
     return notes
 
 
-# --- parts ------------------------------------------------------------------------------------------------------------
-
-
 def heading(console: Console, words: str) -> None:
     console.print()
     console.print(Text(harmless(words), style="bold"))
@@ -150,7 +147,7 @@ def new_table() -> Table:
 
 
 def fits(table: Table, console: Console) -> bool:
-    """Return whether a table has room for what may not be wrapped; if not, labelled lines say the same."""
+    """Return whether a table has room for its unwrappable text; if not, labelled lines show the same."""
     return Measurement.get(console, console.options.update(max_width=10_000), table).minimum <= console.width
 
 

@@ -14,7 +14,7 @@ _WORLD: Final = "scraper.world"
 
 
 def _keep(context: click.Context, option: click.Parameter, value: Any) -> None:  # noqa: ANN401 - a path or pairs
-    """Store the sandbox's boards for `settings_of`; commands pass them on unseen."""
+    """Store the sandbox's boards for `settings_of`, so that commands need no parameter for them."""
     if option.name is not None:
         context.meta.setdefault(_WORLD, {})[option.name] = value
 

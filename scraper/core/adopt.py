@@ -1,4 +1,4 @@
-"""State and archive side by side (law 8): whether they belong together, and what a ledger adopts from its archive.
+"""Comparison of a state with its archive (law 8), and the figures of what a ledger adopts from its archive.
 
 Both carry the identity of their pair and its epochs: whoever begins to spend adds an epoch to the state, then to the
 archive, with a random token. Of two sides with one identity, the one whose last token stands in the lineage of the
@@ -14,7 +14,8 @@ from scraper.core.units import Credits
 
 TOKEN_DIGITS = 8
 EPOCHS_KEPT = 4_096
-"""Tokens that a lineage keeps: 32 KB. A state that is older than all of them is told by what the files contain."""
+"""Tokens that a lineage keeps: 32 KB. A state that is older than all of them is recognised by the contents of the
+files."""
 
 
 class Standing(Enum):
@@ -22,7 +23,7 @@ class Standing(Enum):
 
     SAME = auto()
     NEW = auto()
-    """The archive holds nothing that the state has to know."""
+    """The archive contains nothing that the state has to know."""
     LOST = auto()
     """The archive has a history, and the state is new."""
     OLDER = auto()
@@ -31,9 +32,11 @@ class Standing(Enum):
     """The state was used after the archive was copied, or a process ended between the two stamps."""
     UNSTAMPED = auto()
     """One side was last used before there were identities: their contents decide."""
+    ELSEWHERE = auto()
+    """The state is shared, and the files that it knows are not here: its archive is another machine's, or was lost."""
     FOREIGN = auto()
     DOUBLED = auto()
-    """Both were used after a common past, each without the other."""
+    """Both were used after they were copied, each without the other."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,22 +95,22 @@ class Adopted:
     unknown: Credits = 0
     """Credits that runs may have spent without a trace in the archive: counted as unknown."""
     of_runs: tuple[str, ...] = ()
-    """Those runs."""
+    """Runs to which those credits belong."""
     untold: tuple[str, ...] = ()
     """Runs that may have spent more, by an unknown amount: an older version left no mark for them."""
     unreadable: tuple[str, ...] = ()
-    """Files of pages that could not be read."""
+    """Page files that could not be read."""
     doubled: int = 0
     """Requests that were bought twice in one run."""
     resumed: bool = False
-    """An earlier process had begun it: the figures are of what was left."""
+    """True if an earlier process began it: the figures are of the remainder."""
 
     def words(self, standing: Standing, database: str) -> str:
         """Return what was found and done, for people."""
         found = {
             Standing.LOST: f"there was no ledger ({database}) beside this archive",
             Standing.OLDER: f"{database} was older than its archive, as if restored from a backup",
-        }.get(standing, f"the archive knew runs that {database} did not")
+        }.get(standing, f"the archive had runs that {database} lacked")
         if self.resumed:
             found = f"{found}, and an earlier adoption was interrupted"
         figures = f"{_counted(self.requests, 'request')} of {_counted(self.runs, 'new run')}, {self.credits:,} credits"
@@ -128,12 +131,21 @@ class Adopted:
         if self.doubled:
             told.append(f"{self.doubled:,} requests were bought twice in one run: their rows appear twice.")
         if self.unreadable:
-            told.append(f"Unreadable and not adopted: {', '.join(self.unreadable)}; scraper check says more.")
+            told.append(f"Unreadable and not adopted: {', '.join(self.unreadable)}; see scraper check.")
         return " ".join(told)
 
 
 def _counted(number: int, noun: str) -> str:
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def elsewhere(place: str) -> str:
+    """Return why a shared state and an archive without its files cannot be used together, for people."""
+    return (
+        f"the state {place} is shared, and files that it knows are missing from the archive of this machine. "
+        "Nothing was spent or changed; name the archive that all machines share with --archive or in scraper.toml, or "
+        "restore the files from a backup."
+    )
 
 
 def refusal(standing: Standing, state: Identity, archive: Identity, database: str, place: str) -> str:

@@ -1,8 +1,8 @@
-"""When a vendor can have counted a request, seen from here.
+"""The time at which a vendor can have counted a request.
 
 We know when a request left and when its answer came. It arrived in between: within `ON_THE_WAY_S`, and before its
-answer. Where answers of an endpoint take nearly the same time, one that came as soon as the fastest ones tells that
-nothing held its request up, for nothing makes up for time that was lost on the way.
+answer. Where answers of an endpoint take nearly the same time, one that came as soon as the fastest ones shows that its
+request was not delayed: time lost on the way cannot be made up.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ ON_THE_WAY_S = 0.25
 REMEMBERED = 100
 """Answers of an endpoint: two minutes of an account that may send one a second."""
 ENOUGH = 20
-"""Fewer answers do not tell what the fastest one is like."""
+"""Fewer answers do not show how fast an answer can be."""
 GUARD = 1.8
 """The fastest answer that can be is faster than the fastest of n that we saw, by about their spread over the root of n
-where two parts of its time vary. So many times that is added: of a thousand answers two still tell too little."""
+where two parts of its time vary. The spread is multiplied by this: of a thousand answers, two still show too little."""
 
 
 class Arrivals:
@@ -28,7 +28,7 @@ class Arrivals:
     def __init__(self) -> None:
         self._latencies_s: dict[str, deque[float]] = {}
         self._fastest_s: dict[str, float] = {}
-        """Of all answers: an hour under load must not make what is slow look usual."""
+        """The fastest of all answers: an hour under load must not make slow answers look usual."""
 
     def latest_s(self, endpoint: str, latency_s: float) -> float:
         """Note an answer; return how long after its start, at the latest, its request arrived."""
@@ -42,5 +42,5 @@ class Arrivals:
 
 
 def before_answer_s(latency_s: float) -> float:
-    """Return the same by the answer alone."""
+    """Return the same from the answer only."""
     return min(max(latency_s, 0.0), ON_THE_WAY_S)

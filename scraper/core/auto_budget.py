@@ -38,7 +38,7 @@ class OtherJob:
     name: str
     weight: int
     spent: Credits = 0
-    """By its auto runs tonight: charged, presumed, unknown or reserved."""
+    """Committed by its auto runs tonight."""
     outstanding: Credits = 0
     """Credits that its open run may still spend."""
     done: bool = False
@@ -56,7 +56,7 @@ class Spending:
     this_month: Credits = 0
     today: Credits = 0
     own: Credits = 0
-    """By the job's own auto runs tonight."""
+    """Committed by the job's own auto runs tonight."""
     others: tuple[OtherJob, ...] = ()
 
     @property
@@ -101,7 +101,7 @@ class Share:
 
     def words(self) -> str:
         even = self.remainder // self.nights
-        reserve = f" beside the reserve of {self.reserve:,}" if self.reserve else ""
+        reserve = f" after the reserve of {self.reserve:,}" if self.reserve else ""
         nights = f"for {self.nights} nights: {even:,} a night" if self.nights > 1 else "and this is its last night"
         told = [f"{self.remainder:,} credits left this month{reserve}, {nights}"]
         if self.pot < even:
@@ -115,7 +115,9 @@ class Share:
             told.append(f"{self.spent:,} already spent tonight")
         if self.credits > max(0, self.pot - self.claimed - self.spent):
             one = self.credits == self.price
-            told.append("raised to one request" if one else "others have used tonight's: a part of later nights'")
+            told.append(
+                "raised to one request" if one else "other jobs have used tonight's credits: an advance on later nights"
+            )
         return f"{self.account}: {self.credits:,} credits tonight ({'; '.join(told)})"
 
     def to_json(self) -> dict[str, Any]:

@@ -35,7 +35,7 @@ STILL_FACTOR: Final = 4
 """Frozen: still for more than four times as long as any board of the endpoint was before. Real boards stood still for
 up to 17 nights where 5 were the most before, and for 76 where 25 were."""
 CHANCE: Final = 1e-6
-"""Frozen: by the board's own rate of changes, so many equal reads in a row are less likely than this."""
+"""Frozen: by the board's own rate of changes, this many equal reads in a row are less likely than this."""
 
 HEALTHY_RATE: Final = 0.01
 FAILING_RATE: Final = 0.9
@@ -87,12 +87,12 @@ class BoardHistory:
 
     @property
     def is_never_empty(self) -> bool:
-        """The last reads all had rows: an empty page is out of character."""
+        """True if the last reads all had rows: an empty page is out of character."""
         return self.filled >= min(self.reads, USUAL_READS)
 
     @property
     def had_rows(self) -> bool:
-        """The last read had rows."""
+        """True if the last read had rows."""
         return self.filled > 0
 
     def after(self, read: BoardRead) -> BoardHistory:
@@ -143,7 +143,7 @@ def out_of_character(
     may_be_empty: bool,
     end_unstated: bool = False,
 ) -> Guard | None:
-    """Return the guard that a first page meets, if any.
+    """Return the guard that applies to a first page, if any.
 
     `foreign`: its records that name another country than the one requested. `longest_still`: of any board of the
     endpoint. `ranked`: the walk is a ranked list. The length of a feed and its standing still say nothing: the last
@@ -180,10 +180,10 @@ class EndpointWatch:
 
     @property
     def is_suspected(self) -> bool:
-        """The last boards were out of character: one request at a time is enough until the next ones decide."""
+        """True if the last boards were out of character: one request at a time is enough until the next ones decide."""
         return self.ratio > 1.0
 
     @property
     def is_failing(self) -> bool:
-        """Nothing more is to be bought of the endpoint in this run."""
+        """True if nothing more is to be bought from the endpoint in this run."""
         return self.ratio >= THRESHOLD

@@ -22,10 +22,10 @@ BOARD_GUARDS = frozenset(
 MOST_NAMED = 5
 
 _IN_WORDS: Mapping[Guard, str] = {
-    Guard.BOARD_BLANK: "came back empty that had rows before",
+    Guard.BOARD_BLANK: "came back empty, and had rows before",
     Guard.BOARD_SHRUNKEN: "came back with less than a fifth of their usual rows",
-    Guard.BOARD_FROZEN: "stand still for longer than any did before",
-    Guard.BOARD_SHORT: "came back with fewer rows than usual and without the fields that say where they end",
+    Guard.BOARD_FROZEN: "have not changed for longer than any did before",
+    Guard.BOARD_SHORT: "came back with fewer rows than usual and without the fields that mark the end",
     Guard.BOARD_FOREIGN: "list records of another country than the one requested",
 }
 
@@ -42,17 +42,17 @@ class BoardWatch:
     _longest_still: dict[str, timedelta] = field(default_factory=dict)
     """By endpoint."""
     _reads: dict[str, tuple[BoardRead, Guard | None]] = field(default_factory=dict)
-    """Walk → its first page, and the guard that it met."""
+    """Walk → its first page, and the guard that applies to it."""
     _awaited: defaultdict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
     """Endpoint → walks with a history whose first page has not come."""
     _proven: set[str] = field(default_factory=set)
-    """Endpoints of which a board with a history came in character, in this process."""
+    """Endpoints with a board that has a history and was in character, in this process."""
     _tests: defaultdict[str, EndpointWatch] = field(default_factory=lambda: defaultdict(EndpointWatch))
     _suspects: defaultdict[str, list[tuple[Walk, Guard]]] = field(default_factory=lambda: defaultdict(list))
     """Endpoint → boards out of character since it was last beyond suspicion."""
 
     def knows(self, endpoint: str) -> bool:
-        """Return whether `remember` was told the longest standstill of an endpoint."""
+        """Return whether `remember` has received the longest standstill of an endpoint."""
         return endpoint in self._longest_still
 
     def remember(self, walks: Iterable[Walk], histories: Mapping[str, BoardHistory]) -> None:
@@ -66,10 +66,8 @@ class BoardWatch:
     def remember_still(self, endpoint: str, longest_still: timedelta) -> None:
         self._longest_still[endpoint] = longest_still
 
-    # --- first pages --------------------------------------------------------------------------------------------------
-
     def judge(self, walk: Walk, facts: PageFacts) -> Guard | None:
-        """Return the guard that the first page of a walk meets, if any."""
+        """Return the guard that applies to the first page of a walk, if any."""
         endpoint = walk.endpoint
         self.forget(walk)
         read = BoardRead(walk.walk_id, endpoint.full_name, self.now, len(facts.ids), facts.digest)
@@ -110,7 +108,7 @@ class BoardWatch:
             self._proven.add(name)
 
     def reads(self, walk_ids: Iterable[str]) -> Sequence[BoardRead]:
-        """Return the first pages of these walks that met no guard."""
+        """Return the first pages of these walks to which no guard applies."""
         found = (self._reads[walk_id] for walk_id in walk_ids if walk_id in self._reads)
         return [read for read, guard in found if guard is None]
 
@@ -118,8 +116,6 @@ class BoardWatch:
         """Return whether the last read before this run had rows; ``None`` where there was none."""
         history = self._histories.get(walk_id)
         return None if history is None or history.read_at >= self.now else history.had_rows
-
-    # --- endpoints ----------------------------------------------------------------------------------------------------
 
     def is_on_trial(self, endpoint: str) -> bool:
         """Return whether only one request at a time may be sent to an endpoint.
@@ -134,7 +130,8 @@ class BoardWatch:
         return self._tests[endpoint].is_failing
 
     def sentence(self, endpoint: str, unbought: int) -> str:
-        """Say why an endpoint is closed. `unbought`: its walks of which no page was bought."""
+        """Return the reason why an endpoint is closed, in a sentence. `unbought`: its walks of which no page was
+        bought."""
         suspects = self._suspects[endpoint]
         guards = {guard for _, guard in suspects}
         met = _IN_WORDS[guards.pop()] if len(guards) == 1 else "are blank, shrunken, frozen or foreign"
@@ -145,7 +142,7 @@ class BoardWatch:
 
 
 def _name(walk: Walk, among: Sequence[Walk]) -> str:
-    """The country where it tells a board apart from the others, else all parameters."""
+    """Return the country if it distinguishes the board from the others, else all parameters."""
     countries = [one.country for one in among]
     if walk.country is not None and countries.count(walk.country) == 1:
         return walk.country

@@ -24,7 +24,7 @@ T = TypeVar("T")
 class Misread(Enum):
     """The third result of a reader, beside the value and ``None`` for an absent or null field."""
 
-    NOT_UNDERSTOOD = "present, in a form that is not read"
+    NOT_UNDERSTOOD = "present, in an unexpected form"
 
 
 NOT_UNDERSTOOD: Final = Misread.NOT_UNDERSTOOD
@@ -133,7 +133,7 @@ def _steps(path: str) -> tuple[str, ...]:
 
 
 def understood(value: T | Misread | None) -> T | None:
-    """Return the value, or ``None`` where nothing is there or it is not understood."""
+    """Return the value, or ``None`` if it is absent or not understood."""
     return None if isinstance(value, Misread) else value
 
 

@@ -45,12 +45,12 @@ class Streak:
     trials: int = 0
     """Failed trials."""
     try_at: datetime | None = None
-    """When the next trial may be sent; ``None``: not on trial."""
+    """Time of the next trial; ``None``: not on trial."""
     _requests: set[str] = field(default_factory=set)
     _endpoints: set[str] = field(default_factory=set)
     _kinds: set[OutcomeKind] = field(default_factory=set)
     _may_pass: bool = False
-    """One of the failures was transient."""
+    """True if one of the failures was transient."""
 
     @property
     def is_vendors(self) -> bool:
@@ -58,7 +58,7 @@ class Streak:
 
     @property
     def on_trial(self) -> bool:
-        """Only one request at a time may be sent."""
+        """True if only one request at a time may be sent."""
         if self.is_vendors and self._kinds == {OutcomeKind.NOT_SENT}:
             return self.failures >= REFUSED_CONNECTIONS
         several = not self.is_vendors or len(self._endpoints) > 1 or self._kinds <= UNANSWERED
@@ -81,7 +81,8 @@ class Streak:
             self.try_at = now + timedelta(seconds=max(wait_s, min(outcome.wait_s or 0.0, MOST_HEARD_S)))
 
     def is_dead(self, now: datetime) -> bool:
-        """No page for too long. An endpoint whose answers are all wrong in structure is dead without a trial."""
+        """Return whether no page has landed for too long. An endpoint whose answers are all malformed is dead without a
+        trial."""
         if not self.is_vendors and self.on_trial and not self._may_pass:
             return True
         return self.on_trial and self.trials > 0 and self.began_at is not None and now - self.began_at >= PATIENCE

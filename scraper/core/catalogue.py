@@ -48,7 +48,7 @@ class OutcomeKind(StrEnum):
     IN_BAND_ERROR = "in_band_error"
     """A 2xx whose body reports a failure."""
     MALFORMED = "malformed"
-    """A 2xx that is not JSON, or not of the documented shape."""
+    """A 2xx that is not JSON, or does not have the documented shape."""
     RATE_LIMITED = "rate_limited"
     QUOTA_EXHAUSTED = "quota_exhausted"
     AUTH_REJECTED = "auth_rejected"
@@ -115,7 +115,7 @@ class Parameter:
     """Values that mean *no filter*: such a walk has no country."""
     required: bool = False
     ignored: bool = False
-    """Accepted by the vendor without effect: a sweep buys the same answer again."""
+    """True if the vendor accepts it without effect: a sweep buys the same answer again."""
     role: Role | None = None
     from_parent: str | None = None
     """A crawl with ``each`` fills this parameter with this field of its parents' records."""
@@ -136,7 +136,7 @@ class Records:
     path: str
     """Dotted path from the root of the body to the list, or to the one record; empty: the body is it."""
     id: str
-    """The record's id field: it tells pages apart, and children are made from it by default."""
+    """The record's id field: pages are compared by it, and children are made from it by default."""
     nested_in: str | None = None
     """The object that some resellers wrap each record in."""
     rank: str | None = None
@@ -170,7 +170,7 @@ class ErrorRule:
     statuses: tuple[int, ...] = ()
     """Empty: any status."""
     conditions: tuple[Condition, ...] = ()
-    """All must hold; empty: any body."""
+    """All must be true; empty: any body."""
     scope: QuotaScope = QuotaScope.UNSTATED
     note: str = ""
     source: Source | None = None
@@ -225,7 +225,6 @@ class BillingPage:
     path: str
     """``{period}`` stands for the key of a billing period."""
     used: str
-    """Credits used."""
     params: tuple[tuple[str, str], ...] = ()
     limit_param: str | None = None
     max_size: int | None = None
@@ -234,7 +233,6 @@ class BillingPage:
     to_param: str | None = None
     records: str | None = None
     period: str | None = None
-    """The key of the period."""
     starts: str | None = None
     ends: str | None = None
 
@@ -246,11 +244,9 @@ class Statements:
     account: BillingPage
     """The current period."""
     periods: BillingPage
-    """A list of periods."""
     statement: BillingPage
     """One period, with its billing events."""
     days: BillingPage | None = None
-    """Credits by day."""
     source: Source | None = None
     note: str = ""
 
@@ -269,10 +265,10 @@ class Endpoint:
     records: Records
     table: str
     success: tuple[Condition, ...]
-    """In-band success: each of these fields, if present, must hold."""
+    """In-band success: each of these conditions must be true if its field is present."""
     status: str
     """``documented``; ``deprecated``: still listed by the vendor, which says that it will end; ``gone``: no longer
-    listed, so that it may answer 404. Whatever it says, the endpoint is requested if a job asks for it."""
+    listed, so that it may answer 404. A job may request the endpoint in any status."""
     status_since: date
     source: Source
     typical_total: int | None = None
@@ -283,7 +279,7 @@ class Endpoint:
     successor: Endpoint | None = field(default=None, compare=False)
     """The endpoint of the same vendor to move to, if this one is deprecated or gone."""
     moving: str = ""
-    """What a move to the successor changes, in a sentence."""
+    """The effects of a move to the successor, in a sentence."""
 
     @property
     def full_name(self) -> str:
@@ -311,7 +307,7 @@ class Endpoint:
 
 @dataclass(frozen=True, slots=True)
 class VendorOrigin:
-    """Which file says where a vendor's key goes. Empty: the packaged one."""
+    """The files that name the destination of a vendor's key. Empty: the packaged one."""
 
     packaged_url: str = ""
     """Empty for a vendor that is not packaged."""
@@ -349,7 +345,7 @@ class Vendor:
     statements: Statements | None = None
     origin: VendorOrigin = VendorOrigin()
     rate_headers: RateHeaders | None = None
-    """Headers that tell how many requests remain, and until when."""
+    """Headers that state how many requests remain, and until when."""
 
     @property
     def rate_header_names(self) -> frozenset[str]:

@@ -1,7 +1,8 @@
 """Requests dated after now: the clock has gone back, or it was ahead when they were sent.
 
-While an account has any, nothing more is sent for it: its send slots and its day would be wrong. The ledger alone can't
-prove which of the two it is, and states the explanation that fits; the user ends it with `scraper account --lift`.
+While an account has any, nothing more is sent for it: its send slots and its day would be wrong. The ledger cannot
+prove which of the two it is, and states the explanation that fits; the user ends the lock with `scraper account
+--lift`.
 """
 
 from __future__ import annotations
@@ -46,7 +47,7 @@ class ClockGap:
 
     @property
     def words(self) -> str:
-        """The sentence with both dates, the explanation that fits, and what to do."""
+        """Return a sentence with both dates, the explanation that fits, and what to do."""
         met = f"the clock says {_minute(self.now)}, and its last request is dated {_minute(self.last_at)}"
         lift = f"scraper account {self.account} --lift"
         match self.fault:

@@ -25,7 +25,7 @@ class Merge:
     """Parts of a directory that become one."""
 
     target: str
-    """File name in the new directory, as `part_names` has it."""
+    """File name in the new directory, by `part_names`."""
     sources: tuple[str, ...]
     """File names in the old one, oldest first. A single one is linked under its new name, not rewritten."""
 

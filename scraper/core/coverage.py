@@ -1,4 +1,4 @@
-"""The archive's tables about runs: how far each walk came, and what every attempt cost. Neither has a key in it."""
+"""The archive's tables about runs: the coverage of each walk, and the cost of every attempt. Neither contains a key."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ COVERAGE_COLUMNS = (
         "how its last process ended: complete, budget, quota, failed … ; died: it was killed; open: it has not ended",
     ),
     Column("run_exit_code", "BIGINT", "exit code of that process; null: none is known"),
-    Column("run_message", "VARCHAR", "why it ended, in its own words; empty for a complete run"),
+    Column("run_message", "VARCHAR", "the reason for its end, in words; empty for a complete run"),
     Column("run_superseded_by", "VARCHAR", "the run that was begun while this one was open; else null"),
     Column("run_night_at", "TIMESTAMP", "UTC, when the night of the run begins; null: its job is not repeated"),
     Column("run_budget", "BIGINT", "credits that the run might spend"),
@@ -31,10 +31,10 @@ COVERAGE_COLUMNS = (
     Column("run_ended_at", "TIMESTAMP", "UTC, when its last process ended"),
     Column("run_elapsed_s", "DOUBLE", "seconds that its processes took together"),
     Column("run_every_s", "BIGINT", "seconds from one night of its job to the next; null: its job is not repeated"),
-    Column("run_asked", "VARCHAR", "JSON object of what the run asked for: crawls, parameters, accounts"),
+    Column("run_asked", "VARCHAR", "JSON object of what the run requests: crawls, parameters, accounts"),
     Column("endpoint", "VARCHAR", "full name of the endpoint: crawlora.hashtags"),
     Column("walk_id", "VARCHAR", "the walk: one endpoint, one set of parameters; the same in every run"),
-    Column("crawls", "VARCHAR", "the job's crawls that asked for it, with commas between"),
+    Column("crawls", "VARCHAR", "the job's crawls that requested it, with commas between"),
     Column("parameters", "VARCHAR", "JSON object of the walk's parameters"),
     Column("country", "VARCHAR", "the walk's country, upper case; null where it has none"),
     Column("period_days", "BIGINT", "the window of the board in days; null where the endpoint has none"),
@@ -56,7 +56,7 @@ COVERAGE_COLUMNS = (
     ),
     Column("snapshot_at", "TIMESTAMP", "UTC, when its first request was reserved, in the run that bought it"),
     Column(
-        "reused_from", "VARCHAR", "the earlier run that bought its pages, under whose run_id its rows stand; else null"
+        "reused_from", "VARCHAR", "the earlier run that bought its pages, under whose run_id its rows are; else null"
     ),
     Column(
         "decided_again_at",
@@ -87,12 +87,12 @@ REQUESTS_COLUMNS = (
     Column("rows", "BIGINT", "records of the answer"),
     Column("http_status", "BIGINT", "HTTP status of the answer; null: none came"),
     Column("reserved_at", "TIMESTAMP", "UTC, when its credits were reserved"),
-    Column("sent_at", "TIMESTAMP", "UTC, when it was sent; null: it was not, or nobody knows"),
+    Column("sent_at", "TIMESTAMP", "UTC, when it was sent; null: it was not sent, or that is unknown"),
     Column("settled_at", "TIMESTAMP", "UTC, when it was settled in the ledger"),
     Column("vendor_request_id", "VARCHAR", "the vendor's own id of the call"),
     Column("detail", "VARCHAR", "the refusal or the fault in words"),
     Column("reconciled_at", "TIMESTAMP", "UTC, when an unknown charge became known"),
-    Column("reconciled_by", "VARCHAR", "on whose word: the vendor's billing events, or the user"),
+    Column("reconciled_by", "VARCHAR", "the source of that charge: the vendor's billing events, or the user"),
 )
 """Columns of the files, beside the path's."""
 
@@ -111,7 +111,7 @@ RENAMED_COLUMNS: Final[Mapping[str, Mapping[str, str]]] = {COVERAGE_TABLE: {"ove
 """Table → column of files that an older version wrote → its name now. OVERLAPS is a keyword of SQL."""
 
 RUN_TABLE_DESCRIPTIONS: Final[Mapping[str, str]] = {
-    COVERAGE_TABLE: "How far a walk came in a run, and why no further.",
+    COVERAGE_TABLE: "Coverage of each walk in a run: its state, and the reason for its end.",
     REQUESTS_TABLE: "One settled attempt of the ledger, failures included: its outcome and its cost.",
 }
 

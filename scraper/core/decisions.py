@@ -22,7 +22,7 @@ class Decision:
 
     outcome: OutcomeKind
     facts: PageFacts | None
-    """``None``: the answer is no page."""
+    """``None``: the answer is not a page."""
 
     @property
     def records(self) -> int:
@@ -32,7 +32,7 @@ class Decision:
     def digest(self) -> bytes:
         """Hash of the outcome, the records and the end.
 
-        Fields that a record offers to child walks have no part in it: older databases hold none.
+        Fields of a record for child walks are left out: older databases lack them.
         """
         compared = orjson.dumps([self.outcome.value, _compared(self.facts)])
         return hashlib.blake2b(compared, digest_size=16).digest()
@@ -50,7 +50,7 @@ def decide(
     observed_at: datetime,
     decoded: Decoded | Undecodable | None = None,
 ) -> Decision:
-    """Return what a stored answer is by its vendor file. Headers are not stored, and decide no outcome.
+    """Return the decision on a stored answer by its vendor file. Headers are not stored, and decide no outcome.
 
     `decoded`: the body, if it has been decoded already.
     """

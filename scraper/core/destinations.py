@@ -23,15 +23,15 @@ class Destination:
     host: str
     """With its port where the address states one."""
     host_is_known: bool
-    """It is packaged, typed by the user, or loopback."""
+    """True if it is packaged, typed by the user, or loopback."""
     variable_is_known: bool
-    """Its name shows that it is the vendor's, or it goes to loopback."""
+    """True if its name shows that it is the vendor's, or it goes to loopback."""
     stated_in: str
     """File and key that name the unknown part: ``configs/vendors/crawlora.toml: base_url``."""
     instead_of: str = ""
-    """The packaged host, where a file names another one."""
+    """The packaged host, if a file names another one."""
     through: str = ""
-    """The proxy, where there is one."""
+    """The proxy, if there is one."""
 
     @property
     def words(self) -> str:
@@ -45,7 +45,7 @@ class Destination:
         return self.host if self.variable_is_known else f"{self.host}={self.variable}"
 
     def allowed(self, entries: Iterable[str]) -> bool:
-        """Return True if nothing has to be asked, or one of the entries (``HOST``, ``HOST=VARIABLE``) allows it."""
+        """Return True if no permission is needed, or one of the entries (``HOST``, ``HOST=VARIABLE``) allows it."""
         if self.host_is_known and self.variable_is_known:
             return True
         bare = bare_host(self.host)
@@ -57,7 +57,7 @@ class Destination:
         return False
 
     def question(self, settings_file: str) -> str:
-        """Return the sentence that names what would be sent where, and the two ways to allow it."""
+        """Return a sentence with the variable, the host that would get it, and the two ways to allow it."""
         met, entry = f"this would send {self.variable} to {self.host}", self.entry
         if not self.variable_is_known:
             met += f", and its name does not say that it is for {self.owner}"

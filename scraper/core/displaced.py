@@ -1,4 +1,4 @@
-"""Records that are not where the vendor file says: where else in a body they may be."""
+"""Search of a body for records that are not at the vendor file's path."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from scraper.core.bodies import Decoded, Json, at, decode, text_of
 from scraper.core.catalogue import Endpoint
 
 MOST_VALUES: Final = 10_000
-"""Values of objects that are looked at: an answer has some dozens outside of its records."""
+"""Most values that are inspected: an answer has some dozens outside of its records."""
 DEEPEST: Final = 12
 
 
@@ -56,9 +56,10 @@ def _candidate(endpoint: Endpoint, path: str, value: Json) -> Displaced | None:
 
 
 def advice(endpoint: Endpoint, body: bytes, *, by_id: bool) -> str | None:
-    """Return where the records of an answer are instead of at their path, in words; ``None`` where nothing says so.
+    """Return the path at which the records of an answer are instead of their own, in words; ``None`` if nothing
+    suggests one.
 
-    `by_id`: only where some carry the id field, as a list of something else may stand beside a board that is empty.
+    `by_id`: only where some carry the id field, as an answer with an empty board may contain a list of something else.
     """
     decoded, records, shape = decode(body), endpoint.records, endpoint.pagination.shape
     if not isinstance(decoded, Decoded):

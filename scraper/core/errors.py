@@ -2,7 +2,7 @@
 
 The outcome of a single request is a value (`core.outcomes`), never one of these::
 
-    ScraperError                  1   never raised itself: a bug in scraper ends with 1
+    ScraperError                  1   never raised itself; a bug in scraper ends with 1
     ├── ConfigurationError        2   every fault of the files at once
     ├── UsageError                2   a command or an option that cannot be executed as typed
     │   └── HeldElsewhereError    2   another process runs the job
@@ -28,8 +28,8 @@ from dataclasses import dataclass
 from typing import ClassVar, Final
 
 WORST_FIRST: Final = (130, 1, 5, 2, 4, 6, 7, 3, 0)
-"""Exit codes from the worst one: interrupted, so that the rest did not run; what somebody has to mend (a bug, archive
-or state, configuration, a refused key); what is missing from the data; what goes on by itself."""
+"""Exit codes from the worst one: interrupted, so that the rest did not run; faults that a person has to fix (a bug,
+archive or state, configuration, a refused key); gaps in the data; runs that continue by themselves."""
 
 
 def worst_exit_code(codes: Iterable[int]) -> int:
@@ -102,7 +102,7 @@ class QueryError(ScraperError):
 
 
 class StorageError(ScraperError):
-    """A disk, a directory or a file of ours cannot be used; everything committed is kept."""
+    """A disk, or a directory or file of ours, cannot be used; everything committed is kept."""
 
     exit_code = 5
 

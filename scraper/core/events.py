@@ -1,4 +1,4 @@
-"""The events of a run: ledger, log and progress display all listen to these."""
+"""The events of a run, for the ledger, the log and the progress display."""
 
 from __future__ import annotations
 
@@ -17,31 +17,31 @@ class RunStatus(StrEnum):
     """The status of a run; each has an exit code."""
 
     OPEN = "open"
-    """A process carries it out, or died unnoticed: its job's lock tells the two apart (`Runs.is_running`)."""
+    """A process executes it, or died unnoticed: its job's lock distinguishes the two (`Runs.is_running`)."""
     COMPLETE = "complete"
     BUDGET = "budget"
     QUOTA = "quota"
     REFUSED = "refused"
     FAILED = "failed"
     UNREACHABLE = "unreachable"
-    """A vendor gave no page for a minute; the run stays open, since its requests are not known to be wrong."""
+    """A vendor gave no page for a minute; the run stays open, since its requests may be right."""
     ERROR = "error"
     INTERRUPTED = "interrupted"
     DIED = "died"
-    """Its process was gone and had not said how it ended (killed, or the machine stopped); noticed by the next one."""
+    """Its process ended without storing a status (killed, or the machine stopped); noticed by the next one."""
 
     @property
     def exit_code(self) -> int:
         """0 complete · 3 budget · 4 refused · 5 error · 6 failed or unreachable · 7 quota · 130 interrupted.
 
-        Unreachable is 6: nobody says when a vendor that does not answer will, and 7 is for those who say it.
-        A process that died gave no code that we know; it was cut off from outside, as by an interrupt.
+        Unreachable is 6, because a vendor that does not answer states no time at which it will; 7 is for those that do.
+        A process that died left no code; like an interrupt, its end came from outside.
         """
         return _EXIT_CODES[self]
 
     @property
     def closes(self) -> bool:
-        """True if a run that ended so is over: the next `scraper run` does not simply go on with it."""
+        """True if a run with this status is over: the next `scraper run` does not resume it."""
         return self in {RunStatus.COMPLETE, RunStatus.BUDGET, RunStatus.FAILED}
 
 
@@ -75,7 +75,7 @@ class Ending(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ProjectInUse:
-    """The places that a run uses, as absolute paths; heard before anything else."""
+    """The places that a run uses, as absolute paths: the first event."""
 
     project: str
     """Empty outside any project."""
@@ -83,13 +83,15 @@ class ProjectInUse:
     configs: str
     accounts: str
     """The file that states the accounts of all jobs; empty if there is none."""
+    state: str = ""
+    """URL of a state that is not in the data directory; empty: it is."""
     new_ledger: str = ""
-    """If this run begins a ledger: what it cannot know, in words."""
+    """If this run begins a ledger: the spending that it cannot know, in words."""
 
 
 @dataclass(frozen=True, slots=True)
 class LedgerSettled:
-    """Before a run: how its ledger and its archive stand, if something had to be done."""
+    """Ledger and archive were brought in line before a run."""
 
     message: str
 
@@ -112,7 +114,7 @@ class RunStarted:
 
 @dataclass(frozen=True, slots=True)
 class Noted:
-    """A note on the choice of the run: which one it is, what changed, why nothing is done."""
+    """A note on the choice of the run: its id, changes of the job, or the reason for doing nothing."""
 
     sentence: str
 
@@ -147,7 +149,7 @@ class Waiting:
 
 @dataclass(frozen=True, slots=True)
 class StateLocked:
-    """Another program has locked the state database; what is to be written waits."""
+    """Another program has locked the state database; writes wait."""
 
     reason: str
 
@@ -223,7 +225,7 @@ class RunResult:
     sandbox_at_rate_s: int | None = None
     """With a sandbox that lifts the accounts' rates: the seconds that this process would have taken at them."""
     notes: tuple[str, ...] = ()
-    """The warnings that only say why this run was chosen."""
+    """The warnings about the choice of this run."""
 
     @property
     def exit_code(self) -> int:

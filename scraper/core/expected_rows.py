@@ -1,4 +1,4 @@
-"""The rows that a crawl was expected to bring, against those that came."""
+"""The rows that were expected of a crawl, compared with those that came."""
 
 from __future__ import annotations
 
@@ -12,23 +12,22 @@ from scraper.core.requests import Progress
 
 @dataclass(frozen=True, slots=True)
 class RowsMissing:
-    """A crawl that brought fewer rows than were expected, or none."""
+    """A crawl with fewer rows than were expected, or none."""
 
     sentence: str
     is_failure: bool
-    """False: none came, as none did before."""
+    """False: none came, as in earlier runs."""
     is_final: bool
-    """True whatever more of the crawl is bought; else only of a run that bought all that it wanted."""
+    """True if more purchases cannot change it; else it applies only to a run that bought all that it wanted."""
 
 
 def rows_missing(
     crawls: Iterable[Crawl], walks: Iterable[Progress], reused: Set[str], boards: BoardWatch
 ) -> Iterator[RowsMissing]:
-    """Yield each crawl of a run that brought too few rows. `reused`: ids of walks that cost nothing in this run.
+    """Yield each crawl of a run with too few rows. `reused`: ids of walks that cost nothing in this run.
 
-    A crawl that states ``expect_rows`` is held to that. Any other is expected to bring a row, unless the last whole
-    walks of its boards gave none, or all of them list new entries alone; where its boards were never read, nothing is
-    known and a row is expected.
+    A crawl that states ``expect_rows`` needs that many. Any other needs a row, unless the last complete walks of its
+    boards gave none, or all of them list only new entries; one whose boards were never read needs a row.
     """
     walks = list(walks)
     for crawl in crawls:
@@ -52,10 +51,10 @@ def _without_rows(crawl: Crawl, own: list[Progress], reused: Set[str], boards: B
     bought = [progress for progress in own if progress.pages]
     pages = sum(progress.pages for progress in bought if progress.walk.walk_id not in reused)
     walks = f"{len(bought)} walk{'' if len(bought) == 1 else 's'}"
-    met = f"{crawl.name}: {walks} for {pages * crawl.endpoint.cost} credits brought no row"
+    met = f"{crawl.name}: {walks} for {pages * crawl.endpoint.cost} credits returned no rows"
     before = [had for progress in bought if (had := boards.had_rows(progress.walk.walk_id)) is not None]
     if before and not any(before):
         return RowsMissing(f"{met}, as before", is_failure=False, is_final=True)
-    told = "and the last ones did" if before else "and there are no earlier ones to compare them with"
+    told = "and earlier ones did" if before else "and there are no earlier ones to compare with"
     advice = "check its parameters, or set expect_rows = 0 if none are expected"
     return RowsMissing(f"{met}, {told}: {advice}", is_failure=True, is_final=True)

@@ -1,4 +1,4 @@
-"""The fingerprint of what a job asks for: its crawls, their parameters and depth, and the accounts that pay.
+"""The fingerprint of a job's requests: its crawls, their parameters and depth, and the accounts that pay.
 
 Equal in meaning is equal: the order of keys, crawls and values, the names of crawls, limits in rows or in pages, and a
 stated default do not matter. How it is bought (budget, priorities, retries, ages, plans) is not part of it.
@@ -43,7 +43,7 @@ def _crawl(crawl: Crawl) -> dict[str, Any]:
 
 
 def changes(before: str, after: str) -> list[str]:
-    """Return the differences between two fingerprints, in words; empty if they ask for the same."""
+    """Return the differences between two fingerprints, in words; empty if they request the same."""
     if before == after:
         return []
     earlier, later = orjson.loads(before), orjson.loads(after)
@@ -70,7 +70,7 @@ def _crawl_changes(earlier: Mapping[str, Any], later: Mapping[str, Any]) -> Iter
 
 
 def _by_meaning(crawls: Iterable[Mapping[str, Any]]) -> dict[bytes, Mapping[str, Any]]:
-    """Return the crawls by what they ask for: without their name, and with their parent instead of its name."""
+    """Return the crawls by what they request: without their name, and with their parent instead of its name."""
     named = {crawl["name"]: crawl for crawl in crawls}
 
     def meaning(crawl: Mapping[str, Any]) -> dict[str, Any]:

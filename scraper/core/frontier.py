@@ -1,4 +1,4 @@
-"""The order of requests, by value. It receives answers, and knows no clock and no account.
+"""The order of requests, by value. It receives answers, and uses neither clock nor accounts.
 
 The same job and the same answers give the same order: a resumed run replays the pages that have landed, then continues.
 Value: walks that an earlier run left over come first; then priority; then breadth before depth, except for left-over
@@ -90,8 +90,6 @@ class Frontier:
         for progress in [progress for walk_id, progress in self._walks.items() if walk_id in left]:
             self._leave(progress)
 
-    # --- asking -------------------------------------------------------------------------------------------------------
-
     def take(self, vendor: str) -> Request | None:
         """Take the most valuable ready request of this vendor; it is then in flight."""
         if not self.has_ready(vendor):
@@ -107,7 +105,7 @@ class Frontier:
         while heap:
             request = heap[0][2]
             current = self._ready.get(request.key) is request
-            if current and not self._closed_for(request.walk):
+            if current and not self._closed_for(request.endpoint):
                 return True
             heapq.heappop(heap)
             if current:
@@ -138,7 +136,7 @@ class Frontier:
 
     @property
     def idle(self) -> bool:
-        """Nothing is ready and nothing is in flight."""
+        """True if nothing is ready and nothing is in flight."""
         return not self._in_flight and not any(self.has_ready(vendor) for vendor in list(self._heaps))
 
     @property
@@ -160,8 +158,6 @@ class Frontier:
         """Return the walks that have ended, or were opened again, since the last call."""
         turned, self._turned = self._turned, []
         return [self._walks[walk_id] for walk_id in dict.fromkeys(turned)]
-
-    # --- telling ------------------------------------------------------------------------------------------------------
 
     def learn(self, request: Request, facts: PageFacts) -> Progress:
         """Take in a landed page; the requests that follow become ready."""
@@ -231,7 +227,7 @@ class Frontier:
 
     def closed_because(self, request: Request) -> Why | None:
         """Return why the endpoint or vendor of a request is closed; ``None`` if it is open."""
-        return self._closed_for(request.walk)
+        return self._closed_for(request.endpoint)
 
     def give_up(self, why: Why) -> None:
         """End every open walk: truncated if it has begun, otherwise not attempted.
@@ -239,9 +235,7 @@ class Frontier:
         `why` applies to walks whose endpoint and vendor are still open.
         """
         for progress in self._walks.values():
-            progress.give_up(self._closed_for(progress.walk) or why)
-
-    # --- inside -------------------------------------------------------------------------------------------------------
+            progress.give_up(self._closed_for(progress.walk.endpoint) or why)
 
     def _value(self, request: Request) -> Value:
         walk = self._walks[request.walk.walk_id].walk
@@ -250,23 +244,20 @@ class Frontier:
     def _best_after(self, request: Request) -> Value | None:
         """Return the best value of any request that the answer to this one may bring up; ``None``: there is none."""
         walk = self._walks[request.walk.walk_id].walk
-        if self._closed_for(walk):
+        if self._closed_for(walk.endpoint):
             return self._value(request)
         limits = (walk.max_pages, walk.endpoint.pagination.max_page)
         is_last = any(pages is not None and request.page >= pages for pages in limits)
         following = [] if is_last else [self._values.of(walk, request.page + 1)]
         for name in walk.crawls:
             for index, child in self._children_of(name):
-                if self._closed_for_endpoint(child.endpoint) is None:
+                if self._closed_for(child.endpoint) is None:
                     first = (True, -child.priority, 1, True, 1, (index,), "")
                     left_over = (False, -child.priority, 0, False, 0, (index,), "")
                     following.append(left_over if self._values.boards_first else first)
         return min(following, default=None)
 
-    def _closed_for(self, walk: Walk) -> Why | None:
-        return self._closed_for_endpoint(walk.endpoint)
-
-    def _closed_for_endpoint(self, endpoint: Endpoint) -> Why | None:
+    def _closed_for(self, endpoint: Endpoint) -> Why | None:
         return self._closed.get(endpoint.full_name) or self._closed.get(endpoint.vendor)
 
     def _out_of_character(self, request: Request, facts: PageFacts) -> Guard | None:
@@ -339,7 +330,7 @@ class Frontier:
         return True
 
     def _widen(self, progress: Progress, walk: Walk) -> None:
-        """Merge a walk that several crawls want: as deep and as early as any of them asks."""
+        """Merge a walk that several crawls want: as deep and as early as any of them requests."""
         before, walk_id = progress.walk, walk.walk_id
         if isinstance(progress, RestoredWalk) and progress.needs_pages(walk):
             progress, first = self._start(walk)
@@ -363,7 +354,8 @@ class Frontier:
     def _settle(self, progress: Progress) -> None:
         """Handle the end of a walk, once, and start the children that waited for it."""
         walk = progress.walk
-        if progress.state is WalkState.OPEN and self._closed_for(walk) is Why.REFUSED and not self._busy[walk.walk_id]:
+        refused = self._closed_for(walk.endpoint) is Why.REFUSED
+        if progress.state is WalkState.OPEN and refused and not self._busy[walk.walk_id]:
             progress.give_up(Why.REFUSED)
         if progress.state is WalkState.OPEN or walk.walk_id in self._ended:
             return

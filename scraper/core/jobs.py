@@ -1,4 +1,4 @@
-"""A job: what to crawl, how deep, within which budget; and its faults, all at once."""
+"""A job: its crawls, their depth and its budget; and its faults, all at once."""
 
 from __future__ import annotations
 
@@ -38,16 +38,16 @@ class Account:
     key_env: str
     name: str = "default"
     allow_http: bool = False
-    """The owner allows the key to be sent unencrypted."""
+    """True if the owner allows the key to be sent unencrypted."""
     proxy: str = ""
     """Address of the HTTP proxy that its requests go through; empty: none."""
     proxy_auth_env: str = ""
-    """The variable that holds ``user:password`` for it; empty: it wants none."""
+    """The variable with its ``user:password``; empty: it needs none."""
     key_env_in: str = field(default="", compare=False)
     """The file and key that name its variable; empty: the packaged vendor file."""
     proxy_in: str = field(default="", compare=False)
     failed_requests: Charge | None = None
-    """CHARGED or FREE: the owner's word on failed requests if the vendor documents nothing."""
+    """CHARGED or FREE: the owner's statement on failed requests if the vendor documents nothing."""
 
     @property
     def id(self) -> str:
@@ -85,7 +85,7 @@ class Crawl:
     stop_when_known: float | None = None
     """Share of a page's ids, seen earlier in the walk or by earlier runs, at which the walk ends: 0 < x <= 1."""
     retry_empty: int = 0
-    """How often an empty page that promises more is requested again; each attempt is paid."""
+    """Most repeats of an empty page that promises more; each attempt is paid."""
     delta: str | None = None
     """The parameter that requests new entries only: on most nights a page of them replaces the whole board."""
     by_delta: frozenset[str] = frozenset()
@@ -124,7 +124,7 @@ class Crawl:
         """Return the page of a board's new entries."""
         parameter = self.endpoint.with_role(Role.DELTA)
         if parameter is None:
-            raise ValueError(f"{self.endpoint.full_name} has no page of new entries alone")
+            raise ValueError(f"{self.endpoint.full_name} has no page of only new entries")
         new = next(value for value in parameter.allowed if value != parameter.default)
         return replace(walk, params=canonical(self.endpoint, {**dict(walk.params), parameter.name: new}), max_pages=1)
 
@@ -174,7 +174,7 @@ class Job:
     max_wait: timedelta = timedelta(minutes=15)
     """If a vendor asks for a longer pause, the run stops and can be resumed."""
     every: Every | None = None
-    """How often it is repeated: one run belongs to each night. ``None``: a one-off job."""
+    """Its period: one run belongs to each night. ``None``: a one-off job."""
     confirm_above: Credits = 1_000
     """A run on a terminal that is likely to spend more asks for confirmation."""
     auto: bool = False
@@ -182,13 +182,13 @@ class Job:
     weight: int = 1
     """Its weight among the jobs that share an account."""
     sandbox_only: bool = False
-    """Its accounts are made up: it runs against the sandbox alone."""
+    """True if its accounts are made up: it runs only against the sandbox."""
     order: OrderName = OrderName.VALUE
     """The order of boards if the budget does not reach all of them."""
     max_staleness: timedelta | None = None
     """A board whose last complete read is this old is bought before all others."""
     probe: bool = False
-    """One request for each endpoint: it belongs to no night, and is begun anew instead of resumed."""
+    """One request for each endpoint: it belongs to no night, and is started over instead of resumed."""
 
     def retry_credits(self, budget: Credits) -> Credits:
         """Return the retry budget of a run with this budget; a percentage covers at least one request."""
@@ -243,10 +243,10 @@ def _value_fault(parameter: Parameter, value: str) -> str | None:
     if parameter.allowed and value not in parameter.allowed:
         return f"{value!r} is not one of {_listed(parameter.allowed)}{nearest(value, parameter.allowed)}"
     if parameter.type == "integer" and not value.isdecimal():
-        return f"{value!r} is no whole number"
+        return f"{value!r} is not a whole number"
     if parameter.role is Role.COUNTRY and value not in parameter.means_none and not re.fullmatch("[A-Z]{2}", value):
         nearest_code = f"; did you mean {value.upper()!r}?" if re.fullmatch("[A-Za-z]{2}", value) else ""
-        return f"{value!r} is no country code of two capital letters{nearest_code}"
+        return f"{value!r} is not a country code of two capital letters{nearest_code}"
     if parameter.role is Role.COUNTRY and value == "UK":
         return (
             "the vendors' code for the United Kingdom is 'GB', not 'UK': an unknown country returns an empty list, "
@@ -262,7 +262,7 @@ def _limit_faults(where: str, crawl: Crawl) -> list[Fault]:
     pages, faults = crawl.page_limit or 0, list[Fault]()
     fault = pagination.limit_fault(pages, endpoint.full_name, endpoint.cost)
     if fault is None and pages > MOST_PAGES:
-        fault = f"a walk has at most {MOST_PAGES:,} pages; ask for fewer"
+        fault = f"a walk has at most {MOST_PAGES:,} pages; request fewer"
     if fault is not None:
         asked = (
             "max_pages" if (crawl.max_pages or 0) > min(pagination.max_page or MOST_PAGES, MOST_PAGES) else "max_items"
@@ -311,7 +311,7 @@ def _delta_faults(where: str, crawl: Crawl, catalogue: Catalogue) -> list[Fault]
     known = [p.name for p in crawl.endpoint.parameters if p.role is Role.DELTA]
     if crawl.delta not in known:
         able = [f"{e.full_name} ({p.name})" for e in catalogue.endpoints for p in e.parameters if p.role is Role.DELTA]
-        met = f"{crawl.endpoint.full_name} has no parameter {crawl.delta!r} that asks for new entries alone"
+        met = f"{crawl.endpoint.full_name} has no parameter {crawl.delta!r} that requests only new entries"
         return [Fault(at, f"{met}{nearest(crawl.delta, known)}; {_listed(able) or 'no endpoint'} has one")]
     if crawl.each is not None:
         return [Fault(at, "goes with boards, not with the children of a parent crawl")]

@@ -1,8 +1,8 @@
 """Masks API keys in answers: a key that a vendor echoes must not be stored.
 
 Finds a key verbatim, escaped as in JSON and URLs (all characters except letters, digits and ``-._~``; also twice, as
-JSON within JSON), and in Base64, as gateways dump requests. Each match becomes `MARK`. Keys whose letters are escaped,
-and keys that are encrypted, compressed or hashed, are not found.
+JSON within JSON), and in Base64, as gateways dump requests. Each match is replaced by `MARK`. Keys whose letters are
+escaped, and keys that are encrypted, compressed or hashed, are not found.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def key_fault(key: str) -> str | None:
     if len(key) > LONGEST_KEY:
         return f"has {len(key)} characters, and a key has at most {LONGEST_KEY}"
     if key.isdecimal():
-        return "contains only digits: it could not be told from an id"
+        return "contains only digits: it could not be distinguished from an id"
     return None
 
 

@@ -1,6 +1,6 @@
 """A run's figures in the text format of Prometheus, which OpenMetrics' parsers read too.
 
-All are gauges: they are of one run, and the next one's stand in their place. node-exporter's textfile collector takes
+All are gauges: they describe one run, and the next run's replace them. node-exporter's textfile collector takes
 no timestamps on samples, so instants are samples of their own.
 """
 
@@ -40,14 +40,14 @@ def _families(
     yield _family("run_exit_code", "Exit code of the job's last run.", [(job, result.status.exit_code)])
     yield _family("run_end_timestamp_seconds", "When it ended.", [(job, round(ended_at.timestamp(), 3))])
     yield _family("run_duration_seconds", "Over all processes of the run.", [(job, round(result.elapsed_s, 3))])
-    yield _family("run_credits", "Credits of the run, by what is known of them.", of_job("kind", credits))
+    yield _family("run_credits", "Credits of the run, by charge.", of_job("kind", credits))
     yield _family("run_credits_budget", "The run's budget in credits.", [(job, result.budget)])
     yield _family("run_requests", "Requests that were sent, by how they ended.", of_job("ending", endings))
     yield _family("run_walks", "Walks of the run, by state.", of_job("state", result.walks))
     yield _family("run_rows", "Rows in the archive, by table.", of_job("table", result.rows))
     yield _family("run_warnings", "Warnings of the run.", [(job, len(result.warnings))])
     if result.next_at is not None:
-        yield _family("run_next_timestamp_seconds", "When it can go on.", [(job, result.next_at.timestamp())])
+        yield _family("run_next_timestamp_seconds", "Time at which it can resume.", [(job, result.next_at.timestamp())])
     used = [({**job, "account": account}, balance.committed) for account, (balance, _) in months.items()]
     limits = [({**job, "account": name}, limit) for name, (_, limit) in months.items() if limit is not None]
     yield _family("account_month_credits", "Credits of the account's month that are used.", used)

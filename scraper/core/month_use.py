@@ -1,4 +1,5 @@
-"""How far an account's month is used, and when it is dry at this pace. Pure arithmetic over ledger balances."""
+"""The used part of an account's month, and the day on which it is used up at this pace. Pure arithmetic over ledger
+balances."""
 
 from __future__ import annotations
 
@@ -9,13 +10,13 @@ from scraper.core.units import Credits
 
 THRESHOLDS_PERCENT = (95, 80)
 _SHORTEST = timedelta(days=2)
-"""A pace of fewer days says little: a first night may fetch what later ones need not."""
+"""A pace of fewer days says little: a first night may fetch more than later ones."""
 _LEAST_USED = 0.2
-"""Share of the month below which nobody is told of a pace."""
+"""Share of the month below which the pace is not reported."""
 
 
 def month_warning(account: str, subscription: Subscription, used: Credits, now: datetime) -> str | None:
-    """Return the sentence that an account's month deserves; ``None``: none is due, or its limit is not known."""
+    """Return a warning about an account's month; ``None``: none is due, or its limit is not known."""
     limit = subscription.month_limit
     if not limit:
         return None
@@ -26,8 +27,8 @@ def month_warning(account: str, subscription: Subscription, used: Credits, now: 
         return None
     share = f"{account}: {used:,} of the month's {limit:,} credits are used ({used * 100 // limit} %)"
     if dry_at is None or dry_at <= now:
-        return f"{share}; it is renewed on {ends_at:%Y-%m-%d}"
-    return f"{share}: at this pace dry on {dry_at:%Y-%m-%d}, and renewed on {ends_at:%Y-%m-%d}"
+        return f"{share}; they are renewed on {ends_at:%Y-%m-%d}"
+    return f"{share}: at this pace they last until {dry_at:%Y-%m-%d}, and are renewed on {ends_at:%Y-%m-%d}"
 
 
 def dry_on(subscription: Subscription, used: Credits, now: datetime) -> datetime | None:

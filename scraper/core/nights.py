@@ -27,7 +27,7 @@ DAY = timedelta(days=1)
 
 @dataclass(frozen=True, slots=True)
 class Every:
-    """How often a job is repeated."""
+    """The period at which a job is repeated."""
 
     period: timedelta
     words: str
@@ -47,7 +47,7 @@ class Every:
 
     @property
     def early(self) -> timedelta:
-        """How much less than a period may pass from one start of a timer to the next."""
+        """The most by which the time from one start of a timer to the next may fall short of a period."""
         return self.period / _EARLY_PARTS
 
 
@@ -66,12 +66,12 @@ class Night:
 
     begins_at: datetime
     has_run: bool
-    """The job's last run belongs to it."""
+    """True if the job's last run belongs to it."""
     ends_at: datetime
 
 
 def night_of(every: Every, now: datetime, last: LastRun | None) -> Night:
-    """Return the night of a start at this instant. `last`: the job's last run, whatever its clock said."""
+    """Return the night of a start at this instant. `last`: the job's last run, by whatever clock."""
     first = last.night if last is not None else now
     anchor = first if every.starts_at is None else _MONDAY + every.starts_at
     present = _grid(anchor, every.period, now)

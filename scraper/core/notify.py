@@ -1,4 +1,4 @@
-"""Notifications of runs: when they are sent, and their text."""
+"""Notifications of runs: their levels and their text."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from scraper.core.events import RunResult, RunStatus
 
 
 class NoticeLevel(StrEnum):
-    """How a night went."""
+    """The level of a night's result."""
 
     SUCCESS = "success"
     """Complete, or its own budget is spent, without warnings."""
@@ -39,7 +39,7 @@ class NotifySettings:
     ping: str | None = field(default=None, repr=False)
     """A check's address, as of healthchecks.io: plain for a good end; ``/start`` and ``/fail`` are appended to it."""
     on: tuple[NoticeLevel, ...] = DEFAULT_LEVELS
-    """Levels of which `urls` are notified; `ping` is notified of every run."""
+    """Levels that `urls` are notified of; `ping` is notified of every run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +79,7 @@ def notice_of(result: RunResult, before: Mapping[str, int] | None, command: str)
 
 
 def failure_notice(job: str, sentence: str, exit_code: int, command: str) -> Notice:
-    """Return the message of a run that could not begin, or whose end could not be stored."""
+    """Return the message for a run that could not begin, or whose end could not be stored."""
     body = f"{sentence}\nno run, exit code {exit_code}\nnext: {command}"
     return Notice(NoticeLevel.FAILURE, f"scraper: {job}: error", _short(body))
 
@@ -88,7 +88,7 @@ def died_notice(job: str, run_id: str, night_at: datetime | None, taken_by: str,
     """Return the message for an earlier run whose process died first. `taken_by`: the run since then."""
     night = "" if night_at is None else f" of the night of {_instant(night_at)}"
     body = (
-        f"the run{night} has no end of its own: its process died (killed, or the machine stopped)\n"
+        f"the run{night} did not end: its process died (killed, or the machine stopped)\n"
         f"run {run_id}, died; run {taken_by} takes its left-over walks first\nnext: {command} {run_id}"
     )
     return Notice(NoticeLevel.FAILURE, f"scraper: {job}: died", body)

@@ -15,7 +15,7 @@ from scraper.core.units import Credits
 from scraper.core.vendor_times import instant_of, wait_of
 
 LONGEST_MESSAGE = 200
-"""Most characters of a vendor's message that are repeated."""
+"""Most characters of a vendor's message that are shown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ Reply: TypeAlias = Answer | NoAnswer
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """The end of an attempt, its charge, and what the answer says about the next one."""
+    """The end of an attempt, its charge, and the terms of the next one."""
 
     kind: OutcomeKind
     charge: Charge
@@ -68,7 +68,7 @@ class Outcome:
 
     @property
     def landed(self) -> bool:
-        """The page has arrived, and the request is done."""
+        """True if the page has arrived, and the request is done."""
         return self.kind in {OutcomeKind.OK, OutcomeKind.EMPTY}
 
 
@@ -148,7 +148,7 @@ def _read_success(endpoint: Endpoint, answer: Answer, document: Json) -> _Readin
 
 
 def _may_pass(endpoint: Endpoint, answer: Answer, decoded: Decoded | Undecodable) -> bool:
-    """Return whether a malformed answer may come sound another time.
+    """Return whether another attempt may bring a sound answer instead of a malformed one.
 
     A body that lost bytes or is a page of HTML may, and so may an object of no known shape, which may be an error that
     no rule names. Sound JSON with something else than records at their path, or of another kind, comes again.

@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Set
-from dataclasses import replace
 
 from scraper.core.catalogue import Records
 from scraper.core.pagination import Record
 
 UNRANKED = 1_000_000
-"""Rank of a parent without one: after every real rank."""
+"""Rank of a parent without one: after all real ranks."""
 
 
 def as_parents(found: Iterable[Record], described: Records, name: str) -> Iterable[Record]:
     """Return the records with this field, which fills a child's parameter, as their id; skip those without it."""
     if name == described.id:
         return found
-    return [replace(record, id=value) for record in found if (value := record.fields.get(name)) is not None]
+    return [record._replace(id=value) for record in found if (value := record.fields.get(name)) is not None]
 
 
 def all_hold(found: Iterable[Record], described: Records, names: Set[str]) -> bool:
-    """Return whether all records carry these fields; pages read before the vendor file named them do not."""
+    """Return whether all records have these fields; pages read before the vendor file named them do not."""
     needed = names - {described.id}
     return not needed or all(needed <= record.fields.keys() for record in found)
 

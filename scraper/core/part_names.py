@@ -44,12 +44,12 @@ def empty_runs_name(drain_id: int, token: str = "") -> str:
 
 
 def run_name(run_id: str) -> str:
-    """Return the name of a run's part of a run table. Another prefix, since a job may be named like a number."""
+    """Return the name of a run's part of a run table. It has another prefix, since a job's name may be a number."""
     return f"run-{run_id}{ENDING}"
 
 
 def run_of(name: str) -> str | None:
-    """Return the run of a run table's part; ``None`` for one in which runs are gathered."""
+    """Return the run of a run table's part; ``None`` if it contains several runs."""
     met = _RUN.fullmatch(name)
     return None if met is None else met["run"]
 

@@ -1,7 +1,7 @@
-"""Headers that tell how many requests remain, and until when: ``RateLimit-*``, ``X-RateLimit-*`` and their likes.
+"""Headers that state how many requests remain, and until when: ``RateLimit-*``, ``X-RateLimit-*`` and their likes.
 
-They are a vendor's word about its own count, which others with the same key may fill as well. They can only slow an
-account down: its own limits hold whatever is told, and what is told holds for `LONGEST_TOLD_S` at most.
+They report the vendor's own count, which includes others with the same key. They can only slow an account down: its own
+limits always apply, and a report applies for `LONGEST_TOLD_S` at most.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ from dataclasses import dataclass
 from datetime import datetime
 
 LONGEST_TOLD_S = 900.0
-"""As our own longest pause; after it one request tries."""
+"""As long as our own longest pause; after it, one request tries."""
 SINCE_1970_S = 1e9
 """A larger number is an instant: the draft's ``RateLimit-Reset`` is seconds to wait, that of others is an instant."""
 IN_MILLISECONDS = 1e12
 """A larger instant counts milliseconds."""
 MOST_REMAINING = 10**6
-"""More is no limit to any run."""
+"""A higher number limits no run."""
 
 _DIGITS = re.compile(r"[0-9]{1,18}(\.[0-9]{1,9})?")
 _MEMBER = re.compile(r'(?:^|[;,\s])(?P<name>r|t|remaining|reset)\s*=\s*"?(?P<value>[0-9]{1,18}(?:\.[0-9]{1,9})?)')
@@ -35,14 +35,14 @@ class RateHeaders:
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """The word of an answer: so many requests may still start before these seconds are over."""
+    """The report of an answer: so many requests may still start within these seconds."""
 
     remaining: int
     resets_in_s: float
 
 
 def told(names: RateHeaders | None, headers: Mapping[str, str], now: datetime) -> Told | None:
-    """Return what an answer's headers tell; ``None`` if there is nothing in them that can be understood."""
+    """Return the report of an answer's headers; ``None`` if it has none that is understood."""
     if names is None:
         return None
     remaining = _number(headers.get(names.remaining, ""), ("r", "remaining"))

@@ -43,9 +43,9 @@ INPUTS: Final[Mapping[str, tuple[Column, ...]]] = {
         Column("path", "VARCHAR", "where in a record"),
         Column("detail", "VARCHAR", "what was met there"),
         Column("times", "BIGINT", "records, or pages, that had it"),
-        Column("of", "BIGINT", "records, or pages, that were looked at"),
-        Column("first_at", "TIMESTAMP", "UTC, when it was first met"),
-        Column("last_at", "TIMESTAMP", "UTC, when it was last met"),
+        Column("of", "BIGINT", "records, or pages, that were inspected"),
+        Column("first_at", "TIMESTAMP", "UTC, when it was first found"),
+        Column("last_at", "TIMESTAMP", "UTC, when it was last found"),
     ),
 }
 """Relations that a chart may read besides the archive's: columns of each."""
@@ -83,7 +83,7 @@ class Period:
 
 
 def last_days(today: date, days: int = DEFAULT_DAYS) -> Period:
-    """Return the days up to and with today."""
+    """Return the last days, today included."""
     return Period(today - timedelta(days=days - 1), today)
 
 
@@ -95,14 +95,14 @@ def month_until(first: date, today: date) -> Period:
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """A query of the report, and how its rows are drawn."""
+    """A query of the report, and the drawing of its rows."""
 
     name: str
     """The stem of its files."""
     title: str
     description: str
     sql: str
-    """The SELECT below the head of its file, as it stands there."""
+    """The SELECT below the head of its file, verbatim."""
     spec: Mapping[str, Any] | None = None
     """Vega-Lite; ``None``: the rows are shown as a table."""
     source: str = ""
@@ -163,22 +163,22 @@ class Answered:
 
     chart: Chart
     query: str
-    """As it was run."""
+    """The query that was run."""
     columns: tuple[str, ...] = ()
     rows: tuple[tuple[Any, ...], ...] = ()
     """The first `MOST_ROWS`."""
     total: int = 0
     fault: str = ""
-    """Why there are no rows: the query was refused."""
+    """The reason why the query was refused; then there are no rows."""
 
     @property
     def records(self) -> list[dict[str, Any]]:
-        """The rows as Vega-Lite takes them."""
+        """The rows in Vega-Lite's form."""
         return [{name: json_value(value) for name, value in zip(self.columns, row, strict=True)} for row in self.rows]
 
 
 def json_value(value: object) -> object:
-    """Return a value as JSON holds it: instants and days as ISO 8601, what is no finite number as null."""
+    """Return a value for JSON: instants and days as ISO 8601, numbers that are not finite as null."""
     match value:
         case None | bool() | int() | str():
             return value

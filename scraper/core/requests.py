@@ -40,7 +40,7 @@ def _digest(length: int, *parts: object) -> str:
 class Walk:
     """The pages of one endpoint with one set of parameters, in order.
 
-    A walk has the same id in every run; crawls of a run that ask for it share it.
+    A walk has the same id in every run; crawls of a run that request it share it.
     """
 
     endpoint: Endpoint
@@ -57,7 +57,7 @@ class Walk:
     stop_when_known: float | None = None
     """Share of a page's ids, seen before, at which the walk ends; ``None``: never."""
     retry_empty: int = 0
-    """How often an empty page that promises more is requested again."""
+    """Most repeats of an empty page that promises more."""
     walk_id: str = field(init=False)
     """Hash of vendor, endpoint and parameters: 16 hex digits."""
 
@@ -67,7 +67,7 @@ class Walk:
 
     @property
     def country(self) -> str | None:
-        """Upper case; ``None`` where the walk has no country or asks for all."""
+        """The country, upper case; ``None`` if the walk has none or requests all."""
         value = self._value(Role.COUNTRY)
         return value.upper() if value is not None else None
 
@@ -78,7 +78,7 @@ class Walk:
 
     @property
     def is_delta(self) -> bool:
-        """True if it lists only what is new: a page without rows is nothing unusual."""
+        """True if it lists only new entries: a page without rows is then normal."""
         parameter = self.endpoint.with_role(Role.DELTA)
         return parameter is not None and dict(self.params).get(parameter.name) not in {None, parameter.default}
 
@@ -135,7 +135,7 @@ class Request:
 
     @property
     def label(self) -> str:
-        """For people: ``crawlora.hashtags country_code=US period=7 page 1``."""
+        """The request for people: ``crawlora.hashtags country_code=US period=7 page 1``."""
         stated = " ".join(f"{name}={value}" for name, value in self.walk.params)
         return f"{self.endpoint.full_name} {stated} page {self.page}".replace("  ", " ")
 

@@ -1,7 +1,7 @@
 """The retry policy. Each retry is decided here, reserved, and entered in the ledger.
 
-Each outcome has a policy: whether the request is retried, after which wait, and how far its failure reaches when it is
-not. An error rule of the vendor file may allow fewer retries than the policy does.
+Each outcome has a policy: whether the request is retried, after which wait, and how far its failure reaches otherwise.
+An error rule of the vendor file may allow fewer retries than the policy does.
 """
 
 from __future__ import annotations
@@ -22,17 +22,18 @@ FREE_RETRIES = 4
 PAID_RETRIES = 3
 """Retries of one request after failures that were charged, or may have been: 1 + 3 attempts."""
 MALFORMED_RETRIES = 1
-"""Paid retries of one request after malformed answers: a second one is no accident, and costs as much as a good one."""
+"""Paid retries of one request after malformed answers: a second one is not an accident, and costs as much as a good
+answer."""
 FIRST_BACKOFF_S = 1.0
 LONGEST_BACKOFF_S = 60.0
 RATE_LIMIT_WAIT_S = 60.0
-"""After a 429 that names no time: both vendors count by the minute or say so (vendor facts, sections 1 and 2)."""
+"""Wait after a 429 that states no time: both vendors count by the minute or say so (vendor facts, sections 1 and 2)."""
 LONGEST_PAUSE_S = 900.0
 """Longest pause of our own. A pause that has doubled past it ends the run for now."""
 
 
 class Reach(StrEnum):
-    """How far a failure reaches."""
+    """The reach of a failure."""
 
     REQUEST = "request"
     WALK = "walk"
@@ -46,9 +47,9 @@ class Wait(StrEnum):
     NONE = "none"
     """No retry."""
     BACKOFF = "backoff"
-    """Exponential backoff from 0.5 to 1 s on, or the wait that the vendor names if it is longer."""
+    """Exponential backoff from 0.5 to 1 s on, or the wait that the vendor states if it is longer."""
     PAUSE = "pause"
-    """The whole account pauses for the time that the vendor names, else a minute; consecutive pauses double."""
+    """The whole account pauses for the time that the vendor states, else a minute; consecutive pauses double."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,9 +58,9 @@ class Policy:
 
     wait: Wait
     reach: Reach
-    """How far the failure reaches once the request is not retried."""
+    """The reach of the failure once the request is not retried."""
     breaks: bool = False
-    """It counts towards the circuit breakers (`core.breakers`)."""
+    """True if it counts towards the circuit breakers (`core.breakers`)."""
 
 
 _PASSING = Policy(Wait.BACKOFF, Reach.REQUEST, breaks=True)
@@ -95,7 +96,7 @@ class Retry:
     wait_s: float
     whole_account: bool = False
     named: bool = False
-    """The vendor named this wait: the job's `max_wait` applies. False: it is our own backoff or pause."""
+    """True if the vendor stated this wait: the job's `max_wait` applies. False: it is our own backoff or pause."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,9 +124,9 @@ class Tries:
 
     free: int = 0
     paid: int = 0
-    """Charged, presumed or unknown."""
+    """Failures that were charged, presumed or unknown."""
     malformed: int = 0
-    """Of those, answers that were not as documented."""
+    """Malformed answers among those."""
     empty: int = 0
     """Empty pages that promised more and were retried; not counted in `paid`."""
     kind: OutcomeKind | None = None
@@ -192,9 +193,9 @@ def decide(
 def retry_empty(
     outcome: Outcome, tries: Tries, most: int, jitter: float, *, may_buy_again: bool = True
 ) -> Retry | None:
-    """Return the retry of an empty page that promises more; ``None`` where the page is taken as it is.
+    """Return the retry of an empty page that promises more; ``None`` if the page is accepted as it is.
 
-    `tries`: its earlier attempts. `most`: the job's limit. TikTok is known to answer a page in mid-feed without rows,
+    `tries`: its earlier attempts. `most`: the job's limit. TikTok is known to return a page in mid-feed without rows,
     and with all of them on a retry (vendor facts, section 6).
     """
     promises_more = outcome.kind is OutcomeKind.EMPTY and outcome.facts is not None and outcome.facts.has_more is True

@@ -11,7 +11,7 @@ from scraper.core.requests import Walk
 
 
 def merged(first: Walk, second: Walk, names: Sequence[str]) -> Walk:
-    """Merge two walks: as deep and as early as either asks. `names`: the job's crawls in order."""
+    """Merge two walks: as deep and as early as either requests. `names`: the job's crawls in order."""
     limits = (first.max_pages, second.max_pages)
     shares = (first.stop_when_known, second.stop_when_known)
     return replace(

@@ -1,4 +1,4 @@
-"""Judgement of nights: which were missed, which is the worst, and what is usual for a job."""
+"""Judgement of nights: those that were missed, the worst one, and the usual figures of a job."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ MISSED: Final = 6
 """Exit code of a night without a run: rows are missing where they were expected."""
 
 COMPARED_NIGHTS: Final = 7
-"""Earlier nights that define what is usual: a week of a nightly job."""
+"""Earlier nights that define the usual figures: a week of a nightly job."""
 
 STOPPED_AFTER: Final = timedelta(days=31)
 """A repeated job without a run for this long, and for three of its periods, is given up: no more nights are missed."""
 _STOPPED_PERIODS: Final = 3
 
 ONE_OFF_TOLD_FOR: Final = timedelta(days=7)
-"""How long a one-off job is listed after its last run."""
+"""Time for which a one-off job is listed after its last run."""
 
 _GRACE_PARTS: Final = 8
 _ORDER: Final = (0, 3, 7, 130, 6, 4, 5, 1)
@@ -28,7 +28,7 @@ _ORDER: Final = (0, 3, 7, 130, 6, 4, 5, 1)
 
 @dataclass(frozen=True, slots=True)
 class NightStart:
-    """A run of a repeated job: when its night begins, and when it began itself."""
+    """A run of a repeated job: the beginning of its night, and its own."""
 
     night_at: datetime
     began_at: datetime
@@ -38,7 +38,7 @@ class NightStart:
 def worst_code(codes: Iterable[int]) -> int:
     """Return the worst of exit codes: 1 · 5 · 4 · 6 · 130 · 7 · 3 · 0.
 
-    The worst is what will not improve by itself: a bug, a disk, a key. A night that failed or was missed
+    The worst ones do not improve by themselves: a bug, a disk, a key. A night that failed or was missed
     comes next, then one that was cut off, then one that waits for credits; 3 and 0 are good nights.
     """
     return max(codes, key=badness, default=0)

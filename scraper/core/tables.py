@@ -28,10 +28,10 @@ class Column:
 
 
 PATH_COLUMNS = (
-    Column("vendor", "VARCHAR", "who sold the answer; in the path only"),
+    Column("vendor", "VARCHAR", "the vendor that sold the answer; in the path only"),
     Column("date", "DATE", "UTC day of snapshot_at; in the path only"),
 )
-"""With these columns inside the files as well, pyarrow and pandas refuse the directory."""
+"""Columns of the path: with them inside the files as well, pyarrow and pandas refuse the directory."""
 
 _WALK_COLUMNS = (
     Column("endpoint", "VARCHAR", "full name of the endpoint: crawlora.hashtags"),
@@ -66,14 +66,14 @@ SELECT_INPUT = (
     *_WALK_COLUMNS,
     Column("parameters", "VARCHAR", "JSON object of the request's parameters"),
     Column("parent_id", "VARCHAR", "value of the parameter that a parent crawl fills (a hashtag's id); else null"),
-    Column("records", "VARCHAR", "JSON list of the page's records, taken from where the vendor's file says they stand"),
+    Column("records", "VARCHAR", "JSON list of the page's records, at the path that the vendor file states"),
 )
-"""The relation ``pages`` that a table's SELECT reads. ``country`` is the walk's alone here."""
+"""The relation ``pages`` that a table's SELECT reads. ``country`` is only the walk's here."""
 
 
 @dataclass(frozen=True, slots=True)
 class TableSelect:
-    """A typed table: the SELECT that makes it and what its columns mean."""
+    """A typed table: the SELECT that makes it, and the meanings of its columns."""
 
     name: str
     sql: str

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from typing import TypeAlias
 
 Credits: TypeAlias = int
-"""The vendor's unit of price: always a whole number, never a float, never dollars."""
+"""The vendor's unit of price: always a whole number, never a float or dollars."""
 
 LARGEST_COUNT = 10**12
 """The largest number in a file or an option: the sum of a million of them still fits into 64 bits."""

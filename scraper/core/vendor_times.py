@@ -1,8 +1,6 @@
-"""Times that a vendor states: how long to wait, when a quota renews. They are read as what they evidently are.
-
-A wait that a vendor asks for lasts a day at most: then one request tries. A slip of theirs (years instead of seconds,
-an instant where a number of seconds belongs) would otherwise lock an account for as long.
-"""
+"""Times that a vendor states: waits, and renewals of a quota. Their form is recognised by the value. A wait lasts a day
+at most: then one request tries. Otherwise a mistake (years instead of seconds, an instant instead of a number of
+seconds) would lock an account for that long."""
 
 from __future__ import annotations
 
@@ -13,7 +11,8 @@ from email.utils import parsedate_to_datetime
 from scraper.core.bodies import Json
 
 LONGEST_WAIT = timedelta(days=1)
-"""Longest wait on a vendor's word alone. Ours: long enough for every daily quota, short enough to notice a slip."""
+"""Longest wait that a vendor can impose. Our choice: long enough for every daily quota, short enough to notice a
+mistake."""
 LONGEST_WAIT_S = LONGEST_WAIT.total_seconds()
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -28,7 +27,7 @@ _EPOCH_TEXT = re.compile(r"[0-9]{10,18}(?:\.[0-9]{1,9})?")
 
 
 def wait_of(value: Json, now: datetime) -> float | None:
-    """Return seconds to wait, 0 to a day, from Retry-After or a field like it; ``None``: nothing that is understood.
+    """Return seconds to wait, 0 to a day, from Retry-After or a similar field; ``None``: not understood.
 
     A number of seconds, an epoch number (RFC 9110 knows none, and vendors send them), or an HTTP date.
     """

@@ -2,7 +2,7 @@
 
 The file holds ``CREATE VIEW name AS …;`` and ``CREATE MACRO name(…) AS TABLE …;``. The comment lines right above a
 statement are its description; ``… AS name, -- meaning`` at the end of a line is the meaning of column ``name``, and a
-column without one means what it means in the first relation that the statement reads.
+column without one has the meaning of the first relation that the statement reads.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def read_views(text: str) -> tuple[View, ...]:
         description = " ".join(line.lstrip("-").strip() for line in head.splitlines())
         views.append(View(name, arguments, bare_sql(statement), description, column_meanings(statement)))
     if left := bare_sql(_STATEMENT.sub("", text)):
-        raise ValueError(f"only CREATE VIEW … ; and CREATE MACRO … AS TABLE … ; may stand here, and not: {left[:80]}")
+        raise ValueError(f"only CREATE VIEW … ; and CREATE MACRO … AS TABLE … ; are allowed here, not: {left[:80]}")
     return tuple(views)
 
 

@@ -6,6 +6,9 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 
+DRIFT = 50e-6
+"""Clocks of two machines gain or lose at most so much on each other, unless one of them is set."""
+
 
 class SystemClock:
     """Wall time in UTC, and waiting on the running event loop.
@@ -14,25 +17,36 @@ class SystemClock:
     leases have to mean the same to all of them. It then goes on by itself, whatever the machine's clock is set to.
     """
 
-    def __init__(self, elapsed: Callable[[], float] | None = None) -> None:
-        """`elapsed`: seconds that pass everywhere at the same speed; default `since_boot_s`."""
+    def __init__(self, wall: Callable[[], datetime] | None = None, elapsed: Callable[[], float] | None = None) -> None:
+        """`wall`: the machine's clock. `elapsed`: seconds that pass everywhere at one speed; default `since_boot_s`."""
+        self._wall = _utc if wall is None else wall
         self._elapsed = since_boot_s if elapsed is None else elapsed
-        self._ahead_s: float | None = None
-        """The followed clock, as seconds since 1970, minus `elapsed`; ``None``: none is followed."""
+        self._ahead: tuple[float, float] | None = None
+        """How far the followed clock, in seconds since 1970, is at least and at most ahead of `elapsed`."""
+        self._asked_s = 0.0
+
+    @property
+    def doubt_s(self) -> float:
+        """The seconds by which the followed clock may be ahead of `now`; it is never behind."""
+        return 0.0 if self._ahead is None else self._ahead[1] - self._ahead[0]
 
     def now(self) -> datetime:
-        if self._ahead_s is None:
-            return datetime.now(UTC)
-        return datetime.fromtimestamp(self._elapsed() + self._ahead_s, UTC)
+        if self._ahead is None:
+            return self._wall()
+        return datetime.fromtimestamp(self._elapsed() + self._ahead[0], UTC)
 
     def follow(self, at: datetime, asked_s: float, answered_s: float) -> None:
         """Follow a clock that said `at` at some time after `asked_s` and before `answered_s`, by `elapsed`.
 
-        What is known of it is kept as long as it agrees with that: a slow answer tells less than a quick one.
+        What was known before narrows that down: a slow answer tells less than a quick one.
         """
-        latest, earliest = at.timestamp() - asked_s, at.timestamp() - answered_s
-        known_s = (latest + earliest) / 2 if self._ahead_s is None else self._ahead_s
-        self._ahead_s = min(max(known_s, earliest), latest)
+        least, most = at.timestamp() - answered_s, at.timestamp() - asked_s
+        if self._ahead is not None:
+            drifted_s = DRIFT * (answered_s - self._asked_s)
+            least, most = max(least, self._ahead[0] - drifted_s), min(most, self._ahead[1] + drifted_s)
+        if least > most:  # it was set
+            least, most = at.timestamp() - answered_s, at.timestamp() - asked_s
+        self._ahead, self._asked_s = (least, most), answered_s
 
     def monotonic(self) -> float:
         return time.monotonic()
@@ -41,6 +55,10 @@ class SystemClock:
         import asyncio  # noqa: PLC0415 - most commands only need `now`
 
         await asyncio.sleep(max(0.0, seconds))
+
+
+def _utc() -> datetime:
+    return datetime.now(UTC)
 
 
 def suspended_s() -> float:

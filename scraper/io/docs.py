@@ -19,6 +19,7 @@ TOPICS: Final = (
     "sandbox",
     "backtest",
     "operating",
+    "state",
     "fleet",
     "security",
     "assumptions",

@@ -1,7 +1,8 @@
 """Objects of an archive as local files, for all who read its bytes: queries, exports, compactions.
 
 An object never changes, so neither does a file here, and each is fetched once: writers leave here what they have
-uploaded. The directory may be deleted at any time.
+uploaded. A file shows up whole and verified, whoever fetches it at the same time. The directory may be deleted at any
+time; of more than `MOST_BYTES` those go that were not used for longest.
 """
 
 from __future__ import annotations
@@ -9,50 +10,87 @@ from __future__ import annotations
 import contextlib
 import errno
 import hashlib
-from collections.abc import Collection
+import os
+import threading
+from collections.abc import Collection, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final
 
+from scraper.core.part_names import ENDING
 from scraper.io.manifest import ManifestPart
 from scraper.io.objects import ObjectMissingError, Objects
 
 OBJECTS: Final = "cache/objects"
 """Directory of the cache in the data directory, with the objects' own paths."""
 
+MOST_BYTES: Final = 8 * 2**30
+"""Years of tables, and some months of pages."""
+
+FETCHES: Final = 8
+"""Objects that are fetched side by side: a night is a dozen of small ones, of which each waits for an answer."""
+
+_IN_USE_S: Final = 900
+"""A file that was used this long before the last one stays: a query may still be about to open it."""
+
+_FETCHED: Final = ".fetched-"
+_LEFT_OVER_S: Final = 86_400
+
 
 class ObjectCache:
     """The local files of one archive's objects."""
 
-    def __init__(self, objects: Objects, data: Path) -> None:
+    def __init__(self, objects: Objects, data: Path, most_bytes: int = MOST_BYTES) -> None:
         self._objects = objects
-        self._directory = data / OBJECTS
+        self.directory = data / OBJECTS
+        self._most_bytes = most_bytes
 
     def path(self, part: ManifestPart) -> Path:
         """Return the file of a part, there or not."""
-        return self._directory / part.path
+        return self.directory / part.path
+
+    def all_local(self, parts: Sequence[ManifestPart]) -> None:
+        """Fetch those of these parts that are not there, several at once. See `local`."""
+        missing = [part for part in parts if not self._is_there(part)]
+        if missing:
+            with ThreadPoolExecutor(min(len(missing), FETCHES), "fetch") as threads:
+                for fetching in [threads.submit(self.fetch, part) for part in missing]:
+                    fetching.result()
+            self.trim()
 
     def local(self, part: ManifestPart) -> Path:
         """Return the file of a part, fetched and verified if it is not there.
 
         OSError: the object is missing, or its bytes are not those that were written; ObjectStoreError: it fails.
         """
-        file = self.path(part)
-        if not file.exists():
-            self.fetch(part)
-        return file
+        return self.path(part) if self._is_there(part) else self.fetch(part)
+
+    def _is_there(self, part: ManifestPart) -> bool:
+        """Return whether a part's file is there, and note that it is used."""
+        try:
+            os.utime(self.path(part))
+        except FileNotFoundError:
+            return False
+        except PermissionError:  # of another user, who lets us read
+            return self.path(part).exists()
+        return True
 
     def fetch(self, part: ManifestPart) -> Path:
         """Return the file of a part, fetched anew. See `local`."""
         file = self.path(part)
+        fetched = self.directory / f"{_FETCHED}{os.getpid()}-{threading.get_ident()}"
         try:
-            self._objects.fetch(part.path, file)
+            self._objects.fetch(part.path, fetched)
+            with fetched.open("rb") as content:
+                sound = hashlib.file_digest(content, "sha256").hexdigest() == part.checksum
+            if not sound:
+                raise OSError(errno.EIO, "its object has other bytes than were written", self._named(part))
+            file.parent.mkdir(parents=True, exist_ok=True)
+            fetched.replace(file)
         except ObjectMissingError:
             raise FileNotFoundError(errno.ENOENT, "its object is missing", self._named(part)) from None
-        with file.open("rb") as content:
-            sound = hashlib.file_digest(content, "sha256").hexdigest() == part.checksum
-        if not sound:
-            file.unlink()
-            raise OSError(errno.EIO, "its object has other bytes than were written", self._named(part))
+        finally:
+            fetched.unlink(missing_ok=True)
         return file
 
     def keep(self, part: ManifestPart, file: Path) -> None:
@@ -64,11 +102,38 @@ class ObjectCache:
         except OSError:
             file.unlink(missing_ok=True)
 
+    def prune(self, known: Collection[str]) -> None:
+        """Remove the files of all objects but these: other machines have replaced them. Of these, `trim` may too."""
+        there = (file.relative_to(self.directory).as_posix() for file in self.directory.rglob(f"*{ENDING}"))
+        self.forget([path for path in there if path not in known])
+        self.trim()
+
     def forget(self, paths: Collection[str]) -> None:
         """Remove the files of objects that are deleted."""
         for path in paths:
             with contextlib.suppress(OSError):
-                (self._directory / path).unlink(missing_ok=True)
+                (self.directory / path).unlink(missing_ok=True)
+
+    def trim(self) -> None:
+        """Remove the files that were not used for longest until the others take no more than they may."""
+        files = sorted(self._files(self.directory), key=lambda each: each[0])
+        size_bytes, last = sum(each[1] for each in files), max((each[0] for each in files), default=0.0)
+        for used_at, file_bytes, path in files:
+            left_over = os.path.basename(path).startswith(_FETCHED) and last - used_at > _LEFT_OVER_S  # noqa: PTH119
+            if left_over or (size_bytes > self._most_bytes and last - used_at > _IN_USE_S):
+                with contextlib.suppress(OSError):
+                    os.unlink(path)  # noqa: PTH108 - no Path is made of thousands of entries
+                    size_bytes -= file_bytes
+
+    def _files(self, directory: Path | str) -> Iterator[tuple[float, int, str]]:
+        """Yield when each file was used last, its size and its path."""
+        with contextlib.suppress(FileNotFoundError), os.scandir(directory) as entries:
+            for entry in entries:
+                if entry.is_dir(follow_symlinks=False):
+                    yield from self._files(entry.path)
+                else:
+                    with contextlib.suppress(FileNotFoundError):
+                        yield entry.stat().st_mtime, entry.stat().st_size, entry.path
 
     def _named(self, part: ManifestPart) -> str:
         return f"{self._objects.place}/{part.path}"

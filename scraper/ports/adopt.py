@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TYPE_CHECKING
 
-from scraper.core.adopt import Identity, Standing
-from scraper.core.catalogue import Charge, OutcomeKind
-from scraper.core.events import RunStatus
-from scraper.core.pagination import PageFacts
-from scraper.core.units import Credits
+if TYPE_CHECKING:
+    from scraper.core.adopt import Identity, Standing
+    from scraper.core.catalogue import Charge, OutcomeKind
+    from scraper.core.events import RunStatus
+    from scraper.core.pagination import PageFacts
+    from scraper.core.units import Credits
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +30,8 @@ class StateIdentity:
     """Its short name, for messages."""
     place: str
     """The data directory, for messages."""
+    shared: bool = False
+    """Several machines use it, which need one archive."""
 
 
 @dataclass(frozen=True, slots=True)

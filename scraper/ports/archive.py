@@ -6,15 +6,17 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from scraper.core.adopt import Identity
-from scraper.core.catalogue import Endpoint, OutcomeKind
-from scraper.core.compact import Merge
-from scraper.core.decisions import Decision
-from scraper.core.drift.findings import Looked
-from scraper.ports.adopt import ArchivedAnswer, SpendMark
-from scraper.ports.coverage import RunRow, RunRows, RunVersion
+if TYPE_CHECKING:
+    from scraper.core.adopt import Identity
+    from scraper.core.catalogue import Endpoint, OutcomeKind
+    from scraper.core.compact import Merge
+    from scraper.core.decisions import Decision
+    from scraper.core.drift.findings import Looked
+    from scraper.ports.adopt import ArchivedAnswer, SpendMark
+    from scraper.ports.coverage import RunRow, RunRows, RunVersion
+from scraper.ports.leases import Hold
 
 
 @dataclass(frozen=True, slots=True)
@@ -266,8 +268,12 @@ class Archive(Protocol):
     def takes_packed(self) -> bool:
         """True if `write` takes bodies as the spool packs them."""
 
-    def lock(self) -> AbstractContextManager[None]:
-        """Wait for and hold the lock, shared by all processes, under which files come and go; a crash frees it."""
+    def lock(self, hold: Hold | None = None) -> AbstractContextManager[None]:
+        """Wait for and hold the lock, shared by all processes, under which files come and go; a crash frees it.
+
+        `hold`: the lease of the archive, which keeps it from other machines. Then the lock of this one is not waited
+        for longer than a moment, and no file is shown to readers any more once the lease is in doubt: ArchiveLostError.
+        """
 
     def refuse_unless_writable(self) -> None:
         """Raise ArchiveError if a drain would fail: another user's directory, or one on another file system.

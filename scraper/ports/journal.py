@@ -6,22 +6,24 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from scraper.core.adopt import Identity, Standing
-from scraper.core.decisions import Decision
-from scraper.core.drift.findings import Finding
-from scraper.ports.adopt import (
-    AdoptedCount,
-    AdoptionEnd,
-    AdoptionEnded,
-    ArchivedAnswer,
-    ArchivedRun,
-    RunSpending,
-    StateIdentity,
-)
-from scraper.ports.archive import Compaction, DecidedAnswer, Part, ReadAgain, SpooledPage, Written
-from scraper.ports.coverage import RunRow, RunRows, RunVersion
+if TYPE_CHECKING:
+    from scraper.core.adopt import Identity, Standing
+    from scraper.core.decisions import Decision
+    from scraper.core.drift.findings import Finding
+    from scraper.ports.adopt import (
+        AdoptedCount,
+        AdoptionEnd,
+        AdoptionEnded,
+        ArchivedAnswer,
+        ArchivedRun,
+        RunSpending,
+        StateIdentity,
+    )
+    from scraper.ports.archive import Compaction, DecidedAnswer, Part, ReadAgain, SpooledPage, Written
+    from scraper.ports.coverage import RunRow, RunRows, RunVersion
+from scraper.ports.leases import Hold
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,11 +81,11 @@ class Journal(Protocol):
     A method returns once its change is durable, and raises StateError if the database cannot be used.
     """
 
-    def hold_archive(self) -> AbstractAsyncContextManager[None]:
+    def hold_archive(self) -> AbstractAsyncContextManager[Hold | None]:
         """Wait for and hold the archive, where the state is shared by several machines.
 
-        Elsewhere it is `Archive.lock` that does so. What is noted inside the block raises LeaseLostError once another
-        process has it.
+        Elsewhere it is `Archive.lock` that does so, and the block gets ``None``. What is noted inside the block raises
+        LeaseLostError once another process has it.
         """
 
     async def open_drain(self, opened_at: datetime, most_bytes: int, after: int = 0) -> Drain | None:

@@ -60,14 +60,22 @@ class Hold(Protocol):
     def when_lost(self, tell: Callable[[LeaseLostError], object]) -> None:
         """Call `tell`, in any thread, once another process is known to have taken it."""
 
+    def when_renewed(self, tell: Callable[[float], object]) -> None:
+        """Call `tell` now, and in any thread at each renewal, with the machine's uptime until which it is certain."""
+
 
 class HeldForGood:
     """A `Hold` that only the process's end takes away: a file lock."""
 
-    is_certain = True
+    @property
+    def is_certain(self) -> bool:
+        return True
 
     def refuse_if_lost(self) -> None:
         """Raise nothing."""
 
     def when_lost(self, tell: Callable[[LeaseLostError], object]) -> None:
+        """Never call it."""
+
+    def when_renewed(self, tell: Callable[[float], object]) -> None:
         """Never call it."""

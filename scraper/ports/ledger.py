@@ -7,21 +7,23 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Protocol, TypeAlias
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
-from scraper.core.auto_budget import Allowance, Spending
-from scraper.core.budget import Balance, Scope
-from scraper.core.clock_gap import ClockGap
-from scraper.core.events import Ending
-from scraper.core.jobs import Account, Job
-from scraper.core.outcomes import Outcome
-from scraper.core.pagination import PageFacts
-from scraper.core.rate_headers import Told
-from scraper.core.reconcile import BookedCharge, LedgerLine
-from scraper.core.requests import Request
-from scraper.core.retries import Failure
 from scraper.core.subscriptions import Subscription, day_of
-from scraper.core.units import Credits
+
+if TYPE_CHECKING:
+    from scraper.core.auto_budget import Allowance, Spending
+    from scraper.core.budget import Balance, Scope
+    from scraper.core.clock_gap import ClockGap
+    from scraper.core.events import Ending
+    from scraper.core.jobs import Account, Job
+    from scraper.core.outcomes import Outcome
+    from scraper.core.pagination import PageFacts
+    from scraper.core.rate_headers import Told
+    from scraper.core.reconcile import BookedCharge, LedgerLine
+    from scraper.core.requests import Request
+    from scraper.core.retries import Failure
+    from scraper.core.units import Credits
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from scraper.core.events import Event
+if TYPE_CHECKING:
+    from scraper.core.events import Event
 
 
 class Listener(Protocol):

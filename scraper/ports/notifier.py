@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from scraper.core.notify import Notice
+if TYPE_CHECKING:
+    from scraper.core.notify import Notice
 
 
 class ToldStarts(Protocol):

@@ -6,16 +6,17 @@ from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from scraper.core.board_history import BoardHistory, BoardRead
-from scraper.core.budget import Balance
-from scraper.core.events import Ending, RunStatus
-from scraper.core.pagination import FinishedWalk, Guard, PageFacts, WalkState, Why
-from scraper.core.planning import History
-from scraper.core.requests import Progress, Walk
-from scraper.core.units import Credits
-from scraper.ports.leases import Hold, Lease
+if TYPE_CHECKING:
+    from scraper.core.board_history import BoardHistory, BoardRead
+    from scraper.core.budget import Balance
+    from scraper.core.events import Ending, RunStatus
+    from scraper.core.pagination import FinishedWalk, Guard, PageFacts, WalkState, Why
+    from scraper.core.planning import History
+    from scraper.core.requests import Progress, Walk
+    from scraper.core.units import Credits
+    from scraper.ports.leases import Hold, Lease
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from scraper.ports.journal import Journal
-from scraper.ports.ledger import Ledger
-from scraper.ports.runs import Runs
+if TYPE_CHECKING:
+    from scraper.ports.journal import Journal
+    from scraper.ports.ledger import Ledger
+    from scraper.ports.runs import Runs
 
 
 @dataclass(frozen=True, slots=True)

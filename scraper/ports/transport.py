@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Protocol, TypeAlias
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
-from scraper.core.catalogue import Vendor
-from scraper.core.outcomes import Reply
-from scraper.core.requests import Request
+if TYPE_CHECKING:
+    from scraper.core.catalogue import Vendor
+    from scraper.core.outcomes import Reply
+    from scraper.core.requests import Request
 
 Start: TypeAlias = Callable[[], Awaitable[bool]]
 """Waits for a request's send slot. False: the request must not leave."""

@@ -1,1 +1,1 @@
-"""The use cases: what the program does with the core's rules and the ports' world."""
+"""The use cases: the core's rules applied through the ports."""

@@ -1,7 +1,7 @@
 """Reads a vendor's pages about the account itself: its current period, statements, billing events, credits by day.
 
-They are not billed and not in the ledger. The key that buys pages is sent there as well; a vendor that refuses it is
-not asked again.
+They are not billed and not in the ledger. The key that buys pages is sent there as well; if a vendor refuses it, no
+second request is made.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ T = TypeVar("T")
 TRIES: Final = 4
 """Most attempts at a page that is answered with a 429 or a 5xx, or whose answer is lost."""
 WAIT_S: Final = 5.0
-"""Wait before a retry, if the vendor names no time."""
+"""Wait before a retry, if the vendor states no time."""
 LONGEST_WAIT_S: Final = 90.0
-"""Longest wait, whatever the vendor says: a minute's rate is free again by then."""
+"""Longest wait, whatever the vendor states: a rate per minute is free again by then."""
 SHORTEST: Final = timedelta(milliseconds=1)
 """A span of events that is not halved any further."""
 MOST_PAGES: Final = 20_000
@@ -43,14 +43,14 @@ class Unread:
     path: str
     met: str
     refused: bool = False
-    """True if the vendor does not open it to this key."""
+    """True if the vendor denies this key access."""
     what: str = "could not be read"
 
     def sentence(self, vendor: Vendor) -> str:
         if self.refused:
             return (
                 f"{vendor.name} does not open {self.path} to the key in {vendor.key_env} ({self.met}): "
-                "its account pages may want another login than its API key"
+                "its account pages may need another login than the API key"
             )
         return f"{self.path} of {vendor.name} {self.what} ({self.met})"
 
@@ -69,7 +69,7 @@ class AccountReader:
         return found if isinstance(found, Unread) else found[0]
 
     async def period_at(self, moment: datetime) -> BillingPeriod | Unread:
-        """Return the billing period that holds an instant, by the vendor's list of them."""
+        """Return the billing period that contains an instant, by the vendor's list of periods."""
         page = self._statements.periods
         limit = {} if page.limit_param is None else {page.limit_param: str(page.max_size)}
         found = await self._read(page.path, limit, lambda document: read_periods(page, document))
@@ -79,7 +79,7 @@ class AccountReader:
         return holding or Unread(page.path, f"{moment:%Y-%m-%d}", what="lists no such period")
 
     async def statement(self, period: BillingPeriod) -> tuple[Credits | None, Sequence[BillingEvent] | None] | Unread:
-        """Return a period's total and its events; ``None`` for events of which the statement has no room for all."""
+        """Return a period's total and its events; ``None`` for the events if the statement cannot list all."""
         page, described = self._statements.statement, self.vendor.billing_events
         path = page.path.replace("{period}", quote(period.key, safe=""))
         limit = {} if page.limit_param is None else {page.limit_param: str(page.max_size)}
@@ -113,8 +113,8 @@ class AccountReader:
     async def events(self, since: datetime, until: datetime, total: Credits | None) -> list[BillingEvent] | Unread:
         """Return all billing events of a span.
 
-        `total`: what they should add up to. If they do not, the vendor may give fewer in a page than its file says, and
-        they are read again in pages of the size that was met.
+        `total`: what they should add up to. If they do not, the vendor's pages may be smaller than its file states, and
+        they are read again at the observed size.
         """
         described = self.vendor.billing_events
         if described is None:
@@ -153,7 +153,9 @@ class AccountReader:
                 edges[ends] = {event for event in page if event.at == ends}
                 continue
             if ends - begins <= SHORTEST or asked > MOST_PAGES:
-                yield Unread(described.path, f"there are more than {size:,} events in a page, and no way to the others")
+                yield Unread(
+                    described.path, f"there are more than {size:,} events in a page, and no way to request the others"
+                )
                 return
             middle = begins + (ends - begins) / 2
             waiting += [(middle, ends), (begins, middle)]
@@ -165,7 +167,7 @@ class AccountReader:
         return self.vendor.statements
 
     async def _read(self, path: str, params: Mapping[str, str], read: Callable[[Json], T | None]) -> T | Unread:
-        """Return the content of a page; retries if the vendor says later, or fails."""
+        """Return the content of a page; retry if the vendor fails or asks to wait."""
         for attempt in range(1, TRIES + 1):
             reply = await self.books.account_page(self.vendor, path, params)
             if attempt == TRIES or not _may_succeed_later(reply):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from scraper.core.adopt import Identity, Standing, refusal, standing
+from scraper.core.adopt import Identity, Standing, elsewhere, refusal, standing
 from scraper.core.coverage import RUN_TABLES
 from scraper.core.errors import StateError, UsageError
 from scraper.core.events import LedgerSettled
@@ -84,6 +84,8 @@ async def compared(journal: Journal, archive: Archive) -> SidesFound:
         met = Standing.OLDER  # copied while a run was under way
     if state.adopting is not None and met is not Standing.FOREIGN:
         met = state.adopting
+    if met is Standing.BEHIND and state.shared and await _missing(journal, archive):
+        met = Standing.ELSEWHERE
     if met is Standing.UNSTAMPED and state.adopting is None and not await _unknown_files(journal, archive):
         met = Standing.NEW
     return SidesFound(met, state, identity, marks)
@@ -113,6 +115,8 @@ async def _settled(
             await _stamp(found, None, journal, archive)
             await _renew_marks(found, journal, archive)
             return await _of_old_archive(found, journal, archive)
+        case Standing.ELSEWHERE:
+            raise StateError(elsewhere(state.place))
         case Standing.FOREIGN | Standing.DOUBLED:
             if state.identity is None or found.identity is None:
                 raise AssertionError(f"{found.standing} of {found}")
@@ -143,10 +147,15 @@ async def _renew_marks(found: SidesFound, journal: Journal, archive: Archive) ->
             await in_a_thread(archive.ledger.write_mark, replace(mark, last_attempt=last))
 
 
+async def _missing(journal: Journal, archive: Archive) -> int:
+    """Return how many of the noted files are not in the archive."""
+    there = set(await in_a_thread(archive.ledger.paths))
+    return sum(part.path not in there for part in await journal.parts())
+
+
 async def _of_old_archive(found: SidesFound, journal: Journal, archive: Archive) -> tuple[str, ...]:
     """Say that the archive is an old one, if files are missing: a process may have ended between the two stamps."""
-    there = set(await in_a_thread(archive.ledger.paths))
-    missing = sum(part.path not in there for part in await journal.parts())
+    missing = await _missing(journal, archive)
     if not missing:
         return ()
     return (
@@ -179,6 +188,8 @@ def unsettled(found: SidesFound) -> Unsettled | None:
         case Standing.OLDER | Standing.UNSTAMPED:
             text = f"{state.database} is older than its archive, as if restored from a backup: {_ADOPTS}"
             return Unsettled("older", text, True)
+        case Standing.ELSEWHERE:
+            return Unsettled("foreign", elsewhere(state.place), False)
         case Standing.FOREIGN | Standing.DOUBLED:
             if state.identity is None or found.identity is None:
                 raise AssertionError(f"{found.standing} of {found}")

@@ -1,6 +1,6 @@
-"""The steps of an adoption: entering what an archive knows into a ledger that was lost or is outdated.
+"""The steps of an adoption: entering an archive's history into a ledger that was lost or is outdated.
 
-An adoption may be interrupted anywhere and begun again: each step skips what is known, and nothing may be spent before
+An adoption may be interrupted anywhere and begun again: each step skips known entries, and nothing may be spent before
 the last one, which stamps the state. The steps read files and write to the state alone; tables that lack parts are
 rebuilt by the next drain.
 """
@@ -52,7 +52,7 @@ class SidesFound:
     standing: Standing
     state: StateIdentity
     identity: Identity | None
-    """The archive's."""
+    """Identity of the archive."""
     marks: Sequence[SpendMark]
 
 
@@ -69,12 +69,12 @@ class Adoption:
     _runs: set[str] = field(default_factory=set)
     """Runs that the state did not know."""
     _accounts: dict[tuple[str, str], str] = field(default_factory=dict)
-    """(run, vendor) and ("", vendor) → account, as attempts and marks have it."""
+    """(run, vendor) and ("", vendor) → account, by attempts and marks."""
     _unreadable: list[str] = field(default_factory=list)
     _rebuild: defaultdict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
 
     async def carry_out(self) -> Adopted:
-        """Adopt everything. StateError where state and archive hold two purchases of one page."""
+        """Adopt everything. StateError if state and archive have two purchases of one page."""
         ledger = self.archive.ledger
         paths = await in_a_thread(ledger.paths)
         noted = {part.path: part for part in await self.journal.parts()}
@@ -92,7 +92,7 @@ class Adoption:
         return await self._end(paths, noted)
 
     def _fresh(self, paths: Sequence[str], noted: Mapping[str, Part]) -> list[str]:
-        """Return the parts that are not noted as they are."""
+        """Return the parts that are not recorded, or recorded differently."""
         size_of = self.archive.ledger.size_bytes
         return [path for path in paths if path not in noted or noted[path].size_bytes != size_of(path)]
 
@@ -110,7 +110,7 @@ class Adoption:
         self._unreadable.clear()
 
     async def _adopt_runs(self, paths: Sequence[str], fresh: Sequence[str]) -> None:
-        """Adopt the runs of which a run table is new, coverage first; their files are noted last."""
+        """Adopt the runs of new run tables, coverage first; their files are recorded last."""
         anew = set(fresh)
         of_days: defaultdict[str, list[str]] = defaultdict(list)
         for path in paths:
@@ -123,7 +123,7 @@ class Adoption:
                 await self.journal.note_parts([await in_a_thread(self.archive.ledger.part, path) for path in new])
 
     def _runs_in(self, path: str) -> Sequence[str]:
-        """Return the runs of a run table's part: a compaction may have gathered several."""
+        """Return the runs of a run table's part: a compaction may have merged several."""
         run_id = run_of(path.rpartition("/")[2])
         return sorted(self.archive.ledger.rows_by_run(path)) if run_id is None else [run_id]
 
@@ -172,7 +172,7 @@ class Adoption:
             return []
 
     async def _note_tables(self, paths: Sequence[str], fresh: Sequence[str]) -> None:
-        """Note the parts of tables; those without their pages go to the trash when the table is rebuilt."""
+        """Record the parts of tables; those without their pages go to the trash when the table is rebuilt."""
         sources = {path.removeprefix(f"{PAGES_TABLE}/") for path in paths if path.startswith(f"{PAGES_TABLE}/")}
         for path in fresh:
             table, _, source = path.partition("/")
@@ -230,7 +230,7 @@ class Adoption:
         return found
 
     def _run_of(self, run_id: str) -> ArchivedRun:
-        """Return a run of which only pages or a mark are left: it was under way."""
+        """Return a run of which only pages or a mark are left: it was in progress."""
         for mark in self.found.marks:
             if mark.run_id == run_id:
                 return ArchivedRun(run_id, mark.job, RunStatus.OPEN, mark.budget, mark.started_at, None)

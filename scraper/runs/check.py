@@ -38,12 +38,12 @@ class CheckFinding:
     """no_ledger · older · foreign · doubled · open · missing · damaged · changed · outdated · differs · unknown ·
     stray · leftover · lost · unpaid · undecodable · unkept · misread · refused"""
     path: str
-    """Relative to the data directory; empty where it is no file."""
+    """Relative to the data directory; empty if it is not a file."""
     text: str
     repairable: bool
-    """Whether `--repair` mends it."""
+    """True if `--repair` fixes it."""
     parts: tuple[str, ...] = ()
-    """Parts of tables that have to be rebuilt for it, where that is not its path."""
+    """Parts of tables that have to be rebuilt for it, if other than its path."""
 
     def to_json(self) -> dict[str, Any]:
         return {name: value for name, value in asdict(self).items() if name != "parts"}
@@ -59,9 +59,9 @@ class Checked:
     files: int
     rows: int
     answers: int
-    """In the archive."""
+    """Answers in the archive."""
     spooled: int
-    """Answers that wait in the spool: no fault, the next run archives them."""
+    """Answers in the spool: not a fault, since the next run archives them."""
 
     def to_json(self) -> dict[str, Any]:
         findings = {name: [each.to_json() for each in getattr(self, name)] for name in ("findings", "repaired")}
@@ -132,9 +132,6 @@ async def _look(journal: Journal, archive: InspectedArchive, quick: bool, deep: 
     return Checked(found, (), len(whole), rows, answers, audit.spooled), survey
 
 
-# --- finding ----------------------------------------------------------------------------------------------------------
-
-
 def findings(
     audit: Audit, survey: Survey, select_hashes: Mapping[str, str], rebuildable: Callable[[str, str], bool]
 ) -> Iterator[CheckFinding]:
@@ -158,7 +155,7 @@ def findings(
     for path in sorted(there.keys() - known.keys()):
         yield from _of_unknown(there[path], known, in_known, audit.stored, mendable)
     for path in survey.strays:
-        yield CheckFinding("stray", path, "this is no part of the archive, and a reader's glob may match it", True)
+        yield CheckFinding("stray", path, "this is not a part of the archive, and a reader's glob may match it", True)
     for path in survey.leftovers:
         yield CheckFinding("leftover", path, "an interrupted command left this behind", True)
     yield from _of_answers(audit, there.values())
@@ -239,13 +236,15 @@ def _of_answers(audit: Audit, there: Iterable[FoundPart]) -> Iterator[CheckFindi
         yield CheckFinding("lost", "", f"{count} paid answers of run {run_id} are in no file of the archive", False)
     unpaid = Counter(run_id for run_id, key in archived if (run_id, key) not in audit.stored)
     for run_id, count in sorted(unpaid.items()):
-        text = f"{count} answers of run {run_id} are in the archive and not in the ledger: is {database} an old one?"
+        text = (
+            f"{count} answers of run {run_id} are in the archive and not in the ledger: {database} may be an old copy"
+        )
         yield CheckFinding("unpaid", "", text, False)
 
 
 def _deep(survey: Survey, archive: InspectedArchive, faulty: set[str]) -> list[CheckFinding]:
     sources = [_source(each.part) for each in survey.parts if each.part.table == PAGES_TABLE and each.fault is None]
-    text = "its rows differ from what the SELECT gives for its pages now; scraper rebuild makes it again"
+    text = "its rows differ from those that the SELECT returns for its pages now; scraper rebuild makes it again"
     return [
         CheckFinding("differs", f"archive/{table}/{source}", text, True)
         for table in archive.select_hashes
@@ -261,7 +260,7 @@ def _deep(survey: Survey, archive: InspectedArchive, faulty: set[str]) -> list[C
 
 
 async def _of_readings(parts: Sequence[FoundPart], journal: Journal, archive: InspectedArchive) -> list[CheckFinding]:
-    """Return the endpoints of which today's vendor files read stored answers otherwise than was noted."""
+    """Return the endpoints whose stored answers today's vendor files read differently than recorded."""
     pages = [_source(each.part) for each in parts if each.part.table == PAGES_TABLE]
     found = await misread(pages, journal, archive)
     return [
@@ -273,9 +272,6 @@ async def _of_readings(parts: Sequence[FoundPart], journal: Journal, archive: In
 
 def _source(part: Part) -> str:
     return f"{part.partition}/{part.name}"
-
-
-# --- repairing --------------------------------------------------------------------------------------------------------
 
 
 async def _repair(
@@ -308,7 +304,7 @@ async def _repair(
 async def _mend(
     todo: Sequence[CheckFinding], survey: Survey, journal: Journal, archive: InspectedArchive, clock: Clock
 ) -> list[CheckFinding]:
-    """Note unknown pages and rebuild parts of tables; parts without pages are moved to the trash."""
+    """Record unknown pages and rebuild parts of tables; parts without pages are moved to the trash."""
     whole = {each.part.path: each.part for each in survey.parts}
     anew = _misread_parts(todo)
     for finding in (each for each in todo if each.path and each.kind not in _STRANGE):
@@ -339,7 +335,7 @@ async def _mend(
 
 
 async def _written_again(path: str, journal: Journal, archive: InspectedArchive, kind: str) -> bool:
-    """Mark the runs of a run table's part to be written again; return False where the state does not know them all."""
+    """Mark the runs of a run table's part to be written again; return False if the state does not know them all."""
     run_id = run_of(path.rpartition("/")[2])
     if run_id is not None:
         return await journal.mark_run_outdated(run_id) or kind != "unknown"

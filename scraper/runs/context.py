@@ -29,7 +29,7 @@ class RunContext:
     rebuild: bool = True
     """Tables whose SELECT has changed are rebuilt before new pages are added; otherwise pages wait in the spool."""
     marks: Marks | None = None
-    """With `runs.adopt.settle_archive`: announces to the archive what is spent."""
+    """Writes marks of spending to the archive, after `runs.adopt.settle_archive`."""
     told: tuple[str, ...] = ()
     """What was found before the run began, for its warnings."""
     standby: bool = False
@@ -37,13 +37,13 @@ class RunContext:
     hold: Hold = HeldForGood()  # noqa: RUF009 - it has no state
     """The job, as this process holds it."""
     places: str = ""
-    """Options of a command that is to use the same data, behind a blank, for advice."""
+    """Options of a command that uses the same data, after a blank, for advice."""
 
     def reserving(self, run_id: str, account: str, cost: Credits) -> AbstractAsyncContextManager[None]:
         return nullcontext() if self.marks is None else self.marks.reserving(run_id, account, cost)
 
     access: str = ""
-    """Where the vendors' keys go, in words."""
+    """The destinations of the vendors' keys, in words."""
     books: BillingSource | None = None
     """The vendors' pages about the accounts."""
     keeps_books: bool = True

@@ -12,7 +12,7 @@ from scraper.runs.journals import locked
 from scraper.runs.threads import in_a_thread
 
 RUNS_AT_A_TIME = 64
-"""Runs of one day that are written together: those that a compaction has merged are in one file."""
+"""Runs of one day that are written together, since a compaction may have merged them into one file."""
 
 
 async def write_run_tables(journal: Journal, archive: Archive, clock: Clock) -> tuple[str, ...]:

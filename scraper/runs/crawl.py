@@ -29,10 +29,12 @@ from scraper.runs.retries import Retries
 
 DRAIN_AT_BYTES = 16 * 2**20
 """Bodies that land before the next drain of a run in progress: bounds the spool and keeps the archive fresh."""
+FIRST_DRAIN_AT_BYTES = 4 * 2**20
+"""The same for its first drain: the process that writes the archive has nothing else to do."""
 
 
 _CUT_SHORT = {RunStatus.INTERRUPTED, RunStatus.REFUSED, RunStatus.QUOTA, RunStatus.BUDGET}
-"""Such a run has not bought all that it wanted."""
+"""Statuses of a run that has not bought all that it wanted."""
 
 _WHOLE = {WalkState.COMPLETE, WalkState.EMPTY}
 
@@ -73,11 +75,11 @@ class CrawlProcess:
         self._job, self._run, self._context = job, run, context
         self._stores, self._listener, self._signals = context.stores, context.listener, self._process.signals
         self._buyer = Buyer(self._process)
-        self.drain_at_bytes = DRAIN_AT_BYTES
+        self.drain_at_bytes = FIRST_DRAIN_AT_BYTES
         restored = run.finished.items()
         self.reused_from = {walk_id: walk.reused_from for walk_id, walk in restored if walk.reused_from is not None}
         self._covered = {walk_id: (walk.crawls, walk.max_pages) for walk_id, walk in restored}
-        """Complete walks whose coverage is kept already, as it then was."""
+        """Complete walks whose coverage is stored already: walk id → crawls and depth at that time."""
         self._stored: dict[str, PageFacts] = {}
         self._preparing = asyncio.Lock()
         self._running: Counter[str] = Counter()
@@ -87,7 +89,7 @@ class CrawlProcess:
     def stop(self) -> None:
         """Stop sending; requests in flight land. May be called from the event loop at any time.
 
-        A run that has bought all that it could is not interrupted: what is left of it is to fill the archive.
+        A run that has bought all that it could is not interrupted: only its drain is left.
         """
         if self._signals.stopping:
             return
@@ -102,7 +104,7 @@ class CrawlProcess:
 
     @property
     def is_stopped(self) -> bool:
-        """True: the user, or a fault, has asked it to end."""
+        """True if the user, or a fault, has stopped it."""
         return self._signals.stopping
 
     async def run(self) -> None:
@@ -131,8 +133,6 @@ class CrawlProcess:
             raise self._signals.storage_failure
         self._count_rows()
         await self._drain()
-
-    # --- dispatch -----------------------------------------------------------------------------------------------------
 
     async def _dispatch(self, vendor: str, group: asyncio.TaskGroup) -> None:
         try:
@@ -174,6 +174,7 @@ class CrawlProcess:
             self._running[account.vendor] -= 1
             self._signals.tell_change()
         if self._process.undrained_bytes >= self.drain_at_bytes and self._draining is None:
+            self.drain_at_bytes = DRAIN_AT_BYTES
             self._process.undrained_bytes = 0
             self._draining = asyncio.create_task(self._drain_meanwhile())
 
@@ -199,7 +200,7 @@ class CrawlProcess:
                 self.frontier.replay(self._stored)
 
     async def _remember(self, walks: Sequence[Walk]) -> None:
-        """Look up how the boards of these walks were read before."""
+        """Look up the earlier reads of these walks' boards."""
         runs = self._stores.runs
         self.boards.remember(walks, await runs.board_histories([walk.walk_id for walk in walks]))
         for endpoint in {walk.endpoint.full_name for walk in walks}:
@@ -207,12 +208,12 @@ class CrawlProcess:
                 self.boards.remember_still(endpoint, await runs.longest_still(endpoint))
 
     async def _cover_ended(self) -> None:
-        """Keep the walks that are complete by now: a resume after a crash does not replay them."""
+        """Store the walks that are complete by now: a resume after a crash does not replay them."""
         turned = self.frontier.turned()
         await self._cover([progress for progress in turned if progress.state in {*_WHOLE, WalkState.OPEN}])
 
     async def _cover(self, walks: Iterable[Progress]) -> None:
-        """Keep the standing of walks; the first pages come before, since a complete walk is not read again."""
+        """Store the state of walks, after their first pages, since a complete walk is not read again."""
         changed = []
         for progress in walks:
             walk = progress.walk
@@ -236,7 +237,7 @@ class CrawlProcess:
         return self.boards.reads(whole)
 
     def _count_rows(self) -> None:
-        """Note the crawls that brought fewer rows than were expected."""
+        """Record the crawls with fewer rows than were expected."""
         whole = self.ends.status(self.frontier) not in _CUT_SHORT and not self.ends.budgets
         walks = self.frontier.walks.values()
         for missing in rows_missing(self._job.crawls, walks, self.reused_from.keys(), self.boards):
@@ -250,8 +251,6 @@ class CrawlProcess:
             known = await self._stores.runs.known_ids(wanted, self._run.started_at)
             for walk_id, ids in known.items():
                 self.frontier.walks[walk_id].know(ids)
-
-    # --- archive ------------------------------------------------------------------------------------------------------
 
     async def _drain_meanwhile(self) -> None:
         try:

@@ -21,7 +21,7 @@ ANSWERS_AT_A_TIME = 256
 async def differences(
     source: str, journal: Journal, archive: Archive, table: str | None = None
 ) -> AsyncIterator[Sequence[tuple[DecidedAnswer, Decision]]]:
-    """Yield the answers of a pages part that today's vendor files read otherwise, each with what was noted of it."""
+    """Yield the answers of a pages part that today's vendor files read differently, each with its recorded decision."""
     answers = archive.decided(source, table)
     while some := await in_a_thread(lambda: list(islice(answers, ANSWERS_AT_A_TIME))):
         noted = zip(some, await journal.noted_decisions(some), strict=True)
@@ -30,7 +30,7 @@ async def differences(
 
 
 async def differ(answers: Sequence[ReadAgain], journal: Journal) -> bool:
-    """Return whether one of these answers is read otherwise than was noted."""
+    """Return whether one of these answers is read differently than recorded."""
     for start in range(0, len(answers), ANSWERS_AT_A_TIME):
         some = answers[start : start + ANSWERS_AT_A_TIME]
         noted = zip(some, await journal.noted_decisions(some), strict=True)
@@ -40,7 +40,7 @@ async def differ(answers: Sequence[ReadAgain], journal: Journal) -> bool:
 
 
 async def decide_again(table: str, sources: Sequence[str], journal: Journal, archive: Archive, clock: Clock) -> int:
-    """Note what has changed of the answers that feed a table; return how many."""
+    """Record the changed decisions on the answers that feed a table; return their number."""
     changed = 0
     for source in sources:
         async for differing in differences(source, journal, archive, table):
@@ -51,15 +51,15 @@ async def decide_again(table: str, sources: Sequence[str], journal: Journal, arc
 
 @dataclass(slots=True)
 class MisreadPages:
-    """The answers of an endpoint that today's vendor files read otherwise than was noted."""
+    """The answers of an endpoint that today's vendor files read differently than recorded."""
 
     endpoint: str
     table: str
     sources: set[str] = field(default_factory=set)
-    """The parts of the raw table that they are in."""
+    """Their parts of the raw table."""
     answers: int = 0
     noted: set[str] = field(default_factory=set)
-    """Their outcomes, as noted."""
+    """Their recorded outcomes."""
     records_before: int = 0
     records_now: int = 0
 
@@ -72,11 +72,11 @@ class MisreadPages:
 
     @property
     def text(self) -> str:
-        pages, were, hold = ("page", "was", "holds") if self.answers == 1 else ("pages", "were", "hold")
+        pages, were, have = ("page", "was", "has") if self.answers == 1 else ("pages", "were", "have")
         met = f"{self.answers} {pages} of {self.endpoint} {were} booked as {' or '.join(sorted(self.noted))}"
-        now = f"{hold} {self.records_now} records, not {self.records_before}, by today's vendor file"
+        now = f"{have} {self.records_now} records, not {self.records_before}, by today's vendor file"
         if self.records_now == self.records_before:
-            now = f"{hold} the same {self.records_now} records with another outcome or end by today's vendor file"
+            now = f"{have} the same {self.records_now} records with another outcome or end by today's vendor file"
         return f"{met} and {now}: scraper rebuild {self.table}"
 
 

@@ -66,5 +66,5 @@ def _gave_no_rows(endpoint: str, kind: DriftKind, records: Sequence[DriftRecord]
     if kind is DriftKind.UNREADABLE:
         what = "page is kept and cannot be read" if count == 1 else "pages are kept and cannot be read"
         return [f"{endpoint}: {count} {what} ({records[0].finding.detail}): scraper drift"]
-    what = "record lacks its key and is no row" if count == 1 else "records lack their key and are no rows"
+    what = "record has no key and is not a row" if count == 1 else "records have no key and are not rows"
     return [f"{endpoint}: {count} {what}: scraper drift"]

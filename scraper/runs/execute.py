@@ -45,7 +45,7 @@ async def execute(
     crawl before its first request, so that a signal can stop it, or with the standby. A disk or a database that fails
     ends the run as `error`.
 
-    Where nothing is left to do, nothing is sent, and the result is that of the run which is over. For a night, the
+    If nothing is left to do, nothing is sent, and the result is that of the finished run. For a night, the
     command exits as that run did: a timer that fires twice neither alarms for a good night nor hides a bad one.
 
     Raises StateError if even the end cannot be recorded, StateError or ArchiveError before the run is opened,

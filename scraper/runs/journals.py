@@ -36,9 +36,9 @@ async def locked(journal: Journal, archive: Archive, clock: Clock) -> AsyncItera
 @asynccontextmanager
 async def untouched(journal: Journal, archive: Archive) -> AsyncIterator[None]:
     """Hold the archive, against other machines and on this one, without finishing anything, to read."""
-    async with journal.hold_archive():
+    async with journal.hold_archive() as hold:
         with ExitStack() as held:
-            await asyncio.to_thread(held.enter_context, archive.lock())
+            await asyncio.to_thread(held.enter_context, archive.lock(hold))
             yield
 
 

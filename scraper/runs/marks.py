@@ -1,4 +1,4 @@
-"""Marks of what a run may commit, written to the archive before it does: they bound what a lost state can hide."""
+"""Marks of the credits that a run may commit, written to the archive first: they limit what a lost state can hide."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from scraper.ports import Archive, Clock, Journal, SpendMark
 from scraper.runs.threads import in_a_thread
 
 REQUESTS_AHEAD = 32
-"""Requests between two marks: one small file each, written and flushed to the disk. If the state is lost while a run is
-under way, so many at the most count as unknown although they were never sent."""
+"""Requests between two marks: one small file each, written and flushed to the disk. If the state is lost during a run,
+at most this many count as unknown although they were never sent."""
 
 
 @dataclass(slots=True)
@@ -25,15 +25,15 @@ class Marks:
     archive: Archive
     clock: Clock
     _left: Counter[str] = field(default_factory=Counter)
-    """By account: credits that the last mark still allows."""
+    """Account → credits that the last mark still allows."""
     _reserving: Counter[str] = field(default_factory=Counter)
-    """By account: credits that are allowed, and not yet in the ledger."""
+    """Account → credits that are allowed, and not yet in the ledger."""
     _most: dict[str, Credits] = field(default_factory=dict)
     _marking: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     @asynccontextmanager
     async def reserving(self, run_id: str, account: str, cost: Credits) -> AsyncIterator[None]:
-        """Reserve inside the block: the archive says by then that the run may commit so much."""
+        """Reserve inside the block, once the archive records that the run may commit so much."""
         async with self._marking:
             if self._left[account] < cost:
                 await self._mark(run_id, account, cost * REQUESTS_AHEAD)

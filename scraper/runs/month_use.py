@@ -10,7 +10,7 @@ from scraper.ports import Ledger
 
 
 async def month_warnings(ledger: Ledger, job: Job, now: datetime) -> tuple[str, ...]:
-    """Return a sentence for each of the job's accounts whose month is nearly used, or will be too early."""
+    """Return a sentence for each of the job's accounts whose month is nearly used up, or will be too early."""
     ids = {job.accounts[vendor].id for vendor in job.vendors}
     sentences = (
         month_warning(one.account, one.subscription, one.month_balance.committed, now)

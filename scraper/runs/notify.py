@@ -19,7 +19,7 @@ _ANOTHERS = (LeaseLostError, StoppedWaitingError)
 EARLY_PARTS = 24
 """A start in the last 24th of a night is for the coming one (`core.nights`)."""
 _RUNS_LOOKED_AT = 20
-"""Runs of the job among which the night before is sought."""
+"""Runs of the job that are searched for the night before."""
 
 
 class Nights:
@@ -41,14 +41,14 @@ class Nights:
         """True if another process runs the job and reports it."""
 
     async def look(self) -> None:
-        """Note how the job stands before the run."""
+        """Record the job's last run before this one."""
         with suppress(ScraperError), self._opened() as stores:
             if stores is not None and (last := await stores.runs.last_run(self._job)) is not None:
                 self.is_held = stores.runs.is_running(self._job)
                 self._last, self._ends = last, len(await stores.runs.ends(last.run_id))
 
     async def rows_before(self, result: RunResult) -> Mapping[str, int] | None:
-        """Return the rows by table of the night before; ``None``: there was none, or it is not known."""
+        """Return the rows by table of the night before; ``None``: there was none, or it is unknown."""
         with suppress(ScraperError), self._opened() as stores:
             return None if stores is None else await rows_the_night_before(stores.runs, result)
         return None
@@ -84,7 +84,7 @@ class Nights:
         return notices
 
     def note_told(self) -> None:
-        """Note that a start without a run was reported."""
+        """Record that a start without a run was reported."""
         self._told.note(self._clock.now())
 
     def _missed(self, last: RunRecord, run: RunRecord) -> Sequence[datetime]:

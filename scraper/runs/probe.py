@@ -31,7 +31,7 @@ class ProbeFinding:
 
     endpoint: str
     as_described: bool
-    """False: it differs from the vendor file, or the answer does not show it."""
+    """False if it differs from the vendor file, or the answer does not show it."""
     text: str
 
 
@@ -83,10 +83,7 @@ async def probe(
     command: str,
     begun: Callable[[Stoppable], None],
 ) -> tuple[RunResult, tuple[ProbeFinding, ...]]:
-    """Send the requests and return what they show. Raises what `execute` raises.
-
-    `job`: one that is to be reduced, or a probe already.
-    """
+    """Send the requests and return the findings. Raises the errors of `execute`. `job`: a job to reduce, or a probe."""
     short = job if job.probe else probe_job_of(job)
     listening = _Listening(context.transport, {})
     result = await execute(

@@ -36,9 +36,9 @@ class RunProcess:
     spent: Credits = 0
     """Credits counted against the run's budget, without requests in flight."""
     spent_at: Counter[str] = field(default_factory=Counter)
-    """By vendor: the same, for this process alone."""
+    """Vendor → the same, for this process only."""
     waiting: Counter[str] = field(default_factory=Counter)
-    """By vendor: requests that wait for a retry."""
+    """Vendor → requests that wait for a retry."""
     proven: set[str] = field(default_factory=set)
     """Vendors of which a page has landed in this process."""
     starved: set[str] = field(default_factory=set)

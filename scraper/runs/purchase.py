@@ -37,7 +37,7 @@ class Settled:
 
     settlement: Settlement
     decision: Decision | None
-    """For a failure, or an empty page that is retried; ``None``: a page has landed."""
+    """Decision on a failure, or on an empty page that is retried; ``None``: a page has landed."""
 
 
 Met: TypeAlias = Settled | NoCredits | AccountClosed | Stored | Unsent
@@ -71,8 +71,6 @@ class Buyer:
         except StorageError as failure:
             self._signals.fail(failure)
 
-    # --- an attempt ---------------------------------------------------------------------------------------------------
-
     async def _attempt_in_turn(self, request: Request, account: Account) -> Met:
         """Make one attempt; if the endpoint or the vendor is on trial, alone and when the trial is due."""
         while (name := self._on_trial(request)) is not None:
@@ -90,13 +88,13 @@ class Buyer:
         return await self._attempt(request, account, None)
 
     async def _wait_for(self, trial: Streak, request: Request, account: Account) -> bool:
-        """Wait until the next trial may be sent, or is needed no more; False where the run was stopped."""
+        """Wait until the next trial may be sent, or is no longer needed; return False if the run was stopped."""
         wait_s = 0.0 if trial.try_at is None else (trial.try_at - self._clock.now()).total_seconds()
         self._listener.hear(Waiting(account.vendor, wait_s, f"{trial.name} keeps failing"))
         return await self._wait(request, account, wait_s, lambda: self._breakers.trial(request) is trial)
 
     def _on_trial(self, request: Request) -> str | None:
-        """The vendor or endpoint of the request to which only one is sent at a time, if either is on trial."""
+        """Return the name of the request's vendor or endpoint that is on trial, if either is."""
         trial, endpoint = self._breakers.trial(request), request.endpoint.full_name
         if trial is not None:
             return trial.name
@@ -144,7 +142,7 @@ class Buyer:
         sent: SentRequest,
         trial: Streak | None,
     ) -> Settled:
-        """Store the outcome durably, together with the consequences of a failure."""
+        """Store the outcome durably, with the consequences of a failure."""
         now, process, reply, sent_at = self._clock.now(), self._process, sent.reply, sent.sent_at
         outcome = classify(process.vendors[account.vendor], request.endpoint, reply, now, account.failed_requests)
         decision: Decision | None
@@ -188,7 +186,7 @@ class Buyer:
     def _decide(
         self, request: Request, outcome: Outcome, sent_at: datetime, now: datetime, trial: Streak | None
     ) -> Decision:
-        """Decide what follows a failure of the request, or of its endpoint or vendor if that is dead now."""
+        """Decide on a failure of the request, or of its endpoint or vendor if that is dead now."""
         dead = None
         if breaks(outcome):
             self._breakers.fail(request, outcome, now, trial)
@@ -198,8 +196,6 @@ class Buyer:
         if dead is None or (isinstance(decision, GiveUp) and outcome.transient):
             return decision
         return GiveUp(Reach.ACCOUNT if dead.is_vendors else Reach.ENDPOINT)
-
-    # --- after it -----------------------------------------------------------------------------------------------------
 
     async def _after(self, request: Request, account: Account, met: Met) -> bool:
         """Act on the result of an attempt; return whether the request is settled."""
@@ -309,8 +305,6 @@ class Buyer:
             return await waiting
         finally:
             self._process.waiting[account.vendor] -= 1
-
-    # --- telling ------------------------------------------------------------------------------------------------------
 
     def _tell(self, request: Request, settlement: Settlement, attempt: int, elapsed_s: float) -> None:
         outcome = settlement.outcome

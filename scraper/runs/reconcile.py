@@ -1,6 +1,6 @@
 """Compare the ledger with the vendor's billing records: settle unknown attempts, and check a month line by line.
 
-On request, by the user's word or by the vendor's account pages; and at a month's end by itself.
+On request, by the user's statement or the vendor's account pages; at a month's end automatically.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ from scraper.runs.context import RunContext
 BY_HAND: Final = "settle them with --assume charged or --assume free, or state the console's figure with --used"
 Last: TypeAlias = Literal["last"] | None
 AT_RUNS_END_S: Final = 60
-"""How long a run that is over waits for the vendor's pages."""
+"""Time for which a finished run waits for the vendor's pages."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +49,10 @@ class Reconciled:
     free: Credits = 0
     still_unknown: Credits = 0
     adjusted: Credits | None = None
-    """Credits added to the month beyond the ledger's: the console's figure, or what others spent by the records."""
+    """Credits added to the month beyond the ledger's: by the console's figure, or spent by others according to the
+    records."""
     message: str = ""
-    """Why attempts are still unknown, and what to do."""
+    """The reason why attempts are still unknown, and what to do."""
     month: MonthHeld | None = None
     unread: Unread | None = None
     """The reason why the vendor's billing records could not be read, if its file describes any."""
@@ -83,7 +84,7 @@ class _Read:
 
 
 async def assume(account: Account, ledger: Ledger, charge: Charge) -> Reconciled:
-    """Settle all unknown attempts of an account as the user says."""
+    """Settle all unknown attempts of an account as the user states."""
     await ledger.expire_dead()
     unknown = await ledger.unknown_attempts(account)
     free = charge is Charge.FREE
@@ -110,7 +111,7 @@ async def note_used(account: Account, used: Credits, ledger: Ledger) -> Reconcil
 
 
 async def without_books(account: Account, ledger: Ledger) -> Reconciled:
-    """Return what is unknown of an account in a sandbox of its own process."""
+    """Return the unknown credits of an account in a sandbox of its own process."""
     await ledger.expire_dead()
     left = sum(attempt.credits for attempt in await ledger.unknown_attempts(account))
     message = "not compared: a sandbox's billing events end with its process"
@@ -194,7 +195,7 @@ def _own_month(account: Account, at: datetime) -> BillingPeriod:
 
 
 async def _held(account: Account, vendor: Vendor, ledger: Ledger, reader: AccountReader, read: _Read) -> Reconciled:
-    """Compare, settle what the records state, and note what others have spent."""
+    """Compare, settle by the records, and record the spending of others."""
     routes = [Route(each.full_name, each.path, each.cost) for each in vendor.endpoints]
     found = hold(read.lines, read.events, routes=routes, now=reader.clock.now())
     await ledger.reconcile(found.settled, "billing events", correct=True)
@@ -226,9 +227,6 @@ async def _held(account: Account, vendor: Vendor, ledger: Ledger, reader: Accoun
         message=message,
         month=held,
     )
-
-
-# --- at a month's end -------------------------------------------------------------------------------------------------
 
 
 async def hold_last_months(job: Job, vendors: Mapping[str, Vendor], context: RunContext) -> tuple[str, ...]:

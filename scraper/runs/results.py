@@ -38,7 +38,7 @@ REFUSALS = frozenset(
         OutcomeKind.GONE,
     }
 )
-"""Outcomes that are a refusal; in all others the vendor failed to answer."""
+"""Outcomes that are a refusal; with all others, the vendor failed to answer."""
 
 
 @dataclass(slots=True)
@@ -49,7 +49,7 @@ class Ends:
     refused: list[str] = field(default_factory=list)
     quotas: list[tuple[str, datetime]] = field(default_factory=list)
     budgets: list[str] = field(default_factory=list)
-    """One for each account that is closed because the run's budget, or its share there, is spent."""
+    """A sentence for each account that is closed because the run's budget, or its share there, is spent."""
     left_by_order: int = 0
     """Boards that the job's order leaves to a later night, as the budget does not reach them."""
     refused_cost: Credits = 0
@@ -58,9 +58,9 @@ class Ends:
     failures: list[str] = field(default_factory=list)
     """Requests that were given up, and endpoints that were closed, with the reason."""
     rows_missing: list[str] = field(default_factory=list)
-    """Crawls that brought fewer rows than were expected."""
+    """Crawls with fewer rows than were expected."""
     without_rows: list[str] = field(default_factory=list)
-    """Crawls that brought no rows, as in earlier runs."""
+    """Crawls without rows, as in earlier runs."""
     storage: str | None = None
     """The failure of the state or the archive, in words."""
     noted: tuple[str, ...] = ()
@@ -69,7 +69,7 @@ class Ends:
     def status(self, frontier: Frontier) -> RunStatus:
         """Return the first status that applies: those that need the user come before those that resolve themselves.
 
-        A spent budget is the status only where nothing else applies, since it alarms nobody.
+        A spent budget comes last, since it needs no attention.
         """
         guarded = any(progress.why is Why.GUARD for progress in frontier.walks.values())
         in_order = (
@@ -85,7 +85,7 @@ class Ends:
 
 
 def ending_of(outcome: Outcome, decision: Decision | None) -> Ending:
-    """Return how an attempt is counted."""
+    """Return the category in which an attempt is counted."""
     by_kind = {
         OutcomeKind.OK: Ending.OK,
         OutcomeKind.LOST: Ending.LOST,
@@ -135,7 +135,7 @@ def limit_met(
     if allowance.buys_nothing:
         return f"no credits of the month are left for tonight: {spent}", more_at
     # Another account may have had credits left: the next night is a new run and buys its boards again.
-    return f"tonight's share of {account.id} is used up: {spent}; there is more on {more_at:%Y-%m-%d}", None
+    return f"tonight's share of {account.id} is used up: {spent}; the next share is on {more_at:%Y-%m-%d}", None
 
 
 def refusal_sentence(endpoint: Endpoint, account: Account, outcome: Outcome) -> str:
@@ -183,7 +183,7 @@ def _figures(job: Job, totals: RunTotals) -> dict[str, Any]:
 
 
 def ended_result(job: Job, run: RunRecord, totals: RunTotals, sentence: str = "", *, asks: bool = False) -> RunResult:
-    """Return the result of a run that is over, as it ended or as it stands. `sentence`: why nothing is done now."""
+    """Return the result of a finished run. `sentence`: the reason for doing nothing now."""
     return RunResult(
         run_id=run.run_id,
         job=run.job,
@@ -201,7 +201,7 @@ def ended_result(job: Job, run: RunRecord, totals: RunTotals, sentence: str = ""
 def _message(
     status: RunStatus, job: Job, run: OpenedRun, ends: Ends, frontier: Frontier, totals: RunTotals, command: str
 ) -> str:
-    """Say why the run ended, what is kept and what to do."""
+    """Return the reason for the run's end, what is kept, and what to do."""
     pages = totals.endings.get(Ending.OK, 0) + totals.endings.get(Ending.EMPTY, 0)
     kept = f"{pages} page{'s are' if pages != 1 else ' is'} kept"
     go_on = f"{'Start over' if job.probe else 'Go on'}: {command}"

@@ -1,7 +1,7 @@
 """Chooses the run that a command carries out, and opens it.
 
-It is the job's open run, its last run under a new ceiling, or a new one; or nothing is left to do. `course_of` chooses
-and changes nothing, `open_run` follows the choice.
+That is the job's open run, its last run under a new ceiling, a new one, or none if nothing is left to do. `course_of`
+chooses and changes nothing, `open_run` follows the choice.
 """
 
 from __future__ import annotations
@@ -42,7 +42,6 @@ class GoOn:
 
     run: RunRecord
     notes: tuple[str, ...] = ()
-    """Notes for the user."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,12 +56,12 @@ class Begin:
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """Nothing is left to do: this run of the night, or of the one-off job, is over."""
+    """Nothing is left to do: the run of this night, or of the one-off job, is over."""
 
     run: RunRecord
     sentence: str
     asks: bool = False
-    """The user has to say whether it is to be bought again."""
+    """True if the user has to decide on buying it again."""
 
 
 Course: TypeAlias = GoOn | Begin | Done
@@ -83,19 +82,16 @@ class OpenedRun:
     notes: tuple[str, ...] = ()
     """Notes for the user about the choice of this run."""
     repeated: bool = False
-    """It belongs to a night."""
+    """True if it belongs to a night."""
     tonight: Tonight | None = None
-    """With an `order` of the job's own: the boards that are bought, and those that are left to a later night."""
+    """The boards that are bought, and those left to a later night, if the job states an `order`."""
     finished: Mapping[str, FinishedWalk] = field(default_factory=dict)
     """Walks that earlier processes of the run completed, and that are restored without their pages."""
 
     @property
     def share_words(self) -> str:
-        """The allowance in words; empty without auto."""
+        """Return the allowance in words; empty without auto."""
         return "" if self.allowance is None else self.allowance.words()
-
-
-# --- choosing ---------------------------------------------------------------------------------------------------------
 
 
 async def course_of(job: Job, opening: Opening, ceiling: Credits | None, runs: Runs, now: datetime) -> Course:
@@ -177,7 +173,7 @@ def _notes_on(last: RunRecord, job: Job, ceiling: Credits | None) -> tuple[str, 
 
 
 def _superseding(last: RunRecord, why: str) -> tuple[str, ...]:
-    """Say why an open run is not continued; empty for a run that is over."""
+    """Return the reason why an open run is not continued; empty for a finished run."""
     if last.is_over:
         return ()
     return (f"run {last.run_id} is not continued ({_ended(last)}): {why}; its left-over walks come first",)
@@ -197,9 +193,6 @@ def _ended(last: RunRecord) -> str:
             return f"ended as {status.value}"
 
 
-# --- opening ----------------------------------------------------------------------------------------------------------
-
-
 async def refuse_spent_ceiling(
     job: Job, opening: Opening, ceiling: Credits | None, stores: Stores, now: datetime
 ) -> None:
@@ -217,12 +210,12 @@ async def refuse_spent_ceiling(
 async def open_run(
     job: Job, opening: Opening, ceiling: Credits | None, stores: Stores, clock: Clock, suffix: str
 ) -> OpenedRun | Done:
-    """Open the run that the command asks for. `ceiling` replaces its budget; `suffix` makes the id of a new one unique.
+    """Open the run that the command selects. `ceiling` replaces its budget; `suffix` makes the id of a new one unique.
 
     With auto, tonight's share is granted to a new run, and to a resumed one on top of what it has spent: a run that was
     interrupted before midnight does not use up the next night.
 
-    Raises what `course_of` raises.
+    Raises the errors of `course_of`.
     """
     match await course_of(job, opening, ceiling, stores.runs, clock.now()):
         case Done() as done:

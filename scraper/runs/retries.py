@@ -40,7 +40,7 @@ class Retries:
         return self._attempts[request.key] + 1
 
     def has_failed(self, request: Request) -> bool:
-        """Return whether the request reached its vendor and has failed."""
+        """Return whether the request reached its vendor and failed."""
         return request.key in self._tries
 
     def succeed(self, request: Request) -> None:
@@ -52,7 +52,7 @@ class Retries:
     def decide(
         self, request: Request, outcome: Outcome, sent_at: datetime, now: datetime, *, blameless: bool
     ) -> Decision:
-        """Decide what follows a failed attempt; `blameless`: its endpoint or vendor is failing as a whole."""
+        """Decide on a failed attempt; `blameless`: its endpoint or vendor is failing as a whole."""
         key = request.key
         tries = self._tries.get(key, Tries()).after(outcome.kind, outcome.charge)
         if tries != Tries():
@@ -91,7 +91,7 @@ class Retries:
         return self._pauses[vendor]
 
     def words(self, request: Request, outcome: Outcome) -> str:
-        """Describe why a request is given up."""
+        """Return the reason why a request is given up, in words."""
         said = f"{outcome.kind.value.replace('_', ' ')}: {outcome.detail}"
         if request.key in self._refused_for_budget:
             return f"{said}; retry_budget exhausted ({self._limit} credits)"

@@ -13,14 +13,14 @@ class RunSignals:
 
     def __init__(self) -> None:
         self.storage_failure: StorageError | None = None
-        """The first failure that a task met; it ends the run."""
+        """The first failure in a task; it ends the run."""
         self._stopping = asyncio.Event()
         self._changed = asyncio.Event()
         self._news = asyncio.Event()
 
     @property
     def stopping(self) -> bool:
-        """True: nothing more is sent; requests in flight land."""
+        """True if nothing more is sent; requests in flight land."""
         return self._stopping.is_set()
 
     def halt(self) -> None:

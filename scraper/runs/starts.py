@@ -1,7 +1,7 @@
 """Starts: the wait for a send slot on an open connection, and the latest arrival of each request (law 4).
 
-A request starts when it leaves over its connection, not when the connection is asked for: the transport asks here
-before it writes. Where connections take long, they are asked for earlier by as much.
+A request starts when it leaves over its connection, not when the connection is requested: the transport asks here
+before it writes. Slow connections are requested earlier by the time that they take.
 """
 
 from __future__ import annotations
@@ -25,17 +25,17 @@ from scraper.runs.process import RunProcess
 from scraper.runs.stops import Stops
 
 LONG_S = 0.15
-"""After a longer wait for a slot, the ledger is asked whether another process has met a 429 meanwhile."""
+"""After a longer wait for a slot, the ledger is checked for a 429 of another process."""
 LONGEST_AHEAD_S = 2.0
-"""A connection is asked for at most this long before its slot."""
+"""A connection is requested at most this long before its slot."""
 SHORT_CONNECT_S = 0.02
-"""A connection made this fast need not be asked for ahead of its slot."""
+"""A connection made this fast is not requested ahead of its slot."""
 DOUBT_S = 1 + ON_THE_WAY_S
 """After a start, by the second and however late it arrived, the next one may follow."""
 DOUBTED_S = 0.1
 """While another process may have gone on with the job, this one looks again after so long."""
 MOST_LAG_S = 1.0
-"""A machine that wakes up later than this cannot keep the pace."""
+"""Largest delay of waking up that is compensated: a machine with more cannot keep the pace."""
 KEPT_OPEN_S = 5.0
 """A connection waits at most this long for its slot; past that, a new one is made."""
 
@@ -44,7 +44,7 @@ class Unsent(Enum):
     """No attempt was made."""
 
     CLOSED = auto()
-    """The endpoint or the vendor was closed before."""
+    """The endpoint or the vendor was closed already."""
     STOPPED = auto()
     """The run was stopped, or the wait is too long."""
 
@@ -65,10 +65,10 @@ class SentRequest:
 
 @dataclass(slots=True, eq=False)
 class Turn:
-    """A place among the starts of an account whose arrivals are not known yet."""
+    """A start of an account whose arrival is not known yet."""
 
     began: float | None = None
-    """When the request left, by the monotonic clock."""
+    """Time at which the request left, by the monotonic clock."""
 
 
 class Starts:
@@ -86,25 +86,22 @@ class Starts:
         """The vendor's last report of its rate slows the account until then."""
         self._paused_until: datetime | None = None
         self._own_pause: datetime | None = None
-        """The end of the last pause whose length the vendor did not name."""
+        """The end of the last pause whose length the vendor did not state."""
         self._turns: list[Turn] = []
         self._changed = asyncio.Event()
         self._renewal = asyncio.Lock()
-        """One renewal of a slot at a time: those of a crowd would be committed together, and all be late again."""
+        """One renewal of a slot at a time: many at once would be committed together, and all be late again."""
 
     def note_pause(self, until: datetime, *, named: bool) -> None:
-        """Note a pause of the account; `named`: the vendor said how long."""
+        """Record a pause of the account; `named`: the vendor stated its length."""
         self._paused_until = until
         if not named:
             self._own_pause = until
 
     async def turn(self) -> Turn | None:
-        """Wait until a slot can be asked for; ``None``: the run was stopped.
-
-        Of an account that may start N requests a second, N are in doubt at the most: asked for earlier, a slot would
-        have to begin after the latest arrival that the earlier ones can have, not after the one that they had. A
-        request whose answer is slow to come is waited for no longer than that.
-        """
+        """Wait until a slot can be reserved; ``None``: the run was stopped. Of an account that may start N requests a
+        second, at most N have an unknown arrival. Otherwise a slot would have to begin after the latest possible
+        arrival of the earlier requests, not after the real one. A slow answer is waited for no longer than that."""
         most, clock = self._account.subscription.requests_per_second, self._clock
         while not self._signals.stopping:
             ends = [turn.began + DOUBT_S for turn in self._turns if turn.began is not None]
@@ -159,16 +156,14 @@ class Starts:
             return SentRequest(reply, start.began_at, arrived_at, latency_s)
 
     def _latest_s(self, request: Request, latency_s: float) -> float:
-        """Return how long after its start the request arrived, at the latest.
-
-        By what is usual only where it matters: in a minute, a quarter of a second costs 0.4 % of the rate.
-        """
+        """Return the latest arrival of the request, in seconds after its start. The usual times are only used for rates
+        per second: in a minute, a quarter of a second costs 0.4 % of the rate."""
         if self._account.subscription.requests_per_second is None:
             return before_answer_s(latency_s)
         return self._arrivals.latest_s(request.endpoint.full_name, latency_s)
 
     def told(self, vendor: Vendor, reply: Reply, now: datetime) -> Told | None:
-        """Return what the answer says of the remaining requests, if that changes the account's pace."""
+        """Return the answer's report of remaining requests, if that changes the account's pace."""
         heard = told(vendor.rate_headers, reply.headers, now) if isinstance(reply, Answer) else None
         if heard is None:
             return None
@@ -222,7 +217,7 @@ class Starts:
         return Unsent.STOPPED
 
     async def _slept(self, start: _Start, wait_s: float) -> bool:
-        """Sleep, and note by how much it overslept; False if the run was stopped."""
+        """Sleep, and record the delay of waking up; return False if the run was stopped."""
         ends = self._clock.monotonic() + wait_s
         on = await self._signals.unless_stopped(self._clock.sleep(wait_s))
         start.lag_s = min(MOST_LAG_S, max(0.0, self._clock.monotonic() - ends))
@@ -236,7 +231,7 @@ class Starts:
         pause_s = (until - now).total_seconds()
         if pause_s <= longest_s:
             return False
-        reason = f"it rejected requests as too frequent, and {pause_s:.0f} s of the pause are left"
+        reason = f"it answered 429 (too many requests), and {pause_s:.0f} s of its pause are left"
         self._stops.for_quota(self._account, until, reason)
         return True
 
@@ -250,9 +245,9 @@ class _Start:
         self.refusal: Refusal | None = None
         self.is_connected = False
         self.comes_later = False
-        """The slot was moved, and its connection is not kept open that long."""
+        """True if the slot was moved, and its connection is not kept open that long."""
         self.lag_s = 0.0
-        """How late this process woke up for it: it may be as late in writing it."""
+        """Delay with which this process woke up for it, and may write it."""
         self.began: float | None = None
         self.began_at = slot.starts_at
 

@@ -26,7 +26,7 @@ class Stops:
         self._ends = process.ends
 
     def leave(self, request: Request) -> None:
-        """Leave a request of a closed endpoint: it fails if it was tried at a dead endpoint, else it is given back."""
+        """Drop a request of a closed endpoint: it fails if it was tried at a dead endpoint, else it is given back."""
         if self._frontier.closed_because(request) is Why.UNREACHABLE and self._process.retries.has_failed(request):
             self._frontier.fail(request, Why.UNREACHABLE)
         else:
@@ -103,17 +103,18 @@ class Stops:
             self._ends.budgets.append(sentence)
 
     def for_quota(self, account: Account, until: datetime, reason: str, *, ours: bool = False) -> None:
-        """Send nothing more for an account until then. `ours`: a limit of our own, which --lift does not end."""
+        """Send nothing more for an account until that time. `ours`: a limit of our own, which --lift does not end."""
         sentence = f"{account.vendor}: {reason}; it can resume at {iso_utc(until.replace(microsecond=0))}"
         far = until - self._process.context.clock.now() > LONGEST_WAIT
         if far and not ours and "--lift" not in reason:  # a clock gap says it itself
-            sentence += f", or now, if you know better: scraper account {account.id} --lift"
+            sentence += f"; to resume now: scraper account {account.id} --lift"
         sentence = sentence.replace(" --lift", f" --lift{self._process.context.places}")
         if self._close_for_now(account.vendor, sentence, Why.QUOTA):
             self._ends.quotas.append((sentence, until))
 
     def _close_for_now(self, vendor: str, sentence: str, why: Why = Why.BUDGET) -> bool:
-        """Close an endpoint or a vendor; return False if it was closed already, as by another request in flight."""
+        """Close an endpoint or a vendor; return False if it was closed already, for example by another request in
+        flight."""
         if not self._close(vendor, why):
             return False
         self._process.context.listener.hear(Stopped(vendor.partition(".")[0], sentence))

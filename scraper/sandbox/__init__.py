@@ -1,7 +1,7 @@
 """Both vendors, played on a local port: a second reading of their pages (read 2026-11-21), with seeded data.
 
-Written from the vendors' documents alone, without the project's own vendor files and parsers: a test that holds one
-against the other would otherwise agree with every misreading. Plans and prices come in as `Subscription` values.
+Written only from the vendors' documents, without the project's vendor files and parsers: otherwise a test that compares
+the two would agree with every misreading. Plans and prices are passed in as `Subscription` values.
 """
 
 from scraper.sandbox.answers import FailedRequests

@@ -45,9 +45,6 @@ def _told(data: object) -> PlayedAnswer:
     return PlayedAnswer(200, {"code": 200, "msg": "OK", "data": data})
 
 
-# --- billing ----------------------------------------------------------------------------------------------------------
-
-
 def _state(asked: Asked, account: Meter) -> Mapping[str, object]:
     standing = account.standing(asked.at)
     plan = standing.subscription
@@ -75,7 +72,7 @@ def _billing(asked: Asked, account: Meter, _: EventLog) -> PlayedAnswer:
 
 
 def _events(asked: Asked, _: Meter, log: EventLog) -> PlayedAnswer:
-    """A request under way shows as reserved; `endpoint` is compared letter by letter."""
+    """Return the billing events; a request in flight shows as reserved, and `endpoint` must match exactly."""
     found = log.listed(start=asked.instant("from"), end=asked.instant("to"))
     wanted = {name: met for name in ("endpoint", "request_id") if (met := asked.optional(name)) is not None}
     if "event_status" in asked.parameters:
@@ -89,7 +86,7 @@ def _events(asked: Asked, _: Meter, log: EventLog) -> PlayedAnswer:
 
 
 def _limit(asked: Asked, name: str) -> int:
-    """Clamped without a word, as the vendor's boards are."""
+    """Return the limit, clamped silently as on the vendor's boards."""
     return min(max(asked.integer(name, DEFAULT_LIMIT), 1), LARGEST_LIMIT)
 
 
@@ -119,7 +116,7 @@ def _line(event: Event) -> Mapping[str, object]:
 
 
 def _periods(asked: Asked, account: Meter, log: EventLog) -> PlayedAnswer:
-    """Newest first; the current one is the first of them."""
+    """Return the billing periods, the newest and current one first."""
     keys = sorted({*account.charged_months, account.standing(asked.at).month}, reverse=True)
     return _told([_ledger(asked, account, log, key) for key in keys[: _limit(asked, "limit")]])
 
@@ -175,9 +172,6 @@ def _statement(asked: Asked, account: Meter, log: EventLog) -> PlayedAnswer:
     return _told(data)
 
 
-# --- usage ------------------------------------------------------------------------------------------------------------
-
-
 def _requests(events: Sequence[Event]) -> Mapping[str, int]:
     return {
         "charged_requests": sum(event.event_status == "charged" for event in events),
@@ -230,7 +224,7 @@ def _endpoints(asked: Asked, account: Meter, log: EventLog) -> PlayedAnswer:
 
 
 def _timeseries(asked: Asked, account: Meter, log: EventLog) -> PlayedAnswer:
-    """Buckets of whole UTC hours or days, those without a request left out."""
+    """Return buckets of whole UTC hours or days, without empty ones."""
     chosen, since, until = _asked_span(asked, account)
     bucket = asked.choice("bucket", tuple(BUCKETS), "day")
     by_start: dict[datetime, list[Event]] = {}

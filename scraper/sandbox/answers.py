@@ -15,7 +15,7 @@ from scraper.sandbox.records import Record
 
 
 class InvalidParameterError(Exception):
-    """A parameter for which the vendor answers with a 400."""
+    """A parameter that the vendor answers with a 400."""
 
     def __init__(self, parameter: str, met: str | None) -> None:
         super().__init__(parameter, met)
@@ -26,16 +26,14 @@ class InvalidParameterError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """One request: its parameters as received, its instant and the id it will be answered under.
-
-    An empty value is refused like a wrong one; neither vendor documents what it does with it, one advises against it.
-    """
+    """One request: its parameters as received, its instant, and the id of its answer. An empty value is refused like a
+    wrong one; neither vendor documents its treatment, and one advises against it."""
 
     parameters: Mapping[str, str]
     at: datetime
     request_id: str
     world_at: datetime
-    """The instant that its records are drawn for: `at`, or the first of the day at which the world stands still."""
+    """The instant for which its records are drawn: `at`, or the first one of the fixed day of the world."""
 
     @property
     def day(self) -> date:
@@ -48,7 +46,7 @@ class Asked:
         return met
 
     def optional(self, name: str) -> str | None:
-        """A free text, or ``None`` where the parameter was left out."""
+        """Return a free text, or ``None`` if the parameter was left out."""
         return self.text(name, "") if name in self.parameters else None
 
     def required(self, name: str) -> str:
@@ -58,7 +56,7 @@ class Asked:
         return met
 
     def instant(self, name: str) -> datetime | None:
-        """An ISO 8601 instant with its offset or a Z, or ``None`` where the parameter was left out."""
+        """Return an ISO 8601 instant with its offset or a Z, or ``None`` if the parameter was left out."""
         met = self.optional(name)
         if met is None:
             return None
@@ -71,14 +69,14 @@ class Asked:
         return instant
 
     def choice(self, name: str, allowed: Collection[str], default: str) -> str:
-        """One of the documented values, spelt as documented."""
+        """Return one of the documented values, spelt as documented."""
         met = self.parameters.get(name, default)
         if met not in allowed:
             raise InvalidParameterError(name, met)
         return met
 
     def integer(self, name: str, default: int | None = None) -> int:
-        """A whole number in ASCII digits that fits 64 bits; refused as missing without a default."""
+        """Return a whole number in ASCII digits that fits 64 bits; without a default, a missing one is refused."""
         met = self.parameters.get(name, None if default is None else str(default))
         if met is None or not re.fullmatch(r"-?[0-9]{1,18}", met):
             raise InvalidParameterError(name, met)
@@ -87,7 +85,7 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class PlayedAnswer:
-    """An answer before it is serialised; `records` is the list that it carries, for tests to compare."""
+    """An answer before it is serialised; `records` is its list, for tests to compare."""
 
     status: int
     body: Mapping[str, object]
@@ -105,17 +103,16 @@ FailedRequests: TypeAlias = Literal["free", "charged"]
 """The charge for a failed answer where the vendor documents no rule."""
 
 Paging: TypeAlias = Literal["page", "cursor", "one"]
-"""`one`: one request holds all there is."""
+"""`one`: one request returns everything."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sold:
-    """One route that the vendor sells."""
+    """A route that the vendor sells."""
 
     endpoint: str
     """`crawlora.hashtags`"""
     paging: Paging
-    """The kind of pagination."""
 
 
 Route: TypeAlias = Callable[[Asked], PlayedAnswer]
@@ -140,19 +137,19 @@ class PlayedVendor(Protocol):
         """Return whether the vendor charges for this answer."""
 
     def key_in(self, headers: Mapping[str, str]) -> str | None:
-        """The API key that a request carries."""
+        """Return the API key of a request."""
 
     def unauthorized(self, key: str | None) -> PlayedAnswer:
-        """Without a key, or with a wrong one."""
+        """Return the answer to a request without a key, or with a wrong one."""
 
     def rejected(self, rejected: Rejected) -> PlayedAnswer:
-        """A request over one of the account's limits."""
+        """Return the answer to a request over one of the account's limits."""
 
     def invalid(self, fault: InvalidParameterError) -> PlayedAnswer:
-        """A request with an invalid parameter."""
+        """Return the answer to a request with an invalid parameter."""
 
     def failed(self, status: int) -> PlayedAnswer:
-        """A documented failure without further detail: 404, 405, 500 …"""
+        """Return a documented failure without further detail: 404, 405, 500 …"""
 
     def headers(self, request_id: str, starts_left: int | None) -> Mapping[str, str]:
-        """Headers of every answer; `starts_left`: requests that may still start in this second, if limited."""
+        """Return the headers of every answer; `starts_left`: requests that may still start in this second, if known."""

@@ -11,7 +11,7 @@ from typing import Literal, TypeAlias
 from scraper.core.units import Credits
 
 KEPT_FOR = timedelta(days=100)
-"""Chosen here: three billing months, and some days to ask about them."""
+"""Chosen here: three billing months, and some days to query them."""
 KEPT_EVENTS = 200_000
 """Chosen here: about 80 MB (measured) in a sandbox that is left running."""
 
@@ -20,7 +20,7 @@ EventStatus: TypeAlias = Literal["reserved", "charged", "non_billable", "failed"
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One request with the right key on a route that is sold, under the id that its answer carries."""
+    """One request with the right key on a route that is sold, with the id of its answer."""
 
     request_id: str
     endpoint: str
@@ -28,18 +28,18 @@ class Event:
     event_status: EventStatus
     """Reserved until it is answered; then charged (2xx), failed (5xx) or non_billable (all else)."""
     credit_cost: Credits
-    """The price, whether or not it was charged in the end: only `event_status` says that."""
+    """The price; `event_status` states whether it was charged."""
     credits_remaining_before: Credits | None
-    """Of the month, when the request was settled; ``None`` where the plan has no end."""
+    """Credits of the month left when the request was settled; ``None`` without a limit."""
     credits_remaining_after: Credits | None
     status_code: int | None
     """``None`` while it is reserved."""
     created_at: datetime
-    """When the request arrived."""
+    """Time at which the request arrived."""
 
 
 class EventLog:
-    """The events of one account, oldest first, as many as are kept; the clock is taken never to run backwards."""
+    """The events of one account, oldest first, up to a limit; the clock is assumed never to run backwards."""
 
     def __init__(self, *, kept_events: int = KEPT_EVENTS) -> None:
         self._kept_events = kept_events
@@ -93,7 +93,7 @@ class EventLog:
         )
 
     def unlist(self, request_id: str) -> None:
-        """Leave an event out of every list from now on; what it charged stays charged."""
+        """Leave an event out of every list from now on; its charge remains."""
         self._unlisted.add(request_id)
 
     def list_twice(self, request_id: str) -> None:
@@ -101,7 +101,7 @@ class EventLog:
         self._listed_twice.add(request_id)
 
     def listed(self, *, start: datetime | None = None, end: datetime | None = None) -> list[Event]:
-        """The events of a span as the vendor's lists show them, oldest first."""
+        """Return the events of a span as the vendor's lists show them, oldest first."""
         shown = [
             event
             for event in self.matching(start=start, end=end)

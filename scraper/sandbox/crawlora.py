@@ -1,8 +1,7 @@
 """Crawlora as played: routes, envelopes, clamps and refusals from its endpoint pages, read 2026-11-21.
 
-Not on those pages, so chosen here: 20 records where no `limit` is asked for or it is below 1; creators by followers
-where no `sort_by` is asked for; all countries where none is asked for; 402 for the month's credits and 429 for the
-day's; the texts of 401 and 404.
+Not on those pages, so chosen here: 20 records without a `limit`, or with one below 1; creators by followers without a
+`sort_by`; all countries without one; 402 for the month's credits and 429 for the day's; the texts of 401 and 404.
 
 Its pages about the account are in `sandbox.account_pages`.
 """
@@ -27,12 +26,12 @@ from scraper.sandbox.records.posts import PostFeeds
 API = "/api/v1"
 LAST_PAGE = 10
 LARGEST_LIMIT = 100
-"""`page` is clamped to 1–10 and `limit` to at most 100, without a word."""
+"""`page` is clamped to 1–10 and `limit` to at most 100, silently."""
 DEFAULT_LIMIT = 20
 """Undocumented: our choice."""
 HIDDEN_EVERY = 31
-"""A cursor counts posts that are not shown as well, here every 31st: it is no multiple of the page size (documented
-example: 93), so a client that works it out instead of handing it back goes wrong."""
+"""A cursor also counts hidden posts, here every 31st: it is not a multiple of the page size (documented example: 93),
+so a client that computes it instead of returning it fails."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,15 +43,13 @@ class Window:
 
     @property
     def start(self) -> int:
-        """Index of its first record, from 0."""
+        """Return the index of its first record, from 0."""
         return (self.page - 1) * self.size
 
 
 class Crawlora:
-    """The routes that Crawlora sells, and those that report spending.
-
-    `retired`: the two boards that are gone or deprecated answer 404.
-    """
+    """The routes that Crawlora sells, and those that report spending. `retired`: the boards that are gone or deprecated
+    answer 404."""
 
     name = "crawlora"
     prefix = API
@@ -90,7 +87,7 @@ class Crawlora:
         self.account_routes = account_routes(self.prefix)
 
     def charges(self, answer: PlayedAnswer) -> bool:
-        """Documented: "Successful 2xx responses", whatever they contain."""
+        """Return True for each 2xx; documented: "Successful 2xx responses"."""
         return 200 <= answer.status < 300
 
     def key_in(self, headers: Mapping[str, str]) -> str | None:
@@ -98,7 +95,7 @@ class Crawlora:
         return headers.get("x-api-key")
 
     def headers(self, request_id: str, starts_left: int | None) -> Mapping[str, str]:
-        """The two headers named in its pages and SDKs."""
+        """Return the two headers named in its pages and SDKs."""
         stated = {} if starts_left is None else {"X-RateLimit-Per-Second-Remaining": str(starts_left)}
         return {"x-request-id": request_id, **stated}
 
@@ -106,7 +103,7 @@ class Crawlora:
         return _refusal(401, "API key required" if key is None else "Invalid API key")
 
     def invalid(self, fault: InvalidParameterError) -> PlayedAnswer:
-        """A 400 with the documented words."""
+        """Return a 400 with the documented words."""
         return _refusal(400, f"Invalid input: {fault.parameter}")
 
     def failed(self, status: int) -> PlayedAnswer:
@@ -114,11 +111,8 @@ class Crawlora:
         return _refusal(status, HTTPStatus(status).phrase.capitalize())
 
     def rejected(self, rejected: Rejected) -> PlayedAnswer:
-        """The documented rejection body.
-
-        The HTTP status of each reason is not documented. Assumed: 402 for the month's credits, 429 for the day's and
-        for the rates. A client has to go by `data.reason`.
-        """
+        """Return the documented rejection body. The HTTP status of each reason is not documented. Assumed: 402 for the
+        month's credits, 429 for the day's and for the rates. A client has to go by `data.reason`."""
         status, message, reason, scope = _REASONS[rejected.limit]
         plan = rejected.subscription
         data = {
@@ -197,10 +191,8 @@ def _window(asked: Asked) -> Window:
 
 
 def _board(asked: Asked, where: str, records: Sequence[Record], window: Window, total: int) -> PlayedAnswer:
-    """A board's page: two envelopes, the outer code an HTTP status and the inner one 0.
-
-    `has_more` speaks of the whole board, so it is true on page 10 of a longer one, which is the last that can be had.
-    """
+    """Return a board's page in two envelopes, whose outer code is an HTTP status and whose inner one is 0. `has_more`
+    is about the whole board: it is true on page 10 of a longer one, although no later page is served."""
     pagination = {
         "page": window.page,
         "size": window.size,
@@ -212,7 +204,7 @@ def _board(asked: Asked, where: str, records: Sequence[Record], window: Window, 
 
 
 def _tiktok(asked: Asked, page: Mapping[str, object], records: Sequence[Record] = ()) -> PlayedAnswer:
-    """One envelope around TikTok's own body, which says its status twice."""
+    """Return one envelope around TikTok's own body, which states its status twice."""
     log_id = f"{asked.at:%Y%m%d%H%M%S}{asked.request_id.replace('-', '')[:20].upper()}"
     body = {
         **page,

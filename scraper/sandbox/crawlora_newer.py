@@ -1,4 +1,4 @@
-"""What Crawlora sells beside its two old boards, as played: written by hand from its packages and pages (2026-11-29).
+"""Crawlora's newer endpoints as played, written by hand from its packages and pages (2026-11-29).
 
 Paths, parameters, allowed values, names and types: its packages crawlora-tiktok 0.4.0 and crawlora 1.50.0.dev1, its
 OpenAPI document and its MCP catalogue. At most three hashtags, `limit` and `page_size` up to 100 and page × page_size
@@ -12,6 +12,8 @@ have 20 entries where no `count` is asked for, and at most 50; an unknown hashta
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from functools import partial
 from types import MappingProxyType
 from typing import TypeAlias
 
@@ -50,7 +52,7 @@ ORDERS = ("for_you", "impression", "ctr", "play_2s_rate", "play_6s_rate", "cvr",
 SORTS = ("followers_desc", "engagement_desc", "engagement_qualified_desc", "likes_desc", "relevance")
 
 Part: TypeAlias = tuple[Sequence[Record], int]
-"""Records from a place on, and how many there are in all."""
+"""Records from a place on, and the number of all."""
 
 
 class CrawloraNewer:
@@ -58,22 +60,20 @@ class CrawloraNewer:
 
     def __init__(self, seed: int, hashtags: HashtagBoards, sounds: SoundBoards, app: AppPosts) -> None:
         self._seed = seed
-        self._hashtags, self._sounds, self._app = hashtags, sounds, app
+        self._hashtags, self._app = hashtags, app
         self.ads, self._index = TopAds(seed), CreatorIndex(seed)
         self.routes: Mapping[str, Route] = {
             "/tiktok/creative-center/hashtags": self._creative_hashtags,
             "/tiktok/hashtag/{name}": self._hashtag,
             "/tiktok/mobile/hashtag/posts": self._hashtag_posts,
-            "/tiktok/mobile/music/trending": self._music,
-            "/tiktok/mobile/trending/effects": self._effects,
-            "/tiktok/mobile/trending/categories": self._categories,
+            "/tiktok/mobile/music/trending": _app_list("music_list", sounds.app_list),
+            "/tiktok/mobile/trending/effects": _app_list("aweme_list", app.effect_posts),
+            "/tiktok/mobile/trending/categories": _app_list("category_list", app.categories),
             "/tiktok/top-ads/list": self._top_ads,
             "/tiktok/top-ads/spotlight": self._spotlight,
             "/tiktok/top-ads/recommend": self._recommended,
             "/datasets/creators/search": self._creators,
         }
-
-    # --- the Creative Center and the web ------------------------------------------------------------------------------
 
     def _creative_hashtags(self, asked: Asked) -> PlayedAnswer:
         country = asked.required("country_code")
@@ -86,7 +86,7 @@ class CrawloraNewer:
         return _ok({"hashtags": records, "total_count": len(board)}, records)
 
     def _creative(self, record: Record, asked: Asked) -> Record:
-        """A record of the old board in the names of the new one."""
+        """Return a record of the old board with the names of the new one."""
         rng = draw(self._seed, "top creators", record["hashtag_id"])
         industry = record.get("industry_info")
         return {
@@ -128,8 +128,6 @@ class CrawloraNewer:
         }
         return _ok(body, [found] if found else [])
 
-    # --- the app: cursors are numbers, and numbers come back ----------------------------------------------------------
-
     def _hashtag_posts(self, asked: Asked) -> PlayedAnswer:
         hashtag = self._app.hashtag(asked.required("name"))
         sort = asked.choice("sort", ("fresh", "popular"), "popular")
@@ -138,17 +136,6 @@ class CrawloraNewer:
             return ([], 0) if hashtag is None else self._app.posts(hashtag, sort, asked.world_at, start, count)
 
         return _app_page(asked, "aweme_list", part)
-
-    def _music(self, asked: Asked) -> PlayedAnswer:
-        return _app_page(asked, "music_list", lambda start, count: self._sounds.app_list(asked.world_at, start, count))
-
-    def _effects(self, asked: Asked) -> PlayedAnswer:
-        return _app_page(asked, "aweme_list", lambda start, count: self._app.effect_posts(asked.world_at, start, count))
-
-    def _categories(self, asked: Asked) -> PlayedAnswer:
-        return _app_page(asked, "category_list", lambda start, n: self._app.categories(asked.world_at, start, n))
-
-    # --- top ads ------------------------------------------------------------------------------------------------------
 
     def _top_ads(self, asked: Asked) -> PlayedAnswer:
         page, limit = _numbered(asked, "limit")
@@ -164,7 +151,7 @@ class CrawloraNewer:
         return self._ads_page(asked, self.ads.spotlight(asked.day), page, limit)
 
     def _recommended(self, asked: Asked) -> PlayedAnswer:
-        """Its schema has no pagination: nothing says that a page is the last."""
+        """Return a page; its schema has no pagination, so nothing marks the last one."""
         page, limit = _numbered(asked, "limit")
         beside = self.ads.beside(asked.required("material_id"))[(page - 1) * limit : page * limit]
         records = [self.ads.record(ad, asked.world_at) for ad in beside]
@@ -180,8 +167,6 @@ class CrawloraNewer:
             "total_count": len(listed),
         }
         return _inner(asked, {"materials": records, "pagination": pagination}, records)
-
-    # --- data sets ----------------------------------------------------------------------------------------------------
 
     def _creators(self, asked: Asked) -> PlayedAnswer:
         page, size = _numbered(asked, "page_size")
@@ -199,17 +184,21 @@ def _ok(data: Mapping[str, object], records: Sequence[Record]) -> PlayedAnswer:
 
 
 def _inner(asked: Asked, data: Mapping[str, object], records: Sequence[Record]) -> PlayedAnswer:
-    """Two envelopes, as the old boards have them."""
+    """Return a body in two envelopes, like the old boards'."""
     return _ok({"code": 0, "msg": "OK", "request_id": asked.request_id, "data": data}, records)
 
 
 def _numbered(asked: Asked, size_name: str) -> tuple[int, int]:
-    """Page and page size in use."""
+    """Return the page and page size in use."""
     page, size = asked.integer("page", 1), asked.integer(size_name, DEFAULT_PAGE)
     for name, value in (("page", page), (size_name, size)):
         if value < 1:
             raise InvalidParameterError(name, str(value))
     return page, min(size, LARGEST_PAGE)
+
+
+def _app_list(list_name: str, part: Callable[[datetime, int, int], Part]) -> Route:
+    return lambda asked: _app_page(asked, list_name, partial(part, asked.world_at))
 
 
 def _app_page(asked: Asked, list_name: str, part: Callable[[int, int], Part]) -> PlayedAnswer:
@@ -223,7 +212,7 @@ def _app_page(asked: Asked, list_name: str, part: Callable[[int, int], Part]) ->
 
 
 def _is_wanted(ad: Ad, asked: Asked) -> bool:
-    """Several values of a filter are separated by commas."""
+    """Return whether the filters of a request select an ad; several values are separated by commas."""
     filters = (
         ("country_code", set(ad.countries)),
         ("industry", {str(ad.industry)}),
@@ -239,7 +228,7 @@ def _is_wanted(ad: Ad, asked: Asked) -> bool:
 
 
 def _profile_filter(asked: Asked) -> Callable[[Profile], bool]:
-    """Accounts that are gone or private are left out unless they are asked for."""
+    """Return the filter of profiles: accounts that are gone or private are left out unless requested."""
     country, niche, handle_asked = asked.optional("country"), asked.optional("niche"), asked.optional("handle")
     verified = {"": None, "true": True, "false": False}[asked.choice("verified", ("", "true", "false"), "")]
     inactive = asked.choice("include_inactive", ("true", "false"), "false") == "true"

@@ -1,7 +1,7 @@
 """KeyAPI as played: routes, envelopes, clamps and refusals from its endpoint pages, read 2026-11-21 and 2026-11-29.
 
-Not on those pages, so chosen here: a page or limit below 1 is a 400; a failure, in a 2xx too, is free unless it is
-told otherwise; the day's and the month's credits are refused alike; a page past the end is an empty success.
+Not on those pages, so chosen here: a page or limit below 1 is a 400; a failure, in a 2xx too, is free unless configured
+otherwise; the day's and the month's credits are refused alike; a page past the end is an empty success.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class KeyApi:
     )
     routes: Mapping[str, Route]
     account_routes: Mapping[str, AccountRoute]
-    """None is published."""
+    """No account routes are published."""
 
     def __init__(
         self,
@@ -66,7 +66,7 @@ class KeyApi:
         }
 
     def charges(self, answer: PlayedAnswer) -> bool:
-        """Only the price of a request is documented."""
+        """Return whether an answer is charged; only the price of a request is documented."""
         return answer.succeeded or self._failed_requests == "charged"
 
     def key_in(self, headers: Mapping[str, str]) -> str | None:
@@ -78,11 +78,11 @@ class KeyApi:
         return {}
 
     def unauthorized(self, key: str | None) -> PlayedAnswer:  # noqa: ARG002 no other words are documented for a wrong key
-        """The documented 401."""
+        """Return the documented 401."""
         return _refusal(401, "apiKey is null")
 
     def invalid(self, fault: InvalidParameterError) -> PlayedAnswer:
-        """A 400; only the words for a missing parameter are documented."""
+        """Return a 400; only the words for a missing parameter are documented."""
         what = "Missing required parameter" if fault.met is None else "Invalid parameter"
         return _refusal(400, f"{what}: {fault.parameter}")
 
@@ -91,7 +91,7 @@ class KeyApi:
         return _refusal(status, HTTPStatus(status).phrase.capitalize())
 
     def rejected(self, rejected: Rejected) -> PlayedAnswer:
-        """The documented 402 and 429."""
+        """Return the documented 402 or 429."""
         if rejected.limit in {Limit.MONTH, Limit.DAY}:
             return _refusal(402, "apiKey quota is not enough")
         return _refusal(429, "qps limit exceeded", {"Retry-After": str(rejected.wait_s)})
@@ -109,13 +109,10 @@ class KeyApi:
             industry=None if no_industry else asked.integer("industry_id"),
             only_new=only_new,
         )
-        start = (page - 1) * limit
-        records = board[start : start + limit]
-        pagination = {"page": page, "size": limit, "total": len(board), "has_more": start + limit < len(board)}
-        return _success(asked, {"list": records, "pagination": pagination}, records)
+        return _board(asked, "list", board, page, limit)
 
     def _trending_videos(self, asked: Asked) -> PlayedAnswer:
-        """Its pagination block has other field names than every other board: `limit` and `total_count`."""
+        """Return a page whose pagination has other field names than every other board: `limit` and `total_count`."""
         page, limit = _window(asked)
         period_days = int(asked.choice("period", ("7", "30"), "7"))
         region = asked.text("region", "US")
@@ -135,13 +132,10 @@ class KeyApi:
             commercial=asked.choice("commercial_music", ("false", "true"), "false") == "true",
             keyword=asked.optional("search_keyword") or "",
         )
-        start = (page - 1) * limit
-        records = board[start : start + limit]
-        pagination = {"page": page, "size": limit, "total": len(board), "has_more": start + limit < len(board)}
-        return _success(asked, {"pagination": pagination, "sound_list": records}, records)
+        return _board(asked, "sound_list", board, page, limit)
 
     def _music_detail(self, asked: Asked) -> PlayedAnswer:
-        """Chosen here: a sound that is not on the board of that period and country has no record."""
+        """Return the record of a sound; one not on the board of that period and country has none (chosen here)."""
         period_days = int(asked.choice("period", ("7", "30", "120"), "7"))
         region = asked.text("region", "US")
         sound = self._sounds.detail(asked.required("clip_id"), region, period_days, asked.day)
@@ -150,12 +144,19 @@ class KeyApi:
 
 
 def _window(asked: Asked) -> tuple[int, int]:
-    """Page and limit in use."""
+    """Return the page and limit in use."""
     page, limit = asked.integer("page", 1), asked.integer("limit", LARGEST_LIMIT)
     for name, value in (("page", page), ("limit", limit)):
         if value < 1:
             raise InvalidParameterError(name, str(value))
     return page, min(limit, LARGEST_LIMIT)
+
+
+def _board(asked: Asked, list_name: str, board: Sequence[Record], page: int, limit: int) -> PlayedAnswer:
+    start = (page - 1) * limit
+    records = board[start : start + limit]
+    pagination = {"page": page, "size": limit, "total": len(board), "has_more": start + limit < len(board)}
+    return _success(asked, {list_name: records, "pagination": pagination}, records)
 
 
 def _success(asked: Asked, data: Mapping[str, object], records: Sequence[Record]) -> PlayedAnswer:

@@ -23,7 +23,7 @@ MINUTE, SECOND = timedelta(seconds=60), timedelta(seconds=1)
 
 
 class Limit(Enum):
-    """The limit that a request was rejected by."""
+    """A limit that can reject a request."""
 
     SECOND = "second"
     MINUTE = "minute"
@@ -32,7 +32,7 @@ class Limit(Enum):
 
 
 class RateRule(Protocol):
-    """One way to count requests; instants never go back."""
+    """A way to count requests; instants never go back."""
 
     def take(self, at: datetime) -> datetime | None:
         """Count a request; return ``None`` if it may start, else the instant from which the next one may."""
@@ -47,7 +47,7 @@ class Sliding:
     def __init__(self, allowed: int, window: timedelta) -> None:
         self._allowed, self._window = allowed, window
         self._arrivals: deque[datetime] = deque(maxlen=allowed + 1)
-        """Earlier arrivals no longer matter."""
+        """The last arrivals; earlier ones no longer matter."""
 
     def take(self, at: datetime) -> datetime | None:
         self._forget(at)
@@ -128,8 +128,8 @@ class AccountPage(TypedDict):
 class Meter:
     """The usage of one key, and its limits.
 
-    A window holds the arrivals *after* the instant 60 (or 1) seconds ago; the clock is taken never to run backwards.
-    Of the arrivals only the last 60 seconds are kept.
+    A window contains the arrivals *after* the instant 60 (or 1) seconds ago; the clock is assumed never to run
+    backwards. Of the arrivals, only the last 60 seconds are kept.
     """
 
     def __init__(
@@ -191,12 +191,12 @@ class Meter:
 
     @property
     def month_starts_on(self) -> int:
-        """The UTC day on which its billing months begin."""
+        """Return the UTC day on which its billing months begin."""
         return self._subscription.month_starts_on
 
     @property
     def charged_months(self) -> Mapping[str, Credits]:
-        """First UTC day of a billing month → credits charged in it."""
+        """Return the credits charged by billing month: its first UTC day → credits."""
         return dict(self._charged_by_month)
 
     def starts_left(self, at: datetime) -> int | None:
@@ -260,5 +260,5 @@ class Meter:
 
 
 def credits_left(limit: Credits | None, used: Credits) -> Credits | None:
-    """Return what a limit leaves; ``None``: there is no limit."""
+    """Return the credits that a limit leaves; ``None`` without a limit."""
     return None if limit is None else max(0, limit - used)

@@ -22,7 +22,7 @@ from scraper.sandbox.records.videos import VideoBoards
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """The records of a seed."""
+    """The records of a seed, for both vendors."""
 
     hashtags: HashtagBoards
     creators: CreatorBoards

@@ -22,7 +22,7 @@ class PlayedLists:
     def on(
         self, table: str, country: str | None, period_days: int | None, parameters: Mapping[str, str], day: date
     ) -> Sequence[int]:
-        """Return a board's entries on a day, best first, by numbers of its own; none for a table without boards."""
+        """Return a board's entries on a day, best first, as its own numbers; none for a table without boards."""
         match table:
             case "hashtags":
                 industry = parameters.get("industry_id", "")

@@ -44,12 +44,12 @@ ANSWER = web.ResponseKey("answer", PlayedAnswer)
 HIT = web.RequestKey("hit", tuple[FaultKind, Target])
 """Key of a request that a fault hits: the kind and its target."""
 SHUTDOWN_S = 0.5
-"""How long a stopping server waits for answers in progress; they take milliseconds."""
+"""Time for which a stopping server waits for answers in progress, which take milliseconds."""
 
 
 @dataclass(frozen=True, slots=True)
 class ServedRecords:
-    """One list of records that was sent with a 2xx. Do not change the records: later answers may share them."""
+    """A list of records that was sent with a 2xx. Do not change the records: later answers may share them."""
 
     vendor: str
     endpoint: str
@@ -118,7 +118,7 @@ class Sandbox:
                 f" met subscriptions for {sorted(subscriptions)} and keys for {sorted(keys)}"
             )
         if not all(keys.values()):
-            raise ValueError("an empty API key would let requests in that carry none")
+            raise ValueError("an empty API key would accept requests without a key")
         self._seed = seed
         self._clock = clock
         self._world_at = None if day is None else datetime.combine(day, time(), UTC)
@@ -137,7 +137,7 @@ class Sandbox:
             if vendor.name in subscriptions
         }
         self.served: list[ServedRecords] = []
-        """In the order of the answers; stays empty unless `remember_served`."""
+        """Lists in the order of the answers; empty unless `remember_served`."""
 
     def account(self, vendor: str) -> AccountPage:
         """Return the account's usage at a played vendor; KeyError for another one."""
@@ -146,7 +146,7 @@ class Sandbox:
     def events(self, vendor: str) -> Sequence[Event]:
         """Return the event of each billable request with the right key, oldest first; KeyError for a vendor not played.
 
-        An answer that was lost on its way has its event too. Kept are the last 100 days, at most 200,000.
+        An answer that was lost on its way has its event too. The last 100 days are kept, at most 200,000 events.
         """
         return tuple(self._played[vendor].events.matching())
 
@@ -165,12 +165,10 @@ class Sandbox:
         return dict(sorted(counted.items(), key=lambda each: (-each[1], each[0])))
 
     def application(self) -> web.Application:
-        """A fresh aiohttp application over this sandbox's accounts and data.
-
-        Outermost stand the faults of the connection: what they lose, the vendor has answered and charged. Then the net
-        that turns an exception into the vendor's 500, within it the metering. Faults in the vendor's place are within
-        that, where the page would be made: the vendor's own rule says what they cost.
-        """
+        """Return a new aiohttp application over this sandbox's accounts and data. Faults of the connection are
+        outermost: an answer that they lose has been charged. Next is the handler that turns an exception into the
+        vendor's 500, and inside it the metering. Faults that replace the answer are inside the metering, so that the
+        vendor's own rule decides on their cost."""
         application = web.Application(middlewares=[self._connected, self._netted, self._metered])
         application.router.add_get("/_sandbox/account", self._account_page)
         application.router.add_get("/_sandbox/faults", self._faults_page)
@@ -249,7 +247,7 @@ class Sandbox:
         return await self._billed(played, asked, request, handler)
 
     async def _billed(self, played: Played, asked: Asked, request: web.Request, handler: Handler) -> web.StreamResponse:
-        """Settle the request's event whatever happens to the request or its answer."""
+        """Settle the request's event even if the request or its answer fails."""
         vendor, account, events = played.vendor, played.account, played.events
         left, endpoint = account.credits_left(asked.at), _route(request).removeprefix(vendor.prefix)
         events.reserve(asked.request_id, endpoint, asked.at, credit_cost=vendor.credit_cost, credits_left=left)
@@ -317,7 +315,7 @@ class Sandbox:
         return self._failed(request, 404)
 
     def _failed(self, request: web.Request, status: int) -> web.Response:
-        """Answer under the request's id, if it got one."""
+        """Answer with the request's id, if it has one."""
         played = self._vendor_at(request.path)
         if played is None:
             routes = [route for each in self._played.values() for route in each.vendor.routes]
@@ -333,13 +331,13 @@ class Sandbox:
 
 
 def _route(request: web.Request) -> str:
-    """The path as the vendor writes it, with the names of its parameters: `/api/v1/tiktok/hashtag/{name}`."""
+    """Return the path as the vendor writes it, with the names of its parameters: `/api/v1/tiktok/hashtag/{name}`."""
     resource = request.match_info.route.resource
     return request.path if resource is None else resource.canonical
 
 
 def _parameters(request: web.Request) -> dict[str, str]:
-    """The parameters of the path and of the query; the first value of a repeated one."""
+    """Return the parameters of the path and of the query; the first value of a repeated one."""
     return {name: request.query[name] for name in request.query} | dict(request.match_info)
 
 
@@ -364,10 +362,8 @@ def _sent(sent: Sent) -> web.Response:
 
 @asynccontextmanager
 async def serve(sandbox: Sandbox, *, host: str = "127.0.0.1", port: int = 0) -> AsyncIterator[str]:
-    """Plays the sandbox on a loopback address until the block ends; yields its base URL, `http://127.0.0.1:PORT`.
-
-    Port 0 takes a free one. A host that others can reach is refused with a ValueError.
-    """
+    """Serve the sandbox on a loopback address until the block ends; yield its base URL, `http://127.0.0.1:PORT`. Port 0
+    chooses a free one. ValueError for a host that others can reach."""
     address = ipaddress.ip_address("127.0.0.1" if host == "localhost" else host)
     if not address.is_loopback:
         raise ValueError(f"the sandbox listens on loopback addresses only, not on {host}")

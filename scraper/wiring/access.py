@@ -25,7 +25,6 @@ def access_of(
     configs: Path,
     settings: Settings,
     sandbox: RunningSandbox | None,
-    default_proxy: ProxyChoice | None = None,
 ) -> dict[str, Access]:
     """Return vendor → access; ConfigurationError with every fault. `configs`: the project's directory of settings."""
     from scraper.io.http_transport import Access, Proxy
@@ -37,8 +36,8 @@ def access_of(
     proxies: dict[str, ProxyChoice] = {}
     faults = _url_faults(job, catalogue, urls, settings)
     if not faults:  # only a valid address has a host to ask about
-        faults = questions(destinations_of(job, catalogue, settings, default_proxy), settings)
-        ways = {name: proxy_of(job.accounts[name], urls[name], default_proxy) for name in vendors}
+        faults = questions(destinations_of(job, catalogue, settings), settings)
+        ways = {name: proxy_of(job.accounts[name], urls[name]) for name in vendors}
         proxies = {name: way for name, way in ways.items() if way is not None}
         faults += [fault for name, proxy in proxies.items() if (fault := _proxy_fault(name, urls[name], proxy))]
     variables = [job.accounts[name].key_env for name in vendors] + [proxy.auth_env for proxy in proxies.values()]

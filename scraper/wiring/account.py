@@ -1,4 +1,4 @@
-"""Accounts: their balances, what locks them, and the user's word that ends it."""
+"""Accounts: their balances, their locks, and lifting these."""
 
 from __future__ import annotations
 

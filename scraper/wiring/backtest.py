@@ -28,9 +28,8 @@ if TYPE_CHECKING:
 PLAYED: Final = Path("sandbox")
 """Value of --world for the sandbox's boards."""
 PLAYED_NIGHTS: Final = 90
-"""Default number of its nights."""
 LEARN: Final = 50
-"""Nights of learning, where nobody says otherwise; half of the nights where there are fewer than twice as many."""
+"""Nights of learning by default; half of the nights if there are fewer than twice as many."""
 
 Budget: TypeAlias = Credits | Literal["auto"]
 
@@ -45,7 +44,7 @@ class BacktestOptions:
     everys: Sequence[str] = ()
     orders: Sequence[OrderName] = ()
     nights: int | None = None
-    """The first ones; ``None``: all."""
+    """The number of nights, from the first; ``None``: all."""
     learn: int | None = None
     first_day: date | None = None
     last_day: date | None = None
@@ -162,7 +161,7 @@ def _stride(every: str, period: timedelta, known: str = "day") -> int:
         raise UsageError(f"{faults[0]}.")
     if wanted < period or wanted % period:
         raise UsageError(
-            f"--every {every}: the boards are known by the {known}, and this is no multiple of it; what other reads "
+            f"--every {every}: the boards are known once a {known}, and this is not a multiple of it; what other reads "
             "would have shown cannot be known."
         )
     return wanted // period

@@ -21,18 +21,16 @@ class ProxyChoice:
     stated_in: str = ""
 
 
-def proxy_of(account: Account, url: str, default: ProxyChoice | None = None) -> ProxyChoice | None:
+def proxy_of(account: Account, url: str) -> ProxyChoice | None:
     """Return the proxy on the way to a vendor's address; loopback is reached without one."""
     from scraper.io.config_files.addresses import is_loopback
 
-    if is_loopback(bare_host(host_of(url))):
+    if not account.proxy or is_loopback(bare_host(host_of(url))):
         return None
-    return ProxyChoice(account.proxy, account.proxy_auth_env, account.proxy_in) if account.proxy else default
+    return ProxyChoice(account.proxy, account.proxy_auth_env, account.proxy_in)
 
 
-def destinations_of(
-    job: Job, catalogue: Catalogue, settings: Settings, default_proxy: ProxyChoice | None = None
-) -> list[Destination]:
+def destinations_of(job: Job, catalogue: Catalogue, settings: Settings) -> list[Destination]:
     """Return every destination of a job's secrets, allowed or not; none in a sandbox, which gets no key."""
     if settings.sandbox:
         return []
@@ -40,20 +38,18 @@ def destinations_of(
     found: list[Destination] = []
     for name, vendor in vendors.items():
         url = settings.vendor_urls.get(name, vendor.base_url)
-        found += _of_vendor(vendor, job.accounts[name], url, name in settings.vendor_urls, default_proxy)
+        found += _of_vendor(vendor, job.accounts[name], url, name in settings.vendor_urls)
     return found
 
 
-def _of_vendor(
-    vendor: Vendor, account: Account, url: str, typed: bool, default_proxy: ProxyChoice | None
-) -> Iterator[Destination]:
+def _of_vendor(vendor: Vendor, account: Account, url: str, typed: bool) -> Iterator[Destination]:
     from scraper.io.config_files.addresses import is_loopback
 
     origin, host, variable = vendor.origin, host_of(url), account.key_env
     here = is_loopback(bare_host(host))
     packaged = bool(origin.packaged_url) and same_origin(url, origin.packaged_url)
     host_is_known = here or typed or packaged
-    proxy = proxy_of(account, url, default_proxy)
+    proxy = proxy_of(account, url)
     yield Destination(
         owner=vendor.name,
         variable=variable,

@@ -1,4 +1,4 @@
-"""A new project: files that say what to do next, and schemas for editors."""
+"""A new project: files that explain the next steps, and schemas for editors."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def files_of_a_project() -> Iterator[NewFile]:
 def init_project(directory: Path) -> Iterator[tuple[NewFile, bool]]:
     """Write the files of a project that are not there yet; yield each, and whether it was written.
 
-    Raises OutputError where one cannot be written: what is there stays as it is.
+    Raises OutputError if one cannot be written: existing files stay unchanged.
     """
     for file in files_of_a_project():
         target = directory / file.path

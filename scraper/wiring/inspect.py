@@ -15,7 +15,7 @@ from scraper.wiring.run import known_stores, stores_if_any
 from scraper.wiring.settings import Settings
 
 MOST_RUNS = 10_000
-"""Runs among which those of a job are looked for."""
+"""Runs that are searched for those of a job."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +24,7 @@ class RunDetails:
 
     walks: Sequence[WalkRecord]
     ends: Sequence[RunEnd]
-    """How its processes ended, in order."""
+    """The ends of its processes, in order."""
 
 
 async def balances_of(settings: Settings) -> Sequence[AccountBalance]:
@@ -34,7 +34,7 @@ async def balances_of(settings: Settings) -> Sequence[AccountBalance]:
 
 
 async def alive_or_dead(runs: Runs, run: RunRecord) -> RunRecord:
-    """Return the run as it is: one whose process is gone has died, though its status is still open."""
+    """Return the run with its real status: one whose process is gone has died, although it is stored as open."""
     if run.status is not RunStatus.OPEN:
         return run
     last = await runs.last_run(run.job)
@@ -45,7 +45,7 @@ async def alive_or_dead(runs: Runs, run: RunRecord) -> RunRecord:
 
 
 async def results_of(job: Job, settings: Settings, limit: int) -> list[tuple[RunRecord, RunResult]]:
-    """Return the last runs of a job with their results, the newest first; none where there is no ledger."""
+    """Return the last runs of a job with their results, the newest first; none without a ledger."""
     with stores_if_any(settings, settings.kind) as stores:
         if stores is None:
             return []

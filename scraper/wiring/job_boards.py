@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 BOARD_TABLES: Final = ("hashtags", "creators", "videos")
 """Tables of ranked lists, the sources of `board_sightings`."""
 WORLD_BEGINS: Final = date(2026, 1, 1)
-"""The first night of a world whose days are no dates."""
+"""The first night of a world whose days are not dates."""
 _READS: Final = """
 SELECT read.walk_id, read.snapshot_at, any_value(bought.pages) AS pages,
   list(DISTINCT seen.entry_id) FILTER (seen.entry_id IS NOT NULL) AS entries

@@ -1,4 +1,4 @@
-"""A run with word of it."""
+"""A run with its notifications."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ PROJECT_FILE = "scraper.toml"
 
 
 def notify_settings(settings: Settings) -> NotifySettings | None:
-    """Return ``[notify]`` of the project; ``None`` where nobody wants to be told."""
+    """Return ``[notify]`` of the project; ``None`` without one."""
     root = settings.project.root
     if settings.sandbox or root is None:  # a sandbox's runs are nobody's news
         return None
@@ -40,7 +40,7 @@ async def run_and_tell(
     notify: NotifySettings | None,
     say: Callable[[str], object],
 ) -> RunResult:
-    """Carry out `run`, and tell of it where somebody wants to be told."""
+    """Carry out `run`, and send the project's notifications of it, if any."""
     if notify is None:
         return await run()
     from scraper.io.notify import Hooks, ToldStartsFile

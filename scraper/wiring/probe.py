@@ -13,15 +13,15 @@ from scraper.wiring.files import load_catalogue
 from scraper.wiring.settings import SANDBOX_VENDORS, Settings
 
 _COUNTRY = "US"
-"""For an endpoint that requires a country and documents none."""
+"""Country for an endpoint that requires one and documents none."""
 
 
 def first_contact(vendor: str | None, settings: Settings) -> tuple[Job, Catalogue, Sequence[str]]:
     """Return the probe of a vendor, the vendors' files, and a sentence for each endpoint that is left out.
 
-    `vendor`: ``None``: those of ``accounts.toml``, else all known. Its budget is what its requests cost, and for each
-    vendor one request of its dearest endpoint more. Raises ConfigurationError for faulty files, UsageError for a vendor
-    that is not known or has nothing to ask.
+    `vendor`: ``None``: those of ``accounts.toml``, else all known. Its budget is the cost of its requests, and for each
+    vendor one more request of its dearest endpoint. Raises ConfigurationError for faulty files, UsageError for a vendor
+    that is not known or has nothing to request.
     """
     from scraper.io.config_files.job_files import default_account, read_accounts
 
@@ -40,7 +40,7 @@ def first_contact(vendor: str | None, settings: Settings) -> tuple[Job, Catalogu
             else:
                 left_out.append(crawl)
     if not crawls:
-        raise UsageError(f"nothing of {', '.join(vendors)} can be asked without a job. {' '.join(left_out)}")
+        raise UsageError(f"no endpoint of {', '.join(vendors)} can be requested without a job. {' '.join(left_out)}")
     accounts = {name: stated.get(name) or default_account(catalogue.vendors[name]) for name in vendors}
     costs = {name: [c.endpoint.cost for c in crawls.values() if c.endpoint.vendor == name] for name in vendors}
     room = sum(max(each) for each in costs.values() if each)
@@ -74,7 +74,7 @@ def _crawl(endpoint: Endpoint, crawls: Mapping[str, Crawl]) -> Crawl | str:
         if value is None:
             return (
                 f"{endpoint.full_name} is left out: it needs {parameter.name}, and no file states a value; "
-                "scraper run JOB --probe asks it with a job's."
+                "scraper run JOB --probe requests it with a job's."
             )
         params[parameter.name] = (value,)
     return Crawl(endpoint.full_name, endpoint, params, max_pages=1, each=parent, top=1 if parent else None)
@@ -83,7 +83,7 @@ def _crawl(endpoint: Endpoint, crawls: Mapping[str, Crawl]) -> Crawl | str:
 def _gone_words(endpoint: Endpoint) -> str:
     since = endpoint.status_since.isoformat()
     gone = f"{endpoint.full_name} is left out: it is gone from the vendor's catalogue (known since {since})"
-    return f"{gone}; scraper run JOB --probe asks it with a job's parameters."
+    return f"{gone}; scraper run JOB --probe requests it with a job's parameters."
 
 
 def _parent(endpoint: Endpoint, parameter: Parameter, crawls: Mapping[str, Crawl]) -> str | None:

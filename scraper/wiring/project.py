@@ -14,7 +14,7 @@ import os
 import stat
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
 from typing import Final
@@ -48,8 +48,8 @@ class Project:
     configs: Path = Path(CONFIGS)
     """The directory of `vendors/` and `tables/`."""
     data: Path = Path(DATA)
-    state: str | None = None
-    """URL of the state of the data; ``None``: a file in the data directory."""
+    state: str | None = field(default=None, repr=False)
+    """URL of the state of the data, which may hold a password; ``None``: a file in the data directory."""
     archive: str | None = None
     """The archive of the data, a directory or an ``s3://`` URL; ``None``: in the data directory."""
     places: tuple[Path, ...] = ()
@@ -146,7 +146,7 @@ class _StatedPlaces:
     """The places in ``scraper.toml``, as they are written."""
 
     data: str = DATA
-    state: str | None = None
+    state: str | None = field(default=None, repr=False)
     archive: str | None = None
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
+from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,7 +19,52 @@ if TYPE_CHECKING:
     import duckdb
     import pyarrow
 
-    from scraper.io.query.delta import DeltaMode
+    from scraper.io.query.delta_table import DeltaMode
+    from scraper.io.query.files import Hashes
+    from scraper.io.query.reader import ArchiveReader
+    from scraper.io.query.table_stats import Sizes
+
+
+def reader_of(settings: Settings) -> ArchiveReader:
+    """Return the archive of these settings, to read; UsageError where there is none."""
+    from scraper.io.objects import is_s3
+    from scraper.io.query.reader import DirectoryArchive
+
+    data, place = settings.data_directory, settings.archive_place
+    if is_s3(place):
+        return _bucket(place, data, settings.environment)
+    if Path(place) == data / "archive":
+        data_is_there(settings)
+        return DirectoryArchive(data, None, *_noted(settings))
+    if not Path(place).is_dir():
+        raise UsageError(f"there is no archive in {place}: run a job first, or name another place with --archive.")
+    return DirectoryArchive(data, Path(place), *_noted(settings))
+
+
+def _bucket(place: str, data: Path, environment: Mapping[str, str]) -> ArchiveReader:
+    """Return an archive in a bucket, of which parts are fetched into the data directory, else the user's cache."""
+    from scraper.io.objects import open_objects
+    from scraper.io.query.bucket import BucketArchive
+
+    objects = open_objects(place, environment)
+    return BucketArchive(objects, data if data.is_dir() else _cache_directory(objects.place, environment))
+
+
+def _cache_directory(place: str, environment: Mapping[str, str]) -> Path:
+    """Return the directory in the user's cache for what is fetched from a place: reading makes no data directory."""
+    usual = Path(environment.get("HOME") or Path.home()) / ".cache"
+    return Path(environment.get("XDG_CACHE_HOME") or usual) / "scraper" / sha256(place.encode()).hexdigest()[:16]
+
+
+def _noted(settings: Settings) -> tuple[Hashes, Sizes]:
+    """Return what the state in the data directory, if it is the archive's, has noted of a table's parts."""
+    from scraper.io.state import state_url
+    from scraper.io.state.part_list import hashes_of_parts, sizes_of_parts
+
+    data = settings.data_directory
+    if settings.state_url != state_url(data):
+        return (lambda _table: {}), (lambda _table: {})
+    return partial(hashes_of_parts, data), partial(sizes_of_parts, data)
 
 
 @contextmanager
@@ -28,36 +75,35 @@ def queried(
 
     `parameters`: name → text of each ``$name`` in it.
     """
-    from scraper.io.query import answered, open_archive
+    from scraper.io.query import Described, answered
     from scraper.io.query.parameters import bound
 
-    data_is_there(settings)
+    archive = reader_of(settings)
     sql = bound(sql, parameters or {})
-    data = settings.data_directory
-    tables, views = load_tables(configs), load_views(configs)
-    with answered(lambda: open_archive(data, tables, views, sql, _noted(data)), sql) as reader:
+    described = Described(load_tables(configs), load_views(configs))
+    with answered(lambda: archive.open(described, sql), sql) as reader:
         yield reader
 
 
-def connected(path: Path | None, configs: Path | None) -> duckdb.DuckDBPyConnection:
+def connected(place: str | None, configs: Path | None) -> duckdb.DuckDBPyConnection:
     """Return a connection with every table and view; see `scraper.connect`. `None`: the project's."""
-    from scraper.io.query import open_unlocked
+    from scraper.io.objects import is_s3
+    from scraper.io.query import Described
+    from scraper.io.query.reader import DirectoryArchive
     from scraper.wiring.project import project_of
 
     project = project_of()
-    data, described = path or project.data, configs or project.configs
-    return open_unlocked(data, load_tables(described), load_views(described), _noted(data))
-
-
-def _noted(data: Path) -> Callable[[str], Mapping[str, str]]:
-    """Return what the state of a data directory, if there is one, has noted of a table's parts."""
-
-    def noted(table: str) -> Mapping[str, str]:
-        from scraper.io.state.part_list import hashes_of_parts
-
-        return hashes_of_parts(data, table)
-
-    return noted
+    described = Described(load_tables(configs or project.configs), load_views(configs or project.configs))
+    settings = Settings(project=project, data=None if place is None or is_s3(place) else Path(place))
+    if place is not None and is_s3(place):
+        return _bucket(place, settings.data_directory, settings.environment).open_free(described)
+    if place is not None:
+        settings = replace(settings, archive=str(settings.data_directory / "archive"))
+    if is_s3(settings.archive_place):
+        return reader_of(settings).open_free(described)
+    data = settings.data_directory
+    root = None if Path(settings.archive_place) == data / "archive" else Path(settings.archive_place)
+    return DirectoryArchive(data, root, *_noted(settings)).open_free(described)
 
 
 def write_parquet(reader: pyarrow.RecordBatchReader, path: Path) -> None:
@@ -79,8 +125,8 @@ def exported(
 def exported_to_delta(
     settings: Settings, configs: Path | None, relation: str, place: Path, where: str | None, mode: DeltaMode
 ) -> int:
-    """Write the same rows to a Delta table; return their number. See `io.query.delta`."""
-    from scraper.io.query.delta import export_delta
+    """Write the same rows to a Delta table; return their number. See `io.query.delta_table`."""
+    from scraper.io.query.delta_table import export_delta
 
     return export_delta(_opened_for(settings, configs, relation, where), relation, place, where, mode)
 
@@ -89,35 +135,30 @@ def _opened_for(
     settings: Settings, configs: Path | None, relation: str, where: str | None, writes: Path | None = None
 ) -> Callable[[], duckdb.DuckDBPyConnection]:
     """Return a function that opens what an export reads."""
-    from scraper.io.query import open_archive
+    from scraper.io.query import Described
 
-    data_is_there(settings)
-    tables, views, data = load_tables(configs), load_views(configs), settings.data_directory
+    archive, described = reader_of(settings), Described(load_tables(configs), load_views(configs))
     reads = f"SELECT * FROM {relation} WHERE (\n{where or True}\n)"  # noqa: S608 - says which views are needed, not run
-    return lambda: open_archive(data, tables, views, reads, _noted(data), writes=writes)
+    return lambda: archive.open(described, reads, writes)
 
 
 def write_views(settings: Settings, configs: Path | None, database: Path, script: Path | None) -> None:
     """Write the views for plain DuckDB: a database, which must not exist yet, and their SQL as a script."""
-    from scraper.io.query.relations import Described
+    from scraper.io.query import Described
     from scraper.io.query.shell import views_script, write_database
 
-    data_is_there(settings)
-    described = Described(load_tables(configs), load_views(configs))
-    write_database(database, settings.data_directory, described)
+    files, described = reader_of(settings).files(), Described(load_tables(configs), load_views(configs))
+    write_database(database, files, described)
     if script is not None:
-        script.write_text(views_script(settings.data_directory, described), encoding="utf-8")
+        script.write_text(views_script(files, described), encoding="utf-8")
 
 
 def table_list(settings: Settings, configs: Path | None) -> list[dict[str, object]]:
     """Return every table with its rows, files, bytes and description, then every view with its description."""
     from scraper.core.coverage import RUN_TABLE_DESCRIPTIONS
     from scraper.core.tables import PAGES_DESCRIPTION, PAGES_TABLE
-    from scraper.io.query.table_stats import table_facts
-    from scraper.io.state.part_list import sizes_of_parts
 
-    data_is_there(settings)
-    noted = partial(sizes_of_parts, settings.data_directory)
+    archive = reader_of(settings)
     descriptions = {table.name: table.description for table in load_tables(configs)}
     descriptions |= {PAGES_TABLE: PAGES_DESCRIPTION, **RUN_TABLE_DESCRIPTIONS}
     tables: list[dict[str, object]] = [
@@ -128,7 +169,7 @@ def table_list(settings: Settings, configs: Path | None) -> list[dict[str, objec
             "bytes": facts.size_bytes,
             "one row is": descriptions[facts.name],
         }
-        for facts in table_facts(settings.data_directory, list(descriptions), noted)
+        for facts in archive.facts(list(descriptions))
     ]
     views: list[dict[str, object]] = [
         {"table": f"{view.name}{view.arguments}", "one row is": view.description} for view in load_views(configs)
@@ -139,6 +180,7 @@ def table_list(settings: Settings, configs: Path | None) -> list[dict[str, objec
 def table_columns(settings: Settings, configs: Path | None, name: str) -> list[dict[str, object]]:
     """Return the columns of a table, view or macro: name, type, meaning. UsageError for an unknown name."""
     from scraper.core.views import meanings
+    from scraper.io.objects import is_s3
     from scraper.io.query import answered, open_archive
 
     tables, views = load_tables(configs), load_views(configs)
@@ -148,7 +190,8 @@ def table_columns(settings: Settings, configs: Path | None, name: str) -> list[d
     arguments = next((view.arguments for view in views if view.name == name), "")
     nothing = ", ".join("NULL" for _ in arguments.split(",")) if arguments else ""
     relation = f"{name}({nothing})" if arguments else f'"{name}"'
-    opened = partial(open_archive, settings.data_directory, tables, views, f"FROM {relation}")
+    place = Path("nowhere") if is_s3(settings.archive_place) else settings.data_directory  # columns are as declared
+    opened = partial(open_archive, place, tables, views, f"FROM {relation}")
     with answered(opened, f"DESCRIBE FROM {relation}") as reader:  # works without files too, before any run
         described = [(row["column_name"], row["column_type"]) for batch in reader for row in batch.to_pylist()]
     return [

@@ -25,7 +25,7 @@ from scraper.core.report import (
 from scraper.wiring.files import load_charts, load_tables, load_views
 from scraper.wiring.inspect import balances_of, drift_of
 from scraper.wiring.project import PROJECT_FILE
-from scraper.wiring.settings import Settings, data_is_there
+from scraper.wiring.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -40,7 +40,7 @@ WIDTHS_PX: Final = (320, 600)
 """Widths of each drawing: of a phone, and of half a large screen."""
 
 MOST_DRIFT: Final = 200
-"""Findings of drift that a report holds, the latest."""
+"""Most findings of drift in a report, the latest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ class Section:
     answer: Answered
     drawings: tuple[Element, ...] = ()
     undrawn: str = ""
-    """Why the chart could not be drawn; empty: it was, or there was nothing to draw or nothing that draws."""
+    """The reason why the chart could not be drawn; empty: it was drawn, or there was nothing to draw, or no library."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,14 +61,14 @@ class Report:
     made_at: datetime
     sandbox: bool
     has_state: bool
-    """False: only an archive is there; limits of accounts and drift are not known."""
+    """False if there is only an archive; limits of accounts and drift are then unknown."""
     drawable: bool
-    """False: nothing that draws charts is installed."""
+    """False if no library for charts is installed."""
     sections: tuple[Section, ...]
 
     @property
     def warnings(self) -> list[str]:
-        """A sentence for each chart that failed."""
+        """Return a sentence for each chart that failed."""
         met = []
         for section in self.sections:
             if section.answer.fault:
@@ -98,16 +98,15 @@ def report_file(settings: Settings, stated: ReportSettings) -> Path:
 def report_of(settings: Settings, configs: Path | None, period: Period, draw: Draw | None = None) -> Report:
     """Run every chart's query and draw its rows.
 
-    A chart of which the query is refused, or that cannot be drawn, is a section that says so. `draw`: default:
+    A chart whose query is refused, or that cannot be drawn, becomes a section with that message. `draw`: default:
     `io.charts.drawn` where vl-convert is installed.
     """
     from scraper.io import charts
 
-    data_is_there(settings)
+    opened = _opening(settings, configs)
     if draw is None and charts.can_draw():
         draw = charts.drawn
     values = _values(settings, configs, period)
-    opened = _opening(settings, configs)
     answers = [answer_of(opened, chart, period, values or {}) for chart in load_charts(configs)]
     return Report(
         period=period,
@@ -120,7 +119,7 @@ def report_of(settings: Settings, configs: Path | None, period: Period, draw: Dr
 
 
 def _values(settings: Settings, configs: Path | None, period: Period) -> Values | None:
-    """Return what the state database knows; ``None``: there is only an archive."""
+    """Return the rows of `INPUTS` from the state database; ``None``: there is only an archive."""
     from scraper.io.state import state_exists
 
     if not state_exists(settings.state_url):
@@ -153,10 +152,11 @@ def _values(settings: Settings, configs: Path | None, period: Period) -> Values 
 
 def _opening(settings: Settings, configs: Path | None) -> Callable[[str], duckdb.DuckDBPyConnection]:
     """Return what opens the archive for a query, as `scraper sql` does."""
-    from scraper.io.query import open_archive
+    from scraper.io.query import Described
+    from scraper.wiring.query import reader_of
 
-    tables, views = load_tables(configs), load_views(configs)
-    return lambda query: open_archive(settings.data_directory, tables, views, query)
+    archive, described = reader_of(settings), Described(load_tables(configs), load_views(configs))
+    return lambda query: archive.open(described, query)
 
 
 def answer_of(
@@ -184,7 +184,7 @@ def _rows(batch: pa.RecordBatch) -> Iterator[tuple[Any, ...]]:
 
 
 def _column(column: pa.Array) -> list[Any]:
-    """Return the values; what Python has no value for, such as an infinite date, as Arrow's text."""
+    """Return the values; one that Python lacks, such as an infinite date, becomes Arrow's text."""
     values: list[Any]
     try:
         values = column.to_pylist(maps_as_pydicts="lossy")

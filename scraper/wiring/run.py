@@ -7,7 +7,7 @@ import random
 import secrets
 import shlex
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,6 +18,7 @@ from scraper.core.catalogue import Catalogue
 from scraper.core.errors import ConfigurationError, UsageError
 from scraper.core.events import Noted, ProjectInUse, RunResult, StateLocked
 from scraper.core.jobs import Job
+from scraper.core.tables import TableSelect
 from scraper.core.units import Credits
 from scraper.io.clock import SystemClock
 from scraper.ports import Archive, Listener, Stores
@@ -111,6 +112,7 @@ def _project_in_use(settings: Settings, new_ledger: str) -> ProjectInUse:
     return ProjectInUse(
         project=places.get("project", ""),
         data=str(settings.data_directory.absolute()),
+        state=settings.state_elsewhere,
         configs=places["configs"],
         accounts=places.get("accounts", ""),
         new_ledger=new_ledger,
@@ -132,7 +134,7 @@ def _new_ledger(job: Job, settings: Settings) -> str:
     if not limited:
         return ""
     return (
-        f"new ledger in {settings.data_directory}: credits that were spent elsewhere on {', '.join(limited)} are not "
+        f"new ledger in {settings.state_place}: credits that were spent elsewhere on {', '.join(limited)} are not "
         "counted; scraper reconcile --used states them"
     )
 
@@ -197,26 +199,39 @@ async def _opened_archive(
 ) -> AsyncIterator[Awaitable[Archive]]:
     """Yield the archive of a run while it is being opened; a large run's is behind a worker.
 
-    `note` gets a sentence, in any thread, if the worker ends before its time.
+    Where all its tables are the package's, whose SELECTs our tests hold, requests do not wait for the worker: it is
+    asked about those that the job fills, and the first drain would meet a fault. `note` gets a sentence, in any thread,
+    if the worker ends before its time.
     """
+    tables, packaged = load_tables(order.configs), load_tables(None)
+    own = {table.name for table in tables if table not in packaged}
+    asked = own | {crawl.endpoint.table for crawl in order.job.crawls}
 
     def opened() -> Archive:
         if apart is None:
             return order.archive or archive_in(settings, order.configs, order.catalogue)
-        apart.open()
+        apart.open(asked)
         return apart
 
     with ExitStack() as held:
-        apart = _archive_apart(order, settings, held, note)
+        apart = _archive_apart(order, settings, tables, held, note)
         opening = asyncio.ensure_future(asyncio.to_thread(opened))
         try:
-            yield opening
+            yield opening if apart is None or own else _at_once(apart)
         finally:
             await asyncio.gather(opening, return_exceptions=True)
 
 
+async def _at_once(archive: Archive) -> Archive:
+    return archive
+
+
 def _archive_apart(
-    order: RunOrder, settings: Settings, held: ExitStack, note: Callable[[str], object]
+    order: RunOrder,
+    settings: Settings,
+    tables: Sequence[TableSelect],
+    held: ExitStack,
+    note: Callable[[str], object],
 ) -> ArchiveApart | None:
     """Start a worker for a run that is large enough; ``None`` if it is not, or no process can be started."""
     if order.archive is not None or order.most_requests < APART_FROM:
@@ -230,7 +245,7 @@ def _archive_apart(
         return None
     held.callback(worker.close)
     archive = settings.archive_place
-    return ArchiveApart(settings.data_directory, load_tables(order.configs), order.catalogue, worker, note, archive)
+    return ArchiveApart(settings.data_directory, tables, order.catalogue, worker, note, archive)
 
 
 def archive_in(settings: Settings, configs: Path, catalogue: Catalogue) -> ParquetArchive:
@@ -257,7 +272,7 @@ def opened_stores(settings: Settings, kind: str | None, say: Callable[[str], obj
     if kind is not None and not state_exists(settings.state_url):
         refuse_other_kind(settings, kind)
     clock = settings.clock
-    follow = clock.follow if isinstance(clock, SystemClock) else None
+    follow = clock if isinstance(clock, SystemClock) else None
     with open_stores(settings.state_url, clock.now, kind=kind, say=say, follow=follow) as stores:
         yield stores
 

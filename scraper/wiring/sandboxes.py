@@ -35,7 +35,7 @@ class RunningSandbox:
     def at_rate_s(self, job: Job) -> int | None:
         """Return the seconds that the requests would have taken at the rates of the job's accounts, if these have any.
 
-        A child waits for its parent besides, and each answer takes its time: it is the least.
+        This is the least: a child also waits for its parent, and each answer takes its time.
         """
         if all(job.accounts[vendor].subscription.starts_per_second is None for vendor in job.vendors):
             return None
@@ -44,7 +44,7 @@ class RunningSandbox:
 
 
 def without_rate(job: Job) -> Job:
-    """Return the job with accounts whose requests are not limited in time; credits are, as before."""
+    """Return the job with accounts without rate limits; limits on credits stay."""
     accounts = {
         vendor: replace(account, subscription=account.subscription.without_rate)
         for vendor, account in job.accounts.items()

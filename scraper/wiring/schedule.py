@@ -1,4 +1,4 @@
-"""Facts of this machine that a timer of a job needs."""
+"""Facts about this machine that a job's timer needs."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def scheduled_job(
 ) -> ScheduledJob:
     """Return a job and its timing: `period` and `at` if given, else the job's own, else the defaults.
 
-    Raises UsageError for a path that no line of a timer's file can hold.
+    Raises UsageError for a path that a timer's file cannot contain.
     """
     base = (settings.project.root or path.parent).absolute()
     place = path.absolute()

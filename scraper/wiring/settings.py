@@ -78,6 +78,19 @@ class Settings:
         return self._place(self.state, STATE_VARIABLE, self.project.state) or state_url(self.data_directory)
 
     @property
+    def state_elsewhere(self) -> str:
+        """The URL of a state that is not in the data directory, without its password; else empty."""
+        from scraper.io.state import without_password
+
+        named = self._place(self.state, STATE_VARIABLE, self.project.state)
+        return "" if named is None else without_password(named)
+
+    @property
+    def state_place(self) -> str:
+        """Where the state is, for messages."""
+        return self.state_elsewhere or str(self.data_directory)
+
+    @property
     def archive_place(self) -> str:
         """The archive: a directory, not always below the data directory, or ``s3://bucket/prefix``."""
         named = self._place(self.archive, ARCHIVE_VARIABLE, self.project.archive)
@@ -152,6 +165,11 @@ def data_is_there(settings: Settings) -> None:
 def no_ledger(settings: Settings) -> UsageError:
     """Return the error of a command that reads the ledger where there is none, beside an archive or not."""
     where = settings.data_directory
+    if settings.state_elsewhere:
+        return UsageError(
+            f"there is no ledger in {settings.state_elsewhere}: the next run begins one, or adopts what the archive "
+            "knows; scraper state copy moves one there."
+        )
     if not archive_is_there(settings):
         return no_data(settings)
     return UsageError(

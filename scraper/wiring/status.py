@@ -1,4 +1,4 @@
-"""The state of every job: its newest night beside the nights before, what was missed, and what goes on next."""
+"""The state of every job: its newest night compared with earlier ones, its missed nights, and what comes next."""
 
 from __future__ import annotations
 
@@ -58,20 +58,19 @@ class JobStatus:
     totals: RunTotals
     partial: Sequence[PartialWalks]
     rows: int
-    """Of all runs of the night."""
+    """Rows of all runs of the night."""
     credits: Credits
     """Committed by all runs of the night."""
     runs: int
-    """Runs of the night."""
     usual_rows: int | None
-    """Median of the nights before that asked for the same; ``None`` without any."""
+    """Median of the nights before that requested the same; ``None`` without any."""
     usual_credits: int | None
     compared: int
-    """Nights that the medians are of."""
+    """Nights in the medians."""
     missed: Sequence[datetime]
     """Begins of the nights without a run: since the last run, or since the query's instant."""
     next_at: datetime | None
-    """When it goes on: the open run, else the next night; ``None``: now, or not by itself."""
+    """Time at which it continues: the open run, else the next night; ``None``: now, or not by itself."""
     job_words: str
     """The job as `scraper run` takes it."""
 
@@ -104,7 +103,7 @@ class Overview:
     runs: Sequence[tuple[RunRecord, RunTotals]]
     accounts: Sequence[AccountBalance]
     drift: Sequence[DriftRecord] = ()
-    """First met by the last runs of these jobs, and not settled since."""
+    """Drift that the last runs of these jobs found first, and that is not settled."""
     details: RunDetails | None = None
     in_window: bool = False
     """`runs` are those of a stated time; they count in `worst_code` too."""
@@ -162,7 +161,7 @@ def _of_job(last_runs: Sequence[RunRecord], job: str | None) -> Sequence[RunReco
 
 
 async def _run(runs: Runs, query: StatusQuery) -> RunRecord:
-    """Return the run that is meant; UsageError with the candidates if that is not clear."""
+    """Return the selected run; UsageError with the candidates if that is ambiguous."""
     wanted = query.run or ""
     prefix = "" if wanted == LAST else wanted
     found = await runs.latest_runs(1 if wanted == LAST else _MOST_CANDIDATES + 1, job=query.job, prefix=prefix)
@@ -182,7 +181,7 @@ async def _run(runs: Runs, query: StatusQuery) -> RunRecord:
 def _told(
     last_runs: Sequence[RunRecord], now: datetime, *, named: bool
 ) -> tuple[Sequence[RunRecord], Sequence[RunRecord]]:
-    """Return the jobs to tell of, and the repeated ones that have stopped; a job that is named is always told of."""
+    """Return the jobs to show, and the repeated ones that have stopped; a job that was named is always shown."""
     if named:
         return last_runs, ()
     active_at = {run.run_id: max(run.started_at, run.ended_at or run.started_at) for run in last_runs}
@@ -224,7 +223,7 @@ async def _job_status(runs: Runs, last: RunRecord, since: datetime | None, setti
 
 
 def _nights(known: Sequence[RunRecord]) -> tuple[list[RunRecord], list[list[RunRecord]]]:
-    """Return the runs of the last night, and those of the nights before that asked for the same."""
+    """Return the runs of the last night, and those of earlier nights that requested the same."""
     last = known[0]
     if last.night_at is None:
         return [last], []
@@ -242,7 +241,7 @@ async def _sum(runs: Runs, night: Sequence[RunRecord]) -> tuple[int, Credits]:
 
 
 async def _new_drift(stores: Stores, jobs: Sequence[JobStatus], settings: Settings) -> list[DriftRecord]:
-    """Return the drift that these runs were the first to meet; all of it if the project's files are faulty."""
+    """Return the drift that these runs were the first to find; all of it if the project's files are faulty."""
     run_ids = {job.run.run_id for job in jobs}
     found = [record for record in await stores.journal.drift() if record.first_run_id in run_ids]
     if not found:

@@ -62,10 +62,10 @@ def _lists(path: Path, settings: Settings) -> Mapping[str, Sequence[Sequence[str
     from scraper.wiring.query import queried
 
     found: dict[str, list[Sequence[str]]] = {}
-    with queried(replace(settings, data=path, world=None), None, _LISTS) as reader:
+    with queried(replace(settings, data=path, archive=str(path / "archive"), world=None), None, _LISTS) as reader:
         for batch in reader:
             for row in batch.to_pylist():
                 found.setdefault(row["board"], []).append(row["entries"])
     if not found:
-        raise ConfigurationError([Fault(str(path), "its archive holds no board that was read whole")])
+        raise ConfigurationError([Fault(str(path), "its archive contains no complete board")])
     return found

@@ -15,10 +15,10 @@ from time import process_time
 from scraper.sandbox.records.aging import Aging
 from scraper.sandbox.records.creators import CreatorBoards
 from scraper.sandbox.records.hashtags import HashtagBoards
-from scraper.sandbox.records.places import HASHTAG_COUNTRIES
 from scraper.sandbox.records.posts import PostFeeds
 from scraper.sandbox.records.turnover import DAYS, Turnover
 from scraper.sandbox.records.videos import VideoBoards
+from scraper.sandbox.records.words import HASHTAG_COUNTRIES
 
 FROM = date(2026, 1, 1)
 ASKED = (

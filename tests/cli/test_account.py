@@ -64,7 +64,7 @@ def test_a_run_under_a_clock_400_days_ahead_locks_nothing_that_a_word_does_not_l
     assert "399 days ahead" in locked["clock"]
     lifted = at(1, "account", "crawlora", "--lift", "--sandbox")
     assert lifted.exit_code == 0
-    assert lifted.stderr.startswith("crawlora/default: the lock of the clock ended; the ledger notes it. Rows")
+    assert lifted.stderr.startswith("crawlora/default: the clock's lock ended; the ledger records it. Rows")
     [free] = accounts(1)
     of_the_month = 16 if begins_at().month == (begins_at() + timedelta(days=1)).month else 8
     assert (free["clock"], free["day"]["charged"], free["month"]["charged"]) == (None, 8, of_the_month)
@@ -97,7 +97,7 @@ def test_a_locked_and_an_open_account_at_80_columns() -> None:
     month    8,120       16  20,000  11,864  2026-12-01 02:15 UTC
     pace       100 % of its rate
     paused     until 2026-11-22 02:15 UTC, after a 429
-    closed     until 2026-11-22 00:00 UTC, by the vendor
+    closed     by the vendor until 2026-11-22 00:00 UTC
     clock      the clock says 2026-11-21 02:15 UTC, and its last request is dated
                2027-12-26 02:15 UTC: the clock was about 400 days ahead when the
                last 12 requests were sent; if it is right now, scraper account
@@ -140,5 +140,5 @@ def test_programs_get_the_keys_of_status_and_a_flat_row_for_each_scope() -> None
 
 def test_what_was_lifted_is_one_sentence() -> None:
     closure = AccountLift(LockKind.CLOSURE, "until …", NOW, "ann")
-    assert lifted_sentence("a/b", [LIFTED, closure]) == "a/b: the pause and the closure ended; the ledger notes it"
+    assert lifted_sentence("a/b", [LIFTED, closure]) == "a/b: the pause and the closure ended; the ledger records it"
     assert command.name == "account"

@@ -17,6 +17,8 @@ from scraper.cli import commands
 from scraper.cli.commands import SHORT_HELPS, imported
 from scraper.cli.main import cli
 
+pytestmark = pytest.mark.own_instant
+
 HEAVY = {
     "aiohttp",
     "aiolimiter",

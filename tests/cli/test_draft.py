@@ -16,6 +16,8 @@ from tests.docs.place import said
 from tests.openapi_documents import boards, library, odd, stations
 from tests.runs.harness import KEYS
 
+pytestmark = pytest.mark.own_instant
+
 JOB = """
 name = "boards"
 budget = 100

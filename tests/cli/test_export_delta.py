@@ -11,7 +11,7 @@ import pytest
 from deltalake import DeltaTable
 
 from scraper.core.errors import QueryError
-from scraper.io.query.delta import export_delta
+from scraper.io.query.delta_table import export_delta
 from tests.docs.place import Said, said
 from tests.io.archive_fixtures import hashtag
 from tests.io.history import History, night

@@ -55,7 +55,7 @@ def test_a_file_has_the_format_that_its_name_says(data: Path, tmp_path: Path) ->
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (("sql", "SELECT 1", "-o", "x.foo"), "the name x.foo says no format that this command writes: end it in .txt"),
+        (("sql", "SELECT 1", "-o", "x.foo"), "the name x.foo does not end in a format of this command: end it in .txt"),
         (("plan", "quickstart", "--sandbox", "-o", "p.csv"), "end it in .txt (table), .json (json), or give --format"),
         (("sql", "SELECT 1", "--format", "parquet"), "Parquet cannot go to stdout: name a file with -o."),
         (

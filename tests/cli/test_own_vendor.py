@@ -17,6 +17,8 @@ from aiohttp import web
 from tests.docs.markdown import manual, own_files
 from tests.docs.place import said
 
+pytestmark = pytest.mark.own_instant
+
 FILES = own_files(manual())
 KEY = "secret-of-the-forum"
 THREADS = {"cats": 95, "boats": 40}

@@ -174,7 +174,7 @@ def test_every_figure_of_the_page_is_one_of_the_query_beside_it(data: Path, tmp_
     assert [row[2] for row in found["30-nights"].rows] == ["complete", "complete", "budget", "failed"]
     assert [row[:3] for row in found["40-failed"].rows] == [["2026-11-18", "night", "crawlora.hashtags"]]
     assert len(found["60-ranks"].rows) == 3 * len(NAMES)
-    assert found["90-drift"].notes == ["Nothing: the query has no rows."]
+    assert found["90-drift"].notes == ["The query returned no rows."]
 
 
 def test_the_line_of_the_month_begins_with_the_account_s_month_and_reaches_its_limit(text: str) -> None:
@@ -284,7 +284,7 @@ def test_however_much_there_is_the_page_stays_below_a_megabyte_and_says_what_it_
     assert len(text.encode()) < MOST_BYTES
     shown = sections(text)["95-much"]
     assert "the chart is too large for a page of 1 MB" in shown.notes[0]
-    assert "The first 5 of 3,000 rows; the query gives them all" in text
+    assert "The first 5 of 3,000 rows; the query returns them all" in text
     assert sections(text)["80-requests"].drawings, "the others are still drawn"
 
     def small(*asked: Any) -> tuple[ET.Element, ...]:
@@ -306,7 +306,7 @@ def test_a_chart_that_fails_is_told_of_and_the_others_are_there(data: Path, tmp_
     assert told.exit_code == 6
     assert f"warning: {configs / 'reports' / '05-mine.sql'}: Binder Error" in told.stderr
     found = sections((tmp_path / "r.html").read_text())
-    assert found["05-mine"].notes[0].startswith("There are no figures: Binder Error")
+    assert found["05-mine"].notes[0].startswith("No figures: Binder Error")
     assert "only one SELECT is allowed" in found["06-copy"].notes[0]
     assert found["10-summary"].rows
     assert not (tmp_path / "x.csv").exists()
@@ -332,7 +332,7 @@ def test_a_chart_that_cannot_be_drawn_is_told_of_and_its_table_is_there(data: Pa
     told = f"{configs / 'reports' / '80-requests.vl.json'}: the chart cannot be drawn: no such mark"
     assert met.warnings == [told]
     shown = sections(page(met))["80-requests"]
-    assert shown.notes == ["Instead of a chart there is a table: the chart cannot be drawn: no such mark."]
+    assert shown.notes == ["A table instead of a chart: the chart cannot be drawn: no such mark."]
     assert [row[:4] for row in shown.rows] == [["ok", "charged", "3", "24"], ["lost", "unknown", "1", "8"]]
 
 
@@ -348,7 +348,7 @@ def test_an_archive_without_any_run_gives_a_page(tmp_path: Path) -> None:
     (tmp_path / "archive").mkdir()
     assert report(tmp_path).exit_code == 0
     found = sections((tmp_path / "report.html").read_text())
-    assert all(not shown.notes or shown.notes == ["Nothing: the query has no rows."] for shown in found.values())
+    assert all(not shown.notes or shown.notes == ["The query returned no rows."] for shown in found.values())
     assert found["10-summary"].rows == [["30", "0", "0", "0", "0", "0", "0", "0", ""]]
 
 

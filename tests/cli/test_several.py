@@ -119,7 +119,7 @@ def test_jobs_of_two_ledgers_or_of_one_name_are_refused_before_anything_is_sent(
     (other / "light.toml").write_text(text)
     refused = run("light", "other/configs/light.toml")
     assert refused.exit_code == 2
-    assert "are of different projects, with data in data/sandbox and other/data/sandbox" in refused.stderr
+    assert "belong to different projects, with data in data/sandbox and other/data/sandbox" in refused.stderr
     (place / "configs" / "same.toml").write_text(text)
     assert "configs/light.toml and configs/same.toml are both named light" in run("light", "same").stderr
     assert not (place / "data").exists()

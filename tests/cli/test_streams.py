@@ -25,6 +25,9 @@ from scraper.cli.rows import Rows
 from scraper.cli.streams import ReaderGone, Stream, program_streams
 from scraper.core.errors import OutputError
 from scraper.core.events import Stopped
+from tests.examples import combined
+
+pytestmark = pytest.mark.own_instant
 
 ENCODINGS = ("ascii", "cp1252", "latin-1", "cp437", "utf-8")
 ROOT = Path(__file__).parents[2]
@@ -127,17 +130,25 @@ def ended(place: Path, words: str, redirection: str, **environment: str) -> subp
     )
 
 
-@pytest.mark.parametrize(
-    "words", ["--help", "vendors --format table", "vendors --format csv", "plan configs/night.toml", "sandbox --faults"]
+FULL = (
+    "> /dev/full",
+    5,
+    "error: stdout cannot be written: No space left on device. What the command did is kept.\n",
 )
-def test_a_full_device_is_one_sentence_and_exit_code_5_and_a_closed_pipe_is_neither(place: Path, words: str) -> None:
-    full = ended(place, words, "> /dev/full")
-    assert (full.returncode, full.stderr) == (
-        5,
-        "error: stdout cannot be written: No space left on device. What the command did is kept.\n",
-    )
-    closed = ended(place, words, "| true")
-    assert (closed.returncode, closed.stderr) == (0, "")
+CLOSED = ("| true", 0, "")
+PRINTING = (
+    *("--help", "vendors --format table", "vendors --format csv", "plan configs/night.toml", "sandbox --faults"),
+    *("plan configs/night.toml --format json",),
+)
+
+
+@pytest.mark.parametrize(("words", "stdout"), combined(PRINTING, (FULL, CLOSED)))
+def test_a_full_device_is_one_sentence_and_exit_code_5_and_a_closed_pipe_is_neither(
+    place: Path, words: str, stdout: tuple[str, int, str]
+) -> None:
+    redirection, exit_code, told = stdout
+    met = ended(place, words, redirection)
+    assert (met.returncode, met.stderr) == (exit_code, told)
 
 
 def test_a_run_whose_result_cannot_be_written_says_that_it_has_ended_and_what_is_kept(place: Path) -> None:

@@ -144,7 +144,7 @@ def test_the_share_is_told_with_the_figures_that_it_comes_from() -> None:
     posts = OtherJob("posts", weight=2)
     found = allowance(auto_job({**STARTER, "reserve": 500}), {"crawlora/default": Spending(others=(posts,))}, FIRST)
     assert found.words() == (
-        "crawlora/default: 217 credits tonight (19,500 credits left this month beside the reserve of 500, for "
+        "crawlora/default: 217 credits tonight (19,500 credits left this month after the reserve of 500, for "
         "30 nights: 650 a night; weight 1 of 3: 433 used by or kept for posts)"
     )
     capped = allowance(auto_job(), None, LAST).words()

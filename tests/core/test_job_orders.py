@@ -28,7 +28,7 @@ def test_an_order_by_nights_and_a_delta_need_nights(read: Read) -> None:
     ]
     by_value = repeated.replace('"changes"', '"value"').replace("new_to_top_100", "new_to_top")
     assert faults(read, by_value) == [
-        "week.toml: crawl[0].delta: keyapi.hashtags has no parameter 'new_to_top' that asks for new entries alone; did "
+        "week.toml: crawl[0].delta: keyapi.hashtags has no parameter 'new_to_top' that requests only new entries; did "
         "you mean 'new_to_top_100'?; keyapi.hashtags (new_to_top_100) has one",
         'week.toml: max_staleness: goes with order = "changes"; any other order reads the stalest boards first by '
         "itself",

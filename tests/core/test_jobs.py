@@ -196,7 +196,7 @@ def test_faults_of_every_kind_are_told_in_one_go(read: Read) -> None:
         (
             "keyapi.videos",
             'params = { page = "2" }',
-            "crawl[0].params.page: the walk asks for its pages itself; use max_pages or max_items",
+            "crawl[0].params.page: a walk requests its pages itself; use max_pages or max_items",
         ),
         (
             "crawlora.creators",
@@ -344,7 +344,7 @@ def test_faults_of_the_shared_accounts_are_told_with_those_of_the_job(read: Read
     told = faults(read, f"{HEAD}{BOARD}params = {{ page = 1 }}", accounts="[accounts.crawlora]\nmonth_starts_on = 40")
     assert told == [
         "accounts.toml: accounts.crawlora.month_starts_on: input should be less than or equal to 31, not 40",
-        "week.toml: crawl[0].params.page: the walk asks for its pages itself; use max_pages",
+        "week.toml: crawl[0].params.page: a walk requests its pages itself; use max_pages",
     ]
     assert faults(read, f"{HEAD}{BOARD}top = 1", accounts="no toml")[0].startswith("accounts.toml: is no TOML: ")
 

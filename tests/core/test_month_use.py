@@ -36,13 +36,13 @@ def test_a_month_is_warned_of_at_its_thresholds_and_where_its_pace_outruns_it(us
 @pytest.mark.parametrize("used", [20_000, 20_008])
 def test_a_month_that_is_used_up_says_when_it_is_renewed(used: int) -> None:
     told = month_warning("crawlora", PLAN, used, NOON)
-    assert told == f"crawlora: {used:,} of the month's 20,000 credits are used (100 %); it is renewed on 2026-12-01"
+    assert told == f"crawlora: {used:,} of the month's 20,000 credits are used (100 %); they are renewed on 2026-12-01"
 
 
 def test_at_its_end_a_month_that_lasts_is_told_of_by_its_share_alone() -> None:
     last = datetime(2026, 11, 30, 2, 15, tzinfo=UTC)
     assert month_warning("crawlora", PLAN, 19_200, last) == (
-        "crawlora: 19,200 of the month's 20,000 credits are used (96 %); it is renewed on 2026-12-01"
+        "crawlora: 19,200 of the month's 20,000 credits are used (96 %); they are renewed on 2026-12-01"
     )
 
 

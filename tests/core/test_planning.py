@@ -93,7 +93,7 @@ def test_a_cursor_without_a_limit_is_bounded_by_the_budget_and_said_so() -> None
     made = plan(job(crawl(C_POSTS, params={"id": "3242"}), budget=100))
     assert (made.crawls[0].requests, made.crawls[0].bounded_by_budget) == (Range(1, 1, 12), True)
     assert made.to_json()["crawls"][0]["basis"] == "bounded by budget"
-    assert made.warnings == (f"{C_POSTS}: a cursor has no known end; max_items or max_pages would bound it",)
+    assert made.warnings == (f"{C_POSTS}: its cursor has no known end; limit it with max_items or max_pages",)
 
 
 @pytest.mark.parametrize(

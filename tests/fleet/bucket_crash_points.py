@@ -11,8 +11,10 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from collections import Counter
 from collections.abc import Iterable
 from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -23,31 +25,36 @@ from scraper.io.query import open_archive
 from scraper.runs.coverage import write_run_tables
 from scraper.wiring.files import load_job
 from tests.fleet.buckets import Bucket, download
-from tests.runs.crash_points import ALL_FIVE_IN_FEW, AT_A_TIME, MANY, NOON, Whole
+from tests.runs.crash_points import ALL_FIVE_IN_FEW, AT_A_TIME, NOON
 from tests.runs.harness import Bench, bench
-from tests.runs.mortal import TABLES, Instant, Life, committed, ledger, live, rows_in, rows_of
+from tests.runs.mortal import TABLES, Instant, Life, committed, ledger, live, rows_of
 from tests.runs.upkeep import found_by_glob, found_in
 
 OBJECT_STEPS = ("create_object", "replace_object", "write_object", "delete_objects")
 JOURNAL_STEPS = ("open_drain", "finish_drain", "stamp", "note_run_tables")
 
 
-def instants(step: str, times: int, *, every: bool = False) -> list[Instant]:
-    numbers = range(1, times + 1) if every or times <= MANY else sorted({1, times // 2, times})
-    return [Instant(step, number, after) for number in numbers for after in (False, True)]
+@dataclass(frozen=True, slots=True)
+class WholeBucket:
+    """What a run leaves behind that nobody stopped."""
+
+    rows: dict[str, Counter[str]]
+    charged: int
+    steps: Counter[str]
 
 
-async def whole_run(directory: Path) -> Whole:
+async def whole_run(directory: Path, text: str) -> WholeBucket:
+    """The rows and steps of a run that nobody stops."""
     async with bench(directory, moment=NOON) as made:
-        job, catalogue = load_job(made.write_job(ALL_FIVE_IN_FEW))
+        job, catalogue = load_job(made.write_job(text))
         bucket, life = Bucket(made.clock.now), Life()
         result = await live(made, job, catalogue, life, lambda life: bucket.tree(made.data, life))
         assert result is not None
         assert result.status is RunStatus.COMPLETE
-        return Whole(rows_of(download(bucket.objects, directory / "copy")), made.charged(), life.steps)
+        return WholeBucket(rows_of(download(bucket.objects, directory / "copy")), made.charged(), life.steps)
 
 
-def stopped_and_gone_on(directory: Path, deaths: Iterable[Instant], whole: Whole) -> None:
+def stopped_and_gone_on(directory: Path, text: str, deaths: Iterable[Instant], whole: WholeBucket) -> None:
     """A process that ends at each of these instants, and another one that ends the run; AssertionError: a law broke."""
 
     async def each() -> None:
@@ -55,7 +62,7 @@ def stopped_and_gone_on(directory: Path, deaths: Iterable[Instant], whole: Whole
 
         async def one(death: Instant) -> None:
             async with at_a_time:
-                await _stopped_and_gone_on(directory / str(death), death, whole)
+                await _stopped_and_gone_on(directory / str(death), text, death, whole)
 
         async with asyncio.TaskGroup() as group:
             for death in deaths:
@@ -64,9 +71,9 @@ def stopped_and_gone_on(directory: Path, deaths: Iterable[Instant], whole: Whole
     asyncio.run(each())
 
 
-async def _stopped_and_gone_on(directory: Path, death: Instant, whole: Whole) -> None:
+async def _stopped_and_gone_on(directory: Path, text: str, death: Instant, whole: WholeBucket) -> None:
     async with bench(directory, moment=NOON) as made:
-        job, catalogue = load_job(made.write_job(ALL_FIVE_IN_FEW))
+        job, catalogue = load_job(made.write_job(text))
         bucket = Bucket(made.clock.now)
         ended = await live(made, job, catalogue, Life(death), lambda life: bucket.tree(made.data, life))
         assert ended is None, "the step was reached"
@@ -83,13 +90,13 @@ async def _stopped_and_gone_on(directory: Path, death: Instant, whole: Whole) ->
         _check(made, bucket, whole, len(in_flight))
 
 
-def _check(made: Bench, bucket: Bucket, whole: Whole, in_flight: int) -> None:
+def _check(made: Bench, bucket: Bucket, whole: WholeBucket, in_flight: int) -> None:
     copy = download(bucket.objects, made.directory / "copy")
+    assert rows_of(copy) == whole.rows
     with closing(open_archive(copy, TABLES)) as connection:
-        assert rows_in(connection) == whole.rows
         assert found_by_glob(copy) == found_in(connection, copy)
     assert bucket.listed() == dict(ledger(made.data, "SELECT path, checksum FROM parts"))
-    assert bucket.tree(made.data).unlisted() == []
+    assert bucket.unlisted(made.data) == []
     assert list((made.data / "tmp").rglob("*")) == []
     assert not (made.data / "archive").exists()
     assert set(ledger(made.data, "SELECT count(*) FROM pages GROUP BY request_key")) == {(1,)}
@@ -101,10 +108,11 @@ def _check(made: Bench, bucket: Bucket, whole: Whole, in_flight: int) -> None:
 def main() -> int:
     stops = 0
     with TemporaryDirectory() as directory:
-        whole = asyncio.run(whole_run(Path(directory) / "whole"))
+        whole = asyncio.run(whole_run(Path(directory) / "whole", ALL_FIVE_IN_FEW))
         for step in (*OBJECT_STEPS, *JOURNAL_STEPS):
-            deaths = instants(step, whole.steps[step], every=True)
-            stopped_and_gone_on(Path(directory) / step, deaths, whole)
+            numbers = range(1, whole.steps[step] + 1)
+            deaths = [Instant(step, number, after) for number in numbers for after in (False, True)]
+            stopped_and_gone_on(Path(directory) / step, ALL_FIVE_IN_FEW, deaths, whole)
             stops += len(deaths)
             sys.stdout.write(f"{step}: {whole.steps[step]} calls, {len(deaths)} stops\n")
     sys.stdout.write(f"{stops} stops; no law broken\n")

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Collection, Iterator, Sequence
+import shutil
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -11,11 +12,19 @@ from pathlib import Path
 
 from obstore.store import MemoryStore
 
+from scraper.io.archive import Disk, ParquetArchive
 from scraper.io.archive.bucket import BucketTree
 from scraper.io.archive.tree import Places
 from scraper.io.manifest import read_manifest
-from scraper.io.objects import Objects
-from tests.runs.mortal import Life
+from scraper.io.objects import ObjectExistsError, Objects
+from scraper.ports import Journal
+from scraper.runs.resume import Opening
+from scraper.wiring.files import load_job
+from tests.core.builders import catalogue_of
+from tests.databases import database_in
+from tests.runs.harness import bench
+from tests.runs.mortal import Life, ledger, lived
+from tests.runs.upkeep import ENDPOINTS, TABLES, Found, Place, found_by_glob, noon_clock
 
 _NAMES = itertools.count(1)
 
@@ -28,8 +37,14 @@ class MortalObjects(Objects):
         self._life = life
 
     def create(self, name: str, content: Path | bytes) -> None:
+        refused = None
         with self._life.step("create_object"):
-            super().create(name, content)
+            try:
+                super().create(name, content)
+            except ObjectExistsError as fault:
+                refused = fault
+        if refused is not None:
+            raise refused
 
     def replace(self, name: str, content: bytes, etag: str | None) -> str:
         with self._life.step("replace_object"):
@@ -62,6 +77,12 @@ class Bucket:
         objects = self.objects if life is None else MortalObjects(self.store, self.url, life)
         return BucketTree(objects, Places.of(data), self.now)
 
+    def unlisted(self, data: Path) -> list[str]:
+        """The objects that no list has."""
+        tree = self.tree(data)
+        tree.files()
+        return tree.unlisted()
+
     def listed(self) -> dict[str, str]:
         """The manifest's parts, and their checksums."""
         return {part.part: part.checksum for part in read_manifest(self.objects).parts()}
@@ -74,8 +95,50 @@ def download(objects: Objects, data: Path) -> Path:
     return data
 
 
-@contextmanager
-def steps_of(life: Life, names: Collection[str]) -> Iterator[None]:
-    """Fails the test that expected other steps."""
-    yield
-    assert set(life.steps) & set(names) == set(names)
+@dataclass(slots=True)
+class BucketPlace(Place):
+    """A data directory whose archive is in a bucket, and what a command finds there."""
+
+    bucket: Bucket = field(default_factory=lambda: Bucket(noon_clock().now))
+
+    @contextmanager
+    def opened(self, disk: Disk | None = None, life: Life | None = None) -> Iterator[tuple[Journal, ParquetArchive]]:
+        tree = self.bucket.tree(self.data, life)
+        with lived(database_in(self.data), self.clock.now, life) as stores:
+            yield stores.journal, ParquetArchive(self.data, self.tables, catalogue_of(ENDPOINTS), disk, tree=tree)
+
+    def found(self, copy: Path) -> Found:
+        """What a reader finds who goes by the manifest; `copy`: a directory for what it downloads."""
+        return found_by_glob(download(self.bucket.objects, copy))
+
+    def strange(self) -> list[object]:
+        """What only one of state and manifest has, what is open, and what was left behind."""
+        noted = set(ledger(self.data, "SELECT path, checksum FROM parts"))
+        opened = ledger(self.data, "SELECT compaction_id FROM compactions WHERE finished_at IS NULL")
+        opened += ledger(self.data, "SELECT table_name, source FROM rebuilds")
+        left = [*self.bucket.unlisted(self.data), *map(str, (self.data / "tmp").rglob("*"))]
+        return [*sorted(noted ^ set(self.bucket.listed().items())), *opened, *left]
+
+
+async def make_bucket(directory: Path, job: str, runs: int) -> BucketPlace:
+    """An archive in a bucket: so many runs of a job."""
+    clock = noon_clock()
+    place = BucketPlace(directory / "data", clock, bucket=Bucket(clock.now))
+    async with bench(directory, moment=clock.now()) as made:
+        path = made.write_job(job)
+        made.clock = clock
+        for _ in range(runs):
+            _, catalogue = load_job(path)
+            archive = ParquetArchive(made.data, TABLES, catalogue, tree=place.bucket.tree(made.data))
+            await made.run(path, opening=Opening.NEW, archive=archive)
+    return place
+
+
+def copy_of(place: BucketPlace, to: Path) -> BucketPlace:
+    """A copy of the directory and of the bucket."""
+    shutil.copytree(place.data, to)
+    clock = noon_clock()
+    bucket = Bucket(clock.now)
+    for each in place.bucket.objects.list():
+        bucket.objects.create(each.name, place.bucket.objects.read(each.name)[0])
+    return BucketPlace(to, clock, bucket=bucket)

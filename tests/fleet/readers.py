@@ -6,7 +6,7 @@ values it has and their sum.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -18,6 +18,7 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as ds
+from pyarrow import fs
 
 from tests.plain_duckdb import plain_duckdb
 
@@ -116,3 +117,38 @@ def _figures(
     rows: int, vendors: Iterable[str], first: date | None, last: date | None, sums: Iterable[tuple[str, int, int]]
 ) -> Figures:
     return Figures(rows, tuple(vendors), first, last, {name: (count, total) for name, count, total in sums if count})
+
+
+# --- in a bucket ------------------------------------------------------------------------------------------------------
+
+
+def s3_files(url: str, environment: Mapping[str, str]) -> tuple[fs.S3FileSystem, str]:
+    """Return pyarrow's file system of a bucket, and the path of an archive there."""
+    files = fs.S3FileSystem(
+        access_key=environment["AWS_ACCESS_KEY_ID"],
+        secret_key=environment["AWS_SECRET_ACCESS_KEY"],
+        endpoint_override=environment["AWS_ENDPOINT_URL"],
+        region="us-east-1",
+    )
+    return files, url.removeprefix("s3://")
+
+
+def _dataset(files: fs.FileSystem, paths: Sequence[str]) -> ds.Dataset:
+    return ds.dataset(paths, filesystem=files, format="parquet", partitioning=HIVE)
+
+
+def _duckdb(files: fs.FileSystem, paths: Sequence[str]) -> Figures:
+    connection = plain_duckdb()
+    connection.register("listed", _dataset(files, paths))
+    return figures_of_sql(connection, "listed")
+
+
+IN_A_BUCKET: Final[Mapping[str, Callable[[fs.FileSystem, Sequence[str]], Figures]]] = {
+    "duckdb": _duckdb,
+    "polars": lambda files, paths: figures_of_polars(pl.scan_pyarrow_dataset(_dataset(files, paths))),
+    "pandas": lambda files, paths: figures_of_pandas(
+        pd.read_parquet(paths, filesystem=files, partitioning=HIVE, dtype_backend="pyarrow")
+    ),
+    "pyarrow": lambda files, paths: figures_of_arrow(_dataset(files, paths).to_table()),
+}
+"""Engine → the figures of a table's files, as the list names them."""

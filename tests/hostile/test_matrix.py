@@ -1,7 +1,8 @@
 """Vendor × endpoint × fault, through the real client: outcome, charge, coverage, exit code, rows.
 
 Every kind of fault stands in one of the tables below; the last test holds them against the registry. Where faults keep
-to themselves, many share a run: each meets walks of its own.
+to themselves, many share a run: each meets walks of its own. Where they do not, the suite takes each fault and each
+endpoint once at least, and ``python -m tests.examples tests/hostile`` every combination.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from scraper.core.events import RunStatus as Ended
 from scraper.core.pagination import WalkState as Walk
 from scraper.core.retries import FREE_RETRIES, PAID_RETRIES
 from scraper.sandbox import KINDS, FailedRequests
+from tests.examples import combined
 from tests.hostile.night import (
     COUNTRIES,
     COUNTRY,
@@ -116,11 +118,11 @@ def test_an_answer_that_brings_nothing_is_bought_again_until_it_heals(
     in_a_night(tmp_path, use, faults, failed_requests)
 
 
-@pytest.mark.parametrize("endpoints", PAIRS, ids=lambda pair: pair[0])
-@pytest.mark.parametrize(("one", "other", "failed_requests"), IN_TWOS)
+@pytest.mark.parametrize(("in_two", "endpoints"), combined(IN_TWOS, PAIRS))
 def test_an_answer_that_never_heals_is_given_up_by_name_after_a_few_attempts(
-    one: str, other: str, failed_requests: FailedRequests, endpoints: Sequence[str], tmp_path: Path
+    in_two: tuple[str, str, FailedRequests], endpoints: Sequence[str], tmp_path: Path
 ) -> None:
+    one, other, failed_requests = in_two
     odd = ",".join(map(str, range(1, 20, 2)))
     faults = []
     for each in endpoints:
@@ -178,16 +180,15 @@ REFUSALS: Final[dict[str, tuple[Met, Ended, Walk]]] = {
     "quota:status=403": (Met.QUOTA_EXHAUSTED, Ended.QUOTA, Walk.NOT_ATTEMPTED),
     "rate_limit:wait_s=7200": (Met.RATE_LIMITED, Ended.QUOTA, Walk.NOT_ATTEMPTED),
 }
-CLOSES_THE_ACCOUNT: Final = {Ended.QUOTA, Met.AUTH_REJECTED}
+CLOSING: Final = [
+    fault for fault, (met, ended, _) in REFUSALS.items() if ended is Ended.QUOTA or met is Met.AUTH_REJECTED
+]
+"""Those that close the account: what an account buys beside them is told apart."""
 
 
 @pytest.mark.parametrize(
     ("fault", "endpoints"),
-    [
-        (fault, endpoints)
-        for fault, (met, ended, _) in REFUSALS.items()
-        for endpoints in (PAIRS if CLOSES_THE_ACCOUNT & {met, ended} else (tuple(COUNTRY),))
-    ],
+    [*combined(CLOSING, PAIRS), *((fault, tuple(COUNTRY)) for fault in REFUSALS if fault not in CLOSING)],
 )
 def test_a_refusal_is_met_once_costs_what_the_rule_says_and_reaches_as_far_as_it_must(
     fault: str, endpoints: Sequence[str], tmp_path: Path

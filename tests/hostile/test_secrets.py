@@ -130,6 +130,7 @@ COMMANDS: dict[str, list[list[str]]] = {
     "rebuild": [[]],
     "drift": [[]],
     "export": [["hashtags", "--format", "csv", "-o", "hashtags.csv"]],
+    "state": [["copy", "none", f"postgresql://scraper:{quote(KEYS['crawlora'], safe='')}@127.0.0.1:1/x"]],
     "duckdb": [["--help"]],
     "init": [["made"]],
     "backtest": [["configs/night.toml"], ["configs/night.toml", "--world", "sandbox", "--nights", "9"]],

@@ -14,6 +14,7 @@ import orjson
 
 from scraper.core.coverage import COVERAGE_COLUMNS, COVERAGE_TABLE, REQUESTS_COLUMNS, REQUESTS_TABLE
 from scraper.io.archive import ParquetArchive
+from scraper.io.archive.tree import Tree
 from scraper.ports import RunRow, RunVersion, SpooledPage, drain_order
 from tests.core.builders import catalogue_of
 from tests.io.archive_fixtures import ENDPOINTS, TABLES, page
@@ -76,9 +77,9 @@ class History:
         row = dict.fromkeys(column.name for column in REQUESTS_COLUMNS)
         self.requests[run_id].append({**row, "endpoint": "crawlora.hashtags", "run_id": run_id, **values})
 
-    def write(self, data: Path) -> None:
-        """Into an archive."""
-        archive = ParquetArchive(data, TABLES, catalogue_of(ENDPOINTS))
+    def write(self, data: Path, tree: Tree | None = None) -> None:
+        """Into an archive; `tree`: its parts, if they are not in the data directory."""
+        archive = ParquetArchive(data, TABLES, catalogue_of(ENDPOINTS), tree=tree)
         archive.write(1, sorted(self.pages, key=drain_order))
         for run_id, began in self.began.items():
             rows = {COVERAGE_TABLE: self.coverage[run_id], REQUESTS_TABLE: self.requests[run_id]}

@@ -5,18 +5,20 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Callable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
 
-from scraper.core.errors import ArchiveError, ConfigurationError, CutOffError, StateError
+from scraper.core.errors import ArchiveError, ArchiveLostError, ConfigurationError, CutOffError, StateError
 from scraper.core.tables import table_select
+from scraper.io import posix
 from scraper.io.archive.apart import ArchiveApart
 from scraper.io.archive.parquet import ParquetArchive
+from scraper.io.clock import since_boot_s
 from scraper.io.packing import packed
 from scraper.io.worker import Worker
-from scraper.ports import SpooledPage, Written
+from scraper.ports import HeldForGood, SpooledPage, Written
 from tests.core.builders import catalogue_of
 from tests.io.archive_fixtures import ENDPOINTS, TABLES
 from tests.io.test_archive import everything, files, spool
@@ -53,6 +55,45 @@ def test_it_writes_what_the_archive_writes_and_tells_the_same(tmp_path: Path, wo
     assert everything(tmp_path / "b") == everything(tmp_path / "a")
     assert over_worker.last_drain() == 7
     assert over_worker.sources() == alone.sources()
+
+
+@dataclass(slots=True)
+class LeaseInTime(HeldForGood):
+    """A lease of the archive that is certain until an instant of the machine's uptime."""
+
+    ends_s: float
+
+    @property
+    def is_certain(self) -> bool:
+        return since_boot_s() < self.ends_s
+
+    def when_renewed(self, tell: Callable[[float], object]) -> None:
+        tell(self.ends_s)
+
+
+def test_a_drain_of_a_process_whose_lease_has_lapsed_shows_nothing_to_readers(tmp_path: Path, worker: Worker) -> None:
+    """As after a stop in the middle of it: another machine may have drained and compacted the same pages."""
+    lapsed, certain = LeaseInTime(since_boot_s()), LeaseInTime(since_boot_s() + 600)
+    alone, over_worker = ParquetArchive(tmp_path / "a", TABLES, catalogue_of(ENDPOINTS)), apart(tmp_path / "b", worker)
+    for archive, pages in ((alone, spool), (over_worker, as_spooled)):
+        met = "^the lease of the archive has lapsed, .* no page is lost"
+        with archive.lock(lapsed), pytest.raises(ArchiveLostError, match=met):
+            archive.write(7, pages())
+        assert not archive.sources()
+        with archive.lock(certain):
+            archive.write(7, pages())
+        assert archive.sources()
+        with archive.lock():
+            archive.write(7, pages())  # without leases no time is looked at
+    assert list(tmp_path.glob("*/locks/*")) == []
+
+
+def test_with_a_lease_a_process_that_stands_still_with_the_lock_is_passed_over(tmp_path: Path) -> None:
+    archive = ParquetArchive(tmp_path, TABLES, catalogue_of(ENDPOINTS))
+    with (tmp_path / "archive.lock").open("w") as stands_still:
+        assert posix.lock(stands_still.fileno(), wait=False)
+        with archive.lock(LeaseInTime(since_boot_s() + 600)):
+            assert archive.write(7, spool()).rows()["pages"] == len(spool())
 
 
 def test_a_worker_killed_while_it_writes_leaves_a_drain_that_is_repeated_without_it(tmp_path: Path) -> None:
@@ -106,3 +147,18 @@ def test_faults_of_the_tables_are_told_before_anything_is_written(tmp_path: Path
     wrong = table_select("odd", "SELECT nothing FROM pages")
     with pytest.raises(ConfigurationError, match="nothing"):
         ArchiveApart(tmp_path, [wrong], catalogue_of(ENDPOINTS), worker, lambda _: None).open()
+
+
+def test_a_fault_that_nobody_waited_for_is_met_by_the_first_drain(tmp_path: Path, worker: Worker) -> None:
+    wrong = table_select("odd", "SELECT nothing FROM pages")
+    apart = ArchiveApart(tmp_path, [wrong], catalogue_of(ENDPOINTS), worker, lambda _: None)
+    with apart.lock(), pytest.raises(ArchiveError, match=r"tables/odd\.sql: .*Every paid page waits in the spool"):
+        apart.write(1, as_spooled())
+
+
+def test_a_table_that_is_not_asked_about_is_opened_unasked(tmp_path: Path, worker: Worker) -> None:
+    wrong = table_select("odd", "SELECT nothing FROM pages")
+    apart = ArchiveApart(tmp_path, [wrong, *TABLES], catalogue_of(ENDPOINTS), worker, lambda _: None)
+    apart.open({table.name for table in TABLES})
+    with apart.lock():
+        assert apart.write(1, as_spooled()).rows()["pages"] == len(spool())

@@ -29,6 +29,7 @@ from scraper.io.archive import Disk, ParquetArchive
 from scraper.io.archive.cache import CACHE_DIRECTORY
 from scraper.ports import SpooledPage, Written, drain_order
 from tests.core.builders import catalogue_of
+from tests.examples import spread
 from tests.io.archive_fixtures import ENDPOINTS, SNAPSHOT, TABLES, board, hashtag, page
 from tests.plain_duckdb import plain_duckdb
 
@@ -258,11 +259,12 @@ def crash_spool() -> list[SpooledPage]:
     ]
 
 
+@pytest.mark.combined
 def test_a_drain_killed_after_any_step_and_written_again_has_every_row_once(tmp_path: Path) -> None:
     counting = Dies(after=10_000)
     hashtags_alone(tmp_path / "whole", counting).write(5, crash_spool())
     whole, whole_files = rows(tmp_path / "whole", "hashtags"), files(tmp_path / "whole")
-    for step in range(counting.steps):
+    for step in spread(range(counting.steps), 10):
         data = tmp_path / f"killed-{step}"
         with pytest.raises(Killed):
             hashtags_alone(data, Dies(after=step)).write(5, crash_spool())

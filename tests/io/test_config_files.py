@@ -15,7 +15,7 @@ from scraper.core.pagination import CursorPagination, EndSign, SinglePagination
 from scraper.core.rate_headers import RateHeaders
 from scraper.io.config_files.addresses import url_fault
 from scraper.io.config_files.vendor_files import read_catalogue
-from scraper.sandbox.records import places
+from scraper.sandbox.records import words
 from tests.core.builders import NOON
 
 VIDEO_DETAIL = """
@@ -163,15 +163,15 @@ def test_documented_countries_and_industries_are_those_that_the_sandbox_serves()
         for parameter in endpoint.parameters
         if parameter.known
     }
-    industries = {str(industry) for industry in places.INDUSTRIES}
+    industries = {str(industry) for industry in words.INDUSTRIES}
     assert known == {
-        ("crawlora.hashtags", "country_code"): set(places.HASHTAG_COUNTRIES),
+        ("crawlora.hashtags", "country_code"): set(words.HASHTAG_COUNTRIES),
         ("crawlora.hashtags", "industry_id"): industries,
-        ("crawlora.creators", "creator_country"): set(places.CREATOR_COUNTRIES),
-        ("crawlora.creative_hashtags", "country_code"): set(places.HASHTAG_COUNTRIES),
-        ("keyapi.hashtags", "region"): set(places.HASHTAG_COUNTRIES),
+        ("crawlora.creators", "creator_country"): set(words.CREATOR_COUNTRIES),
+        ("crawlora.creative_hashtags", "country_code"): set(words.HASHTAG_COUNTRIES),
+        ("keyapi.hashtags", "region"): set(words.HASHTAG_COUNTRIES),
         ("keyapi.hashtags", "industry_id"): industries,
-        ("keyapi.videos", "region"): set(places.VIDEO_COUNTRIES),
+        ("keyapi.videos", "region"): set(words.VIDEO_COUNTRIES),
     }
 
 

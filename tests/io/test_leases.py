@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from threading import Event
 from typing import TypeVar
 
 import pytest
@@ -220,20 +221,21 @@ def test_who_is_told_of_a_loss_is_told_once_and_in_a_sentence(engine: Engine) ->
 
 
 def test_a_holder_renews_by_itself_and_while_the_database_is_away_it_goes_on_trying(tmp_path: Path) -> None:
-    away = [False]
+    away, asked = Event(), Event()
     engine = engine_in(tmp_path)
 
     def refuse(_: Connection) -> None:
-        if away[0]:
-            away[0] = False
+        asked.set()
+        if not away.is_set():
+            away.set()
             raise SQLAlchemyError("gone")
 
-    event.listen(engine, "begin", refuse)
     leases = Leases(engine, 0.15, TestedDatabase(), now=leases_of(engine, Time()).now)
     with leases.hold_job("night", "a:1") as hold:
-        ends_s = hold._ends_s
-        away[0] = True
-        while hold._ends_s == ends_s:
-            pass
-        assert hold.is_certain
-    assert not away[0]
+        event.listen(engine, "begin", refuse)
+        assert away.wait(10)
+        asked.clear()
+        assert asked.wait(10), "it asks again"
+        event.remove(engine, "begin", refuse)
+        hold.refuse_if_lost()
+    assert not leases.is_held("night")

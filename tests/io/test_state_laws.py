@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 from scraper.core.budget import Balance, Scope, ScopeKind
 from scraper.core.catalogue import Charge, OutcomeKind
 from scraper.core.jobs import Account
-from scraper.ports import NoCredits, Settlement, Slot, Stores
+from scraper.core.requests import Request
+from scraper.ports import NoCredits, Settlement, Slot, Stored, Stores
 from tests.core.builders import NOON, account
 from tests.databases import StateDatabase
 from tests.examples import examples
@@ -40,7 +41,7 @@ ACCOUNTS = {
     "crawlora": account(credits_per_day=32, credits_per_month=56),
     "keyapi": account("keyapi", credits_per_day=7, month_starts_on=22),
 }
-REQUESTS = {"crawlora": board("US"), "keyapi": board("us")}
+COUNTRIES = {"crawlora": "US", "keyapi": "us"}
 LIMITS = {"crawlora/default": (32, 56), "keyapi/default": (7, None)}
 ENDINGS = st.sampled_from(
     [
@@ -52,6 +53,42 @@ ENDINGS = st.sampled_from(
         (Charge.UNKNOWN, OutcomeKind.LOST),
     ]
 )
+
+
+@dataclass(slots=True)
+class KnownAttempts:
+    """What becomes of attempts: of those whose process was taken for dead as well, if it comes back."""
+
+    waiting: list[tuple[int, str, Request]] = field(default_factory=list)
+    settled: set[int] = field(default_factory=set)
+    expired: set[int] = field(default_factory=set)
+    bodies: set[int] = field(default_factory=set)
+    landed: set[tuple[str, str]] = field(default_factory=set)
+    with_late_pages: set[str] = field(default_factory=set)
+
+    def settle(self, attempt_id: int, run_id: str, page: Request, kind: OutcomeKind) -> None:
+        if attempt_id in self.settled or (attempt_id in self.expired and kind is OutcomeKind.LOST):
+            return
+        self.settled.add(attempt_id)
+        if kind is OutcomeKind.OK:
+            self.bodies.add(attempt_id)
+            if attempt_id in self.expired and (run_id, page.key) not in self.landed:
+                self.with_late_pages.add(run_id)
+            self.landed.add((run_id, page.key))
+
+    def expire(self, run_id: str) -> None:
+        self.expired |= {each for each, of_run, _ in self.waiting if of_run == run_id} - self.settled
+
+    def is_stored(self, run_id: str, page: Request) -> bool:
+        """Whether the run knows that it must not buy the page again."""
+        return run_id in self.with_late_pages and (run_id, page.key) in self.landed
+
+    def kept(self, database: StateDatabase) -> set[int]:
+        found = [attempt_id for (attempt_id,) in database.rows("SELECT attempt_id FROM pages")]
+        assert len(found) == len(set(found))
+        charged = database.rows("SELECT attempt_id FROM requests WHERE charge = 'charged'")
+        assert sorted(found) == sorted(attempt_id for (attempt_id,) in charged)
+        return set(found)
 
 
 def check_law_1(database: StateDatabase) -> None:
@@ -72,7 +109,7 @@ def test_no_scope_ever_holds_more_than_its_limit_and_balances_are_the_sums_of_th
     new_database: NewDatabase, data: st.DataObject
 ) -> None:
     async def script(database: StateDatabase) -> None:
-        clock, waiting = HandClock(NOON.replace(hour=20)), list[tuple[int, str]]()
+        clock, known = HandClock(NOON.replace(hour=20)), KnownAttempts()
         with database.opened(clock.now) as first, database.opened(clock.now) as second:
             for run_id, budget in BUDGETS.items():
                 run = run_record(run_id, budget, job=run_id)
@@ -83,24 +120,29 @@ def test_no_scope_ever_holds_more_than_its_limit_and_balances_are_the_sums_of_th
                     case "reserve":
                         vendor = data.draw(st.sampled_from(sorted(ACCOUNTS)))
                         run_id = data.draw(st.sampled_from(sorted(BUDGETS)))
-                        reserved = await stores.ledger.reserve(run_id, ACCOUNTS[vendor], REQUESTS[vendor], 1)
+                        page = board(COUNTRIES[vendor], data.draw(st.integers(1, 4)))
+                        reserved = await stores.ledger.reserve(run_id, ACCOUNTS[vendor], page, 1)
                         if isinstance(reserved, Slot):
-                            waiting.append((reserved.attempt_id, vendor))
+                            known.waiting.append((reserved.attempt_id, run_id, page))
                         else:
-                            assert isinstance(reserved, NoCredits)
-                            assert not reserved.scope.allows(REQUESTS[vendor].endpoint.cost)
-                    case "settle" if waiting:
-                        attempt_id, vendor = data.draw(st.sampled_from(waiting))  # maybe a second time
+                            assert isinstance(reserved, NoCredits | Stored)
+                            assert isinstance(reserved, Stored) or not reserved.scope.allows(page.endpoint.cost)
+                        assert isinstance(reserved, Stored) == known.is_stored(run_id, page)
+                    case "settle" if known.waiting:
+                        attempt_id, run_id, page = data.draw(st.sampled_from(known.waiting))  # maybe a second time
                         charge, kind = data.draw(ENDINGS)
-                        met = outcome(charge, kind, REQUESTS[vendor].endpoint.cost)
+                        met = outcome(charge, kind, page.endpoint.cost)
                         body = b"{}" if charge is Charge.CHARGED else None
                         await stores.ledger.settle(settlement(attempt_id, met, clock.now(), body, clock.now()))
+                        known.settle(attempt_id, run_id, page, kind)
                     case "expire":
                         run_id = data.draw(st.sampled_from(sorted(BUDGETS)))
                         await stores.runs.reopen_run(run_id, None)
+                        known.expire(run_id)
                     case "later":
                         clock.move(hours=data.draw(st.integers(1, 60)))
                 check_law_1(database)
+            assert known.kept(database) == known.bodies, "every paid body is kept, once for each attempt"
 
     with TemporaryDirectory() as directory:
         asyncio.run(script(new_database(Path(directory))))

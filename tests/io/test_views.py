@@ -63,9 +63,9 @@ def test_every_column_of_every_relation_is_named_in_sql_without_quotes(
     relations = [name for (name,) in listed] + macros
     assert len(relations) == len(TABLES) + 3 + len(VIEWS)
     for relation in relations:
-        columns = opened["full"].execute(f"DESCRIBE FROM {relation}").fetchall()
-        for column, *_ in columns:
-            opened["full"].execute(f"SELECT {column}, found.{column} AS {column} FROM {relation} AS found LIMIT 0")
+        columns = [name for name, *_ in opened["full"].execute(f"DESCRIBE FROM {relation}").fetchall()]
+        each = ", ".join(f"{column}, found.{column} AS {column}" for column in columns)
+        opened["full"].execute(f"SELECT {each} FROM {relation} AS found LIMIT 0")
 
 
 @pytest.mark.parametrize("view", VIEWS, ids=lambda view: view.name)

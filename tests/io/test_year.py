@@ -34,7 +34,7 @@ def rows(data: Path, table: str) -> list[Row]:
 
 
 def asked(data: Path, sql: str) -> list[Row]:
-    with open_archive(data, load_tables(None), load_views(None)) as connection:
+    with open_archive(data, load_tables(None), load_views(None), sql) as connection:
         found: list[Row] = query(connection, sql).read_all().to_pylist()
     return found
 

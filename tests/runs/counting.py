@@ -21,6 +21,7 @@ from scraper.ports import (
     Compaction,
     Compactor,
     DecidedAnswer,
+    Hold,
     Part,
     Partition,
     RunRow,
@@ -154,7 +155,7 @@ class NoArchive:
     def compactor(self) -> Compactor:
         return NothingToCompact()
 
-    def lock(self) -> AbstractContextManager[None]:
+    def lock(self, hold: Hold | None = None) -> AbstractContextManager[None]:  # noqa: ARG002
         return nullcontext()
 
     def refuse_unless_writable(self) -> None:

@@ -19,7 +19,6 @@ from scraper.core.events import Event, RequestSettled, RunResult
 from scraper.core.subscriptions import Subscription
 from scraper.io.query import open_archive
 from scraper.ports import Archive
-from scraper.runs.crawl import CrawlProcess
 from scraper.runs.resume import Opening
 from scraper.sandbox import Sandbox
 from scraper.wiring.files import load_job, load_tables, load_views
@@ -125,6 +124,8 @@ class Bench:
     clock: HurriedClock = field(default_factory=HurriedClock)
     unreachable: frozenset[str] = frozenset()
     """Vendors at whose address nobody listens."""
+    state: str | None = None
+    """URL of the state; ``None``: in the data directory."""
 
     @property
     def data(self) -> Path:
@@ -146,7 +147,7 @@ class Bench:
     def settings(self) -> Settings:
         environment = {f"{vendor.upper()}_API_KEY": key for vendor, key in self.keys.items()}
         urls = sandbox_urls(self.url) | dict.fromkeys(self.unreachable, "http://127.0.0.1:9")
-        return Settings(data=self.data, vendor_urls=urls, environment=environment, clock=self.clock)
+        return Settings(data=self.data, state=self.state, vendor_urls=urls, environment=environment, clock=self.clock)
 
     async def run(
         self,
@@ -155,7 +156,7 @@ class Bench:
         opening: Opening = Opening.GO_ON,
         ceiling: int | None = None,
         heard: Heard | None = None,
-        begun: Callable[[CrawlProcess], None] = lambda _: None,
+        begun: Callable[[Any], None] = lambda _: None,
         archive: Archive | None = None,
     ) -> RunResult:
         found, catalogue = load_job(job, ceiling)

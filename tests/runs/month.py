@@ -1,7 +1,7 @@
 """A month of nights with ``budget = "auto"``: two jobs, on a moved clock, against a vendor that counts the same days.
 
 ``python -m tests.runs.month`` runs it on Crawlora's plan Starter (2,500 requests) and prints the report of it. The test
-suite has a month with a fifth of the credits, since each request costs time.
+suite has the second half of a month with a fifth of half the credits, since each request costs time.
 """
 
 from __future__ import annotations
@@ -64,15 +64,18 @@ def job_text(weight: int, first_country: str, countries: int) -> str:
     return f'every = "day"\nweight = {weight}\n{crawl}'
 
 
-def a_month(directory: Path, part: int) -> Month:
-    """Thirty nights on the plan Starter, or on the n-th `part` of its credits. The jobs take turns in being first."""
+def a_month(directory: Path, part: int, first: int = 0) -> Month:
+    """Thirty nights on the plan Starter, or on the n-th `part` of its credits. The jobs take turns in being first.
+
+    `first`: the night on which the account begins, and nothing is spent yet.
+    """
     limits = {
         "credits_per_month": (STARTER.credits_per_month or 0) // part,
         "credits_per_day": (STARTER.credits_per_day or 0) // part,
     }
     stated = "\n".join(f"{name} = {credits}" for name, credits in limits.items())
     accounts = f'[accounts.crawlora]\nplan = "starter"\n{stated}\nrequests_per_minute = {FAST}\n'
-    enough = limits["credits_per_month"] // (NIGHTS * PRICE * len(PERIODS)) + 2
+    enough = limits["credits_per_month"] // ((NIGHTS - first) * PRICE * len(PERIODS)) + 2
 
     async def nights(bench: Bench) -> Month:
         jobs = [
@@ -80,7 +83,7 @@ def a_month(directory: Path, part: int) -> Month:
             for name, weight, country in (("one", 1, "US"), ("two", 2, "GB"))
         ]
         found = []
-        for number in range(NIGHTS):
+        for number in range(first, NIGHTS):
             bench.clock.go_to(BEGINS + timedelta(days=number))
             order = jobs if number % 2 == 0 else jobs[::-1]
             runs = [await bench.run(job, archive=Discarded()) for job in order]

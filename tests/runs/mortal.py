@@ -7,13 +7,13 @@ import collections
 import io
 import itertools
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from threading import Lock
 from typing import IO, Any
 
-from duckdb import DuckDBPyConnection
 from sqlalchemy import Connection, Engine, event
 
 from scraper.core.catalogue import Catalogue
@@ -25,7 +25,6 @@ from scraper.io.archive import Disk, ParquetArchive
 from scraper.io.archive.tree import Tree, is_note
 from scraper.io.http_transport import Access, HttpTransport
 from scraper.io.pacing import SmoothPacer
-from scraper.io.query import open_archive
 from scraper.ports import Start, Stores, Transport, at_once
 from scraper.runs.context import RunContext
 from scraper.runs.execute import execute
@@ -33,6 +32,7 @@ from scraper.runs.resume import Opening
 from scraper.wiring.files import load_tables
 from scraper.wiring.sandboxes import sandbox_urls
 from tests.databases import StateDatabase, database_in
+from tests.plain_duckdb import plain_duckdb
 from tests.runs.harness import Bench, Heard
 
 LEDGER_STEPS = (
@@ -94,6 +94,7 @@ class Life:
         self.steps: collections.Counter[str] = collections.Counter()
         self.over = False
         self._death = death
+        self._turn = Lock()
 
     def check(self) -> None:
         if self.over:
@@ -102,8 +103,9 @@ class Life:
     @contextmanager
     def step(self, name: str) -> Iterator[None]:
         self.check()
-        self.steps[name] += 1
-        number = self.steps[name]
+        with self._turn:
+            self.steps[name] += 1
+            number = self.steps[name]
         self._reach(Instant(name, number, after=False))
         yield
         self._reach(Instant(name, number, after=True))
@@ -253,22 +255,31 @@ async def live(
 
 
 def rows_of(data: Path, run_id: str | None = None) -> dict[str, collections.Counter[str]]:
-    """Every table of the archive as a multiset of rows, but for what differs between two runs."""
-    with closing(open_archive(data, TABLES)) as connection:
-        return rows_in(connection, run_id)
+    """Every table of the archive as a multiset of rows, but for what differs between two runs.
 
-
-def rows_in(connection: DuckDBPyConnection, run_id: str | None = None) -> dict[str, collections.Counter[str]]:
-    """The same of an archive that is open. Rows become JSON in DuckDB: Python takes long over nested ones."""
+    Rows become JSON in DuckDB: Python takes long over nested ones.
+    """
     found = {}
     of_run, values = ("", []) if run_id is None else (" WHERE run_id = ?", [run_id])
     for table in [table.name for table in TABLES] + ["pages"]:
-        left_out = OF_ITS_TIME | ({"body"} if table == "pages" else set())
-        columns = [name for name, *_ in connection.execute(f'DESCRIBE "{table}"').fetchall()]
-        kept = ", ".join(f'"{name}": "{name}"' for name in columns if name not in left_out)
-        rows = connection.execute(f'SELECT to_json({{{kept}}})::VARCHAR FROM "{table}"{of_run}', values).fetchall()
-        found[table] = collections.Counter(row for (row,) in rows)
+        found[table] = collections.Counter[str]()
+        if any((data / "archive" / table).glob("*/*/*.parquet")):
+            kept = ", ".join(f"{name}: {name}" for name in kept_columns(data, table))
+            asked = f"SELECT to_json({{{kept}}})::VARCHAR FROM {glob_of(data, table)}{of_run}"
+            found[table].update(row for (row,) in plain_duckdb().execute(asked, values).fetchall())
     return found
+
+
+def glob_of(data: Path, table: str) -> str:
+    """A table's files, as somebody reads them who has nothing but DuckDB."""
+    return f"read_parquet('{data}/archive/{table}/**/*.parquet')"
+
+
+def kept_columns(data: Path, table: str) -> list[str]:
+    """The columns of a table that do not differ between two runs, quoted."""
+    left_out = OF_ITS_TIME | ({"body"} if table == "pages" else set())
+    described = plain_duckdb().execute(f"DESCRIBE FROM {glob_of(data, table)}").fetchall()
+    return [f'"{name}"' for name in sorted(name for name, *_ in described) if name not in left_out]
 
 
 def ledger(data: Path, sql: str) -> list[tuple[Any, ...]]:

@@ -21,7 +21,6 @@ from scraper.core.requests import Request
 from scraper.io.pacing import SmoothPacer
 from scraper.ports import RunEnd, RunRecord, Start, WalkRecord, at_once
 from scraper.runs.context import RunContext
-from scraper.runs.crawl import CrawlProcess
 from scraper.runs.execute import execute
 from scraper.runs.resume import Opening
 from scraper.wiring.files import load_job
@@ -117,7 +116,7 @@ def night(
     timetable: Timetable,
     opening: Opening = Opening.GO_ON,
     begins_s: float = 0.0,
-    begun: Callable[[CrawlProcess], None] = lambda _: None,
+    begun: Callable[[Any], None] = lambda _: None,
     ceiling: int | None = None,
     heard: Heard | None = None,
 ) -> Night:

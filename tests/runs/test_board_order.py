@@ -178,7 +178,7 @@ def test_a_board_by_delta_is_a_page_a_night_and_whole_once_a_week_and_is_given_u
     spent = [each.result.charged + each.result.presumed for each in found]  # an empty page is presumed to cost
     assert spent == [8, 4, 4, 4, 4, 4, 4, 8, 6]
     assert [each.result.status for each in found] == [RunStatus.COMPLETE] * 9
-    assert found[1].result.warnings[0] == "2 of 2 boards by a page of what is new, the others whole"
+    assert found[1].result.warnings[0] == "2 of 2 boards as a page of new entries, the others whole"
     assert found[8].result.warnings[1] == (
         "keyapi.hashtags region=GB: delta is switched off, as its pages missed 28 of the 28 entries that were new "
         f"between {begins_at():%Y-%m-%d} and {begins_at() + timedelta(days=7):%Y-%m-%d}; the board is bought whole "

@@ -101,7 +101,7 @@ def test_a_night_on_which_81_boards_are_blank_costs_24_credits_and_so_does_the_n
     for number in (1, 2):
         made = night(tmp_path, text, blank, begins_s=number * DAY_S)
         assert (made.result.status, made.result.status.exit_code, made.result.charged) == (RunStatus.FAILED, 6, 24)
-        assert "crawlora.hashtags: 3 boards in a row came back empty that had rows before (" in made.result.message
+        assert "crawlora.hashtags: 3 boards in a row came back empty, and had rows before (" in made.result.message
         assert "; 78 walks were not bought" in made.result.message
         assert made.result.warnings == (
             "crawlora.hashtags: 3 walks stopped by a guard: board blank: the board is empty, and had rows each time "

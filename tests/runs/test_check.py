@@ -21,6 +21,7 @@ from scraper.runs.resume import Opening
 from scraper.wiring.upkeep import check_archive
 from tests.core.builders import catalogue_of
 from tests.databases import database_in
+from tests.examples import combined
 from tests.runs.harness import Bench, Heard, on_bench
 from tests.runs.mortal import Instant, Life, committed
 from tests.runs.upkeep import ENDPOINTS, JOB, TABLES, Place, found_by_glob, found_by_views, strange_files
@@ -109,11 +110,14 @@ def test_pages_that_wait_in_the_spool_are_no_fault_and_a_repair_archives_them(pl
 # --- files ------------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("damage", "kind"), DAMAGES)
-@pytest.mark.parametrize("table", ["hashtags", "posts", "coverage", "requests"])
+@pytest.mark.parametrize(
+    ("damaged", "table"),
+    [*combined(DAMAGES, ["hashtags", "posts"]), *combined(DAMAGES[1:4], ["coverage", "requests"])],
+)
 def test_a_tables_damaged_part_is_named_and_made_anew(
-    place: Place, damage: Callable[[Path], None], kind: str, table: str
+    place: Place, damaged: tuple[Callable[[Path], None], str], table: str
 ) -> None:
+    damage, kind = damaged
     before = found_by_glob(place.data)
     part = place.parts(table)[-1]
     damage(part)

@@ -21,6 +21,7 @@ from scraper.runs.compact import Compacted, compact, compact_after_run
 from scraper.runs.drain import drain
 from tests.core.builders import catalogue_of
 from tests.databases import database_in
+from tests.examples import spread, thorough
 from tests.io.archive_fixtures import ENDPOINTS as FEW_ENDPOINTS
 from tests.io.archive_fixtures import SNAPSHOT, board, hashtag, page
 from tests.io.archive_fixtures import TABLES as FEW_TABLES
@@ -305,10 +306,6 @@ STATE_STEPS = ("begin_compaction", "note_built", "finish_compaction")
 DISK_STEPS = ("make_directory", "sync_directory", "create", "sync_file", "link", "exchange", "replace", "remove_tree")
 
 
-MANY = 3
-"""Steps that come more often are sampled."""
-
-
 def deaths(life: Life, offline: bool) -> list[Instant]:
     """Files are written in sequence: after a step is before the next one there. Offline differs in its renames only."""
     assert set(STATE_STEPS) <= set(life.steps) <= {*STATE_STEPS, *DISK_STEPS}
@@ -316,11 +313,12 @@ def deaths(life: Life, offline: bool) -> list[Instant]:
         Instant(step, number, after)
         for step, times in life.steps.items()
         if not offline or step == "replace"
-        for number in sorted({*range(1, times + 1, 1 + times // MANY), times})
-        for after in ((False, True) if step in STATE_STEPS else (False,))
+        for number in spread(range(1, times + 1), 2)
+        for after in ((False, True) if step in STATE_STEPS and (thorough() or number == 1) else (False,))
     ]
 
 
+@pytest.mark.combined
 @pytest.mark.parametrize("offline", [False, True])
 def test_a_compaction_stopped_at_any_step_is_finished_or_undone_by_the_next_command(
     tmp_path: Path, offline: bool

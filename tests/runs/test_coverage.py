@@ -35,7 +35,7 @@ def told(bench: Bench) -> None:
     ended = "exit_code, message, superseded_by"
     runs = state(f"SELECT run_id, job, status, budget, {ended} FROM runs ORDER BY run_id")
     days = state("SELECT attempt_id, day FROM requests ORDER BY attempt_id")
-    with bench.archive() as archive:
+    with bench.archive("FROM coverage, requests, spend") as archive:
 
         def rows(sql: str) -> list[tuple[Any, ...]]:
             return archive.execute(sql).fetchall()

@@ -100,7 +100,7 @@ def test_a_corrected_path_gives_every_row_once_and_leaves_what_the_run_said(
         (finding,) = (await checked(bench)).findings
         assert (finding.kind, finding.repairable) == ("misread", True)
         assert finding.text.startswith("3 pages of crawlora.hashtags were booked as ")
-        assert f"and hold {3 * rows} records, not 0, by today's vendor file: scraper rebuild hashtags" in finding.text
+        assert f"and have {3 * rows} records, not 0, by today's vendor file: scraper rebuild hashtags" in finding.text
         (table,) = await rebuilt(bench)
         assert (table.rows, table.unreadable_pages, table.decided_again) == (3 * rows, 0, 3)
         countries = ("GB", "JP", "US")

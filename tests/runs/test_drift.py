@@ -102,7 +102,7 @@ def test_the_page_of_a_drift_is_found_by_its_query(tmp_path: Path) -> None:
 def test_records_without_their_key_and_pages_that_cannot_be_read_are_told_in_every_run(tmp_path: Path) -> None:
     keyless = [*records(2), {"hashtag_id": "9", "hashtag_name": "no rank", "publish_cnt": 1}]
     results = runs_of(tmp_path, keyless, keyless)
-    told = ("crawlora.hashtags: 1 record lacks its key and is no row: scraper drift",)
+    told = ("crawlora.hashtags: 1 record has no key and is not a row: scraper drift",)
     assert [result.warnings for result in results] == [told, told]
     [row] = drift_of(tmp_path)
     assert (row["kind"], row["times"], row["of"]) == ("without_key", 2, 6)

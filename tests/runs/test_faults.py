@@ -17,6 +17,7 @@ from scraper.io.archive import ParquetArchive
 from scraper.io.archive.files import Disk
 from scraper.runs.crawl import CrawlProcess
 from scraper.wiring.files import load_job, load_tables
+from tests.examples import spread
 from tests.runs.harness import ALL_FIVE, Bench, Fault, Heard, on_bench
 from tests.runs.test_crawl import archived_ids, served_ids
 
@@ -205,7 +206,8 @@ def test_an_empty_body_without_a_connection_retry_is_one_attempt_in_the_ledger(t
 # --- a process that dies, a disk that fills ---------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("after", range(0, 12, 2))
+@pytest.mark.combined
+@pytest.mark.parametrize("after", spread(range(0, 12, 2), 3))
 def test_a_run_that_was_killed_buys_at_most_what_was_in_flight_again(tmp_path: Path, after: int) -> None:
     async def use(bench: Bench) -> None:
         job = bench.write_job(ALL_FIVE)
@@ -260,7 +262,8 @@ def test_a_disk_that_is_full_at_the_start_stops_the_run_before_it_sends_anything
     on_bench(tmp_path, use)
 
 
-@pytest.mark.parametrize("room", [3, 4, 6])
+@pytest.mark.combined
+@pytest.mark.parametrize("room", spread([3, 4, 6], 2))
 def test_a_full_disk_ends_the_run_as_an_error_and_the_next_one_archives_what_was_paid(
     tmp_path: Path, room: int
 ) -> None:

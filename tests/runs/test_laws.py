@@ -345,5 +345,5 @@ class LedgerAndFrontier(RuleBasedStateMachine):
 
 TestInAnyOrderOfAnswersCrashesAndResumes = LedgerAndFrontier.TestCase
 TestInAnyOrderOfAnswersCrashesAndResumes.settings = examples(
-    14, stateful_step_count=30, suppress_health_check=[HealthCheck.too_slow]
+    8, stateful_step_count=30, suppress_health_check=[HealthCheck.too_slow]
 )

@@ -1,4 +1,4 @@
-"""Thirty nights of a job whose budget never suffices: all of it is spent, left-overs first, and nothing starves."""
+"""Many nights of a job whose budget never suffices: all of it is spent, left-overs first, and nothing starves."""
 
 from __future__ import annotations
 
@@ -11,10 +11,11 @@ from pathlib import Path
 import pytest
 
 from scraper.core.events import RunStatus
+from tests.examples import thorough
 from tests.runs.counting import Discarded
 from tests.runs.harness import Bench, Heard, on_bench
 
-NIGHTS = 30
+NIGHTS = 30 if thorough() else 15
 COUNTRIES = ("US", "GB", "JP", "DE", "FR", "BR", "MX")
 PRICE = 2
 BUDGET = 2 * PRICE + 1
@@ -59,6 +60,7 @@ def every_night(tmp_path_factory: pytest.TempPathFactory) -> Sequence[Night]:
     return on_bench(tmp_path_factory.mktemp("nights"), nights)
 
 
+@pytest.mark.combined
 def test_each_night_spends_its_budget_to_the_last_page_and_first_on_what_the_night_before_left_over(
     every_night: Sequence[Night],
 ) -> None:
@@ -69,6 +71,7 @@ def test_each_night_spends_its_budget_to_the_last_page_and_first_on_what_the_nig
         assert set(night.bought).isdisjoint(following.bought)
 
 
+@pytest.mark.combined
 def test_no_board_starves(every_night: Sequence[Night]) -> None:
     for first in range(NIGHTS - LONGEST_WAIT + 1):
         some = {board for night in every_night[first : first + LONGEST_WAIT] for board in night.bought}

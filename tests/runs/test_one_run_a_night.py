@@ -23,10 +23,12 @@ from scraper.wiring.run import opened_stores
 from scraper.wiring.settings import Settings
 from scraper.wiring.status import StatusQuery, overview_of
 from tests.clock import begins_at
+from tests.examples import thorough
 from tests.runs.harness import Heard, HurriedClock
 from tests.runs.nights import Night, ends_in, killed_night, night, runs_in, status
 
-DAY_S, NIGHTS, JITTER_S = 86_400.0, 30, 90.0
+DAY_S, JITTER_S = 86_400.0, 90.0
+NIGHTS = 30 if thorough() else 17
 COUNTRIES = ("US", "GB", "JP", "DE", "FR", "BR")
 PRICE = 8
 
@@ -133,8 +135,9 @@ class Thirty:
         assert len(runs_in(self.directory)) == before + 1, f"night {number} has one run"
 
 
+@pytest.mark.combined
 @pytest.mark.parametrize("stated", [True, False], ids=["starts_at", "no starts_at"])
-def test_thirty_nights_with_a_jitter_of_90_s_have_one_run_each_and_every_reason_is_there_at_the_end(
+def test_nights_with_a_jitter_of_90_s_have_one_run_each_and_every_reason_is_there_at_the_end(
     tmp_path: Path, stated: bool
 ) -> None:
     chance = random.Random(7)

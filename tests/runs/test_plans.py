@@ -67,7 +67,7 @@ def on_still_bench(directory: Path, use: Callable[[Bench], Awaitable[None]]) -> 
     asyncio.run(used())
 
 
-@examples(6, suppress_health_check=[HealthCheck.too_slow])
+@examples(3, suppress_health_check=[HealthCheck.too_slow])
 @given(crawls(), st.integers(60, 400))
 def test_a_run_costs_what_was_planned_and_the_second_plan_is_closer(text: str, budget: int) -> None:
     async def use(made: Bench) -> None:

@@ -134,8 +134,14 @@ def found_by_glob(data: Path) -> Found:
 
 def found_by_views(data: Path) -> Found:
     """What `scraper sql` finds."""
-    with closing(open_archive(data, TABLES)) as connection:
+    with closing(opened(data)) as connection:
         return found_in(connection, data)
+
+
+def opened(data: Path) -> duckdb.DuckDBPyConnection:
+    """The archive with the tables that have files: it takes longest to bind the others."""
+    there = names(data)
+    return open_archive(data, [table for table in TABLES if table.name in there])
 
 
 def found_in(connection: duckdb.DuckDBPyConnection, data: Path) -> Found:

@@ -15,9 +15,9 @@ import pytest
 from scraper.sandbox.records import Record
 from scraper.sandbox.records.creators import SORT_ORDERS, CreatorBoards
 from scraper.sandbox.records.hashtags import HashtagBoards
-from scraper.sandbox.records.places import CREATOR_COUNTRIES, HASHTAG_COUNTRIES
 from scraper.sandbox.records.posts import PostFeeds
 from scraper.sandbox.records.videos import VideoBoards
+from scraper.sandbox.records.words import CREATOR_COUNTRIES, HASHTAG_COUNTRIES
 from tests.sandbox.visits import NOON
 
 TODAY = NOON.date()

@@ -15,12 +15,14 @@ from scraper.core.destinations import carries
 from scraper.core.errors import ConfigurationError
 from scraper.io.http_transport import Access
 from scraper.wiring.access import access_of
-from scraper.wiring.destinations import ProxyChoice, destinations_of
+from scraper.wiring.destinations import destinations_of
 from scraper.wiring.files import load_job
 from scraper.wiring.settings import Settings
 from tests.docs.markdown import manual, own_files
 from tests.docs.place import said
 from tests.examples import examples
+
+pytestmark = pytest.mark.own_instant
 
 FORUM = own_files(manual())
 CRAWL = '[[crawl]]\nendpoint = "crawlora.hashtags"\nparams = { country_code = "US" }\n'
@@ -44,7 +46,6 @@ def access(
     allow: Sequence[str] = (),
     urls: Mapping[str, str] | None = None,
     more: Mapping[str, str] | None = None,
-    proxy: ProxyChoice | None = None,
 ) -> dict[str, Access]:
     """The access of a job whose account and whose vendor file are stated."""
     job = place / "job.toml"
@@ -56,7 +57,7 @@ def access(
     found, catalogue = load_job(job)
     environment = {**ENVIRONMENT, **(more or {})}
     settings = Settings(data=place / "data", vendor_urls=urls or {}, allow_hosts=allow, environment=environment)
-    return access_of(found, catalogue, place, settings, None, proxy)
+    return access_of(found, catalogue, place, settings, None)
 
 
 def refused(place: Path, **stated: object) -> str:
@@ -253,14 +254,6 @@ def test_a_proxy_reads_no_key_on_its_way_to_plain_http_and_loopback_is_reached_w
     told = refused(tmp_path, account=account, urls={"crawlora": "http://10.0.0.1/api"})
     assert told.endswith("the proxy would read the key on its way to crawlora, whose address is plain http")
     assert access(tmp_path, account=account, urls={"crawlora": "http://127.0.0.1:9"})["crawlora"].proxy is None
-
-
-def test_an_accounts_own_proxy_goes_before_a_default(tmp_path: Path) -> None:
-    default = ProxyChoice("http://default.corp:8080", stated_in="scraper.toml: proxy")
-    by_default, own = (access(tmp_path, account=one, proxy=default)["crawlora"].proxy for one in ("", PROXY))
-    assert by_default is not None
-    assert own is not None
-    assert (by_default.url, own.url) == ("http://default.corp:8080", "http://proxy.corp:3128")
 
 
 def test_credentials_without_a_proxy_are_a_fault(tmp_path: Path) -> None:

@@ -99,7 +99,7 @@ def test_in_the_sandbox_it_says_what_it_costs_asks_nobody_and_compares_each_answ
     result = json.loads(ended.stdout)
     assert ended.stderr.splitlines()[:2] == [
         "warning: crawlora.hashtags is left out: it is gone from the vendor's catalogue (known since 2026-10-05); "
-        "scraper run JOB --probe asks it with a job's parameters.",
+        "scraper run JOB --probe requests it with a job's parameters.",
         "12 requests to crawlora cost 96 credits, at most 104 if attempts fail and are charged "
         "(crawlora/lab, plan enterprise).",
     ]

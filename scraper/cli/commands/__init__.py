@@ -29,6 +29,7 @@ SHORT_HELPS: Final[Mapping[str, str]] = {
     "schema": "Print the JSON Schema of a kind of settings file.",
     "sandbox": "Serve simulated vendors on a local port.",
     "drift": "Show where answers differ from the tables' SELECTs.",
+    "state": "Copy the state from one database into another.",
     "check": "Check the archive against the ledger.",
     "compact": "Merge many small files into few large ones.",
     "rebuild": "Rebuild tables from the pages, for 0 credits.",
@@ -36,16 +37,16 @@ SHORT_HELPS: Final[Mapping[str, str]] = {
     "completion": "Print a script that completes commands, options and names.",
     "docs": "Read the manual.",
 }
-"""Command → the first sentence of its help: what `scraper --help` and shell completion say of it."""
+"""Command → the first sentence of its help, for `scraper --help` and shell completion."""
 
 
 def listed() -> dict[str, click.Command]:
-    """Every command as it is listed: its name and its short help, and nothing that could run."""
+    """Return every command with its name and its short help only; none of them can run."""
     return {name: click.Command(name, short_help=said) for name, said in SHORT_HELPS.items()}
 
 
 def imported(name: str) -> click.Command:
-    """The command itself: the object of its module that bears its name. Every command has -q."""
+    """Return the command itself: the object of its module that has its name. Every command has -q."""
     from scraper.cli.options import QUIET
 
     found = getattr(import_module(f"{__name__}.{name}"), name)
@@ -57,10 +58,10 @@ def imported(name: str) -> click.Command:
 
 
 class Commands(click.Group):
-    """A group of commands that are only listed; the one that is called is imported."""
+    """A group of commands that imports only the one that is called."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Parse the options before the command; point options of a command to their place."""
+        """Parse the options before the command; the error for a command's option names its place."""
         try:
             return super().parse_args(ctx, args)
         except click.NoSuchOption as fault:

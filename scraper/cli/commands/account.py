@@ -51,13 +51,13 @@ def account(
 
 
 def _lifting(sandbox: bool, data: Path | None, account_id: str) -> str:
-    """Return the command that lifts what locks an account of this data directory."""
+    """Return the command that lifts the locks of an account of this data directory."""
     words = [*program(), "account", account_id, "--lift", *(["--sandbox"] if sandbox else [])]
     return shlex.join([*words, *(["--data", str(data)] if data is not None else [])])
 
 
 def _person() -> str:
-    """Return who is at the keyboard: ``ann@laptop``."""
+    """Return the user's name: ``ann@laptop``."""
     import getpass
     import socket
 

@@ -68,8 +68,8 @@ def _job(_context: click.Context, _argument: click.Parameter, words: str | None)
     help="Boards to replay instead of the archive's: JSON {board: [[day, [id, …]], …]}, gzipped or not; or the word "
     "sandbox, for the simulated boards.",
 )
-@click.option("--from", "first_day", callback=calendar_day, metavar="DAY", help="First night.  [default: of all]")
-@click.option("--to", "last_day", callback=calendar_day, metavar="DAY", help="Last night.  [default: of all]")
+@click.option("--from", "first_day", callback=calendar_day, metavar="DAY", help="First night.  [default: the earliest]")
+@click.option("--to", "last_day", callback=calendar_day, metavar="DAY", help="Last night.  [default: the latest]")
 @click.option("--nights", type=click.IntRange(min=1), help="Nights to replay.  [default: all that every board has]")
 @click.option(
     "--learn",

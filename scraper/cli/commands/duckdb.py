@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
+from contextlib import nullcontext
 from pathlib import Path
 
 import click
@@ -68,10 +69,13 @@ def _opened(shell: str, settings: Settings, configs: Path) -> int:
 
 
 def _write(database: Path, settings: Settings, configs: Path) -> None:
+    from scraper.io.objects import is_s3
     from scraper.wiring.query import write_views
 
-    script = database.with_name("views.sql")
-    with beside(database) as new_database, beside(script) as new_script:
+    script = None if is_s3(settings.archive_place) else database.with_name("views.sql")  # copies do not move
+    with beside(database) as new_database, nullcontext() if script is None else beside(script) as new_script:
         write_views(settings, configs, new_database, new_script)
     click.echo(f"Open it:         {SHELL} -readonly {shlex.quote(str(database))}")
-    click.echo(f"Archive moved:   set its path at the head of {script}, then {SHELL} -init {shlex.quote(str(script))}")
+    if script is not None:
+        opened = f"{SHELL} -init {shlex.quote(str(script))}"
+        click.echo(f"Archive moved:   set its path at the head of {script}, then {opened}")

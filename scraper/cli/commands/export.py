@@ -99,7 +99,7 @@ def export(  # noqa: PLR0913 - one for each option
 def _to_delta(
     settings: Settings, configs: Path, table: str, place: Path, where: str | None, *, force: bool, append: bool
 ) -> int:
-    from scraper.io.query.delta import DeltaMode
+    from scraper.io.query.delta_table import DeltaMode
     from scraper.wiring.query import exported_to_delta
 
     if str(place) == STDOUT:

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("vendor", required=False)
-@click.option("-y", "--yes", is_flag=True, help="Do not ask before the requests are sent.")
+@click.option("-y", "--yes", is_flag=True, help="Send the requests without asking.")
 @sandbox_option
 @fault_option
 @data_option
@@ -89,7 +89,7 @@ def probe(
 
 
 def _confirmed(job: Job, left_out: Sequence[str], *, ask: bool) -> bool:
-    """Say what it costs, and what is left out; ask on a terminal."""
+    """State the cost, and what is left out; ask on a terminal."""
     for sentence in left_out:
         warn(sentence)
     cost = sum(crawl.endpoint.cost for crawl in job.crawls)

@@ -62,13 +62,13 @@ def report(
     """
     from scraper.cli.display.report import page
     from scraper.cli.formatting import size
+    from scraper.wiring.query import reader_of
     from scraper.wiring.report import report_file, report_of, report_settings
-    from scraper.wiring.settings import data_is_there
 
     settings = settings_of(data, sandbox=sandbox)
     stated = report_settings(settings)
     period = _period(settings.clock.now().date(), since, month, stated.days)
-    data_is_there(settings)
+    reader_of(settings)  # before anything is said of the file
     target = output or report_file(settings, stated)
     if str(target) != STDOUT:
         _require_ours(target, force)
@@ -90,7 +90,7 @@ def report(
 
 
 def _schedule_words(settings: Settings) -> Sequence[str]:
-    """Return the command that prints the timer of a job of the user's own, or that makes such a job."""
+    """Return the command that prints the timer of the user's own job, or that makes such a job."""
     from scraper.wiring.project import QUICKSTART, job_names
 
     jobs = [name for name in job_names(settings.project.configs) if name != QUICKSTART]

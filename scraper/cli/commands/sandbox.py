@@ -123,7 +123,6 @@ def _print_kinds() -> None:
             values = "|".join(option.allowed) or "N"
             click.echo(f"{'':<28}{option.name}={values}, by default {option.default}")
     click.echo(
-        "\ncharged: yes, as a success; 2xx, by crawlora, which charges each 2xx; no, not by crawlora; never, since\n"
-        "the vendor does not see the request. keyapi does not document what it charges for 2xx and no:\n"
-        "--failed-requests decides."
+        "\ncharged: yes, like a success; 2xx, by crawlora, which charges every 2xx; no, not by crawlora; never, as\n"
+        "the vendor does not see the request. keyapi documents no charges for 2xx and no: --failed-requests decides."
     )

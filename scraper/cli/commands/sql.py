@@ -38,14 +38,14 @@ def _parameters(_context: click.Context, _option: click.Parameter, given: tuple[
 
 
 class _Query(click.types.StringParamType):
-    """The argument QUERY; the message for a missing one shows an example."""
+    """The argument QUERY; the error for a missing one shows an example."""
 
     def get_missing_message(self, param: click.Parameter, ctx: click.Context | None) -> str:  # noqa: ARG002 - as click has it
         return 'Write a SELECT in quotes, such as: scraper sql "SELECT count(*) FROM pages"'
 
 
 class _QuotedQuery(click.Command):
-    """A command whose argument is a query: one that is not in quotes arrives as many words."""
+    """A command whose argument is a query, which arrives as many words if it is not in quotes."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         try:

@@ -36,7 +36,7 @@ def _since(_context: click.Context, _option: click.Parameter, value: str | None)
 @click.command()
 @click.argument("run", required=False, shell_complete=complete_run)
 @click.option("--job", metavar="NAME", help="Only this job.")
-@click.option("--since", callback=_since, metavar="24h|DATE", help="All runs and missed nights since then (UTC).")
+@click.option("--since", callback=_since, metavar="24h|DATE", help="All runs and missed nights since this time (UTC).")
 @click.option(
     "--limit", type=click.IntRange(1, 10_000), help="Number of runs.  [default: 10, with --since all of them]"
 )
@@ -103,6 +103,7 @@ def _show(
     from scraper.cli.output import Format, console_on, write_object, written
 
     places = {**settings.project.in_use(), "data": str(settings.data_directory.absolute())}
+    places |= {"state": settings.state_elsewhere} if settings.state_elsewhere else {}
     details = overview.details
     with written(output, format_name) as (stream, format):
         if format is Format.JSON:

@@ -30,14 +30,14 @@ DRAFT = "draft"
 
 
 class _NameArgument(click.Argument):
-    """The vendor's name; left out of the usage of subcommands."""
+    """The vendor's name, which the usage of subcommands leaves out."""
 
     def get_usage_pieces(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
         return []
 
 
 class Vendors(click.Group):
-    """A command with an optional name and subcommands: the first word decides which is meant."""
+    """A command with an optional name and subcommands: the first word decides between them."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         if args[:1] == [DRAFT]:
@@ -78,7 +78,7 @@ def vendors(
     if context.invoked_subcommand is not None:
         return
     if name == DRAFT:
-        raise UsageError("draft comes first, and its options behind it: scraper vendors draft FILE.")
+        raise UsageError("draft comes first, and its options after it: scraper vendors draft FILE.")
     from scraper.cli.display.outcomes import outcome_rows, outcomes_json, print_outcomes
     from scraper.cli.display.vendors import print_vendor, print_vendors, vendor_json, vendors_json
     from scraper.cli.output import Format, console_on, write_object, write_rows, written
@@ -111,7 +111,7 @@ def vendors(
 
 @vendors.command(DRAFT)
 @click.argument("document", metavar="FILE", type=click.Path(path_type=Path, exists=True, dir_okay=False))
-@click.option("--only", multiple=True, metavar="PATH", help="Draft this path; with *, those like it. Repeatable.")
+@click.option("--only", multiple=True, metavar="PATH", help="Draft this path; * matches any text. Repeatable.")
 @click.option("--name", metavar="NAME", help="Name of the vendor.  [default: from its address]")
 @click.option(
     "--cost", type=click.IntRange(1, 1_000_000), metavar="CREDITS", help="Price of a request to each drafted endpoint."

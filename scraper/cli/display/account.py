@@ -21,7 +21,7 @@ KINDS: Final = ("charged", "presumed", "unknown", "reserved")
 LOCK_WORDS: Final = {
     LockKind.PAUSE: "the pause",
     LockKind.CLOSURE: "the closure",
-    LockKind.CLOCK: "the lock of the clock",
+    LockKind.CLOCK: "the clock's lock",
 }
 
 
@@ -30,7 +30,8 @@ def print_accounts(
     console: Console,
     lift: Callable[[str], str] = "scraper account {} --lift".format,
 ) -> None:
-    """Print each account's day and month, then what locks it and what was lifted. `lift`: the command for that."""
+    """Print each account's day and month, then its locks and those that were lifted. `lift`: the command that lifts
+    them."""
     if not accounts:
         console.print(Text("no accounts yet: an account enters the ledger with its first run"))
     for place, account in enumerate(accounts):
@@ -75,7 +76,7 @@ def _print_account(account: AccountState, console: Console, lift: Callable[[str]
 
 
 def _columns(*balances: Balance) -> list[str]:
-    """Return the kinds of credits to show: charged, and the others where there are any."""
+    """Return the kinds of credits to show: charged, and the others if there are any."""
     wanted = (*KINDS, "adjusted")
     return [kind for kind in wanted if kind == "charged" or any(getattr(held, kind) for held in balances)]
 
@@ -89,12 +90,12 @@ def _fields(account: AccountState) -> Iterator[tuple[str, str]]:
     if over := subscription.overage_credits(balance.month_balance.committed):
         yield "overage", f"{count(over)} credits, {dollars(subscription.overage_usd(balance.month_balance.committed))}"
     slowed = balance.pace_percent < FULL_PERCENT
-    yield "pace", f"{balance.pace_percent} % of its rate" + (", after a 429 of late" if slowed else "")
+    yield "pace", f"{balance.pace_percent} % of its rate" + (", after a recent 429" if slowed else "")
     if account.paused_until is not None:
         yield "paused", f"until {instant(account.paused_until)}, after a 429"
     if balance.closed_until is not None:
         because = f" ({harmless(account.closed_because)})" if account.closed_because else ""
-        yield "closed", f"until {instant(balance.closed_until)}, by the vendor{because}"
+        yield "closed", f"by the vendor until {instant(balance.closed_until)}{because}"
     if account.clock is not None:
         yield "clock", harmless(account.clock.words)
     if subscription.assumed:
@@ -105,21 +106,18 @@ def _fields(account: AccountState) -> Iterator[tuple[str, str]]:
 
 
 def lifted_sentence(account: str, lifts: Iterable[AccountLift]) -> str:
-    """Say what was lifted from an account; of a clock, what keeps its date."""
+    """Return the locks that were lifted from an account, in a sentence; for a clock's, also what keeps its date."""
     kinds = [lifted.kind for lifted in lifts]
     if not kinds:
         return f"{harmless(account)}: nothing locks it; nothing was changed"
-    sentence = f"{harmless(account)}: {' and '.join(LOCK_WORDS[kind] for kind in kinds)} ended; the ledger notes it"
+    sentence = f"{harmless(account)}: {' and '.join(LOCK_WORDS[kind] for kind in kinds)} ended; the ledger records it"
     if LockKind.CLOCK in kinds:
         sentence += ". Rows that are in the archive already keep their dates, and nothing is reused from them"
     return sentence
 
 
-# --- for programs -----------------------------------------------------------------------------------------------------
-
-
 def accounts_json(accounts: Sequence[AccountState]) -> list[dict[str, Any]]:
-    """Return the accounts with the keys of ``scraper status --format json``, and what locks them."""
+    """Return the accounts with the keys of ``scraper status --format json``, and their locks."""
     return [_account_json(account) for account in accounts]
 
 

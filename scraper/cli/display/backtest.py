@@ -17,14 +17,14 @@ from scraper.core.jobs import OrderName
 from scraper.wiring.backtest import Backtest
 
 _MOST_TERMS = 4
-"""From this many columns of terms on, all figures do not fit into 80 columns."""
+"""With this many columns of terms, not all figures fit into 80 columns."""
 _SPARED = ("dated", "fresh", "exits unseen")
-"""Figures that are left out then; the JSON has them."""
+"""Figures that are left out in that case; the JSON has them."""
 _FELL_BACK = "changes: boards change at similar rates, or too little is known; most nights bought the stalest first"
 
 
 def print_replays(replays: Sequence[tuple[Replay, int]], console: Console) -> None:
-    """Print one row for each order, and for each budget where there are several."""
+    """Print one row for each order, and for each budget if there are several."""
     first = replays[0][0]
     _print_head(console, f"{counted(first.boards, 'board')} over {counted(first.nights, 'night')} after learning")
     several = len({budget for _, budget in replays}) > 1
@@ -112,7 +112,9 @@ def _cheapest(found: Cheapest, saw: int) -> str:
     if found.found is None:
         return f"no plan sees {ENOUGH:.0%} of the {saw:,} known entries{less}"
     one = found.found
-    sure = "half of the reads lead to the same plan" if found.sure else "half of the reads lead to another plan"
+    sure = (
+        "either half of the reads leads to the same plan" if found.sure else "half of the reads leads to another plan"
+    )
     return (
         f"{_plans(one)}, {_usd(one.usd)} a month, budget auto, order {one.terms.order.value}: sees {one.share:.0%} of "
         f"the {saw:,} known entries (target {ENOUGH:.0%}){less}; {sure}"
@@ -132,7 +134,7 @@ def _notes(tested: Backtest) -> Iterator[str]:
         )
     yield (
         "seen: share of the known entries; by half: the same from half of the reads; where the two differ, more reads "
-        "than are known would move seen the other way"
+        "than these would move seen the other way"
     )
     if any(one.replay.fell_back for one in tested.trials if one.terms.order is OrderName.CHANGES):
         yield _FELL_BACK

@@ -25,7 +25,7 @@ _STYLES: Final = {
 
 
 def rendered(text: str, columns: int) -> str:
-    """Return Markdown with the terminal's styles: prose at most `WIDEST` columns wide, code as it stands."""
+    """Return Markdown with the terminal's styles: prose at most `WIDEST` columns wide, code unchanged."""
     drawn = io.StringIO()
     width = min(columns, WIDEST)
     console = Console(file=drawn, width=width, force_terminal=True, highlight=False, theme=Theme(_STYLES))

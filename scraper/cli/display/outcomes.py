@@ -1,4 +1,4 @@
-"""Outcomes of a vendor's answers and their consequences: charge, retries, reach. From its file and the policies."""
+"""Outcomes of a vendor's answers and their consequences (charge, retries, reach), from its file and the policies."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ MEANINGS: Final[Mapping[OutcomeKind, str]] = MappingProxyType(
     {
         OutcomeKind.OK: "a page with rows",
         OutcomeKind.EMPTY: "a page without rows",
-        OutcomeKind.IN_BAND_ERROR: "a 2xx whose body says that it failed",
-        OutcomeKind.MALFORMED: "a 2xx that is no JSON object, is cut short, or lacks its list (or its one record)",
+        OutcomeKind.IN_BAND_ERROR: "a 2xx whose body reports a failure",
+        OutcomeKind.MALFORMED: "a 2xx that is not a JSON object, is cut short, or lacks its list (or its one record)",
         OutcomeKind.RATE_LIMITED: "too many requests, by the vendor's count",
         OutcomeKind.QUOTA_EXHAUSTED: "the credits of the day or the month are used up",
         OutcomeKind.AUTH_REJECTED: "the key is refused",
-        OutcomeKind.ENDPOINT_DENIED: "the key is good, and the endpoint is not open to it",
+        OutcomeKind.ENDPOINT_DENIED: "the key is valid, and may not use the endpoint",
         OutcomeKind.BAD_REQUEST: "the parameters are refused",
-        OutcomeKind.GONE: "the route is not there, or not any more",
-        OutcomeKind.UPSTREAM_ERROR: "the vendor failed, or what stands behind it",
+        OutcomeKind.GONE: "the route does not exist, or no longer exists",
+        OutcomeKind.UPSTREAM_ERROR: "the vendor failed, or its upstream",
         OutcomeKind.NOT_SENT: "no connection was made",
-        OutcomeKind.LOST: "sent, and no whole answer came",
+        OutcomeKind.LOST: "sent, and no complete answer arrived",
     }
 )
 

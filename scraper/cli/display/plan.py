@@ -26,7 +26,7 @@ MOST_NIGHTS = 8
 def print_plan(plan: Plan, job: Job, console: Console, *, explain: bool = False, sandbox: bool = False) -> None:
     """Print the crawls with low–high below the likely figure, then the plan's totals within the budget.
 
-    `sandbox`: it will be run there, and faster than at a vendor.
+    `sandbox`: the run will be there, and faster than at a vendor.
     """
     console.print(Text(f"Plan of {harmless(plan.job)}", style="bold"))
     console.print()
@@ -83,14 +83,14 @@ def _new_of(choices: Sequence[Choice]) -> str:
 
 
 def print_access(destinations: Sequence[Destination], questions: Sequence[str], console: Console) -> None:
-    """Print the variable of each key and the host that gets it, and what a run would ask before it sends one."""
+    """Print the variable of each key, the host that gets it, and the permissions that a run needs first."""
     told = [harmless(each.words) for each in destinations]
     print_fields(console, (("" if place else "keys", words) for place, words in enumerate(told)))
     print_notes(console, "to allow", questions)
 
 
 def _print_crawls(plan: Plan, console: Console) -> None:
-    """Print a table where it fits: names whole, else broken after the vendor; else figure by figure."""
+    """Print a table if it fits, with names whole or broken after the vendor; else figure by figure."""
     for broken in (False, True):
         table = _crawl_table(plan, broken)
         if fits(table, console):
@@ -144,7 +144,7 @@ def _crawl_name(crawl: CrawlPlan, broken: bool) -> Text:
 
 
 def _figure(range_: Range) -> Text:
-    """Return the likely figure, with its range below where it is not exact."""
+    """Return the likely figure, with its range below if it is not exact."""
     figure = Text(count(range_.likely))
     return figure if range_.exact else figure.append(f"\n{span(range_)}", style="dim")
 
@@ -169,7 +169,7 @@ def _plan_fields(plan: Plan, job: Job, *, sandbox: bool) -> Iterable[tuple[str, 
     if sandbox:
         yield "", "the sandbox is faster: it keeps the plan's rate only with --rate"
     if plan.done_at is None:
-        yield "nights", "without end: the account's limits never hold all of it"
+        yield "nights", "never: the account's limits do not cover all of it"
     elif len(plan.calendar) > 1:
         yield "nights", f"{_calendar(plan.calendar)}; done {instant(plan.done_at)}, if begun now"
     yield "disk", f"about {size(plan.size_bytes.likely)}"

@@ -24,7 +24,7 @@ _LINES = ("finding", "at", "endpoint", "ours", "theirs", "request_id", "run_id",
 
 
 def show_reconciled(done: Sequence[Reconciled], format: Format, stream: TextIO, *, every: bool) -> None:
-    """Write the results; sentences go to stderr unless the object has them. `every`: with requests that agree."""
+    """Write the results; sentences go to stderr unless the object has them. `every`: include requests that agree."""
     if format is Format.JSON:
         write_object([_object(account, every) for account in done], stream)
         return

@@ -1,7 +1,7 @@
 """A report as one HTML page, without a script and without any outside address.
 
-The page is built as a tree of the standard library's, which escapes every text and every attribute when it is written:
-what vendors send cannot become markup. No template library is needed for that, and the page must come without extras.
+The page is built as a tree of the standard library's, which escapes every text and every attribute: a vendor's text
+cannot become markup. It needs no template library, since the page must work without extras.
 """
 
 from __future__ import annotations
@@ -27,18 +27,18 @@ if TYPE_CHECKING:
 GENERATOR: Final = "scraper report"
 MOST_BYTES: Final = 1_000_000
 _ROWS_SHOWN: Final = (400, 100, 25, 5)
-"""Rows of a table, from the most that are shown to what is tried where the page would become too large."""
+"""Rows of a table: the most that are shown, and fewer if the page becomes too large."""
 _ROWS_OPEN: Final = 100
-"""Rows of a table that no chart stands for."""
+"""Rows of a table without a chart."""
 _CELL_CHARACTERS: Final = 200
 _LONG_CHARACTERS: Final = 40
-"""Text that is longer is wrapped."""
+"""Longest text that is not wrapped."""
 
 Child = ET.Element | str
 
 
 def page(report: Report) -> str:
-    """Return the page, smaller than `MOST_BYTES` wherever the queries and texts alone are."""
+    """Return the page, smaller than `MOST_BYTES` unless its queries and texts alone are larger."""
     text = ""
     for rows in _ROWS_SHOWN:
         if _size(text := _page(report, rows)) < MOST_BYTES:
@@ -53,7 +53,7 @@ def page(report: Report) -> str:
 
 
 def is_report(beginning: bytes) -> bool:
-    """Return True for the first bytes of a page of ours."""
+    """Return whether these are the first bytes of a report."""
     return f'name="generator" content="{GENERATOR}'.encode() in beginning
 
 
@@ -72,9 +72,6 @@ def _element(tag: str, *children: Child, **attributes: str) -> ET.Element:
         else:
             made.text = (made.text or "") + child
     return made
-
-
-# --- the page ---------------------------------------------------------------------------------------------------------
 
 
 def _page(report: Report, rows: int) -> str:
@@ -108,8 +105,7 @@ def _header(report: Report) -> Iterator[ET.Element]:
     if not report.drawable:
         yield _element(
             "p",
-            "The charts are missing, because nothing that draws them is installed where this report was made; their "
-            "figures stand in the tables. To have them drawn: ",
+            "This report has tables only, because the library that draws charts was not installed. To add charts: ",
             _element("code", INSTALL),
             class_="note",
         )
@@ -131,9 +127,9 @@ def _footer() -> ET.Element:
         "footer",
         _element(
             "p",
-            "Every figure is one of the query that stands below it, which ",
+            "Every figure comes from the query below it; ",
             _element("code", "scraper sql"),
-            " answers in the same way as long as the archive is the same.",
+            " returns the same as long as the archive does not change.",
         ),
         class_="quiet",
     )
@@ -146,9 +142,9 @@ def _section(section: Section, rows: int) -> ET.Element:
     if answer.chart.description:
         body.append(_element("p", harmless(answer.chart.description), class_="quiet", id=f"{name}-about"))
     if answer.fault:
-        body.append(_element("p", f"There are no figures: {harmless(answer.fault)}", class_="note"))
+        body.append(_element("p", f"No figures: {harmless(answer.fault)}", class_="note"))
     elif section.undrawn:
-        body.append(_element("p", f"Instead of a chart there is a table: {harmless(section.undrawn)}.", class_="note"))
+        body.append(_element("p", f"A table instead of a chart: {harmless(section.undrawn)}.", class_="note"))
     if not answer.fault:
         body += _figures(section, rows)
     query = "\n".join(map(harmless, answer.query.split("\n")))
@@ -162,12 +158,14 @@ def _section(section: Section, rows: int) -> ET.Element:
 def _figures(section: Section, rows: int) -> Iterator[ET.Element]:
     answer = section.answer
     if not answer.rows:
-        yield _element("p", "Nothing: the query has no rows.")
+        yield _element("p", "The query returned no rows.")
     elif section.drawings:
         yield _element("figure", *_drawings(section))
         if answer.total > len(answer.rows):
             yield _element(
-                "p", f"Drawn are the first {count(len(answer.rows))} of {count(answer.total)} rows.", class_="note"
+                "p",
+                f"The chart shows the first {count(len(answer.rows))} of {count(answer.total)} rows.",
+                class_="note",
             )
         summary = _element("summary", f"Figures ({counted(answer.total, 'row')})")
         yield _element("details", summary, _table(answer, rows))
@@ -191,9 +189,6 @@ def _drawings(section: Section) -> Iterator[ET.Element]:
         yield svg
 
 
-# --- tables -----------------------------------------------------------------------------------------------------------
-
-
 def _table(answer: Answered, rows: int, bars: object = None) -> ET.Element:
     shown = answer.rows[:rows]
     numeric = [any(is_number(row[place]) for row in answer.rows) for place in range(len(answer.columns))]
@@ -212,7 +207,7 @@ def _table(answer: Answered, rows: int, bars: object = None) -> ET.Element:
         body.append(_element("tr", *cells))
     said = counted(answer.total, "row")
     if len(shown) < answer.total:
-        said = f"The first {count(len(shown))} of {said}; the query gives them all"
+        said = f"The first {count(len(shown))} of {said}; the query returns them all"
     caption = _element("caption", f"{harmless(answer.chart.title)}: {said}")
     table = _element("table", caption, _element("thead", _element("tr", *heads)), body)
     return _element(

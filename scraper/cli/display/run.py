@@ -22,11 +22,11 @@ STATUS_WORDS: Final[Mapping[RunStatus, str]] = {
     RunStatus.OPEN: "running",
     RunStatus.COMPLETE: "complete",
     RunStatus.BUDGET: "stopped at the run's budget",
-    RunStatus.QUOTA: "stopped: the account or the vendor says not now",
+    RunStatus.QUOTA: "stopped by a limit of the account or the vendor",
     RunStatus.REFUSED: "refused by the vendor",
     RunStatus.FAILED: "finished with failures",
-    RunStatus.UNREACHABLE: "a vendor could not be reached, or gave no page",
-    RunStatus.ERROR: "stopped by a fault of archive or state",
+    RunStatus.UNREACHABLE: "a vendor could not be reached, or returned no page",
+    RunStatus.ERROR: "stopped by an error of archive or state",
     RunStatus.INTERRUPTED: "interrupted",
     RunStatus.DIED: "its process died: killed, or the machine stopped",
 }
@@ -50,12 +50,12 @@ _FIRST_QUERIES: Final[Mapping[str, str]] = {
     "posts": "SELECT created_at, description, stats.play_count FROM posts ORDER BY play_count DESC LIMIT 10",
 }
 _COMMAND = re.compile(r"(?:Go on|Go on then|Retry what is missing|Start over|Once that is fixed): .*")
-"""The end of a result's message: what to type."""
+"""The end of a result's message: the command to type."""
 _IDENTIFIER = re.compile(r"[a-z_][a-z0-9_]*")
 
 
 def print_result(result: RunResult, console: Console, data: str, program: str = "scraper") -> None:
-    """Print the result of a run, how to go on, and a first query. `data`: the data directory."""
+    """Print the result of a run, the next command, and a first query. `data`: the data directory."""
     head = Text(f"{harmless(result.run_id)}  ", style="bold")
     console.print(head.append(STATUS_WORDS[result.status], style=STATUS_STYLES.get(result.status, "")))
     console.print()
@@ -92,13 +92,13 @@ def _print_message(console: Console, message: str) -> None:
 
 
 def split_message(message: str) -> tuple[str, str]:
-    """Return the sentences of a message, and its end: what to type; either may be empty."""
+    """Return the sentences of a message, and the command at its end; either may be empty."""
     command = _COMMAND.search(message)
     return (message[: command.start()].rstrip(), command[0]) if command else (message, "")
 
 
 def retried_fields(retried: Credits) -> Iterable[tuple[str, str]]:
-    """Return the credits that failed attempts cost, where there are any."""
+    """Return the credits that failed attempts cost, if any."""
     if retried:
         yield "", f"{counted(retried, 'credit')} were spent on failed attempts"
 

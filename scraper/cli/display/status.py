@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from rich.console import Console
@@ -17,6 +17,7 @@ from scraper.cli.display.run import (
     retried_fields,
 )
 from scraper.cli.formatting import count, counted, dollars, duration, harmless, instant, percent
+from scraper.cli.rows import picked
 from scraper.cli.tables import fits, new_table, print_fields
 from scraper.core.budget import Balance
 from scraper.core.events import Ending, RunStatus
@@ -31,7 +32,7 @@ Runs = Sequence[tuple[RunRecord, RunTotals]]
 _LEAST_NAME: Final = 18
 """Fewest columns in which a walk's name is recognizable."""
 _WIDE: Final = 76
-"""Columns below which runs stand one below the other instead of in a table."""
+"""Fewer columns than this show runs one below the other instead of in a table."""
 
 
 def print_places(places: Mapping[str, str], console: Console) -> None:
@@ -76,7 +77,7 @@ def _print_runs(runs: Runs, console: Console) -> None:
 
 
 def _status_word(run: RunRecord) -> str:
-    """``running`` for a run that is open: the reader of the state tells a dead one."""
+    """Return the status in words: ``running`` for an open run, since a dead one has its own status."""
     return "running" if run.status is RunStatus.OPEN else run.status.value
 
 
@@ -105,12 +106,7 @@ def _print_run(run: RunRecord, totals: RunTotals, console: Console) -> None:
 
 def credit_kinds(balance: Balance) -> dict[str, Credits]:
     """Return the credits of a balance, the certain ones first."""
-    return {
-        "charged": balance.charged,
-        "presumed": balance.presumed,
-        "unknown": balance.unknown,
-        "reserved": balance.reserved,
-    }
+    return picked(balance, "charged", "presumed", "unknown", "reserved")
 
 
 def _print_account(account: AccountBalance, console: Console) -> None:
@@ -120,17 +116,22 @@ def _print_account(account: AccountBalance, console: Console) -> None:
     fields = [
         (f"day {account.day}", scope_words(account.day_balance, subscription.credits_per_day)),
         (f"month from {account.month}", scope_words(account.month_balance, subscription.month_limit)),
+        *account_remarks(account),
     ]
-    used = account.month_balance.committed
-    if over := subscription.overage_credits(used):
-        fields.append(("overage", f"{count(over)} credits, {dollars(subscription.overage_usd(used))}"))
-    if account.pace_percent < FULL_PERCENT:
-        fields.append(("pace", f"{account.pace_percent} % of its rate, after a 429 of late"))
-    if account.closed_until is not None:
-        fields.append(("closed", f"by the vendor, until {instant(account.closed_until)}"))
     if subscription.assumed:
         fields.append(("assumed", ", ".join(map(harmless, subscription.assumed))))
     print_fields(console, fields)
+
+
+def account_remarks(account: AccountBalance) -> Iterator[tuple[str, str]]:
+    """Yield the overage of an account, its slowdown and its closure."""
+    subscription, used = account.subscription, account.month_balance.committed
+    if over := subscription.overage_credits(used):
+        yield "overage", f"{count(over)} credits, {dollars(subscription.overage_usd(used))}"
+    if account.pace_percent < FULL_PERCENT:
+        yield "pace", f"{account.pace_percent} % of its rate, after a recent 429"
+    if account.closed_until is not None:
+        yield "closed", f"by the vendor until {instant(account.closed_until)}"
 
 
 def scope_words(balance: Balance, limit: Credits | None) -> str:
@@ -148,7 +149,7 @@ def scope_words(balance: Balance, limit: Credits | None) -> str:
 
 
 def print_details(run: RunRecord, details: RunDetails, console: Console) -> None:
-    """Print how earlier processes of a run ended, and its incomplete walks."""
+    """Print the ends of a run's earlier processes, and its incomplete walks."""
     has_ended = bool(details.ends) and details.ends[-1].status is run.status
     earlier = details.ends[:-1] if has_ended else details.ends
     print_fields(console, [("earlier" if place == 0 else "", _end_words(end)) for place, end in enumerate(earlier)])
@@ -203,9 +204,6 @@ def _standing(walk: WalkRecord) -> str:
     more += [counted(walk.overlaps, "row") + " listed twice"] if walk.overlaps else []
     more += [f"decided again on {walk.decided_again_at:%Y-%m-%d}"] if walk.decided_again_at else []
     return "\n".join([words.replace("_", " "), *more])
-
-
-# --- for programs -----------------------------------------------------------------------------------------------------
 
 
 def status_json(runs: Runs, accounts: Sequence[AccountBalance]) -> dict[str, Any]:
@@ -282,7 +280,7 @@ def _scope_json(begins: str, balance: Balance, limit: Credits | None) -> dict[st
 
 
 def coverage_json(walks: Sequence[WalkRecord]) -> list[dict[str, Any]]:
-    """Every walk of a run, a flat object each: good for CSV too."""
+    """Return a flat object for each walk of a run, which fits CSV too."""
     return [
         {
             "walk_id": walk.walk_id,

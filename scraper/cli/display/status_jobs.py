@@ -1,4 +1,4 @@
-"""The first answers of a morning: the newest night of every job, what is missing from it, and what goes on."""
+"""The overview of all jobs: the newest night of each, its gaps, and what comes next."""
 
 from __future__ import annotations
 
@@ -10,11 +10,17 @@ from rich.console import Console
 from rich.text import Text
 
 from scraper.cli.display.run import STATUS_STYLES, STATUS_WORDS, split_message
-from scraper.cli.display.status import credit_kinds, print_places, print_status, scope_words, status_json
-from scraper.cli.formatting import count, counted, dollars, duration, harmless, instant, percent
+from scraper.cli.display.status import (
+    account_remarks,
+    credit_kinds,
+    print_places,
+    print_status,
+    scope_words,
+    status_json,
+)
+from scraper.cli.formatting import count, counted, duration, harmless, instant, percent
 from scraper.cli.tables import heading, print_fields
 from scraper.core.events import RunStatus
-from scraper.core.pace import FULL_PERCENT
 from scraper.core.pagination import WalkState, Why
 from scraper.core.units import iso_utc
 from scraper.ports import AccountBalance, DriftRecord, PartialWalks
@@ -28,13 +34,13 @@ _SHORT_WORDS: Final[Mapping[RunStatus, str]] = {
     RunStatus.ERROR: "stopped by archive or state",
     RunStatus.DIED: "its process died",
 }
-"""Where the usual words do not fit behind a job and its night; the reason stands below."""
+"""Short words, because the usual ones do not fit after a job and its night; the reason is below."""
 
 _GOOD: Final = {RunStatus.COMPLETE, RunStatus.BUDGET}
 
 
 def print_overview(overview: Overview, places: Mapping[str, str], run_command: str, console: Console) -> None:
-    """Print the jobs, the runs before, the accounts, and where all of it is. `run_command`: without the job."""
+    """Print the jobs, earlier runs, the accounts and the data directory. `run_command`: without the job."""
     _print_verdict(overview, console)
     for place, job in enumerate(overview.jobs):
         if place or len(overview.jobs) > 1:
@@ -60,7 +66,7 @@ def print_overview(overview: Overview, places: Mapping[str, str], run_command: s
 
 
 def _print_verdict(overview: Overview, console: Console) -> None:
-    """Print one line that answers whether somebody has to look."""
+    """Print one line: whether anything needs attention."""
     if not overview.jobs:
         console.print(Text("no runs yet"))
         return
@@ -126,7 +132,7 @@ def _job_fields(job: JobStatus) -> Iterator[tuple[str, str]]:
 
 
 def _beside(amount: int, usual: int | None, nights: int) -> str:
-    """``2,350 (usual: 2,400)``: the median of the nights before, where there are any."""
+    """``2,350 (usual: 2,400)``: the median of the nights before, if there are any."""
     if usual is None:
         return count(amount)
     if nights == 1:
@@ -174,22 +180,14 @@ def _finding_words(record: DriftRecord) -> str:
 
 
 def _account_fields(account: AccountBalance) -> Iterator[tuple[str, str]]:
-    """Yield an account in a line or two, and what keeps it from being used."""
+    """Yield an account in a line or two, with its locks."""
     terms = account.subscription
     yield harmless(account.account), f"day: {scope_words(account.day_balance, terms.credits_per_day)}"
     yield "", f"month: {scope_words(account.month_balance, terms.month_limit)}"
-    used = account.month_balance.committed
-    if over := terms.overage_credits(used):
-        yield "", f"overage {count(over)} credits, {dollars(terms.overage_usd(used))}"
-    if account.pace_percent < FULL_PERCENT:
-        yield "", f"pace {account.pace_percent} % of its rate, after a 429 of late"
-    if account.closed_until is not None:
-        yield "", f"closed by the vendor until {instant(account.closed_until)}"
+    for label, words in account_remarks(account):
+        yield "", f"{label} {words}"
     if account.month_balance.unknown:
         yield "", f"{counted(account.month_balance.unknown, 'credit')} unknown: scraper reconcile settles them"
-
-
-# --- for programs -----------------------------------------------------------------------------------------------------
 
 
 def overview_json(overview: Overview, run_command: str) -> dict[str, Any]:

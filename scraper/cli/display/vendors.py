@@ -12,6 +12,7 @@ from rich.text import Text
 from scraper.cli.display.citations import Sources, source_json
 from scraper.cli.display.outcomes import outcome_rows, print_error_rules, rule_json
 from scraper.cli.formatting import count, counted, dollars, harmless
+from scraper.cli.rows import picked
 from scraper.cli.tables import fits, heading, new_table, print_fields
 from scraper.core.catalogue import Basis, Catalogue, Charge, ChargeRule, Endpoint, Parameter, Vendor
 from scraper.core.pagination import Pagination
@@ -21,7 +22,7 @@ _STATUS_STYLES = {"gone": "red", "deprecated": "yellow"}
 
 
 def print_vendors(catalogue: Catalogue, console: Console) -> None:
-    """Print every endpoint of every vendor on a line; on a narrow terminal, each with its figures below its name."""
+    """Print every endpoint of every vendor on a line; on a narrow terminal, its figures are below its name."""
     table = _endpoint_table(catalogue)
     if fits(table, console):
         console.print(table)
@@ -94,7 +95,7 @@ def _price(plan: Subscription) -> Iterator[str]:
 
 
 def limit_words(subscription: Subscription) -> list[str]:
-    """Return the limits of a vendor plan in words; a limit that nobody documents or states is labelled assumed."""
+    """Return the limits of a vendor plan in words; limits neither documented nor stated are labelled assumed."""
     limits = (
         ("requests_per_second", subscription.requests_per_second, "request", "a second"),
         ("requests_per_minute", subscription.requests_per_minute, "request", "a minute"),
@@ -201,9 +202,6 @@ def _parameter_words(parameter: Parameter) -> Iterator[str]:
         yield f"filled by each, from {parameter.from_parent}"
 
 
-# --- for programs -----------------------------------------------------------------------------------------------------
-
-
 def vendors_json(catalogue: Catalogue) -> list[dict[str, Any]]:
     """Return a flat object for each endpoint, the columns of `print_vendors`; it fits CSV too."""
     return [
@@ -226,19 +224,11 @@ def vendors_json(catalogue: Catalogue) -> list[dict[str, Any]]:
 def vendor_json(vendor: Vendor) -> dict[str, Any]:
     charge = vendor.charge
     return {
-        "name": vendor.name,
-        "title": vendor.title,
-        "base_url": vendor.base_url,
-        "key_env": vendor.key_env,
-        "auth_header": vendor.auth_header,
-        "auth_format": vendor.auth_format,
+        **picked(vendor, "name", "title", "base_url", "key_env", "auth_header", "auth_format"),
         "source": source_json(vendor.source),
         "plans": [_plan_json(plan) for plan in vendor.plans],
         "charge": {
-            "ok": charge.ok.value,
-            "empty": charge.empty.value,
-            "failed_2xx": charge.failed_2xx.value,
-            "refused": charge.refused.value,
+            **picked(charge, "ok", "empty", "failed_2xx", "refused"),
             "source": source_json(charge.source),
         },
         "endpoints": [_endpoint_json(endpoint) for endpoint in vendor.endpoints],
@@ -251,10 +241,7 @@ def _plan_json(plan: Subscription) -> dict[str, Any]:
     return {
         "name": plan.name,
         "usd_per_month": None if plan.usd_per_month is None else str(plan.usd_per_month),
-        "credits_per_month": plan.credits_per_month,
-        "credits_per_day": plan.credits_per_day,
-        "requests_per_minute": plan.requests_per_minute,
-        "requests_per_second": plan.requests_per_second,
+        **picked(plan, "credits_per_month", "credits_per_day", "requests_per_minute", "requests_per_second"),
         "overage_usd_per_1000": None if plan.overage_usd_per_1000 is None else str(plan.overage_usd_per_1000),
         "assumed": list(plan.assumed),
     }
@@ -275,34 +262,21 @@ def _endpoint_json(endpoint: Endpoint) -> dict[str, Any]:
         "pagination": _pagination_json(endpoint.pagination),
         "records": {"path": endpoint.records.path, "id": endpoint.records.id, "fields": [*endpoint.records.fields]},
         "table": endpoint.table,
-        "typical_total": endpoint.typical_total,
-        "note": endpoint.note,
+        **picked(endpoint, "typical_total", "note"),
         "parameters": [_parameter_json(parameter) for parameter in endpoint.parameters],
         "source": source_json(endpoint.source),
     }
 
 
 def _pagination_json(pagination: Pagination) -> dict[str, Any]:
-    return {
-        "kind": pagination.kind,
-        "rows_per_page": pagination.rows_per_page,
-        "max_page": pagination.max_page,
-        "assumed": list(pagination.assumed),
-    }
+    return {**picked(pagination, "kind", "rows_per_page", "max_page"), "assumed": list(pagination.assumed)}
 
 
 def _parameter_json(parameter: Parameter) -> dict[str, Any]:
     return {
-        "name": parameter.name,
-        "type": parameter.type,
-        "description": parameter.description,
+        **picked(parameter, "name", "type", "description", "default", "required", "ignored", "role", "from_parent"),
         "allowed": list(parameter.allowed),
-        "default": parameter.default,
         "means_none": list(parameter.means_none),
-        "required": parameter.required,
-        "ignored": parameter.ignored,
-        "role": None if parameter.role is None else parameter.role.value,
-        "from_parent": parameter.from_parent,
         "parent_id": parameter.from_parent,  # its name before
         "known": [each.value for each in parameter.known],
         "known_names": {each.value: each.name for each in parameter.known if each.name},

@@ -42,7 +42,7 @@ class Terms:
 
 @dataclass(frozen=True, slots=True)
 class Past:
-    """The nights of a job's boards, as far as they are known."""
+    """The known nights of a job's boards."""
 
     boards: Sequence[WorldBoard]
     halves: tuple[Sequence[WorldBoard], Sequence[WorldBoard]]

@@ -44,7 +44,7 @@ class DeltaChoice:
     """Tonight's purchase of a board: a page of new entries, or the whole board."""
 
     walk_id: str
-    """Of the whole board."""
+    """Id of the walk of the whole board."""
     bought_id: str
     """The walk that is bought."""
     name: str
@@ -73,12 +73,12 @@ def delta_choice(board: DeltaBoard, night_at: datetime, period: timedelta) -> De
         return DeltaChoice(board.walk_id, bought_id, board.name, board.vendor, credits, is_whole, why, is_off)
 
     if not whole:
-        return choice("it has no whole read yet")
+        return choice("it has no complete read yet")
     if (missed := _missed(whole, pages)) is not None:
         return choice(missed, is_off=True)
     since = -whole[-1][0]
     if since >= FULL_EVERY:
-        return choice(f"the last whole read is {since} nights old")
+        return choice(f"the last complete read is {since} nights old")
     return choice(f"read whole {since} night{'s' if since != 1 else ''} ago", is_whole=False)
 
 
@@ -108,11 +108,11 @@ class DeltaWorth:
     entries: int
     """New entries that the whole reads showed."""
     seen: int
-    """Those that a page a night and a whole read each `FULL_EVERY` nights would have shown."""
+    """New entries that a page each night and a whole read every `FULL_EVERY` nights would have shown."""
     nights: int
     boards: int
     whole_credits: Credits
-    """Of one period of `FULL_EVERY` nights, whole reads alone."""
+    """Credits of one period of `FULL_EVERY` nights of whole reads."""
     delta_credits: Credits
 
 

@@ -27,8 +27,8 @@ class BoardRate:
 def gain_over_stalest(boards: Sequence[BoardRate], judged: Sequence[Weights], budget: float) -> float:
     """Return the advantage of the best gaps over equal gaps: 0.1 is a tenth more entries.
 
-    `judged`: the weights under which both are compared. Learnt from other reads than the boards' own, they make the
-    gain an honest one: what differs by chance alone gains nothing. `budget`: credits a night.
+    `judged`: the weights under which both are compared. Learnt from other reads than the boards' own, they keep the
+    gain honest: boards that differ by chance gain nothing. `budget`: credits a night.
     """
     if budget <= 0:
         return 0.0

@@ -13,10 +13,10 @@ from scraper.core.jobs import OrderName
 
 EXPLORATION: Final = 0.1
 """The part of the budget that buys the stalest boards, however quiet they seem: a board that is not read again would
-stay quiet for ever."""
+stay quiet permanently."""
 LONGEST_WAIT: Final = 4
-"""No board waits longer than so many times the gap at which all of them would be read alike: a bound on what wrong
-rates may cost. On real boards it changes little."""
+"""No board waits longer than this many times the gap at which all of them would be read equally often: a bound on the
+cost of wrong rates. On real boards it changes little."""
 LEAST_GAIN: Final = 0.08
 """Unless two fits in a row expect this gain, the boards count as alike, and the stalest are bought first: their gaps
 are even, and uneven ones lose a little. The gain is that of the rates of either half of the reads under the others."""
@@ -25,7 +25,7 @@ LASTING_GAIN: Final = 0.06
 LEAST_NIGHTS: Final = 8
 """Nights before rates are compared."""
 HALF_LIFE: Final = 150
-"""Nights after which what was seen counts half."""
+"""Nights after which an observation counts half."""
 COMPARED_READS: Final = 2
 """Earlier reads that a read is compared with."""
 STRENGTH: Final = 30.0
@@ -66,7 +66,7 @@ class Order(Protocol):
     """Decides which boards are bought, night by night."""
 
     fell_back: bool
-    """The last decision was by staleness because the boards are alike, or not known yet."""
+    """True if the last decision was by staleness because the boards are alike, or not known yet."""
 
     def chosen(self, night: int, budget: int) -> list[int]:
         """Return the places of the boards to buy, within `budget` credits, best first."""
@@ -123,7 +123,7 @@ class _Learnt:
     halves: tuple[GapCounts, GapCounts] = field(default_factory=lambda: (GapCounts(), GapCounts()))
     """Comparisons of every other read, and of the rest: rates of one half are judged by the other."""
     reads: list[tuple[int, Set[object]]] = field(default_factory=list)
-    """The last ones, at most `COMPARED_READS`."""
+    """The last reads, at most `COMPARED_READS`."""
     number: int = 0
     """Reads so far."""
     weights: Weights = UNIFORM
@@ -197,7 +197,7 @@ class ChangesOrder:
         self._stalest.read(board, night, entries)
 
     def try_in_vain(self, board: int, night: int) -> None:
-        """Note a failed read: the board is not tried again until it has waited as long as others."""
+        """Record a failed read: the board is not tried again until it has waited as long as others."""
         self._begin(night)
         self._stalest.last_read[board] = max(night, self._stalest.last_read[board])
 
@@ -225,8 +225,6 @@ class ChangesOrder:
     def _worth(self, board: int, night: int) -> float:
         learnt = self._learnt[board]
         return worth(learnt.weights, self.gap(board, night) or 1) * learnt.places / self._boards[board].cost
-
-    # --- learning -----------------------------------------------------------------------------------------------------
 
     def _fit(self, night: int, budget: int) -> None:
         """Fit the weights of all boards again, and their gain over the stalest first."""

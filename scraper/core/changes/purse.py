@@ -52,8 +52,8 @@ class FixedPurse:
 class JobPurse:
     """A job's nights on a virtual clock: its budget, or with auto its share of the month, under its accounts' limits.
 
-    The accounts count as the job's alone, and their first month as unused. What every board costs at most bounds a
-    night whose budget nothing else bounds.
+    The accounts count as the job's alone, and their first month as unused. A night that nothing else limits is limited
+    by the highest price of all boards.
     """
 
     def __init__(self, job: Job, first: datetime, period: timedelta, every: int, prices: Mapping[str, Credits]) -> None:

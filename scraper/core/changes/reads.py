@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 EARLY_PARTS = 8
-"""A read that came an eighth of a period early counts for the coming night, as `core.nights` has it."""
+"""A read that came an eighth of a period early counts for the coming night, as in `core.nights`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class FeedVisits:
     walk_id: str
     visits: Sequence[frozenset[str]]
     pages: int
-    """Of all these visits."""
+    """Pages of all these visits."""
 
     @property
     def new_a_page(self) -> float:

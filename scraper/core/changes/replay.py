@@ -21,7 +21,7 @@ class WorldBoard:
     nights: Nights
     vendor: str = ""
     spells: Sequence[Spell] | None = None
-    """Of all nights, where they are known already."""
+    """Spells of all nights, if they are known already."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ class Replay:
     boards: int
     credits: int
     freshness: float
-    """The mean share of a night's entries that the newest read of their board held."""
+    """The mean share of a night's entries that the newest read of their board showed."""
     fell_back: bool
     """True if most nights were bought stalest first because the boards were alike."""
     by_board: tuple[BoardReplay, ...]
@@ -91,7 +91,7 @@ class VendorOrders:
 
     @property
     def fell_back(self) -> bool:
-        """All of them bought stalest first."""
+        """True if all of them bought stalest first."""
         return all(order.fell_back for order in self._orders.values())
 
     def within(self, night: int, room: Room) -> list[int]:
@@ -145,7 +145,7 @@ def replay(name: str, boards: Sequence[WorldBoard], order: Order | VendorOrders,
 
 
 def _chosen(order: Order | VendorOrders, night: int, boards: Sequence[WorldBoard], room: Room) -> list[int]:
-    """Return the boards to buy, those aside that their vendors' own limits do not allow."""
+    """Return the boards to buy, except those that their vendors' own limits do not allow."""
     if isinstance(order, VendorOrders):
         return order.within(night, room)
     left, found = dict(room.by_vendor), []

@@ -1,12 +1,12 @@
-"""How long entries stay on a board, learnt from the board's own reads.
+"""The lengths of entries' stays on a board, learnt from the board's own reads.
 
-The places of a board divide among classes of stay, from one night to for ever. After `gap` nights a place whose entries
-stay τ nights has a new entry with the probability min(1, gap / τ), so a board of n places shows n · Σ w(τ) · min(1,
-gap / τ) new entries. Whatever the lengths of the stays, the share that is new rises with the gap, ever more slowly, and
-every such curve is a sum of these: both boards that replace their entries in turn and boards that do so at random have
-their weights. The weights w are learnt by expectation–maximisation from the reads: of the entries of one read, how many
-were new against an earlier one. The gap is part of the likelihood, so a board that was read seldom is not taken for a
-quiet one. A few reads say little: the weights begin at a prior, those of similar boards.
+The places of a board divide among classes of stay, from one night to permanently. After `gap` nights a place whose
+entries stay τ nights has a new entry with the probability min(1, gap / τ), so a board of n places shows n · Σ w(τ) ·
+min(1, gap / τ) new entries. Whatever the lengths of the stays, the share that is new rises with the gap, ever more
+slowly, and every such curve is a sum of these: both boards that replace their entries in turn and boards that do so at
+random have their weights. The weights w are learnt by expectation–maximisation from the reads: of the entries of one
+read, how many were new against an earlier one. The gap is part of the likelihood, so a board that was read seldom is
+not taken for a quiet one. A few reads say little: the weights begin at a prior, those of similar boards.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ Weights: TypeAlias = tuple[float, ...]
 UNIFORM: Final[Weights] = (1 / len(RESIDENCES),) * len(RESIDENCES)
 
 _ROUNDS: Final = 30
-"""Of expectation–maximisation: the weights hardly move after that."""
+"""Rounds of expectation–maximisation: the weights hardly move after them."""
 
 
 class GapCounts:
@@ -50,7 +50,7 @@ class GapCounts:
         counts[1] += known
 
     def fade(self, factor: float) -> None:
-        """Multiply all counts: what was seen long ago says less about tonight."""
+        """Multiply all counts: old observations say less about tonight."""
         for counts in self._counts.values():
             counts[0] *= factor
             counts[1] *= factor
@@ -65,7 +65,7 @@ class GapCounts:
 
 @lru_cache(maxsize=4096)
 def _stays(gap: int) -> Weights:
-    """The probability that a place keeps its entry for `gap` nights, by class."""
+    """Return the probability that a place keeps its entry for `gap` nights, by class."""
     return tuple(max(0.0, 1 - gap / nights) for nights in RESIDENCES)
 
 
@@ -97,12 +97,12 @@ def mean(weights: Sequence[Weights]) -> Weights:
 
 
 def new_share(weights: Weights, gap: int) -> float:
-    """The expected share of new entries in a read `gap` nights after the last one."""
+    """Return the expected share of new entries in a read `gap` nights after the last one."""
     return 1 - sum(weight * stay for weight, stay in zip(weights, _stays(gap), strict=True))
 
 
 def worth(weights: Weights, gap: int) -> float:
-    """The worth of reading a board tonight, as a share of its places, for the most new entries in the long run.
+    """Return the worth of reading a board tonight, as a share of its places, for the most new entries in the long run.
 
     The entries that a read shows, f(gap), less what waiting would bring anyway: gap · (f(gap + 1) − f(gap)). Boards of
     equal worth are read at gaps at which one more read of either would add as many entries a credit (Whittle's index

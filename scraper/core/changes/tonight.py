@@ -30,7 +30,7 @@ class Candidate:
     priority: int = 1
     reads: Sequence[WholeRead] = ()
     tried_at: datetime | None = None
-    """When it was last requested, with whatever result."""
+    """Time of its last request, whether that succeeded or not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,7 @@ class Choice:
             case Because.EXPLORED:
                 return "exploration"
             case Because.WORTH if self.is_bought:
-                return "most new for the credits"
+                return "most new entries for the credits"
             case Because.WORTH:
                 return "others show more"
             case Because.STALEST if self.is_bought:
@@ -76,14 +76,14 @@ class Tonight:
     choices: tuple[Choice, ...]
     fell_back: bool = False
     because: str = ""
-    """Why it fell back to the stalest first, in words."""
+    """The reason for buying the stalest first, in words."""
     feeds: tuple[str, ...] = ()
     """Ids of child walks that were read before, those with the most new records for a credit first."""
     deltas: tuple[DeltaChoice, ...] = ()
     """Boards of crawls with a delta: as a page of new entries, or whole."""
 
     def within(self, budget: Credits, shares: Mapping[str, Credits] | None = None) -> Tonight:
-        """Return it with the choices that the budget pays for whole, beside the boards by delta.
+        """Return the order with only the choices that the budget fully pays for, after the boards by delta.
 
         `shares`: vendor → its share of the budget.
         """
@@ -117,12 +117,12 @@ class Tonight:
 
     @property
     def in_order(self) -> list[str]:
-        """Ids of the walks that are bought, in order: boards by delta are read each night, and come first."""
+        """Return the ids of the walks that are bought, in order: boards by delta, which are read each night, first."""
         return [choice.bought_id for choice in self.deltas] + [choice.walk_id for choice in self.bought]
 
     @property
     def by_delta(self) -> frozenset[str]:
-        """Ids of the boards that are bought as a page of their new entries."""
+        """Return the ids of the boards that are bought as a page of their new entries."""
         return frozenset(choice.walk_id for choice in self.deltas if not choice.is_whole)
 
     def notes(self) -> Iterator[str]:
@@ -131,7 +131,7 @@ class Tonight:
             yield self.words
         if self.deltas:
             pages = len(self.by_delta)
-            met = f"{pages} of {len(self.deltas)} boards by a page of what is new, the others whole"
+            met = f"{pages} of {len(self.deltas)} boards as a page of new entries, the others whole"
             yield met if pages else f"all {len(self.deltas)} boards with a delta are bought whole"
         for choice in self.deltas:
             if choice.is_off:

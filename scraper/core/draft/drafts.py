@@ -18,7 +18,7 @@ from scraper.core.draft.toml_text import Commented, Value, comment_lines, table_
 from scraper.core.errors import UsageError
 
 MOST_ENDPOINTS: Final = 40
-"""More than anybody fills in and compares with answers."""
+"""More than a person fills in and compares with answers."""
 _HEADER: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,60}")
 _OUTCOMES: Final[Mapping[int, str]] = {
     400: "bad_request",
@@ -63,7 +63,7 @@ def draft_vendor(
 ) -> DraftedFiles:
     """Draft the files. `known`: vendors that there are; `cost`: credits a request; ``None``: left to fill in.
 
-    Raises UsageError for a document that has nothing to draft, and for a name that is taken.
+    Raises UsageError for a document with nothing to draft, and for a name in use.
     """
     operations = document.operations(only)
     if len(operations) > MOST_ENDPOINTS:
@@ -81,7 +81,7 @@ def draft_vendor(
     drafted, left_out = _endpoints(document, operations, vendor, today, cost)
     if not drafted:
         why = "; ".join(f"{each.path}: {each.why}" for each in left_out[:3])
-        raise UsageError(f"nothing of {document.name} can be drafted ({why}). Nothing was written.")
+        raise UsageError(f"nothing in {document.name} can be drafted ({why}). Nothing was written.")
     lines = [*_head(document, vendor, today, drafted, left_out), ""]
     lines += _errors(document, operations, drafted)
     for endpoint in drafted:
@@ -117,7 +117,7 @@ def _vendor_name(document: OpenApiDocument) -> str:
 
 
 def _base_url(document: OpenApiDocument) -> tuple[str, str]:
-    """Return the address, and what is assumed about it."""
+    """Return the base URL, and what is assumed about it."""
     root = document.root
     if document.is_swagger:
         host, schemes = text(root.get("host")), [text(each) for each in sequence(root.get("schemes"))]
@@ -193,14 +193,11 @@ def _head(
     yield from ("", *table_lines("[sources]", {"document": {"document": words, "read_on": today}}))
     charge: dict[str, Value] = {"source": "document", "ok": "charged"}
     charge |= dict.fromkeys(("empty", "failed_2xx", "refused"), "presumed")
-    yield from ("", *table_lines("[charge]", charge, ["Assumed: no such document states the charge rule."]))
+    yield from ("", *table_lines("[charge]", charge, ["Assumed: OpenAPI documents state no charge rule."]))
     plan: dict[str, Value] = {"source": "document", "requests_per_second": 1}
     plan["assumed"] = ["requests_per_second", "credits_per_month"]
     above = ["Assumed: state the limits of your contract in [accounts], or the vendor's plans here."]
     yield from ("", *table_lines("[plans.unpublished]", plan, above))
-
-
-# --- errors -----------------------------------------------------------------------------------------------------------
 
 
 def _failures(document: OpenApiDocument) -> Iterator[tuple[int, Json]]:
@@ -215,7 +212,7 @@ def _failures(document: OpenApiDocument) -> Iterator[tuple[int, Json]]:
 
 
 def _messages(document: OpenApiDocument) -> Iterator[str]:
-    """Yield the fields of failures that seem to hold a message."""
+    """Yield the fields of failures that seem to contain a message."""
     found: dict[str, None] = {}
     for number, (_, example) in enumerate(_failures(document)):
         if number >= 20:

@@ -18,7 +18,6 @@ from scraper.core.draft.toml_text import Commented, Value, key_text, table_lines
 _PARAMETER: Final = re.compile(r"[A-Za-z][A-Za-z0-9_.-]*")
 _PATH: Final = re.compile(r"/[A-Za-z0-9_/.{}-]*")
 _LONGEST: Final = 300
-"""Most characters of a description."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +45,7 @@ class DraftedEndpoint:
 
 @dataclass(slots=True)
 class _Draft:
-    """An endpoint on its way."""
+    """An endpoint that is being drafted."""
 
     operation: Operation
     answer: ExampleAnswer
@@ -92,7 +91,7 @@ def draft_endpoint(
 ) -> DraftedEndpoint | LeftOut:
     """Return the tables of an operation, or the reason why it is left out."""
     if not _PATH.fullmatch(operation.path):
-        return LeftOut(operation.path, "its path holds characters that a vendor file does not allow")
+        return LeftOut(operation.path, "its path contains characters that a vendor file does not allow")
     draft = _Draft(operation, answer_of(document, operation, words_of(operation.path)[-1:]))
     pagination = _pagination(draft)
     parameters: dict[str, dict[str, Value]] = {}
@@ -107,7 +106,7 @@ def draft_endpoint(
         else:
             parameters[parameter.name] = _parameter(parameter, draft)
     if missing := set(re.findall(r"\{([^{}]*)\}", operation.path)) - parameters.keys():
-        return LeftOut(operation.path, f"{{{min(missing)}}} of its path is no parameter that it describes")
+        return LeftOut(operation.path, f"{{{min(missing)}}} of its path is not among the described parameters")
     price = cost if cost is not None else guesses.cost_in(operation.summary, operation.description)
     table = f"{vendor}_{name}"
     head = _head(draft, table, today, price)
@@ -168,9 +167,6 @@ def _head(draft: _Draft, table: str, today: date, price: int | None) -> dict[str
 
 def _commented(value: Value, comment: str) -> Value:
     return Commented(value, comment) if comment and not isinstance(value, Commented) else value
-
-
-# --- pagination -------------------------------------------------------------------------------------------------------
 
 
 def _pagination(draft: _Draft) -> dict[str, Value]:
@@ -254,9 +250,6 @@ def _whole_list(draft: _Draft) -> dict[str, Value]:
         "max_size": Commented(max(rows, 1_000), "assumed: more than any answer has"),
         "max_page": 1,
     }
-
-
-# --- parameters -------------------------------------------------------------------------------------------------------
 
 
 def _unusable(parameter: AskedParameter) -> str:

@@ -28,7 +28,7 @@ class ExampleAnswer:
     is_made_up: bool
     """True if it was made from the schema, since the document gives no example."""
     words: tuple[str, ...]
-    """Those of the endpoint's path that may name its records."""
+    """Words of the endpoint's path that may name its records."""
     listed: Spot | None
     """The list of records; ``None`` where the answer seems to be one record."""
 

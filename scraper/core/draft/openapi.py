@@ -1,6 +1,6 @@
 """An OpenAPI document (Swagger 2.0, OpenAPI 3.0 and 3.1): its GET operations, their parameters and example answers.
 
-Nothing of a document is believed to be well formed: what is of another type than the specification says, is not there.
+No part of a document is trusted to be well formed: a value of another type than the specification's counts as absent.
 """
 
 from __future__ import annotations
@@ -52,7 +52,6 @@ class Operation:
     """Documented failures."""
     deprecated: bool
     content: Mapping[str, Json]
-    """The operation's object."""
 
 
 @dataclass(slots=True)
@@ -70,13 +69,13 @@ class OpenApiDocument:
     def of(cls, content: Json, name: str) -> OpenApiDocument:
         """Return the document; UsageError if it is not an OpenAPI document."""
         if not isinstance(content, dict):
-            raise UsageError(f"{name} is no OpenAPI document: it holds no object. Nothing was written.")
+            raise UsageError(f"{name} is not an OpenAPI document: it is not a JSON object. Nothing was written.")
         version = content.get("openapi", content.get("swagger"))
         if not str(version).startswith(("2.", "3.")):
             found = f"says {'openapi' if 'openapi' in content else 'swagger'} {version!r}" if version else "has neither"
             raise UsageError(
-                f"{name} is no OpenAPI document of version 2.0 or 3: openapi = 3.x or swagger = 2.0 is expected at its "
-                f"root, and it {found}. Nothing was written."
+                f"{name} is not an OpenAPI document of version 2.0 or 3: openapi = 3.x or swagger = 2.0 is expected "
+                f"at its root, and it {found}. Nothing was written."
             )
         if not mapping(content.get("paths")):
             raise UsageError(f"{name} lists no paths: there is nothing to draft. Nothing was written.")
@@ -113,7 +112,7 @@ class OpenApiDocument:
         self._steps += 1
         if self._steps > MOST_STEPS:
             raise UsageError(
-                f"{self.name} is too entangled to be drafted at once: name the endpoints that you want with --only. "
+                f"{self.name} has too many references to be drafted at once: select endpoints with --only. "
                 "Nothing was written."
             )
 
@@ -128,10 +127,8 @@ class OpenApiDocument:
             here = here[key]
         return here
 
-    # --- operations ---------------------------------------------------------------------------------------------------
-
     def operations(self, only: Sequence[str]) -> list[Operation]:
-        """Return the GET operations, all or those whose path is named; a name may hold ``*``."""
+        """Return the GET operations, all or those whose path is named; a name may contain ``*``."""
         paths = mapping(self.root.get("paths"))
         listed = [path for path, item in paths.items() if mapping(self.resolved(item).get("get"))]
         if not listed:
@@ -141,8 +138,8 @@ class OpenApiDocument:
         for name in only:
             if not any(_named(path, name) for path in listed):
                 raise UsageError(
-                    f"--only {name}: no path with a GET operation is named so{nearest(name, listed)}; "
-                    f"{len(listed):,} are there, as {', '.join(listed[:5])}. Nothing was written."
+                    f"--only {name}: no path with a GET operation matches{nearest(name, listed)}; "
+                    f"{len(listed):,} exist, such as {', '.join(listed[:5])}. Nothing was written."
                 )
         wanted = [path for path in listed if not only or any(_named(path, name) for name in only)]
         return [self._operation(path, self.resolved(paths[path])) for path in wanted]
@@ -208,8 +205,6 @@ class OpenApiDocument:
                 chosen = next((option for option in options if type_of(option) != "null"), None)
                 if chosen is not None:
                     yield from self._parts(chosen, levels - 1)
-
-    # --- answers ------------------------------------------------------------------------------------------------------
 
     def answer(self, operation: Operation, status: int | None = None) -> tuple[Json, Mapping[str, Json]]:
         """Return an operation's example answer, ``None`` without one, and its schema; by default those of success."""
@@ -290,11 +285,8 @@ def _json_media(content: Mapping[str, Json]) -> Mapping[str, Json]:
     return next((mapping(media) for kind, media in content.items() if "json" in kind or kind == "*/*"), _EMPTY)
 
 
-# --- values of any type -----------------------------------------------------------------------------------------------
-
-
 def mapping(value: Json | Mapping[str, Json]) -> Mapping[str, Json]:
-    """Return an object, an empty one in place of anything else; keys that are no text are left out."""
+    """Return an object, an empty one in place of anything else; keys that are not text are left out."""
     if not isinstance(value, Mapping):
         return _EMPTY
     return {str(key): each for key, each in value.items()}  # YAML has keys that are numbers
@@ -311,7 +303,7 @@ def text(value: Json) -> str:
 
 
 def scalar_of(value: Json) -> str | int | None:
-    """Return a value as a vendor file holds it; ``None`` for what it cannot hold."""
+    """Return a value as a vendor file states it; ``None`` if it cannot."""
     match value:
         case bool():
             return "true" if value else "false"

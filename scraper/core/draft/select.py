@@ -54,7 +54,7 @@ def shape_of(values: Iterable[Json | Mapping[str, Json]]) -> Shape:
 
 
 def _common(values: Iterable[Json | Mapping[str, Json]], levels: int, left: list[int]) -> Shape:
-    """`left`: values that may still be looked at; the same list may stand a million times in one of YAML's."""
+    """`left`: values that may still be inspected; YAML may repeat one list a million times."""
     shape: Shape = None
     for value in values:
         if left[0] <= 0:
@@ -84,7 +84,7 @@ def _shape(value: Json | Mapping[str, Json], levels: int, left: list[int]) -> Sh
 
 
 def _fields(value: Mapping[str, Json], levels: int, left: list[int]) -> Shape:
-    """Return the fields of a struct; names that differ in case alone are one in DuckDB, and the first is kept."""
+    """Return the fields of a struct; names that differ only in case are one in DuckDB, and the first is kept."""
     found: dict[str, Shape] = {}
     lower: set[str] = set()
     for key, each in list(value.items())[:MOST_FIELDS]:
@@ -118,7 +118,7 @@ def _merged(one: Shape, other: Shape) -> Shape:
 
 
 def columns_of(shape: Mapping[str, Shape], id_path: str, meanings: Mapping[str, str]) -> list[DraftedColumn]:
-    """Return the columns of records, the id first; ids are text whatever an example shows."""
+    """Return the columns of records, the id first; ids are text, whatever an example shows."""
     keys = [id_path, *(key for key in shape if key != id_path)][:MOST_COLUMNS]
     columns: list[DraftedColumn] = []
     taken = set(_TAKEN)

@@ -21,11 +21,11 @@ class Verdict(StrEnum):
 
     FITS = "fits"
     TYPE = "type"
-    """Another JSON type, and yet the same value."""
+    """Another JSON type, but the same value."""
     COERCED = "coerced"
-    """The column holds another value."""
+    """The column contains another value."""
     UNFIT = "unfit"
-    """The column holds null."""
+    """The column contains null."""
 
 
 _REAL: Final = {"DOUBLE", "FLOAT"}

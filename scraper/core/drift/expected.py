@@ -1,7 +1,7 @@
 """The fields that a table's SELECT reads, and those that are known to come beside them.
 
-The fields are the structure of its ``from_json(records, '…')``. Known differences stand in comments of the
-same file, so that adding one rebuilds no table:
+The fields are the structure of its ``from_json(records, '…')``. Known differences are comments of the same file, so
+that adding one rebuilds no table:
 
 - ``-- known, not kept: a, b.c, d[].e, f.*``: paths that come and that no column reads;
 - ``-- known as string: a, b.*`` (integer, number, boolean, object, list): they come as that as well.

@@ -27,13 +27,13 @@ class DriftKind(StrEnum):
     MISSING = "missing"
     """A path of nearly all earlier records, and of none of this drain's."""
     TYPE = "type"
-    """Another JSON type, and yet the same value in the column."""
+    """Another JSON type, but the same value in the column."""
     COERCED = "coerced"
-    """The column holds another value: 5.7 became 6, true became 1."""
+    """The column contains another value: 5.7 became 6, true became 1."""
     UNFIT = "unfit"
-    """The column holds null: the value did not fit."""
+    """The column contains null: the value did not fit."""
     WITHOUT_KEY = "without_key"
-    """Records that lack a key column, and so are no rows."""
+    """Records without a key column, which give no rows."""
     REPAIRED = "repaired"
     """Pages of invalid JSON that could be read after repair."""
     UNREADABLE = "unreadable"
@@ -63,7 +63,7 @@ class Found:
     count: int
     """Records with this finding, each once; pages, where the kind is of pages."""
     request_key: str
-    """Of the first page with it."""
+    """Key of the first page with it."""
     first_at: datetime
     last_at: datetime
     """When the first and the last such answer had been received."""
@@ -71,7 +71,7 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Presence:
-    """How often a path that is read was present and not null."""
+    """The number of times that a path was present and not null."""
 
     parents: int
     """Objects that might have had it."""
@@ -83,13 +83,13 @@ class Presence:
 
 @dataclass(frozen=True, slots=True)
 class Looked:
-    """The drift that one drain found in one endpoint."""
+    """The drift of one endpoint in one drain."""
 
     endpoint: str
     pages: int
     records: int
     request_key: str
-    """Of one of its pages."""
+    """Key of one of its pages."""
     first_at: datetime
     last_at: datetime
     found: tuple[Found, ...] = ()

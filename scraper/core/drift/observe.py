@@ -1,6 +1,6 @@
 """The drift watch: compares every record of a drain with what its table's SELECT reads.
 
-Pages whose records are all ordinary are counted by `ordinary`, a column at a time, and are done with. On other pages
+Pages whose records are all ordinary are counted by `ordinary`, a column at a time. On other pages
 the first record of a shape (the same keys in the same order, of the same JSON types) is inspected; of all others only
 the values that may not fit are collected. DuckDB casts those in one statement, and `settle` counts the differences.
 
@@ -54,9 +54,9 @@ class _Shape:
     integers: tuple[tuple[str, _Place], ...]
     """Whole numbers for BIGINT, which fit unless they are too large."""
     values: tuple[tuple[str, _Place], ...]
-    """Others, which DuckDB has to cast."""
+    """Other values, which DuckDB has to cast."""
     numbers_as_text: bool
-    """Whether a column keeps numbers with a fraction, or of more than 64 bits, as text."""
+    """True if a column keeps numbers with a fraction, or of more than 64 bits, as text."""
     count: int = 0
 
 

@@ -36,7 +36,7 @@ class _TextPlace:
         self.keeps_text: bool = self._text or bool(self.fields) or self.element is not None
 
     def has_real(self, values: Sequence[Any], *, of_list: bool = False) -> bool:
-        """Return whether a number that a float holds is among the values at this place, or below it."""
+        """Return whether a float is among the values at this place, or below it."""
         types = set(map(type, values))
         if (self._text or of_list) and float in types:
             return True

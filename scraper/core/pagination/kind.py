@@ -34,7 +34,7 @@ class Pagination(ABC):
     assumed: ClassVar[Sequence[str]] = ()
     """Names of the figures that no document states."""
     open_ended: ClassVar[bool] = False
-    """No answer says how many pages follow."""
+    """True if no answer states how many pages follow."""
     limit_words: ClassVar[str] = "the vendor's documented clamp"
     """The reason for the limit of `max_page` pages."""
     rows_per_page: int
@@ -48,7 +48,7 @@ class Pagination(ABC):
 
     @property
     def tells_end(self) -> bool:
-        """The vendor describes a field that says where the list ends."""
+        """True if the vendor describes a field that marks the end of the list."""
         return any(self.fields.get(fact) is not None for fact in ("total", "has_more"))
 
     @property
@@ -76,7 +76,7 @@ class Pagination(ABC):
 
     def refusal(self, parameter: str, values: Sequence[str], endpoint: str, cost: int) -> str:  # noqa: ARG002
         """Return the reason to refuse a parameter of the pagination in a job, and the alternative."""
-        return "the walk asks for its pages itself; use max_pages or max_items"
+        return "a walk requests its pages itself; use max_pages or max_items"
 
     def limit_fault(self, pages: int, endpoint: str, cost: int) -> str | None:  # noqa: ARG002
         """Return the reason to refuse so many pages of a walk in a job; ``None`` if they are allowed."""

@@ -13,10 +13,10 @@ from scraper.core.pagination.walk import R, W, WalkProgress
 
 @dataclass(frozen=True, slots=True)
 class OnePagePagination(Pagination):
-    """One answer has the list; there is no page, offset or cursor for more. Field paths are dotted."""
+    """One answer contains the list; there is no page, offset or cursor for more. Field paths are dotted."""
 
     kind = "one_page"
-    limit_words = "one request holds all that is served"
+    limit_words = "one request returns all rows"
     max_page = 1
 
     rows_per_page: int
@@ -36,7 +36,7 @@ class OnePagePagination(Pagination):
         return {}
 
     def limit_fault(self, pages: int, endpoint: str, cost: int) -> str | None:  # noqa: ARG002
-        return None if pages <= 1 else f"{endpoint} answers at most {self.rows_per_page} rows, to one request"
+        return None if pages <= 1 else f"{endpoint} returns at most {self.rows_per_page} rows, in one request"
 
     def walk(self, walk: W, ask: Callable[[W, int, str | None], R]) -> WalkProgress[W, R]:
         return OnePageWalk(walk, ask, pagination=self, tells_end=self.tells_end)
@@ -49,7 +49,7 @@ class OnePageWalk(WalkProgress[W, R]):
     pagination: Pagination = field(kw_only=True)
 
     def learn(self, request: R, facts: PageFacts) -> Sequence[R]:  # noqa: ARG002
-        """Take in the answer. The list that is sold is as long as the vendor documents, whatever the total says."""
+        """Take in the answer. The served list is as long as the vendor documents, whatever the total says."""
         self._count(facts)
         total = facts.total or 0
         served = min(total, max(self.pagination.rows_per_page, self.rows))

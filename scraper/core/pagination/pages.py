@@ -112,9 +112,9 @@ class PagePagination(Pagination):
             if self.refuses_past:
                 return f"{vendor} refuses pages past {self.max_page}; use max_pages"
             charged = f"{len(past) * cost} credits are charged"
-            repeated = f"page {past[0]} answers page {self.max_page} again, and {charged}"
+            repeated = f"page {past[0]} returns page {self.max_page} again, and {charged}"
             return f"{vendor} clamps {parameter} to 1-{self.max_page}: {repeated}; use max_pages"
-        return "the walk asks for its pages itself; use max_pages"
+        return "a walk requests its pages itself; use max_pages"
 
     def limit_fault(self, pages: int, endpoint: str, cost: int) -> str | None:
         last = self.max_page
@@ -123,9 +123,9 @@ class PagePagination(Pagination):
         vendor = endpoint.partition(".")[0]
         if self.refuses_past:
             rows = f"{last * self.rows_per_page:,} rows"
-            return f"{endpoint} serves {rows} of a list at the most, {last} pages, and refuses more; ask for {last}"
-        clamp = f"{vendor} serves {last} pages of {self.rows_per_page} at the most and answers the last one again"
-        return f"{clamp}: {(pages - last) * cost} credits a walk for nothing; ask for {last} pages"
+            return f"{endpoint} serves at most {rows} of a list ({last} pages) and refuses more; request {last}"
+        clamp = f"{vendor} serves at most {last} pages of {self.rows_per_page} rows and then returns the last one again"
+        return f"{clamp}: {(pages - last) * cost} credits a walk for nothing; request {last} pages"
 
     def walk(self, walk: W, ask: Callable[[W, int, str | None], R]) -> WalkProgress[W, R]:
         return PageWalk(walk, ask, pagination=self, tells_end=self.tells_end)
@@ -145,17 +145,16 @@ class PageWalk(WalkProgress[W, R]):
     _size: int | None = None
     _first_total: int | None = None
     _total_from: int = 0
-    """The highest page whose total is believed; later totals replace earlier ones."""
+    """The highest page whose total counts; later totals replace earlier ones."""
     _total: int | None = None
-    """The believed total."""
     _more_at: int = 0
     """The highest page that lists new records and has more true."""
     _promised: int | None = None
-    """Pages of the believed total."""
+    """Pages of that total."""
     _last: int | None = None
     """The lowest page that says it is the last."""
     _short: int | None = None
-    """The lowest page that is not full and carries no has_more."""
+    """The lowest page that is not full and has no has_more."""
     _hoped: int = 1
     """The last page that may have records, by has_more or by a full page before it."""
     _empty: set[int] = field(default_factory=set)

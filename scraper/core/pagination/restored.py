@@ -26,7 +26,7 @@ class FinishedWalk(NamedTuple):
     reused_from: str | None
 
     def is_short_of(self, max_pages: int | None) -> bool:
-        """Return whether a job that asks for so many pages would not have ended the walk here."""
+        """Return whether a job that requests so many pages would not have ended the walk here."""
         if self.why is not Why.AS_ASKED:
             return False
         return max_pages is None or self.max_pages is None or max_pages > self.max_pages
@@ -39,7 +39,7 @@ _NOTHING: set[int] = set()
 class RestoredWalk(WalkProgress[W, R]):
     """A complete walk that an earlier process of the run has bought.
 
-    It has no ids to compare another page with: where `needs_pages` says so, it has to be replayed instead.
+    It has no ids to compare another page with: if `needs_pages`, it has to be replayed instead.
     """
 
     __slots__ = ("_finished",)
@@ -62,13 +62,13 @@ class RestoredWalk(WalkProgress[W, R]):
         return self._finished.gaps
 
     def needs_pages(self, walk: W) -> bool:
-        """Return whether the walk, shared by another crawl, may go on."""
+        """Return whether the walk, shared by another crawl, may continue."""
         if self.why is Why.KNOWN:
             return walk.stop_when_known != self.walk.stop_when_known
         return self._finished.is_short_of(walk.max_pages)
 
     def learn(self, request: R, facts: PageFacts) -> Sequence[R]:  # noqa: ARG002
-        raise AssertionError("a complete walk asks for nothing")
+        raise AssertionError("a complete walk sends no request")
 
     def widen(self, walk: W) -> Sequence[R]:
         self.walk = walk

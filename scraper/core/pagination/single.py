@@ -1,4 +1,4 @@
-"""Endpoints that answer one record to one request."""
+"""Endpoints that return one record for one request."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from scraper.core.pagination.walk import R, W, WalkProgress
 
 @dataclass(frozen=True, slots=True)
 class SinglePagination(Pagination):
-    """One record an answer, as an object; an empty object or null is no record."""
+    """One record per answer, as an object; an empty object or null is not a record."""
 
     kind = "single"
     shape = "object"
@@ -29,7 +29,7 @@ class SinglePagination(Pagination):
         return [] if found is None or found == {} else [found] if isinstance(found, dict) else None
 
     def limit_fault(self, pages: int, endpoint: str, cost: int) -> str | None:  # noqa: ARG002
-        return None if pages <= 1 else f"{endpoint} answers one record to one request; leave it out"
+        return None if pages <= 1 else f"{endpoint} returns one record per request; leave it out"
 
     def walk(self, walk: W, ask: Callable[[W, int, str | None], R]) -> WalkProgress[W, R]:
         return OnePageWalk(walk, ask, pagination=self)

@@ -1,4 +1,4 @@
-"""States of a walk, why it ended, and the guards that it met."""
+"""States of a walk, the reasons for its end, and its guards."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Why(StrEnum):
     END = "end"
     AS_ASKED = "as_asked"
     KNOWN = "known"
-    """At a page of which the job's `stop_when_known` was seen before: what follows was not requested."""
+    """At a page of which the job's `stop_when_known` was seen before: later pages were not requested."""
     CLAMP = "clamp"
     GUARD = "guard"
     """The vendor contradicted itself; the notes name the `Guard`."""
@@ -59,7 +59,7 @@ class Why(StrEnum):
 
 
 class Guard(StrEnum):
-    """A contradiction or a conclusion that a walk met: the `notes` of coverage.
+    """A contradiction or a conclusion in a walk: the `notes` of coverage.
 
     Each has a `meaning`. A guard that `ends` a walk makes it truncated; the others are notes of a walk that continues.
     """
@@ -68,7 +68,7 @@ class Guard(StrEnum):
     meaning: str
 
     def __new__(cls, value: str, ends: bool = True, meaning: str = "") -> Guard:
-        """Make a member from its word in coverage, whether it ends the walk, and its meaning."""
+        """Make a member: its word in coverage, True if it ends the walk, and its meaning."""
         guard = str.__new__(cls, value)
         guard._value_, guard.ends, guard.meaning = value, ends, meaning
         return guard
@@ -77,20 +77,28 @@ class Guard(StrEnum):
     LIST_MISSING = "list_missing", True, "the list is absent or null, and the total or has_more promises records"
     RECORDS_UNUSABLE = "records_unusable", True, "more than half of the records carry no id"
     ROWS_MISSING = "rows_missing", True, "the total promises more records than came, and overlaps do not explain it"
-    TOTAL_NOT_REACHED = "total_not_reached", True, "has_more is false, and the total promises at least one page more"
+    TOTAL_NOT_REACHED = "total_not_reached", True, "has_more is false, and the total promises at least one more page"
     END_NOT_TOLD = "end_not_told", True, "the field that ends the list, by the vendor file, is absent"
     # Fields present in a form that is not read
     FLAG_NOT_UNDERSTOOD = "flag_not_understood", True, "has_more is neither true nor false"
     TOTAL_NOT_UNDERSTOOD = "total_not_understood", True, "the total is present, and not a whole number of 0 or more"
     SIZE_NOT_UNDERSTOOD = "size_not_understood", True, "the page size is present, and not a whole number of 0 or more"
     PAGE_NOT_UNDERSTOOD = "page_not_understood", True, "the page number is present, and not a whole number of 0 or more"
-    CURSOR_NOT_UNDERSTOOD = "cursor_not_understood", True, "more is promised, and the cursor is no text or number"
+    CURSOR_NOT_UNDERSTOOD = (
+        "cursor_not_understood",
+        True,
+        "more is promised, and the cursor is neither text nor a number",
+    )
     # Pages and cursors that lead nowhere
-    CURSOR_SEEN = "cursor_seen", True, "more is promised under a cursor that this walk has used before, 0 included"
-    CURSOR_BACK = "cursor_back", True, "more is promised under a smaller cursor, where cursors are numbers; -1 is one"
+    CURSOR_SEEN = "cursor_seen", True, "more is promised, and the cursor is one that this walk has used (0 included)"
+    CURSOR_BACK = (
+        "cursor_back",
+        True,
+        "more is promised, and a numeric cursor is smaller than the last one (-1 included)",
+    )
     CURSOR_MISSING = "cursor_missing", True, "more is promised, and the cursor is null or absent"
-    PAGE_REPEATED = "page_repeated", True, "a page lists exactly the ids of an earlier page, in whatever order"
-    PAGE_OTHER = "page_other", True, "the answer says that it is another page than the one requested"
+    PAGE_REPEATED = "page_repeated", True, "a page lists exactly the ids of an earlier page, in any order"
+    PAGE_OTHER = "page_other", True, "the answer states another page than the one requested"
     SIZE_OTHER = "size_other", True, "pages by offset are smaller than requested: the next would leave records out"
     EMPTY_PAGES = "empty_pages", True, "two pages in a row list nothing, and more is promised"
     NOTHING_NEW = "nothing_new", True, "two pages in a row list only what earlier pages listed, and more is promised"
@@ -108,8 +116,12 @@ class Guard(StrEnum):
         False,
         "has_more is true, or records came, past the total: pages are requested until one lists nothing new",
     )
-    BOARD_MOVED = "board_moved", False, "records changed pages during the walk: some came twice, as many are missing"
-    SOME_UNUSABLE = "some_unusable", False, "records without an id: they stand in pages and in no table"
+    BOARD_MOVED = (
+        "board_moved",
+        False,
+        "records moved between pages during the walk: some came twice, and as many are missing",
+    )
+    SOME_UNUSABLE = "some_unusable", False, "some records have no id: they are in pages and in no table"
     END_CONCLUDED = "end_concluded", False, "the end is concluded from a page that is not full; no field says it"
     FIELDS_MISSING = "fields_missing", False, "no answer carries the total or has_more that the vendor file describes"
     PART_SERVED = "part_served", False, "the total is larger than the part of the list that the vendor serves"
@@ -117,10 +129,10 @@ class Guard(StrEnum):
     # By the history of the same board (`core.board_history`)
     BOARD_BLANK = "board_blank", True, "the board is empty, and had rows each time before"
     BOARD_SHRUNKEN = "board_shrunken", True, "the board has less than a fifth of its usual rows"
-    BOARD_FROZEN = "board_frozen", True, "the board is the same to the letter for longer than any of its kind before"
+    BOARD_FROZEN = "board_frozen", True, "the board has not changed for longer than any of its kind before"
     BOARD_SHORT = (
         "board_short",
         True,
-        "no field says where the list ends, and it has fewer rows than usual",
+        "no field marks the end of the list, and it has fewer rows than usual",
     )
     BOARD_FOREIGN = "board_foreign", True, "most records name another country than the one requested"

@@ -1,8 +1,8 @@
 """Progress of a walk: the part that all kinds of pagination share.
 
 A walk never requests a page past its known end, and never believes an answer that repeats or contradicts itself:
-`Guard` names what it may meet, and whether the walk ends there. The standing of a walk follows from the pages that have
-landed, in any order, so that a resumed run stands where the first process stood.
+`Guard` lists the contradictions, and whether each ends the walk. The standing of a walk follows from the pages that
+have landed, in any order, so that a resumed run stands where the first process stood.
 
 Completeness counts distinct records with an id, never elements of a list. Where a total is known, rows missing = what
 the total promises of the pages requested - distinct usable records. None may be missing, with two exceptions that are
@@ -34,8 +34,8 @@ repositories, TikTok's discover page; 2020-2026), in five pages while one day's 
 most 8 % (songs), 12 % (repositories) and 10 % (discover) of their rows."""
 
 REPEATS_NOTED = 0.25
-"""Share of a walk's records, on pages that list something new, that may repeat earlier ones unsaid. Of boards that move
-while they are read a tenth does; 6 % were reported of a feed (vendor facts, section 6)."""
+"""Share of a walk's records, on pages that list something new, that may repeat earlier ones without a note. Of boards
+that move while they are read a tenth does; 6 % were reported of a feed (vendor facts, section 6)."""
 
 
 class Bounded(Protocol):
@@ -78,14 +78,14 @@ R = TypeVar("R", bound=Page)
 class WalkProgress(ABC, Generic[W, R]):
     """The state of a walk: pages landed, pages that will not land, and its end.
 
-    `W` is the walk and `R` its request, both of core.requests. Pagination knows neither endpoints nor request keys.
+    `W` is the walk and `R` its request, both from core.requests. Pagination knows neither endpoints nor request keys.
     """
 
     walk: W
     ask: Callable[[W, int, str | None], R]
     """Makes the request for a page."""
     tells_end: bool = field(default=False, kw_only=True)
-    """The vendor file describes a field that says where the list ends."""
+    """True if the vendor file describes a field that marks the end of the list."""
     state: WalkState = WalkState.OPEN
     why: Why | None = None
     rows: int = 0
@@ -98,11 +98,11 @@ class WalkProgress(ABC, Generic[W, R]):
     unusable: int = 0
     """Elements without an id."""
     _guards: set[Guard] = field(default_factory=set)
-    """Guards that end the walk; pages in flight when the first was met land as well."""
+    """Guards that end the walk; pages in flight at the first one land as well."""
     _noted: set[Guard] = field(default_factory=set)
     """Guards that leave the walk complete."""
     _end_stated: bool = False
-    """A page carried a total or has_more, understood or not."""
+    """True if a page had a total or has_more, understood or not."""
     _failed: Why | None = None
     _ids: set[int] = field(default_factory=set)
     """64-bit hashes of all ids: 77 bytes each instead of 110. Among the three million ids of 100,000 pages, two collide
@@ -120,12 +120,12 @@ class WalkProgress(ABC, Generic[W, R]):
 
     @property
     def gaps(self) -> int:
-        """Requested pages, up to the last one met, that have not landed."""
+        """Requested pages, up to the last one with a guard, that have not landed."""
         return 0 if self._failed is None else 1
 
     @property
     def notes(self) -> Sequence[Guard]:
-        """The guards that the walk met."""
+        """The guards of the walk."""
         partly = {Guard.SOME_UNUSABLE} if self.unusable and Guard.RECORDS_UNUSABLE not in self._guards else set[Guard]()
         silent = {Guard.FIELDS_MISSING} if self.tells_end and self.pages and not self._end_stated else set[Guard]()
         repeating = {Guard.ROWS_REPEATED} if self._repeats > REPEATS_NOTED * self.rows else set[Guard]()
@@ -142,7 +142,7 @@ class WalkProgress(ABC, Generic[W, R]):
 
     @property
     def _is_known(self) -> bool:
-        """A page listed so much of what was seen before that the job wants no further one."""
+        """True if a page listed so many known ids that the job wants no further one."""
         limit = self.walk.stop_when_known
         return limit is not None and self._known_share >= limit
 
@@ -164,7 +164,7 @@ class WalkProgress(ABC, Generic[W, R]):
 
     @abstractmethod
     def outstanding(self) -> Sequence[R]:
-        """Return the requests that have been made and not answered."""
+        """Return the requests that were made and are not answered."""
 
     def unwanted(self) -> Sequence[R]:
         """Return outstanding requests that are known to add no row."""
@@ -184,7 +184,7 @@ class WalkProgress(ABC, Generic[W, R]):
             self._end(why)
 
     def reject(self, guard: Guard) -> None:
-        """End the walk under a guard that the board's history holds against its first page."""
+        """End the walk under a guard that follows from the board's history."""
         self._guards.add(guard)
         self._end(Why.GUARD)
 
@@ -226,7 +226,7 @@ class WalkProgress(ABC, Generic[W, R]):
         return bool(new)
 
     def _compare(self, promised: int) -> None:
-        """Compare the records that came with those that the vendor promised of the pages requested."""
+        """Compare the records that came with those that the vendor promised for the requested pages."""
         missing = promised - self.distinct
         if missing <= 0 or self._guards:
             return

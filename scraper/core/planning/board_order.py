@@ -16,7 +16,7 @@ from scraper.core.requests import Walk
 
 
 def chooses_boards(job: Job) -> bool:
-    """Return whether a night's boards are chosen by what earlier nights have shown."""
+    """Return whether a night's boards are chosen by the reads of earlier nights."""
     return job.every is not None and (job.order is not OrderName.VALUE or any(crawl.delta for crawl in job.crawls))
 
 
@@ -43,7 +43,7 @@ def tonight_of(job: Job, history: History, terms: NightTerms, now: datetime) -> 
 
 
 def by_delta(job: Job, found: Tonight | None) -> Job:
-    """Return the job as a night buys it: boards by delta as a page of their new entries."""
+    """Return the job as tonight buys it: boards by delta as a page of their new entries."""
     if found is None or not found.by_delta:
         return job
     return replace(

@@ -17,9 +17,8 @@ from scraper.core.planning.ranges import Range
 from scraper.core.units import Credits
 
 COVERAGE: Final = 0.9
-"""Share of runs that a range holds."""
+"""Share of runs that a range contains."""
 LEAST_RUNS: Final = 3
-"""Fewest runs for a forecast."""
 _SMOOTHING: Final = 0.5
 _WIDTHS: Final = (2.74, 2.25, 2.08, 1.99, 1.93, 1.87, 1.85, 1.84, 1.80, 1.77, 1.76, 1.75)
 """Half a range in root mean squared errors, for 3, 4 … 14 runs and more: 90 % quantiles of 36,000 simulated series of
@@ -44,7 +43,7 @@ class Forecast:
 def forecast(past: Sequence[PastRun], budget: Credits, dearest: Credits, tables: Sequence[str]) -> Forecast | None:
     """Return the forecast of a run under this budget; ``None``: too few runs compare with it.
 
-    A run that its budget ended says nothing of one under another budget. `dearest`: the price of the dearest request.
+    A run that ended at its budget says nothing about another budget. `dearest`: the price of the dearest request.
     """
     alike = [run for run in past if run.budget == budget or run.credits + dearest <= min(run.budget, budget)]
     if len(alike) < LEAST_RUNS:
@@ -57,7 +56,7 @@ def forecast(past: Sequence[PastRun], budget: Credits, dearest: Credits, tables:
 
 
 def expected(figures: Sequence[int]) -> Range:
-    """Return the range that holds the next of these figures in nine of ten cases; at least two are needed."""
+    """Return the range that contains the next of these figures in nine of ten cases; at least two are needed."""
     level, squares = float(figures[0]), 0.0
     for figure in figures[1:]:
         squares += (figure - level) ** 2

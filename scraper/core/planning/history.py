@@ -15,7 +15,7 @@ from scraper.core.requests import Walk
 from scraper.core.units import Credits
 
 HISTORY = timedelta(days=14)
-"""Window of the averages: older boards say little about tonight's."""
+"""Window of the averages: older boards say little about tonight."""
 WALKS_KEPT = 5
 """Last walks with the same parameters whose range of pages counts."""
 
@@ -32,11 +32,11 @@ class WalkSeen:
 
     @property
     def ended(self) -> bool:
-        """The walk reached the vendor's end, not a limit of the job."""
+        """True if the walk reached the vendor's end, not a limit of the job."""
         return self.why is Why.END
 
     def serves(self, walk: Walk, since: datetime) -> bool:
-        """Return whether it can be reused for this walk: whole, at least as deep and young enough."""
+        """Return whether it can be reused for this walk: complete, at least as deep, and young enough."""
         if self.state not in {WalkState.COMPLETE, WalkState.EMPTY} or self.snapshot_at < since:
             return False
         return self.ended or (walk.max_pages is not None and self.pages >= walk.max_pages)
@@ -49,11 +49,11 @@ class Yield:
     endpoint: str
     country: str | None
     walks: int
-    """Whole ones."""
+    """Complete walks."""
     empty: int
     pages: int
     most_pages: int
-    """Of one walk."""
+    """Most pages of one walk."""
     rows: int
     credits: Credits
 
@@ -77,7 +77,7 @@ class PastRun:
 
     budget: Credits
     credits: Credits
-    """Committed."""
+    """Committed credits."""
     rows: Mapping[str, int]
     """By table."""
 
@@ -98,14 +98,14 @@ class History(Protocol):
         return ()
 
     def reads(self, walks: Sequence[Walk]) -> Mapping[str, Sequence[WholeRead]]:  # noqa: ARG002
-        """Return the last complete reads of these boards, at least as deep as asked, oldest first.
+        """Return the last complete reads of these boards, at least as deep as requested, oldest first.
 
         A walk that ended at the vendor's documented clamp is as deep as any.
         """
         return {}
 
     def tried(self, walks: Sequence[Walk]) -> Mapping[str, datetime]:  # noqa: ARG002
-        """Return when each of these boards was last requested, however that ended."""
+        """Return the time of the last request of each of these boards, whatever its outcome."""
         return {}
 
     def feeds(self, endpoints: Sequence[str]) -> Sequence[FeedVisits]:  # noqa: ARG002
@@ -113,7 +113,7 @@ class History(Protocol):
         return ()
 
     def past_runs(self, job: str, asked: str) -> Sequence[PastRun]:  # noqa: ARG002
-        """Return the job's last runs that asked for the same and bought all that they could, oldest first."""
+        """Return the job's last runs that requested the same and bought all that they could, oldest first."""
         return ()
 
     def latency_s(self, vendor: str) -> float | None:  # noqa: ARG002
@@ -140,7 +140,7 @@ class AccountStanding:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """The inputs of a plan beside the job."""
+    """The inputs of a plan in addition to the job."""
 
     now: datetime
     """Aware, UTC."""
@@ -152,6 +152,6 @@ class Known:
     shares: Mapping[str, Credits] = field(default_factory=dict)
     """Vendor → its share of the budget."""
     tonight: Tonight | None = None
-    """With an `order` of the job's own: the boards that are bought."""
+    """The boards that are bought, if the job states an `order`."""
     course: str = ""
-    """In words: what `scraper run` does where that is not what is planned, as with an open run that it resumes."""
+    """What `scraper run` does, in words, if it is not what is planned: it may resume an open run."""

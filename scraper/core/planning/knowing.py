@@ -1,4 +1,4 @@
-"""The price of reading less: the entries that a job would have seen with fewer reads or by a delta."""
+"""The effect of reading less: the entries that a job would have seen with fewer reads, or by a delta."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ MOST_BOARDS: Final = 1_000
 
 @dataclass(frozen=True, slots=True)
 class Knowing:
-    """The cost of knowing a job's boards."""
+    """The yield of other ways to read a job's boards."""
 
     cadences: Cadences | None
     deltas: Mapping[str, tuple[str, DeltaWorth]]
-    """Crawl whose boards have a page of new entries → that parameter, and what it would have shown."""
+    """Crawl whose boards have a page of new entries → its parameter, and the yield of such pages."""
 
     def sentences(self) -> Iterator[str]:
         """Yield a sentence for each way to read less."""

@@ -14,7 +14,7 @@ from scraper.core.planning.walks import CrawlEstimate, hard_limit
 from scraper.core.units import Credits, iso_utc
 
 POOR_SHARE = 0.1
-"""A country with less than this share of the rows that the endpoint yields elsewhere is named."""
+"""Countries with less than this share of the rows that the endpoint yields elsewhere are named."""
 ENOUGH_WALKS = 2
 """Fewest walks for a verdict on a country's yield."""
 
@@ -56,7 +56,7 @@ def _order_warnings(job: Job, tonight: Tonight, budget: Credits) -> Iterator[str
     nights = max(1, job.max_staleness // job.every.period)
     needed = -(-sum(choice.credits for choice in tonight.choices) // nights)
     if needed > budget:
-        met = f"to read every board each {nights} nights takes {needed} credits a night, and the budget is {budget}"
+        met = f"reading every board every {nights} nights takes {needed} credits a night, and the budget is {budget}"
         yield f"max_staleness can't be kept: {met}"
 
 
@@ -86,7 +86,7 @@ def _assumed_prices(crawls: Sequence[Crawl]) -> Iterator[str]:
             assumed.setdefault(endpoint.vendor, {})[endpoint.full_name] = endpoint.cost
     for vendor, costs in assumed.items():
         names = ", ".join(f"{name} ({cost})" for name, cost in costs.items())
-        yield f"{vendor}: no page states what a request costs of {names}: these credits are assumed"
+        yield f"{vendor}: no page states the price of {names}: these credits are assumed"
 
 
 def _account_warnings(account: Account, standing: AccountStanding, likely: Credits, known: Known) -> Iterator[str]:
@@ -106,7 +106,7 @@ def _account_warnings(account: Account, standing: AccountStanding, likely: Credi
 def _crawl_warnings(estimate: CrawlEstimate, budget: Credits) -> Iterator[str]:
     crawl = estimate.crawl
     if crawl.endpoint.pagination.open_ended and crawl.page_limit is None:
-        yield f"{crawl.name}: a cursor has no known end; max_items or max_pages would bound it"
+        yield f"{crawl.name}: its cursor has no known end; limit it with max_items or max_pages"
     walk = max([*estimate.depths, *estimate.leftover_depths], default=0) * crawl.endpoint.cost
     if walk > budget:
         yield f"{crawl.name}: one walk likely costs {walk} credits, more than the budget: none will be complete"
@@ -115,7 +115,7 @@ def _crawl_warnings(estimate: CrawlEstimate, budget: Credits) -> Iterator[str]:
     most = crawl.endpoint.pagination.max_page
     if crawl.page_limit is None and most is not None and most > 1 and most in estimate.depths:
         rows = most * crawl.endpoint.pagination.rows_per_page
-        yield f"{crawl.name}: {rows:,} rows of a walk are served at the most, and what lies past them is not bought"
+        yield f"{crawl.name}: {rows:,} rows of a walk are served at most, and later ones are not bought"
     if crawl.endpoint.note:
         yield f"{crawl.endpoint.full_name}: {crawl.endpoint.note}"
     if estimate.walks.likely == 0:

@@ -21,7 +21,7 @@ class _Layer:
     """Pages of one depth of one crawl: the unit at which a short budget ends."""
 
     later: bool
-    """False for a walk that was left over."""
+    """False for a left-over walk."""
     priority: int
     depth: int
     feeds: int
@@ -48,9 +48,9 @@ def dropped(
     shares: Mapping[str, Credits],
     tonight: Tonight | None = None,
 ) -> tuple[Dropped, ...]:
-    """Return the requests that are unlikely to be bought, by crawl. `shares`: vendor → the most of the budget.
+    """Return the requests that are unlikely to be bought, by crawl. `shares`: vendor → its share of the budget.
 
-    `tonight`: with an order of the job's own, the boards that it leaves.
+    `tonight`: the boards that the job's own order leaves.
     """
     left, of_share, layers = budget, dict(shares), sorted(_layers(job, found))
     boards = [] if tonight is None else list(_left(found, tonight))

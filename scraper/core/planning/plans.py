@@ -37,18 +37,17 @@ class CrawlPlan:
     vendor: str
     table: str
     cost: Credits
-    """Of one request."""
+    """Credits of one request."""
     walks: Range
     requests: Range
     credits: Range
     rows: Range
     basis: Basis
     bounded_by_budget: bool = False
-    """Only the budget bounds this crawl."""
     reused: int = 0
     """Walks of an earlier run that are reused."""
     explanation: tuple[str, ...] = ()
-    """The sources of the figures, a sentence each."""
+    """The sources of the figures, one sentence each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +57,7 @@ class Plan:
     job: str
     budget: Credits
     fits: bool
-    """The likely cost is within the budget."""
+    """True if the likely cost is within the budget."""
     crawls: tuple[CrawlPlan, ...]
     requests: Range
     credits: Range
@@ -71,13 +70,13 @@ class Plan:
     """Aware, UTC; ``None``: the caps never let the job finish."""
     overage_usd: Decimal
     size_bytes: Range
-    """On disk, pages and tables together."""
+    """Bytes on disk, pages and tables together."""
     dropped: tuple[str, ...]
     warnings: tuple[str, ...]
     done: bool = False
     """This night's run, or that of a one-off job, is over: `scraper run` sends nothing without --new."""
     tonight: Tonight | None = None
-    """With an `order` of the job's own: its boards, each bought or left with the reason."""
+    """The job's boards if it states an `order`, each bought or left, with the reason."""
     forecast: Forecast | None = None
     """Ranges from the job's own runs; the others are bounds."""
     knowing: Knowing | None = None
@@ -184,7 +183,7 @@ def _forecast(job: Job, known: Known, tables: Sequence[str]) -> Forecast | None:
 
 
 def may_outrun(crawls: Sequence[Crawl], budget: Credits, shares: Mapping[str, Credits] | None = None) -> bool:
-    """Return whether the budget may end the run: documented clamps and the job's own limits do not exclude it.
+    """Return whether the budget may end the run, because documented clamps and the job's own limits do not exclude it.
 
     `shares`: vendor → its share of the budget.
     """
@@ -232,9 +231,6 @@ def _crawl_plan(estimate: CrawlEstimate, budget: Credits) -> CrawlPlan:
         reused=estimate.reused,
         explanation=tuple(estimate.explanation),
     )
-
-
-# --- what the budget leaves -------------------------------------------------------------------------------------------
 
 
 def _kept(crawls: Sequence[CrawlPlan], missing: Sequence[Dropped], job: Job) -> tuple[CrawlPlan, ...]:

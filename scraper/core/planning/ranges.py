@@ -28,7 +28,7 @@ class Range:
 
     @property
     def exact(self) -> bool:
-        """The figure has no range."""
+        """True if the figure has no range."""
         return self.low == self.high
 
     def to_json(self) -> dict[str, int]:

@@ -36,7 +36,7 @@ class Pages:
     """Likely."""
     basis: Basis
     unbounded: bool = False
-    """Only the budget bounds it; `pages.high` is then arbitrary."""
+    """True if only the budget limits it; `pages.high` is then arbitrary."""
 
 
 @dataclass(slots=True)
@@ -52,9 +52,9 @@ class CrawlEstimate:
     depths: Counter[int] = field(default_factory=Counter)
     """Likely pages of a walk → number of walks."""
     leftover_depths: Counter[int] = field(default_factory=Counter)
-    """The same of walks that the last run left over: they come first."""
+    """The same for walks that the last run left over: they come first."""
     boards: Sequence[Walk] | None = None
-    """Its walks, if each was looked up."""
+    """Its walks, if they were looked up one by one."""
     reused: int = 0
     """Walks for which a young complete one is reused."""
     explanation: list[str] = field(default_factory=list)
@@ -107,8 +107,6 @@ class _Estimator:
         self.found[crawl.name] = made
         made.boards = self._enumerated(crawl, ids, made.walks.likely)
         self._fill(made)
-
-    # --- walks --------------------------------------------------------------------------------------------------------
 
     def _enumerated(self, crawl: Crawl, ids: Sequence[str] | None, likely: int) -> list[Walk] | None:
         if crawl.each is None:
@@ -169,7 +167,7 @@ class _Estimator:
         return whole if crawl.stop_when_known is None else _stopped(whole, seen)
 
     def _whole_pages(self, crawl: Crawl, walk: Walk, seen: Sequence[WalkSeen]) -> Pages:
-        """The estimate of a walk that does not stop at known ids."""
+        """Return the estimate of a walk that does not stop at known ids."""
         unseen = self._unseen(crawl, walk.country)
         if not seen:
             return unseen
@@ -205,8 +203,6 @@ class _Estimator:
         # If nothing bounds a walk, twice the usual depth is assumed until the budget bounds it.
         high = most if most is not None else max(2 * likely, 0 if met is None else met.most_pages)
         return Pages(Range(1, likely, high), rows, Basis.KNOWN if most == 1 else basis, most is None and whole is None)
-
-    # --- parents ------------------------------------------------------------------------------------------------------
 
     def _feeds(self, walk: Walk, made: CrawlEstimate) -> bool:
         """Return whether the walk's last pages have the fields that fill the children's parameters."""
@@ -249,7 +245,7 @@ class _Sums:
         self.unbounded = False
 
     def add(self, pages: Pages, before: Pages | None) -> int:
-        """Add one walk, without `before`, the part that another crawl buys; return its likely pages."""
+        """Add one walk without `before`, the part that another crawl buys; return its likely pages."""
         met = pages.pages
         if before is not None:
             had = before.pages
@@ -288,7 +284,7 @@ class _Sums:
 
 
 def _stopped(whole: Pages, seen: Sequence[WalkSeen]) -> Pages:
-    """Return what a walk comes to that stops at known ids: one page at the least, likely as many as the last time."""
+    """Return the estimate of a walk that stops at known ids: at least one page, likely as many as last time."""
     low, likely, high = 1, whole.pages.likely, whole.pages.high
     if not seen or seen[0].why is not Why.KNOWN or seen[0].pages > high:
         return replace(whole, pages=Range(min(low, likely), likely, high))
@@ -301,9 +297,6 @@ def _capped(pages: int, most: int | None) -> int:
 
 def _ends(found: Range) -> tuple[int, int, int]:
     return found.low, found.likely, found.high
-
-
-# --- words for --explain ----------------------------------------------------------------------------------------------
 
 
 def _parent_words(crawl: Crawl, parents: Range, ids: Sequence[str]) -> str:
@@ -320,7 +313,7 @@ def _walk_words(made: CrawlEstimate, sums: _Sums, shared: int) -> Iterable[str]:
     swept = " × ".join(f"{len(values)} {name}" for name, values in crawl.params.items() if len(values) > 1)
     told = f"{made.walks.likely} walk{'s' if made.walks.likely != 1 else ''}" + (f" ({swept})" if swept else "")
     if made.reused:
-        told += f", {made.reused} reused: whole and younger than max_age"
+        told += f", {made.reused} reused: complete and younger than max_age"
     if shared:
         told += f", {shared} shared with another crawl and bought once"
     yield told
@@ -343,9 +336,9 @@ def _limit_words(crawl: Crawl) -> str:
         return "no documented end and no max_pages: only the budget bounds a walk"
     if crawl.page_limit == most:
         asked = f"max_items {crawl.max_items} at {size} rows a page" if crawl.max_pages != most else "max_pages"
-        return f"a walk has {most} page{'s' if most != 1 else ''} at the most: {asked} (known)"
+        return f"a walk has at most {most} page{'s' if most != 1 else ''}: {asked} (known)"
     pages = f"{most} page{'s' if most != 1 else ''}"
-    return f"a walk has {pages} at the most: {crawl.endpoint.pagination.limit_words} (known)"
+    return f"a walk has at most {pages}: {crawl.endpoint.pagination.limit_words} (known)"
 
 
 def _depth_words(depths: Mapping[int, int]) -> str:

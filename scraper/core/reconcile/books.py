@@ -25,11 +25,11 @@ class EntryKind(StrEnum):
     SETTLED = "settled"
     """Its charge was unknown or presumed, and is now known."""
     CORRECTED = "corrected"
-    """The vendor charged something else than the ledger had."""
+    """The vendor charged another amount than the ledger had."""
     OURS_ALONE = "ours alone"
-    """The ledger counts credits for it, and the vendor does not list it."""
+    """The ledger counts credits for it, but the vendor does not list it."""
     THEIRS_ALONE = "theirs alone"
-    """The vendor charged it, and the ledger has no such request."""
+    """The vendor charged it, but the ledger has no such request."""
     TWICE = "listed twice"
     UNDECIDED = "undecided"
     """The vendor has not decided, or may not have billed it yet."""
@@ -45,7 +45,7 @@ class BookedCharge:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One request, as the ledger and the vendor have it."""
+    """One request in the ledger and in the vendor's records."""
 
     kind: EntryKind
     endpoint: str
@@ -91,7 +91,7 @@ class _Sides:
     """Billed route → endpoints of the attempts that share a request id with it."""
 
     def endpoints_of(self, event: BillingEvent) -> set[str]:
-        """Return the endpoints that a billed route can be; the file's word counts where no answer shows it."""
+        """Return the endpoints that a billed route may be; the vendor file decides if no answer shows it."""
         known = self.learned.get(event.path)
         return known or {route.endpoint for route in self.routes if route.matches(event.path)}
 
@@ -162,7 +162,7 @@ def _unique(events: Iterable[BillingEvent], twice: list[BillingEvent]) -> Iterat
 
 
 def _match_ids(sides: _Sides) -> bool:
-    """Match lines and events with one request id; return False if ids of events are evidently something else."""
+    """Match lines and events with one request id; return False if the ids of events are evidently not request ids."""
     by_id = {event.request_id: event for event in sides.events if event.request_id is not None}
     answered = [line for line in sides.lines if line.request_id is not None]
     matched = {line.request_id for line in answered if line.request_id in by_id}

@@ -18,7 +18,7 @@ SLACK = timedelta(minutes=5)
 
 
 ANY_ENDPOINT = "*"
-"""The endpoint of credits that a lost ledger may have spent, and of which nothing more is known: ``crawlora.*``."""
+"""The endpoint of credits that a lost ledger may have spent, if nothing more is known: ``crawlora.*``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ class LedgerLine:
     params: str
     """JSON object, as text."""
     credits: Credits
-    """Credits that it counts for, by its charge."""
+    """Credits that it counts as, by its charge."""
     sent_at: datetime
     deadline: datetime
     """The end of its timeout."""
@@ -76,7 +76,7 @@ class BillingPeriod:
     used: Credits | None = None
 
     def holds(self, moment: datetime | None) -> bool:
-        """Return whether an instant is in it; an event without a time is."""
+        """Return whether an instant is in the period; an event without a time is."""
         return moment is None or self.starts <= moment < self.ends
 
 
@@ -94,7 +94,7 @@ class Route:
         object.__setattr__(self, "pattern", re.compile(".*" + "[^/]+".join(parts), re.DOTALL))
 
     def matches(self, billed: str) -> bool:
-        """Return whether a billed route is this one, under whatever prefix."""
+        """Return whether a billed route is this one, under any prefix."""
         return self.pattern.fullmatch(billed.partition("?")[0]) is not None
 
 
@@ -130,7 +130,7 @@ def credits_of(value: Json) -> Credits | None:
 
 
 def read_periods(described: BillingPage, document: Json) -> list[BillingPeriod] | None:
-    """Return the billing periods of an answer; ``None`` if the described path has no list, or no period stands there.
+    """Return the billing periods of an answer; ``None`` if the described path has no list, or the list has no period.
 
     A page without `records` is one period.
     """

@@ -1,4 +1,4 @@
-"""A billing period compared with the ledger: its sums and what follows from them."""
+"""A billing period compared with the ledger: its sums, and the verdict on them."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class MonthHeld:
 
     @property
     def difference(self) -> Credits | None:
-        """The vendor's total less what all lines add up to; ``None`` without a total."""
+        """The vendor's total minus the sum of all lines; ``None`` without a total."""
         return None if self.period.used is None else self.period.used - self.ours - self.theirs_alone
 
     @property
@@ -128,7 +128,7 @@ def entry_json(entry: Entry) -> dict[str, Any]:
 def month_held(
     books: Books, period: BillingPeriod, *, our_start: datetime, days: Mapping[str, Credits] | None = None
 ) -> MonthHeld:
-    """Return the entries of a period, with notes on what is odd about the billing records.
+    """Return the entries of a period, with notes on oddities of the billing records.
 
     `our_start`: when the account's month began by the configuration. `days`: the vendor's credits by UTC day, where the
     events do not add up.

@@ -20,8 +20,8 @@ def cron_files(scheduled: ScheduledJob) -> Sequence[ScheduleFile]:
         *scheduled.inexact,
         f"Keys ({keys}): scraper reads them from {scheduled.base}/.env",
         "A start while the last one still runs is left out (flock). cron mails what is printed: the log of a night",
-        "that went wrong. 3 is none: the run's own budget is spent. A night missed while the machine was off is not",
-        "made up for; systemd's timers do that.",
+        "that failed. Exit code 3 is no failure: the run's own budget is spent. cron does not catch up on a night",
+        "that was missed while the machine was off; systemd's timers do.",
     )
     log = f"{scheduled.name}.log"
     command = shlex.join([*scheduled.program, *scheduled.arguments, "--data", scheduled.data])

@@ -66,7 +66,7 @@ SURROUNDINGS = """              envFrom:
               emptyDir: {}
 """
 _LONGEST_NAME = 52
-"""Of a CronJob: its pods' names are eleven characters longer, and have at most 63."""
+"""Longest name of a CronJob: its pods' names are eleven characters longer, and have at most 63."""
 _NOT_IN_NAMES = re.compile(r"[^a-z0-9]+")
 
 
@@ -126,7 +126,7 @@ spec:
 
 
 def _script(job: str) -> str:
-    """Return the shell's lines: they hand SIGTERM on, and make a budget that is spent (3) a success."""
+    """Return the shell's lines: they pass SIGTERM on, and treat a spent budget (3) as a success."""
     lines = shell_lines(f"scraper run {shlex.quote(job)} --data /data")
     return "\n".join(f"                  {line}" for line in lines)
 

@@ -1,4 +1,4 @@
-"""When a job is started, as cron and systemd write it, and what is to be started."""
+"""The start times of a job, as cron and systemd write them, and the command to start."""
 
 from __future__ import annotations
 
@@ -16,11 +16,8 @@ HOURS_OF_A_DAY: Final = (1, 2, 3, 4, 6, 8, 12)
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """How often a job is started, and when.
-
-    A timer can state no period that does not divide a day or a week. It starts the job more often then: the starts
-    beyond one a night find that night's run over, and send nothing.
-    """
+    """The period and the time at which a job is started. A timer can only state periods that divide a day or a week;
+    for any other, it starts the job more often, and the starts beyond one a night send nothing."""
 
     period: timedelta = DAY
     starts_at: timedelta = timedelta(hours=2, minutes=15)
@@ -54,7 +51,7 @@ class Timing:
         return "every hour" if self.step == HOUR else f"every {self.step // HOUR} hours, at {clock} among them"
 
     def cron(self, zone: timedelta = timedelta(0)) -> str:
-        """Return the five fields of cron; `zone`: how far the reader's clock is ahead of UTC."""
+        """Return the five fields of cron; `zone`: the time by which the reader's clock is ahead of UTC."""
         hours, minutes = self._clock(zone)
         if self.step < HOUR:
             step = self.step // timedelta(minutes=1)
@@ -85,10 +82,11 @@ class Timing:
 
 @dataclass(frozen=True, slots=True)
 class ScheduledJob:
-    """A job and where it is run. Paths are absolute, but for `job`, which is relative to `base` where it lies in it."""
+    """A job and its place on this machine. Paths are absolute, but for `job`, which is relative to `base` where it lies
+    in it."""
 
     name: str
-    """Of letters, digits, ``-``, ``_`` and ``.``."""
+    """Letters, digits, ``-``, ``_`` and ``.``."""
     job: str
     base: str
     """The working directory: the project."""
@@ -101,7 +99,7 @@ class ScheduledJob:
     key_variables: tuple[str, ...]
     timing: Timing
     zone: timedelta = timedelta(0)
-    """How far this machine's clock is ahead of UTC today; cron reads its times by it."""
+    """Time by which this machine's clock is ahead of UTC today; cron uses that clock."""
 
     @property
     def arguments(self) -> tuple[str, ...]:
@@ -109,7 +107,7 @@ class ScheduledJob:
 
     @property
     def inexact(self) -> tuple[str, ...]:
-        """The comment that a timer with more starts than nights needs."""
+        """The comment for a timer with more starts than nights."""
         if self.timing.is_exact:
             return ()
         return ("More often than the job's nights: a start whose night has its run already sends nothing.",)
@@ -122,7 +120,7 @@ class ScheduleFile:
     name: str
     content: str
     install: str
-    """How, in a line for people."""
+    """How to install it, in a line for people."""
 
 
 def comment(*lines: str) -> str:

@@ -8,6 +8,7 @@ kept and ours are added, unless both touch the same parts, which the archive's l
 
 from __future__ import annotations
 
+import errno
 import fnmatch
 import os
 import threading
@@ -61,6 +62,9 @@ class BucketTree:
         self._intended = places.staging / f"{_INTENDED}{os.getpid()}"
         self._listed: _Listed | None = None
         self._gathering: Change | None = None
+        self._seen: Mapping[str, int] = {}
+        """The objects of the last listing, and their sizes."""
+        self._pruned = False
         self._turn = threading.RLock()
         """Held while the list is read or replaced."""
 
@@ -99,8 +103,13 @@ class BucketTree:
     def local(self, path: str) -> Path:
         return self._cache.local(self.listed(path))
 
-    def fresh(self, path: str) -> Path:
-        return self._cache.fetch(self.listed(path))
+    def fresh(self, path: str, *, quick: bool = False) -> Path:
+        listed = self.listed(path)
+        if not quick:
+            return self._cache.fetch(listed)
+        if self._seen.get(listed.path) != listed.size_bytes:
+            raise FileNotFoundError(errno.ENOENT, "its object is missing or cut short", f"{self.place}/{listed.path}")
+        return self._cache.local(listed)
 
     def size_bytes(self, path: str) -> int:
         return self.listed(path).size_bytes
@@ -114,17 +123,21 @@ class BucketTree:
         try:
             return self._list.parts[path]
         except KeyError:
-            raise FileNotFoundError(2, "the manifest does not list it", f"{self.place}/{path}") from None
+            raise FileNotFoundError(errno.ENOENT, "the manifest does not list it", f"{self.place}/{path}") from None
+
+    @property
+    def _known(self) -> set[str]:
+        """The objects that the list has, replaced ones too."""
+        manifest = self._list.manifest
+        return {*manifest.replaced, *(part.path for part in manifest.parts())}
 
     def files(self) -> list[str]:
+        self._seen = {found.name: found.size_bytes for found in self.objects.list()}  # one request for a thousand
         return sorted(self._list.parts)
 
     def unlisted(self) -> list[str]:
-        manifest = self._list.manifest
-        known = {MANIFEST, _PROBE, *manifest.replaced, *(part.path for part in manifest.parts())}
-        return sorted(
-            found.name for found in self.objects.list() if found.name not in known and not is_note(found.name)
-        )
+        known = {MANIFEST, _PROBE, *self._known}
+        return sorted(name for name in self._seen if name not in known and not is_note(name))
 
     # --- writing ------------------------------------------------------------------------------------------------------
 
@@ -169,7 +182,7 @@ class BucketTree:
                     self._listed = _Listed.of(read_manifest(self.objects))
                     self._refuse_conflict(change, base, self._listed)
                 else:
-                    self._intended.unlink(missing_ok=True)
+                    self._note_listed()
                     return
             raise ArchiveError(
                 f"{self.place}/{MANIFEST} could not be replaced: other processes were quicker {TRIES} times. What they "
@@ -182,11 +195,13 @@ class BucketTree:
         A crash in between repeats it. Needs the archive's lock.
         """
         with self._turn:
+            known = self._known
             for left in self._staging.glob(f"{_INTENDED}*"):
-                manifest = self._list.manifest
-                kept = {*manifest.replaced, *(part.path for part in manifest.parts())}
-                self.objects.delete([path for path in left.read_text().splitlines() if path not in kept])
+                self.objects.delete([path for path in left.read_text().splitlines() if path not in known])
                 left.unlink()
+            if not self._pruned:
+                self._cache.prune(known)
+                self._pruned = True
             due = [path for path, replaced_at in self._list.manifest.replaced.items() if now - replaced_at > GRACE]
             if due:
                 self.objects.delete(due)
@@ -199,6 +214,16 @@ class BucketTree:
             self._staging.mkdir(parents=True, exist_ok=True)
             with self._intended.open("a") as note:
                 note.writelines(f"{path}\n" for path in paths)
+
+    def _note_listed(self) -> None:
+        """Forget what has been uploaded and is listed by now; what an error has left stays noted until it is swept."""
+        if self._intended.exists():
+            known = self._known
+            left = [path for path in self._intended.read_text().splitlines() if path not in known]
+            if left:
+                self._intended.write_text("".join(f"{path}\n" for path in left))
+            else:
+                self._intended.unlink()
 
     def set_aside(self, path: str, target: Path) -> None:
         """Copy a part or an object to the trash of this machine, and take it off the list or away."""
@@ -215,9 +240,8 @@ class BucketTree:
 
     def delete_unlisted(self, directory: str, names: Collection[str]) -> None:
         """Delete what was uploaded under these parts' names and never listed."""
-        manifest = self._list.manifest
-        kept = {*manifest.replaced, *(part.path for part in manifest.parts())}
-        found = [each.name for each in self.objects.list(f"{directory}/") if each.name not in kept]
+        known = self._known
+        found = [each.name for each in self.objects.list(f"{directory}/") if each.name not in known]
         self.objects.delete([name for name in found if part_path(name).rpartition("/")[2] in names])
 
     def require_writable(self) -> None:
@@ -245,7 +269,7 @@ class BucketTree:
             there = self.objects.digest(part.path)
             if there.sha256 == part.checksum:
                 return
-            if part.path not in {*self._list.manifest.replaced, *(each.path for each in self._list.manifest.parts())}:
+            if part.path not in self._known:
                 raise ArchiveError(
                     f"{self.place}/{part.path} is there with other bytes than are to be written, and no list of this "
                     "archive has it. It was left as it is, and nothing was listed. Find out who else writes to that "

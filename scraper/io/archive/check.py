@@ -38,7 +38,7 @@ def _found(tree: Tree, place: str, known: Part | None, quick: bool) -> FoundPart
     """Read a file; its columns only where its checksum does not prove them intact."""
     table, size_bytes, keys = place.partition("/")[0], tree.size_bytes(place), Counter[tuple[str, str]]()
     try:
-        path = tree.fresh(place)
+        path = tree.fresh(place, quick=quick)
         digest = None if quick else checksum(path)
         as_written = known is not None and digest is not None and digest == known.checksum
         with open_part(path) as file:

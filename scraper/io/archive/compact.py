@@ -227,6 +227,7 @@ class PartitionCompactor:
         return None
 
     def _exchange_directory(self, new: Path, live: Path, *, offline: bool) -> None:
+        self._disk.guard()
         if not offline:
             self._disk.exchange(new, live)
             return

@@ -7,7 +7,8 @@ import errno
 import hashlib
 import os
 import shutil
-from collections.abc import Iterable
+import time
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import IO, Final
 
@@ -19,6 +20,9 @@ _NO_LINKS: Final = frozenset({errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno
 
 class Disk:
     """Every operation on the archive's files, a method for each step, so that a test can stop after any of them."""
+
+    guard: Callable[[], None] = staticmethod(lambda: None)
+    """Called before a file is shown to readers; raises ArchiveLostError if that may be another process's to do."""
 
     def create(self, path: Path) -> IO[bytes]:
         return path.open("wb")
@@ -39,6 +43,17 @@ class Disk:
         except BaseException:
             os.close(descriptor)
             raise
+        return descriptor
+
+    def lock_if_free(self, path: Path, patience_s: float) -> int:
+        """The same, but give up after a while: something else keeps others away as well."""
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+        ends_s = time.monotonic() + patience_s
+        try:
+            while not posix.lock(descriptor, wait=False) and time.monotonic() < ends_s:
+                time.sleep(0.02)
+        except OSError:  # this file system has no locks, which are not needed
+            pass
         return descriptor
 
     def make_directory(self, path: Path) -> None:

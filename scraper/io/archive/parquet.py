@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections import ChainMap
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -36,9 +37,9 @@ from scraper.io.archive.staged_files import Staging
 from scraper.io.archive.storage import open_compactor, open_tree
 from scraper.io.archive.survey import ReadPage, batches, read, stored_endpoints
 from scraper.io.archive.table_select import MadeRows, Selects, note_failures, note_without_key, pages_table
-from scraper.io.archive.tree import Places, Tree, move_aside, sweep_staged
+from scraper.io.archive.tree import Places, Tree, move_aside, refuse_unless_writable, sweep_staged
 from scraper.io.archive.worker_pool import ArchivePlace, WorkerPool
-from scraper.ports import DecidedAnswer, Part, ReadAgain, RunRows, RunVersion, SpooledPage, Survey, Written
+from scraper.ports import DecidedAnswer, Hold, Part, ReadAgain, RunRows, RunVersion, SpooledPage, Survey, Written
 
 
 class ParquetArchive:
@@ -77,9 +78,9 @@ class ParquetArchive:
         return self._hashes
 
     @contextlib.contextmanager
-    def lock(self) -> Iterator[None]:
+    def lock(self, hold: Hold | None = None) -> Iterator[None]:
         """See `Archive.lock`; not to be taken twice by one process."""
-        with locked(self._disk, self._places) as descriptor:
+        with locked(self._disk, self._places, hold) as descriptor:
             self.refresh()
             self.pool.locked = descriptor
             try:
@@ -89,8 +90,7 @@ class ParquetArchive:
                 self.pool.close()
 
     def refuse_unless_writable(self) -> None:
-        with explained("the archive cannot be written", safe="Nothing was spent or changed."):
-            self._tree.require_writable()
+        refuse_unless_writable(self._tree)
 
     def refresh(self) -> None:
         """See what other processes have done to the archive since."""
@@ -294,7 +294,8 @@ class ParquetArchive:
 
     def _staging(self, selects: Selects, *, sweeps: bool = False) -> Staging:
         hashes = {PAGES_TABLE: PAGES_HASH, **self._hashes, **RUN_TABLE_HASHES}
-        return Staging(self._disk, self._places, {**selects.schemas, **RUN_SCHEMAS}, hashes, sweeps=sweeps)
+        schemas = ChainMap[str, pa.Schema](RUN_SCHEMAS, selects.schemas)  # type: ignore[arg-type]  # only read
+        return Staging(self._disk, self._places, schemas, hashes, sweeps=sweeps)
 
     def _answered(self, source: str) -> frozenset[str]:
         """Return the endpoints of the 2xx answers in a part of the raw table."""

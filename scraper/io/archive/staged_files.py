@@ -65,7 +65,7 @@ class Staging:
     @property
     def tables(self) -> Sequence[str]:
         """The tables that parts may be of."""
-        return tuple(self._schemas)
+        return tuple(self._hashes)
 
     def has(self, table: str) -> bool:
         """Return whether a part of the table has been begun or finished."""

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, Protocol
 
 from scraper.io.archive.disk import Disk, make_directories, remove_files
+from scraper.io.archive.errors import explained
 from scraper.io.objects import is_s3
 from scraper.io.permissions import require_readable
 
@@ -97,8 +98,11 @@ class Tree(Protocol):
     def local(self, path: str) -> Path:
         """Return a file with the part's bytes, for reading; FileNotFoundError if there is none."""
 
-    def fresh(self, path: str) -> Path:
-        """Return a file with the part's bytes as they are where the archive is, not those of an earlier reading."""
+    def fresh(self, path: str, *, quick: bool = False) -> Path:
+        """Return a file with the part's bytes as they are where the archive is, not those of an earlier reading.
+
+        `quick`: those of an earlier reading suffice, if the part is still there. `files` has been called.
+        """
 
     def size_bytes(self, path: str) -> int:
         """Return the part's size."""
@@ -119,7 +123,7 @@ class Tree(Protocol):
         """Return all files that a reader of the whole archive would meet."""
 
     def unlisted(self) -> list[str]:
-        """Return what lies there, and what no reader who goes by the list meets."""
+        """Return what lay there when `files` was called, and what no reader who goes by the list meets."""
 
     def require_writable(self) -> None:
         """Raise an error where publishing would fail."""
@@ -166,7 +170,7 @@ class DirectoryTree:
     def local(self, path: str) -> Path:
         return self._root / path
 
-    def fresh(self, path: str) -> Path:
+    def fresh(self, path: str, *, quick: bool = False) -> Path:  # noqa: ARG002 - nothing is cheaper than the file
         return self._root / path
 
     def size_bytes(self, path: str) -> int:
@@ -185,6 +189,7 @@ class DirectoryTree:
         targets = [self._root / each.part.path for each in staged]
         for each, target in zip(staged, targets, strict=True):
             make_directories(self._disk, target.parent)
+            self._disk.guard()
             self._disk.replace(each.file, target)
         for directory in sorted({target.parent for target in targets}):
             self._disk.sync(directory)
@@ -246,6 +251,12 @@ def move_aside(disk: Disk, file: Path, target: Path) -> None:
 def sweep_staged(disk: Disk, places: Places) -> None:
     """Remove the staged files that a crash has left; needs the archive's lock."""
     remove_files(disk, places.staging.glob(".part-*"))
+
+
+def refuse_unless_writable(tree: Tree) -> None:
+    """See `Archive.refuse_unless_writable`."""
+    with explained("the archive cannot be written", safe="Nothing was spent or changed."):
+        tree.require_writable()
 
 
 def require_writable(disk: Disk, places: Places) -> None:

@@ -24,6 +24,7 @@ class ProjectFile(FileModel):
 
     state: Annotated[str, Field(min_length=1)] | None = Field(
         default=None,
+        repr=False,
         description="URL of the state's database, postgresql+psycopg://…, for several machines; "
         "SCRAPER_STATE and --state override it; by default a file in the data directory",
     )

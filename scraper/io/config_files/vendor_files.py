@@ -7,8 +7,9 @@ key, so a new endpoint is one table and a corrected figure is one line.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import date
+from functools import cache
 from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -108,13 +109,9 @@ class VendorFile(FileModel):
 
 def read_catalogue(configs: Path | None = None) -> Catalogue:
     """Return the packaged vendors, overlaid by ``<configs>/vendors/``. Raises ConfigurationError with all faults."""
-    contents: dict[str, tuple[str, dict[str, Any]]] = {}
-    origins: dict[str, VendorOrigin] = {}
-    with resources.as_file(resources.files("scraper") / "vendors") as packaged:
-        for path in sorted(packaged.glob("*.toml")):
-            contents[path.stem] = (f"scraper/vendors/{path.name}", read_toml(path))
-            content = contents[path.stem][1]
-            origins[path.stem] = VendorOrigin(content["base_url"], content["key_env"])
+    packaged = _packaged()
+    contents = {stem: (vendor.where, vendor.content) for stem, vendor in packaged.items()}
+    origins = {stem: vendor.origin for stem, vendor in packaged.items()}
     vendors: dict[str, Vendor] = {}
     faults: list[Fault] = []
     for path in files_in(configs / "vendors", ".toml") if configs is not None else ():
@@ -128,12 +125,41 @@ def read_catalogue(configs: Path | None = None) -> Catalogue:
         contents[path.stem] = (str(path) if not below else f"{path} over {where}", _laid_over(below, above))
     for stem, (where, content) in contents.items():
         try:
-            vendors[stem] = replace(vendor_of(content, where, stem), origin=origins[stem])
+            own = stem not in packaged or packaged[stem].content is not content
+            read = vendor_of(content, where, stem) if own else _packaged_vendor(stem)
+            vendors[stem] = replace(read, origin=origins[stem])
         except ConfigurationError as failure:
             faults += failure.faults
     if faults:
         raise ConfigurationError(faults)
     return Catalogue(vendors)
+
+
+@dataclass(frozen=True, slots=True)
+class PackagedVendor:
+    """A packaged vendor's file as it was read: not to be changed."""
+
+    where: str
+    content: dict[str, Any]
+    origin: VendorOrigin
+
+
+@cache
+def _packaged() -> Mapping[str, PackagedVendor]:
+    """Return the packaged files by stem. A process reads them once, however many jobs it loads."""
+    found = {}
+    with resources.as_file(resources.files("scraper") / "vendors") as packaged:
+        for path in sorted(packaged.glob("*.toml")):
+            content = read_toml(path)
+            origin = VendorOrigin(content["base_url"], content["key_env"])
+            found[path.stem] = PackagedVendor(f"scraper/vendors/{path.name}", content, origin)
+    return found
+
+
+@cache
+def _packaged_vendor(stem: str) -> Vendor:
+    file = _packaged()[stem]
+    return vendor_of(file.content, file.where, stem)
 
 
 def vendor_of(content: dict[str, Any], where: str, stem: str) -> Vendor:

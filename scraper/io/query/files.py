@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, TypeAlias
 
@@ -36,6 +36,9 @@ class Files:
     noted: Hashes = lambda _table: {}
     """Spares the footers of the tables that nothing rebuilds."""
 
+    left_out: Mapping[str, str] = field(default_factory=dict)
+    """Table → why its files are not among these, where it has any."""
+
     def has(self, table: str) -> bool:
         """Return whether a table has files."""
         return any(True for _ in self.paths(table))
@@ -53,7 +56,9 @@ def files_below(root: Path, noted: Hashes | None = None) -> Files:
     )
 
 
-def files_listed(root: Path, listed: Mapping[str, Mapping[str, str]]) -> Files:
+def files_listed(
+    root: Path, listed: Mapping[str, Mapping[str, str]], left_out: Mapping[str, str] | None = None
+) -> Files:
     """Return files that a list names below a directory: table → path → `Part.select_hash`."""
     return Files(
         root=root,
@@ -62,6 +67,7 @@ def files_listed(root: Path, listed: Mapping[str, Mapping[str, str]]) -> Files:
         tables=lambda: (table for table, paths in listed.items() if paths),
         hive="=" not in str(root),
         noted=lambda table: listed.get(table, {}),
+        left_out=left_out or {},
     )
 
 

@@ -14,6 +14,7 @@ import json
 import os
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
@@ -62,20 +63,24 @@ def needed_partitions(
         selects = empty_selects(nothing, described.tables)
         read = relations_read(connection, query, selects, described.views)
         tables = {name: select for name, select in selects.items() if name.lower() in read and name in there}
-        every: dict[str, Collection[Partition]] = {name: there[name] for name in tables}
+        views = [view for view in described.views if view.name.lower() in read]
+        nowhere: dict[str, Collection[Partition]] = dict.fromkeys(tables, ())
+        everywhere = {name: there[name] for name in tables}
+        explain = EXPLAIN.match(bare := bare_sql(query))
+        try:
+            asked = only_reading(connection, bare[explain.end() :] if explain else query)
+        except (duckdb.Error, QueryError):
+            return nowhere
         try:
             files = {name: _stand_ins(connection, stubs, name, there[name], tables[name]) for name in tables}
-            plan = _plan(
-                connection, stubs, files, [view for view in described.views if view.name.lower() in read], query
-            )
-            needed: dict[str, set[Partition]] = {name: set() for name in tables}
-            for scan in _scans(plan, files):
-                needed[scan.table] |= _left(connection, scan)
+            left: dict[str, set[Partition]] = {name: set() for name in tables}
+            for scan in _scans(_plan(connection, stubs, files, views, asked), files):
+                left[scan.table] |= _left(connection, scan)
         except _RefusedError:
-            return dict.fromkeys(tables, ()) if all(map(as_declared, tables)) else every
+            return nowhere if all(map(as_declared, tables)) else everywhere
         except (duckdb.Error, OSError, _NotUnderstoodError):
-            return every
-        return {**needed}
+            return everywhere
+        return {**left}
 
 
 _CONFIG: Final[dict[str, str | bool | int | float | list[str]]] = {
@@ -119,11 +124,13 @@ def _stand_ins(
         if not (stubs / path).exists():
             (stubs / path).parent.mkdir(parents=True, exist_ok=True)
             (stubs / path).touch()
-    columns = f"{_MARK}=-/vendor=-/date=1970-01-01/{table}.parquet"
-    (stubs / columns).parent.mkdir(parents=True, exist_ok=True)
-    beside = stubs / f".{table}.{os.getpid()}"
-    connection.execute(f"COPY ({bare_sql(select)}) TO {quoted(beside)} (FORMAT parquet)")
-    beside.replace(stubs / columns)
+    made_by = sha256(f"{duckdb.__version__} {bare_sql(select)}".encode()).hexdigest()[:16]
+    columns = f"{_MARK}=-/vendor=-/date=1970-01-01/{table}-{made_by}.parquet"
+    if not (stubs / columns).exists():
+        (stubs / columns).parent.mkdir(parents=True, exist_ok=True)
+        beside = stubs / f".{table}.{os.getpid()}"
+        connection.execute(f"COPY ({bare_sql(select)}) TO {quoted(beside)} (FORMAT parquet)")
+        beside.replace(stubs / columns)
     return [columns, *paths]
 
 
@@ -147,13 +154,11 @@ def _plan(
             connection.execute(view.sql)
     for statement in lock_statements(stubs):
         connection.execute(statement)
-    explain = EXPLAIN.match(bare := bare_sql(query))
     try:
-        asked = only_reading(connection, bare[explain.end() :] if explain else query)
-        return str(connection.execute(f"EXPLAIN (FORMAT json) {asked}").fetchall()[0][1])
+        return str(connection.execute(f"EXPLAIN (FORMAT json) {query}").fetchall()[0][1])
     except (duckdb.IOException, duckdb.InternalException):
         raise
-    except (duckdb.Error, QueryError) as refused:
+    except duckdb.Error as refused:
         raise _RefusedError from refused
 
 

@@ -111,7 +111,7 @@ def _held(reader: pa.RecordBatchReader, most_bytes: int) -> list[pa.RecordBatch]
 
 def _is_gone(fault: BaseException | None) -> bool:
     """Return whether a listed file was missing; through Arrow, DuckDB's error is one of Arrow's."""
-    return "No such file" in str(fault)
+    return "No such file" in str(fault) or _NO_FILE.search(str(fault)) is not None
 
 
 def query(connection: duckdb.DuckDBPyConnection, sql: str) -> pa.RecordBatchReader:
@@ -210,6 +210,7 @@ def _macro_named(connection: duckdb.DuckDBPyConnection, message: str) -> str:
     return f"; {table[1]} is a macro: write {table[1]}({takes[0]}) with its arguments" if takes else ""
 
 
+_NO_FILE: Final = re.compile(r'No files found that match the pattern "[^"*?\[]*\.parquet"')
 _NO_TABLE: Final = re.compile(r"Table with name (\w+) does not exist")
 _NO_COLUMN: Final = re.compile(r'Referenced column "([^"]*)" (?:not found|was not found)')
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -51,15 +52,27 @@ def archive_root(data: Path) -> Path:
     Raises ArchiveError where this user may not read all of it: DuckDB would silently leave those rows out.
     """
     inside = data / "archive"
-    try:
+    with _permitted():
         root = data if not inside.is_dir() and any(data.glob("*/vendor=*")) else inside
+    return readable(root)
+
+
+def readable(root: Path) -> Path:
+    """Return a directory of tables, all of which this user may read, without symbolic links; see `archive_root`."""
+    with _permitted():
         require_readable(root)
+    return root.resolve()
+
+
+@contextmanager
+def _permitted() -> Iterator[None]:
+    try:
+        yield
     except PermissionError as fault:
         raise ArchiveError(
             f"{fault.filename} cannot be read: {fault.strerror}. Nothing was changed; let its owner give you the right "
             "to read it, or name another directory with --data."
         ) from fault
-    return root.resolve()
 
 
 def open_archive(
@@ -143,6 +156,9 @@ def create_relations(
         views = [view for view in views if view.name.lower() in read]
     made = table_statements(files, selects, query or "")
     for name, statement in zip(selects, made, strict=True):
+        if name in files.left_out:
+            _say_instead(connection, name, files.left_out[name])
+            continue
         try:
             connection.execute(statement)
         except duckdb.Error as fault:
@@ -159,8 +175,17 @@ def create_relations(
 
 
 def _stand_in(connection: duckdb.DuckDBPyConnection, name: str, fault: duckdb.Error) -> None:
-    why = f"{name} cannot be created over this archive: {shortened(fault)}; mend its SQL file in tables/"
-    connection.execute(f"CREATE VIEW {identifier(name)} AS SELECT error({quoted(why)}) AS {identifier(why)}")
+    _say_instead(
+        connection,
+        name,
+        f"{name} cannot be created over this archive: {shortened(fault)}; mend its SQL file in tables/",
+    )
+
+
+def _say_instead(connection: duckdb.DuckDBPyConnection, name: str, why: str) -> None:
+    """Create a view that raises an error with this sentence when it is queried."""
+    said = f"error({quoted(why)})"  # twice: a count reads no column
+    connection.execute(f"CREATE VIEW {identifier(name)} AS SELECT {said} AS {identifier(why)} WHERE {said} IS NULL")
 
 
 def lock_statements(root: Path, writes: Path | None = None) -> tuple[str, ...]:

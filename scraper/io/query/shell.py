@@ -9,11 +9,10 @@ from pathlib import Path
 import duckdb
 
 from scraper.core.errors import ArchiveError
-from scraper.io.query.files import PARTS, files_below, pattern, quoted
+from scraper.io.query.files import PARTS, Files, pattern, quoted
 from scraper.io.query.relations import (
     UTC,
     Described,
-    archive_root,
     create_relations,
     damaged,
     empty_selects,
@@ -30,20 +29,18 @@ _HEAD = """\
 """
 
 
-def write_database(path: Path, data: Path, described: Described) -> None:
+def write_database(path: Path, files: Files, described: Described) -> None:
     """Write a DuckDB database of views over absolute paths, without rows. `path` must not exist."""
     try:
         with duckdb.connect(str(path), config={"storage_compatibility_version": _STORAGE}) as connection:
-            create_relations(connection, files_below(archive_root(data)), described)
+            create_relations(connection, files, described)
     except duckdb.Error as fault:
-        raise ArchiveError(damaged(data, fault)) from fault
+        raise ArchiveError(damaged(files.root, fault)) from fault
 
 
-def views_script(data: Path, described: Described) -> str:
-    """Return the same views as SQL whose paths start with a variable."""
-    root = archive_root(data)
-    lines = [f"SET VARIABLE archive = {quoted(pattern(root))};", f"{UTC};"]
-    here = files_below(root)
+def views_script(here: Files, described: Described) -> str:
+    """Return the same views as SQL whose paths, those of a directory, start with a variable."""
+    lines = [f"SET VARIABLE archive = {quoted(pattern(here.root))};", f"{UTC};"]
     anywhere = replace(here, sql=lambda name: f"getvariable('archive') || {quoted(f'/{name}/{PARTS}')}", hive=False)
     lines += table_statements(anywhere, empty_selects(here, described.tables))
     return _HEAD + "\n".join(_ended([*lines, *(view.sql for view in described.views)])) + "\n"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,7 +32,11 @@ def table_facts(data: Path, tables: Sequence[str], noted: Sizes = lambda _table:
 
     Rows are those that are noted of a file of that size, else those of its footer.
     """
-    root = archive_root(data)
+    return facts_of_files(archive_root(data), tables, noted)
+
+
+def facts_of_files(root: Path, tables: Collection[str], noted: Sizes) -> tuple[TableFacts, ...]:
+    """Return the same of tables in a directory."""
     return tuple(_facts(root, name, noted(name)) for name in tables)
 
 

@@ -5,7 +5,7 @@ SQLAlchemy is imported by what opens the database, so that a query can look at t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from importlib.util import find_spec
@@ -17,10 +17,11 @@ from scraper.core.errors import UsageError
 if TYPE_CHECKING:
     from sqlalchemy import URL
 
-    from scraper.io.state.database import Backend, Follow
+    from scraper.io.state.copy import TableSummary
+    from scraper.io.state.database import Backend, Follower
     from scraper.ports import Stores
 
-__all__ = ["STATE_FILE", "open_stores", "state_exists", "state_url", "without_password"]
+__all__ = ["STATE_FILE", "copy_state", "file_url", "open_stores", "state_exists", "state_url", "without_password"]
 
 
 STATE_FILE = "state.db"
@@ -29,9 +30,14 @@ STATE_FILE = "state.db"
 
 def state_url(data: Path) -> str:
     """Return the URL of a data directory's own database."""
+    return file_url(data / STATE_FILE)
+
+
+def file_url(path: Path) -> str:
+    """Return the URL of a database in a file."""
     from sqlalchemy import URL
 
-    return URL.create("sqlite", database=str(data / STATE_FILE)).render_as_string()
+    return URL.create("sqlite", database=str(path)).render_as_string()
 
 
 def state_exists(url: str) -> bool:
@@ -47,7 +53,7 @@ def open_stores(
     kind: str | None,
     threaded: bool = True,
     say: Callable[[str], object] = lambda _: None,
-    follow: Follow | None = None,
+    follow: Follower | None = None,
 ) -> Iterator[Stores]:
     """Open or create the database at this URL; `kind` (``real`` or ``sandbox``) never changes.
 
@@ -68,6 +74,13 @@ def open_stores(
         yield Stores(LedgerStore(database), JournalStore(database), RunsStore(database))
     finally:
         database.close()
+
+
+def copy_state(source: str, target: str, now: datetime) -> Sequence[TableSummary]:
+    """Copy the state at one URL into an empty database at another one; see `io.state.copy`."""
+    from scraper.io.state.copy import copy
+
+    return copy(_backend(source), _backend(target), now)
 
 
 def without_password(url: str) -> str:

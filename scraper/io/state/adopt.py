@@ -22,6 +22,7 @@ from scraper.io.state.ledger import mark_run_outdated
 from scraper.io.state.row_locks import lock_all_accounts, lock_the_rest
 from scraper.io.state.runs import NEXT_NUMBER
 from scraper.io.state.schema import accounts, pages, requests, run_ends, runs, walks
+from scraper.io.state.sequences import count_on
 from scraper.ports import AdoptedCount, ArchivedAnswer, ArchivedRun, RunRow
 
 PROCESS = "archive"
@@ -133,9 +134,10 @@ def _insert_attempts(connection: Connection, new: Sequence[dict[str, Any]]) -> N
         taken |= set(connection.execute(query).scalars())
     if own := [values for values in new if values["attempt_id"] not in taken]:
         connection.execute(insert(requests), own)
+        count_on(connection, requests.c.attempt_id)
     for values in new:
         if values["attempt_id"] in taken:
-            connection.execute(insert(requests).values({**values, "attempt_id": None}))
+            connection.execute(insert(requests).values({name: values[name] for name in values if name != "attempt_id"}))
             mark_run_outdated(connection, values["run_id"])
 
 

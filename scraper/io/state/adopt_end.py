@@ -26,6 +26,7 @@ from scraper.io.state.ledger import mark_run_outdated
 from scraper.io.state.parts import begin_rebuild, forget
 from scraper.io.state.row_locks import lock_all_accounts, lock_the_rest
 from scraper.io.state.schema import balances, compactions, drains, pages, rebuilds, requests, runs, total, walks
+from scraper.io.state.sequences import count_on
 from scraper.ports import AdoptionEnd, AdoptionEnded, SpendMark
 
 _WHOLE = (WalkState.COMPLETE.value, WalkState.EMPTY.value)
@@ -151,6 +152,7 @@ def _count_rows(connection: Connection, end: AdoptionEnd) -> None:
     for run_id, rows in connection.execute(select(drains.c.run_id, drains.c.rows)):
         for table, count in orjson.loads(rows).items():
             known.setdefault(run_id, {})[table] = known.get(run_id, {}).get(table, 0) + count
+    count_on(connection, drains.c.drain_id)
     for run_id, counts in sorted(end.rows.items()):
         more = {table: count - known.get(run_id, {}).get(table, 0) for table, count in counts.items()}
         if more := {table: count for table, count in more.items() if count > 0}:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
-from contextlib import AbstractContextManager, asynccontextmanager, contextmanager
-from datetime import datetime
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
+from contextlib import AbstractContextManager, asynccontextmanager, contextmanager, suppress
+from datetime import datetime, timedelta
+from itertools import islice
 from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 
 from sqlalchemy import Connection, Engine
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from scraper.io.state.leases import Fence, Leases, confirm
 from scraper.io.state.migrations import is_current, prepare
@@ -19,9 +20,18 @@ from scraper.ports import ARCHIVE, Hold
 
 P = ParamSpec("P")
 T = TypeVar("T")
+Item = TypeVar("Item")
 
-Follow = Callable[[datetime, float, float], None]
-"""Told the time of a database: what it was, and when, in seconds since boot, it was asked for it and answered."""
+
+class Follower(Protocol):
+    """A clock that follows that of a database."""
+
+    @property
+    def doubt_s(self) -> float:
+        """The seconds by which the database's clock may be ahead of it."""
+
+    def follow(self, at: datetime, asked_s: float, answered_s: float) -> None:
+        """Learn the database's time, and when, in seconds since boot, it was asked for and answered."""
 
 
 class Space(Protocol):
@@ -55,7 +65,7 @@ class Backend(Failing, Protocol):
     def exists(self) -> bool:
         """Return True if the database exists."""
 
-    def engines(self, follow: Follow | None = None) -> tuple[Engine, Engine]:
+    def engines(self, follow: Follower | None = None) -> tuple[Engine, Engine]:
         """Return an engine that writes and one that reads; create what is missing. `follow`: see `open_stores`."""
 
     def ask_time(self, connection: Connection) -> None:
@@ -63,6 +73,9 @@ class Backend(Failing, Protocol):
 
     def lock_schema(self, connection: Connection) -> None:
         """Let no other process create or migrate the schema until this transaction ends."""
+
+    def lock_all(self, connection: Connection) -> None:
+        """Let nobody write anything until this transaction ends."""
 
     def hold(self, job: str, process: str, since: datetime) -> AbstractContextManager[StateHold]:
         """Hold the job as this `process`, ``host:pid``; HeldElsewhereError names another one that does."""
@@ -83,10 +96,11 @@ class Database:
         kind: str | None,
         threaded: bool = True,
         say: Callable[[str], object] = lambda _: None,
-        follow: Follow | None = None,
+        follow: Follower | None = None,
     ) -> None:
         """See `open_stores`."""
         self.now = now
+        self._follower = follow
         self.backend = backend
         self.process = f"{socket.gethostname()}:{os.getpid()}"
         self.full = False
@@ -117,6 +131,11 @@ class Database:
             self.backend.ask_time(connection)
             return is_current(connection, self.backend.name, self.backend.place, kind)
 
+    @property
+    def doubt(self) -> timedelta:
+        """The time by which the database's clock may be ahead of `now`."""
+        return timedelta(seconds=0.0 if self._follower is None else self._follower.doubt_s)
+
     @contextmanager
     def hold(self, job: str) -> Iterator[Hold]:
         with self.backend.hold(job, self.process, self.now()) as hold:
@@ -127,17 +146,17 @@ class Database:
                 self.job = None
 
     @asynccontextmanager
-    async def hold_archive(self) -> AsyncIterator[None]:
+    async def hold_archive(self) -> AsyncIterator[Hold | None]:
         """Wait for and hold the archive's lease, if the state is shared."""
         leases = self.backend.leases
         if leases is None:
-            yield
+            yield None
             return
         taken = await leases.wait_for(ARCHIVE, self.process, self._say)
         with leases.keep(taken):
             self.archive = taken.fence
             try:
-                yield
+                yield taken
             finally:
                 self.archive = None
 
@@ -163,6 +182,57 @@ class Database:
                 yield connection
         except SQLAlchemyError as failure:
             raise self.backend.explained(failure) from failure
+
+    @contextmanager
+    def writes(self) -> Iterator[Connection]:
+        """Yield a connection in a writing transaction in the caller's thread, while nothing else uses this object."""
+        try:
+            with self._writing.begin() as connection:
+                yield connection
+        except SQLAlchemyError as failure:
+            raise self.backend.explained(failure) from failure
+
+    def reads(self, work: Callable[[Connection], T]) -> T:
+        """Return what `work` reads, in the caller's thread; it is repeated over another connection if one is lost."""
+        (found,) = self.read_each([None], lambda connection, _: work(connection))
+        return found
+
+    def read_each(self, items: Sequence[Item], work: Callable[[Connection, Item], T]) -> Iterator[T]:
+        """Yield what `work` reads of each item, over one connection as long as there is one."""
+        done = attempts = 0
+        while done < len(items):
+            try:
+                with self.reading.connect() as connection:
+                    while done < len(items):
+                        found = work(connection, items[done])
+                        done, attempts = done + 1, 0
+                        yield found
+            except SQLAlchemyError as failure:
+                attempts += 1
+                self._wait_to_read(failure, attempts)
+
+    def read_all(self, rows: Callable[[Connection], Iterator[T]]) -> Iterator[T]:
+        """Yield rows that are read little by little, in an order of their own; go on after those that were yielded."""
+        done = attempts = 0
+        while True:
+            try:
+                with self.reading.connect() as connection:
+                    for row in islice(rows(connection), done, None):
+                        done, attempts = done + 1, 0
+                        yield row
+            except SQLAlchemyError as failure:
+                attempts += 1
+                self._wait_to_read(failure, attempts)
+            else:
+                return
+
+    def _wait_to_read(self, failure: SQLAlchemyError, attempts: int) -> None:
+        """Wait for a database that is gone; StateError if it cannot be read."""
+        if isinstance(failure, DBAPIError) and self.backend.is_gone(failure):
+            with suppress(DBAPIError):
+                self._writer.wait(failure, attempts, self.reading)
+                return
+        raise self.backend.explained(failure) from failure
 
     def close(self) -> None:
         """Commit what is queued, then close all connections."""

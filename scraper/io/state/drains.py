@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -11,7 +10,6 @@ import orjson
 from sqlalchemy import Connection, Row, and_, bindparam, func, insert, select, update
 
 from scraper.core.catalogue import OutcomeKind
-from scraper.io.packing import unpacked
 from scraper.io.state.drift import note_drift
 from scraper.io.state.identity import epoch_token
 from scraper.io.state.parts import note_parts
@@ -54,8 +52,8 @@ def open_drain(connection: Connection, opened_at: datetime, most_bytes: int, aft
     return Drain(drain_id, run_id, len(chosen), token)
 
 
-def members(connection: Connection, drain: Drain, as_packed: bool) -> Iterator[SpooledPage]:
-    """Yield the pages of a drain; `as_packed`: with their bodies as the spool has them."""
+def members(connection: Connection, drain: Drain) -> list[SpooledPage]:
+    """Return the pages of a drain in their order, without their bodies."""
     member_columns = [pages.c.page_id, pages.c.run_id, pages.c.walk_id, pages.c.request_key, pages.c.observed_at]
     query = (
         select(*member_columns, pages.c.outcome, pages.c.http_status)
@@ -65,10 +63,12 @@ def members(connection: Connection, drain: Drain, as_packed: bool) -> Iterator[S
         .join(walks, and_(walks.c.run_id == pages.c.run_id, walks.c.walk_id == pages.c.walk_id))
         .where(pages.c.drain_id == drain.drain_id)
     )
-    bodiless = [_spooled(row) for row in connection.execute(query)]
-    for page in sorted(bodiless, key=drain_order):
-        body = connection.execute(_BODY, {"id": page.page_id}).scalar_one()
-        yield replace(page, body=body if as_packed else unpacked(body))
+    return sorted((_spooled(row) for row in connection.execute(query)), key=drain_order)
+
+
+def with_body(connection: Connection, page: SpooledPage) -> SpooledPage:
+    """Return the page with its body as the spool has it."""
+    return replace(page, body=connection.execute(_BODY, {"id": page.page_id}).scalar_one())
 
 
 _BODY = select(pages.c.body).where(pages.c.page_id == bindparam("id"))

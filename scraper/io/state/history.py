@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -40,8 +39,8 @@ _LANDED = [OutcomeKind.OK.value, OutcomeKind.EMPTY.value]
 class SqlHistory:
     """A read-only history; every method blocks, and raises StateError if the database cannot be read."""
 
-    def __init__(self, read: Callable[[], AbstractContextManager[Connection]], now: datetime) -> None:
-        self._read = read
+    def __init__(self, reads: Callable[[Callable[[Connection], Sequence[Any]]], Sequence[Any]], now: datetime) -> None:
+        self._reads = reads
         self._now = now
         self._yields: Sequence[Yield] | None = None
         """Read once: it is the sum of a month's attempts."""
@@ -182,8 +181,7 @@ class SqlHistory:
         return found
 
     def _rows(self, query: Any) -> Sequence[Any]:  # noqa: ANN401 - a SELECT of any columns, and its rows
-        with self._read() as connection:
-            return connection.execute(query).all()
+        return self._reads(lambda connection: connection.execute(query).all())
 
 
 def _is_whole(row: Any, walk: Walk) -> bool:  # noqa: ANN401 - a row of walks

@@ -19,12 +19,13 @@ _KEY = "identity"
 _ADOPTING = "adopting"
 
 
-def state_identity(connection: Connection, database: str, place: str) -> StateIdentity:
+def state_identity(connection: Connection, database: str, place: str, *, shared: bool) -> StateIdentity:
     known = dict(connection.execute(select(meta.c.key, meta.c.value)).all())
     new = all(connection.execute(select(table).limit(1)).first() is None for table in (runs, requests))
     stored = known.get(_KEY)
     adopting = None if _ADOPTING not in known else Standing[known[_ADOPTING]]
-    return StateIdentity(known["kind"], None if stored is None else _read(stored), new, adopting, database, place)
+    own = None if stored is None else _read(stored)
+    return StateIdentity(known["kind"], own, new, adopting, database, place, shared)
 
 
 def begin_adoption(connection: Connection, why: Standing) -> None:

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import AbstractAsyncContextManager
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import Select
 
 from scraper.core.errors import StateError
-from scraper.io.packing import DamagedError
+from scraper.io.packing import DamagedError, unpacked
 from scraper.io.state import adopt, adopt_end, check, coverage, decisions, drains, drift, identity, ledger
 from scraper.io.state import parts as noted_parts
 from scraper.io.state.database import Store, in_transaction, of_archive
-from scraper.ports import Audit, Drain, Journal, RunRow, RunRows, SpooledPage, StateIdentity
+from scraper.ports import Audit, Drain, Hold, Journal, RunRow, RunRows, SpooledPage, StateIdentity
 
 
 class JournalStore(Store, Journal):
@@ -52,20 +53,22 @@ class JournalStore(Store, Journal):
     doubled_answers = in_transaction(adopt.doubled_answers)
     end_adoption = of_archive(adopt_end.end_adoption)
 
-    def hold_archive(self) -> AbstractAsyncContextManager[None]:
+    def hold_archive(self) -> AbstractAsyncContextManager[Hold | None]:
         return self._database.hold_archive()
 
     async def identity(self) -> StateIdentity:
         backend = self._database.backend
-        return await self._do(identity.state_identity, backend.label, backend.place)
+        shared = not backend.one_writer
+        return await self._do(identity.state_identity, backend.label, backend.place, shared=shared)
 
     async def audit(self) -> Audit:
         return await self._do(check.audit, self._database.backend.label)
 
     def drain_pages(self, drain: Drain, *, packed: bool = False) -> Iterator[SpooledPage]:
         try:
-            with self._database.read() as connection:
-                yield from drains.members(connection, drain, packed)
+            members = self._database.reads(lambda connection: drains.members(connection, drain))
+            for page in self._database.read_each(members, drains.with_body):
+                yield page if packed else replace(page, body=unpacked(page.body))
         except DamagedError as failure:
             raise StateError(
                 f"a body in the spool of {self._database.backend.name} is damaged ({failure}). Nothing of its drain "
@@ -76,5 +79,4 @@ class JournalStore(Store, Journal):
         return {table: self._run_rows(query) for table, query in coverage.run_queries(run_id).items()}
 
     def _run_rows(self, query: Select[Any]) -> Iterator[RunRow]:
-        with self._database.read() as connection:
-            yield from coverage.run_rows(connection, query)
+        yield from self._database.read_all(lambda connection: coverage.run_rows(connection, query))

@@ -219,6 +219,7 @@ class HeldLease:
         self._ends_s = asked_s + leases.ttl_s
         self._lost: LeaseLostError | None = None
         self._tell: Callable[[LeaseLostError], object] = lambda _: None
+        self._tell_renewed: Callable[[float], object] = lambda _: None
         self._telling = threading.Lock()
 
     @property
@@ -235,6 +236,10 @@ class HeldLease:
             if self._lost is not None:
                 tell(self._lost)
 
+    def when_renewed(self, tell: Callable[[float], object]) -> None:
+        self._tell_renewed = tell
+        tell(self._ends_s)
+
     def renew(self) -> bool:
         """Renew it; return False if another process has taken it. Raises SQLAlchemyError: it may be tried again."""
         asked_s = self._leases.uptime_s()
@@ -243,6 +248,7 @@ class HeldLease:
             row = None if kept else connection.execute(select(leases).where(leases.c.what == self.fence.what)).first()
         if kept:
             self._ends_s = asked_s + self._leases.ttl_s
+            self._tell_renewed(self._ends_s)
         else:
             with self._telling:
                 self._lost = lost(self.fence, row)

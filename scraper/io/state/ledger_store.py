@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, suppress
+from dataclasses import replace
 
 from scraper.core.auto_budget import Allowance, Spending
 from scraper.core.errors import StateError, UsageError
@@ -14,6 +15,7 @@ from scraper.core.requests import Request
 from scraper.core.units import Credits
 from scraper.io.state import account_locks, accounts, auto_budget, failures, ledger, reconcile, reserve
 from scraper.io.state.database import Store, in_transaction
+from scraper.io.state.slots import ON_THE_WAY
 from scraper.ports import Ledger, Reserved, Settlement
 
 
@@ -44,6 +46,9 @@ class LedgerStore(Store, Ledger):
         return await self._do(reserve.renew_slot, account, attempt_id, self._database.now(), self._database.job)
 
     async def settle(self, settlement: Settlement) -> None:
+        if (doubt := self._database.doubt) and settlement.sent_at is not None:
+            arrived_at = settlement.arrived_at or min(settlement.settled_at, settlement.sent_at + ON_THE_WAY)
+            settlement = replace(settlement, arrived_at=arrived_at + doubt)
         # Shielded: a paid body waiting for its commit outlives the cancellation of its run.
         await asyncio.shield(self._join(ledger.settle, (settlement, self._database.job)))
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import cache
+from typing import Any
 
-from sqlalchemy import Connection, case, insert, inspect, select, update
+from sqlalchemy import Connection, case, create_mock_engine, insert, inspect, select, update
 
 from scraper.core.errors import StateError, UsageError
 from scraper.io.state.schema import (
@@ -190,7 +192,7 @@ def prepare(connection: Connection, name: str, place: str, kind: str | None) -> 
     """Create what is missing and migrate an older schema, unless another process has meanwhile; see `is_current`."""
     if is_current(connection, name, place, kind):
         return
-    metadata.create_all(connection)
+    _create_tables(connection)
     version = connection.execute(select(meta.c.value).where(meta.c.key == "schema")).scalar_one_or_none()
     if version is None:
         connection.execute(
@@ -200,3 +202,25 @@ def prepare(connection: Connection, name: str, place: str, kind: str | None) -> 
     for step in STEPS[int(version) - 1 :]:
         step(connection)
     connection.execute(update(meta).where(meta.c.key == "schema").values(value=str(SCHEMA_VERSION)))
+
+
+def _create_tables(connection: Connection) -> None:
+    """Create the tables that are missing. In an empty database that is all of them, and none is asked for."""
+    if inspect(connection).get_table_names():
+        metadata.create_all(connection)
+        return
+    for statement in _statements(connection.dialect.name):
+        connection.exec_driver_sql(statement)
+
+
+@cache
+def _statements(dialect: str) -> Sequence[str]:
+    """Return what creates all tables, compiled once in a process: that takes most of the time."""
+    found: list[str] = []
+
+    def keep(statement: Any, *_: object, **__: object) -> None:  # noqa: ANN401 - whatever SQLAlchemy runs
+        found.append(str(statement.compile(dialect=engine.dialect)))
+
+    engine = create_mock_engine(f"{dialect}://", keep)
+    metadata.create_all(engine, checkfirst=False)
+    return found

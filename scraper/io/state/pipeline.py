@@ -7,15 +7,33 @@ failure of a queued statement is met there.
 
 from __future__ import annotations
 
+import sys
 from contextlib import suppress
 from typing import Any, TypeAlias
 
 from psycopg import Connection, Cursor, Error, Pipeline
 from psycopg.rows import RowFactory, TupleRow
+from psycopg.sql import Literal
+from psycopg.types.string import StrDumperUnknown
 from sqlalchemy import Engine, event
+
+from scraper.io.state.schema import NUL, REPLACEMENT
 
 _Opened: TypeAlias = "Connection[Any]"
 _KEPT = "pipeline"
+
+
+def _settle_numpy() -> None:
+    """Let psycopg find out now that there is no numpy: it asks once, and `cli.main` leaves it no module but a None."""
+    if sys.modules.get("numpy", ...) is None:
+        del sys.modules["numpy"]
+        try:
+            Literal(0).as_string()
+        finally:
+            sys.modules["numpy"] = None  # type: ignore[assignment]
+
+
+_settle_numpy()
 
 
 class QueueingCursor(Cursor[Any]):
@@ -31,6 +49,18 @@ class QueueingCursor(Cursor[Any]):
         if not self.queued:
             self._together.sync()
         return self
+
+
+class _TextDumper(StrDumperUnknown):
+    """Text as PostgreSQL takes it: it has no NUL, which a vendor's words may hold."""
+
+    def dump(self, obj: str) -> Any:  # noqa: ANN401 - as psycopg has it
+        return super().dump(obj.replace(NUL, REPLACEMENT) if NUL in obj else obj)
+
+
+def take_any_text(connection: _Opened) -> None:
+    """Let text pass that PostgreSQL would refuse: what a vendor says must not keep its answer from being stored."""
+    connection.adapters.register_dumper(str, _TextDumper)
 
 
 def use_pipelines(engine: Engine) -> None:
@@ -66,10 +96,3 @@ def _note_queued(
     _many: bool,
 ) -> None:
     cursor.queued = bool(context.execution_options.get("queued"))
-
-
-def queue(cursor: Any, statement: str, parameters: Any) -> None:  # noqa: ANN401 - a cursor of psycopg, and what it takes
-    """Carry out a statement whose result nobody needs before the next one's."""
-    if isinstance(cursor, QueueingCursor):
-        cursor.queued = True
-    cursor.execute(statement, parameters)

@@ -5,22 +5,20 @@ from __future__ import annotations
 import secrets
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-from psycopg import Error
 from sqlalchemy import URL, Connection, Engine, NullPool, Pool, QueuePool, create_engine, event, inspect
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from scraper.core.errors import StateError
 from scraper.io.clock import since_boot_s
 from scraper.io.state import postgres_errors, shown_url
-from scraper.io.state.database import Backend, Follow
+from scraper.io.state.database import Backend, Follower
 from scraper.io.state.leases import HeldLease, Leases, without_ttl
-from scraper.io.state.pipeline import queue, use_pipelines
+from scraper.io.state.pipeline import take_any_text, use_pipelines
 from scraper.io.state.row_locks import QUEUED
-from scraper.io.state.schema import COMMITS
+from scraper.io.state.schema import COMMITS, metadata
 
 OLDEST: Final = 14
 """The oldest version of the server; the tests run with 15."""
@@ -34,6 +32,7 @@ IDLE_WRITING_S: Final = 5
 """A process that stops in the middle of a writing transaction loses it after this, and blocks nobody any longer."""
 TIMES_ASKED: Final = 3
 """How often a process asks for the time as it begins: the quickest answer tells the most."""
+ASKED_EVERY_S: Final = 5
 IDLE_READING_S: Final = 900
 """The same while reading: a drain reads while it writes files. Nobody waits for a reader."""
 
@@ -62,7 +61,8 @@ class PostgresServer(Backend):
         self.place = self.name
         self._writer = f"{COMMITS}{secrets.token_hex(8)}"
         self._commits = 0
-        self._follow: Follow | None = None
+        self._follower: Follower | None = None
+        self._asked_s = 0.0
 
     def exists(self) -> bool:
         engine = _engine(self._url)
@@ -74,11 +74,11 @@ class PostgresServer(Backend):
         finally:
             engine.dispose()
 
-    def engines(self, follow: Follow | None = None) -> tuple[Engine, Engine]:
-        self._follow = follow
-        writing = _engine(self._url, self._idle_s, QueuePool, autocommit=True)
+    def engines(self, follow: Follower | None = None) -> tuple[Engine, Engine]:
+        self._follower = follow
+        writing = _engine(self._url, self._idle_s, QueuePool, autocommit=True, pool_reset_on_return=None)
         use_pipelines(writing)
-        event.listen(writing, "begin", _begin)
+        event.listen(writing, "begin", self._begin)
         event.listen(writing, "before_cursor_execute", _note_write)
         return writing, _engine(self._url, IDLE_READING_S, QueuePool, pool_pre_ping=True)
 
@@ -96,34 +96,36 @@ class PostgresServer(Backend):
     def lock_schema(self, connection: Connection) -> None:
         connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({WRITES})")
 
-    def ask_time(self, connection: Connection) -> None:
-        if self._follow is None:
-            return
-        for _ in range(TIMES_ASKED):
-            asked = since_boot_s()
-            at = _instant(connection.exec_driver_sql(_NOW).scalar_one())
-            self._follow(at, asked, since_boot_s())
+    def lock_all(self, connection: Connection) -> None:
+        connection.exec_driver_sql(f"LOCK TABLE {', '.join(sorted(metadata.tables))} IN SHARE MODE")
 
-    def mark(self, connection: Connection) -> _Mark | None:
+    def ask_time(self, connection: Connection, times: int = TIMES_ASKED) -> None:
+        if self._follower is None:
+            return
+        for _ in range(times):
+            self._asked_s = since_boot_s()
+            at = connection.exec_driver_sql(_NOW).scalar_one()
+            self._follower.follow(_instant(at), self._asked_s, since_boot_s())
+
+    def _begin(self, connection: Connection) -> None:
+        connection.info.pop(_WROTE, None)
+        connection.exec_driver_sql("BEGIN", execution_options=QUEUED)
+        if self._follower is not None and since_boot_s() - self._asked_s > ASKED_EVERY_S:
+            self.ask_time(connection, 1)
+
+    def mark(self, connection: Connection) -> str | None:
         if not connection.info.get(_WROTE):
             return None
         self._commits += 1
-        cursor, asked = connection.connection.cursor(), since_boot_s()
-        try:
-            queue(cursor, _MARK, (self._writer, str(self._commits)))
-        except Error as failure:
-            raise DBAPIError.instance(_MARK, (), failure, Error, connection_invalidated=True) from failure
-        return _Mark(str(self._commits), cursor, asked)
+        number = str(self._commits)
+        connection.exec_driver_sql(_MARK, (self._writer, number), execution_options=QUEUED)
+        return number
 
-    def committed(self, mark: _Mark | None) -> None:
-        if mark is not None and self._follow is not None and mark.cursor.description is not None:
-            self._follow(_instant(*mark.cursor.fetchone()), mark.asked, since_boot_s())
-
-    def was_committed(self, connection: Connection, mark: _Mark | None) -> bool:
+    def was_committed(self, connection: Connection, mark: str | None) -> bool:
         if mark is None:
             return False
         number = connection.exec_driver_sql(_MARKED, (self._writer,)).scalar_one_or_none()
-        return number is not None and number.partition(" ")[0] == mark.number
+        return number is not None and number.partition(" ")[0] == mark
 
     def close(self, connection: Connection) -> None:
         connection.exec_driver_sql(_FORGET, (self._writer, f"{COMMITS}%"))
@@ -149,24 +151,14 @@ class PostgresServer(Backend):
 _WROTE: Final = "wrote"
 _NOW: Final = "SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint"
 _MARK: Final = (
-    "INSERT INTO meta (key, value) VALUES (%s, %s || ' ' || now()) ON CONFLICT (key) "
-    "DO UPDATE SET value = excluded.value RETURNING (extract(epoch FROM clock_timestamp()) * 1000000)::bigint"
+    "INSERT INTO meta (key, value) VALUES (%s, %s || ' ' || now()) "
+    "ON CONFLICT (key) DO UPDATE SET value = excluded.value"
 )
 _MARKED: Final = "SELECT value FROM meta WHERE key = %s"
 _FORGET: Final = (
     "DELETE FROM meta WHERE key = %s OR (key LIKE %s AND split_part(value, ' ', 2)::date < current_date - 1)"
 )
 """A process forgets its own mark, and those of processes that were killed."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Mark:
-    """A transaction that has written: if the answer to its commit is lost, its row tells whether it was committed."""
-
-    number: str
-    cursor: Any
-    asked: float
-    """When the database was asked for its time."""
 
 
 class _NoHeadroom:
@@ -200,6 +192,7 @@ def _configure(connection: Any, idle_s: float, waits_s: float) -> None:  # noqa:
             f"the server is PostgreSQL {connection.info.server_version // 10_000}, and a state needs {OLDEST} or "
             "newer. Nothing was changed; upgrade the server, or name another one."
         )
+    take_any_text(connection)
     with connection.cursor() as cursor:
         cursor.execute(
             f"SET lock_timeout = '{waits_s}s'; SET idle_in_transaction_session_timeout = '{idle_s}s'; "
@@ -214,11 +207,6 @@ def _lease_engine(url: URL, ttl_s: float) -> Engine:
     """Return connections for leases: an answer that takes longer than a lease lasts is of no use."""
     most_s = ttl_s + IDLE_WRITING_S
     return _engine(url, min(IDLE_WRITING_S, ttl_s), QueuePool, waits_s=most_s, max_overflow=-1, pool_pre_ping=True)
-
-
-def _begin(connection: Connection) -> None:
-    connection.info.pop(_WROTE, None)
-    connection.exec_driver_sql("BEGIN", execution_options=QUEUED)
 
 
 def _note_write(

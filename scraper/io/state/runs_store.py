@@ -78,4 +78,4 @@ class RunsStore(Store, Runs):
             await self._do(fenced(boards.note_reads, self._database.job), some)
 
     def history(self, as_of: datetime | None = None) -> SqlHistory:
-        return SqlHistory(self._database.read, as_of or self._database.now())
+        return SqlHistory(self._database.reads, as_of or self._database.now())

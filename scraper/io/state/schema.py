@@ -57,6 +57,9 @@ _BigId = BigInteger().with_variant(Integer, "sqlite")  # SQLite autoincrements o
 
 metadata = MetaData()
 
+NUL, REPLACEMENT = "\x00", "\ufffd"
+"""PostgreSQL has no text with NUL, which a vendor's words may hold: what stands for it there."""
+
 COMMITS = "commits:"
 """Keys in `meta` begin so that tell which transaction of a process was the last: `io.state.postgres`."""
 

@@ -11,7 +11,7 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from scraper.core.errors import StateError, UnreadableError
-from scraper.io.state.database import Backend, Follow
+from scraper.io.state.database import Backend, Follower
 from scraper.io.state.headroom import Headroom
 from scraper.io.state.locks import HeldFile, held, is_held
 
@@ -51,7 +51,7 @@ class SqliteFile(Backend):
             raise UnreadableError(str(self._path), failure.strerror) from failure
         return True
 
-    def engines(self, follow: Follow | None = None) -> tuple[Engine, Engine]:  # noqa: ARG002 - a file has no clock
+    def engines(self, follow: Follower | None = None) -> tuple[Engine, Engine]:  # noqa: ARG002 - a file has no clock
         _make_file(self._path)
         writing = _engine(self._path, BUSY_WRITING_S)
         event.listen(writing, "begin", _begin)
@@ -72,11 +72,11 @@ class SqliteFile(Backend):
     def ask_time(self, connection: Connection) -> None:
         """Ask nothing: a file has no clock."""
 
+    def lock_all(self, connection: Connection) -> None:
+        """Do nothing: a transaction is alone."""
+
     def mark(self, connection: Connection) -> None:
         """Return no mark: a commit's answer is never lost."""
-
-    def committed(self, mark: None) -> None:
-        """Learn nothing."""
 
     def was_committed(self, connection: Connection, mark: None) -> bool:  # noqa: ARG002
         return False

@@ -52,9 +52,6 @@ class Failing(Protocol):
     def mark(self, connection: Connection) -> Any:  # noqa: ANN401 - its own
         """Mark a transaction before its commit, so that `was_committed` knows it."""
 
-    def committed(self, mark: Any) -> None:  # noqa: ANN401
-        """Hear that the marked transaction was committed."""
-
     def was_committed(self, connection: Connection, mark: Any) -> bool:  # noqa: ANN401
         """Return True if the marked transaction, whose commit was not answered, was committed."""
 
@@ -197,16 +194,14 @@ class Writer:
                     results = found
             except DBAPIError as failure:
                 attempts += 1
-                self._wait(failure, attempts)
+                self.wait(failure, attempts, self._engine)
                 if results is None or not self._was_committed(mark, attempts):
                     continue
-            else:
-                self._backend.committed(mark)
             self._has_written = True
             return results
 
-    def _wait(self, failure: DBAPIError, attempts: int) -> None:
-        """Wait until another attempt is worthwhile; raise the failure if it is not."""
+    def wait(self, failure: DBAPIError, attempts: int, engine: Engine) -> None:
+        """Wait until another attempt over this engine is worthwhile; raise the failure if it is not."""
         gone = self._backend.is_gone(failure)
         if not (gone or self._backend.is_busy(failure)) or (attempts >= FEW_ATTEMPTS and not self._at_stake):
             raise failure
@@ -216,7 +211,7 @@ class Writer:
         if gone:
             if self._backend.is_full(failure):
                 self._free_space()
-            self._engine.dispose()
+            engine.dispose()
             self._pause(min(FIRST_PAUSE_S * 2 ** (attempts - 1), LONGEST_PAUSE_S))
 
     def _was_committed(self, mark: Any, attempts: int) -> bool:  # noqa: ANN401 - the backend's
@@ -227,7 +222,7 @@ class Writer:
                     return self._backend.was_committed(connection, mark)
             except DBAPIError as failure:
                 attempts += 1
-                self._wait(failure, attempts)
+                self.wait(failure, attempts, self._engine)
 
     def _named(self, failure: BaseException) -> BaseException:
         if isinstance(failure, ScraperError) or not isinstance(failure, SQLAlchemyError):

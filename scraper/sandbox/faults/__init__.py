@@ -1,8 +1,8 @@
-"""Injected faults: every answer of a bad night, by name, seeded, and the same for every client.
+"""Injected faults: the bad answers of vendors by name, seeded, and the same for every client.
 
-A plan is a list of injections (`plans`), each of a kind (`registry`). A kind either takes the place of the vendor's
-answer inside the metering, so that the vendor's own rule says what it costs, or stands between the vendor and the
-client, where an answer that was charged can still be lost.
+A plan is a list of injections (`plans`), each of a kind (`registry`). A kind either replaces the vendor's answer inside
+the metering, so that the vendor's own rule decides on its cost, or acts between the vendor and the client, where an
+answer that was charged can still be lost.
 """
 
 from scraper.sandbox.faults.plans import FaultPlan, Injection, Met, read_injections

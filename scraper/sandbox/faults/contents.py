@@ -15,7 +15,7 @@ MARK = "a-value-that-stands-for-bytes"
 
 
 def _records(change: Callable[[Record], None]) -> Replaced:
-    """The vendor's page, with each record changed."""
+    """Return the vendor's page with each record changed."""
 
     def sent(target: Target, asked: Asked) -> Sent:
         page = target.successful(asked)
@@ -53,7 +53,7 @@ def _in_texts(added: bytes) -> Replaced:
 
 
 TEXTS = frozenset({"hashtag_name", "nick_name", "title", "desc"})
-"""Fields whose text people wrote."""
+"""Fields with texts by people."""
 
 
 def _drifted(record: Record) -> None:
@@ -102,7 +102,7 @@ CONTENTS: tuple[FaultKind, ...] = (
     FaultKind("drift", "counts as text, unknown fields, a field missing", Charged.YES, _records(_drifted)),
     FaultKind("bom", "a byte order mark before the JSON", Charged.YES, _byte_order_mark),
     FaultKind("lone_surrogate", "half an emoji in each record", Charged.YES, _raw(b'"a\\ud83d b"')),
-    FaultKind("broken_utf8", "bytes that are no UTF-8 in each record", Charged.YES, _raw(b'"caf\xe9"')),
+    FaultKind("broken_utf8", "bytes that are not UTF-8 in each record", Charged.YES, _raw(b'"caf\xe9"')),
     FaultKind("control_characters", "raw control characters in each record", Charged.YES, _raw(b'"a\x01\x1f\tb"')),
     FaultKind("nan", "NaN and Infinity for numbers", Charged.YES, _raw(b"[NaN, -Infinity]")),
     FaultKind("huge_int", "an integer of forty digits", Charged.YES, _raw(b"9" * 40)),

@@ -1,4 +1,4 @@
-"""Successful pages with wrong pagination: about what follows, which page this is, or how much there is."""
+"""Successful pages with wrong pagination: a wrong end, page number or total."""
 
 from __future__ import annotations
 
@@ -25,21 +25,13 @@ def _cursor(asked: Asked) -> int:
     return asked.integer("cursor", 0)
 
 
-def _more_for_ever(page: OpenedPage, asked: Asked) -> None:  # noqa: ARG001 the same for each page
-    page.promise(True)
-
-
-def _ends_early(page: OpenedPage, asked: Asked) -> None:  # noqa: ARG001 the same for each page
-    page.promise(False)
-
-
 def _empty(page: OpenedPage, asked: Asked) -> None:  # noqa: ARG001 the same for each page
     page.records = []
     page.promise(True)
 
 
 def _null_list(page: OpenedPage, asked: Asked) -> None:  # noqa: ARG001 the same for each page
-    """Recorded from live answers: the list is null and the flag a number."""
+    """Replace the list by null and the flag by a number; recorded from live answers."""
     if page.list_name:
         page.inner[page.list_name] = None
         page.list_name = None
@@ -64,7 +56,7 @@ def _null_records(page: OpenedPage, asked: Asked) -> None:  # noqa: ARG001 the s
 
 
 def _repeated(target: Target, asked: Asked) -> Sent:
-    """The first page's records again, under the number that was asked for, promising another page."""
+    """Return the first page's records again with the requested number, promising another page."""
     page = target.successful(asked)
     first = target.successful(asked, page="1") if "page" in asked.parameters else target.successful(asked, cursor=None)
     page.records = first.records
@@ -72,7 +64,7 @@ def _repeated(target: Target, asked: Asked) -> Sent:
 
 
 def _other_page(target: Target, asked: Asked) -> Sent:
-    """The first page, which says that it is the first."""
+    """Return the first page, which states that it is the first."""
     return target.successful(asked, page="1").sent()
 
 
@@ -86,7 +78,7 @@ def _total(sign: int) -> Callable[[OpenedPage, Asked], None]:
 
 
 def _duplicates(target: Target, asked: Asked) -> Sent:
-    """Repeat the end of the page before at the start of this one, as when a board shifts between two requests."""
+    """Repeat the end of the page before at the start of this one, like a board that shifts between two requests."""
     page = target.successful(asked)
     if _number(asked) > 1:
         page.records = [*target.successful(asked, page=str(_number(asked) - 1)).records[-2:], *page.records]
@@ -120,16 +112,24 @@ CURSOR_FORMS = ("integer", "zero", "minus_one", "null", "empty", "object", "miss
 
 PAGES: tuple[FaultKind, ...] = (
     FaultKind(
-        "more_for_ever", "has_more is true on every page, the last one too", Charged.YES, _changed(_more_for_ever)
+        "more_for_ever",
+        "has_more is true on every page, the last one too",
+        Charged.YES,
+        _changed(lambda page, _asked: page.promise(True)),
     ),
-    FaultKind("early_end", "has_more is false on every page, the first one too", Charged.YES, _changed(_ends_early)),
+    FaultKind(
+        "early_end",
+        "has_more is false on every page, the first one too",
+        Charged.YES,
+        _changed(lambda page, _asked: page.promise(False)),
+    ),
     FaultKind("empty_page", "a page without records, and more to come", Charged.YES, _changed(_empty)),
     FaultKind("null_list", "the list is null, has_more is 0", Charged.YES, _changed(_null_list)),
     FaultKind("no_list", "a success without the list", Charged.YES, _changed(_no_list)),
     FaultKind("list_is_object", "the list is an object", Charged.YES, _changed(_list_is_object)),
     FaultKind("null_records", "null and a string among the records", Charged.YES, _changed(_null_records)),
     FaultKind(
-        "repeated_page", "the first page's records again, as the page that was asked for", Charged.YES, _repeated
+        "repeated_page", "the first page's records again, as the page that was requested", Charged.YES, _repeated
     ),
     FaultKind("wrong_page", "the first page again, and it says so", Charged.YES, _other_page, paging="page"),
     FaultKind(

@@ -26,7 +26,7 @@ async def _lost(target: Target, request: web.Request, on: _Way, wait: _Wait) -> 
 
 
 async def _truncated(target: Target, request: web.Request, on: _Way, wait: _Wait) -> web.StreamResponse:  # noqa: ARG001
-    """Content-Length says the whole; the connection closes after half of it."""
+    """Close the connection after half of the Content-Length."""
     answered = await on()
     body = _body_of(answered)
     cut = web.StreamResponse(status=answered.status, headers=answered.headers)

@@ -1,7 +1,7 @@
-"""Selection of the requests that meet a fault: `KIND[:key=value,…]`, seeded, independent of the order of arrival.
+"""Selection of the requests that a fault hits: `KIND[:key=value,…]`, seeded, independent of the order of arrival.
 
-Whether the k-th request for the same thing is hit depends on the seed, on what is asked for and on k: another client,
-or the same one with its requests in another order, meets the same. Only `after` counts arrivals.
+A hit on the k-th request for the same thing depends only on the seed, the request and k: another client, or another
+order of requests, gets the same faults. Only `after` counts arrivals.
 """
 
 from __future__ import annotations
@@ -53,18 +53,18 @@ class Met:
     endpoint: str
     params: Mapping[str, str]
     nth: int
-    """How many times the same had been asked for, this one included."""
+    """The number of times that the same was requested, this one included."""
 
 
 class FaultPlan:
-    """Decides for each request; counts how often each thing was asked for."""
+    """Decides for each request; counts the requests for each thing."""
 
     def __init__(self, injections: Sequence[Injection], seed: int) -> None:
         self._injections, self._seed = injections, seed
         self._asked: Counter[tuple[str, tuple[tuple[str, str], ...]]] = Counter()
         self._let_through: Counter[int] = Counter()
         self.met: list[Met] = []
-        """In the order of arrival."""
+        """Hits in the order of arrival."""
 
     @property
     def texts(self) -> Sequence[str]:
@@ -92,7 +92,7 @@ class FaultPlan:
 
 
 def read_injections(texts: Iterable[str], endpoints: Mapping[str, Paging]) -> tuple[Injection, ...]:
-    """A plan as it is written; `endpoints`: what is played, and how its pages are asked for.
+    """Return the injections of a plan; `endpoints`: endpoint → its kind of pagination.
 
     Raises ConfigurationError with every fault of every text.
     """
@@ -145,7 +145,7 @@ class _Reading:
         self.faults.append(Fault(f"--fault {text}", message))
 
     def _pairs(self, text: str, rest: str) -> Mapping[str, Sequence[str]]:
-        """`nth=1,2,share=0.5`: a piece without = belongs to the key before it."""
+        """Split `nth=1,2,share=0.5`: a piece without = belongs to the key before it."""
         said: dict[str, list[str]] = {}
         key = ""
         for piece in rest.split(",") if rest else ():
@@ -176,7 +176,7 @@ class _Reading:
             return frozenset()
         wrong = [value for value in values if not _is_number(value) or int(value) < 1]
         if wrong:
-            self._fault(text, f"nth counts from 1: {', '.join(map(repr, wrong))} is no such number")
+            self._fault(text, f"nth is a number of 1 or more, not {', '.join(map(repr, wrong))}")
             return frozenset()
         return frozenset(map(int, values))
 
@@ -189,15 +189,15 @@ class _Reading:
         return int(values[-1])
 
     def _wanted(self, text: str, kind: FaultKind, names: Sequence[str] | None) -> frozenset[str]:
-        """The endpoints that it may hit; a vendor's name stands for all its endpoints."""
+        """Return the endpoints that it may hit; a vendor's name means all its endpoints."""
         possible = {name for name, paging in self._endpoints.items() if kind.paging in {None, paging}}
         wanted = set[str]()
         for name in names or ():
             known = {each for each in self._endpoints if name in {each, each.partition(".")[0]}}
             if not known:
-                self._fault(text, f"no endpoint {name!r} is played{nearest(name, self._endpoints)}")
+                self._fault(text, f"the sandbox has no endpoint {name!r}{nearest(name, self._endpoints)}")
             elif not known & possible:
-                self._fault(text, f"{name} is not asked for by {kind.paging}: this fault cannot happen there")
+                self._fault(text, f"{name} is not paginated by {kind.paging}: this fault cannot happen there")
             wanted |= known & possible
         return frozenset(possible if names is None else wanted)
 

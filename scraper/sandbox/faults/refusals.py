@@ -1,4 +1,4 @@
-"""Refusals: by HTTP status, in the vendor's own words, or inside a 200."""
+"""Refusals: by HTTP status, with the vendor's own message, or inside a 200."""
 
 from __future__ import annotations
 
@@ -39,13 +39,13 @@ def _auth(target: Target, asked: Asked) -> Sent:  # noqa: ARG001 the same whatev
 
 
 def _denied(target: Target, asked: Asked) -> Sent:  # noqa: ARG001 the same whatever is asked
-    """Recorded from live answers of this family, in no envelope: a 401 that is no bad key."""
+    """Return a 401 for a good key, without an envelope; recorded from live answers of this family."""
     body = {"message": "This endpoint is disabled for your subscription"}
     return Sent(int(target.options["status"]), orjson.dumps(body))
 
 
 def _redirect(target: Target, asked: Asked) -> Sent:  # noqa: ARG001 the same whatever is asked
-    """A redirect to a host that cannot exist (`.example`), as from a proxy that wants a login."""
+    """Return a redirect to a host that cannot exist (`.example`), as from a proxy that requires a login."""
     headers = {"Location": f"https://login.example{target.path}"}
     return Sent(int(target.options["status"]), b"", headers=headers, content_type="text/html")
 
@@ -76,7 +76,7 @@ def _rejected(target: Target, asked: Asked, limit: Limit) -> Rejected:
 
 
 def _rate_limit(target: Target, asked: Asked) -> Sent:
-    """The vendor's own body; an option chooses where the wait is stated."""
+    """Return the vendor's own body; an option selects the place of the wait."""
     rejected = _rejected(target, asked, Limit.MINUTE)
     answer = target.vendor.rejected(rejected)
     body = {**answer.body}
@@ -93,7 +93,7 @@ def _rate_limit(target: Target, asked: Asked) -> Sent:
 
 
 def _in_band(body: Mapping[str, object]) -> Replaced:
-    """TikTok's own error bodies, unchanged except for the feed, whose envelope holds TikTok's body."""
+    """Return TikTok's own error bodies, in the feed inside its envelope."""
 
     def sent(target: Target, asked: Asked) -> Sent:  # noqa: ARG001 the same whatever is asked
         wraps = target.vendor.sold[target.path].paging == "cursor" and "code" not in body
@@ -117,13 +117,13 @@ _UNAVAILABLE = {"status_code": 4, "status_msg": "Server is currently unavailable
 _VERIFY = {"code": "10000", "from": "", "type": "verify", "region": "va", "subtype": "slide", "detail": "0a1b2c"}
 
 REFUSALS: tuple[FaultKind, ...] = (
-    FaultKind("http_500", "HTTP 500, in the vendor's words", Charged.FAILED, _status(500)),
+    FaultKind("http_500", "HTTP 500, with the vendor's message", Charged.FAILED, _status(500)),
     FaultKind("http_502", "HTTP 502: an unusable answer from upstream", Charged.FAILED, _status(502)),
     FaultKind("http_503", "HTTP 503: the vendor is not available", Charged.FAILED, _status(503)),
     FaultKind("http_504", "HTTP 504: upstream took too long", Charged.FAILED, _status(504)),
     FaultKind(
         "rate_limit",
-        "HTTP 429; when to come back stands in Retry-After (seconds, date), in the body, or nowhere",
+        "HTTP 429; the wait is in Retry-After (seconds or a date), in the body, or not stated",
         Charged.FAILED,
         _rate_limit,
         options=(Option("as", "seconds", ("seconds", "date", "body", "nothing")), Option("wait_s", "5")),
@@ -141,7 +141,7 @@ REFUSALS: tuple[FaultKind, ...] = (
     FaultKind("auth", "HTTP 401: the key is not accepted", Charged.FAILED, _auth),
     FaultKind(
         "denied",
-        "a 401 or 403 that is no bad key: the endpoint is disabled for the subscription",
+        "a 401 or 403 although the key is valid: the endpoint is disabled for the subscription",
         Charged.FAILED,
         _denied,
         options=(Option("status", "401", ("401", "403")),),

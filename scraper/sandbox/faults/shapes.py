@@ -38,7 +38,7 @@ class Option:
     """Empty: a number of 0 or more."""
 
     def refuses(self, value: str) -> str | None:
-        """Return what is wrong with a value, or None."""
+        """Return the fault of a value, or None."""
         if self.allowed:
             return None if value in self.allowed else f"is one of {', '.join(self.allowed)}, not {value!r}"
         return None if value.isascii() and value.isdecimal() and len(value) < 10 else f"is a number, not {value!r}"
@@ -51,15 +51,13 @@ class Target:
     vendor: PlayedVendor
     path: str
     key: str
-    """The account's key, which the request carried."""
+    """The account's key, sent with the request."""
     subscription: Subscription
     options: Mapping[str, str]
 
     def successful(self, asked: Asked, **parameters: str | None) -> OpenedPage:
-        """The page that the vendor would send; `parameters` in place of those asked for, None for none.
-
-        Raises InvalidParameterError as the vendor's route does.
-        """
+        """Return the page that the vendor would send; `parameters` replace the requested ones, None removes one. Raises
+        InvalidParameterError like the vendor's route."""
         wanted = {name: value for name, value in {**asked.parameters, **parameters}.items() if value is not None}
         return OpenedPage(self.vendor.routes[self.path](replace(asked, parameters=wanted)))
 
@@ -74,7 +72,7 @@ class Sent:
     headers: Mapping[str, str] = field(default_factory=dict)
     content_type: str = "application/json"
     success: bool = False
-    """The vendor counts it as a success."""
+    """True if the vendor counts it as a success."""
 
     @property
     def answer(self) -> PlayedAnswer:
@@ -92,7 +90,7 @@ class OpenedPage:
         self.document: dict[str, Any] = orjson.loads(orjson.dumps(answer.body))
         outer = self.document["data"]
         self.inner: dict[str, Any] = outer["data"] if isinstance(outer.get("data"), dict) else outer
-        """The object that holds the list and the pagination."""
+        """The object with the list and the pagination."""
         self.list_name = next((name for name, value in self.inner.items() if isinstance(value, list)), None)
         """None if the vendor sends no list."""
         self._alone: Sequence[Record] = () if self.list_name else answer.records
@@ -109,12 +107,12 @@ class OpenedPage:
 
     @property
     def pagination(self) -> dict[str, Any]:
-        """The object with the page number of a board, or with the cursor of a feed."""
+        """Return the object with the page number of a board, or with the cursor of a feed."""
         found: dict[str, Any] = self.inner.get("pagination", self.inner)
         return found
 
     def promise(self, more: object) -> None:
-        """Set the flag that says whether more pages follow."""
+        """Set the flag for further pages."""
         self.pagination["has_more" if "has_more" in self.pagination else "hasMore"] = more
 
     @property
@@ -122,7 +120,7 @@ class OpenedPage:
         return "total_count" if "total_count" in self.pagination else "total"
 
     def sent(self, body: bytes | None = None, **headers: str) -> Sent:
-        """A successful answer; `body` replaces the document as JSON."""
+        """Return a successful answer; `body` replaces the document as JSON."""
         records = self._alone or [record for record in self.records if isinstance(record, dict)]
         return Sent(200, orjson.dumps(self.document) if body is None else body, records, headers, success=True)
 
@@ -143,12 +141,12 @@ class FaultKind:
 
     name: str
     meaning: str
-    """One line for the list of kinds."""
+    """A line for the list of kinds."""
     charged: Charged
     replaced: Replaced | None = None
     passage: Passage | None = None
     options: tuple[Option, ...] = ()
     paging: Paging | None = None
-    """Only for this kind of pagination; None: for all."""
+    """The kind of pagination that it needs; None: any."""
     arrives: bool = True
-    """False: the vendor's answer does not arrive, or arrives incomplete."""
+    """False if the vendor's answer does not arrive, or arrives incomplete."""

@@ -12,7 +12,7 @@ from functools import lru_cache
 
 from scraper.sandbox.records import Record
 from scraper.sandbox.records.draws import caption, draw, long_id, signed_url, spread, urls_expire_s
-from scraper.sandbox.records.places import COUNTRIES, INDUSTRIES, SCRIPTS
+from scraper.sandbox.records.words import COUNTRIES, INDUSTRIES, SCRIPTS
 
 POOL_SIZE = 900
 SPOTLIGHT_SIZE = 45
@@ -24,7 +24,7 @@ BRANDS = ("", "", "", "Kettle & Sons", "Noodle Works", "Fern Parade", "夜市靴
 
 @dataclass(frozen=True, slots=True)
 class Ad:
-    """What lists and filters go by; the rest of a record is drawn when it is shown."""
+    """The fields for lists and filters; the rest of a record is drawn when it is shown."""
 
     index: int
     ad_id: str
@@ -36,7 +36,7 @@ class Ad:
     fame: float
     language: str
     bucket: str
-    """Of its length."""
+    """The bucket of its length."""
 
 
 class TopAds:
@@ -52,11 +52,11 @@ class TopAds:
         return [ad for ad in self._listed(period_days, order_by, day) if wanted(ad)]
 
     def spotlight(self, day: date) -> Sequence[Ad]:
-        """The editors' picks of a day."""
+        """Return the editors' picks of a day."""
         return draw(self._seed, "spotlight", day).sample(self.pool, SPOTLIGHT_SIZE)
 
     def beside(self, ad_id: str) -> Sequence[Ad]:
-        """Ads of the same industry first; none for an unknown id."""
+        """Return similar ads, those of the same industry first; none for an unknown id."""
         ad = self._by_id.get(ad_id)
         if ad is None:
             return []

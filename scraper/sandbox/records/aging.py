@@ -1,8 +1,6 @@
-"""Boards that age: each place of a board is held by one entry after the other, for spells of the place's own pace.
-
-Everything about a day is computed from the day alone, without the days before it: a place's spell is found from the
-stretch of time that the day lies in. Ranks follow an entry's strength, which rises and falls during its spell.
-"""
+"""Boards that age: each place of a board belongs to one entry after the other, for spells at the place's own pace.
+Everything about a day is computed from that day, without the days before it: a place's spell is found from the stretch
+of time that the day lies in. Ranks follow an entry's strength, which rises and falls during its spell."""
 
 from __future__ import annotations
 
@@ -16,7 +14,7 @@ from typing import Final, NamedTuple
 from scraper.sandbox.records.turnover import PACES, Turnover, moved, shares
 
 WORLDWIDE: Final = 0.5
-"""The part of a country's places that are held by what is popular everywhere: countries overlap in a quarter."""
+"""The part of a country's places for entries that are popular everywhere: countries overlap in a quarter."""
 KINDS: Final = ("hashtags", "creators", "videos", "posts", "sounds")
 """Kinds of boards, by the table that they feed; posts are those of one hashtag."""
 USUAL: Final[Mapping[str, Mapping[int, Turnover]]] = {
@@ -36,7 +34,7 @@ USUAL: Final[Mapping[str, Mapping[int, Turnover]]] = {
         120: Turnover(0.02, 0.09, 0.3),
     },
 }
-"""Turnover by kind and period (0: it has none), where nobody asks for another: guesses in the range of real boards,
+"""Turnover by kind and period (0: it has none), by default: guesses in the range of real boards,
 from TikTok's discover page (hashtags 20 % after a day, users 1 to 10) to song charts (2 to 7)."""
 ALWAYS: Final = 1 << 32
 """The number of a spell that never ends."""
@@ -65,17 +63,17 @@ def unit(key: int, number: int) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Aging:
-    """How the boards of a sandbox age."""
+    """The aging of a sandbox's boards."""
 
     asked: tuple[tuple[str, Turnover], ...] = ()
-    """Kind → its turnover, for those that are not as usual."""
+    """Kind → its turnover, if it is not the usual one."""
 
     def turnover(self, kind: str, period_days: int = 0) -> Turnover:
-        """Return the turnover of a board. That of a kind that was asked for is the same for every period."""
+        """Return the turnover of a board. A requested one is the same for every period."""
         return dict(self.asked).get(kind) or USUAL[kind][period_days]
 
     def tempo(self, seed: int, kind: str, country: object) -> float:
-        """Return how fast a country's own places move, half to twice as fast as the world's; 1 for a kind asked for."""
+        """Return the speed of a country's own places, half to twice that of the world's; 1 for a requested turnover."""
         if kind in dict(self.asked):
             return 1.0
         return float(2 ** (2 * unit(key_of(seed, kind, "tempo", country), 0) - 1))
@@ -92,21 +90,21 @@ class Place(NamedTuple):
     """Days of its stretches."""
     regular: bool
     phase: float
-    """Where in a stretch the calendar begins."""
+    """The place in a stretch at which the calendar begins."""
     tempo: float
-    """How fast it moves: 1, or more or less where countries differ."""
+    """Its speed: 1, or more or less if countries differ."""
 
 
 class Held(NamedTuple):
-    """The spell that holds a place on one day."""
+    """The spell at a place on one day."""
 
     place: int
     key: int
-    """Of the place: the same on every board that shares the place."""
+    """Key of the place: the same on every board that shares the place."""
     spell: int
     """Its number among the place's spells; `ALWAYS` for the one that never ends."""
     begun: float
-    """When it began, in the units of `moved`; an endless one: 0."""
+    """Its beginning, in the units of `moved`; 0 for an endless one."""
     strength: float
 
 
@@ -123,14 +121,14 @@ class _Spell(NamedTuple):
 
 
 class BoardPlaces:
-    """The places of one board. Spells found once are kept until another day needs others: nothing depends on it."""
+    """The places of one board. Spells are cached until another day needs others."""
 
     def __init__(self, places: Sequence[Place]) -> None:
         self.places = tuple(places)
         self._spells: list[_Spell | None] = [None] * len(self.places)
 
     def on(self, day: date) -> list[Held]:
-        """Return the spells that hold the places on a day, the strongest first."""
+        """Return the spells at the places on a day, the strongest first."""
         moment, ordinal = moved(day), day.toordinal()
         spells, found = self._spells, []
         for number, place in enumerate(self.places):
@@ -171,7 +169,8 @@ def _spell(key: int, length: float, at: float, *, regular: bool) -> _Spell:
 
 
 def turn_of(held: Held, turns: int) -> int:
-    """Return whose turn it is at a place: its candidates follow each other, and the first comes back after the last."""
+    """Return the candidate whose turn it is at a place: they follow each other, and the first comes back after the
+    last."""
     return (held.spell + mixed(held.key, 0)) % turns
 
 
@@ -185,7 +184,7 @@ def places_of(
     tempo: float = 1.0,
     worldwide: float = WORLDWIDE,
 ) -> BoardPlaces:
-    """Return the places of a board. `kept_apart`: what tells it from others of its kind and country, as a period.
+    """Return the places of a board. `kept_apart`: the difference from others of its kind and country, such as a period.
 
     The part `worldwide` of a country's places are those of the whole world, which move at the tempo 1.
     """
@@ -209,7 +208,7 @@ def spliced(own: BoardPlaces, lent: BoardPlaces, first: int, every: int) -> Boar
 
 
 def _paces(count: int, asked: Turnover) -> Sequence[int]:
-    """Return the pace of each place: evenly through the shares, spread over the board."""
+    """Return the pace of each place: by the shares, spread evenly over the board."""
     parts, found, reached = shares(asked), list[int](), 0.0
     for pace in _SLOWEST_FIRST:
         reached += parts[pace]

@@ -22,7 +22,7 @@ CATEGORIES = 50
 
 
 class AppPosts:
-    """What the app shows of hashtags and posts."""
+    """The app's view of hashtags and posts."""
 
     def __init__(self, seed: int, hashtags: HashtagBoards, feeds: PostFeeds) -> None:
         self._seed = seed
@@ -36,7 +36,7 @@ class AppPosts:
         return self._by_name.get(name)
 
     def detail(self, hashtag: Hashtag, at: datetime) -> Record:
-        """A hashtag's page on the web: counts of all time, exact ones as text."""
+        """Return a hashtag's page on the web: counts of all time, exact ones as text."""
         videos, views = self._counts(hashtag)
         return {
             "challenge": {
@@ -56,14 +56,14 @@ class AppPosts:
         }
 
     def posts(self, hashtag: Hashtag, sort: str, at: datetime, start: int, count: int) -> tuple[Sequence[Record], int]:
-        """A part of a hashtag's posts from `start` (0-based) on, and how many there are."""
+        """Return a hashtag's posts from `start` (0-based) on, and the number of all."""
         feed = self._order(hashtag.hashtag_id, sort, at.date())
         if feed is None:
             return [], 0
         return [_app_post(item, at) for item in self._items(feed, at, start, count)], len(feed.posts)
 
     def effect_posts(self, at: datetime, start: int, count: int) -> tuple[Sequence[Record], int]:
-        """A part of the videos with the effects that trend today."""
+        """Return some of the videos with today's trending effects."""
         rng = draw(self._seed, "effects", at.date())
         chosen = rng.sample(self._hashtags.pool, EFFECT_POSTS)
         records = []
@@ -75,7 +75,7 @@ class AppPosts:
         return records, len(chosen)
 
     def categories(self, at: datetime, start: int, count: int) -> tuple[Sequence[Record], int]:
-        """A part of what the app shows under Discover."""
+        """Return some of the hashtags that the app shows under Discover."""
         board = self._hashtags.board("US", 7, at.date())[:CATEGORIES]
         shown = [self._hashtags.by_id[listed["hashtag_id"]] for listed in board[start : start + count]]
         return [self._category(hashtag, at) for hashtag in shown], len(board)
@@ -99,12 +99,12 @@ class AppPosts:
         }
 
     def _shown(self, hashtag: Hashtag, at: datetime, count: int) -> list[Record]:
-        """The first posts of a hashtag's own feed."""
+        """Return the first posts of a hashtag's own feed."""
         feed = self._feeds.feed(hashtag.hashtag_id, at.date())
         return [] if feed is None else [_app_post(item, at) for item in self._items(feed, at, 0, count)]
 
     def _items(self, feed: Feed, at: datetime, start: int, count: int) -> list[Record]:
-        """As many items of a feed as are asked for; the web's pages are shorter."""
+        """Return the requested number of a feed's items; the web's pages are shorter."""
         part = Feed(feed.posts[start : start + count])
         return [item for first in range(0, len(part.posts), PAGE_SIZE) for item in self._feeds.items(part, first, at)]
 
@@ -114,7 +114,7 @@ class AppPosts:
         return videos, videos * rng.randint(500, 9_000)
 
     def _sort(self, hashtag_id: str, sort: str, day: date) -> Feed | None:
-        """The newest first, or those with the most plays."""
+        """Return the feed sorted by time, the newest first, or by plays."""
         feed = self._feeds.feed(hashtag_id, day)
         if feed is None:
             return None
@@ -125,7 +125,7 @@ class AppPosts:
 
 
 def _app_post(item: Record, at: datetime) -> Record:
-    """A post of the web schema, in the app's."""
+    """Return a post of the web schema in the app's schema."""
     stats, music = item["stats"], item["music"]
     return {
         "aweme_id": item["id"],
@@ -176,7 +176,7 @@ def _mark(mark: Record) -> Record:
 
 
 def _video(video: Record, at: datetime) -> Record:
-    """Its length is in thousandths of a second here."""
+    """Return a post's video; its length is in milliseconds here."""
     played = {"uri": f"v09044g4{urls_expire_s(at)}", "url_list": [video["playAddr"]], "data_size": 900_000}
     return {
         "video": {
@@ -198,7 +198,7 @@ def _pictures(photos: Record) -> Record:
 
 
 def _author(item: Record) -> Record:
-    """Older web items have a bare handle, or nothing."""
+    """Return a post's author; older web items have only a handle, or nothing."""
     author = item.get("author", "")
     if isinstance(author, str):
         return {"uid": "", "unique_id": author, "nickname": author, "sec_uid": ""}

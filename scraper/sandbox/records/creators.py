@@ -13,7 +13,7 @@ from scraper.sandbox.records import Record
 from scraper.sandbox.records.aging import AS_USUAL, Aging, BoardPlaces, key_of, mixed, places_of
 from scraper.sandbox.records.draws import days_grown, draw, handle, long_id, person, signed_url, urls_expire_s
 from scraper.sandbox.records.given import GivenLists
-from scraper.sandbox.records.places import CREATOR_COUNTRIES
+from scraper.sandbox.records.words import CREATOR_COUNTRIES
 
 SORT_ORDERS = {
     "follower": attrgetter("follower_cnt"),
@@ -39,7 +39,7 @@ class CreatorFigures(NamedTuple):
 
 @lru_cache(maxsize=32_768)
 def _lasting(index: int) -> tuple[float, float, float, float, float, float]:
-    """A creator's rate of growth, the size and the beat of its swing, and its followers, engagement and views."""
+    """Return a creator's rate of growth, size and beat of its swing, and its followers, engagement and views."""
     many, more = mixed(index, 0), mixed(index, 1)
     return (
         0.002 * (many & _21_BITS) / _21_BITS,
@@ -63,7 +63,7 @@ class CreatorBoards:
         self._board = lru_cache(maxsize=64)(self._draw_board)
 
     def total(self, country: str | None, day: date) -> int:
-        """How many creators the board holds, the same on every day; `country` is ``None`` for all of them."""
+        """Return the number of creators on the board, the same on every day; `country` is ``None`` for all of them."""
         if country is not None and country not in CREATOR_COUNTRIES:
             return 0
         if self._lists is not None:
@@ -74,7 +74,7 @@ class CreatorBoards:
         return TYPICAL_TOTAL + draw(self._seed, "creators", country).randint(-40, 40)
 
     def page(self, country: str | None, sort_by: str, at: datetime, start: int, count: int) -> list[Record]:
-        """The records from `start` (0-based) on, at most `count`."""
+        """Return the records from `start` (0-based) on, at most `count`."""
         if country is not None and country not in CREATOR_COUNTRIES:
             return []
         board = self._board(country, sort_by, at.date())
@@ -100,7 +100,7 @@ class CreatorBoards:
         return tuple(self._figures(country or "US", key_of(one), day, one) for one in listed)
 
     def _draw_places(self, country: str) -> BoardPlaces:
-        """Nobody is popular everywhere: a creator belongs to one country."""
+        """Draw the places of a board; a creator belongs to one country, since none is popular everywhere."""
         turnover, tempo = self._aging.turnover("creators"), self._aging.tempo(self._seed, "creators", country)
         return places_of(
             self._seed, "creators", country, "", self._usual_total(country), turnover, tempo, worldwide=0.0
@@ -112,7 +112,7 @@ class CreatorBoards:
         return tuple(self._figures(country, mixed(spell.key, spell.spell) >> 16, day) for spell in held)
 
     def _figures(self, country: str, index: int, day: date, given_id: str | None = None) -> CreatorFigures:
-        """A creator's numbers on a day: followers grow, each creator's at a rate; views and engagement swing."""
+        """Return a creator's numbers on a day: followers grow at the creator's rate; views and engagement swing."""
         rate, phase, beat, followers, engagement, views = _lasting(index)
         growth = 1 + rate * days_grown(day)
         swing = 1 + phase * sin(day.toordinal() * beat)
@@ -138,7 +138,7 @@ class CreatorBoards:
 
 
 def _item(rng: Random, standing: CreatorFigures, expires_s: int) -> Record:
-    """A video of the creator. Its link says `@author` literally, as documented: the handle is never filled in."""
+    """Return a video of the creator. Its link contains `@author` literally, as documented, instead of the handle."""
     item_id = long_id(rng)
     views = int(standing.average_views * rng.uniform(0.4, 1.6))
     return {

@@ -12,7 +12,7 @@ GROWS_FROM = date(2026, 1, 1)
 
 
 def draw(seed: int, *what: object) -> Random:
-    """Draws that depend on these words only: a string seed is the same on every machine and in every process."""
+    """Return draws that depend on these words only: a string seed is the same on every machine and in every process."""
     return Random("|".join(map(str, (seed, *what))))
 
 
@@ -22,7 +22,7 @@ def days_grown(day: date) -> int:
 
 
 def midnight_s(day: date) -> int:
-    """UTC midnight in seconds since 1970."""
+    """Return UTC midnight in seconds since 1970."""
     return int(datetime.combine(day, time(), UTC).timestamp())
 
 
@@ -42,7 +42,7 @@ def signed_url(rng: Random, bucket: str, form: str, expires_s: int) -> str:
 
 
 def long_id(rng: Random) -> str:
-    """A 19-digit id, as posts, users and music have."""
+    """Return a 19-digit id, like those of posts, users and music."""
     return str(rng.randrange(6_800_000_000_000_000_000, 7_600_000_000_000_000_000))
 
 
@@ -58,7 +58,7 @@ def person(rng: Random) -> str:
 
 
 def caption(rng: Random, script: str) -> str:
-    """A line of text as people write it: emoji often, invisible characters sometimes."""
+    """Return a line of text as people write it: emoji often, invisible characters sometimes."""
     text: str = rng.choice(PHRASES[script])
     dice = rng.random()
     if dice < 0.5:
@@ -69,5 +69,5 @@ def caption(rng: Random, script: str) -> str:
 
 
 def spread(rng: Random, low: float, high: float) -> int:
-    """A whole number between 10**low and 10**high, every order of magnitude as likely."""
+    """Return a whole number from 10**low to 10**high; all orders of magnitude are equally likely."""
     return int(10 ** rng.uniform(low, high))

@@ -7,7 +7,7 @@ from datetime import date
 from typing import Final
 
 from scraper.sandbox.records.draws import GROWS_FROM
-from scraper.sandbox.records.places import COUNTRIES
+from scraper.sandbox.records.words import COUNTRIES
 
 _COUNTRIES: Final = {country: number for number, country in enumerate(COUNTRIES, start=1)}
 _PERIODS: Final = (0, 7, 30, 120)
@@ -17,8 +17,8 @@ class GivenLists:
     """Lists of ids by board and night, best first.
 
     A board of the sandbox plays the list of its own name, `hashtags/US/7` or `hashtags/US`, if there is one. Else it
-    plays one of the lists of its kind, or of all lists where none is of a kind that the sandbox knows. The lists of a
-    board follow each other day by day from 1 January 2026 on, and begin again at their end.
+    plays one of the lists of its kind, or of all lists if none has a kind that the sandbox knows. The lists of a board
+    follow each other day by day from 1 January 2026 on, and begin again at their end.
     """
 
     def __init__(self, lists: Mapping[str, Sequence[Sequence[str]]]) -> None:
@@ -26,7 +26,7 @@ class GivenLists:
         self._kinds = {name.partition("/")[0].rpartition(".")[2] for name in lists}
 
     def plays(self, kind: str) -> bool:
-        """Return whether boards of a kind are replayed; posts are only where there are lists of posts."""
+        """Return whether boards of a kind are replayed; posts are only if there are lists of posts."""
         known = self._kinds & {"hashtags", "creators", "videos", "posts"}
         return kind in known or (not known and kind != "posts")
 

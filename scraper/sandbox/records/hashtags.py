@@ -14,23 +14,22 @@ from scraper.sandbox.records import Record
 from scraper.sandbox.records.aging import AS_USUAL, Aging, BoardPlaces, places_of, spliced, turn_of
 from scraper.sandbox.records.draws import draw, midnight_s, person, signed_url, spread
 from scraper.sandbox.records.given import GivenLists
-from scraper.sandbox.records.places import COUNTRIES, HASHTAG_COUNTRIES, INDUSTRIES, SCRIPTS
 from scraper.sandbox.records.turnover import Turnover, UnreachableTurnoverError, shares
-from scraper.sandbox.records.words import FIRST, SECOND, TAILS
+from scraper.sandbox.records.words import COUNTRIES, FIRST, HASHTAG_COUNTRIES, INDUSTRIES, SCRIPTS, SECOND, TAILS
 
 BOARD_SIZE = 100
 """`pagination.total` of a hashtag board seen from both vendors (vendors' pages, read 2026-11-21)."""
 CANDIDATES = 31
-"""Hashtags that take turns at one place: they come back, as hashtags do."""
+"""Hashtags that take turns at one place: they come back, like real ones."""
 POOL_SIZE = CANDIDATES * BOARD_SIZE
 OF_AN_INDUSTRY = 5
-"""Hashtags of an industry to one place of its board: it is short, and its hashtags come back soon."""
+"""Hashtags of an industry per place of its board: it is short, and its hashtags come back soon."""
 SLOWER = {7: (30, 0), 30: (120, 1)}
 """Period → the period that lends its board every fourth place, and the first of them: boards of a country overlap."""
 LENT_EVERY = 4
 
 TREND_STEP_DAYS = {7: 1, 30: 5, 90: 15, 120: 20}
-"""Seven points whatever the period; that they span the period is our assumption."""
+"""Days between the seven points of a trend; that they span the period is our assumption."""
 
 
 _INDUSTRIES = tuple(INDUSTRIES)
@@ -59,7 +58,7 @@ def _name(rng: Random, home: str) -> str:
 
 
 def _pool(seed: int) -> tuple[Hashtag, ...]:
-    """Rates from 50 counted records: industry in 26, creators in 32, trending_type in 8."""
+    """Draw the pool, with rates from 50 counted records: industry in 26, creators in 32, trending_type in 8."""
     rng = draw(seed, "hashtags")
     pool: list[Hashtag] = []
     ids: set[str] = set()
@@ -121,11 +120,11 @@ class HashtagBoards:
     def board(
         self, country: str | None, period_days: int, day: date, *, industry: int | None = None, only_new: bool = False
     ) -> tuple[Record, ...]:
-        """The records of one board by rank, shared with later callers: copy one to change it.
+        """Return the records of one board by rank, shared with later callers: copy one to change it.
 
-        `country` is ``None`` for all regions: each record then names its own country.
-        `rank_diff` is missing where `rank_diff_type` is 4 (new on the board). `only_new` leaves those records alone,
-        with the rank they have on the whole board (our choice; no page says).
+        `country` is ``None`` for all regions: each record then names its own country. `rank_diff` is missing if
+        `rank_diff_type` is 4 (new on the board). `only_new` returns only those records, with their rank on the whole
+        board (our choice; not documented).
         """
         board = self._board(country, period_days, day, industry)
         return tuple(record for record in board if record["rank_diff_type"] == 4) if only_new else board
@@ -168,7 +167,7 @@ class HashtagBoards:
     def _draw_standing(
         self, country: str | None, period_days: int, day: date, industry: int | None
     ) -> tuple[tuple[int, float], ...]:
-        """Indices into the pool with their strengths, best first."""
+        """Draw indices into the pool with their strengths, best first."""
         if self._lists is not None:
             listed = [self.by_id[name] for name in self._lists.on("hashtags", country, period_days, day)]
             found = [hashtag.index for hashtag in listed if industry in {None, hashtag.industry}]
@@ -235,7 +234,8 @@ class HashtagBoards:
 
 
 def _trend(rng: Random, period_days: int, day: date) -> list[Record]:
-    """Seven points up to yesterday, normalised to their own maximum; whole numbers are JSON ints (60 of 350 are)."""
+    """Return seven points up to yesterday, normalised to their own maximum; whole numbers are JSON ints (60 of 350
+    are)."""
     step, last = TREND_STEP_DAYS[period_days], day.toordinal() - 1
     phase, beat, echo = 6.2832 * rng.random(), 0.1 + 0.8 * rng.random(), 0.3 + 2 * rng.random()
     days = [last - (6 - point) * step for point in range(7)]

@@ -8,8 +8,7 @@ from random import Random
 
 from scraper.sandbox.records import Record
 from scraper.sandbox.records.draws import caption, draw, handle, long_id, person, signed_url, spread
-from scraper.sandbox.records.places import SCRIPTS
-from scraper.sandbox.records.words import ALBUMS, SONGS
+from scraper.sandbox.records.words import ALBUMS, SCRIPTS, SONGS
 
 AUTHORS = 4_000
 SOUNDS = 3_000
@@ -84,7 +83,7 @@ class People:
 
 
 def author_fields(author: Author, rng: Random, expires_s: int) -> Record:
-    """The `author` object of a post item."""
+    """Return the `author` object of a post item."""
     return {
         "id": author.user_id,
         "uniqueId": author.handle,
@@ -108,7 +107,7 @@ def author_fields(author: Author, rng: Random, expires_s: int) -> Record:
 
 
 def author_stats(author: Author) -> Record:
-    """The `authorStats` object of a post item."""
+    """Return the `authorStats` object of a post item."""
     return {
         "followerCount": author.followers,
         "followingCount": author.following,
@@ -120,7 +119,7 @@ def author_stats(author: Author) -> Record:
 
 
 def music_fields(sound: Sound, rng: Random, expires_s: int) -> Record:
-    """The `music` object of a post item."""
+    """Return the `music` object of a post item."""
     return {
         "id": sound.music_id,
         "title": sound.title,

@@ -18,20 +18,20 @@ from scraper.sandbox.records.aging import ALWAYS, AS_USUAL, Aging, BoardPlaces, 
 from scraper.sandbox.records.draws import caption, draw, long_id, midnight_s, signed_url, spread, urls_expire_s
 from scraper.sandbox.records.hashtags import Hashtag
 from scraper.sandbox.records.people import AUTHORS, SOUNDS, People, author_fields, author_stats, music_fields
-from scraper.sandbox.records.places import HASHTAG_COUNTRIES, SCRIPTS
 from scraper.sandbox.records.turnover import instant_s
+from scraper.sandbox.records.words import HASHTAG_COUNTRIES, SCRIPTS
 
 PAGE_SIZE = 30
-"""About 30 posts a page [concluded, not documented]; it cannot be asked for."""
+"""About 30 posts a page [concluded, not documented]; no parameter sets it."""
 PLACES = 1_000
-"""More than a hashtag has posts."""
+"""Places of a feed: more than a hashtag has posts."""
 DAY_S = 86_400
 FRESH = 0.4
-"""The part of posts that are days old when they come into a feed; the others are older ones that come up again."""
+"""The part of posts that are days old when they enter a feed; the others are older ones that come back."""
 SHARED_EVERY = 8
-"""Every eighth post of a hashtag stands under its partner hashtag as well."""
+"""Every eighth post of a hashtag is listed under its partner hashtag as well."""
 CREATED_FROM_S, OLD_UNTIL_S, NEW_FROM_S, CREATED_UNTIL_S = 1_609_459_200, 1_656_633_600, 1_704_067_200, 1_767_225_600
-"""1 January 2021, 1 July 2022, 1 January 2024, 1 January 2026: what an item looks like goes by its age."""
+"""1 January 2021, 1 July 2022, 1 January 2024, 1 January 2026: the style of an item depends on its age."""
 
 
 class Listed(NamedTuple):
@@ -44,7 +44,7 @@ class Listed(NamedTuple):
     spell: int
     """Its spell at this place: the posts of a place follow each other."""
     begun: float
-    """When the spell began, in the units of `moved`."""
+    """The beginning of the spell, in the units of `moved`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +85,7 @@ class PostFeeds:
         return None if hashtag is None else self._feed(hashtag.index, day)
 
     def items(self, feed: Feed, start: int, at: datetime) -> list[Record]:
-        """One page of items, from `start` (0-based) on."""
+        """Return one page of items, from `start` (0-based) on."""
         return [self._item(listed, at) for listed in feed.posts[start : start + PAGE_SIZE]]
 
     def _draw_places(self, index: int) -> BoardPlaces:
@@ -96,7 +96,7 @@ class PostFeeds:
         return index ^ 1 if index ^ 1 < len(self._pool) else index
 
     def _draw_feed(self, index: int, day: date) -> Feed:
-        """12 to 237 posts."""
+        """Draw a feed of 12 to 237 posts."""
         posts = [Listed(index, held.place, held.spell, held.begun) for held in self._places(index).on(day)]
         partner = self._partner(index)
         if partner != index:
@@ -107,7 +107,7 @@ class PostFeeds:
         return Feed(tuple(posts))
 
     def _tags(self, owner: int, number: int, rng: Random) -> list[Hashtag]:
-        """The hashtags that a post names: its owner, the partner where shared, and a few others."""
+        """Return the hashtags that a post names: its owner, the partner if shared, and a few others."""
         tags = {owner: self._pool[owner]}
         if number % SHARED_EVERY == 0:
             partner = self._partner(owner)
@@ -176,7 +176,7 @@ FLAGS = {
 
 
 def _counts(rng: Random, age_days: float) -> PostStats:
-    """The counts of a post at its age: most views come in its first days or weeks, and a few ever after."""
+    """Return the counts of a post at its age: most views come in its first days or weeks, and a few later."""
     reach, quick = spread(rng, 2.2, 8.3), 10 ** rng.uniform(0, 1.5)
     age_days = max(0.0, age_days)
     plays = int(reach * (1 - exp(-(age_days + 0.5) / quick) + 0.0004 * age_days))
@@ -187,7 +187,7 @@ def _counts(rng: Random, age_days: float) -> PostStats:
 
 
 def _rounded(counts: PostStats) -> Record:
-    """`stats`: from 10,000 on the upstream shows hundreds, from a million hundred thousands."""
+    """Round for `stats`: from 10,000 on to hundreds, from a million on to hundred thousands, like upstream."""
 
     def shown(count: int) -> int:
         return count if count < 10_000 else round(count, -2 if count < 1_000_000 else -5)
@@ -201,7 +201,7 @@ def _rounded(counts: PostStats) -> Record:
 
 
 def _description(rng: Random, script: str, tags: Sequence[Hashtag]) -> tuple[str, list[Record]]:
-    """The caption with its hashtags, and `textExtra`, which says where they stand (in UTF-16 units)."""
+    """Return the caption with its hashtags, and `textExtra` with their places (in UTF-16 units)."""
     if rng.random() < 0.01:
         return "", []
     desc, extra = caption(rng, script), []
@@ -276,7 +276,7 @@ def _video(rng: Random, expires_s: int, *, detailed: bool) -> Record:
 
 
 def _photos(rng: Random, desc: str, expires_s: int) -> Record:
-    """A photo post has no video at all."""
+    """Return the photos of a post, which then has no video."""
     images = [
         {
             "imageURL": {"urlList": [signed_url(rng, "tos-i-photomode", "photo.image", expires_s)]},
@@ -315,7 +315,7 @@ def _make_new(item: Record, counts: PostStats, rng: Random) -> None:
 
 
 def _make_old(item: Record, handle: str, rng: Random) -> None:
-    """Give an item the style of older dumps: the time as a string, the author a bare handle or missing."""
+    """Give an item the style of older dumps: the time as a string, the author as a handle or missing."""
     item["createTime"] = str(item["createTime"])
     del item["authorStats"]
     if rng.random() < 0.7:

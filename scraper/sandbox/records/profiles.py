@@ -1,4 +1,4 @@
-"""The index of creators that Crawlora searches: more of them than one search serves.
+"""The index of creators that Crawlora searches, larger than one search serves.
 
 Records are those of Crawlora's schema of a creator (its package `crawlora` 1.50.0.dev1, read 2026-11-29).
 """
@@ -12,7 +12,7 @@ from functools import lru_cache
 
 from scraper.sandbox.records import Record
 from scraper.sandbox.records.draws import caption, days_grown, draw, long_id, person, signed_url, urls_expire_s
-from scraper.sandbox.records.places import CREATOR_COUNTRIES, SCRIPTS
+from scraper.sandbox.records.words import CREATOR_COUNTRIES, SCRIPTS
 
 NICHES = ("cooking", "craft", "comedy", "travel", "pets", "music", "study")
 A_COUNTRY = 500
@@ -23,7 +23,7 @@ MEASURED_EVERY = 3
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """What searches go by."""
+    """The fields that searches use."""
 
     country: str
     index: int
@@ -34,7 +34,7 @@ class Profile:
     followers: int
     likes: int
     engagement: float | None
-    """None: not measured."""
+    """None if not measured."""
 
 
 class CreatorIndex:
@@ -49,7 +49,7 @@ class CreatorIndex:
         return [profile for profile in self._sorted(sort, day) if wanted(profile)]
 
     def record(self, profile: Profile, at: datetime) -> Record:
-        """The record of a creator; an address, which the vendor sends only if asked, is never there."""
+        """Return the record of a creator, always without an address, which the vendor sends only on request."""
         rng = draw(self._seed, "profile", profile.country, profile.index)
         script = SCRIPTS.get(profile.country, "english")
         crawled_at = at.replace(hour=3, minute=0, second=0, microsecond=0) - timedelta(days=rng.randint(0, 20))
@@ -120,7 +120,7 @@ class CreatorIndex:
 
 
 def _post_stats(views: int, profile: Profile, sampled: int, best_post_id: str, crawled_at: datetime) -> Record:
-    """Statistics over a sample of posts, in the schema's words."""
+    """Return statistics over a sample of posts, with the schema's names."""
     engagement = profile.engagement or 0.0
     likes = int(views * engagement)
     return {

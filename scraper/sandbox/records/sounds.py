@@ -15,7 +15,7 @@ from scraper.sandbox.records import Record
 from scraper.sandbox.records.aging import AS_USUAL, Aging, BoardPlaces, places_of, turn_of
 from scraper.sandbox.records.draws import days_grown, draw, midnight_s, signed_url, spread, urls_expire_s
 from scraper.sandbox.records.people import People, Sound
-from scraper.sandbox.records.places import COUNTRIES, VIDEO_COUNTRIES
+from scraper.sandbox.records.words import COUNTRIES, VIDEO_COUNTRIES
 
 BOARD_SIZE = 99
 """`pagination.total` of the documented example."""
@@ -28,7 +28,7 @@ INTERESTS = ("Scripted Drama", "Other Talent", "Entertainment News", "Selfies", 
 
 @dataclass(frozen=True, slots=True)
 class SoundPlace:
-    """A sound's place on a board; `before` is the one of the day before, None if it is new."""
+    """A sound's place on a board; `before` is its place on the day before, None if it is new."""
 
     index: int
     rank: int
@@ -48,26 +48,26 @@ class SoundBoards:
     def board(
         self, country: str, period_days: int, day: date, *, only_new: bool, commercial: bool, keyword: str = ""
     ) -> list[Record]:
-        """The records of one board by rank; a country without one has none."""
+        """Return the records of one board by rank; none for a country without one."""
         places = [place for place in self._places(country, period_days, day) if not only_new or place.before is None]
         records = [self._record(place, country, period_days, day) for place in places]
         records = [record for record in records if record["if_cml"]] if commercial else records
         return [record for record in records if keyword.lower() in record["title"].lower()]
 
     def detail(self, sound_id: str, country: str, period_days: int, day: date) -> Record | None:
-        """The record of a sound on a board with its audience, or None if it is not there."""
+        """Return the record of a sound on a board with its audience, or None if it is not on it."""
         for place in self._places(country, period_days, day):
             if self._sound(place.index).music_id == sound_id:
                 return {**self._record(place, country, period_days, day), **self._audience(place.index, country)}
         return None
 
     def app_list(self, at: datetime, start: int, count: int) -> tuple[Sequence[Record], int]:
-        """A part of the app's list from `start` (0-based) on, and how long the list is."""
+        """Return the app's list from `start` (0-based) on, and its whole length."""
         order = self._order(None, 7, at.date())[:APP_LIST_SIZE]
         return [self.app_record(index, at) for index in order[start : start + count]], len(order)
 
     def app_record(self, index: int, at: datetime) -> Record:
-        """A sound as the app's schema has it: `id` is a number, and `id_str` the same as text."""
+        """Return a sound in the app's schema: `id` is a number, and `id_str` the same as text."""
         rng = draw(self._seed, "app sound", index)
         sound, expires_s = self._sound(index), urls_expire_s(at)
         covers = {

@@ -18,36 +18,36 @@ from typing import Final
 DAYS: Final = (1, 7, 30)
 """Days after which a turnover is stated."""
 SPELLS_OF_A_DAY: Final = 0.25
-"""The part of a day's new entries that stays for that day alone, where the turnover allows it: of song charts 22 to
-32 % do (ten countries, 556 days)."""
+"""The part of a day's new entries that stay for one day only, if the turnover allows it: 22 to 32 % in song charts (ten
+countries, 556 days)."""
 WEEKDAYS: Final = (0.87, 0.87, 0.87, 0.87, 0.5, 0.85, 2.17)
-"""How far a board moves on each day from Monday on; the sum is 7. With the spells of a day, Sundays bring three times
-Fridays' entries, as in song charts."""
+"""The movement of a board on each day from Monday on; the sum is 7. With one-day spells, Sundays have three times as
+many new entries as Fridays, as in song charts."""
 TOLERANCE: Final = 0.01
-"""A turnover that places cannot make up to this is refused."""
+"""A turnover that places cannot approach this closely is refused."""
 _ROUNDS: Final = 600
-"""Of expectation–maximisation, at most."""
+"""Most rounds of expectation–maximisation."""
 _NEAR: Final = 0.002
-"""Near enough to stop."""
+"""Distance at which they stop."""
 _MONDAY: Final = date(2024, 1, 1).toordinal()
 _UP_TO: Final = tuple(sum(WEEKDAYS[: weekday + 1]) for weekday in range(7))
 
 
 class UnreachableTurnoverError(ValueError):
-    """A turnover that no board has: its text says why."""
+    """A turnover that no board can have; its text gives the reason."""
 
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """How often a place passes to another entry."""
+    """The pace at which a place passes to another entry."""
 
     length: float
     """Days of a stretch; 0: another entry every day."""
     regular: bool = False
-    """It passes on at the same instant of every stretch."""
+    """True if it passes on at the same instant of every stretch."""
 
     def keeps(self, stretches: float) -> float:
-        """The probability that the place keeps its entry for so many stretches."""
+        """Return the probability that the place keeps its entry for so many stretches."""
         if self.regular:
             return max(0.0, 1 - stretches)
         if stretches <= 1:
@@ -82,13 +82,13 @@ class Turnover:
 
 
 def moved(day: date) -> float:
-    """Return how far boards have moved at the end of a day: seven a week, by `WEEKDAYS`."""
+    """Return the movement of boards by the end of a day: seven a week, by `WEEKDAYS`."""
     weeks, weekday = divmod(day.toordinal() - _MONDAY, 7)
     return 7 * weeks + _UP_TO[weekday]
 
 
 def instant_s(moment: float) -> int:
-    """Return the seconds since 1970 at which boards have moved so far, to about a day."""
+    """Return the seconds since 1970 at which boards have moved this far, to about a day."""
     return int((moment + _MONDAY - date(1970, 1, 1).toordinal()) * 86_400)
 
 
@@ -107,12 +107,13 @@ def shares(asked: Turnover) -> tuple[float, ...]:
         if max(abs(one - other) for one, other in zip(reached, kept, strict=True)) <= TOLERANCE:
             return (*weights, *(0.0 for _ in PACES[last:]))
     nearest = ", ".join(f"{100 * (1 - share):.0f}" for share in reached)
-    raise UnreachableTurnoverError(f"no board turns over like this; {nearest} % is near it")
+    raise UnreachableTurnoverError(f"no board has this turnover; {nearest} % is near it")
 
 
 @lru_cache(maxsize=1)
 def _rows() -> Sequence[Sequence[float]]:
-    """For each pace, the probability that a place keeps its entry over `DAYS`, over the days of the week."""
+    """Return for each pace the probability that a place keeps its entry over `DAYS`, averaged over the days of the
+    week."""
     starts = [date.fromordinal(_MONDAY + weekday) for weekday in range(7)]
     spans = [[moved(date.fromordinal(start.toordinal() + days)) - moved(start) for start in starts] for days in DAYS]
     return [
@@ -126,7 +127,7 @@ def _kept(weights: Sequence[float], rows: Sequence[Sequence[float]]) -> list[flo
 
 
 def _mixture(rows: Sequence[Sequence[float]], kept: Sequence[float], whole: float) -> list[float]:
-    """Return weights with the sum `whole` whose mean of `rows` is `kept`, as near as may be."""
+    """Return weights with the sum `whole` whose mean of `rows` is as near to `kept` as possible."""
     weights = [whole / len(rows)] * len(rows)
     for _ in range(_ROUNDS):
         known = _kept(weights, rows)

@@ -10,15 +10,14 @@ from scraper.sandbox.records import Record
 from scraper.sandbox.records.aging import AS_USUAL, Aging, BoardPlaces, mixed, places_of, spliced
 from scraper.sandbox.records.draws import caption, draw, handle, long_id, signed_url, urls_expire_s
 from scraper.sandbox.records.given import GivenLists
-from scraper.sandbox.records.places import COUNTRIES, SCRIPTS, VIDEO_COUNTRIES
-from scraper.sandbox.records.words import SECOND
+from scraper.sandbox.records.words import COUNTRIES, SCRIPTS, SECOND, VIDEO_COUNTRIES
 
 BOARD_SIZE = 500
 """`pagination.total_count` of the documented example."""
 
 
 class VideoBoards:
-    """All video boards. Half of their places are the world's, so that boards overlap; half are of one order alone."""
+    """All video boards. Half of their places are the world's, so that boards overlap; half belong to one order only."""
 
     def __init__(self, seed: int, aging: Aging = AS_USUAL, lists: GivenLists | None = None) -> None:
         self._seed = seed
@@ -28,13 +27,13 @@ class VideoBoards:
         self._board = lru_cache(maxsize=64)(self._draw_board)
 
     def total(self, country: str, period_days: int, day: date) -> int:
-        """Return how many videos the board holds; 0 for a country without one."""
+        """Return the number of videos on the board; 0 for a country without one."""
         if country not in VIDEO_COUNTRIES:
             return 0
         return BOARD_SIZE if self._lists is None else len(self._lists.on("videos", country, period_days, day))
 
     def page(self, country: str, period_days: int, order_by: str, at: datetime, start: int, count: int) -> list[Record]:
-        """The records from `start` (0-based) on, at most `count`."""
+        """Return the records from `start` (0-based) on, at most `count`."""
         if country not in VIDEO_COUNTRIES:
             return []
         if self._lists is not None:
@@ -60,7 +59,7 @@ class VideoBoards:
         return tuple(mixed(spell.key, spell.spell) >> 16 for spell in held)
 
     def _record(self, index: int | str, country: str, at: datetime, given_id: str | None = None) -> Record:
-        """The record has no counts: the documented example has none, although the page's prose promises them."""
+        """Return a record without counts: the documented example has none, although the page's prose promises them."""
         rng = draw(self._seed, "video", index)
         item_id = given_id or long_id(rng)
         script = SCRIPTS.get(rng.choice(VIDEO_COUNTRIES), "english")

@@ -78,7 +78,7 @@ def test_several_runs_and_the_accounts_at_80_columns() -> None:
     acme/default  plan starter
     day 2026-11-21         520 of 5,000 (10 %) · 4,480 left · 8 unknown
     month from 2026-11-14  8,136 of 20,000 (41 %) · 11,864 left · 16 unknown
-    closed                 by the vendor, until 2026-11-22 00:00 UTC
+    closed                 by the vendor until 2026-11-22 00:00 UTC
 
     acme/other  plan unpublished
     day 2026-11-21         2 used, no limit known
@@ -89,7 +89,7 @@ def test_several_runs_and_the_accounts_at_80_columns() -> None:
 
 def test_one_run_is_told_in_full() -> None:
     assert rendered(lambda console: print_status([(OPEN_RUN, OPEN_TOTALS)], [], console)) == dedent_page("""
-    week-20261121T021500Z-1f3a  stopped: the account or the vendor says not now
+    week-20261121T021500Z-1f3a  stopped by a limit of the account or the vendor
     began      2026-11-21 02:15 UTC, took 4 min 22 s
     exit code  7
     credits    512 charged · 8 presumed · 16 reserved · 264 left of 800 (67 % spent)
@@ -105,7 +105,7 @@ def test_a_run_that_was_superseded_says_by_which_and_keeps_its_reason() -> None:
     night_at = datetime(2026, 11, 21, 2, tzinfo=UTC)
     run = replace(OPEN_RUN, night_at=night_at, superseded_by="week-20261122T021500Z-77aa")
     shown = rendered(lambda console: print_status([(run, OPEN_TOTALS)], [], console)).splitlines()
-    assert shown[0] == "week-20261121T021500Z-1f3a  stopped: the account or the vendor says not now"
+    assert shown[0] == "week-20261121T021500Z-1f3a  stopped by a limit of the account or the vendor"
     assert shown[2] == "night       from 2026-11-21 02:00 UTC"
     assert shown[-2:] == ["superseded  by week-20261122T021500Z-77aa", "message     the day is spent"]
     told = run_json(run, OPEN_TOTALS)

@@ -1,0 +1,61 @@
+"""An archive as queries, exports and lists of tables need it, wherever it is."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from scraper.core.errors import UsageError
+from scraper.io.query.files import Files, Hashes, files_below
+from scraper.io.query.relations import Described, archive_root, open_free, open_locked, readable
+from scraper.io.query.table_stats import Sizes, TableFacts, facts_of_files
+
+if TYPE_CHECKING:
+    import duckdb
+
+
+class ArchiveReader(Protocol):
+    """An archive to read. Every method blocks, and raises ArchiveError where it cannot be read."""
+
+    def open(
+        self, described: Described, query: str | None = None, writes: Path | None = None
+    ) -> duckdb.DuckDBPyConnection:
+        """Open what a query reads; see `relations.open_locked`."""
+
+    def open_free(self, described: Described) -> duckdb.DuckDBPyConnection:
+        """Open every table and view in an unrestricted connection."""
+
+    def files(self) -> Files:
+        """Return the files of the tables, on this machine."""
+
+    def facts(self, tables: Collection[str]) -> tuple[TableFacts, ...]:
+        """Return rows, files and bytes of tables."""
+
+
+@dataclass(frozen=True, slots=True)
+class DirectoryArchive:
+    """An archive in a directory."""
+
+    data: Path
+    root: Path | None = None
+    """The directory of its tables; ``None``: in the data directory, which may also be a copy of it."""
+    noted: Hashes = lambda _table: {}
+    sizes: Sizes = lambda _table: {}
+
+    def open(
+        self, described: Described, query: str | None = None, writes: Path | None = None
+    ) -> duckdb.DuckDBPyConnection:
+        return open_locked(self.files(), described, query, self.data / "tmp", writes)
+
+    def open_free(self, described: Described) -> duckdb.DuckDBPyConnection:
+        if not (place := self.root or self.data).is_dir():
+            raise UsageError(f"there is no archive in {place}: name the data directory, or a copy of its archive.")
+        return open_free(self.files(), described)
+
+    def files(self) -> Files:
+        return files_below(archive_root(self.data) if self.root is None else readable(self.root), self.noted)
+
+    def facts(self, tables: Collection[str]) -> tuple[TableFacts, ...]:
+        return facts_of_files(self.files().root, tables, self.sizes)

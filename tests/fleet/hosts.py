@@ -1,0 +1,79 @@
+"""Hosts of a fleet, each with a data directory of its own, over one PostgreSQL database and one archive."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from subprocess import PIPE, Popen
+from typing import Any
+
+from sqlalchemy import NullPool, create_engine
+
+from tests.crash.program import Program
+from tests.crash.server import Address, sandbox_process
+from tests.fleet.postgres_server import PostgresServerProcess
+
+PRICE = 8
+PLACES = ("US", "GB", "DE", "FR", "JP", "BR", "ES", "IT", "CA", "MX", "AU", "ID")
+
+
+def job_of(pages: int, requests_per_minute: int = 6_000) -> str:
+    """A job of so many boards of one page each."""
+    periods = [7, 30, 120]
+    places = list(PLACES[: -(-pages // len(periods))])
+    return f"""budget = 1_000_000
+[accounts.crawlora]
+requests_per_minute = {requests_per_minute}
+credits_per_month = 1_000_000
+credits_per_day = 1_000_000
+[[crawl]]
+endpoint = "crawlora.hashtags"
+params = {{ country_code = {places}, period = {periods} }}
+max_pages = 1
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Host(Program):
+    """A machine: it shares the state with the others, and what is in the archive."""
+
+    state: str = ""
+
+    def begin(self, job: Path, *options: str) -> Popen[str]:
+        return self.start(job, "--state", self.state, *options, stderr=PIPE)
+
+    def do(self, *words: str) -> Popen[str]:
+        return self.command(*words, "--state", self.state)
+
+    def query(self, sql: str, *values: object) -> list[tuple[Any, ...]]:
+        engine = create_engine(self.state.partition("&lease_s")[0], poolclass=NullPool)
+        with engine.connect() as connection:
+            return [tuple(row) for row in connection.exec_driver_sql(sql.replace("?", "%s"), values)]
+
+
+@dataclass(frozen=True, slots=True)
+class Fleet:
+    """Hosts, their vendor and their database."""
+
+    directory: Path
+    sandbox: Address
+    state: str
+
+    def host(self, name: str) -> Host:
+        """A host whose archive, and what is staged for it or taken out of it, is the fleet's."""
+        host = Host(self.directory / name, self.sandbox.url, self.state)
+        for shared in ("archive", "tmp", "trash"):
+            place = self.directory / "shared" / shared
+            place.mkdir(parents=True, exist_ok=True)
+            host.data.mkdir(parents=True, exist_ok=True)
+            (host.data / shared).symlink_to(place)
+        return host
+
+
+@contextmanager
+def fleet(directory: Path, server: PostgresServerProcess, lease_s: float, latency_ms: float) -> Iterator[Fleet]:
+    """A fleet of new hosts, whose leases last so long."""
+    with sandbox_process(latency_ms=latency_ms, stands_still=True) as sandbox:
+        yield Fleet(directory, sandbox, f"{server.new_database()}&lease_s={lease_s}")

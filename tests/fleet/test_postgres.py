@@ -1,0 +1,103 @@
+"""A state that several processes share on a server: what it costs, and what happens when the server goes away."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from scraper.ports import Stores
+from scraper.sandbox.metering import SECOND, Sliding
+from tests.core.builders import NOON, account
+from tests.databases import PostgresDatabase, postgres_database
+from tests.fleet.link import Break, Link, linked
+from tests.fleet.rate import REGIONS, run_beside, watched
+from tests.io.state_bench import HandClock, board, kept_balances, ledger_sums, outcome, run_record, settlement, slot
+from tests.runs.counting import CountingVendor
+
+LIMITS = account(requests_per_minute=20, credits_per_day=1_000)
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> PostgresDatabase:
+    return postgres_database(tmp_path)
+
+
+@pytest.fixture
+def link(database: PostgresDatabase) -> Iterator[Link]:
+    with linked(database.url) as opened:
+        yield opened
+
+
+def over(link: Link, script: Any, say: Any = lambda _: None) -> Any:
+    """Carry out a script on a database by a link, with a run and an account in it."""
+
+    async def work() -> Any:
+        with PostgresDatabase(link.url).opened(HandClock().now, say=say) as stores:
+            await stores.runs.create_run(run_record("one"))
+            await stores.ledger.note_accounts([LIMITS])
+            return await script(stores)
+
+    return asyncio.run(work())
+
+
+def test_a_reservation_takes_three_round_trips(link: Link) -> None:
+    async def script(stores: Stores) -> list[int]:
+        taken = []
+        for page in range(1, 4):
+            before = link.trips
+            await stores.ledger.reserve("one", LIMITS, board("US", page), 1)
+            taken.append(link.trips - before)
+        return taken
+
+    first, *others = over(link, script)
+    assert others == [3, 3]
+    assert first > 3  # the rows of its balances are new
+
+
+@pytest.mark.parametrize("lost", [Break.BEFORE_COMMIT, Break.AFTER_COMMIT])
+def test_a_commit_whose_answer_is_lost_is_done_once(database: PostgresDatabase, link: Link, lost: Break) -> None:
+    async def script(stores: Stores) -> int:
+        await stores.ledger.reserve("one", LIMITS, board("US", 1), 1)
+        link.breaks = lost
+        taken = slot(await stores.ledger.reserve("one", LIMITS, board("US", 2), 1))
+        link.breaks = lost
+        await stores.ledger.settle(settlement(taken.attempt_id, outcome(), NOON, b"{}", NOON))
+        link.breaks = lost
+        await stores.runs.create_run(run_record("two", job="other"))
+        return taken.attempt_id
+
+    said: list[str] = []
+    attempt_id = over(link, script, said.append)
+    assert link.broken == 3
+    assert database.rows("SELECT count(*) FROM requests") == [(2,)]
+    assert database.rows("SELECT attempt_id, charge FROM requests ORDER BY attempt_id DESC LIMIT 1") == [
+        (attempt_id, "charged")
+    ]
+    assert database.rows("SELECT count(*) FROM pages") == [(1,)]
+    assert kept_balances(database) == ledger_sums(database)
+    assert len(said) == 3
+    assert all(each.endswith("does not answer; waiting, nothing is lost") for each in said)
+    assert database.rows("SELECT key FROM meta ORDER BY key") == [("kind",), ("schema",)]
+
+
+def test_processes_share_a_rate_though_the_clock_of_one_is_ahead(database: PostgresDatabase, tmp_path: Path) -> None:
+    """More and in full: ``python -m tests.fleet.rate``."""
+
+    async def script() -> CountingVendor:
+        async with watched(Sliding(20, SECOND)) as (address, vendor):
+            shared = (tmp_path, database.url, address)
+            limit, regions = "requests_per_second = 20", REGIONS[:4]
+            together = (run_beside(*shared, f"job{ahead_s}", limit, ahead_s, regions) for ahead_s in (0, 20))
+            await asyncio.gather(*together)
+        return vendor
+
+    vendor = asyncio.run(script())
+    assert len(vendor.arrivals) == 2 * 4 * 3
+    assert vendor.turned_away == 0
+    assert 1.0 < vendor.arrivals[-1] - vendor.arrivals[0] < 15
+    [(apart,)] = database.rows("SELECT max(reserved_at) - min(reserved_at) FROM requests")
+    assert apart < 15_000_000  # microseconds: they go by one clock
