@@ -99,6 +99,7 @@ def test_a_submitted_job_waits_once_and_is_shown() -> None:
     [
         (("submit",), "give one or more jobs, or --compact, or --rebuild TABLE."),
         (("submit", "night", "--compact"), "give one or more jobs, or --compact, or --rebuild TABLE."),
+        (("submit", "--rebuild", "hashtag"), "no table hashtag is made from pages; did you mean 'hashtags'?"),
         (("submit", "nigt"), "there is no job nigt in configs"),
         (("worker", "nigt"), "there is no job nigt in configs"),
     ],
