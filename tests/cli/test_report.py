@@ -291,7 +291,7 @@ def test_however_much_there_is_the_page_stays_below_a_megabyte_and_says_what_it_
         return tuple(ET.Element("svg") for _ in asked[2])
 
     text = page(made(data, configs, small))
-    assert sections(text)["95-much"].notes == ["Drawn are the first 2,000 of 3,000 rows."]
+    assert sections(text)["95-much"].notes == ["The chart shows the first 2,000 of 3,000 rows."]
     assert "The first 100 of 3,000 rows" in text
     assert len(text.encode()) < MOST_BYTES
 
