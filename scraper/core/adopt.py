@@ -1,8 +1,8 @@
 """Comparison of a state with its archive (law 8), and the figures of what a ledger adopts from its archive.
 
-Both carry the identity of their pair and its epochs: whoever begins to spend adds an epoch to the state, then to the
-archive, with a random token. Of two sides with one identity, the one whose last token stands in the lineage of the
-other is the older one; where neither does, they have diverged.
+Both carry the identity of their pair and its epochs: a process that begins to spend adds an epoch to the state, then to
+the archive, with a random token. Of two sides with one identity, the one whose last token is in the lineage of the
+other is the older one; if neither is, they have diverged.
 """
 
 from __future__ import annotations

@@ -41,7 +41,7 @@ class ScraperError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """A fault in a file or an option: where it is, what was found, what is allowed."""
+    """A fault in a file or an option: its place, the value found, and the allowed values."""
 
     where: str
     """File and key: ``configs/week.toml: crawl[0].params.period``."""

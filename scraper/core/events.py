@@ -105,7 +105,7 @@ class RunStarted:
     spent: Credits
     """Credits of the budget that earlier processes of the run have committed."""
     share: str = ""
-    """With ``budget = "auto"``: how the budget was computed, in words."""
+    """The computation of the budget in words, with ``budget = "auto"``."""
     access: str = ""
     """For each vendor the variable of its key and the host that gets it; none in a sandbox."""
 
@@ -225,7 +225,7 @@ class RunResult:
 
     @property
     def exit_code(self) -> int:
-        """The status's code; 2 where the command `asks`.
+        """The status's code; 2 if the command `asks`.
 
         A timer that starts a job without ``every`` would otherwise buy nothing, night after night, and exit with 0.
         """

@@ -54,7 +54,7 @@ class Checked:
     """The findings, and the repairs."""
 
     findings: Sequence[CheckFinding]
-    """After the repair, if there was one."""
+    """Faults that were found, or that a repair left."""
     repaired: Sequence[CheckFinding]
     files: int
     rows: int

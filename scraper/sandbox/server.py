@@ -55,7 +55,7 @@ class ServedRecords:
     endpoint: str
     """The route: `/api/v1/tiktok/hashtags`."""
     params: Mapping[str, str]
-    """As received; the first value of a repeated parameter."""
+    """Parameters as received; the first value of a repeated one."""
     records: Sequence[Record]
     moment: datetime
 

@@ -95,7 +95,7 @@ def backtest_job(
 ) -> Backtest:
     """Replay a job's nights, from its archive or from a world file, under each of the terms.
 
-    Raises UsageError for terms that cannot be, or an archive without a complete read of the job's boards.
+    Raises UsageError for impossible terms, or an archive without a complete read of the job's boards.
     """
     period = DAY if job.every is None else job.every.period
     terms = _terms(job, catalogue, period, asked)

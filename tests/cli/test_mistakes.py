@@ -110,7 +110,7 @@ COMMANDS: dict[str, str] = {
     "sql FROM --param country": "'country' is not of the form NAME=VALUE, as country=US for $country",
     "duckdb -o x.csv": "A table goes into a file with scraper export TABLE -o x.csv",
     "report --since 21.11.2026": "'21.11.2026' is no day of the calendar, written as 2026-11-21",
-    "report --month November": "'November' is not a month: --month is of the form 2026-11",
+    "report --month November": "'November' is not a month: --month has the form 2026-11",
     "status --since yesterday": "'yesterday' is neither an age (24h, 7d, 2w) nor a day (2026-11-21)",
     "schedule night --every 5": "write hour, day, week, 6h or 2d",
     "plan configs/": "File 'configs/' is a directory",
@@ -156,7 +156,7 @@ COMMANDS: dict[str, str] = {
     "check --quick --deep": "exclude each other: give one of them",
     "sandbox --plan crawlora=none": "crawlora has no plan 'none'; it has free",
     "sandbox --plan starter": "is not of the form VENDOR=PLAN",
-    "report --month 2026-13": "'2026-13' is not a month: --month is of the form 2026-11",
+    "report --month 2026-13": "'2026-13' is not a month: --month has the form 2026-11",
 }
 
 QUERIES: dict[str, str] = {

@@ -381,7 +381,7 @@ def test_a_file_that_cannot_be_or_is_named_otherwise_is_refused_before_anything_
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (["--month", "2026-13"], "'2026-13' is not a month: --month is of the form 2026-11."),
+        (["--month", "2026-13"], "'2026-13' is not a month: --month has the form 2026-11."),
         (["--month", "2026-12"], "the month 2026-12 has not begun: today is 2026-11-21 (UTC)."),
         (["--since", "2026-11-22"], "2026-11-22 is not over yet: today is 2026-11-21"),
         (["--since", "2026-11-01", "--month", "2026-11"], "--since and --month exclude each other"),

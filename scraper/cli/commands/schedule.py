@@ -35,7 +35,7 @@ def _time_of_day(_context: click.Context, _option: click.Parameter, text: str | 
 
 @click.command()
 @job_argument
-@click.option("--for", "kind", type=click.Choice(_KINDS), help="Default: systemd where it runs, else cron.")
+@click.option("--for", "kind", type=click.Choice(_KINDS), help="Default: systemd if it runs, else cron.")
 @click.option("--every", callback=_period, metavar="PERIOD", help="hour, day, week, 6h … Default: the job's, else day.")
 @click.option("--at", callback=_time_of_day, metavar="HH:MM", help="Time in UTC. Default: the job's, else 02:15.")
 @click.option(
@@ -53,8 +53,8 @@ def schedule(
 ) -> None:
     """Print a timer that runs a job every night.
 
-    The files are complete: working directory, keys, a lock against a second start, catching up on missed runs
-    where the timer can, and a place for the data. Nothing is installed; stderr says how to do it.
+    The files are complete: working directory, keys, a lock against a second start, catching up on missed runs if the
+    timer can, and a place for the data. Nothing is installed; stderr explains how to install it.
     """
     from scraper.core.schedule import KINDS
     from scraper.wiring.files import load_job

@@ -1,4 +1,4 @@
-"""The order in which a night's boards are bought, where the budget does not reach all of them."""
+"""The order in which a night's boards are bought if the budget does not reach all of them."""
 
 from __future__ import annotations
 
@@ -46,9 +46,9 @@ class Because(StrEnum):
     EXPLORED = "explored"
     """It is among the stalest, which the credits for exploration buy."""
     WORTH = "worth"
-    """By expected new entries for a credit."""
+    """Its place follows from the expected new entries for a credit."""
     STALEST = "stalest"
-    """By its age: the boards are alike, or too little is known of them yet."""
+    """Its place follows from its age: the boards are alike, or too little is known of them yet."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -121,7 +121,7 @@ _KNOWN = re.compile(r"^[ \t]*--[ \t]*known(?:, (not kept)| as (\w+)):[ \t]*(.*)$
 def expected_of(sql: str) -> Expected | None:
     """Return the structure and the known differences that a table's SQL declares.
 
-    ``None`` where it does not read its records by one ``from_json`` with a list's structure.
+    ``None`` if it does not read its records by one ``from_json`` with a list's structure.
     """
     found = _STRUCTURE.search(bare_sql(sql))
     try:

@@ -29,8 +29,8 @@ class _Takes(Enum):
 
     ALL = "all"
     NONE = "none"
-    BIGINT = "whole numbers that a BIGINT holds"
-    EXACT = "whole numbers that a DOUBLE holds"
+    BIGINT = "whole numbers that fit a BIGINT"
+    EXACT = "whole numbers that fit a DOUBLE"
     SOUND = "whole numbers of 64 bits, signed or not"
     DIGITS = "text as a BIGINT is written"
 
@@ -142,7 +142,7 @@ class _Node:
         return _Takes.SOUND if met is int else _Takes.ALL
 
     def _read(self, keys: tuple[str, ...]) -> tuple[str, ...] | None:
-        """Return those of an object's keys that are read; ``None`` where another one is not known."""
+        """Return those of an object's keys that are read; ``None`` if another one is not known."""
         if keys not in self._keys:
             if len(self._keys) >= MOST_KEY_SETS:
                 self._keys.clear()

@@ -45,7 +45,7 @@ class PageFacts:
 
     @property
     def digest(self) -> str:
-        """Hash of the ids in order, 16 hex digits; empty where there are none."""
+        """Hash of the ids in order, 16 hex digits; empty if there are none."""
         if not self.ids:
             return ""
         return hashlib.blake2b(orjson.dumps([record.id for record in self.ids]), digest_size=8).hexdigest()

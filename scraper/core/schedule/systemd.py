@@ -68,6 +68,6 @@ def _specifiers(text: str) -> str:
 
 
 def _word(word: str) -> str:
-    """Return a word of ExecStart, quoted where it has to be."""
+    """Return a word of ExecStart, quoted if it has to be."""
     escaped = _specifiers(word).replace("\\", "\\\\").replace('"', '\\"').replace("$", "$$")
     return escaped if escaped and not set(escaped) & set(" \t'\"\\;") else f'"{escaped}"'

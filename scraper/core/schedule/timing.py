@@ -82,8 +82,8 @@ class Timing:
 
 @dataclass(frozen=True, slots=True)
 class ScheduledJob:
-    """A job and its place on this machine. Paths are absolute, but for `job`, which is relative to `base` where it lies
-    in it."""
+    """A job and its place on this machine. Paths are absolute, except `job`, which is relative to `base` if it is
+    inside it."""
 
     name: str
     """Letters, digits, ``-``, ``_`` and ``.``."""
