@@ -104,7 +104,7 @@ class Adopted:
     """True if an earlier process began it: the figures are of the remainder."""
 
     def words(self, standing: Standing, database: str) -> str:
-        """Return what was found and done, for people."""
+        """Return the findings and the adoption in words, for people."""
         found = {
             Standing.LOST: f"there was no ledger ({database}) beside this archive",
             Standing.OLDER: f"{database} was older than its archive, as if restored from a backup",
@@ -138,7 +138,7 @@ def _counted(number: int, noun: str) -> str:
 
 
 def refusal(standing: Standing, state: Identity, archive: Identity, database: str, place: str) -> str:
-    """Return why a state and an archive cannot be used together, for people."""
+    """Return the reason why a state and an archive cannot be used together, for people."""
     if standing is Standing.FOREIGN:
         met = (
             f"{database} belongs to archive {state.archive_id[:8]}, and the files in {place} to archive "

@@ -335,7 +335,7 @@ class Vendor:
     request_id_fields: tuple[str, ...] = ()
     request_id_headers: tuple[str, ...] = ()
     retry_after_field: str | None = None
-    """Body field with seconds to wait, beside the Retry-After header."""
+    """Body field with seconds to wait, in addition to the Retry-After header."""
     resets_at_field: str | None = None
     """Body field with the instant at which a quota renews."""
     message_fields: tuple[str, ...] = ()

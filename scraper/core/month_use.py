@@ -32,7 +32,7 @@ def month_warning(account: str, subscription: Subscription, used: Credits, now: 
 
 
 def dry_on(subscription: Subscription, used: Credits, now: datetime) -> datetime | None:
-    """Return when the month's credits are used up at its pace so far; ``None``: not before its last day."""
+    """Return the day on which the month's credits are used up at its pace so far; ``None``: not before its last day."""
     limit = subscription.month_limit
     if not limit or used < limit * _LEAST_USED:
         return None

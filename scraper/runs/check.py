@@ -105,7 +105,7 @@ async def check(
 
 
 def files_alone(archive: InspectedArchive, met: Unsettled) -> Checked:
-    """Check an archive without a ledger, or with one that does not belong to it as it is. Blocks."""
+    """Check an archive without a ledger, or with one that does not match it. Blocks."""
     survey = archive.survey({}, quick=True)
     whole = [each.part for each in survey.parts if each.fault is None]
     damaged = [

@@ -30,7 +30,7 @@ def drafted_files(
     if faults := _faults(drafted):
         told = "; ".join(f"{fault.where}: {fault.message}" for fault in faults[:3])
         raise UsageError(
-            f"{title} cannot be drafted as it is ({told}): leave that endpoint out with --only. Nothing was written."
+            f"{title} cannot be drafted ({told}): leave that endpoint out with --only. Nothing was written."
         )
     return drafted
 

@@ -56,7 +56,7 @@ def report(
 ) -> int:
     """Write nights, credits, boards and failures as one HTML page.
 
-    The page needs no network and no script; each figure comes from a query printed beside it. Charts are drawn if
+    The page needs no network and no script; each figure comes from a query printed next to it. Charts are drawn if
     vl-convert-python is installed, else their figures are tables. Charts of your own: an SQL file and a Vega-Lite file
     in configs/reports/. Exits 6 if a query or a chart fails.
     """

@@ -1,4 +1,4 @@
-"""Sources of figures: a number in brackets behind the figure, the document at the end of the page."""
+"""Sources of figures: a number in brackets after the figure, the document at the end of the page."""
 
 from __future__ import annotations
 

@@ -217,7 +217,7 @@ class ChangesOrder:
         return [*first.items(), *((place, Because.WORTH) for place in rest)]
 
     def _explored(self, night: int, budget: int) -> int:
-        """Return how many boards tonight's exploration buys: its credits of all nights, less earlier ones."""
+        """Return the number of boards that tonight's exploration buys: its credits of all nights, less earlier ones."""
         dearest, nights = max(board.cost for board in self._boards), night - (self._begun_on or 0)
         before, now = (int(EXPLORATION * budget * count / dearest) for count in (nights, nights + 1))
         return now - before

@@ -45,7 +45,7 @@ class ExampleAnswer:
 
     @property
     def around(self) -> list[Spot]:
-        """Values outside of the records; none beside a single record."""
+        """Values outside of the records; none for a single record."""
         if self.listed is None:
             return []
         below = f"{self.path}."

@@ -136,7 +136,7 @@ def _poor_yields(job: Job, yields: Sequence[Yield]) -> Iterator[str]:
         rows, walks = sum(other.rows for other in elsewhere), sum(other.walks for other in elsewhere)
         where = f"{met.endpoint} in {met.country}"
         if met.empty == met.walks:
-            yield f"{where}: {met.walks} walks came back empty, {met.credits} credits for no row"
+            yield f"{where}: {met.walks} walks came back empty, {met.credits} credits for no rows"
         elif walks and met.rows / met.walks < POOR_SHARE * rows / walks:
             each = met.rows / met.walks
             yield f"{where}: {each:.0f} rows a walk, {rows / walks:.0f} elsewhere ({met.credits} credits so far)"
