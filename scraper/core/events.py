@@ -28,7 +28,7 @@ class RunStatus(StrEnum):
     ERROR = "error"
     INTERRUPTED = "interrupted"
     DIED = "died"
-    """Its process ended without storing a status (killed, or the machine stopped); noticed by the next one."""
+    """Its process ended without storing a status (killed, or the machine stopped); the next process notices it."""
 
     @property
     def exit_code(self) -> int:
@@ -215,11 +215,11 @@ class RunResult:
     asks: bool = False
     """True if nothing was done, since a complete one-off job is bought again only with --new."""
     sandbox_charged: Mapping[str, Credits] | None = None
-    """With a sandbox in this process: vendor → credits that it charged, to compare the ledger with."""
+    """Vendor → credits that it charged, to compare with the ledger; only with a sandbox in this process."""
     sandbox_faults: Mapping[str, int] | None = None
-    """With injected faults: kind of fault → requests that it hit."""
+    """Kind of fault → requests that it hit, with injected faults."""
     sandbox_at_rate_s: int | None = None
-    """With a sandbox that lifts the accounts' rates: the seconds that this process would have taken at them."""
+    """Seconds that this process would have taken at the accounts' rates, with a sandbox that lifts them."""
     notes: tuple[str, ...] = ()
     """The warnings about the choice of this run."""
 

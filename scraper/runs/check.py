@@ -1,6 +1,6 @@
 """The check of the archive against the ledger: missing, damaged, unknown and stray files, and their repair.
 
-Pages are what was paid for: a file of pages is never removed or rewritten, only reported. Everything else is made
+Pages were paid for: a page file is never removed or rewritten, only reported. Everything else is made
 from pages, and can be rebuilt.
 """
 

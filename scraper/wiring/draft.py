@@ -59,7 +59,7 @@ def write_draft(drafted: DraftedFiles, configs: Path) -> tuple[Path, ...]:
     files |= {configs / "tables" / f"{table}.sql": text for table, text in drafted.tables.items()}
     if there := [path for path in files if path.exists()]:
         raise UsageError(
-            f"{there[0]} is there already: remove it, or name the vendor otherwise with --name. Nothing was written."
+            f"{there[0]} already exists: remove it, or choose another name with --name. Nothing was written."
         )
     for path, text in files.items():
         try:

@@ -101,8 +101,8 @@ def test_a_draft_overwrites_nothing_and_takes_no_name_that_is_known(place: Path)
     assert said(["vendors", "draft", "boards.json", "--cost", "2"]).exit_code == 0
     before = (place / "configs/vendors/boards.toml").read_text()
     for words, why in (
-        (["boards.json", "--cost", "2"], "there already is a vendor boards"),
-        (["boards.json", "--name", "keyapi"], "there already is a vendor keyapi"),
+        (["boards.json", "--cost", "2"], "vendor boards already exists"),
+        (["boards.json", "--name", "keyapi"], "vendor keyapi already exists"),
         (["boards.json", "--name", "draft"], "and not draft"),
         (["boards.json", "--name", "Bad-Name"], "is made of a-z, 0-9 and _"),
         (["boards.json", "--probe"], "--cost says how many one request costs"),
@@ -112,7 +112,7 @@ def test_a_draft_overwrites_nothing_and_takes_no_name_that_is_known(place: Path)
         assert (ended.exit_code, why in ended.stderr) == (2, True), ended.stderr
     assert (place / "configs/vendors/boards.toml").read_text() == before
     (place / "configs/tables/other_videos.sql").write_text("SELECT 1")
-    assert "other_videos.sql is there already" in said(["vendors", "draft", "boards.json", "--name", "other"]).stderr
+    assert "other_videos.sql already exists" in said(["vendors", "draft", "boards.json", "--name", "other"]).stderr
     assert not (place / "configs/vendors/other.toml").exists()
 
 

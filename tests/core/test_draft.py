@@ -144,7 +144,7 @@ def test_a_document_that_gives_nothing_is_refused_in_a_sentence(document: Any, w
 
 
 def test_a_name_that_is_taken_a_path_that_is_not_there_and_too_many_paths_are_refused() -> None:
-    with pytest.raises(UsageError, match="there already is a vendor keyapi"):
+    with pytest.raises(UsageError, match="vendor keyapi already exists"):
         drafted(boards(), name="keyapi")
     with pytest.raises(UsageError, match="--only /book: no path with a GET operation matches; did you mean '/books'"):
         drafted(library(), "/book")

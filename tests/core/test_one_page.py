@@ -66,7 +66,7 @@ def test_what_lies_past_ten_thousand_rows_is_neither_asked_for_nor_called_comple
 
 def test_a_plan_says_that_the_rest_of_a_long_search_is_not_bought_and_a_job_that_wants_it_is_refused() -> None:
     made = plan(job(crawl(INDEX, params={"country": "US"})), Known(NOON, NothingSeen()))
-    assert f"{INDEX}: 10,000 rows of a walk are served at most, and later ones are not bought" in made.warnings
+    assert f"{INDEX}: at most 10,000 rows of a walk are served; later ones are not bought" in made.warnings
     priced = f"crawlora: no page states the price of {INDEX} (8): these credits are assumed"
     assert priced in made.warnings
     (fault,) = crawl_faults("crawl", crawl(INDEX, max_pages=101), CATALOGUE, {})

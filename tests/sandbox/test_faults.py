@@ -145,7 +145,7 @@ def test_all_that_is_wrong_with_a_plan_is_told_at_once() -> None:
 
 
 def test_shares_of_more_than_all_requests_are_refused() -> None:
-    with pytest.raises(ConfigurationError, match=r"the shares for crawlora\.hashtags come to 1\.2, more than 1"):
+    with pytest.raises(ConfigurationError, match=r"the shares for crawlora\.hashtags add up to 1\.2, more than 1"):
         read_injections(["html:share=0.6", "http_500:share=0.6"], {"crawlora.hashtags": "page"})
 
 

@@ -75,7 +75,7 @@ def draft_vendor(
     vendor = name or _vendor_name(document)
     if vendor in known:
         raise UsageError(
-            f"there already is a vendor {vendor}, which this file would change: choose another name with --name. "
+            f"vendor {vendor} already exists, and this file would change it: choose another name with --name. "
             "Nothing was written."
         )
     drafted, left_out = _endpoints(document, operations, vendor, today, cost)

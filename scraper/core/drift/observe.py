@@ -190,7 +190,7 @@ class _Watched:
         self._asked: list[tuple[_Place, Json, PageMark, int]] = []
 
     def turn_to(self, page: PageMark) -> None:
-        """Attribute what follows to this page."""
+        """Attribute later findings to this page."""
         self.pages += 1
         self.page = page
         self.numbers_as_text = False

@@ -43,7 +43,7 @@ _RANGES: Final[Mapping[_Takes, tuple[int, int]]] = {
 _DIGITS: Final = re.compile(r"0|-?[1-9][0-9]{0,17}")
 
 _Seen: TypeAlias = list[tuple["_Node", int, dict[str, int]]]
-"""Place, objects at it, key → how many of them have it."""
+"""Place, objects at it, key → the number of those that have it."""
 
 
 class _Node:

@@ -115,7 +115,7 @@ def _crawl_warnings(estimate: CrawlEstimate, budget: Credits) -> Iterator[str]:
     most = crawl.endpoint.pagination.max_page
     if crawl.page_limit is None and most is not None and most > 1 and most in estimate.depths:
         rows = most * crawl.endpoint.pagination.rows_per_page
-        yield f"{crawl.name}: {rows:,} rows of a walk are served at most, and later ones are not bought"
+        yield f"{crawl.name}: at most {rows:,} rows of a walk are served; later ones are not bought"
     if crawl.endpoint.note:
         yield f"{crawl.endpoint.full_name}: {crawl.endpoint.note}"
     if estimate.walks.likely == 0:
