@@ -41,7 +41,7 @@ class Destination:
 
     @property
     def entry(self) -> str:
-        """The entry that allows it: the host, with the variable where its name does not speak for itself."""
+        """Return the entry that allows it: the host, with the variable if its name does not show its vendor."""
         return self.host if self.variable_is_known else f"{self.host}={self.variable}"
 
     def allowed(self, entries: Iterable[str]) -> bool:

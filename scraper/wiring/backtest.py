@@ -161,8 +161,8 @@ def _stride(every: str, period: timedelta, known: str = "day") -> int:
         raise UsageError(f"{faults[0]}.")
     if wanted < period or wanted % period:
         raise UsageError(
-            f"--every {every}: the boards are known once a {known}, and this is not a multiple of it; what other reads "
-            "would have shown cannot be known."
+            f"--every {every}: the boards are known once per {known}, and this is not a multiple of it; the result of "
+            "other reads cannot be known."
         )
     return wanted // period
 

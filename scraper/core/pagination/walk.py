@@ -34,8 +34,8 @@ repositories, TikTok's discover page; 2020-2026), in five pages while one day's 
 most 8 % (songs), 12 % (repositories) and 10 % (discover) of their rows."""
 
 REPEATS_NOTED = 0.25
-"""Share of a walk's records, on pages that list something new, that may repeat earlier ones without a note. Of boards
-that move while they are read a tenth does; 6 % were reported of a feed (vendor facts, section 6)."""
+"""Share of a walk's records, on pages that list something new, that may repeat earlier ones without a note. Boards that
+move during a walk repeat a tenth; 6 % were reported for a feed (vendor facts, section 6)."""
 
 
 class Bounded(Protocol):

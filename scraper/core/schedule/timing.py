@@ -110,7 +110,7 @@ class ScheduledJob:
         """The comment for a timer with more starts than nights."""
         if self.timing.is_exact:
             return ()
-        return ("More often than the job's nights: a start whose night has its run already sends nothing.",)
+        return ("More starts than nights: a start in a night that already has its run sends nothing.",)
 
 
 @dataclass(frozen=True, slots=True)
