@@ -73,7 +73,7 @@ def cli() -> None:
     scraper plan trends                                     estimate its cost
 
     Exit codes: 0 complete · 2 usage or configuration · 3 the run's budget is spent · 4 vendor refused ·
-    5 archive or state fault · 6 failures, or rows missing · 7 the account or the vendor says not now ·
+    5 archive or state fault · 6 failures, or rows missing · 7 a limit of the account or the vendor ·
     130 interrupted · 1 a bug in scraper.
     """
 

@@ -47,13 +47,13 @@ class PageFacts:
 
     @property
     def digest(self) -> str:
-        """Hash of the ids in order, 16 hex digits; empty where there are none."""
+        """Hash of the ids in order, 16 hex digits; empty if there are none."""
         if not self.ids:
             return ""
         return hashlib.blake2b(orjson.dumps([record.id for record in self.ids]), digest_size=8).hexdigest()
 
     def foreign_to(self, country: str | None) -> int:
-        """Return how many records name another country than this one; ``None``: all countries are requested."""
+        """Return the number of records that name another country than this; ``None``: all countries are requested."""
         return 0 if country is None else sum(count for name, count in self.countries.items() if name != country)
 
     def to_json(self) -> dict[str, Any]:
