@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Set
-from dataclasses import replace
 
 from scraper.core.catalogue import Records
 from scraper.core.pagination import Record
@@ -16,7 +15,7 @@ def as_parents(found: Iterable[Record], described: Records, name: str) -> Iterab
     """Return the records with this field, which fills a child's parameter, as their id; skip those without it."""
     if name == described.id:
         return found
-    return [replace(record, id=value) for record in found if (value := record.fields.get(name)) is not None]
+    return [record._replace(id=value) for record in found if (value := record.fields.get(name)) is not None]
 
 
 def all_hold(found: Iterable[Record], described: Records, names: Set[str]) -> bool:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import repeat
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import compress, repeat
 
 from scraper.core.bodies import Json, at, integer_of, text_of, understood
 from scraper.core.catalogue import Endpoint, Records
@@ -41,33 +41,57 @@ def _countries(records: Records, elements: Iterable[Json]) -> Mapping[str, int]:
     """Count the countries that records name; what is no code of two letters names none."""
     if records.country is None:
         return {}
-    named = (at(element, records.country) for element in elements)
-    codes = (value.strip().upper() for value in named if isinstance(value, str))
-    return Counter(_SAME_COUNTRY.get(code, code) for code in codes if len(code) == 2 and code.isalpha())
+    counts: Counter[str] = Counter()
+    named = [value for value in _column(elements, records.country) if isinstance(value, str)]
+    for value, count in Counter(named).items():
+        code = value.strip().upper()
+        if len(code) == 2 and code.isalpha():
+            counts[_SAME_COUNTRY.get(code, code)] += count
+    return counts
 
 
-def _identified(records: Records, elements: Sequence[Json]) -> Iterator[Record]:
-    """Yield the records that have an id, from values that are read a column at a time."""
-    ids = list(map(_text, _column(elements, records.id)))
-    ranks = map(_integer, _column(elements, records.rank))
-    views = map(_integer, _column(elements, records.views))
-    texts = [map(_text, _column(elements, path)) for path in records.fields]
-    for identity, rank, viewed, *fields in zip(ids, ranks, views, *texts, strict=True):
-        if identity is not None:
-            yield Record(identity, rank=rank, views=viewed, fields=dict(zip(records.fields, fields, strict=True)))
+def _identified(records: Records, elements: Sequence[Json]) -> Iterable[Record]:
+    """Return the records that have an id, from values that are read a column at a time."""
+    ids = _texts(_column(elements, records.id))
+    ranks = _integers(_column(elements, records.rank))
+    views = _integers(_column(elements, records.views))
+    made = map(Record, ids, ranks, views, _fields(records.fields, elements))  # type: ignore[arg-type]
+    return compress(made, ids)  # an id is never an empty text
 
 
-def _column(elements: Sequence[Json], path: str | None) -> Iterable[Json]:
+def _fields(paths: Sequence[str], elements: Sequence[Json]) -> Iterable[Mapping[str, str | None]]:
+    columns = [_texts(_column(elements, path)) for path in paths]
+    match paths:
+        case []:
+            return repeat({}, len(elements))
+        case [path]:
+            return [{path: value} for value in columns[0]]
+        case _:
+            return [dict(zip(paths, values, strict=True)) for values in zip(*columns, strict=True)]
+
+
+def _column(elements: Iterable[Json], path: str | None) -> Sequence[Json]:
+    """Return the value of each element at a path, ``None`` where there is none."""
+    found = list(elements)
     if path is None:
-        return repeat(None, len(elements))
-    if not path or "." in path:
-        return [at(element, path) for element in elements]
-    return [element.get(path) for element in elements if isinstance(element, dict)]
+        return [None] * len(found)
+    for key in path.split(".") if path else ():
+        found = [element.get(key) if type(element) is dict else None for element in found]
+    return found
 
 
-def _text(value: Json) -> str | None:
-    return value if type(value) is str and value else understood(text_of(value))
+def _texts(values: Sequence[Json]) -> Sequence[str | None]:
+    """Return each value as `text_of` understands it."""
+    if set(map(type, values)) == {str} and all(values):
+        return values  # type: ignore[return-value]
+    return [understood(text_of(value)) for value in values]
 
 
-def _integer(value: Json) -> int | None:
-    return value if type(value) is int and -(2**63) < value < 2**63 else understood(integer_of(value))
+def _integers(values: Sequence[Json]) -> Sequence[int | None]:
+    """Return each value as `integer_of` understands it."""
+    types = set(map(type, values))
+    if types == {type(None)}:
+        return values  # type: ignore[return-value]
+    if types == {int} and min(values) > -(2**63) and max(values) < 2**63:  # type: ignore[type-var, operator]
+        return values  # type: ignore[return-value]
+    return [understood(integer_of(value)) for value in values]

@@ -68,12 +68,14 @@ class _Node:
 
     def admits_objects(self, objects: Sequence[Mapping[str, Json]], seen: _Seen) -> bool:
         """Return whether objects at this place are ordinary, and all below them."""
-        columns: dict[str, list[Json]] = {}
-        for keys, some in _by_keys(objects).items():
-            if (read := self._read(keys)) is None:
-                return False
-            for key in read:
-                columns.setdefault(key, []).extend(map(itemgetter(key), some))
+        columns = self._alike(objects)
+        if columns is None:
+            columns = {}
+            for keys, some in _by_keys(objects).items():
+                if (read := self._read(keys)) is None:
+                    return False
+                for key in read:
+                    columns.setdefault(key, []).extend(map(itemgetter(key), some))
         present = dict[str, int]()
         seen.append((self, len(objects), present))
         for key, values in columns.items():
@@ -85,6 +87,20 @@ class _Node:
             if not self.fields[key]._admits(values, types, seen):
                 return False
         return True
+
+    def _alike(self, objects: Sequence[Mapping[str, Json]]) -> dict[str, list[Json]] | None:
+        """Return the columns of objects that all have the first one's keys, and no other; ``None`` if they have not.
+
+        Keys are not looked at object by object: as many, and each of the first one's among them, are the same.
+        """
+        keys = tuple(objects[0]) if objects else ()
+        if (read := self._read(keys)) is None or set(map(len, objects)) != {len(keys)}:
+            return None
+        try:
+            columns = {key: list(map(itemgetter(key), objects)) for key in keys}
+        except KeyError:
+            return None
+        return columns if len(read) == len(keys) else {key: columns[key] for key in read}
 
     def _admits(self, values: list[Any], types: set[type], seen: _Seen) -> bool:
         inside: type | None = dict if self.fields else list if self.element is not None else None
