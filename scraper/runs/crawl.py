@@ -29,6 +29,8 @@ from scraper.runs.retries import Retries
 
 DRAIN_AT_BYTES = 16 * 2**20
 """Bodies that land before the next drain of a run in progress: bounds the spool and keeps the archive fresh."""
+FIRST_DRAIN_AT_BYTES = 4 * 2**20
+"""The same for its first drain: the process that writes the archive has nothing else to do."""
 
 
 _CUT_SHORT = {RunStatus.INTERRUPTED, RunStatus.REFUSED, RunStatus.QUOTA, RunStatus.BUDGET}
@@ -73,7 +75,7 @@ class CrawlProcess:
         self._job, self._run, self._context = job, run, context
         self._stores, self._listener, self._signals = context.stores, context.listener, self._process.signals
         self._buyer = Buyer(self._process)
-        self.drain_at_bytes = DRAIN_AT_BYTES
+        self.drain_at_bytes = FIRST_DRAIN_AT_BYTES
         restored = run.finished.items()
         self.reused_from = {walk_id: walk.reused_from for walk_id, walk in restored if walk.reused_from is not None}
         self._covered = {walk_id: (walk.crawls, walk.max_pages) for walk_id, walk in restored}
@@ -168,6 +170,7 @@ class CrawlProcess:
             self._running[account.vendor] -= 1
             self._signals.tell_change()
         if self._process.undrained_bytes >= self.drain_at_bytes and self._draining is None:
+            self.drain_at_bytes = DRAIN_AT_BYTES
             self._process.undrained_bytes = 0
             self._draining = asyncio.create_task(self._drain_meanwhile())
 

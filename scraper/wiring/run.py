@@ -7,7 +7,7 @@ import random
 import secrets
 import shlex
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,6 +18,7 @@ from scraper.core.catalogue import Catalogue
 from scraper.core.errors import ConfigurationError, UsageError
 from scraper.core.events import Noted, ProjectInUse, RunResult, StateLocked
 from scraper.core.jobs import Job
+from scraper.core.tables import TableSelect
 from scraper.core.units import Credits
 from scraper.ports import Archive, Listener, Stores
 from scraper.runs.context import RunContext
@@ -193,26 +194,39 @@ async def _opened_archive(
 ) -> AsyncIterator[Awaitable[Archive]]:
     """Yield the archive of a run while it is being opened; a large run's is behind a worker.
 
-    `note` gets a sentence, in any thread, if the worker ends before its time.
+    Where all its tables are the package's, whose SELECTs our tests hold, requests do not wait for the worker: it is
+    asked about those that the job fills, and the first drain would meet a fault. `note` gets a sentence, in any thread,
+    if the worker ends before its time.
     """
+    tables, packaged = load_tables(order.configs), load_tables(None)
+    own = {table.name for table in tables if table not in packaged}
+    asked = own | {crawl.endpoint.table for crawl in order.job.crawls}
 
     def opened() -> Archive:
         if apart is None:
             return order.archive or archive_in(settings, order.configs, order.catalogue)
-        apart.open()
+        apart.open(asked)
         return apart
 
     with ExitStack() as held:
-        apart = _archive_apart(order, settings, held, note)
+        apart = _archive_apart(order, settings, tables, held, note)
         opening = asyncio.ensure_future(asyncio.to_thread(opened))
         try:
-            yield opening
+            yield opening if apart is None or own else _at_once(apart)
         finally:
             await asyncio.gather(opening, return_exceptions=True)
 
 
+async def _at_once(archive: Archive) -> Archive:
+    return archive
+
+
 def _archive_apart(
-    order: RunOrder, settings: Settings, held: ExitStack, note: Callable[[str], object]
+    order: RunOrder,
+    settings: Settings,
+    tables: Sequence[TableSelect],
+    held: ExitStack,
+    note: Callable[[str], object],
 ) -> ArchiveApart | None:
     """Start a worker for a run that is large enough; ``None`` if it is not, or no process can be started."""
     if order.archive is not None or order.most_requests < APART_FROM:
@@ -225,7 +239,7 @@ def _archive_apart(
     except OSError:
         return None
     held.callback(worker.close)
-    return ArchiveApart(settings.data_directory, load_tables(order.configs), order.catalogue, worker, note)
+    return ArchiveApart(settings.data_directory, tables, order.catalogue, worker, note)
 
 
 def archive_in(settings: Settings, configs: Path, catalogue: Catalogue) -> ParquetArchive:

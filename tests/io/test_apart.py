@@ -106,3 +106,18 @@ def test_faults_of_the_tables_are_told_before_anything_is_written(tmp_path: Path
     wrong = table_select("odd", "SELECT nothing FROM pages")
     with pytest.raises(ConfigurationError, match="nothing"):
         ArchiveApart(tmp_path, [wrong], catalogue_of(ENDPOINTS), worker, lambda _: None).open()
+
+
+def test_a_fault_that_nobody_waited_for_is_met_by_the_first_drain(tmp_path: Path, worker: Worker) -> None:
+    wrong = table_select("odd", "SELECT nothing FROM pages")
+    apart = ArchiveApart(tmp_path, [wrong], catalogue_of(ENDPOINTS), worker, lambda _: None)
+    with apart.lock(), pytest.raises(ArchiveError, match=r"tables/odd\.sql: .*Every paid page waits in the spool"):
+        apart.write(1, as_spooled())
+
+
+def test_a_table_that_is_not_asked_about_is_opened_unasked(tmp_path: Path, worker: Worker) -> None:
+    wrong = table_select("odd", "SELECT nothing FROM pages")
+    apart = ArchiveApart(tmp_path, [wrong, *TABLES], catalogue_of(ENDPOINTS), worker, lambda _: None)
+    apart.open({table.name for table in TABLES})
+    with apart.lock():
+        assert apart.write(1, as_spooled()).rows()["pages"] == len(spool())

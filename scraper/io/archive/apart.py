@@ -10,7 +10,7 @@ here, without another worker.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
@@ -22,13 +22,14 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from scraper.core.catalogue import Catalogue
 from scraper.core.coverage import RUN_TABLES
-from scraper.core.errors import ConfigurationError, CutOffError, Fault, StateError
+from scraper.core.errors import ArchiveError, ConfigurationError, CutOffError, Fault, StateError
 from scraper.core.tables import TableSelect
 from scraper.io.archive.cache import CACHE_DIRECTORY
 from scraper.io.archive.disk import Disk
 from scraper.io.archive.identity import LedgerFiles
 from scraper.io.archive.lock import locked
 from scraper.io.archive.worker_side import open_archive, opened_archive
+from scraper.io.archive.writable import refuse_unless_writable
 from scraper.io.packing import DamagedError, unpacked
 from scraper.io.worker import Worker, WorkerGoneError
 from scraper.ports import (
@@ -63,6 +64,8 @@ class ArchiveApart:
     ) -> None:
         """`say` gets a sentence, in any thread, if the worker ends before its time."""
         self._data, self._tables, self._catalogue, self._say = data, tables, catalogue, say
+        self._faults: Sequence[Fault] | None = None
+        """Faults of the tables' SELECTs; ``None``: not asked about yet."""
         self._disk = Disk()
         self._worker: Worker | None = worker
         self._turn = Lock()
@@ -73,9 +76,15 @@ class ArchiveApart:
         self.ledger = _LedgerApart(self, data, self._disk)
         self.select_hashes: Mapping[str, str] = {table.name: table.hash for table in tables}
 
-    def open(self) -> None:
-        """Wait until the worker is ready; ConfigurationError with every fault of the tables' SELECTs."""
-        if faults := self._ordered(_open, self._data, self._tables, self._catalogue, here=self._faults_here):
+    def open(self, asked: Collection[str] | None = None) -> None:
+        """Wait until the worker is ready; ConfigurationError with every fault of the tables' SELECTs.
+
+        `asked`: the tables whose SELECTs are asked about, by default all. The first order waits for this, or does it,
+        and is refused with an ArchiveError where a SELECT has a fault.
+        """
+        with self._turn:
+            faults = self._opened(asked)
+        if faults:
             raise ConfigurationError(faults)
 
     @property
@@ -117,7 +126,7 @@ class ArchiveApart:
         )
 
     def refuse_unless_writable(self) -> None:
-        self.method("refuse_unless_writable")
+        refuse_unless_writable(self._disk, self._data)
 
     def last_drain(self) -> int:
         return self.method("last_drain")  # type: ignore[no-any-return]
@@ -158,21 +167,39 @@ class ArchiveApart:
         Raises CutOffError if the worker ends meanwhile and the order cannot be repeated as it stands: `once`.
         """
         with self._turn:
-            if self._worker is not None:
-                try:
-                    return self._worker.call(function, *args, items=items, descriptor=self._held)
-                except WorkerGoneError as gone:
-                    self._worker = None
-                    told = f"the process that writes the archive has ended: {gone}"
-                    self._say(f"{told}; the run itself writes it from here on, and no page is lost")
-                    if once:
-                        raise CutOffError(f"{told}. No page is lost; run the same command again.") from gone
-            return here()
+            if faults := self._opened():
+                raise ArchiveError(
+                    f"the archive cannot be written: {faults[0]}. Every paid page waits in the spool; correct the "
+                    "table, or install the version of DuckDB that scraper was tested with, and run the command again."
+                )
+            return self._in_turn(function, *args, here=here, items=items, once=once)
 
-    def _faults_here(self) -> list[Fault]:
-        from scraper.io.archive.select_check import table_faults  # noqa: PLC0415 - as above
+    def _in_turn(
+        self,
+        function: Callable[..., T],
+        *args: object,
+        here: Callable[[], T],
+        items: Iterable[object] | None = None,
+        once: bool = False,
+    ) -> T:
+        if self._worker is not None:
+            try:
+                return self._worker.call(function, *args, items=items, descriptor=self._held)
+            except WorkerGoneError as gone:
+                self._worker = None
+                told = f"the process that writes the archive has ended: {gone}"
+                self._say(f"{told}; the run itself writes it from here on, and no page is lost")
+                if once:
+                    raise CutOffError(f"{told}. No page is lost; run the same command again.") from gone
+        return here()
 
-        return list(table_faults(self._tables, self._data / CACHE_DIRECTORY))
+    def _opened(self, asked: Collection[str] | None = None) -> Sequence[Fault]:
+        """Open the archive in the worker unless it is open; return the faults of the tables' SELECTs."""
+        if self._faults is None:
+            tables = [table for table in self._tables if asked is None or table.name in asked]
+            order = self._data, self._tables, self._catalogue, tables
+            self._faults = self._in_turn(_open, *order, here=lambda: _faults(self._data, tables))
+        return self._faults
 
 
 class _CompactorApart:
@@ -238,11 +265,17 @@ def _unpacked(page: SpooledPage) -> SpooledPage:
 # --- in the worker ----------------------------------------------------------------------------------------------------
 
 
-def _open(data: Path, tables: Sequence[TableSelect], catalogue: Catalogue) -> list[Fault]:
+def _open(
+    data: Path, tables: Sequence[TableSelect], catalogue: Catalogue, asked: Sequence[TableSelect]
+) -> Sequence[Fault]:
     open_archive(data, tables, catalogue)
+    return _faults(data, asked)
+
+
+def _faults(data: Path, asked: Sequence[TableSelect]) -> Sequence[Fault]:
     from scraper.io.archive.select_check import table_faults  # noqa: PLC0415 - 45 MB that the run itself does without
 
-    return list(table_faults(tables, data / CACHE_DIRECTORY))
+    return list(table_faults(asked, data / CACHE_DIRECTORY))
 
 
 def _method(name: str, args: Sequence[object]) -> Any:  # noqa: ANN401 - what the method returns

@@ -32,10 +32,11 @@ from scraper.io.archive.lock import locked
 from scraper.io.archive.lost_values import note_lost
 from scraper.io.archive.merge import fingerprint, second_reader
 from scraper.io.archive.rebuild import ComparePart, StagedPart, StagePart
-from scraper.io.archive.staged_files import Staging, publish, require_writable, sweep_staged
+from scraper.io.archive.staged_files import Staging, publish, sweep_staged
 from scraper.io.archive.survey import ReadPage, batches, read, stored_endpoints
 from scraper.io.archive.table_select import MadeRows, Selects, note_failures, note_without_key, pages_table
 from scraper.io.archive.worker_pool import ArchivePlace, WorkerPool
+from scraper.io.archive.writable import refuse_unless_writable
 from scraper.ports import DecidedAnswer, Part, ReadAgain, RunRows, RunVersion, SpooledPage, Survey, Written
 
 
@@ -79,8 +80,7 @@ class ParquetArchive:
                 self.pool.close()
 
     def refuse_unless_writable(self) -> None:
-        with explained("the archive cannot be written", safe="Nothing was spent or changed."):
-            require_writable(self._disk, self._data)
+        refuse_unless_writable(self._disk, self._data)
 
     def write(self, drain_id: int, pages: Iterable[SpooledPage], token: str = "") -> Written:
         """See `Archive.write`. The n-th partition of the drain is one part in every table."""

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +14,7 @@ import pyarrow as pa
 
 from scraper.core.part_names import ENDING
 from scraper.io.archive.files import Disk, PartWriter, checksum, make_directories, remove_files
-from scraper.io.permissions import require_readable
+from scraper.io.archive.writable import make_staging_directory
 from scraper.ports import Part
 
 
@@ -54,7 +53,7 @@ class Staging:
         self._thread = ThreadPoolExecutor(1, "parquet")
         self._writers: dict[str, PartWriter] = {}
         self._staged: list[Staged] = []
-        _make_staging_directory(disk, self._directory)
+        make_staging_directory(disk, self._directory)
         if sweeps:
             sweep_staged(disk, data)
 
@@ -127,34 +126,3 @@ def publish(disk: Disk, root: Path, staged: Sequence[Staged]) -> tuple[Part, ...
 def sweep_staged(disk: Disk, data: Path) -> None:
     """Remove the staged files that a crash has left; needs the archive's lock."""
     remove_files(disk, (data / "tmp").glob(".part-*"))
-
-
-def require_writable(disk: Disk, data: Path) -> None:
-    """Raise OSError where parts could not be renamed in from the staging directory; the names say where.
-
-    Tried with an empty directory, as only that shows a file system of its own, a bind mount and a right that is
-    lacking; below the archive's root the directories are only looked at.
-    """
-    staging, root = data / "tmp", data / "archive"
-    require_readable(root)
-    _make_staging_directory(disk, staging)
-    make_directories(disk, root)
-    disk.try_rename(staging, root)
-    device = staging.stat().st_dev
-    for directory in _written_to(root):
-        if directory.stat().st_dev != device:
-            raise OSError(errno.EXDEV, os.strerror(errno.EXDEV), str(directory))
-        if not os.access(directory, os.W_OK | os.X_OK):
-            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(directory))
-
-
-def _written_to(root: Path) -> Iterator[Path]:
-    """Yield the directories that a drain of today writes to: of tables, vendors and each vendor's last day."""
-    for vendor in sorted(root.glob("*/vendor=*")):
-        yield from (vendor.parent, vendor, *sorted(vendor.glob("date=*"))[-1:])
-
-
-def _make_staging_directory(disk: Disk, directory: Path) -> None:
-    make_directories(disk, directory)
-    with contextlib.suppress(PermissionError):  # another's directory, that we may write to
-        directory.chmod(0o700)

@@ -44,6 +44,7 @@ _SETTINGS: Final[dict[str, str | bool | int | float | list[str]]] = {
 }
 
 _INPUT: Final = empty_relation(SELECT_INPUT)
+_PAGES: Final = empty_relation(PAGES_COLUMNS)
 
 
 MadeRows: TypeAlias = tuple[pa.Table, Mapping[int, str]]
@@ -66,14 +67,9 @@ class Selects:
 
         Planning the SELECT of a wide table takes longer than carrying it out for a batch.
         """
-        asked = {
-            PAGES_TABLE: empty_relation(PAGES_COLUMNS),
-            **{name: over_no_pages(table) for name, table in tables.items()},
-        }
-        known = schemas_of([*asked.values(), _INPUT], cache)
-        self.schemas: Mapping[str, pa.Schema] = {name: _schema(known[sql]) for name, sql in asked.items()}
+        self.schemas: Mapping[str, pa.Schema] = _Schemas(tables, cache)
         """Table → schema of its files: the columns that the SELECT gives for no pages."""
-        self._pages = _Pages(_schema(known[_INPUT]))
+        self._pages = _Pages(_schema(schemas_of([_INPUT, _PAGES], cache)[_INPUT]))
 
     def plain(self, rows: pa.Table) -> Iterator[Mapping[str, object]]:
         """Yield rows as JSON objects: times are text, since Python's end with the year 9999."""
@@ -149,6 +145,19 @@ class Selects:
         self._prepared.clear()
         self._connection.close()
         self._connection = _connect()
+
+
+class _Schemas(dict[str, pa.Schema]):
+    """The schemas of tables, each asked for when it is needed: a drain needs those of the tables that it fills."""
+
+    def __init__(self, tables: Mapping[str, TableSelect], cache: Path | None) -> None:
+        super().__init__()
+        self._tables, self._cache = tables, cache
+
+    def __missing__(self, table: str) -> pa.Schema:
+        asked = _PAGES if table == PAGES_TABLE else over_no_pages(self._tables[table])
+        found = self[table] = _schema(schemas_of([asked], self._cache)[asked])
+        return found
 
 
 class _Pages:
