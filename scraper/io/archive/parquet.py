@@ -247,7 +247,8 @@ class ParquetArchive:
     ) -> Iterator[ReadPage]:
         for page, now, decoded in answers:
             tally.read_again.append(ReadAgain(page.run_id, page.request_key, page.observed_at, now.digest))
-            yield read(_as_decided(page, now), self._endpoints, self._tables, tally.watch, decoded)
+            found = read(_as_decided(page, now), self._endpoints, self._tables, tally.watch, decoded)
+            yield replace(found, page=replace(found.page, body=b""))  # it is written nowhere, and takes memory
 
     def _feeding(self, table: str | None) -> frozenset[str]:
         """Return the endpoints that feed a table, or any."""
