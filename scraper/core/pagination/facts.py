@@ -22,10 +22,6 @@ class Record(NamedTuple):
     fields: Mapping[str, str | None] = {}
     """Values of the fields that the vendor file names for children; older state databases have none."""
 
-    def to_json(self) -> list[Any]:
-        """Return a plain list for the state database."""
-        return [self.id, self.rank, self.views, *([self.fields] if self.fields else [])]
-
 
 @dataclass(frozen=True, slots=True)
 class PageFacts:
@@ -60,7 +56,7 @@ class PageFacts:
     def to_json(self) -> dict[str, Any]:
         """Return a plain object for the state database."""
         plain = {name: getattr(self, name) for name in self.__slots__}
-        return {**plain, "ids": [record.to_json() for record in self.ids]}
+        return {**plain, "ids": [tuple(record) if record.fields else tuple(record)[:3] for record in self.ids]}
 
     @classmethod
     def from_json(cls, stored: Mapping[str, Any]) -> PageFacts:
