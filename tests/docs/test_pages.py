@@ -66,7 +66,7 @@ def test_the_readme_shows_no_picture_that_a_package_index_cannot() -> None:
 def test_the_readmes_queries_are_recipes_of_the_manual() -> None:
     recipes = {fence.body for fence in fences(_read(RECIPES), "sql")}
     shown = [fence.body for fence in fences(_read(README), "sql")]
-    assert len(shown) == 5
+    assert len(shown) == 4
     assert set(shown) <= recipes
 
 
