@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from scraper.ports.clock import Clock
     from scraper.ports.coverage import RunRow, RunRows, RunVersion
     from scraper.ports.journal import Audit, Drain, DriftRecord, Journal
-    from scraper.ports.leases import ARCHIVE, HeldForGood, Hold, Lease
+    from scraper.ports.leases import ARCHIVE, HeldForGood, Holding, Lease
     from scraper.ports.ledger import (
         AccountBalance,
         AccountClosed,
@@ -80,7 +80,7 @@ __all__ = [
     "DriftRecord",
     "FoundPart",
     "HeldForGood",
-    "Hold",
+    "Holding",
     "InspectedArchive",
     "Journal",
     "Lease",
@@ -125,7 +125,7 @@ _MODULES: Final = {
     "clock": "Clock",
     "coverage": "RunRow RunRows RunVersion",
     "journal": "Audit Drain DriftRecord Journal",
-    "leases": "ARCHIVE HeldForGood Hold Lease",
+    "leases": "ARCHIVE HeldForGood Holding Lease",
     "ledger": "AccountBalance AccountClosed AccountLift AccountState Ledger LockKind NoCredits Reserved Settlement "
     "Slot Stored",
     "listener": "Listener",

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from scraper.core.drift.findings import Looked
     from scraper.ports.adopt import ArchivedAnswer, SpendMark
     from scraper.ports.coverage import RunRow, RunRows, RunVersion
-from scraper.ports.leases import Hold
+from scraper.ports.leases import Holding
 
 
 @dataclass(frozen=True, slots=True)
@@ -268,7 +268,7 @@ class Archive(Protocol):
     def takes_packed(self) -> bool:
         """True if `write` takes bodies as the spool packs them."""
 
-    def lock(self, hold: Hold | None = None) -> AbstractContextManager[None]:
+    def lock(self, hold: Holding | None = None) -> AbstractContextManager[None]:
         """Wait for and hold the lock, shared by all processes, under which files come and go; a crash frees it.
 
         `hold`: the lease of the archive, which keeps it from other machines. Then the lock of this one is not waited

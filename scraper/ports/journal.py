@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     )
     from scraper.ports.archive import Compaction, DecidedAnswer, Part, ReadAgain, SpooledPage, Written
     from scraper.ports.coverage import RunRow, RunRows, RunVersion
-from scraper.ports.leases import Hold
+from scraper.ports.leases import Holding
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +81,7 @@ class Journal(Protocol):
     A method returns once its change is durable, and raises StateError if the database cannot be used.
     """
 
-    def hold_archive(self) -> AbstractAsyncContextManager[Hold | None]:
+    def hold_archive(self) -> AbstractAsyncContextManager[Holding | None]:
         """Wait for and hold the archive, where the state is shared by several machines.
 
         Elsewhere it is `Archive.lock` that does so, and the block gets ``None``. What is noted inside the block raises

@@ -47,7 +47,7 @@ class Lease:
         return f"process {self.holder}, since {self.since:%Y-%m-%d %H:%M:%S} UTC"
 
 
-class Hold(Protocol):
+class Holding(Protocol):
     """A job or the archive, while this process holds it."""
 
     @property
@@ -65,7 +65,7 @@ class Hold(Protocol):
 
 
 class HeldForGood:
-    """A `Hold` that only the process's end takes away: a file lock."""
+    """A `Holding` that only the process's end takes away: a file lock."""
 
     @property
     def is_certain(self) -> bool:

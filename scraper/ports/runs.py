@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from scraper.core.planning import History
     from scraper.core.requests import Progress, Walk
     from scraper.core.units import Credits
-    from scraper.ports.leases import Hold, Lease
+    from scraper.ports.leases import Holding, Lease
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +128,7 @@ class Runs(Protocol):
     A method returns once its change is durable, and raises StateError if the database cannot be used.
     """
 
-    def hold(self, job: str) -> AbstractContextManager[Hold]:
+    def hold(self, job: str) -> AbstractContextManager[Holding]:
         """Keep the job from running twice; HeldElsewhereError names the process that holds it. A crash frees it."""
 
     def is_running(self, job: str) -> bool:

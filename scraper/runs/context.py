@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from scraper.core.errors import ArchiveLostError
 from scraper.core.units import Credits
-from scraper.ports import Archive, BillingSource, Clock, HeldForGood, Hold, Listener, Pacer, Stores, Transport
+from scraper.ports import Archive, BillingSource, Clock, HeldForGood, Holding, Listener, Pacer, Stores, Transport
 from scraper.runs.drain import drain
 from scraper.runs.marks import Marks
 
@@ -21,7 +21,7 @@ class RunContext:
     archive: Archive
     transport: Transport
     pacers: Mapping[str, Pacer]
-    """By vendor."""
+    """Vendor → its pacer."""
     clock: Clock
     listener: Listener
     jitter: Callable[[], float]
@@ -34,7 +34,7 @@ class RunContext:
     """What was found before the run began, for its warnings."""
     standby: bool = False
     """While another process runs the job, this one waits for its end, and goes on with the run if it dies."""
-    hold: Hold = HeldForGood()  # noqa: RUF009 - it has no state
+    hold: Holding = HeldForGood()  # noqa: RUF009 - it has no state
     """The job, as this process holds it."""
     places: str = ""
     """Options of a command that uses the same data, after a blank, for advice."""

@@ -13,7 +13,7 @@ from scraper.core.events import Noted, RunEnded, RunResult
 from scraper.core.jobs import Job
 from scraper.core.planning.board_order import by_delta
 from scraper.core.units import Credits
-from scraper.ports import Hold
+from scraper.ports import Holding
 from scraper.runs.adopt import settle_archive
 from scraper.runs.board_order import in_board_order
 from scraper.runs.compact import compact_after_run
@@ -97,7 +97,7 @@ async def _result_of(job: Job, done: Done, context: RunContext) -> RunResult:
     return replace(result, warnings=(*context.told, *result.warnings, *written))
 
 
-def _stop_if_lost(crawl: CrawlProcess, hold: Hold) -> None:
+def _stop_if_lost(crawl: CrawlProcess, hold: Holding) -> None:
     loop = asyncio.get_running_loop()
 
     def stop(failure: LeaseLostError) -> None:

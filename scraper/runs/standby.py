@@ -12,7 +12,7 @@ from scraper.core.errors import HeldElsewhereError, StoppedWaitingError
 from scraper.core.events import Noted, RunStatus
 from scraper.core.jobs import Job
 from scraper.core.nights import night_of
-from scraper.ports import Hold, RunRecord
+from scraper.ports import Holding, RunRecord
 from scraper.runs.context import RunContext
 from scraper.runs.resume import as_night
 
@@ -33,7 +33,7 @@ class Stoppable(Protocol):
 class HeldJob:
     """A job that this process holds."""
 
-    hold: Hold
+    hold: Holding
     stood_by: bool
     """Another process held it before."""
 

@@ -40,12 +40,17 @@ class Host(Program):
     """A machine: it shares the state with the others, and what is in the archive."""
 
     state: str = ""
+    archive: str = ""
 
     def begin(self, job: Path, *options: str) -> Popen[str]:
-        return self.start(job, "--state", self.state, *options, stderr=PIPE)
+        return self.start(job, *self._shared, *options, stderr=PIPE)
 
     def do(self, *words: str) -> Popen[str]:
-        return self.command(*words, "--state", self.state)
+        return self.command(*words, *self._shared)
+
+    @property
+    def _shared(self) -> list[str]:
+        return ["--state", self.state, "--archive", self.archive]
 
     def query(self, sql: str, *values: object) -> list[tuple[Any, ...]]:
         engine = create_engine(self.state.partition("&lease_s")[0], poolclass=NullPool)
@@ -62,14 +67,7 @@ class Fleet:
     state: str
 
     def host(self, name: str) -> Host:
-        """A host whose archive, and what is staged for it or taken out of it, is the fleet's."""
-        host = Host(self.directory / name, self.sandbox.url, self.state)
-        for shared in ("archive", "tmp", "trash"):
-            place = self.directory / "shared" / shared
-            place.mkdir(parents=True, exist_ok=True)
-            host.data.mkdir(parents=True, exist_ok=True)
-            (host.data / shared).symlink_to(place)
-        return host
+        return Host(self.directory / name, self.sandbox.url, self.state, str(self.directory / "archive"))
 
 
 @contextmanager

@@ -14,6 +14,7 @@ Exit 1 where one of these does not hold.
 from __future__ import annotations
 
 import argparse
+import asyncio
 import json
 import random
 import signal
@@ -33,6 +34,7 @@ from sqlalchemy import Engine, NullPool, create_engine
 
 from scraper.wiring.run import opened_stores
 from scraper.wiring.settings import Settings
+from scraper.wiring.upkeep import check_archive
 from tests.fleet.hosts import PRICE, Fleet, Host, fleet, job_of
 from tests.fleet.postgres_server import NOT_THERE, PostgresServerProcess, binaries, postgres_server
 
@@ -74,7 +76,7 @@ class Found:
     pages: int
     charged_attempts: int
     archived: int
-    checked: dict[str, Any]
+    findings: list[str]
     first: tuple[int, str]
     """Exit code and last line of the host that was disturbed."""
     second: dict[str, Any]
@@ -91,7 +93,7 @@ class Found:
             f"{self.reserved_late} reserved late": self.reserved_late == 0,
             f"{self.pages} pages of {self.charged_attempts} charged": self.pages == self.charged_attempts,
             f"{self.archived} pages in the archive": self.archived == self.pages,
-            f"check: {self.checked}": self.checked["sound"],
+            f"check: {self.findings}": not self.findings,
             f"the second ended {self.second['status']}": self.second["status"] == "complete",
             f"the first: {self.first}": not stopped
             or (self.first[0] == 130 and "is carried on by process" in self.first[1]),
@@ -156,11 +158,10 @@ def _found(
     process, told = ended
     [(taken_us, _)] = first.query("SELECT since, epoch FROM leases WHERE what = 'job:night'")
     late = "SELECT count(*) FROM requests WHERE process LIKE ? AND reserved_at > ?"
-    checking = first.do("check", "--repair", "--format", "json")
-    checked, _ = checking.communicate(timeout=120)
+    settings = Settings(data=first.data, state=first.state, archive=first.archive)
+    found = asyncio.run(check_archive(settings, first.directory / "configs", repair=True, quick=False, deep=False))
     balance = "SELECT charged, unknown FROM balances WHERE kind = 'run'"
     [(charged, unknown)] = first.query(balance)
-    found = json.loads(checked)
     return Found(
         kind=kind,
         taken_after_s=taken_us / 1e6 - at,
@@ -173,8 +174,8 @@ def _found(
         reserved_late=first.query(late, f"%:{process.pid}", taken_us)[0][0],
         pages=first.query("SELECT count(*) FROM pages")[0][0],
         charged_attempts=first.query("SELECT count(*) FROM requests WHERE charge = 'charged'")[0][0],
-        archived=found["answers"],
-        checked={"sound": found["sound"], "findings": found["findings"]},
+        archived=found.answers,
+        findings=[each.text for each in found.findings],
         first=(process.returncode, told.strip().rpartition("\n")[2]),
         second=second,
     )

@@ -50,13 +50,8 @@ async def run_on(
     """The job's run as a host with a data directory of its own carries it out."""
     job, catalogue = load_job(made.write_job(JOB), None)
     order = RunOrder(job, catalogue, made.directory / "configs", standby=standby)
-    data = made.directory / host
-    for shared in ("archive", "tmp", "trash"):
-        (made.directory / "shared" / shared).mkdir(parents=True, exist_ok=True)
-        data.mkdir(exist_ok=True)
-        if not (data / shared).exists():
-            (data / shared).symlink_to(made.directory / "shared" / shared)
-    settings = replace(made.settings, data=data, state=database.url)
+    shared = str(made.directory / "data" / "archive")
+    settings = replace(made.settings, data=made.directory / host, state=database.url, archive=shared)
     return await run_job(order, settings, Heard(heard), begun)
 
 
@@ -134,9 +129,7 @@ def test_an_answer_that_comes_late_is_kept_and_not_bought_again_unless_it_has_be
         assert (result.requests[Ending.OK], result.requests[Ending.RETRIED]) == (4, 1)
         assert result.rows["hashtags"] == database.rows("SELECT sum(rows) FROM walks")[0][0], "each board once"
         kept = "SELECT outcome, count(*) AS n FROM pages GROUP BY ALL ORDER BY ALL"
-        here = Bench(made.directory, made.sandbox, made.url)
-        (made.directory / "data").symlink_to(made.directory / "second")
-        assert here.rows(kept) == [("lost", 1), ("ok", 4)], "and every body that was paid for is in the archive"
+        assert made.rows(kept) == [("lost", 1), ("ok", 4)], "and every body that was paid for is in the archive"
 
     on_a_fleet(tmp_path, script, after)
 

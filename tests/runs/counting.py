@@ -21,7 +21,7 @@ from scraper.ports import (
     Compaction,
     Compactor,
     DecidedAnswer,
-    Hold,
+    Holding,
     Part,
     Partition,
     RunRow,
@@ -155,7 +155,7 @@ class NoArchive:
     def compactor(self) -> Compactor:
         return NothingToCompact()
 
-    def lock(self, hold: Hold | None = None) -> AbstractContextManager[None]:  # noqa: ARG002
+    def lock(self, hold: Holding | None = None) -> AbstractContextManager[None]:  # noqa: ARG002
         return nullcontext()
 
     def refuse_unless_writable(self) -> None:

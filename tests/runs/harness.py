@@ -126,6 +126,8 @@ class Bench:
     """Vendors at whose address nobody listens."""
     state: str | None = None
     """URL of the state; ``None``: in the data directory."""
+    archive_place: str | None = None
+    """The archive; ``None``: in the data directory."""
 
     @property
     def data(self) -> Path:
@@ -147,7 +149,14 @@ class Bench:
     def settings(self) -> Settings:
         environment = {f"{vendor.upper()}_API_KEY": key for vendor, key in self.keys.items()}
         urls = sandbox_urls(self.url) | dict.fromkeys(self.unreachable, "http://127.0.0.1:9")
-        return Settings(data=self.data, state=self.state, vendor_urls=urls, environment=environment, clock=self.clock)
+        return Settings(
+            data=self.data,
+            state=self.state,
+            archive=self.archive_place,
+            vendor_urls=urls,
+            environment=environment,
+            clock=self.clock,
+        )
 
     async def run(
         self,

@@ -47,7 +47,6 @@ from scraper.cli.several import (
 )
 from scraper.cli.signals import to_its_end
 from scraper.core.errors import UsageError
-from scraper.io.collection import rare_collections
 
 if TYPE_CHECKING:
     from scraper.core.events import RunResult
@@ -93,7 +92,6 @@ if TYPE_CHECKING:
 @click.option("--log-format", type=click.Choice(["text", "json"]), default="text", show_default=True)
 @log_file_option
 @click.option("-v", "--verbose", is_flag=True, help="Log every request on stderr.")
-@rare_collections()
 def run(  # noqa: PLR0913 - one for each option
     *,
     jobs: Sequence[str],
@@ -122,13 +120,11 @@ def run(  # noqa: PLR0913 - one for each option
 
     In the sandbox, requests are sent without pacing; with --rate, they keep to the plan's rate.
     """
-    opening = _opening(resume=resume, new=new)
+    opening = _opening(resume=resume, new=new, probe=probe, standby=standby)
     if places["rate"] and not places["sandbox"]:
         raise UsageError("--rate needs --sandbox: a vendor's rate is always kept.")
     if len(jobs) > 1 and budget is not None:
         raise UsageError("--budget applies to one run: give one job, or state a budget in each.")
-    if standby and probe:
-        raise UsageError("--standby waits to go on with a run, and a probe has none: give one of them.")
     if len(jobs) > 1 and metrics is not None:
         raise UsageError("--metrics FILE holds the figures of one job: give one job, or one command for each.")
     chosen = _Chosen(
@@ -136,8 +132,7 @@ def run(  # noqa: PLR0913 - one for each option
     )
     if len(jobs) > 1:
         return _in_turn(jobs, chosen, format_name, output)
-    loaded = _loaded(jobs[0], chosen)
-    ready = _ready(loaded, chosen)
+    ready = _ready(_loaded(jobs[0], chosen), chosen)
     if not ready.wanted:
         return INTERRUPTED
     try:
@@ -275,11 +270,13 @@ def _waiting(jobs: Sequence[str], chosen: _Chosen, turns: JobsInTurn) -> Sequenc
     return ready
 
 
-def _opening(*, resume: bool, new: bool) -> Opening:
+def _opening(*, resume: bool, new: bool, probe: bool, standby: bool) -> Opening:
     from scraper.runs.resume import Opening
 
     if resume and new:
         raise UsageError("--resume and --new exclude each other: give one of them.")
+    if standby and probe:
+        raise UsageError("--standby waits to go on with a run, and a probe has none: give one of them.")
     return Opening.RESUME if resume else Opening.NEW if new else Opening.GO_ON
 
 

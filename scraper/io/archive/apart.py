@@ -37,7 +37,7 @@ from scraper.ports import (
     ArchivedAnswer,
     Compaction,
     DecidedAnswer,
-    Hold,
+    Holding,
     Part,
     Partition,
     RunRow,
@@ -96,7 +96,7 @@ class ArchiveApart:
         return True
 
     @contextmanager
-    def lock(self, hold: Hold | None = None) -> Iterator[None]:
+    def lock(self, hold: Holding | None = None) -> Iterator[None]:
         with locked(self._disk, self._places, hold) as descriptor:
             self._held = descriptor
             try:

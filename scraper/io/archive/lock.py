@@ -20,7 +20,7 @@ from scraper.io.archive.errors import explained
 from scraper.io.archive.tree import Places
 from scraper.io.clock import since_boot_s
 from scraper.io.permissions import require_readable
-from scraper.ports import Hold
+from scraper.ports import Holding
 
 PATIENCE_S: Final = 2.0
 """With a lease, the lock only keeps other processes of this machine in order: one that stands still is passed over."""
@@ -32,7 +32,7 @@ _LAPSED: Final = (
 
 
 @contextmanager
-def locked(disk: Disk, places: Places, hold: Hold | None = None) -> Iterator[int]:
+def locked(disk: Disk, places: Places, hold: Holding | None = None) -> Iterator[int]:
     """Wait for and hold the lock; yield its descriptor. Whoever else has a copy of that holds the lock as well."""
     with explained("the archive cannot be locked", safe="Nothing was changed."):
         make_directories(disk, places.lock.parent)
@@ -48,7 +48,7 @@ def locked(disk: Disk, places: Places, hold: Hold | None = None) -> Iterator[int
 
 
 @contextmanager
-def _guarded(disk: Disk, file: Path, hold: Hold | None) -> Iterator[None]:
+def _guarded(disk: Disk, file: Path, hold: Holding | None) -> Iterator[None]:
     if hold is None:
         file.unlink(missing_ok=True)  # of a process that was killed, and had the same number
         yield

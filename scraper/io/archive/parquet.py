@@ -39,7 +39,7 @@ from scraper.io.archive.survey import ReadPage, batches, read, stored_endpoints
 from scraper.io.archive.table_select import MadeRows, Selects, note_failures, note_without_key, pages_table
 from scraper.io.archive.tree import Places, Tree, move_aside, refuse_unless_writable, sweep_staged
 from scraper.io.archive.worker_pool import ArchivePlace, WorkerPool
-from scraper.ports import DecidedAnswer, Hold, Part, ReadAgain, RunRows, RunVersion, SpooledPage, Survey, Written
+from scraper.ports import DecidedAnswer, Holding, Part, ReadAgain, RunRows, RunVersion, SpooledPage, Survey, Written
 
 
 class ParquetArchive:
@@ -81,7 +81,7 @@ class ParquetArchive:
         return self._hashes
 
     @contextlib.contextmanager
-    def lock(self, hold: Hold | None = None) -> Iterator[None]:
+    def lock(self, hold: Holding | None = None) -> Iterator[None]:
         """See `Archive.lock`; not to be taken twice by one process."""
         with locked(self._disk, self._places, hold) as descriptor:
             self.refresh()
@@ -279,7 +279,8 @@ class ParquetArchive:
     ) -> Iterator[ReadPage]:
         for page, now, decoded in answers:
             tally.read_again.append(ReadAgain(page.run_id, page.request_key, page.observed_at, now.digest))
-            yield read(_as_decided(page, now), self._endpoints, self._tables, tally.watch, decoded)
+            found = read(_as_decided(page, now), self._endpoints, self._tables, tally.watch, decoded)
+            yield replace(found, page=replace(found.page, body=b""))  # it is written nowhere, and takes memory
 
     def _feeding(self, table: str | None) -> frozenset[str]:
         """Return the endpoints that feed a table, or any."""

@@ -16,7 +16,7 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from scraper.io.state.leases import Fence, Leases, confirm
 from scraper.io.state.migrations import is_current, prepare
 from scraper.io.state.writer import Failing, Writer
-from scraper.ports import ARCHIVE, Hold
+from scraper.ports import ARCHIVE, Holding
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -44,7 +44,7 @@ class Space(Protocol):
         """Free the space; return False if none was reserved."""
 
 
-class StateHold(Hold, Protocol):
+class StateHold(Holding, Protocol):
     """A job that this process holds, and what its transactions compare with the state."""
 
     @property
@@ -137,7 +137,7 @@ class Database:
         return timedelta(seconds=0.0 if self._follower is None else self._follower.doubt_s)
 
     @contextmanager
-    def hold(self, job: str) -> Iterator[Hold]:
+    def hold(self, job: str) -> Iterator[Holding]:
         with self.backend.hold(job, self.process, self.now()) as hold:
             self.job = hold.fence
             try:
@@ -146,7 +146,7 @@ class Database:
                 self.job = None
 
     @asynccontextmanager
-    async def hold_archive(self) -> AsyncIterator[Hold | None]:
+    async def hold_archive(self) -> AsyncIterator[Holding | None]:
         """Wait for and hold the archive's lease, if the state is shared."""
         leases = self.backend.leases
         if leases is None:

@@ -14,7 +14,7 @@ from scraper.io.packing import DamagedError, unpacked
 from scraper.io.state import adopt, adopt_end, check, coverage, decisions, drains, drift, identity, ledger
 from scraper.io.state import parts as noted_parts
 from scraper.io.state.database import Store, in_transaction, of_archive
-from scraper.ports import Audit, Drain, Hold, Journal, RunRow, RunRows, SpooledPage, StateIdentity
+from scraper.ports import Audit, Drain, Holding, Journal, RunRow, RunRows, SpooledPage, StateIdentity
 
 
 class JournalStore(Store, Journal):
@@ -53,7 +53,7 @@ class JournalStore(Store, Journal):
     doubled_answers = in_transaction(adopt.doubled_answers)
     end_adoption = of_archive(adopt_end.end_adoption)
 
-    def hold_archive(self) -> AbstractAsyncContextManager[Hold | None]:
+    def hold_archive(self) -> AbstractAsyncContextManager[Holding | None]:
         return self._database.hold_archive()
 
     async def identity(self) -> StateIdentity:

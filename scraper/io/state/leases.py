@@ -211,7 +211,7 @@ def _lease(row: Any) -> Lease:  # noqa: ANN401 - a row of `_rows`
 
 
 class HeldLease:
-    """A lease that this process holds: a `Hold`."""
+    """A lease that this process holds: a `Holding`."""
 
     def __init__(self, leases: Leases, fence: Fence, asked_s: float) -> None:
         """`asked_s`: the machine's uptime before the lease was asked for."""

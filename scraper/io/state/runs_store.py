@@ -17,7 +17,7 @@ from scraper.core.units import Credits
 from scraper.io.state import boards, runs
 from scraper.io.state.database import Store, fenced, in_transaction, of_job
 from scraper.io.state.history import SqlHistory
-from scraper.ports import Hold, Lease, RunRecord, Runs
+from scraper.ports import Holding, Lease, RunRecord, Runs
 
 WALKS_IN_A_COMMIT = 500
 """Coverage of a large run is committed in batches: other processes wait for the write lock."""
@@ -41,7 +41,7 @@ class RunsStore(Store, Runs):
     board_histories = in_transaction(boards.board_histories)
     longest_still = in_transaction(boards.longest_still)
 
-    def hold(self, job: str) -> AbstractContextManager[Hold]:
+    def hold(self, job: str) -> AbstractContextManager[Holding]:
         return self._database.hold(job)
 
     def is_running(self, job: str) -> bool:
