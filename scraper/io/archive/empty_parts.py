@@ -8,6 +8,10 @@ compaction may gather runs.
 
 from __future__ import annotations
 
+from contextlib import suppress
+
+import duckdb
+
 from scraper.core.coverage import RUN_TABLES
 from scraper.core.part_names import drained_by, drained_name, empty_runs_name
 from scraper.io.archive.staged_files import Staging
@@ -23,7 +27,10 @@ def add_missing_tables(staging: Staging, tree: Tree, drain_id: int, token: str) 
     missing = [table for table in missing if not _is_there(tree, table, drain_id, token, of_runs)]
     for name, is_of_runs in ((drained_name(drain_id, 0, token), False), (of_runs, True)):
         staging.turn_to(staging.partitions[0], name)
-        staging.add_empty(table for table in missing if (table in RUN_TABLES) is is_of_runs)
+        for table in missing:
+            if (table in RUN_TABLES) is is_of_runs:
+                with suppress(duckdb.Error):  # of a SELECT that no page of this drain needs: `rebuild` tells of it
+                    staging.add_empty([table])
 
 
 def _is_there(tree: Tree, table: str, drain_id: int, token: str, of_runs: str) -> bool:
