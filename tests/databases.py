@@ -89,6 +89,8 @@ _GIVEN: dict[Path, PostgresDatabase] = {}
 @cache
 def the_server() -> PostgresServerProcess:
     """The server of this test process: started by the first test that needs it, stopped at the end."""
+    if binaries() is None:
+        pytest.skip(NOT_THERE)
     opened = ExitStack()
     atexit.register(opened.close)
     return opened.enter_context(postgres_server(durable=False))
@@ -96,8 +98,6 @@ def the_server() -> PostgresServerProcess:
 
 def postgres_database(directory: Path) -> PostgresDatabase:
     """An empty database of the server; the same one again for the same directory."""
-    if binaries() is None:
-        pytest.skip(NOT_THERE)
     if directory in _GIVEN and directory.exists():
         return _GIVEN[directory]
     if len(_GIVEN) < DATABASES_AT_ONCE:

@@ -1,4 +1,4 @@
-"""--state and --archive: where the state and the archive are, if not in the data directory."""
+"""--state and --archive: places of the state and the archive outside the data directory."""
 
 from __future__ import annotations
 

@@ -146,7 +146,7 @@ def _times(counts: ProgressCounts, now: float) -> list[str]:
 
 
 def _field(label: str, items: Sequence[str], width: int) -> Iterator[Text]:
-    """Yield items behind a label, as many to a line as fit; an item longer than a line is cut."""
+    """Yield items after a label, as many to a line as fit; an item longer than a line is cut."""
     room = width - _LABEL
     lines: list[str] = []
     for item in items:

@@ -91,10 +91,8 @@ _JSON_INTEGERS = range(-(2**63), 2**64)
 
 
 def json_text(value: Any, indent: bool = False, ascii: bool = False) -> str:  # noqa: ANN401 - anything that a row may hold
-    """JSON with exact figures: whole numbers of any size, decimals by their digits, instants in UTC, NaN as null.
-
-    Escaped so that it is safe on a terminal as well (`ascii`: in any encoding), and the same when it is read back.
-    """
+    """Return JSON with exact figures: whole numbers of any size, decimals by their digits, instants in UTC, NaN as
+    null. It is escaped to be safe on a terminal (`ascii`: in any encoding), and reads back the same."""
     options = orjson.OPT_NON_STR_KEYS | (orjson.OPT_INDENT_2 if indent else 0)
     text = orjson.dumps(_plain(value), option=options).decode()
     return (_NOT_ASCII if ascii else _OBEYED).sub(_escaped, text)
@@ -107,7 +105,7 @@ def _escaped(met: re.Match[str]) -> str:
 
 
 def value_text(value: Any) -> str:  # noqa: ANN401
-    """Return a value as CSV holds it: None empty, nested values as JSON."""
+    """Return a value for CSV: empty for None, nested values as JSON."""
     match value:
         case None:
             return ""
@@ -176,7 +174,7 @@ def _digits(value: Decimal) -> str:
 
 
 def _interval(months: int, days: int, nanoseconds: int) -> str:
-    """As DuckDB writes and reads an INTERVAL: ``14 months 3 days 04:05:06.5``."""
+    """Return an INTERVAL in DuckDB's form: ``14 months 3 days 04:05:06.5``."""
     sign, rest = ("-" if nanoseconds < 0 else ""), abs(nanoseconds)
     seconds, fraction = divmod(rest, 10**9)
     clock = f"{sign}{seconds // 3600:02}:{seconds // 60 % 60:02}:{seconds % 60:02}"

@@ -152,7 +152,7 @@ def fits(table: Table, console: Console) -> bool:
 
 
 def print_notes(console: Console, label: str, notes: Iterable[str]) -> None:
-    """Print one note a paragraph, behind its label."""
+    """Print one note per paragraph, after its label."""
     print_fields(console, ((label, harmless(note)) for note in notes), style="yellow")
 
 

@@ -1,8 +1,8 @@
 """Comparison of a state with its archive (law 8), and the figures of what a ledger adopts from its archive.
 
-Both carry the identity of their pair and its epochs: whoever begins to spend adds an epoch to the state, then to the
-archive, with a random token. Of two sides with one identity, the one whose last token stands in the lineage of the
-other is the older one; where neither does, they have diverged.
+Both carry the identity of their pair and its epochs: a process that begins to spend adds an epoch to the state, then to
+the archive, with a random token. Of two sides with one identity, the one whose last token is in the lineage of the
+other is the older one; if neither is, they have diverged.
 """
 
 from __future__ import annotations
@@ -106,7 +106,7 @@ class Adopted:
     """True if an earlier process began it: the figures are of the remainder."""
 
     def words(self, standing: Standing, database: str) -> str:
-        """Return what was found and done, for people."""
+        """Return the findings and the adoption in words, for people."""
         found = {
             Standing.LOST: f"there was no ledger ({database}) beside this archive",
             Standing.OLDER: f"{database} was older than its archive, as if restored from a backup",
@@ -149,7 +149,7 @@ def elsewhere(place: str) -> str:
 
 
 def refusal(standing: Standing, state: Identity, archive: Identity, database: str, place: str) -> str:
-    """Return why a state and an archive cannot be used together, for people."""
+    """Return the reason why a state and an archive cannot be used together, for people."""
     if standing is Standing.FOREIGN:
         met = (
             f"{database} belongs to archive {state.archive_id[:8]}, and the files in {place} to archive "

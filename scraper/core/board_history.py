@@ -35,7 +35,7 @@ STILL_FACTOR: Final = 4
 """Frozen: still for more than four times as long as any board of the endpoint was before. Real boards stood still for
 up to 17 nights where 5 were the most before, and for 76 where 25 were."""
 CHANCE: Final = 1e-6
-"""Frozen: by the board's own rate of changes, this many equal reads in a row are less likely than this."""
+"""Frozen: at the board's own rate of changes, this many equal reads in a row are less likely than this."""
 
 HEALTHY_RATE: Final = 0.01
 FAILING_RATE: Final = 0.9
@@ -56,7 +56,7 @@ class BoardRead:
     rows: int
     """Records with an id."""
     digest: str
-    """Hash of the ids in order; empty where there are none."""
+    """Hash of the ids in order; empty if there are none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +71,7 @@ class BoardHistory:
     usual: tuple[int, ...]
     """Rows of the last reads with rows, at most `USUAL_READS`, oldest first."""
     digest: str
-    """The last list; empty where it had no rows."""
+    """The last list; empty if it had no rows."""
     still_since: datetime
     """The first of the last reads with this list."""
     still_reads: int
@@ -82,7 +82,7 @@ class BoardHistory:
 
     @property
     def usual_rows(self) -> float:
-        """The median of the last reads with rows; 0 where there are none."""
+        """The median of the last reads with rows; 0 if there are none."""
         return median(self.usual or [0])
 
     @property

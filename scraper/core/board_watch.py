@@ -40,7 +40,7 @@ class BoardWatch:
     """Names of the crawls with ``expect_rows = 0``."""
     _histories: dict[str, BoardHistory] = field(default_factory=dict)
     _longest_still: dict[str, timedelta] = field(default_factory=dict)
-    """By endpoint."""
+    """Endpoint → the longest standstill of its boards."""
     _reads: dict[str, tuple[BoardRead, Guard | None]] = field(default_factory=dict)
     """Walk → its first page, and the guard that applies to it."""
     _awaited: defaultdict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
@@ -113,7 +113,7 @@ class BoardWatch:
         return [read for read, guard in found if guard is None]
 
     def had_rows(self, walk_id: str) -> bool | None:
-        """Return whether the last read before this run had rows; ``None`` where there was none."""
+        """Return whether the last read before this run had rows; ``None`` if there was none."""
         history = self._histories.get(walk_id)
         return None if history is None or history.read_at >= self.now else history.had_rows
 

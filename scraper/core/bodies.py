@@ -22,7 +22,7 @@ T = TypeVar("T")
 
 
 class Misread(Enum):
-    """The third result of a reader, beside the value and ``None`` for an absent or null field."""
+    """The third result of a reader, in addition to the value and ``None`` for an absent or null field."""
 
     NOT_UNDERSTOOD = "present, in an unexpected form"
 

@@ -65,7 +65,7 @@ class Streak:
         return several and len(self._requests) >= DIFFERENT_REQUESTS
 
     def fail(self, request: Request, outcome: Outcome, now: datetime, *, trial: bool) -> None:
-        """Count a failure; `trial`: of a trial request."""
+        """Count a failure; `trial`: True for a trial request."""
         self.failures += 1
         self.began_at = self.began_at or now
         self.last = outcome

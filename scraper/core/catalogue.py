@@ -96,7 +96,7 @@ class KnownValue:
 
     value: str
     name: str = ""
-    """The value in words, where it does not speak for itself."""
+    """The value in words, if it does not explain itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +124,7 @@ class Parameter:
     known_source: Source | None = None
 
     def unknown(self, values: Iterable[str]) -> list[str]:
-        """Return those of the values that no document lists; none where nothing is documented."""
+        """Return those of the values that no document lists; none if nothing is documented."""
         documented = {each.value for each in self.known} | set(self.means_none)
         return [value for value in values if self.known and value not in documented]
 
@@ -181,7 +181,7 @@ class ErrorRule:
 
 @dataclass(frozen=True, slots=True)
 class ChargeRule:
-    """The vendor's charges; PRESUMED where it documents nothing."""
+    """The vendor's charges; PRESUMED if it documents nothing."""
 
     ok: Charge
     empty: Charge
@@ -223,7 +223,7 @@ class BillingPage:
     """A page about the account itself. Paths are dotted, from the root of the body, or in one of its `records`."""
 
     path: str
-    """``{period}`` stands for the key of a billing period."""
+    """The path; ``{period}`` is replaced by the key of a billing period."""
     used: str
     params: tuple[tuple[str, str], ...] = ()
     limit_param: str | None = None
@@ -335,7 +335,7 @@ class Vendor:
     request_id_fields: tuple[str, ...] = ()
     request_id_headers: tuple[str, ...] = ()
     retry_after_field: str | None = None
-    """Body field with seconds to wait, beside the Retry-After header."""
+    """Body field with seconds to wait, in addition to the Retry-After header."""
     resets_at_field: str | None = None
     """Body field with the instant at which a quota renews."""
     message_fields: tuple[str, ...] = ()

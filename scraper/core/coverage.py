@@ -61,7 +61,7 @@ COVERAGE_COLUMNS = (
     Column(
         "decided_again_at",
         "TIMESTAMP",
-        "UTC, when a rebuild read its stored pages by a corrected vendor file: state to notes are as decided then",
+        "UTC, when a rebuild decided state to notes again, by a corrected vendor file; else null",
     ),
 )
 """Columns of the files, beside the path's."""
@@ -81,7 +81,7 @@ REQUESTS_COLUMNS = (
     Column("attempt", "BIGINT", "1 for the first try of a request in its process, 2 for the next"),
     Column("parameters", "VARCHAR", "JSON object of the request's parameters"),
     Column("outcome", "VARCHAR", "its outcome: ok, empty, rate_limited, lost … ; not_sent: it was held back, and free"),
-    Column("ending", "VARCHAR", "what it counts as in its run: ok, empty, retried, refused, failed, lost, not_sent"),
+    Column("ending", "VARCHAR", "its category in its run: ok, empty, retried, refused, failed, lost, not_sent"),
     Column("charge", "VARCHAR", "charged, free, presumed (no rule is documented) or unknown (never answered)"),
     Column("credits", "BIGINT", "what it cost; presumed and unknown count as charged"),
     Column("rows", "BIGINT", "records of the answer"),

@@ -21,7 +21,7 @@ class Destination:
     """The vendor, or ``the proxy of crawlora``."""
     variable: str
     host: str
-    """With its port where the address states one."""
+    """The host, with its port if the address states one."""
     host_is_known: bool
     """True if it is packaged, typed by the user, or loopback."""
     variable_is_known: bool
@@ -41,7 +41,7 @@ class Destination:
 
     @property
     def entry(self) -> str:
-        """The entry that allows it: the host, with the variable where its name does not speak for itself."""
+        """Return the entry that allows it: the host, with the variable if its name does not show its vendor."""
         return self.host if self.variable_is_known else f"{self.host}={self.variable}"
 
     def allowed(self, entries: Iterable[str]) -> bool:
@@ -72,7 +72,7 @@ def carries(variable: str, name: str) -> bool:
 
 
 def host_of(url: str) -> str:
-    """Return the host of an address, with its port where one is stated."""
+    """Return the host of an address, with its port if one is stated."""
     return urlsplit(url).netloc.rpartition("@")[2].lower()
 
 

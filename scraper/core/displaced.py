@@ -25,7 +25,7 @@ class Displaced:
 
 
 def displaced_records(endpoint: Endpoint, document: Json) -> Displaced | None:
-    """Return the likeliest records of a body, best by their ids, then by their number; ``None`` where there are none.
+    """Return the likeliest records of a body, best by their ids, then by their number; ``None`` if there are none.
 
     Looks at objects inside objects only, as a path in a vendor file does.
     """

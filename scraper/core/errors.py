@@ -17,7 +17,7 @@ The outcome of a single request is a value (`core.outcomes`), never one of these
     └── QueryError                2   SQL that DuckDB or we refuse
 
 Exit codes without an exception come from the run's status (`core.events.RunStatus.exit_code`): 0 complete ·
-3 the run's budget is spent · 4 vendor refused · 6 finished with failures · 7 account or vendor says not now ·
+3 the run's budget is spent · 4 vendor refused · 6 finished with failures · 7 a limit of account or vendor ·
 130 interrupted.
 """
 
@@ -45,7 +45,7 @@ class ScraperError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """A fault in a file or an option: where it is, what was found, what is allowed."""
+    """A fault in a file or an option: its place, the value found, and the allowed values."""
 
     where: str
     """File and key: ``configs/week.toml: crawl[0].params.period``."""

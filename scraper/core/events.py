@@ -28,7 +28,7 @@ class RunStatus(StrEnum):
     ERROR = "error"
     INTERRUPTED = "interrupted"
     DIED = "died"
-    """Its process ended without storing a status (killed, or the machine stopped); noticed by the next one."""
+    """Its process ended without storing a status (killed, or the machine stopped); the next process notices it."""
 
     @property
     def exit_code(self) -> int:
@@ -85,6 +85,8 @@ class ProjectInUse:
     """The file that states the accounts of all jobs; empty if there is none."""
     state: str = ""
     """URL of a state that is not in the data directory; empty: it is."""
+    archive: str = ""
+    """A directory elsewhere, or an ``s3://`` URL; empty: it is in the data directory."""
     new_ledger: str = ""
     """If this run begins a ledger: the spending that it cannot know, in words."""
 
@@ -107,7 +109,7 @@ class RunStarted:
     spent: Credits
     """Credits of the budget that earlier processes of the run have committed."""
     share: str = ""
-    """With ``budget = "auto"``: how the budget was computed, in words."""
+    """The computation of the budget in words, with ``budget = "auto"``."""
     access: str = ""
     """For each vendor the variable of its key and the host that gets it; none in a sandbox."""
 
@@ -219,17 +221,17 @@ class RunResult:
     elsewhere: bool = False
     """True if another process carried it out, while this one stood by."""
     sandbox_charged: Mapping[str, Credits] | None = None
-    """With a sandbox in this process: vendor → credits that it charged, to compare the ledger with."""
+    """Vendor → credits that it charged, to compare with the ledger; only with a sandbox in this process."""
     sandbox_faults: Mapping[str, int] | None = None
-    """With injected faults: kind of fault → requests that it hit."""
+    """Kind of fault → requests that it hit, with injected faults."""
     sandbox_at_rate_s: int | None = None
-    """With a sandbox that lifts the accounts' rates: the seconds that this process would have taken at them."""
+    """Seconds that this process would have taken at the accounts' rates, with a sandbox that lifts them."""
     notes: tuple[str, ...] = ()
     """The warnings about the choice of this run."""
 
     @property
     def exit_code(self) -> int:
-        """The status's code; 2 where the command `asks`.
+        """The status's code; 2 if the command `asks`.
 
         A timer that starts a job without ``every`` would otherwise buy nothing, night after night, and exit with 0.
         """

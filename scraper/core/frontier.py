@@ -113,7 +113,7 @@ class Frontier:
         return False
 
     def may_take(self, vendor: str, left: Credits, of_share: Credits | None = None) -> bool:
-        """Return whether `take` may be called now: the budget covers its request beside those in flight, and, in
+        """Return whether `take` may be called now: the budget covers its request and those in flight, and, in
         strict order, no better request may still come up.
 
         `left`: credits of the budget that no settled request has used; `of_share`: the same for the vendor's share, if
@@ -226,7 +226,7 @@ class Frontier:
         return True
 
     def closed_because(self, request: Request) -> Why | None:
-        """Return why the endpoint or vendor of a request is closed; ``None`` if it is open."""
+        """Return the reason why the endpoint or vendor of a request is closed; ``None`` if it is open."""
         return self._closed_for(request.endpoint)
 
     def give_up(self, why: Why) -> None:

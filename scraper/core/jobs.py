@@ -62,7 +62,7 @@ class OrderName(StrEnum):
     STALEST = "stalest"
     """Boards that were read longest ago first."""
     CHANGES = "changes"
-    """Boards with the most expected new entries for a credit first; the stalest where the boards are alike."""
+    """Boards with the most expected new entries for a credit first; the stalest if the boards are alike."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +167,7 @@ class Job:
     """Credits that one run may spend. With `auto`: 0 until tonight's share is filled in."""
     crawls: tuple[Crawl, ...]
     accounts: Mapping[str, Account]
-    """By vendor, for each vendor that a crawl uses."""
+    """Vendor → account, for each vendor that a crawl uses."""
     max_age: timedelta | None = None
     retry_budget: Credits | BudgetPercent = BudgetPercent(15)
     """Credits for retries of attempts that were charged, or may have been, without a page."""

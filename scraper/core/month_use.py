@@ -28,11 +28,11 @@ def month_warning(account: str, subscription: Subscription, used: Credits, now: 
     share = f"{account}: {used:,} of the month's {limit:,} credits are used ({used * 100 // limit} %)"
     if dry_at is None or dry_at <= now:
         return f"{share}; they are renewed on {ends_at:%Y-%m-%d}"
-    return f"{share}: at this pace they last until {dry_at:%Y-%m-%d}, and are renewed on {ends_at:%Y-%m-%d}"
+    return f"{share}: at this pace they run out on {dry_at:%Y-%m-%d}, and are renewed on {ends_at:%Y-%m-%d}"
 
 
 def dry_on(subscription: Subscription, used: Credits, now: datetime) -> datetime | None:
-    """Return when the month's credits are used up at its pace so far; ``None``: not before its last day."""
+    """Return the day on which the month's credits are used up at its pace so far; ``None``: not before its last day."""
     limit = subscription.month_limit
     if not limit or used < limit * _LEAST_USED:
         return None

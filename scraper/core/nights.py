@@ -1,4 +1,4 @@
-"""Nights: the period that a run of a repeated job belongs to, whatever the second at which a timer starts it.
+"""Nights: the period that a run of a repeated job belongs to, independent of the exact second of its start.
 
 Nights begin on a grid: at `starts_at` (on a Monday, for periods of days) and every period after it; without
 `starts_at`, at the instant at which the job's first run began. A start belongs to the night that has begun, except
@@ -31,7 +31,7 @@ class Every:
 
     period: timedelta
     words: str
-    """As the job states it: ``day``, ``6h``."""
+    """The period in the job's words: ``day``, ``6h``."""
     starts_at: timedelta | None = None
     """Time of day, UTC, at which a night begins; ``None``: when the job's first run began."""
 

@@ -17,7 +17,7 @@ class NoticeLevel(StrEnum):
     SUCCESS = "success"
     """Complete, or its own budget is spent, without warnings."""
     WARNING = "warning"
-    """As success, with warnings."""
+    """A success with warnings."""
     FAILURE = "failure"
 
 

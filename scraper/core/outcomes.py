@@ -24,7 +24,7 @@ class Answer:
 
     status: int
     headers: Mapping[str, str]
-    """By name in lower case."""
+    """Name in lower case → value."""
     body: bytes
     cut_short: str | None = None
     """The reason why the body is incomplete, if it is."""

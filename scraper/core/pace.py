@@ -1,9 +1,9 @@
 """Slowing down an account after a 429 that its pacing should have prevented, and its recovery.
 
-Somebody else uses the key, or the vendor counts differently from what it documents: after the pause of a first 429 the
-account resumes at nine tenths of its rate; another one that follows before it has recovered halves its pace. Each
-minute without another 429 restores a tenth of its rate. The pace is a function of the ledger, so that every process of
-the account keeps it; an account without a 429 is never slowed down.
+Such a 429 means that someone else uses the key, or that the vendor counts differently from its documents: after the
+pause of a first 429 the account resumes at nine tenths of its rate; another one that follows before it has recovered
+halves its pace. Each minute without another 429 restores a tenth of its rate. The pace is a function of the ledger, so
+that every process of the account keeps it; an account without a 429 is never slowed down.
 """
 
 from __future__ import annotations

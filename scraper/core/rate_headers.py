@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 LONGEST_TOLD_S = 900.0
-"""As long as our own longest pause; after it, one request tries."""
+"""Longest time for which a report applies: like our own longest pause; after it, one request tries."""
 SINCE_1970_S = 1e9
 """A larger number is an instant: the draft's ``RateLimit-Reset`` is seconds to wait, that of others is an instant."""
 IN_MILLISECONDS = 1e12
@@ -27,7 +27,7 @@ _MEMBER = re.compile(r'(?:^|[;,\s])(?P<name>r|t|remaining|reset)\s*=\s*"?(?P<val
 
 @dataclass(frozen=True, slots=True)
 class RateHeaders:
-    """Names of a vendor's headers, in lower case; both are the same where one header has both numbers."""
+    """Names of a vendor's headers, in lower case; both are the same if one header has both numbers."""
 
     remaining: str
     resets: str

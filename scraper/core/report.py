@@ -48,7 +48,7 @@ INPUTS: Final[Mapping[str, tuple[Column, ...]]] = {
         Column("last_at", "TIMESTAMP", "UTC, when it was last found"),
     ),
 }
-"""Relations that a chart may read besides the archive's: columns of each."""
+"""Relations that a chart may read in addition to the archive's: columns of each."""
 
 Values = Mapping[str, Sequence[Sequence[object]]]
 """Relation of `INPUTS` → its rows."""

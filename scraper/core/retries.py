@@ -91,7 +91,7 @@ def breaks(outcome: Outcome) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Retry:
-    """Retry after a wait. A wait of the whole account holds in every process."""
+    """Retry after a wait. A wait of the whole account applies to every process."""
 
     wait_s: float
     whole_account: bool = False

@@ -10,7 +10,7 @@ from statistics import median
 from typing import Final
 
 MISSED: Final = 6
-"""Exit code of a night without a run: rows are missing where they were expected."""
+"""Exit code of a night without a run: expected rows are missing."""
 
 COMPARED_NIGHTS: Final = 7
 """Earlier nights that define the usual figures: a week of a nightly job."""

@@ -40,7 +40,7 @@ _WALK_COLUMNS = (
     Column("request_key", "VARCHAR", "the request that was paid: joins a row to its page"),
     Column("snapshot_at", "TIMESTAMP", "UTC, when the walk's first request was reserved: the same in all its rows"),
     Column("observed_at", "TIMESTAMP", "UTC, when this answer had been received"),
-    Column("country", "VARCHAR", "the walk's country, upper case; the record's own where the walk has none"),
+    Column("country", "VARCHAR", "the walk's country, upper case; the record's own if the walk has none"),
     Column("period_days", "BIGINT", "the window of the board in days; null where the endpoint has none"),
     Column("page", "BIGINT", "1-based place of the page in its walk"),
 )

@@ -59,7 +59,7 @@ def instant_of(value: Json) -> datetime | None:
 
 
 def quota_end(stated: datetime | None, scope_ends_at: datetime, now: datetime) -> datetime:
-    """Return when an exhausted quota is tried again.
+    """Return the time at which an exhausted quota is tried again.
 
     `scope_ends_at`: the end of the day or the month that the refusal closes, by our own calendar. An earlier instant of
     the vendor's counts; a later one only within a day from now.

@@ -1,6 +1,6 @@
 """Views over the archive's tables, as an SQL file declares them.
 
-The file holds ``CREATE VIEW name AS …;`` and ``CREATE MACRO name(…) AS TABLE …;``. The comment lines right above a
+The file contains ``CREATE VIEW name AS …;`` and ``CREATE MACRO name(…) AS TABLE …;``. The comment lines right above a
 statement are its description; ``… AS name, -- meaning`` at the end of a line is the meaning of column ``name``, and a
 column without one has the meaning of the first relation that the statement reads.
 """
@@ -38,7 +38,7 @@ class View:
     """Its whole CREATE statement, without comments."""
     description: str
     columns: Mapping[str, str]
-    """Column → meaning, where the file has one."""
+    """Column → meaning, if the file has one."""
 
     @property
     def reads(self) -> tuple[str, ...]:

@@ -49,12 +49,15 @@ class ObjectCache:
         """Return the file of a part, there or not."""
         return self.directory / part.path
 
-    def all_local(self, parts: Sequence[ManifestPart]) -> None:
-        """Fetch those of these parts that are not there, several at once. See `local`."""
-        missing = [part for part in parts if not self._is_there(part)]
-        if missing:
-            with ThreadPoolExecutor(min(len(missing), FETCHES), "fetch") as threads:
-                for fetching in [threads.submit(self.fetch, part) for part in missing]:
+    def missing(self, parts: Sequence[ManifestPart]) -> Sequence[ManifestPart]:
+        """Return those of these parts that are not there, and note that the others are used."""
+        return [part for part in parts if not self._is_there(part)]
+
+    def fetch_all(self, parts: Sequence[ManifestPart]) -> None:
+        """Fetch parts, several at once. See `local`."""
+        if parts:
+            with ThreadPoolExecutor(min(len(parts), FETCHES), "fetch") as threads:
+                for fetching in [threads.submit(self.fetch, part) for part in parts]:
                     fetching.result()
             self.trim()
 
@@ -66,14 +69,15 @@ class ObjectCache:
         return self.path(part) if self._is_there(part) else self.fetch(part)
 
     def _is_there(self, part: ManifestPart) -> bool:
-        """Return whether a part's file is there, and note that it is used."""
+        """Return whether a part's file is there and whole, and note that it is used."""
+        file = self.path(part)
         try:
-            os.utime(self.path(part))
+            whole = file.stat().st_size == part.size_bytes
+            with contextlib.suppress(PermissionError):  # of another user, who lets us read
+                os.utime(file)
         except FileNotFoundError:
             return False
-        except PermissionError:  # of another user, who lets us read
-            return self.path(part).exists()
-        return True
+        return whole
 
     def fetch(self, part: ManifestPart) -> Path:
         """Return the file of a part, fetched anew. See `local`."""

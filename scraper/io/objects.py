@@ -40,6 +40,9 @@ _FETCH_BYTES: Final = 4 * 2**20
 _BUCKET: Final = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 _LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
 _CODE: Final = re.compile(r"<Code>(\w{1,60})</Code>")
+_UNKNOWN: Final = frozenset({"", "AccessDenied", "HTTP 401", "HTTP 403", "HTTP 404"})
+"""How it looks where no key was found."""
+
 _STATUS: Final = re.compile(r"status code: (\d{3})")
 _GIVEN: Final = {
     "AWS_ACCESS_KEY_ID": "access_key_id",
@@ -122,9 +125,13 @@ def s3_place(url: str) -> S3Place:
 class Objects:
     """The objects below a prefix. Usable from several threads; opened anew in each process."""
 
-    def __init__(self, store: ObjectStore, place: str) -> None:
-        """`store`: an obstore store, rooted at the prefix; `place`: its name in messages."""
+    def __init__(self, store: ObjectStore, place: str, *, has_key: bool = True) -> None:
+        """`store`: an obstore store, rooted at the prefix; `place`: its name in messages.
+
+        `has_key`: the environment names a key, so that a refusal is of that.
+        """
         self._store = store
+        self._has_key = has_key
         self.place = place
 
     def create(self, name: str, content: Path | bytes) -> None:
@@ -227,11 +234,20 @@ class Objects:
             )
         except FileNotFoundError as fault:
             if (code := _CODE.search(str(fault))) is not None and code[1] == "NoSuchBucket":
-                raise _refused(where, fault, safe) from _bare(fault)
+                raise self._refused(where, fault, safe) from _bare(fault)
             missing = "Look for it in the bucket's versions, if it keeps them; otherwise run scraper check --repair."
             raise ObjectMissingError(f"{where} is missing", missing, safe=safe) from _bare(fault)
         except known.BaseError as fault:
-            raise _refused(where, fault, safe) from _bare(fault)
+            raise self._refused(where, fault, safe) from _bare(fault)
+
+    def _refused(self, where: str, fault: Exception, safe: str) -> ObjectStoreError:
+        text = str(fault)
+        code, status = _CODE.search(text), _STATUS.search(text)
+        reason = code[1] if code else f"HTTP {status[1]}" if status else ""
+        if not self._has_key and reason in _UNKNOWN:
+            reason = "no key"
+        met, advice = _explained(reason)
+        return ObjectStoreError(f"{where} cannot be used: {met}", advice, safe=safe)
 
 
 def open_objects(url: str, environment: Mapping[str, str], *, retries: int = RETRIES) -> Objects:
@@ -265,7 +281,7 @@ def open_objects(url: str, environment: Mapping[str, str], *, retries: int = RET
         )
     except (_exceptions().BaseError, ValueError):
         raise UsageError("the AWS_* variables of this process cannot be used: obstore refuses one of them.") from None
-    return Objects(store, str(place))
+    return Objects(store, str(place), has_key="access_key_id" in given)
 
 
 def _obstore() -> Any:  # noqa: ANN401 - the module
@@ -289,11 +305,12 @@ def _bare(fault: Exception) -> Exception:
     return type(fault)().with_traceback(None)
 
 
-def _refused(where: str, fault: Exception, safe: str) -> ObjectStoreError:
-    text = str(fault)
-    code, status = _CODE.search(text), _STATUS.search(text)
-    reason = code[1] if code else f"HTTP {status[1]}" if status else ""
+def _explained(reason: str) -> tuple[str, str]:
+    """Return what a code or a status means, and what to do."""
     match reason:
+        case "no key":
+            met = "AWS_ACCESS_KEY_ID is not set, and no role of this machine may do it"
+            advice = "Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or give the machine or its container a role."
         case "NoSuchBucket":
             met, advice = "there is no such bucket", "Create it, or correct the archive's URL."
         case "InvalidAccessKeyId" | "SignatureDoesNotMatch" | "InvalidToken" | "HTTP 401":
@@ -308,11 +325,10 @@ def _refused(where: str, fault: Exception, safe: str) -> ObjectStoreError:
         case "PermanentRedirect" | "AuthorizationHeaderMalformed" | "IllegalLocationConstraintException":
             met, advice = f"the bucket is in another region ({reason})", "Set AWS_REGION to the bucket's region."
         case "":
-            met = "no credentials were found, or the store does not answer"
-            advice = "Check AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, AWS_ENDPOINT_URL and the network."
+            met, advice = "the store does not answer", "Check AWS_ENDPOINT_URL, AWS_REGION and the network."
         case _:
             met, advice = (
                 f"the store answered {reason}",
                 "Run the same command again; it goes on where this one stopped.",
             )
-    return ObjectStoreError(f"{where} cannot be used: {met}", advice, safe=safe)
+    return met, advice

@@ -22,6 +22,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Final, NoReturn, TypeAlias, TypeVar
 
+from scraper.io import heap
 from scraper.io.collection import rare_collections
 
 T = TypeVar("T")
@@ -30,13 +31,6 @@ _LENGTH: Final = struct.Struct(">Q")
 _ORDER, _ITEM, _END, _ABANDONED, _RESULT, _FAILURE = b"o", b"i", b"e", b"a", b"r", b"f"
 LONGEST_END_S: Final = 30.0
 """A worker that has not ended this long after being told to is killed."""
-
-_ENVIRONMENT: Final[Mapping[str, str]] = {
-    "MALLOC_ARENA_MAX": "2",  # glibc's arenas hold what one thread frees and another would need
-    "MALLOC_MMAP_THRESHOLD_": "1048576",  # larger blocks go back to the system at once: 40 MB less at the peak
-    "ARROW_DEFAULT_MEMORY_POOL": "system",  # which is glibc's too
-    "OPENBLAS_NUM_THREADS": "1",  # numpy's threads, which nothing here uses, hold memory
-}
 
 
 class WorkerGoneError(Exception):
@@ -66,7 +60,7 @@ class Worker:
                     stdout=subprocess.DEVNULL,
                     stderr=subprocess.DEVNULL,
                     start_new_session=True,
-                    env={**os.environ, **_ENVIRONMENT, "PYTHONPATH": os.pathsep.join(_module_path())},
+                    env={**os.environ, **heap.ENVIRONMENT, "PYTHONPATH": os.pathsep.join(_module_path())},
                 )
             except BaseException:
                 ours.close()

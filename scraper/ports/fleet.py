@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -91,7 +91,8 @@ Perform: TypeAlias = "Callable[[FleetTask, int], Awaitable[TaskEnd]]"
 class ServeTerms:
     """What a worker takes from the queue."""
 
-    jobs: tuple[str, ...]
+    jobs: Callable[[], Collection[str]]
+    """The jobs whose runs it takes, as they are now."""
     at_once: int = 1
     """Tasks that it carries out at once."""
     runs_of_account: int = 1

@@ -113,8 +113,8 @@ class AccountReader:
     async def events(self, since: datetime, until: datetime, total: Credits | None) -> list[BillingEvent] | Unread:
         """Return all billing events of a span.
 
-        `total`: what they should add up to. If they do not, the vendor's pages may be smaller than its file states, and
-        they are read again at the observed size.
+        `total`: their expected sum. If they do not reach it, the vendor's pages may be smaller than its file states,
+        and they are read again at the observed size.
         """
         described = self.vendor.billing_events
         if described is None:

@@ -164,7 +164,7 @@ class Adoption:
                 self._rebuild[table].add(source)
 
     async def _some(self, path: str, rows: Iterator[T], most: int) -> list[T]:
-        """Return the next rows of a file of pages; none where it cannot be read."""
+        """Return the next rows of a page file; none if it cannot be read."""
         try:
             return await in_a_thread(_next, rows, most)
         except ArchiveError:

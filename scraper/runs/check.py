@@ -1,6 +1,6 @@
 """The check of the archive against the ledger: missing, damaged, unknown and stray files, and their repair.
 
-Pages are what was paid for: a file of pages is never removed or rewritten, only reported. Everything else is made
+Pages were paid for: a page file is never removed or rewritten, only reported. Everything else is made
 from pages, and can be rebuilt.
 """
 
@@ -54,7 +54,7 @@ class Checked:
     """The findings, and the repairs."""
 
     findings: Sequence[CheckFinding]
-    """After the repair, if there was one."""
+    """Faults that were found, or that a repair left."""
     repaired: Sequence[CheckFinding]
     files: int
     rows: int
@@ -105,7 +105,7 @@ async def check(
 
 
 def files_alone(archive: InspectedArchive, met: Unsettled) -> Checked:
-    """Check an archive without a ledger, or with one that does not belong to it as it is. Blocks."""
+    """Check an archive without a ledger, or with one that does not match it. Blocks."""
     survey = archive.survey({}, quick=True)
     whole = [each.part for each in survey.parts if each.fault is None]
     damaged = [

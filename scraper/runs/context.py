@@ -21,7 +21,7 @@ class RunContext:
     archive: Archive
     transport: Transport
     pacers: Mapping[str, Pacer]
-    """By vendor."""
+    """Vendor → its pacer."""
     clock: Clock
     listener: Listener
     jitter: Callable[[], float]

@@ -29,12 +29,15 @@ from scraper.core.fleet import (
     night_number,
     verdict_of,
 )
-from scraper.core.nights import Every, LastRun
+from scraper.core.nights import Every, LastRun, night_of
 from scraper.ports import Clock
 from scraper.ports.fleet import ProgramEnd, ProgramRunner, TaskEnd, TaskQueue
 
 _PATROLS: Final = 3
 """Rounds within the time after which a worker counts as lost."""
+_LOOKS: Final = timedelta(minutes=1)
+"""The state is looked at this often for nights that are due: a person may have run one, or a job's last task waited."""
+_TIDIES: Final = timedelta(hours=1)
 _KEPT: Final = timedelta(days=31)
 """How long the queue remembers tasks that are over."""
 
@@ -89,6 +92,9 @@ class FleetWorker:
         self._clock, self._say, self._round_s = clock, say, lost_after_s / _PATROLS
         self._stopping = False
         self._said: set[str] = set()
+        self._looked_at: Mapping[str, FleetJob] | None = None
+        self._quiet_until = clock.now()
+        self._tidy_at = clock.now()
 
     async def work(self) -> None:
         """Take tasks until `stop`, then wait for those that are being carried out. StateError ends it too."""
@@ -125,24 +131,35 @@ class FleetWorker:
         """Queue the nights that are due and the tasks of lost workers; forget old ones."""
         for lost in await self._queue.rescue():
             self._say(lost.task.title, f"its worker {lost.worker or 'of before'} is gone: queued again")
-        jobs = self._around.jobs()
-        try:
-            last_runs = await self._around.last_runs()
-        except StorageError as failure:
-            self._say_once(str(failure))
-            return
-        self._said.clear()
-        now = self._clock.now()
+        jobs, now = self._around.jobs(), self._clock.now()
+        if jobs is not self._looked_at or not self._quiet_until - _LOOKS <= now < self._quiet_until:
+            try:
+                await self._queue_nights(jobs, now)
+            except StorageError as failure:
+                self._say_once(str(failure))
+            else:
+                self._looked_at = jobs
+                self._said.clear()
+        if now >= self._tidy_at:
+            await self._queue.tidy(_KEPT)
+            self._tidy_at = now + _TIDIES
+
+    async def _queue_nights(self, jobs: Mapping[str, FleetJob], now: datetime) -> None:
+        """Queue each night that is due; the state is looked at again when the next one begins, or after a while."""
+        last_runs = await self._around.last_runs()
+        quiet_until = now + _LOOKS
         for job in jobs.values():
             if job.every is None:
                 continue
             last = last_runs.get(job.name)
-            if (night := due_night(job.every, now, last)) is None:
+            night = night_of(job.every, now, last)
+            quiet_until = min(quiet_until, night.begins_at if night.begins_at > now else night.ends_at)
+            if (due := due_night(job.every, now, last)) is None:
                 continue
-            number = night_number(job.every, night, last)
-            if await self._queue.queue_night(job.task(night.begins_at), number):
-                self._say(job.name, f"the night of {night.begins_at:%Y-%m-%d %H:%M} UTC is queued")
-        await self._queue.tidy(_KEPT)
+            number = night_number(job.every, due, last)
+            if await self._queue.queue_night(job.task(due.begins_at), number):
+                self._say(job.name, f"the night of {due.begins_at:%Y-%m-%d %H:%M} UTC is queued")
+        self._quiet_until = quiet_until
 
     def _say_once(self, words: str) -> None:
         if words not in self._said:

@@ -116,7 +116,7 @@ async def told_of(
     """Carry out a run and report it; hooks that failed are warnings of its result.
 
     A run that raises is reported as well, and `say` gets a sentence for each failed hook. A run that was over before is
-    not reported twice, and a start beside a process that runs the job is not reported.
+    not reported twice, and a start while another process runs the job is not reported.
     """
     await nights.look()
     dead = [] if nights.is_held else list(await notifier.begin())

@@ -62,7 +62,7 @@ async def _tonight(
 
 
 async def _words(course: Course, stores: Stores) -> str:
-    """Return what `scraper run` does, if it is not what is planned."""
+    """Return the action of `scraper run` in words, if it is not what is planned."""
     match course:
         case Done(_, sentence):
             return f"{sentence}; this plan is for a new run"

@@ -108,7 +108,7 @@ def pause_until(decision: Decision | None, now: datetime) -> datetime | None:
 
 
 def quota_ends_at(outcome: Outcome, account: Account, now: datetime) -> datetime | None:
-    """Return when an account that refused for its quota is tried again: `core.vendor_times.quota_end`.
+    """Return the time at which an account that refused for its quota is tried again: `core.vendor_times.quota_end`.
 
     A refusal without a scope closes the account until the next UTC midnight: assumed, no vendor documents it.
     """

@@ -109,7 +109,7 @@ async def course_of(job: Job, opening: Opening, ceiling: Credits | None, runs: R
         return begin
     match opening:
         case Opening.RESUME if changed:
-            met = f"run {last.run_id} asked for something else ({'; '.join(changed)}) and cannot be resumed"
+            met = f"run {last.run_id} requested something else ({'; '.join(changed)}) and cannot be resumed"
             raise UsageError(f"{met}. Nothing was spent. Omit --resume to start a new run of the job as it is now.")
         case Opening.RESUME:
             return GoOn(last, _notes_on(last, job, ceiling))

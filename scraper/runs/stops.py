@@ -1,4 +1,4 @@
-"""Gives up requests, closes endpoints and vendors, and records why in words."""
+"""Gives up requests, closes endpoints and vendors, and records the reasons in words."""
 
 from __future__ import annotations
 

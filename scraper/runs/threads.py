@@ -1,4 +1,4 @@
-"""Blocking work beside the event loop."""
+"""Blocking work outside of the event loop."""
 
 from __future__ import annotations
 

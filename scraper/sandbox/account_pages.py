@@ -5,7 +5,7 @@ paths, parameters, names of fields, the envelope `{code, msg, data}`, and that t
 Assumed: the key that reads pages reads them too (the package sends it there, its MCP catalogue says JWT); they are free
 and count against no rate; `from` inclusive, `to` exclusive, both by `created_at`; events newest first, 100 where no
 limit is requested and `LARGEST_LIMIT` at most; a period's key is its first day; a statement exists for the current
-period too; overage that was allowed counts as remaining. What the fields hold is assumed as well.
+period too; overage that was allowed counts as remaining. The contents of the fields are assumed as well.
 """
 
 from __future__ import annotations

@@ -21,7 +21,7 @@ class InvalidParameterError(Exception):
         super().__init__(parameter, met)
         self.parameter = parameter
         self.met = met
-        """The value as received; ``None`` where a required parameter is missing."""
+        """The value as received; ``None`` if a required parameter is missing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +100,7 @@ class PlayedAnswer:
 
 
 FailedRequests: TypeAlias = Literal["free", "charged"]
-"""The charge for a failed answer where the vendor documents no rule."""
+"""The charge for a failed answer if the vendor documents no rule."""
 
 Paging: TypeAlias = Literal["page", "cursor", "one"]
 """`one`: one request returns everything."""

@@ -38,7 +38,7 @@ class RateRule(Protocol):
         """Count a request; return ``None`` if it may start, else the instant from which the next one may."""
 
     def left(self, at: datetime) -> int:
-        """Return how many requests may still start at this instant."""
+        """Return the number of requests that may still start at this instant."""
 
 
 class Sliding:
@@ -200,7 +200,8 @@ class Meter:
         return dict(self._charged_by_month)
 
     def starts_left(self, at: datetime) -> int | None:
-        """Return how many requests may still start in this second, or in this minute without a limit a second."""
+        """Return the number of requests that may still start in this second, or in this minute without a limit a
+        second."""
         return self._rates[-1][1].left(at) if self._rates else None
 
     def credits_left(self, at: datetime) -> Credits | None:

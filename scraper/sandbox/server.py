@@ -55,7 +55,7 @@ class ServedRecords:
     endpoint: str
     """The route: `/api/v1/tiktok/hashtags`."""
     params: Mapping[str, str]
-    """As received; the first value of a repeated parameter."""
+    """Parameters as received; the first value of a repeated one."""
     records: Sequence[Record]
     moment: datetime
 
@@ -151,7 +151,7 @@ class Sandbox:
         return tuple(self._played[vendor].events.matching())
 
     def event_log(self, vendor: str) -> EventLog:
-        """Return the log behind a vendor's lists of events, to leave some out or to repeat them."""
+        """Return the log of a vendor's lists of events, to leave some out or to repeat them."""
         return self._played[vendor].events
 
     @property

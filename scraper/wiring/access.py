@@ -124,7 +124,7 @@ def _proxy_fault(vendor: str, url: str, proxy: ProxyChoice) -> Fault | None:
 
 
 def _credentials_fault(proxy: ProxyChoice, found: Mapping[str, str], configs: Path) -> Fault | None:
-    """Return what is wrong with a proxy's credentials, without revealing them."""
+    """Return the fault of a proxy's credentials, without revealing them."""
     from scraper.io.config_files.dotenv import DOTENV_FILE
 
     if not proxy.auth_env:

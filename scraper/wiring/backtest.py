@@ -95,7 +95,7 @@ def backtest_job(
 ) -> Backtest:
     """Replay a job's nights, from its archive or from a world file, under each of the terms.
 
-    Raises UsageError for terms that cannot be, or an archive without a complete read of the job's boards.
+    Raises UsageError for impossible terms, or an archive without a complete read of the job's boards.
     """
     period = DAY if job.every is None else job.every.period
     terms = _terms(job, catalogue, period, asked)
@@ -161,8 +161,8 @@ def _stride(every: str, period: timedelta, known: str = "day") -> int:
         raise UsageError(f"{faults[0]}.")
     if wanted < period or wanted % period:
         raise UsageError(
-            f"--every {every}: the boards are known once a {known}, and this is not a multiple of it; what other reads "
-            "would have shown cannot be known."
+            f"--every {every}: the boards are known once per {known}, and this is not a multiple of it; the result of "
+            "other reads cannot be known."
         )
     return wanted // period
 

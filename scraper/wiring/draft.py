@@ -30,7 +30,7 @@ def drafted_files(
     if faults := _faults(drafted):
         told = "; ".join(f"{fault.where}: {fault.message}" for fault in faults[:3])
         raise UsageError(
-            f"{title} cannot be drafted as it is ({told}): leave that endpoint out with --only. Nothing was written."
+            f"{title} cannot be drafted ({told}): leave that endpoint out with --only. Nothing was written."
         )
     return drafted
 
@@ -59,7 +59,7 @@ def write_draft(drafted: DraftedFiles, configs: Path) -> tuple[Path, ...]:
     files |= {configs / "tables" / f"{table}.sql": text for table, text in drafted.tables.items()}
     if there := [path for path in files if path.exists()]:
         raise UsageError(
-            f"{there[0]} is there already: remove it, or name the vendor otherwise with --name. Nothing was written."
+            f"{there[0]} already exists: remove it, or choose another name with --name. Nothing was written."
         )
     for path, text in files.items():
         try:

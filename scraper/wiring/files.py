@@ -35,7 +35,7 @@ def vendor_names(configs: Path | None) -> list[str]:
 def load_job(path: Path, budget: Credits | None = None, project: Project | None = None) -> tuple[Job, Catalogue]:
     """Read a job and the vendors that it is checked against; ConfigurationError with every fault.
 
-    `project`: default: the job file's.
+    `project`: by default the job file's.
     """
     from scraper.io.config_files.job_files import read_job
     from scraper.wiring.project import project_of

@@ -18,11 +18,12 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 import scraper
 from scraper.core.errors import ScraperError, UsageError
 from scraper.core.fleet import LOST_AFTER_S, FleetTask, TaskKind
+from scraper.core.nearest import nearest
 from scraper.core.nights import LastRun
 from scraper.core.tables import PAGES_TABLE
 from scraper.ports.fleet import FleetOverview, ServeTerms
 from scraper.runs.fleet import FleetJob, FleetWorker, Surroundings
-from scraper.wiring.files import load_job
+from scraper.wiring.files import load_job, load_tables
 from scraper.wiring.project import (
     PROJECT_FILE,
     QUICKSTART,
@@ -76,7 +77,9 @@ async def work(settings: Settings, options: WorkerOptions, say: Say, hear: Say) 
     names = tuple(jobs.all())
     if not names:
         raise UsageError(f"no job of {settings.project.configs} can be run. Nothing was changed.{jobs.advice}")
-    terms = ServeTerms(names, options.at_once, options.runs_of_account, options.lost_after_s, scraper.__version__)
+    terms = ServeTerms(
+        lambda: jobs.all().keys(), options.at_once, options.runs_of_account, options.lost_after_s, scraper.__version__
+    )
     environment = {**os.environ, STATE_VARIABLE: settings.state_url}  # an argument could be seen by everybody
     runner = ChildPrograms(_program(), environment, hear)
     async with _queue(settings, lambda told: say("", told), terms) as queue:
@@ -113,8 +116,11 @@ async def submit_compaction(settings: Settings) -> list[tuple[FleetTask, int | N
 
 
 async def submit_rebuild(settings: Settings, table: str | None) -> list[tuple[FleetTask, int | None]]:
-    """Queue a rebuild of one table, or of all, in each partition."""
+    """Queue a rebuild of one table, or of all, in each partition. UsageError for an unknown table."""
     _refuse_without_server(settings)
+    known = [each.name for each in load_tables(settings.project.configs)]
+    if table is not None and table not in known:
+        raise UsageError(f"no table {table} is made from pages{nearest(table, known)}; there are {', '.join(known)}")
     with known_stores(settings) as stores:
         parts = await stores.journal.parts()
     partitions = sorted({part.partition for part in parts if part.table == PAGES_TABLE})

@@ -44,7 +44,7 @@ class JobBoards:
 
     boards: Sequence[KnownBoard]
     first_at: datetime
-    """When the boards of the night 0 were bought, UTC."""
+    """The time at which the boards of night 0 were bought, UTC."""
     notes: Sequence[str]
     """Notes on crawls that are left out."""
 

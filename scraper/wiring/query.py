@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
@@ -47,7 +48,13 @@ def _bucket(place: str, data: Path, environment: Mapping[str, str]) -> ArchiveRe
     from scraper.io.query.bucket import BucketArchive
 
     objects = open_objects(place, environment)
-    return BucketArchive(objects, data if data.is_dir() else _cache_directory(objects.place, environment))
+    directory = data if data.is_dir() else _cache_directory(objects.place, environment)
+    return BucketArchive(objects, directory, _to_a_person)
+
+
+def _to_a_person(told: str) -> None:
+    if sys.stderr.isatty():
+        sys.stderr.write(f"{told}\n")
 
 
 def _cache_directory(place: str, environment: Mapping[str, str]) -> Path:
@@ -58,11 +65,10 @@ def _cache_directory(place: str, environment: Mapping[str, str]) -> Path:
 
 def _noted(settings: Settings) -> tuple[Hashes, Sizes]:
     """Return what the state in the data directory, if it is the archive's, has noted of a table's parts."""
-    from scraper.io.state import state_url
     from scraper.io.state.part_list import hashes_of_parts, sizes_of_parts
 
     data = settings.data_directory
-    if settings.state_url != state_url(data):
+    if settings.state_elsewhere:
         return (lambda _table: {}), (lambda _table: {})
     return partial(hashes_of_parts, data), partial(sizes_of_parts, data)
 

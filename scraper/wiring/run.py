@@ -113,6 +113,7 @@ def _project_in_use(settings: Settings, new_ledger: str) -> ProjectInUse:
         project=places.get("project", ""),
         data=str(settings.data_directory.absolute()),
         state=settings.state_elsewhere,
+        archive=settings.archive_elsewhere,
         configs=places["configs"],
         accounts=places.get("accounts", ""),
         new_ledger=new_ledger,
@@ -282,9 +283,10 @@ def refuse_other_kind(settings: Settings, kind: str) -> None:
     from scraper.io.archive.identity import read_identity
 
     if (known := read_identity(archive_tree(settings))) is not None and known[1] != kind:
+        other = "place with --archive" if settings.archive_elsewhere else "directory with --data"
         raise UsageError(
-            f"{settings.data_directory} contains {known[1]} data, and this is a {kind} run. "
-            "Nothing was changed; name another directory with --data."
+            f"{settings.archive_elsewhere or settings.data_directory} contains {known[1]} data, and this is a {kind} "
+            f"run. Nothing was changed; name another {other}."
         )
 
 

@@ -93,8 +93,13 @@ class Settings:
     @property
     def archive_place(self) -> str:
         """The archive: a directory, not always below the data directory, or ``s3://bucket/prefix``."""
+        return self.archive_elsewhere or str(self.data_directory / "archive")
+
+    @property
+    def archive_elsewhere(self) -> str:
+        """The archive that is named; empty: it is in the data directory. UsageError for an address of no bucket."""
         named = self._place(self.archive, ARCHIVE_VARIABLE, self.project.archive)
-        return named or str(self.data_directory / "archive")
+        return named_archive(named or "")
 
     def _place(self, named: str | None, variable: str, of_project: str | None) -> str | None:
         """Return the place named for this command, for this shell, or for the project's own data; else ``None``."""
@@ -182,6 +187,16 @@ def archive_is_there(settings: Settings) -> bool:
     """Return whether the data directory has an archive: a part, or the mark of a run that has archived nothing yet."""
     tree = archive_tree(settings)
     return bool(tree.notes() or tree.paths())
+
+
+def named_archive(place: str) -> str:
+    """Return the place of an archive; UsageError for an address that is no bucket's."""
+    if "://" in place and not place.startswith("s3://"):
+        raise UsageError(
+            f"an archive is in a directory or at s3://<bucket>/<prefix>, not at {place.partition('://')[0]}://. "
+            "Nothing was changed; name another place."
+        )
+    return place
 
 
 def archive_tree(settings: Settings) -> Tree:

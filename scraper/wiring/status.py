@@ -31,7 +31,7 @@ from scraper.wiring.run import known_stores
 from scraper.wiring.settings import Settings
 
 LAST: Final = "last"
-"""Names the newest run where a run id is expected."""
+"""The name of the newest run, instead of a run id."""
 
 MOST_RUNS: Final = 10_000
 _RUNS_A_NIGHT: Final = 3
@@ -97,7 +97,7 @@ class Overview:
     """The content of `scraper status`."""
 
     jobs: Sequence[JobStatus]
-    """None if one run was asked for."""
+    """None if one run was requested."""
     stopped: Sequence[RunRecord]
     """Last runs of repeated jobs that have had none for long."""
     runs: Sequence[tuple[RunRecord, RunTotals]]

@@ -136,7 +136,7 @@ def test_the_sandboxs_boards_are_replayed_before_there_is_an_archive(known: Know
     [
         (["--plan", "crawlora=strater"], "did you mean 'starter'?"),
         (["--plan", "keyapi=free"], "job nightly uses crawlora, not 'keyapi'"),
-        (["--every", "36h"], "the boards are known by the day, and this is no multiple of it"),
+        (["--every", "36h"], "the boards are known once per day, and this is not a multiple of it"),
         (["--every", "often"], "is not a period like"),
         (["--from", "2026-12-01"], "the archive has no night between --from and --to, and a replay needs two"),
         (["--learn", "16"], "--learn 16 leaves none of the 16 nights to count"),

@@ -103,8 +103,8 @@ def test_a_draft_overwrites_nothing_and_takes_no_name_that_is_known(place: Path)
     assert said(["vendors", "draft", "boards.json", "--cost", "2"]).exit_code == 0
     before = (place / "configs/vendors/boards.toml").read_text()
     for words, why in (
-        (["boards.json", "--cost", "2"], "there already is a vendor boards"),
-        (["boards.json", "--name", "keyapi"], "there already is a vendor keyapi"),
+        (["boards.json", "--cost", "2"], "vendor boards already exists"),
+        (["boards.json", "--name", "keyapi"], "vendor keyapi already exists"),
         (["boards.json", "--name", "draft"], "and not draft"),
         (["boards.json", "--name", "Bad-Name"], "is made of a-z, 0-9 and _"),
         (["boards.json", "--probe"], "--cost says how many one request costs"),
@@ -114,7 +114,7 @@ def test_a_draft_overwrites_nothing_and_takes_no_name_that_is_known(place: Path)
         assert (ended.exit_code, why in ended.stderr) == (2, True), ended.stderr
     assert (place / "configs/vendors/boards.toml").read_text() == before
     (place / "configs/tables/other_videos.sql").write_text("SELECT 1")
-    assert "other_videos.sql is there already" in said(["vendors", "draft", "boards.json", "--name", "other"]).stderr
+    assert "other_videos.sql already exists" in said(["vendors", "draft", "boards.json", "--name", "other"]).stderr
     assert not (place / "configs/vendors/other.toml").exists()
 
 
@@ -165,9 +165,9 @@ def test_the_block_of_a_documentation_page_is_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "content", "words"),
     [
-        ("empty.yaml", "", "is no OpenAPI document: it holds no object"),
+        ("empty.yaml", "", "is not an OpenAPI document: it is not a JSON object"),
         ("cut.json", '{"openapi": "3.0.0", "paths": {', "is no JSON"),
-        ("list.json", "[1]", "it holds no object"),
+        ("list.json", "[1]", "it is not a JSON object"),
         ("bad.yaml", "a: [1\nb: 2", "is neither JSON nor YAML"),
         ("tag.yaml", "!!python/object/apply:os.system [ls]", "is neither JSON nor YAML"),
         ("self.yaml", "openapi: 3.0.0\npaths: &a\n  /x: *a", "is no YAML that can be read: it is more than 200 levels"),

@@ -77,7 +77,7 @@ def test_a_name_that_says_no_format_is_refused(arguments: tuple[str, ...], sente
 def test_format_wins_over_the_name_and_says_so(data: Path) -> None:
     told = sql(data, "SELECT 1 AS a", "--format", "ndjson", "-o", "x.csv")
     assert (told.exit_code, Path("x.csv").read_text()) == (0, '{"a":1}\n')
-    assert told.stderr == "warning: x.csv is named as csv and holds ndjson, as --format says\n"
+    assert told.stderr == "warning: x.csv is named as csv and contains ndjson, as --format states\n"
 
 
 def test_the_environment_is_the_default_of_format_where_a_command_has_it(
@@ -94,7 +94,7 @@ def test_the_environment_is_the_default_of_format_where_a_command_has_it(
     monkeypatch.setenv("SCRAPER_FORMAT", "ndjsn")
     told = sql(data, "SELECT 1")
     assert told.exit_code == 2
-    assert "$SCRAPER_FORMAT is 'ndjsn', which is no format; did you mean 'ndjson'?" in told.stderr
+    assert "$SCRAPER_FORMAT is 'ndjsn', which is not a format; did you mean 'ndjson'?" in told.stderr
 
 
 def test_a_table_in_a_file_is_not_cut_to_the_terminal(data: Path) -> None:

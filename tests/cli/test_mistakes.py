@@ -48,7 +48,7 @@ IN_JOBS: dict[str, tuple[str, str, str]] = {
     "a vendor misspelt": ("accounts.crawlora", "accounts.crawlra", "no such vendor; did you mean 'crawlora'?"),
     "a parameter misspelt": ("country_code", "country", "no such parameter; did you mean 'country_code'?"),
     "a country in small letters": ('"US"', '"us"', "did you mean 'US'?"),
-    "a country of three letters": ('"US"', '"USA"', "'USA' is no country code of two capital letters"),
+    "a country of three letters": ('"US"', '"USA"', "'USA' is not a country code of two capital letters"),
     "a value twice": ('"US"', '["US", "US"]', "a value is listed twice"),
     "no value": ('"US"', "[]", "an empty list has nothing to sweep: give a value or leave the parameter out"),
     "a plan misspelt": ('"starter"', '"startr"', "crawlora has no plan 'startr'; did you mean 'starter'?"),
@@ -110,7 +110,7 @@ COMMANDS: dict[str, str] = {
     "sql FROM --param country": "'country' is not of the form NAME=VALUE, as country=US for $country",
     "duckdb -o x.csv": "A table goes into a file with scraper export TABLE -o x.csv",
     "report --since 21.11.2026": "'21.11.2026' is no day of the calendar, written as 2026-11-21",
-    "report --month November": "'November' is not a month: --month is of the form 2026-11",
+    "report --month November": "'November' is not a month: --month has the form 2026-11",
     "status --since yesterday": "'yesterday' is neither an age (24h, 7d, 2w) nor a day (2026-11-21)",
     "schedule night --every 5": "write hour, day, week, 6h or 2d",
     "plan configs/": "File 'configs/' is a directory",
@@ -148,7 +148,7 @@ COMMANDS: dict[str, str] = {
     "completion powershell": "is not one of 'bash', 'zsh', 'fish'",
     "export hashtags": "Missing option '-o'",
     "export hashtag -o x.csv": "no table hashtag; did you mean 'hashtags'?",
-    "export hashtags -o x.xlsx": "the name x.xlsx says no format that this command writes",
+    "export hashtags -o x.xlsx": "the name x.xlsx does not end in a format of this command",
     "export hashtags -o configs": "File 'configs' is a directory",
     "export hashtags -o none/x.csv": "none does not exist: make this directory",
     "duckdb -o none/x.duckdb": "none does not exist: make this directory",
@@ -156,7 +156,7 @@ COMMANDS: dict[str, str] = {
     "check --quick --deep": "exclude each other: give one of them",
     "sandbox --plan crawlora=none": "crawlora has no plan 'none'; it has free",
     "sandbox --plan starter": "is not of the form VENDOR=PLAN",
-    "report --month 2026-13": "'2026-13' is not a month: --month is of the form 2026-11",
+    "report --month 2026-13": "'2026-13' is not a month: --month has the form 2026-11",
 }
 
 QUERIES: dict[str, str] = {

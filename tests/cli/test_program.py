@@ -76,7 +76,7 @@ def process(directory: Path, *words: str, **environment: str) -> subprocess.Comp
     [
         ("crawlora.hashtags", "crawlora.hashtag", "no such endpoint; did you mean 'crawlora.hashtags'?"),
         ('country_code = "US"', 'period = 9', "'9' is not one of 7, 30, 120"),
-        ('country_code = "US"', 'page = 11', "page 11 answers page 10 again, and 8 credits are charged"),
+        ('country_code = "US"', 'page = 11', "page 11 returns page 10 again, and 8 credits are charged"),
         ("budget = 40", "budget = 0", 'budget: should be credits, 1 or more, or "auto"'),
     ],
 )  # fmt: skip

@@ -291,7 +291,7 @@ def test_however_much_there_is_the_page_stays_below_a_megabyte_and_says_what_it_
         return tuple(ET.Element("svg") for _ in asked[2])
 
     text = page(made(data, configs, small))
-    assert sections(text)["95-much"].notes == ["Drawn are the first 2,000 of 3,000 rows."]
+    assert sections(text)["95-much"].notes == ["The chart shows the first 2,000 of 3,000 rows."]
     assert "The first 100 of 3,000 rows" in text
     assert len(text.encode()) < MOST_BYTES
 
@@ -381,7 +381,7 @@ def test_a_file_that_cannot_be_or_is_named_otherwise_is_refused_before_anything_
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (["--month", "2026-13"], "'2026-13' is not a month: --month is of the form 2026-11."),
+        (["--month", "2026-13"], "'2026-13' is not a month: --month has the form 2026-11."),
         (["--month", "2026-12"], "the month 2026-12 has not begun: today is 2026-11-21 (UTC)."),
         (["--since", "2026-11-22"], "2026-11-22 is not over yet: today is 2026-11-21"),
         (["--since", "2026-11-01", "--month", "2026-11"], "--since and --month exclude each other"),

@@ -37,7 +37,7 @@ def test_a_run_buys_the_lists_of_a_world_file_and_an_archive_is_such_a_file(plac
         (["--sandbox", "--turnover", "hashtag=15,55,85"], "did you mean 'hashtags'?"),
         (["--sandbox", "--turnover", "hashtags=15,55"], "write three percentages"),
         (["--sandbox", "--turnover", "hashtags=55,15,85"], "the shares must rise"),
-        (["--sandbox", "--turnover", "hashtags=2,90,95"], "no board turns over like this"),
+        (["--sandbox", "--turnover", "hashtags=2,90,95"], "no board has this turnover"),
         (["--sandbox", "--world", "nowhere.json"], "nowhere.json cannot be read"),
         (["--sandbox", "--world", "."], "there is no data in ."),
     ],

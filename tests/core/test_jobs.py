@@ -166,7 +166,7 @@ def test_faults_of_every_kind_are_told_in_one_go(read: Read) -> None:
         "week.toml: crawl[1].params.country: no such parameter; did you mean 'country_code'?; crawlora.hashtags takes "
         "page, limit, period, industry_id, country_code, filter_by",
         "week.toml: crawl[1].params.period: '8' is not one of 7, 30, 120",
-        "week.toml: crawl[1].params.page: crawlora clamps page to 1-10: page 11 answers page 10 again, and 8 credits "
+        "week.toml: crawl[1].params.page: crawlora clamps page to 1-10: page 11 returns page 10 again, and 8 credits "
         "are charged; use max_pages",
         """week.toml: max_age: 'a while' is not a duration like "90s", "30m", "20h" or "2d\"""",
     ]
@@ -190,7 +190,7 @@ def test_faults_of_every_kind_are_told_in_one_go(read: Read) -> None:
         (
             "crawlora.hashtags",
             "params = { page = [3, 12, 13] }",
-            "crawl[0].params.page: crawlora clamps page to 1-10: page 12 answers page 10 again, and 16 credits are "
+            "crawl[0].params.page: crawlora clamps page to 1-10: page 12 returns page 10 again, and 16 credits are "
             "charged; use max_pages",
         ),
         (
@@ -207,19 +207,19 @@ def test_faults_of_every_kind_are_told_in_one_go(read: Read) -> None:
         (
             "crawlora.creators",
             "max_pages = 12",
-            "crawl[0].max_pages: crawlora serves 10 pages of 100 at the most and answers the last one again: 16 "
-            "credits a walk for nothing; ask for 10 pages",
+            "crawl[0].max_pages: crawlora serves at most 10 pages of 100 rows and then returns the last one again: 16 "
+            "credits a walk for nothing; request 10 pages",
         ),
         (
             "crawlora.creators",
             "max_items = 1_001",
-            "crawl[0].max_items: crawlora serves 10 pages of 100 at the most and answers the last one again: 8 "
-            "credits a walk for nothing; ask for 10 pages",
+            "crawl[0].max_items: crawlora serves at most 10 pages of 100 rows and then returns the last one again: 8 "
+            "credits a walk for nothing; request 10 pages",
         ),
         (
             "crawlora.hashtags",
             'params = { country_code = "us" }',
-            "crawl[0].params.country_code: 'us' is no country code of two capital letters; did you mean 'US'?",
+            "crawl[0].params.country_code: 'us' is not a country code of two capital letters; did you mean 'US'?",
         ),
         (
             "crawlora.hashtags",
@@ -230,7 +230,7 @@ def test_faults_of_every_kind_are_told_in_one_go(read: Read) -> None:
         (
             "crawlora.hashtags",
             'params = { industry_id = "food" }',
-            "crawl[0].params.industry_id: 'food' is no whole number",
+            "crawl[0].params.industry_id: 'food' is not a whole number",
         ),
         (
             "crawlora.hashtags",

@@ -23,13 +23,13 @@ NOON = datetime(2026, 11, 16, 12, tzinfo=UTC)
         (0, None),
         (3_999, None),
         (10_000, None),
-        (13_778, "13,778 of the month's 20,000 credits are used (68 %): at this pace dry on 2026-11-23"),
-        (16_000, "16,000 of the month's 20,000 credits are used (80 %): at this pace dry on 2026-11-20"),
-        (19_000, "19,000 of the month's 20,000 credits are used (95 %): at this pace dry on 2026-11-17"),
+        (13_778, "13,778 of the month's 20,000 credits are used (68 %): at this pace they run out on 2026-11-23"),
+        (16_000, "16,000 of the month's 20,000 credits are used (80 %): at this pace they run out on 2026-11-20"),
+        (19_000, "19,000 of the month's 20,000 credits are used (95 %): at this pace they run out on 2026-11-17"),
     ],
 )
 def test_a_month_is_warned_of_at_its_thresholds_and_where_its_pace_outruns_it(used: int, sentence: str | None) -> None:
-    expected = None if sentence is None else f"crawlora: {sentence}, and renewed on 2026-12-01"
+    expected = None if sentence is None else f"crawlora: {sentence}, and are renewed on 2026-12-01"
     assert month_warning("crawlora", PLAN, used, NOON) == expected
 
 

@@ -45,7 +45,7 @@ def test_a_plan_knows_its_one_request_assumes_its_price_and_refuses_more_than_is
     assert (made.requests, made.rows.likely, made.basis) == (Range(2, 2, 2), 6, Basis.ASSUMED)
     assert "8 credits a request (assumed)" in made.explanation
     (fault,) = crawl_faults("crawl", crawl(CREATIVE, params={"country_code": "US"}, max_items=10), CATALOGUE, {})
-    assert str(fault) == f"crawl.max_items: {CREATIVE} answers at most 3 rows, to one request"
+    assert str(fault) == f"crawl.max_items: {CREATIVE} returns at most 3 rows, in one request"
 
 
 def test_an_app_list_is_asked_for_in_pages_of_one_size_by_its_cursor() -> None:
@@ -66,12 +66,12 @@ def test_what_lies_past_ten_thousand_rows_is_neither_asked_for_nor_called_comple
 
 def test_a_plan_says_that_the_rest_of_a_long_search_is_not_bought_and_a_job_that_wants_it_is_refused() -> None:
     made = plan(job(crawl(INDEX, params={"country": "US"})), Known(NOON, NothingSeen()))
-    assert f"{INDEX}: 10,000 rows of a walk are served at most, and later ones are not bought" in made.warnings
-    priced = f"crawlora: no page states what a request costs of {INDEX} (8): these credits are assumed"
+    assert f"{INDEX}: at most 10,000 rows of a walk are served; later ones are not bought" in made.warnings
+    priced = f"crawlora: no page states the price of {INDEX} (8): these credits are assumed"
     assert priced in made.warnings
     (fault,) = crawl_faults("crawl", crawl(INDEX, max_pages=101), CATALOGUE, {})
     assert str(fault) == (
-        f"crawl.max_pages: {INDEX} serves 10,000 rows of a list at the most, 100 pages, and refuses more; ask for 100"
+        f"crawl.max_pages: {INDEX} serves at most 10,000 rows of a list (100 pages) and refuses more; request 100"
     )
     few = plan(job(crawl(INDEX, max_pages=2)), Known(NOON, NothingSeen()))
     assert not any("what lies past them" in warning for warning in few.warnings)

@@ -60,7 +60,7 @@ def test_a_job_of_single_pages_is_known_to_the_credit() -> None:
                 basis=Basis.KNOWN,
                 explanation=(
                     "6 walks (3 country_code × 2 period)",
-                    "a walk has 1 page at the most: max_pages (known)",
+                    "a walk has at most 1 page: max_pages (known)",
                     "likely pages: 6 × 1; 6 known",
                     "8 credits a request (known)",
                 ),

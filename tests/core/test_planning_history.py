@@ -147,7 +147,7 @@ def test_countries_that_came_back_empty_or_nearly_so_are_named() -> None:
     )
     notes = [note for note in plan(made, Known(NOON, Seen(given=given_before))).warnings if " in " in note]
     assert notes[-2:] == [
-        f"{C_HASHTAGS} in EG: 3 walks came back empty, 24 credits for no row",
+        f"{C_HASHTAGS} in EG: 3 walks came back empty, 24 credits for no rows",
         f"{C_HASHTAGS} in MX: 3 rows a walk, 33 elsewhere (24 credits so far)",
     ]
 

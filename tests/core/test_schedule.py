@@ -95,7 +95,7 @@ def test_a_period_is_written_as_cron_and_systemd_write_it(
 def test_more_starts_than_nights_are_explained(kind: str) -> None:
     for period, explained in ((DAY, False), (2 * DAY, True)):
         text = "".join(file.content for file in KINDS[kind](scheduled(Timing(period))))
-        assert ("More often than the job's nights" in text) is explained
+        assert ("More starts than nights" in text) is explained
 
 
 def test_cron_says_by_which_clock_it_goes() -> None:

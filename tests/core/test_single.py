@@ -79,7 +79,7 @@ def test_a_plan_knows_its_requests_and_rows() -> None:
     planned = plan(Job("one", 100, (crawl,), {"crawlora": account()}), Known(NOON, NothingSeen()))
     (one,) = planned.crawls
     assert (one.requests, one.rows.likely, one.basis) == (Range(3, 3, 3), 3, Basis.KNOWN)
-    assert "a walk has 1 page at the most: an answer is one record (known)" in one.explanation
+    assert "a walk has at most 1 page: an answer is one record (known)" in one.explanation
 
 
 @pytest.mark.parametrize("limit", ["max_pages", "max_items"])
@@ -87,4 +87,4 @@ def test_more_pages_than_the_one_are_refused(limit: str) -> None:
     assert crawl_faults("crawl", Crawl("creator", CREATOR, **{limit: 1}), CATALOGUE, {}) == []  # type: ignore[arg-type]
     more = Crawl("creator", CREATOR, **{limit: 2})  # type: ignore[arg-type]
     (fault,) = crawl_faults("crawl", more, CATALOGUE, {})
-    assert str(fault) == f"crawl.{limit}: crawlora.creator answers one record to one request; leave it out"
+    assert str(fault) == f"crawl.{limit}: crawlora.creator returns one record per request; leave it out"

@@ -133,7 +133,7 @@ def test_a_staleness_that_the_budget_cannot_keep_is_told_with_what_it_takes() ->
     found = tonight_of(made, NothingSeen(), terms(8, max_staleness=2 * DAY), NOON)
     told = plan(made, Known(NOON, tonight=found)).warnings
     assert (
-        "max_staleness can't be kept: to read every board each 2 nights takes 16 credits a night, and the budget is 8"
+        "max_staleness can't be kept: reading every board every 2 nights takes 16 credits a night, and the budget is 8"
         in told
     )
     assert "boards are bought stalest first, as 4 boards have no complete read yet" in told

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import atexit
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
-from functools import cache
 
 import psycopg
 import pytest
@@ -17,25 +15,18 @@ from scraper.core.fleet import Finished, FleetTask, TaskKind
 from scraper.io.fleet.place import libpq_url
 from scraper.io.fleet.queue import PostgresQueue, opened_queue
 from scraper.ports.fleet import QueuedTask, ServeTerms, TaskEnd, TaskState
-from tests.fleet.postgres_server import NOT_THERE, PostgresServerProcess, binaries, postgres_server
+from tests.databases import the_server
+from tests.fleet.postgres_server import NOT_THERE, binaries
 
 DONE = TaskEnd(Finished(), 0, "complete")
 DAY = timedelta(days=1)
 
 
-@cache
-def server() -> PostgresServerProcess:
-    """The server of this test process."""
-    opened = ExitStack()
-    atexit.register(opened.close)
-    return opened.enter_context(postgres_server())
-
-
 def database_url() -> str:
-    """An empty database; the test is skipped where there is no server."""
+    """An empty database of its own; the test is skipped where there is no server."""
     if binaries() is None:
         pytest.skip(NOT_THERE)
-    return server().new_database()
+    return the_server().new_database()
 
 
 def run_of(job: str, *accounts: str, weight: int = 1) -> FleetTask:
@@ -60,7 +51,7 @@ class Fleet:
     _serving: list[tuple[PostgresQueue, asyncio.Task[None]]] = field(default_factory=list)
 
     async def queue(self, name: str = "here:1", **terms: float) -> PostgresQueue:
-        served = ServeTerms(self.jobs, **terms)  # type: ignore[arg-type]
+        served = ServeTerms(lambda: self.jobs, **terms)  # type: ignore[arg-type]
         return await self.opened.enter_async_context(opened_queue(self.url, name, self.said.append, served))
 
     async def worker(

@@ -237,7 +237,7 @@ def waited(what: str, look: Callable[[], object], tell: Callable[[], str] = str)
     until = time.monotonic() + _WAIT_S
     while not (found := look()):
         assert time.monotonic() < until, f"{what} did not come\n{tell()}"
-        time.sleep(0.05)
+        time.sleep(0.25)
     return int(found)  # type: ignore[call-overload, no-any-return]
 
 

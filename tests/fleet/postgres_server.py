@@ -42,12 +42,12 @@ class PostgresServerProcess:
             "postgresql+psycopg", username=USER, database=database, query={"host": str(self.directory / "socket")}
         )
 
-    def new_database(self) -> str:
-        """The URL of an empty database."""
+    def new_database(self, options: str = "") -> str:
+        """The URL of an empty database; `options`: of CREATE DATABASE."""
         name = f"state_{uuid4().hex[:12]}"
         engine = create_engine(self.url(), poolclass=NullPool, isolation_level="AUTOCOMMIT")
         with engine.connect() as connection:
-            connection.exec_driver_sql(f"CREATE DATABASE {name}")
+            connection.exec_driver_sql(f"CREATE DATABASE {name} {options}")
         return self.url(name).render_as_string(hide_password=False)
 
     def stop(self, mode: str = "immediate") -> None:

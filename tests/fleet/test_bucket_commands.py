@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from datetime import date
 from pathlib import Path
 
 import duckdb
@@ -10,10 +11,13 @@ import pytest
 from deltalake import DeltaTable
 
 import scraper
+from scraper.core.report import Period
 from scraper.io.archive.bucket import BucketTree
 from scraper.io.archive.tree import Places
 from scraper.io.objects import open_objects
-from tests.clock import NOON
+from scraper.wiring.report import report_of
+from scraper.wiring.settings import Settings
+from tests.clock import NOON, ShiftedClock
 from tests.docs.place import Said, said
 from tests.fleet.object_server import ObjectServer
 from tests.fleet.test_engines import DAYS, nights
@@ -81,20 +85,32 @@ def test_what_is_fetched_goes_to_the_users_cache_and_no_further_than_it_is_read(
 
 
 @pytest.mark.usefixtures("analyst")
-def test_a_bucket_goes_into_files_a_delta_table_a_report_and_a_database() -> None:
+def test_a_bucket_goes_into_files_a_delta_table_and_a_database() -> None:
     assert (
         said(["export", "hashtags", "-o", "all.parquet"]).stderr
         == f"wrote {30 * DAYS} rows of hashtags to all.parquet\n"
     )
     assert said(["export", "hashtags", "-o", "all.delta"]).exit_code == 0
     assert DeltaTable("all.delta").to_pyarrow_table().num_rows == 30 * DAYS
-    assert said(["report", "-o", "report.html", "--since", "2026-11-01"]).exit_code == 0
     told = said(["duckdb", "-o", "views.duckdb"])
     assert (told.exit_code, "views.sql" in told.stdout) == (0, False)
     with duckdb.connect("views.duckdb", read_only=True) as connection:
         assert connection.execute("SELECT count(*) FROM hashtags_latest").fetchall() == [(30,)]
         with pytest.raises(duckdb.Error, match="pages is not fetched for this"):
             connection.execute("SELECT count(*) FROM pages").fetchall()
+
+
+def test_a_report_has_the_rows_of_the_bucket(analyst: Path, directory: Path) -> None:
+    period = Period(date(2026, 11, 1), date(2026, 11, 4))
+    settings = [
+        Settings(clock=ShiftedClock()),
+        Settings(data=directory, archive=str(directory / "archive"), clock=ShiftedClock()),
+    ]
+    made = [report_of(each, None, period, lambda *_: ()) for each in settings]
+    told = [{each.answer.chart.name: each.answer.rows for each in report.sections} for report in made]
+    assert told[0] == told[1]
+    assert any(told[0].values())
+    assert analyst.is_dir()
 
 
 def test_a_notebook_connects_to_the_projects_bucket_or_to_one_that_it_names(

@@ -6,20 +6,24 @@ import itertools
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 
-from scraper.core.errors import ArchiveError
+from scraper.core.errors import ArchiveError, ArchiveLostError
 from scraper.core.events import RunStatus
-from scraper.io.archive import ParquetArchive
+from scraper.io.archive import Disk, ParquetArchive
 from scraper.io.archive.bucket import BucketTree
-from scraper.io.archive.tree import Places
+from scraper.io.archive.tree import DirectoryTree, Places
 from scraper.io.objects import Objects, ObjectStoreError, open_objects
+from scraper.ports.leases import HeldForGood
 from scraper.wiring.files import load_job, load_tables
-from tests.fleet.appending import staged_part
+from tests.core.builders import catalogue_of
+from tests.fleet.appending import pages_of, staged_part
 from tests.fleet.buckets import Bucket, download
+from tests.io.archive_fixtures import ENDPOINTS, TABLES
 from tests.runs.harness import Bench, on_bench
 from tests.runs.upkeep import found_by_glob
 
@@ -81,14 +85,14 @@ def test_a_store_that_writes_over_objects_is_refused_before_anything_is_spent(tm
         def create(self, name: str, content: Path | bytes) -> None:
             self.write(name, content if isinstance(content, bytes) else content.read_bytes())
 
-    bucket = Bucket(lambda: pytest.fail("no time is asked for"))
+    bucket = Bucket(lambda: datetime(2026, 11, 29, tzinfo=UTC))
     tree = BucketTree(Overwriting(bucket.store, bucket.url), Places.of(tmp_path), bucket.now)
     with pytest.raises(ArchiveError, match=r"writes over an object .* Nothing was spent or changed"):
         tree.require_writable()
 
 
 def test_an_object_of_somebody_else_under_a_parts_name_is_left_and_said(tmp_path: Path) -> None:
-    bucket = Bucket(lambda: pytest.fail("nothing is listed"))
+    bucket = Bucket(lambda: datetime(2026, 11, 29, tzinfo=UTC))
     tree = bucket.tree(tmp_path)
     staged = staged_part(tmp_path, 1)
     taken = f"{staged.part.path.removesuffix('.parquet')}.{(staged.part.checksum or '')[:16]}.parquet"
@@ -97,6 +101,55 @@ def test_an_object_of_somebody_else_under_a_parts_name_is_left_and_said(tmp_path
         tree.publish([staged])
     assert bucket.objects.read(taken)[0] == b"theirs"
     assert bucket.listed() == {}
+
+
+def test_whoever_was_stopped_while_its_work_was_repeated_and_merged_lists_nothing_twice(tmp_path: Path) -> None:
+    """A drain is repeated by another machine, and compacted there, before its list is replaced here."""
+    now = datetime(2026, 11, 29, tzinfo=UTC)
+    bucket = Bucket(lambda: now)
+    stopped, other = bucket.tree(tmp_path / "stopped"), bucket.tree(tmp_path / "other")
+    stopped.refresh()
+    theirs = staged_part(directory(tmp_path / "other"), 1)
+    other.publish([theirs])
+    other.publish([staged_part(directory(tmp_path / "other"), 2)], [theirs.part.path])
+    with pytest.raises(ArchiveError, match="was changed by another process since this one took the archive's lock"):
+        stopped.publish([staged_part(directory(tmp_path / "stopped"), 1)])
+    assert [path.rpartition("/")[2].split("-")[1] for path in bucket.listed()] == ["2"]
+
+
+def test_a_list_that_is_older_than_what_is_remembered_of_replaced_objects_is_not_built_on(tmp_path: Path) -> None:
+    times = iter([datetime(2026, 11, 29, tzinfo=UTC) + hour * timedelta(hours=1) for hour in range(9)])
+    bucket = Bucket(lambda: next(times))
+    stopped = bucket.tree(tmp_path / "stopped")
+    stopped.refresh()
+    bucket.tree(tmp_path / "other").publish([staged_part(directory(tmp_path / "other"), 2)])
+    with pytest.raises(ArchiveError, match="was changed by another process"):
+        stopped.publish([staged_part(directory(tmp_path / "stopped"), 1)])
+
+
+class Lapsed(HeldForGood):
+    """A lease that was not renewed in time."""
+
+    @property
+    def is_certain(self) -> bool:
+        return False
+
+
+@pytest.mark.parametrize("in_a_bucket", [True, False])
+def test_nothing_is_shown_once_the_lease_has_lapsed(tmp_path: Path, in_a_bucket: bool) -> None:
+    """The parts are opened apart from the archive, as the wiring does."""
+    bucket = Bucket(lambda: datetime(2026, 11, 29, tzinfo=UTC))
+    tree = bucket.tree(tmp_path) if in_a_bucket else DirectoryTree(Disk(), Places.of(tmp_path))
+    archive = ParquetArchive(tmp_path, TABLES[:1], catalogue_of(ENDPOINTS), tree=tree)
+    with archive.lock(Lapsed()), pytest.raises(ArchiveLostError):
+        archive.write(1, pages_of(1))
+    tree.refresh()
+    assert tree.paths() == []
+
+
+def directory(place: Path) -> Path:
+    (place / "tmp").mkdir(parents=True, exist_ok=True)
+    return place / "tmp"
 
 
 ANSWERS = {

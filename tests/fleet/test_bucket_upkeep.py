@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+import scraper
 from scraper.io.archive import ParquetArchive
 from scraper.io.manifest import GRACE, read_manifest
 from scraper.ports import Journal
@@ -15,6 +16,7 @@ from scraper.runs.compact import Compacted, compact
 from scraper.runs.journals import locked
 from scraper.runs.rebuild import rebuild
 from tests.fleet.buckets import BucketPlace, copy_of, make_bucket
+from tests.plain_duckdb import plain_duckdb
 from tests.runs.harness import Heard
 from tests.runs.mortal import Instant, Life
 
@@ -77,6 +79,21 @@ def test_a_compaction_keeps_every_row_and_its_sources_for_the_grace_period(place
     assert read_manifest(place.bucket.objects).replaced == {}
     assert place.found(tmp_path / "much later") == before
     assert compacted(place) == place.strange() == []
+
+
+def test_duckdb_reads_the_list_as_the_manual_says(place: BucketPlace, tmp_path: Path) -> None:
+    """The manual's statements, over a copy of the bucket: its objects and its list, without httpfs."""
+    compacted(place)
+    for each in place.bucket.objects.list():
+        place.bucket.objects.fetch(each.name, tmp_path / "copy" / each.name)
+    manual = (Path(scraper.__file__).parent / "docs/archive.md").read_text()
+    statements = manual[manual.index("SET VARIABLE parts") :].partition("```")[0]
+    assert statements.count("s3://my-bucket/tiktok") == 2
+    with plain_duckdb() as connection:
+        found = connection.execute(statements.replace("s3://my-bucket/tiktok", str(tmp_path / "copy"))).fetchall()
+        globbed = connection.execute(f"SELECT count(*) FROM '{tmp_path}/copy/hashtags/**/*.parquet'").fetchall()
+    assert found == [(place.found(tmp_path / "current")["hashtags"][0],)]
+    assert globbed == [(2 * found[0][0],)], "replaced objects are there for an hour"
 
 
 COMPACTED_AT = [

@@ -99,6 +99,7 @@ def test_a_submitted_job_waits_once_and_is_shown() -> None:
     [
         (("submit",), "give one or more jobs, or --compact, or --rebuild TABLE."),
         (("submit", "night", "--compact"), "give one or more jobs, or --compact, or --rebuild TABLE."),
+        (("submit", "--rebuild", "hashtag"), "no table hashtag is made from pages; did you mean 'hashtags'?"),
         (("submit", "nigt"), "there is no job nigt in configs"),
         (("worker", "nigt"), "there is no job nigt in configs"),
     ],
@@ -130,6 +131,7 @@ def test_a_fleet_is_shown_to_people_within_their_terminal() -> None:
         QueuedTask(1, task, TaskState.RUNNING, 0, now - HOUR, worker="alpha:12"),
         QueuedTask(2, run_of("noon"), TaskState.RUNNING, 1, now - HOUR, worker="beta:7", is_lost=True),
         QueuedTask(3, run_of("late"), TaskState.QUEUED, 2, now, now + HOUR, exit_code=5, words="the disk is full"),
+        QueuedTask(5, run_of("other"), TaskState.QUEUED, 0, now),
         QueuedTask(4, run_of("gone"), TaskState.GIVEN_UP, 1, now, worker="beta:7", exit_code=4, words="no such key"),
     ]
     fleet = FleetOverview(now, workers, tasks)
@@ -137,13 +139,14 @@ def test_a_fleet_is_shown_to_people_within_their_terminal() -> None:
     told = rendered(lambda console: print_fleet(fleet, [lease], console))
     assert max(map(len, told.splitlines())) <= 80
     for part in (
-        "1 worker · 1 lost · 2 running · 1 queued",
+        "1 worker · 1 lost · 2 running · 2 queued",
         "1 of 2",
         "night · on alpha:12 for 1 h",
         "lost",
         "tried 2× · the disk is full",
         "exit code 4 · no such key",
         "process alpha:99",
+        "other · no worker has this job",
     ):
         assert part in told
     assert fleet_json(fleet, [lease])["leases"][0]["what"] == "job:night"

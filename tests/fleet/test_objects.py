@@ -115,3 +115,15 @@ def test_without_the_extra_a_sentence_says_how_to_install_it() -> None:
     )
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert said == "an archive on S3 needs obstore, which is not installed: pip install 'metered-scraper[s3]'.\n"
+
+
+def test_an_archive_in_a_directory_imports_none_of_it() -> None:
+    code = (
+        "import sys; import scraper.cli.main, scraper.wiring.run, scraper.wiring.upkeep\n"
+        "from scraper.io.archive.parquet import ParquetArchive; from scraper.io.archive.apart import ArchiveApart\n"
+        "from scraper.core.catalogue import Catalogue; from pathlib import Path\n"
+        "ParquetArchive(Path('nowhere'), [], Catalogue())\n"
+        "print([name for name in sys.modules if name.startswith(('obstore', 'scraper.io.archive.bucket'))])"
+    )
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert said == "[]\n"

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +14,29 @@ import pytest
 from scraper.ports import Stores
 from scraper.sandbox.metering import SECOND, Sliding
 from tests.core.builders import NOON, account
-from tests.databases import PostgresDatabase, postgres_database
+from tests.databases import PostgresDatabase, postgres_database, the_server
+from tests.fleet.contention import (
+    PRICE,
+    accounts_named,
+    credits_held,
+    deadlocks,
+    for_a_while,
+    process,
+    until_refused,
+)
 from tests.fleet.link import Break, Link, linked
 from tests.fleet.rate import REGIONS, run_beside, watched
-from tests.io.state_bench import HandClock, board, kept_balances, ledger_sums, outcome, run_record, settlement, slot
+from tests.io.state_bench import (
+    HandClock,
+    board,
+    carried_out,
+    kept_balances,
+    ledger_sums,
+    outcome,
+    run_record,
+    settlement,
+    slot,
+)
 from tests.runs.counting import CountingVendor
 
 LIMITS = account(requests_per_minute=20, credits_per_day=1_000)
@@ -101,3 +122,42 @@ def test_processes_share_a_rate_though_the_clock_of_one_is_ahead(database: Postg
     assert 1.0 < vendor.arrivals[-1] - vendor.arrivals[0] < 15
     [(apart,)] = database.rows("SELECT max(reserved_at) - min(reserved_at) FROM requests")
     assert apart < 15_000_000  # microseconds: they go by one clock
+
+
+def test_text_is_compared_as_elsewhere_whatever_the_locale_of_the_database() -> None:
+    """By a locale, upper and lower case would be mixed, and punctuation would not count."""
+    database = PostgresDatabase(
+        the_server().new_database("TEMPLATE template0 LOCALE_PROVIDER icu ICU_LOCALE 'en-US' ENCODING 'UTF8'")
+    )
+
+    async def script(stores: Stores, _: HandClock) -> tuple[list[str], Mapping[str, int] | None]:
+        for name in ("Zed", "alpha", "_x"):
+            await stores.ledger.note_accounts([replace(LIMITS, name=name)])
+        for run_id in ("run", "run-2", "runs"):
+            await stores.runs.create_run(run_record(run_id, job=run_id))
+            await stores.ledger.reserve(run_id, LIMITS, board("US", 1), 1)
+        spent = await stores.journal.run_spending("run")
+        names = [each.account for each in await stores.ledger.account_balances(NOON)]
+        return names, None if spent is None else spent.committed
+
+    names, committed = carried_out(database, script)
+    assert names == ["crawlora/Zed", "crawlora/_x", "crawlora/alpha", "crawlora/default"]
+    assert committed == {"crawlora/default": 8}
+
+
+def test_processes_spend_together_what_an_account_has_and_no_more(database: PostgresDatabase) -> None:
+    """More and in full: ``python -m tests.fleet.contention``."""
+    of = account(credits_per_month=207)
+    with ThreadPoolExecutor(4) as pool:
+        started = [pool.submit(process, database.url, f"run-{each}", until_refused, (of,)) for each in range(4)]
+    assert sum(each.result().reserved for each in started) == 25
+    assert credits_held(database) == 200
+    assert sorted(database.rows("SELECT number FROM runs")) == [(1,), (2,), (3,), (4,)]
+
+
+def test_processes_that_use_several_accounts_never_wait_for_each_other_for_ever(database: PostgresDatabase) -> None:
+    accounts = accounts_named("a", "b", "c", "d")
+    with ThreadPoolExecutor(3) as pool:
+        started = [pool.submit(process, database.url, f"run-{each}", for_a_while, (accounts, 0.5)) for each in range(3)]
+    assert credits_held(database) == sum(each.result().settled for each in started) * PRICE
+    assert deadlocks(database) == 0

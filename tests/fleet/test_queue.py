@@ -278,17 +278,21 @@ def test_a_database_that_is_away_is_waited_for_and_said_once() -> None:
 
 
 def test_a_queue_of_an_older_procrastinate_is_taken_over_and_a_newer_one_is_refused() -> None:
-    def of_version(version: str) -> str:
-        return f"COMMENT ON SCHEMA scraper_fleet IS 'procrastinate {version}, fleet 1'"
+    def of_version(version: str, ours: int = 1) -> str:
+        return f"COMMENT ON SCHEMA scraper_fleet IS 'procrastinate {version}, fleet {ours}'"
 
     async def whole() -> None:
         async with a_fleet("night") as fleet:
             await fleet.queue()
             await fleet.change(of_version("3.5.0"))
             assert await (await fleet.queue()).rescue() == []
-            await fleet.change(of_version("99.0.0"))
-            with pytest.raises(StateError, match=r"made by Procrastinate 99\.0\.0"):
-                await fleet.queue()
+            await fleet.change("DROP FUNCTION fleet_back")
+            await fleet.change(of_version("3.10.0", ours=0))
+            assert await (await fleet.queue()).rescue() == []
+            for newer in (of_version("99.0.0"), of_version("3.10.0", ours=99)):
+                await fleet.change(newer)
+                with pytest.raises(StateError, match=r"made by newer programs \(procrastinate .*99"):
+                    await fleet.queue()
 
     asyncio.run(whole())
     assert len(migrations((3, 3, 0), (3, 4, 0))) == 2, "before and after the code that needs them, in one go"

@@ -110,7 +110,7 @@ def test_a_run_with_a_worker_writes_the_rows_to_a_bucket_that_it_writes_to_a_dir
     [
         ("s3://no-such-bucket/a", "AWS_REGION", "us-east-1", "there is no such bucket"),
         ("s3://archives/a", "AWS_SECRET_ACCESS_KEY", "another-secret", "does not accept the key"),
-        ("s3://archives/a", "AWS_ENDPOINT_URL", "http://127.0.0.1:1", "does not answer"),
+        ("s3://archives/a", "AWS_ENDPOINT_URL", "http://127.0.0.1:1", "the store does not answer"),
     ],
 )
 def test_a_bucket_that_cannot_be_used_is_found_before_anything_is_spent(

@@ -31,7 +31,7 @@ WAYS_OUT = ["..", "../../x", "/etc/passwd", "a/b", "a\\b", "a\x00b", ".", "", "v
             "*", "[x]", "a'b", 'a"b', "x" * 300, "con", "-rf", "a\n", "\u202e", "é", "\ud800",
             "date=2026-01-01"]  # fmt: skip
 ODD = st.sampled_from(WAYS_OUT) | st.text(max_size=20)
-PART = re.compile(r"[a-z]+/vendor=[a-z][a-z0-9_]*/date=\d{4}-\d{2}-\d{2}/(?:part|run)-[A-Za-z0-9_-]+\.parquet")
+PART = re.compile(r"[a-z_]+/vendor=[a-z][a-z0-9_]*/date=\d{4}-\d{2}-\d{2}/(?:part|runs?)-[A-Za-z0-9_-]+\.parquet")
 
 
 def toml(text: str) -> str:
@@ -119,10 +119,10 @@ def test_what_pages_say_of_themselves_stands_in_no_path(texts: list[str]) -> Non
     with tempfile.TemporaryDirectory() as directory:
         data = Path(directory) / "inner" / "data"
         data.mkdir(parents=True)
-        archive = ParquetArchive(data, read_tables(), CATALOGUE)
+        archive = ParquetArchive(data, read_tables()[:1], CATALOGUE)
         with archive.lock():
             written = archive.write(1, [page])
-        assert [part.table for part in written.parts] == [PAGES_TABLE]
+        assert [part.table for part in written.parts if part.rows] == [PAGES_TABLE]
         kept = sorted(path.relative_to(data) for path in Path(directory).rglob("*") if path.is_file())
         assert all(PART.fullmatch(str(path.relative_to("archive"))) for path in kept if path.parts[0] == "archive")
         assert {path.parts[0] for path in kept} <= {"archive", "archive.lock", "cache", "tmp"}

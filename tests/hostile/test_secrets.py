@@ -23,11 +23,14 @@ import pyarrow.parquet as pq
 import pytest
 import zstandard
 from aiohttp import web
+from sqlalchemy import make_url
 
 from scraper.cli.log import LogListener
 from scraper.cli.main import _tell_bug, cli
 from scraper.core.events import Event
 from scraper.wiring.sandboxes import sandbox_urls
+from scraper.wiring.settings import Settings
+from tests.databases import postgres_database
 from tests.hostile.echoes import JOB, Echoing, scraper, selling
 from tests.runs.harness import Bench, Fault, Heard, bench
 
@@ -130,6 +133,7 @@ COMMANDS: dict[str, list[list[str]]] = {
     "rebuild": [[]],
     "drift": [[]],
     "export": [["hashtags", "--format", "csv", "-o", "hashtags.csv"]],
+    "archive": [["copy", "copied"], ["copy", f"s3://{KEYS['keyapi']}@bucket/x"], ["copy", "data/archive"]],
     "state": [["copy", "none", f"postgresql://scraper:{quote(KEYS['crawlora'], safe='')}@127.0.0.1:1/x"]],
     "duckdb": [["--help"]],
     "init": [["made"]],
@@ -161,6 +165,29 @@ def test_no_command_leaves_a_key_anywhere(
     assert kept.count(b"redacted") > 100
     (table,) = pq.read_table(place / "data" / "archive" / "hashtags").select(["hashtag_name"]).to_pydict().values()
     assert table[0] == "bad key redacted"
+
+
+def test_nothing_leaves_the_password_of_a_shared_state_anywhere(
+    place: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    state = make_url(postgres_database(place / "data").url).set(password=KEYS["crawlora"])
+    monkeypatch.chdir(place)
+    monkeypatch.setenv("SCRAPER_STATE", state.render_as_string(hide_password=False))
+    monkeypatch.setenv("CRAWLORA_API_KEY", "crw_0123456789abcdefghij")
+    monkeypatch.setenv("KEYAPI_API_KEY", "sk_0123456789abcdefghij")
+    with selling(place, Echoing(spellings)) as urls:
+        assert scraper("run", "configs/night.toml", "-v", "--log-file", "log", *urls) == 0
+        assert scraper("run", "configs/night.toml", "--new", "--log-format", "json", *urls) == 0
+    for words in (["status"], ["status", "none"], ["account"], ["check"], ["report"], ["plan", "configs/night.toml"]):
+        assert scraper(*words) in {0, 2}
+    assert scraper("state", "copy", os.environ["SCRAPER_STATE"], "copied.db") == 0
+    assert scraper("state", "copy", "copied.db", os.environ["SCRAPER_STATE"]) == 2
+    gone = state.update_query_dict({"host": str(place), "sslpassword": KEYS["crawlora"]})
+    assert scraper("status", "--state", gone.render_as_string(hide_password=False)) == 5
+    captured = capfd.readouterr()
+    assert f"scraper:***@/{state.database}" in captured.err
+    settings = Settings(state=state.render_as_string(hide_password=False))
+    assert_no_key(place, captured.out.encode(), captured.err.encode(), repr(settings).encode(), repr(state).encode())
 
 
 def test_the_search_for_keys_finds_them(place: Path) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 import orjson
 
 from scraper.core.coverage import COVERAGE_COLUMNS, COVERAGE_TABLE, REQUESTS_COLUMNS, REQUESTS_TABLE
+from scraper.core.tables import TableSelect
 from scraper.io.archive import ParquetArchive
 from scraper.io.archive.tree import Tree
 from scraper.ports import RunRow, RunVersion, SpooledPage, drain_order
@@ -77,9 +78,9 @@ class History:
         row = dict.fromkeys(column.name for column in REQUESTS_COLUMNS)
         self.requests[run_id].append({**row, "endpoint": "crawlora.hashtags", "run_id": run_id, **values})
 
-    def write(self, data: Path, tree: Tree | None = None) -> None:
+    def write(self, data: Path, tree: Tree | None = None, tables: Sequence[TableSelect] = TABLES) -> None:
         """Into an archive; `tree`: its parts, if they are not in the data directory."""
-        archive = ParquetArchive(data, TABLES, catalogue_of(ENDPOINTS), tree=tree)
+        archive = ParquetArchive(data, tables, catalogue_of(ENDPOINTS), tree=tree)
         archive.write(1, sorted(self.pages, key=drain_order))
         for run_id, began in self.began.items():
             rows = {COVERAGE_TABLE: self.coverage[run_id], REQUESTS_TABLE: self.requests[run_id]}

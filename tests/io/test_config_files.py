@@ -367,7 +367,7 @@ def test_a_vendor_file_says_how_its_lists_end(endpoint: str, sign: EndSign, vend
     described = read(vendors, crawlora=stated).endpoint(f"crawlora.{endpoint}")
     assert described is not None
     assert described.pagination.ends is sign  # type: ignore[attr-defined]
-    assert described.pagination.words.endswith(f", lists end by {sign.replace('_page', ' page')}")
+    assert described.pagination.words.endswith(f", the end is marked by {sign.replace('_page', ' page')}")
 
 
 @pytest.mark.parametrize("sign", ["has_more", "total"])

@@ -22,11 +22,12 @@ LIMITS = account(requests_per_minute=20, credits_per_day=1_000)
 
 @contextmanager
 def counted() -> Iterator[list[str]]:
-    """Statements that are carried out meanwhile, with BEGIN for each transaction."""
+    """Statements that are waited for meanwhile; in SQLite all, with BEGIN for each transaction."""
     found: list[str] = []
 
-    def note(_connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
-        found.append(statement.split(maxsplit=1)[0])
+    def note(connection: Any, _cursor: Any, statement: str, _parameters: Any, context: Any, _many: bool) -> None:
+        if connection.dialect.name == "sqlite" or not context.execution_options.get("queued"):
+            found.append(statement.split(maxsplit=1)[0])
 
     event.listen(Engine, "before_cursor_execute", note)
     try:

@@ -12,7 +12,7 @@ import pytest
 from scraper.core.errors import ArchiveError
 from scraper.io.archive import ParquetArchive
 from scraper.io.archive.files import checksum
-from scraper.io.archive.worker_pool import Task, free_memory_bytes
+from scraper.io.archive.worker_pool import Task, free_memory_bytes, useful_processes
 from scraper.io.worker import Worker
 from scraper.ports import drain_order
 from tests.core.builders import catalogue_of
@@ -25,7 +25,7 @@ ENOUGH = 2**30
 @contextmanager
 def two_processes(data: Path) -> Iterator[ParquetArchive]:
     archive = ParquetArchive(data, TABLES, catalogue_of(ENDPOINTS))
-    archive.pool.worth_bytes, archive.pool.cores = 1, 2
+    archive.pool.worth_bytes, archive.pool.most_processes = 1, 2
     with archive.lock():
         yield archive
 
@@ -107,10 +107,14 @@ def test_where_the_system_starts_no_process_this_one_does_it(tmp_path: Path) -> 
 def test_where_the_system_starts_some_processes_those_work(tmp_path: Path) -> None:
     left = [Worker]
     with two_processes(tmp_path) as archive:
-        archive.pool.cores = 3
+        archive.pool.most_processes = 3
         archive.pool.start = lambda: left.pop()() if left else refused()
         assert archive.pool.perform_all(tasks("", 20), ENOUGH, number_of) == list(range(20))
         assert archive.pool.processes == 2
+
+
+def test_a_process_is_started_for_every_two_cores() -> None:
+    assert [useful_processes(cores) for cores in (1, 2, 3, 4, 8, 64)] == [1, 1, 2, 2, 4, 8]
 
 
 def test_the_memory_of_a_container_counts_where_it_is_less_than_the_machines(tmp_path: Path) -> None:

@@ -61,6 +61,6 @@ def test_a_month_that_the_vendor_calls_used_up_names_the_word_that_ends_it(tmp_p
         assert (refused.status, refused.sent) == (RunStatus.QUOTA, 1)
         assert refused.next_at is not None
         assert (refused.next_at.day, refused.next_at.hour) == (1, 0)
-        assert "or now, if you know better: scraper account crawlora/default --lift" in refused.message
+        assert "; to resume now: scraper account crawlora/default --lift" in refused.message
 
     on_bench(tmp_path, use, fault=spent)

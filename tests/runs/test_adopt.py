@@ -336,7 +336,7 @@ def test_a_directory_of_an_earlier_version_is_stamped_without_a_word_and_known_f
     database_in(place.data).change("DELETE FROM parts WHERE path LIKE '%part-3-%' OR path LIKE ?", f"%{last[0]}%")
     unstamp(place.data)
     [said] = place.use(lambda journal, archive: _settle(journal, archive, place))
-    assert "the archive knew runs that state.db did not" in said
+    assert "the archive had runs that state.db lacked" in said
     for name in ("attempts", "walks", "runs", "balances", "parts"):
         assert known(place.data)[name] == was[name]
 

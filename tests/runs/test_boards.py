@@ -198,7 +198,7 @@ def test_a_first_run_that_brings_nothing_at_all_fails_and_says_what_to_do(tmp_pa
     made = night(tmp_path, job(["ZZ", "EN", "XX", "EU"]), blank)
     assert (made.result.status, made.result.charged, made.result.walks["empty"]) == (RunStatus.FAILED, 32, 4)
     assert made.result.message == (
-        "crawlora.hashtags: 4 walks for 32 credits brought no row, and there are no earlier ones to compare them with: "
+        "crawlora.hashtags: 4 walks for 32 credits returned no rows, and there are no earlier ones to compare with: "
         "check its parameters, or set expect_rows = 0 if none are expected. 4 pages are kept. Start over: "
         "scraper run night --new"
     )
@@ -209,7 +209,7 @@ def test_a_crawl_whose_last_walks_were_empty_too_is_a_warning(tmp_path: Path) ->
     night(tmp_path, text, blank)
     made = night(tmp_path, text, blank, begins_s=DAY_S)
     assert made.result.status is RunStatus.COMPLETE
-    assert made.result.warnings == ("crawlora.hashtags: 2 walks for 16 credits brought no row, as before",)
+    assert made.result.warnings == ("crawlora.hashtags: 2 walks for 16 credits returned no rows, as before",)
 
 
 def test_a_country_without_rows_beside_one_with_rows_is_no_failure(tmp_path: Path) -> None:

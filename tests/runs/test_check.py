@@ -281,7 +281,7 @@ def test_answers_that_only_one_of_ledger_and_archive_knows_are_counted_by_run(pl
     told = {each.kind: each.text for each in checked(place, repair=True).findings}
     assert set(told) == {"unkept", "unpaid"}
     assert told["unkept"].startswith("2 paid answers of run night-")
-    assert "is state.db an old one?" in told["unpaid"]
+    assert "state.db may be an old copy" in told["unpaid"]
 
 
 def test_a_state_restored_from_an_older_backup_costs_no_file_that_the_archive_has(tmp_path: Path) -> None:

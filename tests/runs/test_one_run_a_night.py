@@ -340,7 +340,7 @@ def test_a_run_that_asked_for_something_else_is_not_resumed_by_option_either(tmp
     with pytest.raises(UsageError) as refused:
         night(tmp_path, job(countries=("US",)), healthy, Opening.RESUME, begins_s=600)
     assert str(refused.value) == (
-        f"run {cut.result.run_id} asked for something else (crawl crawlora.hashtags: country_code drops BR, DE, FR, "
+        f"run {cut.result.run_id} requested something else (crawl crawlora.hashtags: country_code drops BR, DE, FR, "
         "GB, JP) and cannot be resumed. Nothing was spent. Omit --resume to start a new run of the job as it is now."
     )
 

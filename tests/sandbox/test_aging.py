@@ -51,7 +51,7 @@ def test_a_turnover_is_reached_or_refused(stated: list[float]) -> None:
 
 
 def test_a_refused_turnover_comes_with_one_near_it() -> None:
-    with pytest.raises(UnreachableTurnoverError, match=r"no board turns over like this; .* % is near it"):
+    with pytest.raises(UnreachableTurnoverError, match=r"no board has this turnover; .* % is near it"):
         shares(Turnover(0.02, 0.9, 0.95))
 
 

@@ -131,13 +131,13 @@ def test_all_that_is_wrong_with_a_plan_is_told_at_once() -> None:
     assert str(raised.value).splitlines() == [
         "--fault http_50: there is no such kind; did you mean 'http_504'?; `scraper sandbox --faults` lists them",
         "--fault html:share=2: share is a number from 0 to 1, not '2'",
-        "--fault html:nth=0: nth counts from 1: '0' is no such number",
-        "--fault html:endpoint=crawlora.hashtag: no endpoint 'crawlora.hashtag' is played;"
+        "--fault html:nth=0: nth is a number of 1 or more, not '0'",
+        "--fault html:endpoint=crawlora.hashtag: the sandbox has no endpoint 'crawlora.hashtag';"
         " did you mean 'crawlora.hashtags'?",
         "--fault html:shar=0.1: html has no 'shar'; did you mean 'share'?; it has share, nth, endpoint, with, after",
         "--fault rate_limit:as=smoke,wait_s=-1: as is one of seconds, date, body, nothing, not 'smoke'",
         "--fault rate_limit:as=smoke,wait_s=-1: wait_s is a number, not '-1'",
-        "--fault cursor_loop:endpoint=keyapi: keyapi is not asked for by cursor: this fault cannot happen there",
+        "--fault cursor_loop:endpoint=keyapi: keyapi is not paginated by cursor: this fault cannot happen there",
         "--fault html:with=JP: with is followed by PARAMETER=VALUE: with=country_code=JP, not 'JP'",
         "--fault html:JP: 'JP' is not of the form key=value",
         "--fault slow:after=x: after is a number of requests, not 'x'",
@@ -145,7 +145,7 @@ def test_all_that_is_wrong_with_a_plan_is_told_at_once() -> None:
 
 
 def test_shares_of_more_than_all_requests_are_refused() -> None:
-    with pytest.raises(ConfigurationError, match=r"the shares for crawlora\.hashtags come to 1\.2, more than 1"):
+    with pytest.raises(ConfigurationError, match=r"the shares for crawlora\.hashtags add up to 1\.2, more than 1"):
         read_injections(["html:share=0.6", "http_500:share=0.6"], {"crawlora.hashtags": "page"})
 
 

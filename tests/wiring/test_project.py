@@ -9,6 +9,7 @@ import pytest
 from scraper.core.errors import ConfigurationError, UsageError
 from scraper.wiring.files import load_job
 from scraper.wiring.project import Project, find_root, job_path, packaged_quickstart, project_of
+from scraper.wiring.run import refuse_other_kind
 from scraper.wiring.settings import Settings, data_is_there
 
 ROOT = Path(__file__).parents[2]
@@ -183,3 +184,19 @@ def test_a_directory_without_data_is_an_error_that_says_where_there_is_some(
     with pytest.raises(UsageError) as failure:
         data_is_there(settings)
     assert str(failure.value).endswith(told)
+
+
+@pytest.mark.parametrize("place", ["gs://bucket/prefix", "https://key:secret@store/bucket"])
+def test_an_archive_is_in_a_directory_or_a_bucket_and_no_address_is_taken_for_a_directory(place: str) -> None:
+    with pytest.raises(UsageError, match="an archive is in a directory or at s3://") as met:
+        _ = Settings(archive=place).archive_place
+    assert "secret" not in str(met.value)
+
+
+def test_an_archive_of_the_other_kind_elsewhere_is_refused_by_its_own_name(tmp_path: Path) -> None:
+    notes = tmp_path / "elsewhere/_ledger"
+    notes.mkdir(parents=True)
+    (notes / "archive.json").write_text('{"archive": "a", "kind": "sandbox", "epoch": 1, "lineage": "0123abcd"}')
+    settings = Settings(data=tmp_path / "data", archive=str(tmp_path / "elsewhere"))
+    with pytest.raises(UsageError, match=r"elsewhere contains sandbox data, .* name another place with --archive"):
+        refuse_other_kind(settings, "real")

@@ -29,6 +29,7 @@ SHORT_HELPS: Final[Mapping[str, str]] = {
     "schema": "Print the JSON Schema of a kind of settings file.",
     "sandbox": "Serve simulated vendors on a local port.",
     "drift": "Show where answers differ from the tables' SELECTs.",
+    "archive": "Copy the archive to another place.",
     "state": "Copy the state from one database into another.",
     "check": "Check the archive against the ledger.",
     "compact": "Merge many small files into few large ones.",

@@ -24,9 +24,9 @@ def account(
 ) -> None:
     """Show accounts: balances, pauses, closures and pace.
 
-    NAME is a vendor or an account: crawlora, crawlora/default. --lift ends whatever keeps them from being used: a
-    pause or a closure that the vendor asked for, or a lock because requests are dated after now by a clock that was
-    ahead. The ledger records who lifted it. Needs no key and no network.
+    NAME is a vendor or an account: crawlora, crawlora/default. --lift ends what locks them: a pause or a closure by the
+    vendor, or the lock of a clock that was ahead, which left requests dated after now. The ledger records who lifted
+    it. Needs no key and no network.
     """
     import asyncio
 

@@ -70,7 +70,7 @@ def _job(_context: click.Context, _argument: click.Parameter, words: str | None)
 )
 @click.option("--from", "first_day", callback=calendar_day, metavar="DAY", help="First night.  [default: the earliest]")
 @click.option("--to", "last_day", callback=calendar_day, metavar="DAY", help="Last night.  [default: the latest]")
-@click.option("--nights", type=click.IntRange(min=1), help="Nights to replay.  [default: all that every board has]")
+@click.option("--nights", type=click.IntRange(min=1), help="Nights to replay.  [default: those that all boards have]")
 @click.option(
     "--learn",
     type=click.IntRange(min=0),
@@ -81,13 +81,13 @@ def _job(_context: click.Context, _argument: click.Parameter, words: str | None)
     "budgets",
     multiple=True,
     type=_Budget(),
-    help="Credits a night, or auto.  [default: the job's; without a job every board each night]",
+    help="Credits per night, or auto.  [default: the job's; without a job every board each night]",
 )
 @click.option(
     "--plan", "plans", multiple=True, metavar="VENDOR=PLAN", callback=_plans, help="Vendor plan.  [default: the job's]"
 )
 @click.option(
-    "--every", "everys", multiple=True, help="How often boards are bought: day, 2d, week.  [default: the job's]"
+    "--every", "everys", multiple=True, help="Period between purchases of a board: day, 2d, week.  [default: the job's]"
 )
 @click.option(
     "--order",

@@ -41,9 +41,9 @@ def check(
 ) -> int:
     """Check the archive against the ledger.
 
-    The two must belong together, neither older than the other; every paid answer must have exactly one page; every
-    file must exist, be known and be intact; no work may be left unfinished. Files of pages are never deleted or
-    replaced. Exits 0 if no fault is found, or none is left after a repair; otherwise 5.
+    The two must belong together, neither older than the other; every paid answer must have exactly one page; every file
+    must exist, be known and be intact; no work may be left unfinished. Page files are never deleted or replaced. Exits
+    0 if no fault is found, or none is left after a repair; otherwise 5.
     """
     import asyncio
 

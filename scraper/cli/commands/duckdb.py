@@ -37,7 +37,7 @@ def duckdb(output: Path | None, sandbox: bool, data: Path | None, configs: Path)
     """Open DuckDB's shell on the archive, or write a database for it.
 
     With a duckdb program on the PATH, opens its shell with every table and view, read-only. Without one, or with -o,
-    writes a database of views over this archive (default: archive.duckdb in the data directory), and beside it
+    writes a database of views over this archive (default: archive.duckdb in the data directory), and next to it
     views.sql, for an archive that has moved.
     """
     settings = settings_of(data, sandbox=sandbox)

@@ -42,8 +42,8 @@ def plan(  # noqa: PLR0913 - one for each option
 ) -> None:
     """Estimate the cost of a job; spends nothing.
 
-    Shows requests, credits, rows and time as ranges: known, observed in earlier runs of this data directory, or
-    assumed; the nights that the account's caps require; what the budget drops. Needs no key.
+    Shows requests, credits, rows and time as ranges (known, observed in earlier runs of this data directory, or
+    assumed), the nights that the account's caps require, and the pages that the budget drops. Needs no key.
     """
     import asyncio
 

@@ -56,9 +56,9 @@ def report(
 ) -> int:
     """Write nights, credits, boards and failures as one HTML page.
 
-    The page needs no network and no script; each figure comes from a query printed beside it. Charts are drawn
-    where vl-convert-python is installed, else their figures are tables. Charts of your own: an SQL file and a Vega-Lite
-    file in configs/reports/. Exits 6 if a query or a chart fails.
+    The page needs no network and no script; each figure comes from a query printed next to it. Charts are drawn if
+    vl-convert-python is installed, else their figures are tables. Charts of your own: an SQL file and a Vega-Lite file
+    in configs/reports/. Exits 6 if a query or a chart fails.
     """
     from scraper.cli.display.report import page
     from scraper.cli.formatting import size
@@ -117,7 +117,7 @@ def _period(today: date, since: date | None, month: str | None, days: int) -> Pe
 def _first_of(month: str) -> date:
     met = _MONTH.fullmatch(month)
     if met is None or not (1 <= int(met[2]) <= 12 and int(met[1]) >= 1):
-        raise UsageError(f"{month!r} is not a month: --month is of the form 2026-11.")
+        raise UsageError(f"{month!r} is not a month: --month has the form 2026-11.")
     return date(int(met[1]), int(met[2]), 1)
 
 

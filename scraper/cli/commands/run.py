@@ -47,7 +47,6 @@ from scraper.cli.several import (
 )
 from scraper.cli.signals import to_its_end
 from scraper.core.errors import UsageError
-from scraper.io.collection import rare_collections
 
 if TYPE_CHECKING:
     from scraper.core.events import RunResult
@@ -93,7 +92,6 @@ if TYPE_CHECKING:
 @click.option("--log-format", type=click.Choice(["text", "json"]), default="text", show_default=True)
 @log_file_option
 @click.option("-v", "--verbose", is_flag=True, help="Log every request on stderr.")
-@rare_collections()
 def run(  # noqa: PLR0913 - one for each option
     *,
     jobs: Sequence[str],

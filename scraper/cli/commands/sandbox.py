@@ -36,7 +36,7 @@ from scraper.core.subscriptions import Subscription
     type=click.Choice(["free", "charged"]),
     default="free",
     show_default=True,
-    help="How KeyAPI bills failed requests: its documentation does not say.",
+    help="KeyAPI's charge for failed requests, which it does not document.",
 )
 @click.option("--retired", is_flag=True, help="Answer 404 for Crawlora's two boards that are gone or deprecated.")
 @click.option("--faults", "list_faults", is_flag=True, help="List the kinds of faults and exit.")

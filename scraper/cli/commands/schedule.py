@@ -42,7 +42,7 @@ def _time_of_day(_context: click.Context, _option: click.Parameter, text: str | 
 @click.command()
 @optional_job_argument
 @click.option("--worker", is_flag=True, help="Print a unit that keeps `scraper worker` running instead; without a JOB.")
-@click.option("--for", "kind", type=click.Choice(_KINDS), help="Default: systemd where it runs, else cron.")
+@click.option("--for", "kind", type=click.Choice(_KINDS), help="Default: systemd if it runs, else cron.")
 @click.option("--every", callback=_period, metavar="PERIOD", help="hour, day, week, 6h … Default: the job's, else day.")
 @click.option("--at", callback=_time_of_day, metavar="HH:MM", help="Time in UTC. Default: the job's, else 02:15.")
 @click.option(
@@ -61,8 +61,8 @@ def schedule(
 ) -> None:
     """Print a timer that runs a job every night.
 
-    The files are complete: working directory, keys, a lock against a second start, catching up on missed runs
-    where the timer can, and a place for the data. Nothing is installed; stderr says how to do it.
+    The files are complete: working directory, keys, a lock against a second start, catching up on missed runs if the
+    timer can, and a place for the data. Nothing is installed; stderr explains how to install it.
 
     A worker (scraper docs fleet) runs all the time, and starts the nights itself: --worker --for systemd|kubernetes.
     """

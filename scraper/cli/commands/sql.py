@@ -109,7 +109,7 @@ def sql(
 
 
 def _query_text(query: str) -> str:
-    """Return the query, the text of a file, or stdin for ``-``; UsageError where it is not text."""
+    """Return the query, the text of a file, or stdin for ``-``; UsageError if it is not text."""
     path = Path(query)
     try:
         if query == "-":

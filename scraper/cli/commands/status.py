@@ -59,9 +59,10 @@ def status(  # noqa: PLR0913 - one for each option
 ) -> int:
     """Show how last night went, what is missing and what comes next.
 
-    Shows the newest night of each job: whether it ran and is complete, what is missing and why, rows and credits beside
-    the median of the seven nights before, nights without a run; then new drift, other runs and accounts. With RUN (an
-    id, the beginning of one, or `last`), shows that run in full: its incomplete walks, and how its processes ended.
+    Shows the newest night of each job: whether it ran and is complete, what is missing and why, rows and credits
+    compared with the median of the seven nights before, nights without a run; then new drift, other runs and accounts.
+    With RUN (an id, the beginning of one, or `last`), shows that run in full: its incomplete walks, and how its
+    processes ended.
 
     With --check, the command exits as the worst night: 1, 5, 4, 6, 130, 7, 3, 0, the worst first. Runs in progress do
     not count, and of other runs only those since --since.
@@ -103,7 +104,8 @@ def _show(
     from scraper.cli.output import Format, console_on, write_object, written
 
     places = {**settings.project.in_use(), "data": str(settings.data_directory.absolute())}
-    places |= {"state": settings.state_elsewhere} if settings.state_elsewhere else {}
+    elsewhere = {"state": settings.state_elsewhere, "archive": settings.archive_elsewhere}
+    places |= {name: place for name, place in elsewhere.items() if place}
     details = overview.details
     with written(output, format_name) as (stream, format):
         if format is Format.JSON:

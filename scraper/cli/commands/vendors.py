@@ -118,7 +118,7 @@ def vendors(
 )
 @click.option("--print", "prints", is_flag=True, help="Print the files instead of writing them.")
 @click.option("--probe", is_flag=True, help="Then send one request for each endpoint; needs --cost and a key.")
-@click.option("-y", "--yes", is_flag=True, help="With --probe: do not ask before the requests are sent.")
+@click.option("-y", "--yes", is_flag=True, help="With --probe: send the requests without asking.")
 @configs_option
 @data_option
 @vendor_url_option

@@ -113,7 +113,9 @@ def _cheapest(found: Cheapest, saw: int) -> str:
         return f"no plan sees {ENOUGH:.0%} of the {saw:,} known entries{less}"
     one = found.found
     sure = (
-        "either half of the reads leads to the same plan" if found.sure else "half of the reads leads to another plan"
+        "either half of the reads leads to the same plan"
+        if found.sure
+        else "one half of the reads leads to another plan"
     )
     return (
         f"{_plans(one)}, {_usd(one.usd)} a month, budget auto, order {one.terms.order.value}: sees {one.share:.0%} of "

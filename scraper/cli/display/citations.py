@@ -1,4 +1,4 @@
-"""Sources of figures: a number in brackets behind the figure, the document at the end of the page."""
+"""Sources of figures: a number in brackets after the figure, the document at the end of the page."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class Sources:
         self._met: dict[Source, int] = {}
 
     def mark(self, source: Source | None) -> str:
-        """`` [2]``; empty where no source is named."""
+        """`` [2]``; empty if no source is named."""
         if source is None:
             return ""
         return f" [{self._met.setdefault(source, len(self._met) + 1)}]"

@@ -73,12 +73,15 @@ def _state_words(task: QueuedTask) -> str:
 
 def _open_words(task: QueuedTask, fleet: FleetOverview) -> str:
     words = [harmless(task.task.title)]
+    alive = [worker for worker in fleet.workers if not worker.is_lost]
     if task.task.night_at is not None:
         words.append(f"night of {instant(task.task.night_at)}")
     if task.state is TaskState.RUNNING:
         words.append(f"on {harmless(task.worker)} for {duration((fleet.at - task.since).total_seconds())}")
     elif task.not_before is not None and task.not_before > fleet.at:
         words.append(f"not before {instant(task.not_before)}")
+    elif task.task.job and alive and not any(task.task.job in worker.jobs for worker in alive):
+        words.append("no worker has this job")
     if task.attempts:
         words.append(f"tried {task.attempts}×")
     if task.words and task.attempts and task.state is TaskState.QUEUED:

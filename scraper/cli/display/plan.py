@@ -169,7 +169,7 @@ def _plan_fields(plan: Plan, job: Job, *, sandbox: bool) -> Iterable[tuple[str, 
     if sandbox:
         yield "", "the sandbox is faster: it keeps the plan's rate only with --rate"
     if plan.done_at is None:
-        yield "nights", "never: the account's limits do not cover all of it"
+        yield "nights", "no end: the account's limits never cover all of it"
     elif len(plan.calendar) > 1:
         yield "nights", f"{_calendar(plan.calendar)}; done {instant(plan.done_at)}, if begun now"
     yield "disk", f"about {size(plan.size_bytes.likely)}"

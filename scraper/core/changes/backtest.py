@@ -24,7 +24,7 @@ class Terms:
     """The terms of a job that a replay may change."""
 
     job: Job
-    """With its budget and its accounts' plans."""
+    """The job, with its budget and its accounts' plans."""
     order: OrderName
     every: int = 1
     """Nights from one purchase to the next."""
@@ -48,7 +48,7 @@ class Past:
     halves: tuple[Sequence[WorldBoard], Sequence[WorldBoard]]
     """The same past from either half of the reads."""
     begins_at: datetime
-    """When the first replayed night's boards are bought."""
+    """The time at which the first replayed night's boards are bought."""
     period: timedelta
     """From one night to the next."""
     nights: int
@@ -137,7 +137,7 @@ class Cheapest:
     """The cheapest plans that see enough."""
 
     tried: tuple[Trial, ...]
-    """By price."""
+    """Trials of plans, the cheapest first."""
     found: Trial | None
     """``None``: no plan sees enough."""
     sure: bool

@@ -1,8 +1,8 @@
 """Boards bought as a page of new entries: tonight's choice, and a comparison of such pages with whole reads.
 
 A board with a delta is read whole once in `FULL_EVERY` nights, and as one page of its new entries on the others. Each
-whole read is compared with the pages since the one before: of its new entries they should have shown all but those of
-the nights without a page. Where they show fewer, the board is bought whole again each night.
+whole read is compared with the pages since the one before: they should have shown all of its new entries, except those
+of nights without a page. If they showed fewer, the board is bought whole again each night.
 """
 
 from __future__ import annotations

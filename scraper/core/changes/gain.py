@@ -10,7 +10,8 @@ from typing import Final
 from scraper.core.changes.residence import Weights, new_share, worth
 
 _GAPS: Final = (*range(1, 17), *range(18, 33, 2), *range(36, 65, 4), *range(80, 129, 16), 192, 256, 384, 512)
-"""Gaps in nights that are compared: all of the short ones, and fewer where a night more makes little difference."""
+"""Gaps in nights that are compared: all of the short ones, and fewer of those at which one more night makes little
+difference."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""The order in which a night's boards are bought, where the budget does not reach all of them."""
+"""The order in which a night's boards are bought if the budget does not reach all of them."""
 
 from __future__ import annotations
 
@@ -46,9 +46,9 @@ class Because(StrEnum):
     EXPLORED = "explored"
     """It is among the stalest, which the credits for exploration buy."""
     WORTH = "worth"
-    """By expected new entries for a credit."""
+    """Its place follows from the expected new entries for a credit."""
     STALEST = "stalest"
-    """By its age: the boards are alike, or too little is known of them yet."""
+    """Its place follows from its age: the boards are alike, or too little is known of them yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,7 +217,7 @@ class ChangesOrder:
         return [*first.items(), *((place, Because.WORTH) for place in rest)]
 
     def _explored(self, night: int, budget: int) -> int:
-        """Return how many boards tonight's exploration buys: its credits of all nights, less earlier ones."""
+        """Return the number of boards that tonight's exploration buys: its credits of all nights, less earlier ones."""
         dearest, nights = max(board.cost for board in self._boards), night - (self._begun_on or 0)
         before, now = (int(EXPLORATION * budget * count / dearest) for count in (nights, nights + 1))
         return now - before

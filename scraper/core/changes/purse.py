@@ -28,7 +28,7 @@ class Purse(Protocol):
     """Pays for the nights of a replay, one after the other."""
 
     def room(self, night: int) -> Room | None:
-        """Return what a night may spend; ``None``: nothing is bought on it."""
+        """Return the most that a night may spend; ``None``: nothing is bought on it."""
 
     def pay(self, night: int, spent: Mapping[str, Credits]) -> None:
         """Deduct a night's spending, by vendor."""
@@ -103,7 +103,7 @@ class JobPurse:
         return month_of(now, self._job.accounts[vendor].subscription.month_starts_on)
 
     def _limit(self, vendor: str, now: datetime) -> Credits:
-        """Return what the account still allows, at most the price of all boards."""
+        """Return the credits that the account still allows, at most the price of all boards."""
         subscription, limits = self._job.accounts[vendor].subscription, [self._prices[vendor]]
         if subscription.month_limit is not None:
             limits.append(subscription.month_limit - self._of_month[vendor, self._month(vendor, now)])

@@ -59,7 +59,7 @@ class Choice:
             case Because.EXPLORED:
                 return "exploration"
             case Because.WORTH if self.is_bought:
-                return "most new entries for the credits"
+                return "most new per credit"
             case Because.WORTH:
                 return "others show more"
             case Because.STALEST if self.is_bought:

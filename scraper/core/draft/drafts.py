@@ -75,7 +75,7 @@ def draft_vendor(
     vendor = name or _vendor_name(document)
     if vendor in known:
         raise UsageError(
-            f"there already is a vendor {vendor}, which this file would change: choose another name with --name. "
+            f"vendor {vendor} already exists, and this file would change it: choose another name with --name. "
             "Nothing was written."
         )
     drafted, left_out = _endpoints(document, operations, vendor, today, cost)
@@ -201,7 +201,7 @@ def _head(
 
 
 def _failures(document: OpenApiDocument) -> Iterator[tuple[int, Json]]:
-    """Yield the documented failures of all drafted operations with an example of each, where there is one."""
+    """Yield the documented failures of all drafted operations with an example of each, if there is one."""
     for path in mapping(document.root.get("paths")).values():
         content = mapping(document.resolved(path).get("get"))
         for status in mapping(content.get("responses")):
@@ -231,7 +231,7 @@ def _errors(
     kept = [operation for operation in operations if operation.path in made]
     documented = sorted({status for operation in kept for status in operation.statuses})
     by_id = any("{" in operation.path for operation in kept)
-    note = "The document lists the status; what it means is assumed." if documented else "Assumed: none is listed."
+    note = "The document lists the status; its meaning is assumed." if documented else "Assumed: none is listed."
     outcomes: dict[str, list[int]] = {}
     for status in documented or (401, 403, 404, 429, 500, 502, 503, 504):
         outcome = _OUTCOMES.get(status, "upstream_error" if status >= 500 else "bad_request")

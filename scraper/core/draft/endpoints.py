@@ -291,7 +291,7 @@ def _parameter(parameter: AskedParameter, draft: _Draft) -> dict[str, Value]:
 
 
 def _as(is_number: bool, value: str | int) -> str | int | None:
-    """Return a value in the type of its parameter; ``None`` where it is of another."""
+    """Return a value in the type of its parameter; ``None`` if it is of another."""
     if not is_number:
         return str(value)
     return int(value) if re.fullmatch(r"-?[0-9]{1,18}", str(value)) else None

@@ -30,7 +30,7 @@ class ExampleAnswer:
     words: tuple[str, ...]
     """Words of the endpoint's path that may name its records."""
     listed: Spot | None
-    """The list of records; ``None`` where the answer seems to be one record."""
+    """The list of records; ``None`` if the answer seems to be one record."""
 
     @property
     def path(self) -> str:
@@ -45,7 +45,7 @@ class ExampleAnswer:
 
     @property
     def around(self) -> list[Spot]:
-        """Values outside of the records; none beside a single record."""
+        """Values outside of the records; none for a single record."""
         if self.listed is None:
             return []
         below = f"{self.path}."
@@ -71,7 +71,7 @@ def answer_of(document: OpenApiDocument, operation: Operation, words: Sequence[s
 
 
 def table_file(document: OpenApiDocument, answer: ExampleAnswer, title: str) -> str | None:
-    """Return the SELECT over an answer's records; ``None`` where nothing shows a record with an id.
+    """Return the SELECT over an answer's records; ``None`` if nothing shows a record with an id.
 
     Fields that the schema has and the example lacks are read as well.
     """

@@ -86,10 +86,10 @@ def inside(document: Json) -> Iterator[Spot]:
 
 
 def records_in(document: Json, words: Sequence[str]) -> Spot | None:
-    """Return the likeliest list of records; ``None`` where the answer seems to be one record.
+    """Return the likeliest list of records; ``None`` if the answer seems to be one record.
 
-    `words`: those of the endpoint's path. A list that bears a name of its kind wins, then the outermost, then the one
-    whose records have most fields.
+    `words`: those of the endpoint's path. A list with a typical name wins, then the outermost, then the one whose
+    records have most fields.
     """
     if isinstance(document, list):
         return Spot("", "", document) if any(isinstance(each, dict) for each in document) else None
@@ -115,7 +115,7 @@ def record_in(document: Json) -> str:
 
 
 def id_of(fields: Mapping[str, Json], words: Sequence[str], *, named: bool = True) -> str | None:
-    """Return the field that seems to be a record's id; ``None`` where no field can be one.
+    """Return the field that seems to be a record's id; ``None`` if no field can be one.
 
     `named`: a name, a title or a link will do.
     """
@@ -177,7 +177,7 @@ def cost_in(*texts: str) -> int | None:
 
 
 def success_of(document: Json) -> tuple[str, str | int | bool] | None:
-    """Return the field of an envelope that says success, and its value; ``None`` where none seems to."""
+    """Return the field of an envelope that says success, and its value; ``None`` if none seems to."""
     for key, value in document.items() if isinstance(document, dict) else ():
         if "." in key or not key.isprintable():
             continue

@@ -94,7 +94,7 @@ class OpenApiDocument:
         return "openapi" not in self.root
 
     def resolved(self, value: Json | Mapping[str, Json]) -> Mapping[str, Json]:
-        """Return an object with its reference followed; an empty one where there is none."""
+        """Return an object with its reference followed; an empty one if there is none."""
         for _ in range(40):  # a chain of references, or a circle
             self._step()
             found = mapping(value)

@@ -131,7 +131,7 @@ def columns_of(shape: Mapping[str, Shape], id_path: str, meanings: Mapping[str, 
 
 
 def with_id_as_text(shape: Mapping[str, Shape], path: str) -> dict[str, Shape] | None:
-    """Return the shape with the field at a dotted path as text; ``None`` where it has none there."""
+    """Return the shape with the field at a dotted path as text; ``None`` if it has none there."""
     key, _, rest = path.partition(".")
     inner = shape.get(key)
     if not rest:

@@ -24,7 +24,7 @@ class Commented:
 
 
 def key_text(key: str) -> str:
-    """Return a key, quoted where it has to be."""
+    """Return a key, quoted if it has to be."""
     return key if re.fullmatch(r"[A-Za-z0-9_-]+", key) else value_text(key)
 
 

@@ -51,7 +51,7 @@ def json_type(value: Json) -> str:
 
 
 def verdict_of_type(met: type, type_name: str) -> Verdict | None:
-    """Return the verdict on all values of one JSON type; ``None`` where DuckDB has to cast each."""
+    """Return the verdict on all values of one JSON type; ``None`` if DuckDB has to cast each."""
     if type_name == "JSON":
         return Verdict.FITS
     if type_name in _TEXT:

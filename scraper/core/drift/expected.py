@@ -1,4 +1,4 @@
-"""The fields that a table's SELECT reads, and those that are known to come beside them.
+"""The fields that a table's SELECT reads, and other fields that are known to come.
 
 The fields are the structure of its ``from_json(records, '…')``. Known differences are comments of the same file, so
 that adding one rebuilds no table:
@@ -55,7 +55,7 @@ Structure: TypeAlias = Leaf | Elements | Fields
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """The fields that a table's SELECT reads, and those that are known beside them."""
+    """The fields that a table's SELECT reads, and other known fields."""
 
     record: Structure
     not_kept: frozenset[str] = frozenset()
@@ -121,7 +121,7 @@ _KNOWN = re.compile(r"^[ \t]*--[ \t]*known(?:, (not kept)| as (\w+)):[ \t]*(.*)$
 def expected_of(sql: str) -> Expected | None:
     """Return the structure and the known differences that a table's SQL declares.
 
-    ``None`` where it does not read its records by one ``from_json`` with a list's structure.
+    ``None`` if it does not read its records by one ``from_json`` with a list's structure.
     """
     found = _STRUCTURE.search(bare_sql(sql))
     try:

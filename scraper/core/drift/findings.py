@@ -61,12 +61,12 @@ class Found:
 
     finding: Finding
     count: int
-    """Records with this finding, each once; pages, where the kind is of pages."""
+    """Records with this finding, each once; or pages, if the kind is about pages."""
     request_key: str
     """Key of the first page with it."""
     first_at: datetime
     last_at: datetime
-    """When the first and the last such answer had been received."""
+    """Times at which the first and the last such answer were received."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +94,7 @@ class Looked:
     last_at: datetime
     found: tuple[Found, ...] = ()
     presence: Mapping[str, Presence] = field(default_factory=dict)
-    """By path, of all that the structure reads."""
+    """Path → its presence, for all paths that the structure reads."""
 
     def missing(self, before: Mapping[str, Presence]) -> Iterator[Found]:
         """Yield the paths that are in no record of this drain and were in nearly all `before`.

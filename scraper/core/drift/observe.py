@@ -30,7 +30,7 @@ MOST_FINDINGS: Final = 200
 """The most findings of one endpoint in one drain; further ones are counted together, as path ``…``."""
 
 MOST_SHAPES: Final = 2_000
-"""The most shapes remembered at one place: where a vendor's keys are ids, every record has its own shape."""
+"""The most shapes remembered at one place: if a vendor's keys are ids, every record has its own shape."""
 
 DETAIL_LENGTH: Final = 200
 OTHERS: Final = "…"
@@ -50,7 +50,7 @@ class _Shape:
     findings: tuple[Finding, ...]
     objects: tuple[tuple[str, _Place], ...]
     lists: tuple[tuple[str, _Place], ...]
-    """With the place of their elements."""
+    """Keys of lists, each with the place of its elements."""
     integers: tuple[tuple[str, _Place], ...]
     """Whole numbers for BIGINT, which fit unless they are too large."""
     values: tuple[tuple[str, _Place], ...]
@@ -162,7 +162,7 @@ class PageMark:
     endpoint: str
     request_key: str
     at: datetime
-    """When the answer had been received."""
+    """Time at which the answer was received."""
 
 
 @dataclass(slots=True)
@@ -190,7 +190,7 @@ class _Watched:
         self._asked: list[tuple[_Place, Json, PageMark, int]] = []
 
     def turn_to(self, page: PageMark) -> None:
-        """Attribute what follows to this page."""
+        """Attribute later findings to this page."""
         self.pages += 1
         self.page = page
         self.numbers_as_text = False

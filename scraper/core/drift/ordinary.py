@@ -29,8 +29,8 @@ class _Takes(Enum):
 
     ALL = "all"
     NONE = "none"
-    BIGINT = "whole numbers that a BIGINT holds"
-    EXACT = "whole numbers that a DOUBLE holds"
+    BIGINT = "whole numbers that fit a BIGINT"
+    EXACT = "whole numbers that fit a DOUBLE"
     SOUND = "whole numbers of 64 bits, signed or not"
     DIGITS = "text as a BIGINT is written"
 
@@ -43,7 +43,7 @@ _RANGES: Final[Mapping[_Takes, tuple[int, int]]] = {
 _DIGITS: Final = re.compile(r"0|-?[1-9][0-9]{0,17}")
 
 _Seen: TypeAlias = list[tuple["_Node", int, dict[str, int]]]
-"""Place, objects at it, key → how many of them have it."""
+"""Place, objects at it, key → the number of those that have it."""
 
 
 class _Node:
@@ -158,7 +158,7 @@ class _Node:
         return _Takes.SOUND if met is int else _Takes.ALL
 
     def _read(self, keys: tuple[str, ...]) -> tuple[str, ...] | None:
-        """Return those of an object's keys that are read; ``None`` where another one is not known."""
+        """Return those of an object's keys that are read; ``None`` if another one is not known."""
         if keys not in self._keys:
             if len(self._keys) >= MOST_KEY_SETS:
                 self._keys.clear()

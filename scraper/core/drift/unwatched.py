@@ -1,6 +1,6 @@
 """Records without drift counting: those of a rebuild, which were counted when their pages were drained.
 
-One fact about them is needed all the same: whether a column keeps a number with a fraction, or of more than 64 bits, as
+One fact about them is still needed: whether a column keeps a number with a fraction, or of more than 64 bits, as
 text, so that its page has to be decoded exactly. That looks only at the values that are kept as text.
 """
 

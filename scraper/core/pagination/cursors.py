@@ -27,7 +27,7 @@ class CursorPagination(Pagination):
     rows_per_page: int
     """Rows of a full page: an assumption from recorded answers."""
     numeric: bool = False
-    """Cursors are numbers that increase."""
+    """True if cursors are increasing numbers."""
     ends: EndSign | None = None
     """``None``: a page that is not full is concluded to be the last."""
     size_param: str | None = None

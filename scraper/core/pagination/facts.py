@@ -22,9 +22,6 @@ class Record(NamedTuple):
     fields: Mapping[str, str | None] = {}
     """Values of the fields that the vendor file names for children; older state databases have none."""
 
-    def to_json(self) -> list[Any]:
-        return [self.id, self.rank, self.views, *([self.fields] if self.fields else [])]
-
 
 @dataclass(frozen=True, slots=True)
 class PageFacts:
@@ -47,19 +44,19 @@ class PageFacts:
 
     @property
     def digest(self) -> str:
-        """Hash of the ids in order, 16 hex digits; empty where there are none."""
+        """Hash of the ids in order, 16 hex digits; empty if there are none."""
         if not self.ids:
             return ""
         return hashlib.blake2b(orjson.dumps([record.id for record in self.ids]), digest_size=8).hexdigest()
 
     def foreign_to(self, country: str | None) -> int:
-        """Return how many records name another country than this one; ``None``: all countries are requested."""
+        """Return the number of records that name another country than this; ``None``: all countries are requested."""
         return 0 if country is None else sum(count for name, count in self.countries.items() if name != country)
 
     def to_json(self) -> dict[str, Any]:
         """Return a plain object for the state database."""
         plain = {name: getattr(self, name) for name in self.__slots__}
-        return {**plain, "ids": [record.to_json() for record in self.ids]}
+        return {**plain, "ids": [tuple(record) if record.fields else tuple(record)[:3] for record in self.ids]}
 
     @classmethod
     def from_json(cls, stored: Mapping[str, Any]) -> PageFacts:

@@ -33,7 +33,7 @@ class FinishedWalk(NamedTuple):
 
 
 _NOTHING: set[int] = set()
-"""Shared by all restored walks, which learn nothing."""
+"""An empty set for all restored walks, which learn nothing."""
 
 
 class RestoredWalk(WalkProgress[W, R]):

@@ -30,7 +30,7 @@ class EndSign(StrEnum):
     @property
     def words(self) -> str:
         """Describe the sign, for people."""
-        return f"lists end by {self.value.replace('_page', ' page')}"
+        return f"the end is marked by {self.value.replace('_page', ' page')}"
 
 
 class Why(StrEnum):

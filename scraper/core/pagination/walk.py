@@ -1,8 +1,8 @@
 """Progress of a walk: the part that all kinds of pagination share.
 
-A walk never requests a page past its known end, and never believes an answer that repeats or contradicts itself:
-`Guard` lists the contradictions, and whether each ends the walk. The standing of a walk follows from the pages that
-have landed, in any order, so that a resumed run stands where the first process stood.
+A walk never requests a page past its known end, and never accepts an answer that repeats or contradicts itself: `Guard`
+lists the contradictions, and whether each ends the walk. The state of a walk follows from the pages that have landed,
+in any order, so that a resumed run continues in the same state.
 
 Completeness counts distinct records with an id, never elements of a list. Where a total is known, rows missing = what
 the total promises of the pages requested - distinct usable records. None may be missing, with two exceptions that are
@@ -11,7 +11,7 @@ noted and leave the walk complete while they explain every missing row and toget
   walk in exchange: each missing row has its overlap.
 - records that came without an id.
 Anything else ends the walk as truncated (`Guard.ROWS_MISSING`). A total that changes during the walk is compared by its
-last believed value. The rows that the same board had on earlier nights are not known here.
+last accepted value. The rows that the same board had on earlier nights are not known here.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ repositories, TikTok's discover page; 2020-2026), in five pages while one day's 
 most 8 % (songs), 12 % (repositories) and 10 % (discover) of their rows."""
 
 REPEATS_NOTED = 0.25
-"""Share of a walk's records, on pages that list something new, that may repeat earlier ones without a note. Of boards
-that move while they are read a tenth does; 6 % were reported of a feed (vendor facts, section 6)."""
+"""Share of a walk's records, on pages that list something new, that may repeat earlier ones without a note. Boards that
+move during a walk repeat a tenth; 6 % were reported for a feed (vendor facts, section 6)."""
 
 
 class Bounded(Protocol):

@@ -33,7 +33,7 @@ class Forecast:
     """Earlier runs that it is made from."""
     credits: Range
     rows: Mapping[str, Range]
-    """By table."""
+    """Table → its rows."""
 
     @property
     def words(self) -> str:

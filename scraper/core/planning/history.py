@@ -79,7 +79,7 @@ class PastRun:
     credits: Credits
     """Committed credits."""
     rows: Mapping[str, int]
-    """By table."""
+    """Table → its rows."""
 
 
 class History(Protocol):
@@ -146,7 +146,7 @@ class Known:
     """Aware, UTC."""
     history: History = field(default_factory=NothingSeen)
     standings: Mapping[str, AccountStanding] = field(default_factory=dict)
-    """By vendor; an unused account is absent."""
+    """Vendor → its account's balances; an unused account is absent."""
     leftovers: Sequence[str] = ()
     """Ids of the walks that the job's last run left over."""
     shares: Mapping[str, Credits] = field(default_factory=dict)
@@ -154,4 +154,4 @@ class Known:
     tonight: Tonight | None = None
     """The boards that are bought, if the job states an `order`."""
     course: str = ""
-    """What `scraper run` does, in words, if it is not what is planned: it may resume an open run."""
+    """The action of `scraper run`, in words, if it is not what is planned: it may resume an open run."""

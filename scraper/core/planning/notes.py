@@ -115,7 +115,7 @@ def _crawl_warnings(estimate: CrawlEstimate, budget: Credits) -> Iterator[str]:
     most = crawl.endpoint.pagination.max_page
     if crawl.page_limit is None and most is not None and most > 1 and most in estimate.depths:
         rows = most * crawl.endpoint.pagination.rows_per_page
-        yield f"{crawl.name}: {rows:,} rows of a walk are served at most, and later ones are not bought"
+        yield f"{crawl.name}: at most {rows:,} rows of a walk are served; later ones are not bought"
     if crawl.endpoint.note:
         yield f"{crawl.endpoint.full_name}: {crawl.endpoint.note}"
     if estimate.walks.likely == 0:
@@ -136,7 +136,7 @@ def _poor_yields(job: Job, yields: Sequence[Yield]) -> Iterator[str]:
         rows, walks = sum(other.rows for other in elsewhere), sum(other.walks for other in elsewhere)
         where = f"{met.endpoint} in {met.country}"
         if met.empty == met.walks:
-            yield f"{where}: {met.walks} walks came back empty, {met.credits} credits for no row"
+            yield f"{where}: {met.walks} walks came back empty, {met.credits} credits for no rows"
         elif walks and met.rows / met.walks < POOR_SHARE * rows / walks:
             each = met.rows / met.walks
             yield f"{where}: {each:.0f} rows a walk, {rows / walks:.0f} elsewhere ({met.credits} credits so far)"

@@ -24,7 +24,7 @@ MOST_ENUMERATED = 5_000
 """Most walks of a crawl that are looked up one by one; a larger sweep is estimated from averages."""
 _WEAKEST = (Basis.ASSUMED, Basis.OBSERVED, Basis.KNOWN)
 FALL, RISE = 0.9, 1.1
-"""Observed figures may differ by a tenth: boards change every day. Chosen, not measured."""
+"""Factors of a range around observed figures, since boards change every day. Chosen, not measured."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -72,7 +72,7 @@ class Books:
 
     entries: tuple[Entry, ...]
     settled: Mapping[int, BookedCharge]
-    """Attempt → its charge, where it differs from the ledger's."""
+    """Attempt → its charge, if it differs from the ledger's."""
     by_id: bool
     """False if no event has the id of an answer, and all were matched by endpoint and time."""
 

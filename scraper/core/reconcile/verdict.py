@@ -18,7 +18,7 @@ class MonthHeld:
 
     period: BillingPeriod
     entries: tuple[Entry, ...]
-    """Of the period, oldest first; those that agree as well."""
+    """All entries of the period, oldest first, including those that agree."""
     notes: tuple[str, ...] = ()
     """Findings about the billing records themselves."""
 
@@ -130,8 +130,8 @@ def month_held(
 ) -> MonthHeld:
     """Return the entries of a period, with notes on oddities of the billing records.
 
-    `our_start`: when the account's month began by the configuration. `days`: the vendor's credits by UTC day, where the
-    events do not add up.
+    `our_start`: the beginning of the account's month by the configuration. `days`: the vendor's credits by UTC day, if
+    the events do not add up.
     """
     entries = tuple(entry for entry in books.entries if period.holds(entry.at))
     notes: list[str] = []

@@ -94,7 +94,7 @@ def _manifest(scheduled: ScheduledJob) -> str:
         f"{timing.words} UTC",
         *scheduled.inexact,
         f"The image: podman build -t scraper:{scheduled.version} -f configs/Containerfile . in scraper's repository.",
-        "The volume: a disk, no network file system, on which SQLite's locks cannot be relied on.",
+        "The volume: a disk; SQLite's locks are unreliable on a network file system.",
     )
     late_s = int(min(timing.step / 2, timedelta(hours=12)).total_seconds())
     job = f"/project/configs/{scheduled.job.rpartition('/')[2]}"
@@ -106,12 +106,12 @@ spec:
   schedule: {json.dumps(timing.cron())}
   timeZone: Etc/UTC
   concurrencyPolicy: Forbid
-  startingDeadlineSeconds: {late_s} # a start that was missed is made up for as late as this
+  startingDeadlineSeconds: {late_s} # the latest time to catch up on a missed start
   successfulJobsHistoryLimit: 3
   failedJobsHistoryLimit: 7
   jobTemplate:
     spec:
-      backoffLimit: 0 # the next start goes on
+      backoffLimit: 0 # the next start resumes
       template:
         spec:
 {SECURITY}          containers:

@@ -82,8 +82,8 @@ class Timing:
 
 @dataclass(frozen=True, slots=True)
 class ScheduledJob:
-    """A job and its place on this machine. Paths are absolute, but for `job`, which is relative to `base` where it lies
-    in it."""
+    """A job and its place on this machine. Paths are absolute, except `job`, which is relative to `base` if it is
+    inside it."""
 
     name: str
     """Letters, digits, ``-``, ``_`` and ``.``."""
@@ -110,7 +110,7 @@ class ScheduledJob:
         """The comment for a timer with more starts than nights."""
         if self.timing.is_exact:
             return ()
-        return ("More often than the job's nights: a start whose night has its run already sends nothing.",)
+        return ("More starts than nights: a start in a night that already has its run sends nothing.",)
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,22 +15,20 @@ import threading
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from scraper.core.errors import ArchiveError
+from scraper.io.archive.bucket_list import BucketList, Change, as_listed
+from scraper.io.archive.disk import Disk
 from scraper.io.archive.tree import NOTES, Places, is_note
 from scraper.io.manifest import (
     GRACE,
     MANIFEST,
-    Manifest,
     ManifestPart,
-    object_path,
     part_path,
     read_manifest,
-    write_manifest,
 )
 from scraper.io.object_cache import ObjectCache
 from scraper.io.objects import ObjectChangedError, ObjectExistsError, ObjectMissingError, Objects
@@ -54,14 +52,17 @@ _PROBE: Final = f"{NOTES}/writable"
 class BucketTree:
     """The `Tree` of an archive on S3. Usable from several threads."""
 
-    def __init__(self, objects: Objects, places: Places, now: Callable[[], datetime]) -> None:
+    def __init__(self, objects: Objects, places: Places, now: Callable[[], datetime], disk: Disk | None = None) -> None:
         self.objects = objects
+        self.disk = disk or Disk()
         self._now = now
         self._cache = ObjectCache(objects, places.data)
         self._staging = places.staging
         self._intended = places.staging / f"{_INTENDED}{os.getpid()}"
-        self._listed: _Listed | None = None
+        self._listed: BucketList | None = None
         self._gathering: Change | None = None
+        self._read_at = now()
+        """When the list that changes are made from was read, at the latest."""
         self._seen: Mapping[str, int] = {}
         """The objects of the last listing, and their sizes."""
         self._pruned = False
@@ -77,10 +78,11 @@ class BucketTree:
     def refresh(self) -> None:
         with self._turn:
             known = None if self._listed is None else self._listed.manifest
-            self._listed = _Listed.of(read_manifest(self.objects, known))
+            self._read_at = self._now()
+            self._listed = BucketList.of(read_manifest(self.objects, known))
 
     @property
-    def _list(self) -> _Listed:
+    def _list(self) -> BucketList:
         with self._turn:
             if self._listed is None:
                 self.refresh()
@@ -92,7 +94,8 @@ class BucketTree:
         return sorted(path for path in self._list.parts if fnmatch.fnmatchcase(path, pattern))
 
     def each_name(self, table: str) -> Iterator[str]:
-        return (path.rpartition("/")[2] for path in self._list.parts if path.startswith(f"{table}/"))
+        in_table = "" if table == "*" else f"{table}/"
+        return (path.rpartition("/")[2] for path in self._list.parts if path.startswith(in_table))
 
     def names(self, directory: str) -> list[str]:
         return sorted(name for at, _, name in (path.rpartition("/") for path in self._list.parts) if at == directory)
@@ -113,6 +116,9 @@ class BucketTree:
 
     def size_bytes(self, path: str) -> int:
         return self.listed(path).size_bytes
+
+    def checksum(self, path: str) -> str:
+        return self.listed(path).checksum
 
     def select_hash(self, path: str) -> str | None:
         found = self._list.parts.get(path)
@@ -177,9 +183,10 @@ class BucketTree:
                 base = self._list
                 try:
                     if (after := base.changed(change, self._now())) is not None:
+                        self.disk.guard()
                         self._listed = after.written(self.objects)
                 except ObjectChangedError:
-                    self._listed = _Listed.of(read_manifest(self.objects))
+                    self._listed = BucketList.of(read_manifest(self.objects))
                     self._refuse_conflict(change, base, self._listed)
                 else:
                     self._note_listed()
@@ -204,6 +211,7 @@ class BucketTree:
                 self._pruned = True
             due = [path for path, replaced_at in self._list.manifest.replaced.items() if now - replaced_at > GRACE]
             if due:
+                self.disk.guard()
                 self.objects.delete(due)
                 self._cache.forget(due)
                 self.change(Change(deleted=set(due)))
@@ -277,14 +285,17 @@ class BucketTree:
                 ) from None
             self.objects.replace(part.path, file.read_bytes(), there.etag)
 
-    def _refuse_conflict(self, change: Change, base: _Listed, now: _Listed) -> None:
-        for path in change.touched:
-            if now.parts.get(path) not in {base.parts.get(path), change.parts.get(path)}:
-                raise ArchiveError(
-                    f"{self.place}/{path} was changed by another process, although this one holds the archive's lock: "
-                    "its changes were kept, and none of ours was listed. Run the same command again; if it happens "
-                    "again, look for two projects that use this place."
-                )
+    def _refuse_conflict(self, change: Change, base: BucketList, now: BucketList) -> None:
+        """Refuse a change that was made from a list which no longer holds for its parts."""
+        path = now.conflict(change, base)
+        if path is None and self._now() - self._read_at > GRACE:  # what was replaced meanwhile may be forgotten by now
+            path = MANIFEST
+        if path is not None:
+            raise ArchiveError(
+                f"{self.place}/{path} was changed by another process since this one took the archive's lock, which it "
+                "has lost, or never shared: that process's changes were kept, and none of ours was listed. Run the "
+                "same command again; if this happens again, look for two projects that use this place."
+            )
 
     # --- notes --------------------------------------------------------------------------------------------------------
 
@@ -302,63 +313,3 @@ class BucketTree:
 
     def remove_notes(self, names: Sequence[str]) -> None:
         self.objects.delete([f"{NOTES}/{name}" for name in names])
-
-
-@dataclass(slots=True)
-class Change:
-    """What is to be different in the list."""
-
-    parts: dict[str, ManifestPart] = field(default_factory=dict)
-    gone: set[str] = field(default_factory=set)
-    """Parts, by their names in the state."""
-    deleted: set[str] = field(default_factory=set)
-    """Objects that have been replaced, and are deleted by now."""
-
-    @property
-    def touched(self) -> set[str]:
-        return self.gone | self.parts.keys()
-
-    def add(self, later: Change) -> None:
-        self.parts = {path: part for path, part in self.parts.items() if path not in later.gone} | later.parts
-        self.gone = (self.gone - later.parts.keys()) | later.gone
-        self.deleted |= later.deleted
-
-
-@dataclass(frozen=True, slots=True)
-class _Listed:
-    """A manifest, and its parts by their names in the state."""
-
-    manifest: Manifest
-    parts: Mapping[str, ManifestPart]
-
-    @classmethod
-    def of(cls, manifest: Manifest) -> _Listed:
-        return cls(manifest, {part.part: part for part in manifest.parts()})
-
-    def changed(self, change: Change, now: datetime) -> _Listed | None:
-        """Return the next list; ``None`` where it would say the same."""
-        parts = {path: part for path, part in self.parts.items() if path not in change.gone} | change.parts
-        listed = {part.path for part in parts.values()}
-        left = {part.path for part in self.parts.values()} - listed
-        before = self.manifest.replaced
-        replaced = {path: at for path, at in before.items() if path not in listed and path not in change.deleted}
-        replaced |= dict.fromkeys(sorted(left), now)
-        if parts == self.parts and replaced == before and self.manifest.sequence:
-            return None
-        tables: dict[str, list[ManifestPart]] = {}
-        for path in sorted(parts):
-            tables.setdefault(path.partition("/")[0], []).append(parts[path])
-        sequence = self.manifest.sequence + 1
-        return _Listed(Manifest(tables, replaced, sequence, now, self.manifest.etag), parts)
-
-    def written(self, objects: Objects) -> _Listed:
-        """Write it over its predecessor."""
-        return replace(self, manifest=replace(self.manifest, etag=write_manifest(objects, self.manifest)))
-
-
-def as_listed(part: Part) -> ManifestPart:
-    """Return a part as the list has it."""
-    if part.checksum is None:
-        raise AssertionError(f"{part.path} has no checksum")
-    path = object_path(part.path, part.checksum)
-    return ManifestPart(path, part.path, part.rows, part.size_bytes, part.checksum, part.select_hash)

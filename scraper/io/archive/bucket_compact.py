@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from scraper.io.archive.bucket import BucketTree, Change, as_listed
+from scraper.io.archive.bucket import BucketTree
+from scraper.io.archive.bucket_list import Change, as_listed
 from scraper.io.archive.compact import PartitionCompactor
 from scraper.io.archive.disk import Disk
 from scraper.io.archive.errors import explained

@@ -21,7 +21,7 @@ from scraper.io.archive.tree import NOTES, Tree
 from scraper.ports import SpendMark
 
 UNREAD: Final = "Nothing was spent or changed."
-_IDENTITY: Final = "archive.json"
+IDENTITY: Final = "archive.json"
 
 
 class LedgerFiles:
@@ -35,13 +35,13 @@ class LedgerFiles:
 
     def write_identity(self, identity: Identity, kind: str) -> None:
         plain = {"archive": identity.archive_id, "kind": kind, "epoch": identity.epoch, "lineage": identity.lineage}
-        self._write(_IDENTITY, plain)
+        self._write(IDENTITY, plain)
 
     def marks(self) -> list[SpendMark]:
         found = []
         with explained("the marks of runs cannot be read", safe=UNREAD):
             for name in self._tree.notes():
-                if name != _IDENTITY and (stored := _json(self._tree, name)) is not None:
+                if name != IDENTITY and (stored := _json(self._tree, name)) is not None:
                     found.append(_mark(stored))
         return found
 
@@ -67,7 +67,7 @@ class LedgerFiles:
 def read_identity(tree: Tree) -> tuple[Identity, str] | None:
     """Return the identity and the kind of an archive; ``None`` if it was never stamped."""
     with explained("the archive's identity cannot be read", safe=UNREAD):
-        stored = _json(tree, _IDENTITY)
+        stored = _json(tree, IDENTITY)
     if stored is None:
         return None
     return Identity(stored["archive"], stored["epoch"], stored["lineage"]), stored["kind"]

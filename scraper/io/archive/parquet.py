@@ -54,11 +54,14 @@ class ParquetArchive:
         archive: str | None = None,
         tree: Tree | None = None,
     ) -> None:
-        """`archive`: where it is, if not in the data directory; `tree`: its parts, if they are opened already."""
+        """`archive`: where it is, if not in the data directory; `tree`: its parts, if they are opened already.
+
+        The lock's guard is that of the disk: by default the tree's, which asks it.
+        """
         self._tables = {table.name: table for table in tables}
         self._catalogue = catalogue
         self._endpoints = {endpoint.full_name: endpoint for endpoint in catalogue.endpoints}
-        self._disk = disk or Disk()
+        self._disk = disk or (Disk() if tree is None else tree.disk)
         self._places = Places.of(data, archive)
         self._tree = tree or open_tree(self._places, self._disk, archive)
         place = ArchivePlace(data, tuple(tables), catalogue, archive)
@@ -120,7 +123,7 @@ class ParquetArchive:
 
     def last_drain(self) -> int:
         with explained("the archive cannot be read", safe=_SAFE):
-            return max((drained_by(_name(path)) for path in self._tree.paths()), default=0)
+            return max(map(drained_by, self._tree.each_name("*")), default=0)
 
     def sources(self) -> tuple[str, ...]:
         with explained("the archive cannot be read", safe=_SAFE):
@@ -276,7 +279,8 @@ class ParquetArchive:
     ) -> Iterator[ReadPage]:
         for page, now, decoded in answers:
             tally.read_again.append(ReadAgain(page.run_id, page.request_key, page.observed_at, now.digest))
-            yield read(_as_decided(page, now), self._endpoints, self._tables, tally.watch, decoded)
+            found = read(_as_decided(page, now), self._endpoints, self._tables, tally.watch, decoded)
+            yield replace(found, page=replace(found.page, body=b""))  # it is written nowhere, and takes memory
 
     def _feeding(self, table: str | None) -> frozenset[str]:
         """Return the endpoints that feed a table, or any."""

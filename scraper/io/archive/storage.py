@@ -32,7 +32,8 @@ def open_tree(
         return DirectoryTree(disk, places)
     from scraper.io.archive.bucket import BucketTree  # noqa: PLC0415 - a directory does without
 
-    return BucketTree(open_objects(archive, os.environ if environment is None else environment), places, now)
+    objects = open_objects(archive, os.environ if environment is None else environment)
+    return BucketTree(objects, places, now, disk)
 
 
 def open_compactor(tree: Tree, places: Places, disk: Disk, pool: WorkerPool) -> Compactor:

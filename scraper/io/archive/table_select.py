@@ -32,16 +32,8 @@ from scraper.core.tables import (
 from scraper.io.archive.fragile import kept
 from scraper.io.archive.lost_values import Fragile, fragile_values
 from scraper.io.archive.schemas import schemas_of
+from scraper.io.archive.select_session import PagesInput, SelectSession, connect, session
 from scraper.io.archive.survey import PAGES_AT_ONCE, ReadPage, mark
-
-_SETTINGS: Final[dict[str, str | bool | int | float | list[str]]] = {
-    "threads": 1,
-    "memory_limit": "1GB",
-    "temp_directory": "",  # nothing of a 2 MiB statement needs to spill
-    "autoinstall_known_extensions": "false",
-    "autoload_known_extensions": "false",
-    "python_enable_replacements": "false",
-}
 
 _INPUT: Final = empty_relation(SELECT_INPUT)
 _PAGES: Final = empty_relation(PAGES_COLUMNS)
@@ -61,20 +53,15 @@ class Selects:
         self._tables = tables
         self._fragile: dict[str, tuple[Fragile, ...]] = {}
         self._sql = {table.name: bare_sql(table.sql) for table in tables.values()}
-        self._connection = _connect()
-        self._prepared: dict[str, str] = {}
-        """Table → its SELECT as a prepared statement of this connection, which reads what `pages` holds when it is run.
-
-        Planning the SELECT of a wide table takes longer than carrying it out for a batch.
-        """
         self.schemas: Mapping[str, pa.Schema] = _Schemas(tables, cache)
         """Table → schema of its files: the columns that the SELECT gives for no pages."""
-        self._pages = _Pages(_schema(schemas_of([_INPUT, _PAGES], cache)[_INPUT]))
+        self._input = _schema(schemas_of([_INPUT, _PAGES], cache)[_INPUT])
+        self._session = session(self._input)
 
     def plain(self, rows: pa.Table) -> Iterator[Mapping[str, object]]:
         """Yield rows as JSON objects: times are text, since Python's end with the year 9999."""
-        self._connection.register("made", rows)
-        return _plain(self._connection, _as_json("FROM made"))
+        self._session.connection.register("made", rows)
+        return _plain(self._session.connection, _as_json("FROM made"))
 
     def fragile(self, table: str) -> tuple[Fragile, ...]:
         """Return the values of a table's records that its SELECT may turn into null."""
@@ -85,8 +72,11 @@ class Selects:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
-        self._connection.close()
+    def __exit__(self, error: type[BaseException] | None, *_: BaseException | TracebackType | None) -> None:
+        if error is None:
+            self._session.keep()
+        else:
+            self._session.close()
 
     def rows(self, table: str, pages: Sequence[ReadPage]) -> MadeRows:
         """Return the rows of the pages in their order, and page_id → cause of pages that no statement could read."""
@@ -111,9 +101,9 @@ class Selects:
                 yield waiting[0], None if waiting[1] is None else waiting[1].result()
 
     def typed(self, type_name: str, values: Sequence[bytes]) -> Sequence[object]:
-        self._connection.register("asked", pa.table({"list": [b"[" + b",".join(values) + b"]"]}, _ASKED))
+        self._session.connection.register("asked", pa.table({"list": [b"[" + b",".join(values) + b"]"]}, _ASKED))
         structure = json.dumps([type_name]).replace("'", "''")
-        held = self._connection.sql(f"SELECT from_json(list, '{structure}') AS held FROM asked")  # noqa: S608
+        held = self._session.connection.sql(f"SELECT from_json(list, '{structure}') AS held FROM asked")  # noqa: S608
         return held.to_arrow_table()["held"][0].as_py()  # type: ignore[no-any-return]
 
     def _bisected(self, table: str, pages: Sequence[ReadPage], failures: dict[int, str]) -> list[pa.Table]:
@@ -131,20 +121,12 @@ class Selects:
         return self._bisected(table, pages[:middle], failures) + self._bisected(table, pages[middle:], failures)
 
     def _select(self, table: str, pages: Sequence[ReadPage]) -> pa.Table:
-        self._pages.held = input_table(pages, self._pages.schema)
-        if not self._prepared:
-            self._connection.register("pages", self._pages)
-        if table not in self._prepared:
-            name = f"select_{len(self._prepared)}"
-            self._connection.execute(f"PREPARE {name} AS {self._sql[table]}")
-            self._prepared[table] = f"EXECUTE {name}"
-        return self._connection.sql(self._prepared[table]).to_arrow_table()
+        return self._session.select(self._sql[table], input_table(pages, self._input))
 
     def _reconnect(self) -> None:
         """Open a new database: an internal error of DuckDB closes the old one permanently."""
-        self._prepared.clear()
-        self._connection.close()
-        self._connection = _connect()
+        self._session.close()
+        self._session = SelectSession(self._input)
 
 
 class _Schemas(dict[str, pa.Schema]):
@@ -160,34 +142,20 @@ class _Schemas(dict[str, pa.Schema]):
         return found
 
 
-class _Pages:
-    """The relation ``pages``, whose rows may be replaced between two statements without planning them again."""
-
-    def __init__(self, schema: pa.Schema) -> None:
-        self.schema = schema
-        self.held = schema.empty_table()
-
-    def __arrow_c_schema__(self) -> object:
-        return self.schema.__arrow_c_schema__()
-
-    def __arrow_c_stream__(self, requested_schema: object = None) -> object:
-        return self.held.__arrow_c_stream__(requested_schema)
-
-
 @cache
 def _fragile(sql: str) -> tuple[Fragile, ...]:
     expected = expected_of(sql)
     if expected is None:
         return ()
-    pages = _Pages(_schema(schemas_of([_INPUT])[_INPUT]))
-    with _connect() as connection:
+    pages = PagesInput(_schema(schemas_of([_INPUT])[_INPUT]))
+    with connect() as connection:
         connection.register("pages", pages)
         connection.execute(f"PREPARE tried AS {_as_json(bare_sql(sql))}")
         return fragile_values(expected.record, lambda records: _tried(connection, pages, records))
 
 
 def _tried(
-    connection: duckdb.DuckDBPyConnection, pages: _Pages, records: Sequence[Json]
+    connection: duckdb.DuckDBPyConnection, pages: PagesInput, records: Sequence[Json]
 ) -> list[Mapping[str, object] | None]:
     """Return the row that a SELECT makes of each record, alone on its page; ``None`` where it makes none, or fails."""
     made_up = {"page": 1, "parent_id": "1", "parameters": "{}"}
@@ -220,12 +188,6 @@ def _schema(known: pa.Schema | duckdb.Error) -> pa.Schema:
     if isinstance(known, duckdb.Error):
         raise known
     return known
-
-
-def _connect() -> duckdb.DuckDBPyConnection:
-    connection = duckdb.connect(config=_SETTINGS)
-    connection.execute("SET enable_external_access = false")
-    return connection
 
 
 def input_table(pages: Sequence[ReadPage], schema: pa.Schema) -> pa.Table:

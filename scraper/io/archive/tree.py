@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Protocol
 
-from scraper.io.archive.disk import Disk, make_directories, remove_files
+from scraper.io.archive.disk import Disk, checksum, make_directories, remove_files
 from scraper.io.archive.errors import explained
 from scraper.io.objects import is_s3
 from scraper.io.permissions import require_readable
@@ -43,7 +43,7 @@ class Places:
     def of(cls, data: Path, archive: str | None = None) -> Places:
         """Return those of a data directory, or of an archive that is a directory elsewhere."""
         inside = data / "archive"
-        if archive is None or is_s3(archive) or Path(archive) == inside:
+        if archive is None or is_s3(archive) or Path(archive).absolute() == inside.absolute():
             return cls(data, inside, data / "tmp", data / "trash", data / "archive.lock")
         root = Path(archive)
         return cls(data, root, *(root.with_name(f"{root.name}.{kind}") for kind in ("tmp", "trash", "lock")))
@@ -80,6 +80,10 @@ class Tree(Protocol):
     def place(self) -> str:
         """Where it is: a directory, or the URL of a bucket and prefix."""
 
+    @property
+    def disk(self) -> Disk:
+        """The disk of this machine, whose guard is asked before parts are shown."""
+
     def refresh(self) -> None:
         """See what other processes have done; called by whoever has taken the lock."""
 
@@ -87,7 +91,7 @@ class Tree(Protocol):
         """Return the parts of a table whose file name matches."""
 
     def each_name(self, table: str) -> Iterator[str]:
-        """Yield the file names of a table's parts, in any order, each looked for when it is asked for."""
+        """Yield the file names of a table's parts (``*``: of all), in any order, each looked for when asked for."""
 
     def names(self, directory: str) -> list[str]:
         """Return the names in a table's partition: ``hashtags/vendor=crawlora/date=2026-11-29``."""
@@ -106,6 +110,9 @@ class Tree(Protocol):
 
     def size_bytes(self, path: str) -> int:
         """Return the part's size."""
+
+    def checksum(self, path: str) -> str:
+        """Return the SHA-256 of the part's bytes."""
 
     def select_hash(self, path: str) -> str | None:
         """Return the hash of the SELECT that made it; ``None`` where it is missing or unreadable."""
@@ -151,6 +158,10 @@ class DirectoryTree:
     def place(self) -> str:
         return str(self._root)
 
+    @property
+    def disk(self) -> Disk:
+        return self._disk
+
     def refresh(self) -> None:
         """Nothing is remembered."""
 
@@ -175,6 +186,9 @@ class DirectoryTree:
 
     def size_bytes(self, path: str) -> int:
         return (self._root / path).stat().st_size
+
+    def checksum(self, path: str) -> str:
+        return checksum(self._root / path)
 
     def select_hash(self, path: str) -> str | None:
         from scraper.io.archive.files import stored_hash  # noqa: PLC0415 - it loads pyarrow

@@ -21,12 +21,13 @@ _DEFAULT_SCHEMA: Final = "public"
 _OURS: Final = "scraper_fleet"
 _ENDING: Final = "_fleet"
 CONNECT_TIMEOUT_S: Final = 5
-_MADE_BY = re.compile(r"procrastinate (\d+)\.(\d+)\.(\d+)")
+_MADE_BY = re.compile(r"procrastinate (\d+\.\d+\.\d+), fleet (\d+)")
 _MIGRATION = re.compile(r"(\d+)\.(\d+)\.(\d+)_\d+_.*\.sql")
 
 _OURS_VERSION: Final = 1
+"""Incremented with every change of what follows, which is then carried out again."""
 _OUR_TABLES: Final = """
-CREATE TABLE fleet_workers (
+CREATE TABLE IF NOT EXISTS fleet_workers (
     worker_id bigint PRIMARY KEY REFERENCES procrastinate_workers (id) ON DELETE CASCADE,
     name text NOT NULL,
     version text NOT NULL,
@@ -34,20 +35,22 @@ CREATE TABLE fleet_workers (
     at_once integer NOT NULL,
     jobs text[] NOT NULL
 );
-CREATE TABLE fleet_work (
+CREATE TABLE IF NOT EXISTS fleet_work (
     task_id bigint PRIMARY KEY REFERENCES procrastinate_jobs (id) ON DELETE CASCADE,
     worker text NOT NULL,
     exit_code integer,
     words text NOT NULL DEFAULT ''
 );
-CREATE FUNCTION fleet_alive(p_worker_id bigint, p_name text, p_version text, p_at_once integer, p_jobs text[])
-RETURNS void LANGUAGE sql AS $$
+CREATE OR REPLACE FUNCTION fleet_alive(
+    p_worker_id bigint, p_name text, p_version text, p_at_once integer, p_jobs text[]
+) RETURNS void LANGUAGE sql AS $$
     INSERT INTO procrastinate_workers (id, last_heartbeat) OVERRIDING SYSTEM VALUE VALUES (p_worker_id, now())
     ON CONFLICT (id) DO UPDATE SET last_heartbeat = now();
     INSERT INTO fleet_workers (worker_id, name, version, at_once, jobs)
-    VALUES (p_worker_id, p_name, p_version, p_at_once, p_jobs) ON CONFLICT (worker_id) DO NOTHING;
+    VALUES (p_worker_id, p_name, p_version, p_at_once, p_jobs)
+    ON CONFLICT (worker_id) DO UPDATE SET jobs = excluded.jobs;
 $$;
-CREATE FUNCTION fleet_take(p_worker_id bigint, p_name text, p_jobs text[], p_runs_of_account integer)
+CREATE OR REPLACE FUNCTION fleet_take(p_worker_id bigint, p_name text, p_jobs text[], p_runs_of_account integer)
 RETURNS SETOF procrastinate_jobs LANGUAGE plpgsql AS $$
 DECLARE
     found_id bigint;
@@ -80,11 +83,11 @@ BEGIN
         WHERE id = found_id RETURNING *;
 END;
 $$;
-CREATE FUNCTION fleet_wake() RETURNS void LANGUAGE sql AS $$
+CREATE OR REPLACE FUNCTION fleet_wake() RETURNS void LANGUAGE sql AS $$
     -- Workers look again: an account is free, or a task is back.
     SELECT pg_notify('procrastinate_any_queue_v1', '{"type": "job_inserted", "job_id": 0}');
 $$;
-CREATE FUNCTION fleet_back(p_task_id bigint, p_wait_s double precision, p_counted integer)
+CREATE OR REPLACE FUNCTION fleet_back(p_task_id bigint, p_wait_s double precision, p_counted integer)
 RETURNS boolean LANGUAGE plpgsql AS $$
 BEGIN
     PERFORM fleet_wake();
@@ -140,29 +143,34 @@ async def prepared_schema(connection: AsyncConnection) -> str:
                 "SELECT obj_description(oid, 'pg_namespace') FROM pg_namespace WHERE nspname = %s", [name]
             )
         ).fetchone()
-        installed = _numbers(procrastinate.__version__)
-        made_by = _MADE_BY.match(row[0] or "") if row else None
         if row is None:
             await connection.execute(sql.SQL("CREATE SCHEMA {}").format(sql.Identifier(name)))
         await connection.execute(sql.SQL("SET LOCAL search_path = {}").format(sql.Identifier(name)))
-        if made_by is None:
-            await connection.execute(SchemaManager.get_schema())
-            await connection.execute(_OUR_TABLES)
-            made: tuple[int, ...] = ()
-        else:
-            made = tuple(map(int, made_by.groups()))
-            if made[:2] > installed[:2]:
-                raise StateError(
-                    f"the queue in schema {name} was made by Procrastinate {'.'.join(map(str, made))}, and this is "
-                    f"{procrastinate.__version__}. Nothing was changed; install the newer one here."
-                )
-            for migration in migrations(made, installed):
-                await connection.execute(migration)  # a file of Procrastinate's
-        if made != installed:
-            version = ".".join(map(str, max(made, installed)))
-            comment = sql.Literal(f"procrastinate {version}, fleet {_OURS_VERSION}")
-            await connection.execute(sql.SQL("COMMENT ON SCHEMA {} IS {}").format(sql.Identifier(name), comment))
+        if (comment := await _brought_up_to_date(connection, name, (row or [None])[0] or "")) is not None:
+            said = sql.SQL("COMMENT ON SCHEMA {} IS {}").format(sql.Identifier(name), sql.Literal(comment))
+            await connection.execute(said)
     return name
+
+
+async def _brought_up_to_date(connection: AsyncConnection, name: str, comment: str) -> str | None:
+    """Make or upgrade what is in the schema; return its new comment, or ``None`` if it is as it should be."""
+    found = _MADE_BY.match(comment)
+    made, ours = (_numbers(found[1]), int(found[2])) if found else ((), 0)
+    installed = _numbers(procrastinate.__version__)
+    if made[:2] > installed[:2] or ours > _OURS_VERSION:
+        raise StateError(
+            f"the queue in schema {name} was made by newer programs ({comment}), and these are Procrastinate "
+            f"{procrastinate.__version__} and fleet {_OURS_VERSION}. Nothing was changed; install the newer ones here."
+        )
+    if not made:
+        await connection.execute(SchemaManager.get_schema())
+    else:
+        for migration in migrations(made, installed):
+            await connection.execute(migration)  # a file of Procrastinate's
+    if ours < _OURS_VERSION:
+        await connection.execute(_OUR_TABLES)
+    told = f"procrastinate {'.'.join(map(str, max(made, installed)))}, fleet {_OURS_VERSION}"
+    return None if told == comment else told
 
 
 def _numbers(version: str) -> tuple[int, ...]:

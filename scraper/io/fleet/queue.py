@@ -28,7 +28,8 @@ _HEARTBEATS: Final = 3
 """Signs of life within the time after which a worker counts as lost."""
 _SHOWN_LOST: Final = 20
 """How many times as long as it takes to count as lost a worker is still shown."""
-_MOST_POLL_S: Final = 5.0
+_POLL_S: Final = 5.0
+"""For tasks whose time has come; of others, and of accounts that are free, the database tells."""
 _PERMANENT: Final = ("FATAL", "failed to resolve host", "no pg_hba.conf entry", "SSL", "does not support")
 _REFUSED: Final = (
     "the queue in the state's database cannot be used: {}. Nothing was changed; check the state's URL, and that its "
@@ -105,7 +106,7 @@ class PostgresQueue:
             install_signal_handlers=False,
             update_heartbeat_interval=beat_s,
             stalled_worker_timeout=terms.lost_after_s,
-            fetch_job_polling_interval=min(_MOST_POLL_S, beat_s / 2),
+            fetch_job_polling_interval=_POLL_S,
         )
         asyncio.get_running_loop().set_exception_handler(_without_outages)
         beating = asyncio.ensure_future(self._tasks.beat(beat_s))
@@ -175,7 +176,7 @@ async def opened_queue(
     connector = PatientConnector(conninfo, schema, outage)
     await connector.open_async()
     try:
-        yield PostgresQueue(connector, outage, name, terms or ServeTerms(()))
+        yield PostgresQueue(connector, outage, name, terms or ServeTerms(tuple))
     finally:
         await connector.close_async()
 

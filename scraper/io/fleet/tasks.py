@@ -94,7 +94,7 @@ class FleetTasks(JobManager):
             name=self._name,
             version=self._terms.version,
             at_once=self._terms.at_once,
-            jobs=list(self._terms.jobs),
+            jobs=sorted(self._terms.jobs()),
         )
 
     async def fetch_job(self, queues: Iterable[str] | None, worker_id: int) -> jobs.Job | None:  # noqa: ARG002 - there is one queue
@@ -104,7 +104,7 @@ class FleetTasks(JobManager):
                 query=_TAKE,
                 worker_id=worker_id,
                 name=self._name,
-                jobs=list(self._terms.jobs),
+                jobs=sorted(self._terms.jobs()),
                 runs_of_account=self._terms.runs_of_account,
             )
             taken = [jobs.Job.from_row(row) for row in rows]

@@ -34,13 +34,24 @@ _LEFT_OUT: Final = (PAGES_TABLE,)
 """Ten times the bytes of all other tables: fetched only for a query that reads them."""
 
 
+WORTH_SAYING_BYTES: Final = 64 * 10**6
+"""Some seconds on an ordinary line."""
+
+
 class BucketArchive:
     """The `ArchiveReader` of an archive in a bucket."""
 
-    def __init__(self, objects: Objects, directory: Path, cache: ObjectCache | None = None) -> None:
-        """`directory`: a data directory, or one for what is fetched alone."""
+    def __init__(
+        self,
+        objects: Objects,
+        directory: Path,
+        say: Callable[[str], object] = lambda _told: None,
+        worth_saying_bytes: int = WORTH_SAYING_BYTES,
+    ) -> None:
+        """`directory`: a data directory, or one for what is fetched alone; `say` is told of what takes long."""
         self._objects = objects
-        self._cache = cache or ObjectCache(objects, directory)
+        self._cache = ObjectCache(objects, directory)
+        self._say, self._worth_saying_bytes = say, worth_saying_bytes
         self._stand_ins = directory.absolute() / "cache" / "stand-ins"
         self._spill = directory / "tmp"
         self._known: Manifest | None = None
@@ -78,7 +89,7 @@ class BucketArchive:
             manifest = self._manifest()
             parts = choose(manifest)
             try:
-                self._cache.all_local(parts)
+                self._fetch(self._cache.missing(parts))
             except FileNotFoundError as gone:
                 if manifest.sequence == tried:
                     raise ArchiveError(
@@ -102,6 +113,12 @@ class BucketArchive:
             f"the parts of {self._objects.place} were replaced faster than they could be fetched, {_ATTEMPTS} times. "
             "Nothing was changed; run the same command again."
         )
+
+    def _fetch(self, parts: Sequence[ManifestPart]) -> None:
+        if (size_bytes := sum(part.size_bytes for part in parts)) >= self._worth_saying_bytes:
+            how_much = f"{len(parts)} parts of {self._objects.place} ({size_bytes / 1e6:.1f} MB)"
+            self._say(f"fetching {how_much} into {self._cache.directory}")
+        self._cache.fetch_all(parts)
 
     def _needed(self, manifest: Manifest, described: Described, query: str | None) -> list[ManifestPart]:
         if query is None:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import threading
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
@@ -128,7 +129,7 @@ def _stand_ins(
     columns = f"{_MARK}=-/vendor=-/date=1970-01-01/{table}-{made_by}.parquet"
     if not (stubs / columns).exists():
         (stubs / columns).parent.mkdir(parents=True, exist_ok=True)
-        beside = stubs / f".{table}.{os.getpid()}"
+        beside = stubs / f".{table}.{os.getpid()}-{threading.get_ident()}"
         connection.execute(f"COPY ({bare_sql(select)}) TO {quoted(beside)} (FORMAT parquet)")
         beside.replace(stubs / columns)
     return [columns, *paths]

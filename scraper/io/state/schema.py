@@ -371,3 +371,14 @@ leases = Table(
     Column("since", Instant, nullable=False),
     Column("expires_at", Instant, nullable=False),
 )
+
+
+def _sort_by_code_point() -> None:
+    """Let PostgreSQL compare text as SQLite and Python do, whatever the locale of its database."""
+    for table in metadata.tables.values():
+        for column in table.columns:
+            if isinstance(column.type, String):
+                column.type = column.type.with_variant(type(column.type)(collation="C"), "postgresql")
+
+
+_sort_by_code_point()

@@ -103,7 +103,7 @@ class Writer:
         self._pause = pause
         self._at_stake = False
         """Work of `do` and `join` may be waiting, which may settle what was paid for."""
-        self._has_written = False
+        self._has_marked = False
         self._queue: queue.SimpleQueue[_Queued | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._serve, name="state-writer", daemon=True) if threaded else None
         if self._thread is not None:
@@ -147,7 +147,7 @@ class Writer:
         if self._thread is not None:
             self._queue.put(None)
             self._thread.join()
-        if self._has_written and not self._backend.one_writer:
+        if self._has_marked and not self._backend.one_writer:
             with suppress(SQLAlchemyError), self._engine.begin() as connection:
                 self._backend.close(connection)
 
@@ -197,7 +197,7 @@ class Writer:
                 self.wait(failure, attempts, self._engine)
                 if results is None or not self._was_committed(mark, attempts):
                     continue
-            self._has_written = True
+            self._has_marked |= mark is not None
             return results
 
     def wait(self, failure: DBAPIError, attempts: int, engine: Engine) -> None:

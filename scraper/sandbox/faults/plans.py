@@ -139,7 +139,7 @@ class _Reading:
         sharing = [each for each in injections if endpoint in each.endpoints and each.share is not None]
         met = math.fsum(each.share or 0.0 for each in sharing)
         if met > 1 and not any(each.parameters or each.nth for each in sharing):
-            self._fault(sharing[-1].text, f"the shares for {endpoint} come to {met:g}, more than 1")
+            self._fault(sharing[-1].text, f"the shares for {endpoint} add up to {met:g}, more than 1")
 
     def _fault(self, text: str, message: str) -> None:
         self.faults.append(Fault(f"--fault {text}", message))

@@ -186,7 +186,7 @@ def places_of(
 ) -> BoardPlaces:
     """Return the places of a board. `kept_apart`: the difference from others of its kind and country, such as a period.
 
-    The part `worldwide` of a country's places are those of the whole world, which move at the tempo 1.
+    The part `worldwide` of a country's places are those of the whole world, which move at tempo 1.
     """
     owner = key_of(seed, kind, "owner", country)
     found = []

@@ -27,7 +27,7 @@ def midnight_s(day: date) -> int:
 
 
 def urls_expire_s(moment: datetime) -> int:
-    """Return when URLs signed now expire: six hours after the full hour, in seconds since 1970."""
+    """Return the time at which URLs signed now expire: six hours after the full hour, in seconds since 1970."""
     return int(moment.timestamp()) // 3600 * 3600 + 6 * 3600
 
 

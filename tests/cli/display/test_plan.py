@@ -38,7 +38,7 @@ def test_a_night_says_of_each_board_why_it_is_bought_or_left() -> None:
         "country_code=C0         never  all        8  bought   never read",
         "country_code=C1  2 nights ago  9.4        8  bought   waited the longest allowed",
         "country_code=C2  3 nights ago  9.3        8  bought   exploration",
-        "country_code=C3  4 nights ago  9.2        8  bought   most new entries for the credits",
+        "country_code=C3  4 nights ago  9.2        8  bought   most new per credit",
         "",
         "country_code=C4  5 nights ago  9.1        8  left     others show more",
     ]

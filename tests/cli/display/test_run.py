@@ -166,7 +166,7 @@ def test_a_result_without_rows_or_message_ends_with_its_figures() -> None:
 def test_a_long_row_of_equal_nights_is_told_once_and_a_plan_without_end_is_called_so() -> None:
     many = tuple(Day(f"2027-01-{day:02}", 496 if day < 20 else 80, 62) for day in range(1, 21))
     assert "nights     20 nights: 19 × 496 + 80 credits; done" in shown_plan(replace(plan(JOB), calendar=many))
-    assert "nights     without end" in shown_plan(replace(plan(JOB), done_at=None))
+    assert "nights     no end" in shown_plan(replace(plan(JOB), done_at=None))
 
 
 def test_where_each_figure_comes_from_can_be_asked_for() -> None:
