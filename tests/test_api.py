@@ -54,7 +54,7 @@ PUBLIC = {
     "Range": "(low, likely, high)",
     "RunResult": "(run_id, job, status, budget, charged, presumed, unknown, requests, reused, walks, rows, elapsed_s, "
     "retried=0, next_at=None, message='', warnings=(), asks=False, sandbox_charged=None, sandbox_faults=None, "
-    "sandbox_at_rate_s=None, notes=())",
+    "sandbox_at_rate_s=None, notes=(), elsewhere=False)",
     "ProjectInUse": "(project, data, configs, accounts, state='', archive='', new_ledger='')",
     "LedgerSettled": "(message)",
     "RunStarted": "(run_id, job, budget, resumed, spent, share='', access='')",

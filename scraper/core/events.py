@@ -218,8 +218,6 @@ class RunResult:
     warnings: tuple[str, ...] = ()
     asks: bool = False
     """True if nothing was done, since a complete one-off job is bought again only with --new."""
-    elsewhere: bool = False
-    """True if another process carried it out, while this one stood by."""
     sandbox_charged: Mapping[str, Credits] | None = None
     """Vendor → credits that it charged, to compare with the ledger; only with a sandbox in this process."""
     sandbox_faults: Mapping[str, int] | None = None
@@ -228,6 +226,8 @@ class RunResult:
     """Seconds that this process would have taken at the accounts' rates, with a sandbox that lifts them."""
     notes: tuple[str, ...] = ()
     """The warnings about the choice of this run."""
+    elsewhere: bool = False
+    """True if another process carried it out, while this one stood by."""
 
     @property
     def exit_code(self) -> int:
