@@ -13,7 +13,7 @@ from typing import Protocol
 
 from scraper.core.errors import LeaseLostError
 
-WAIT_OR_STOP = "wait for it, or stop it"
+WAIT_OR_STOP = "wait for it (--standby goes on with the run if it dies), or stop it"
 """What to do about a job that another process runs."""
 ARCHIVE = "archive"
 """`Lease.what` of the archive's files."""

@@ -62,8 +62,8 @@ async def execute(
         with context.stores.ledger.headroom(job.name):
             began = context.clock.monotonic()
             run = await _opened(job, opening, ceiling, context, suffix)
-            if isinstance(run, Done):
-                return await _result_of(job, run, context)
+            if isinstance(run, Done):  # a standby has nothing to ask
+                return await _result_of(job, replace(run, asks=run.asks and not context.standby), context)
             job = by_delta(replace(job, budget=run.budget), run.tonight)
             crawl = CrawlProcess(job, vendors, run, context)
             begun(crawl)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -65,13 +66,15 @@ def over(link: Link, script: Any, say: Any = lambda _: None) -> Any:
     return asyncio.run(work())
 
 
-def test_a_reservation_takes_three_round_trips(link: Link) -> None:
+@pytest.mark.parametrize("leased", [False, True])
+def test_a_reservation_takes_three_round_trips_under_a_lease_as_well(link: Link, leased: bool) -> None:
     async def script(stores: Stores) -> list[int]:
         taken = []
-        for page in range(1, 4):
-            before = link.trips
-            await stores.ledger.reserve("one", LIMITS, board("US", page), 1)
-            taken.append(link.trips - before)
+        with stores.runs.hold("night") if leased else nullcontext():
+            for page in range(1, 4):
+                before = link.trips
+                await stores.ledger.reserve("one", LIMITS, board("US", page), 1)
+                taken.append(link.trips - before)
         return taken
 
     first, *others = over(link, script)

@@ -30,12 +30,20 @@ class Time:
     """One time for all, which every host reads by a clock of its own."""
 
     s: float = 1_800_000_000.0
-    on_the_way_s: float = 0.0
+    there_s: float = 0.0
     """A statement takes so long to reach the database."""
+    back_s: float = 0.0
+    """And its answer to come back."""
+    told_s: float = 0.0
+    """What the database took the time to be."""
 
     def database_us(self) -> int:
-        self.s, self.on_the_way_s = self.s + self.on_the_way_s, 0.0
+        self.s, self.there_s = self.s + self.there_s, 0.0
+        self.told_s = self.s
         return round(self.s * 1_000_000)
+
+    def come_back(self, _: object) -> None:
+        self.s, self.back_s = self.s + self.back_s, 0.0
 
 
 class TestedDatabase:
@@ -83,6 +91,7 @@ class LeaseMachine(RuleBasedStateMachine):
         self.scratch = TemporaryDirectory()
         self.engine = engine_in(Path(self.scratch.name))
         self.time = Time()
+        event.listen(self.engine, "commit", self.time.come_back)
         self.hosts = {f"host{n}:{n}": leases_of(self.engine, self.time, at) for n, at in enumerate(booted)}
         self.held: dict[str, HeldLease] = {}
         """What each host believes to hold."""
@@ -94,29 +103,29 @@ class LeaseMachine(RuleBasedStateMachine):
         if hasattr(self, "scratch"):
             self.scratch.cleanup()
 
-    @rule(n=st.integers(0, 2), on_the_way_s=st.floats(0, TTL_S))
-    def take(self, n: int, on_the_way_s: float) -> None:
+    @rule(n=st.integers(0, 2), there_s=st.floats(0, TTL_S), back_s=st.floats(0, TTL_S))
+    def take(self, n: int, there_s: float, back_s: float) -> None:
         host = f"host{n}:{n}"
-        self.time.on_the_way_s = on_the_way_s
+        self.time.there_s, self.time.back_s = there_s, back_s
         taken = self.hosts[host].try_take(NIGHT, host)
-        free = self.owner is None or self.time.s >= self.ends_s
+        free = self.owner is None or self.time.told_s >= self.ends_s
         assert isinstance(taken, HeldLease) == free
         if isinstance(taken, Lease):
             assert (taken.holder, taken.epoch, taken.is_live) == (self.owner, self.epoch, True)
             return
         self.epoch += 1
         assert taken.fence == Fence(NIGHT, host, self.epoch)
-        self.held[host], self.owner, self.ends_s = taken, host, self.time.s + TTL_S
+        self.held[host], self.owner, self.ends_s = taken, host, self.time.told_s + TTL_S
 
     @precondition(lambda self: self.held)
-    @rule(data=st.data(), on_the_way_s=st.floats(0, TTL_S))
-    def renew(self, data: st.DataObject, on_the_way_s: float) -> None:
+    @rule(data=st.data(), there_s=st.floats(0, TTL_S), back_s=st.floats(0, TTL_S))
+    def renew(self, data: st.DataObject, there_s: float, back_s: float) -> None:
         host = data.draw(st.sampled_from(sorted(self.held)))
-        self.time.on_the_way_s = on_the_way_s
+        self.time.there_s, self.time.back_s = there_s, back_s
         kept = self.held[host].renew()
         assert kept == (self.owner == host and self.held[host].fence.epoch == self.epoch)
         if kept:
-            self.ends_s = self.time.s + TTL_S
+            self.ends_s = self.time.told_s + TTL_S
         else:
             with pytest.raises(LeaseLostError, match=rf"job night is carried on by process {self.owner}, since "):
                 self.held.pop(host).refuse_if_lost()

@@ -72,9 +72,8 @@ def settle(connection: Connection, settlings: Sequence[Settling]) -> list[None]:
 
     One of a process that another has replaced is kept as well: `io.state.late`.
     """
-    replaced = {
-        fence for _, fence in settlings if fence is not None and not is_mine(fence, standing(connection, fence))
-    }
+    fences = {fence for _, fence in settlings if fence is not None}
+    replaced = {fence for fence in fences if not is_mine(fence, standing(connection, fence))}
     lock_attempts(connection, [settlement.attempt_id for settlement, _ in settlings])
     bodies: list[dict[str, Any]] = []
     changes: dict[tuple[str, str, str, str], dict[str, int]] = {}
