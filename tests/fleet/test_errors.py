@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -94,14 +96,15 @@ def test_a_schema_that_two_processes_make_at_once_is_made_once(tmp_path: Path) -
     database = postgres_database(tmp_path)
     for name in database.columns():
         database.change(f"DROP TABLE {name}")
-    script = f"""
-from tests.core.builders import NOON
-from scraper.io.state import open_stores
-with open_stores({database.url!r}, lambda: NOON, kind="real"):
-    pass
-"""
-    started = [subprocess.Popen([sys.executable, "-c", script]) for _ in range(2)]
-    assert [each.wait() for each in started] == [0, 0]
+    at_once = threading.Barrier(2)
+
+    def make(_: int) -> None:
+        at_once.wait()
+        with database.opened(lambda: NOON):
+            pass
+
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(make, range(2)))
     assert database.rows("SELECT value FROM meta WHERE key = 'kind'") == [("real",)]
 
 

@@ -8,6 +8,7 @@ failure of a queued statement is met there.
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from typing import Any, TypeAlias
 
@@ -15,7 +16,9 @@ from psycopg import Connection, Cursor, Error, Pipeline
 from psycopg.rows import RowFactory, TupleRow
 from psycopg.sql import Literal
 from psycopg.types.string import StrDumperUnknown
+from sqlalchemy import Connection as SqlConnection
 from sqlalchemy import Engine, event
+from sqlalchemy.exc import DBAPIError
 
 from scraper.io.state.schema import NUL, REPLACEMENT
 
@@ -85,6 +88,23 @@ def _enter(connection: _Opened, record: Any) -> None:  # noqa: ANN401 - the pool
 def _leave(_connection: _Opened, record: Any) -> None:  # noqa: ANN401
     with suppress(Error):  # the connection is gone
         record.info.pop(_KEPT).__exit__(None, None, None)
+
+
+def ahead(connection: SqlConnection, statement: str, parameters: Sequence[Any]) -> Iterator[tuple[Any, ...]]:
+    """Queue a SELECT, and return its rows: they are there once another statement has been answered."""
+    cursor: Any = connection.connection.cursor()
+    if isinstance(cursor, QueueingCursor):
+        cursor.queued = True
+    try:
+        cursor.execute(statement, parameters)
+    except Error as failure:
+        raise DBAPIError.instance(statement, (), failure, Error, connection_invalidated=True) from failure
+    return _rows_of(cursor)
+
+
+def _rows_of(cursor: Any) -> Iterator[tuple[Any, ...]]:  # noqa: ANN401 - of psycopg
+    """Yield rows as they are asked for, not before."""
+    yield from cursor
 
 
 def _note_queued(

@@ -44,7 +44,7 @@ _ADVICE: Final[Mapping[str, str]] = {
     _NOT_ALLOWED: "correct the user in the state's URL, or let the server's administrator admit it in pg_hba.conf",
     _NO_DATABASE: "create the database with createdb, or correct its name in the state's URL",
     "42501": "let the database's owner grant the user CREATE on the schema, and all rights on the tables in it",
-    _TOO_MANY: "close other connections, or raise the server's max_connections; each process of scraper takes two",
+    _TOO_MANY: "close other connections, or raise the server's max_connections; each process of scraper takes three",
     _STARTING: "wait until the server is up",
     DISK_FULL: "free some space on the disk of the server",
     _READ_ONLY: "name the primary server in the state's URL: this one is a standby, or read-only",

@@ -6,7 +6,7 @@ write, and a third where it begins its walk; those that are ready together share
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -37,6 +37,7 @@ from scraper.io.state.leases import AS_IT_IS, Fence, is_mine, keep_from_others, 
 from scraper.io.state.ledger import ensure
 from scraper.io.state.row_locks import QUEUED, lock_accounts, lock_attempts
 from scraper.io.state.schema import Instant, accounts, balances, requests, runs, walks
+from scraper.io.state.sequences import numbers_ahead
 from scraper.io.state.slots import LOG, PacedAccount, allowance, lateness, log_parameters, next_slots
 from scraper.ports import AccountClosed, NoCredits, Reserved, Slot, Stored
 
@@ -87,6 +88,7 @@ _FENCED_STANDING = _STANDING.add_columns(*AS_IT_IS)
 """The same, with the lease of the job."""
 
 _NEW_ATTEMPT = insert(requests).returning(requests.c.attempt_id)
+_NUMBERED_ATTEMPT = insert(requests)
 _NEW_WALK = insert(walks)
 _WALK = select(walks.c.walk_id, walks.c.snapshot_at).where(
     walks.c.run_id == bindparam("run_id"), walks.c.walk_id == bindparam("walk_id")
@@ -129,6 +131,7 @@ def _reserve(connection: Connection, asks: Sequence[Ask]) -> list[Reserved]:
     """Reserve for requests of one run on one account: for the first of them, as many as one window holds."""
     ask, account, now = asks[0], asks[0].account, asks[0].now
     names = _names_at(now, ask.run_id, account)
+    numbers = numbers_ahead(connection, requests.c.attempt_id, len(asks))
     rows = _read(connection, names, account, ask.request.walk.walk_id, now, ask.fence)
     row = rows[0]
     if row.account is None:
@@ -154,7 +157,7 @@ def _reserve(connection: Connection, asks: Sequence[Ask]) -> list[Reserved]:
         refusal = books.refusal(slots[0], ask.request.endpoint.cost)
         if refusal is None:
             begun.setdefault(ask.request.walk.walk_id, ask)
-            found.append(_enter(connection, ask, slots.pop(0), books))
+            found.append(_enter(connection, ask, slots.pop(0), books, numbers))
         else:
             found.append(refusal)
     books.close()
@@ -246,7 +249,7 @@ def _resets_at(kind: ScopeKind, account: Account, at: datetime) -> datetime | No
             return month_ends_at(at, account.subscription.month_starts_on)
 
 
-def _enter(connection: Connection, ask: Ask, starts_at: datetime, books: _Books) -> Slot:
+def _enter(connection: Connection, ask: Ask, starts_at: datetime, books: _Books, numbers: Iterator[int] | None) -> Slot:
     """Enter the attempt into the ledger."""
     account, request = ask.account, ask.request
     values = {
@@ -267,7 +270,12 @@ def _enter(connection: Connection, ask: Ask, starts_at: datetime, books: _Books)
         "process": ask.process,
     }
     books.add(request.endpoint.cost)
-    return Slot(connection.execute(_NEW_ATTEMPT, values).scalar_one(), starts_at, lateness(account))
+    if numbers is None:
+        attempt_id = connection.execute(_NEW_ATTEMPT, values).scalar_one()
+    else:
+        attempt_id = next(numbers)
+        connection.execute(_NUMBERED_ATTEMPT, {**values, "attempt_id": attempt_id}, execution_options=QUEUED)
+    return Slot(attempt_id, starts_at, lateness(account))
 
 
 def _begin_walk(connection: Connection, ask: Ask, known: Any) -> None:  # noqa: ANN401 - a row

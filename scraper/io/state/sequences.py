@@ -1,7 +1,8 @@
-"""Numbers of rows that were inserted under numbers of their own: PostgreSQL's counters do not see them."""
+"""Numbers of rows, where a database counts them apart from the rows: PostgreSQL does."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from sqlalchemy import Column, Connection, text
@@ -18,3 +19,19 @@ def count_on(connection: Connection, column: Column[Any]) -> None:
             f"(SELECT coalesce(max({column.name}), 0) + 1 FROM {table}), false)"
         )
     )
+
+
+def numbers_ahead(connection: Connection, column: Column[Any], most: int) -> Iterator[int] | None:
+    """Return so many numbers for new rows, to be used after the next statement; ``None``: rows get theirs as they come.
+
+    With a number of its own a row can be inserted without waiting for an answer. Numbers that are not used are lost.
+    """
+    if connection.dialect.name == "sqlite":
+        return None
+    from scraper.io.state.pipeline import ahead  # noqa: PLC0415 - needs the driver
+
+    found = ahead(connection, _NUMBERS, (column.table.name, column.name, most))
+    return (number for (number,) in found)
+
+
+_NUMBERS = "SELECT nextval(pg_get_serial_sequence(%s, %s)) FROM generate_series(1, %s)"
