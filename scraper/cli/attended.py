@@ -28,5 +28,7 @@ def _watch(descriptor: int) -> None:
     with suppress(OSError):
         while os.read(descriptor, 4096):
             pass
-    sys.stderr.write("the process that started this one is gone: stopping in order\n")
-    os.kill(os.getpid(), signal.SIGTERM)
+    try:
+        sys.stderr.write("the process that started this one is gone: stopping in order\n")
+    finally:  # whoever would have read that may be gone too
+        os.kill(os.getpid(), signal.SIGTERM)
