@@ -96,7 +96,7 @@ class Adopted:
     """Credits that runs may have spent without a trace in the archive: counted as unknown."""
     of_runs: tuple[str, ...] = ()
     """Runs to which those credits belong."""
-    untold: tuple[str, ...] = ()
+    without_mark: tuple[str, ...] = ()
     """Runs that may have spent more, by an unknown amount: an older version left no mark for them."""
     unreadable: tuple[str, ...] = ()
     """Page files that could not be read."""
@@ -123,10 +123,10 @@ class Adopted:
                 f"Up to {self.unknown:,} more credits may have been spent by {', '.join(self.of_runs)}: no file "
                 "shows them, so they count as unknown until scraper reconcile settles them."
             )
-        if self.untold:
+        if self.without_mark:
             told.append(
-                f"{', '.join(self.untold)} may have spent more than any file shows: compare with the vendor's console, "
-                "and state its figure with scraper reconcile JOB --used VENDOR=CREDITS."
+                f"{', '.join(self.without_mark)} may have spent more than any file shows: compare with the vendor's "
+                "console, and state its figure with scraper reconcile JOB --used VENDOR=CREDITS."
             )
         if self.doubled:
             told.append(f"{self.doubled:,} requests were bought twice in one run: their rows appear twice.")

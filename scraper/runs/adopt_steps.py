@@ -212,7 +212,7 @@ class Adoption:
             answers=self._told.answers,
             unknown=sum(end.unknown.values()),
             of_runs=tuple(sorted(end.unknown)),
-            untold=tuple(sorted(self._told.opened - {mark.run_id for mark in end.marks})),
+            without_mark=tuple(sorted(self._told.opened - {mark.run_id for mark in end.marks})),
             unreadable=tuple(dict.fromkeys(self._unreadable)),
             doubled=self._told.doubled,
             resumed=self.found.state.adopting is not None,

@@ -204,7 +204,7 @@ def _message(
     """Return the reason for the run's end, what is kept, and what to do."""
     pages = totals.endings.get(Ending.OK, 0) + totals.endings.get(Ending.EMPTY, 0)
     kept = f"{pages} page{'s are' if pages != 1 else ' is'} kept"
-    go_on = f"{'Start over' if job.probe else 'Go on'}: {command}"
+    go_on = f"{'Start over' if job.probe else 'Continue'}: {command}"
     match status:
         case RunStatus.BUDGET:
             return _budget_message(job, run, ends, totals, kept, command)
@@ -265,8 +265,8 @@ def _budget_message(job: Job, run: OpenedRun, ends: Ends, totals: RunTotals, kep
     if run.allowance is None:
         # Recomputed: requests in flight, and cheaper ones, have landed since the first refusal.
         spent = f"{totals.balance.committed} of {run.budget} credits spent, the next page costs {ends.refused_cost}"
-        return f"budget reached: {spent}. {kept}. Go on: {beyond}"
-    return f"{'; '.join(ends.budgets)}. {kept}. Go on then: {command}; or now, past the share: {beyond}"
+        return f"budget reached: {spent}. {kept}. Continue: {beyond}"
+    return f"{'; '.join(ends.budgets)}. {kept}. Continue then: {command}; or now, past the share: {beyond}"
 
 
 def _unknown_words(unknown: Credits, command: str) -> str:

@@ -70,7 +70,9 @@ def test_sides_without_an_identity_are_compared_by_their_contents() -> None:
 
 
 def test_what_was_adopted_is_said_with_what_nobody_can_know() -> None:
-    adopted = Adopted(2, 30, 240, 28, unknown=96, of_runs=("night-1",), untold=("old-1",), unreadable=("pages/x",))
+    adopted = Adopted(
+        2, 30, 240, 28, unknown=96, of_runs=("night-1",), without_mark=("old-1",), unreadable=("pages/x",)
+    )
     words = adopted.words(Standing.LOST, "state.db")
     assert words.startswith(
         "there was no ledger (state.db) beside this archive. Adopted from the archive: 30 requests of 2 new runs, "

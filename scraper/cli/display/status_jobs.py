@@ -103,7 +103,7 @@ def _print_job(job: JobStatus, run_command: str, console: Console) -> None:
     if command and not job.is_behind:
         console.print(Text(command), soft_wrap=True)
     elif job.goes_on:
-        console.print(Text(harmless(f"Go on: {run_command} {job.job_words}")), soft_wrap=True)
+        console.print(Text(harmless(f"Continue: {run_command} {job.job_words}")), soft_wrap=True)
 
 
 def _job_fields(job: JobStatus) -> Iterator[tuple[str, str]]:
@@ -160,7 +160,7 @@ def _next_words(job: JobStatus) -> str:
         return ""
     if job.run.is_over:
         return f"the night of {instant(job.next_at)}"
-    return f"it can go on from {instant(job.next_at)}"
+    return f"it can continue from {instant(job.next_at)}"
 
 
 def _print_drift(drift: Sequence[DriftRecord], console: Console) -> None:

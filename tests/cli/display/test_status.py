@@ -73,7 +73,7 @@ def test_several_runs_and_the_accounts_at_80_columns() -> None:
                                                  8 presumed
                                                 16 reserved
     week-20261120T021500Z-9d00  complete     0          512     800    605
-    week-20261121T021500Z-1f3a can go on from 2026-11-22 00:00 UTC
+    week-20261121T021500Z-1f3a can continue from 2026-11-22 00:00 UTC
 
     acme/default  plan starter
     day 2026-11-21         520 of 5,000 (10 %) · 4,480 left · 8 unknown
@@ -96,7 +96,7 @@ def test_one_run_is_told_in_full() -> None:
     requests   66 sent: 64 ok · 2 retried
     walks      26 complete
     rows       hashtags 2,350
-    goes on    from 2026-11-22 00:00 UTC
+    continues  from 2026-11-22 00:00 UTC
     message    the day is spent
 """)
 
