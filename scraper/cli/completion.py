@@ -1,5 +1,7 @@
-"""Values that a shell completes: names of the project and of its data. If they cannot be read, there are none. Reading
-them is kept light, because a person waits for it."""
+"""Values that a shell completes: names of the project and of its data.
+
+If they cannot be read, there are none. Reading them is kept light, because a person waits for it.
+"""
 
 from __future__ import annotations
 

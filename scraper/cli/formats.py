@@ -42,7 +42,10 @@ _KNOWN: Final = (*(format.value for format in Format), PARQUET, DELTA)
 
 def format_of(offered: Sequence[str], file: Path | None, environment: Mapping[str, str]) -> str | None:
     """Return the format of a command without --format that offers these; ``None``: a table or JSON, depending on
-    stdout. UsageError for a file whose ending is not a format of the command, and for an unknown $SCRAPER_FORMAT."""
+    stdout.
+
+    UsageError for a file whose ending is not a format of the command, and for an unknown $SCRAPER_FORMAT.
+    """
     usual = _of_environment(offered, environment)
     if file is None or (file.exists() and not file.is_file() and not file.is_dir()):  # a pipe is named as it is
         return None if usual is PARQUET else usual

@@ -87,8 +87,10 @@ class Pauses:
 
 @contextmanager
 def log_file(path: Path, now: datetime, format: Literal["text", "json"], command: str) -> Iterator[TextIO]:
-    """Yield a log file, opened for appending, after writing a first line with the command and the time. Raises
-    OutputError if that fails; a later failure stops nothing, as for any log (`LogListener`)."""
+    """Yield a log file, opened for appending, after writing a first line with the command and the time.
+
+    Raises OutputError if that fails; a later failure stops nothing, as for any log (`LogListener`).
+    """
     if format == "json":
         line = json_text({"at": iso_utc(now), "event": "log_opened", "command": command})
     else:

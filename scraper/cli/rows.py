@@ -92,7 +92,10 @@ _JSON_INTEGERS = range(-(2**63), 2**64)
 
 def json_text(value: Any, indent: bool = False, ascii: bool = False) -> str:  # noqa: ANN401 - anything that a row may hold
     """Return JSON with exact figures: whole numbers of any size, decimals by their digits, instants in UTC, NaN as
-    null. It is escaped to be safe on a terminal (`ascii`: in any encoding), and reads back the same."""
+    null.
+
+    It is escaped to be safe on a terminal (`ascii`: in any encoding), and reads back the same.
+    """
     options = orjson.OPT_NON_STR_KEYS | (orjson.OPT_INDENT_2 if indent else 0)
     text = orjson.dumps(_plain(value), option=options).decode()
     return (_NOT_ASCII if ascii else _OBEYED).sub(_escaped, text)

@@ -40,8 +40,10 @@ class JobsInTurn:
         self._bug: Exception | None = None
 
     def attempt(self, job: str, step: Callable[[], T], status: str = NOT_STARTED) -> T | None:
-        """Return the step's result; ``None`` if it fails, which is printed and recorded. `status`: the job's in that
-        case."""
+        """Return the step's result; ``None`` if it fails, which is printed and recorded.
+
+        `status`: the job's in that case.
+        """
         try:
             return step()
         except AbortedRun:

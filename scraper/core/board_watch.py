@@ -130,8 +130,10 @@ class BoardWatch:
         return self._tests[endpoint].is_failing
 
     def sentence(self, endpoint: str, unbought: int) -> str:
-        """Return the reason why an endpoint is closed, in a sentence. `unbought`: its walks of which no page was
-        bought."""
+        """Return the reason why an endpoint is closed, in a sentence.
+
+        `unbought`: its walks of which no page was bought.
+        """
         suspects = self._suspects[endpoint]
         guards = {guard for _, guard in suspects}
         met = _IN_WORDS[guards.pop()] if len(guards) == 1 else "are blank, shrunken, frozen or foreign"

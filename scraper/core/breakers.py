@@ -81,8 +81,10 @@ class Streak:
             self.try_at = now + timedelta(seconds=max(wait_s, min(outcome.wait_s or 0.0, MOST_HEARD_S)))
 
     def is_dead(self, now: datetime) -> bool:
-        """Return whether no page has landed for too long. An endpoint whose answers are all malformed is dead without a
-        trial."""
+        """Return whether no page has landed for too long.
+
+        An endpoint whose answers are all malformed is dead without a trial.
+        """
         if not self.is_vendors and self.on_trial and not self._may_pass:
             return True
         return self.on_trial and self.trials > 0 and self.began_at is not None and now - self.began_at >= PATIENCE

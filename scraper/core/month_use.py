@@ -1,5 +1,7 @@
-"""The used part of an account's month, and the day on which it is used up at this pace. Pure arithmetic over ledger
-balances."""
+"""The used part of an account's month, and the day on which it is used up at this pace.
+
+Pure arithmetic over ledger balances.
+"""
 
 from __future__ import annotations
 

@@ -1,6 +1,8 @@
-"""Times that a vendor states: waits, and renewals of a quota. Their form is recognised by the value. A wait lasts a day
-at most: then one request tries. Otherwise a mistake (years instead of seconds, an instant instead of a number of
-seconds) would lock an account for that long."""
+"""Times that a vendor states: waits, and renewals of a quota.
+
+Their form is recognised by the value. A wait lasts a day at most: then one request tries. Otherwise a mistake (years
+instead of seconds, an instant instead of a number of seconds) would lock an account for that long.
+"""
 
 from __future__ import annotations
 

@@ -333,7 +333,8 @@ class InspectedArchive(Archive, Protocol):
 
     def survey(self, known: Mapping[str, Part], quick: bool) -> Survey:
         """Read every file: all bytes, compared with the checksums in `known` (by path); if `quick`, only footers and
-        the keys of pages."""
+        the keys of pages.
+        """
 
     def set_aside(self, paths: Sequence[str], now: datetime) -> None:
         """Move files of the data directory into its trash, where no command removes them."""

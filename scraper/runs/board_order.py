@@ -19,9 +19,11 @@ from scraper.runs.resume import OpenedRun
 
 
 async def in_board_order(job: Job, run: OpenedRun, runs: Runs) -> OpenedRun:
-    """Return the run with the order of its boards, if the job states one. A resumed run keeps its order; under a higher
-    ceiling it continues where the first one ended. If the order was lost with the ledger, it is decided again from the
-    same reads."""
+    """Return the run with the order of its boards, if the job states one.
+
+    A resumed run keeps its order; under a higher ceiling it continues where the first one ended. If the order was lost
+    with the ledger, it is decided again from the same reads.
+    """
     if not chooses_boards(job):
         return run
     known = await runs.run(run.run_id)

@@ -265,8 +265,8 @@ def _budget_message(job: Job, run: OpenedRun, ends: Ends, totals: RunTotals, kep
     if run.allowance is None:
         # Recomputed: requests in flight, and cheaper ones, have landed since the first refusal.
         spent = f"{totals.balance.committed} of {run.budget} credits spent, the next page costs {ends.refused_cost}"
-        return f"budget reached: {spent}. {kept}. Continue: {beyond}"
-    return f"{'; '.join(ends.budgets)}. {kept}. Continue then: {command}; or now, past the share: {beyond}"
+        return f"budget reached: {spent}. {kept}. Go on: {beyond}"
+    return f"{'; '.join(ends.budgets)}. {kept}. Go on then: {command}; or now, past the share: {beyond}"
 
 
 def _unknown_words(unknown: Credits, command: str) -> str:

@@ -99,9 +99,12 @@ class Starts:
             self._own_pause = until
 
     async def turn(self) -> Turn | None:
-        """Wait until a slot can be reserved; ``None``: the run was stopped. Of an account that may start N requests a
-        second, at most N have an unknown arrival. Otherwise a slot would have to begin after the latest possible
-        arrival of the earlier requests, not after the real one. A slow answer is waited for no longer than that."""
+        """Wait until a slot can be reserved; ``None``: the run was stopped.
+
+        Of an account that may start N requests a second, at most N have an unknown arrival. Otherwise a slot would have
+        to begin after the latest possible arrival of the earlier requests, not after the real one. A slow answer is
+        waited for no longer than that.
+        """
         most, clock = self._account.subscription.requests_per_second, self._clock
         while not self._signals.stopping:
             ends = [turn.began + DOUBT_S for turn in self._turns if turn.began is not None]
@@ -156,8 +159,10 @@ class Starts:
             return SentRequest(reply, start.began_at, arrived_at, latency_s)
 
     def _latest_s(self, request: Request, latency_s: float) -> float:
-        """Return the latest arrival of the request, in seconds after its start. The usual times are only used for rates
-        per second: in a minute, a quarter of a second costs 0.4 % of the rate."""
+        """Return the latest arrival of the request, in seconds after its start.
+
+        The usual times are only used for rates per second: in a minute, a quarter of a second costs 0.4 % of the rate.
+        """
         if self._account.subscription.requests_per_second is None:
             return before_answer_s(latency_s)
         return self._arrivals.latest_s(request.endpoint.full_name, latency_s)

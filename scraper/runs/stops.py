@@ -114,7 +114,8 @@ class Stops:
 
     def _close_for_now(self, vendor: str, sentence: str, why: Why = Why.BUDGET) -> bool:
         """Close an endpoint or a vendor; return False if it was closed already, for example by another request in
-        flight."""
+        flight.
+        """
         if not self._close(vendor, why):
             return False
         self._process.context.listener.hear(Stopped(vendor.partition(".")[0], sentence))

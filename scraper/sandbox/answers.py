@@ -26,8 +26,10 @@ class InvalidParameterError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """One request: its parameters as received, its instant, and the id of its answer. An empty value is refused like a
-    wrong one; neither vendor documents its treatment, and one advises against it."""
+    """One request: its parameters as received, its instant, and the id of its answer.
+
+    An empty value is refused like a wrong one; neither vendor documents its treatment, and one advises against it.
+    """
 
     parameters: Mapping[str, str]
     at: datetime

@@ -48,8 +48,10 @@ class Window:
 
 
 class Crawlora:
-    """The routes that Crawlora sells, and those that report spending. `retired`: the boards that are gone or deprecated
-    answer 404."""
+    """The routes that Crawlora sells, and those that report spending.
+
+    `retired`: the boards that are gone or deprecated answer 404.
+    """
 
     name = "crawlora"
     prefix = API
@@ -111,8 +113,11 @@ class Crawlora:
         return _refusal(status, HTTPStatus(status).phrase.capitalize())
 
     def rejected(self, rejected: Rejected) -> PlayedAnswer:
-        """Return the documented rejection body. The HTTP status of each reason is not documented. Assumed: 402 for the
-        month's credits, 429 for the day's and for the rates. A client has to go by `data.reason`."""
+        """Return the documented rejection body.
+
+        The HTTP status of each reason is not documented. Assumed: 402 for the month's credits, 429 for the day's and
+        for the rates. A client has to go by `data.reason`.
+        """
         status, message, reason, scope = _REASONS[rejected.limit]
         plan = rejected.subscription
         data = {
@@ -191,8 +196,10 @@ def _window(asked: Asked) -> Window:
 
 
 def _board(asked: Asked, where: str, records: Sequence[Record], window: Window, total: int) -> PlayedAnswer:
-    """Return a board's page in two envelopes, whose outer code is an HTTP status and whose inner one is 0. `has_more`
-    is about the whole board: it is true on page 10 of a longer one, although no later page is served."""
+    """Return a board's page in two envelopes, whose outer code is an HTTP status and whose inner one is 0.
+
+    `has_more` is about the whole board: it is true on page 10 of a longer one, although no later page is served.
+    """
     pagination = {
         "page": window.page,
         "size": window.size,

@@ -201,7 +201,8 @@ class Meter:
 
     def starts_left(self, at: datetime) -> int | None:
         """Return the number of requests that may still start in this second, or in this minute without a limit a
-        second."""
+        second.
+        """
         return self._rates[-1][1].left(at) if self._rates else None
 
     def credits_left(self, at: datetime) -> Credits | None:

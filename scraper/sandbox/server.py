@@ -165,10 +165,12 @@ class Sandbox:
         return dict(sorted(counted.items(), key=lambda each: (-each[1], each[0])))
 
     def application(self) -> web.Application:
-        """Return a new aiohttp application over this sandbox's accounts and data. Faults of the connection are
-        outermost: an answer that they lose has been charged. Next is the handler that turns an exception into the
-        vendor's 500, and inside it the metering. Faults that replace the answer are inside the metering, so that the
-        vendor's own rule decides on their cost."""
+        """Return a new aiohttp application over this sandbox's accounts and data.
+
+        Faults of the connection are outermost: an answer that they lose has been charged. Next is the handler that
+        turns an exception into the vendor's 500, and inside it the metering. Faults that replace the answer are inside
+        the metering, so that the vendor's own rule decides on their cost.
+        """
         application = web.Application(middlewares=[self._connected, self._netted, self._metered])
         application.router.add_get("/_sandbox/account", self._account_page)
         application.router.add_get("/_sandbox/faults", self._faults_page)
@@ -362,8 +364,10 @@ def _sent(sent: Sent) -> web.Response:
 
 @asynccontextmanager
 async def serve(sandbox: Sandbox, *, host: str = "127.0.0.1", port: int = 0) -> AsyncIterator[str]:
-    """Serve the sandbox on a loopback address until the block ends; yield its base URL, `http://127.0.0.1:PORT`. Port 0
-    chooses a free one. ValueError for a host that others can reach."""
+    """Serve the sandbox on a loopback address until the block ends; yield its base URL, `http://127.0.0.1:PORT`.
+
+    Port 0 chooses a free one. ValueError for a host that others can reach.
+    """
     address = ipaddress.ip_address("127.0.0.1" if host == "localhost" else host)
     if not address.is_loopback:
         raise ValueError(f"the sandbox listens on loopback addresses only, not on {host}")

@@ -131,7 +131,7 @@ RESULT = RunResult(
     rows={"hashtags": 600, "posts": 1750},
     elapsed_s=262.1,
     message="budget reached: 796 of 800 credits spent, the next page costs 8. 64 pages are kept. "
-    "Continue: scraper run configs/week.toml --resume --budget 1200",
+    "Go on: scraper run configs/week.toml --resume --budget 1200",
     warnings=("acme.boards: 2 walks end at the vendor's documented clamp [bold]",),
 )
 

@@ -65,7 +65,7 @@ def test_a_person_reads_of_all_but_the_requests_that_went_well() -> None:
         " requests.retried=2 requests.lost=1 requests.reused=12 walks.complete=26 walks.truncated=1"
         " walks.not_attempted=3 rows.hashtags=600 rows.posts=1750 elapsed_s=262.1"
         ' message="budget reached: 796 of 800 credits spent, the next page costs 8. 64 pages are kept.'
-        ' Continue: scraper run configs/week.toml --resume --budget 1200"'
+        ' Go on: scraper run configs/week.toml --resume --budget 1200"'
         ' warnings=["acme.boards: 2 walks end at the vendor\'s documented clamp [bold]"]',
     ]
 

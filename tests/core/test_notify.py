@@ -57,7 +57,7 @@ def test_a_message_names_job_run_status_reason_exit_code_credits_rows_and_what_g
 
 
 def test_the_command_that_goes_on_is_named_once() -> None:
-    body = notice_of(result(RunStatus.QUOTA, f"the day is used. Continue: {COMMAND}"), None, COMMAND).body
+    body = notice_of(result(RunStatus.QUOTA, f"the day is used. Go on: {COMMAND}"), None, COMMAND).body
     assert body.count(COMMAND) == 1
     assert "rows: hashtags 600, posts 1,750 (its first night)" in body
 

@@ -57,7 +57,7 @@ def test_a_share_that_is_used_ends_the_run_as_a_budget_does_and_says_when_there_
         assert (result.status, result.budget, result.charged) == (RunStatus.BUDGET, 40, 40)
         assert result.message == (
             "tonight's share of crawlora/default is used up: 40 of 40 credits spent, the next page costs 8; "
-            "the next share is on 2026-11-02. 5 pages are kept. Continue then: scraper run night.toml; "
+            "the next share is on 2026-11-02. 5 pages are kept. Go on then: scraper run night.toml; "
             "or now, past the share: scraper run night.toml --resume --budget 80"
         )
         (run,) = await runs_of(bench)

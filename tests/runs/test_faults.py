@@ -142,7 +142,7 @@ def test_a_vendor_that_cannot_be_reached_leaves_the_run_open_and_nothing_is_boug
         outage = await bench.run(job)
         assert outage.status is RunStatus.UNREACHABLE
         assert outage.message.count("keyapi cannot be reached") == 1
-        assert outage.message.endswith("Continue: scraper run night.toml")
+        assert outage.message.endswith("Go on: scraper run night.toml")
         assert (outage.walks["failed"], outage.walks["complete"]) == (0, 3)
         bench.unreachable = frozenset()
         again = await bench.run(job)

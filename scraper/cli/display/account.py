@@ -30,8 +30,10 @@ def print_accounts(
     console: Console,
     lift: Callable[[str], str] = "scraper account {} --lift".format,
 ) -> None:
-    """Print each account's day and month, then its locks and those that were lifted. `lift`: the command that lifts
-    them."""
+    """Print each account's day and month, then its locks and those that were lifted.
+
+    `lift`: the command that lifts them.
+    """
     if not accounts:
         console.print(Text("no accounts yet: an account enters the ledger with its first run"))
     for place, account in enumerate(accounts):

@@ -1,6 +1,8 @@
-"""A report as one HTML page, without scripts and external addresses. The page is built as an ElementTree, which escapes
-every text and every attribute: a vendor's text cannot become markup. It needs no template library, since the page must
-work without extras."""
+"""A report as one HTML page, without scripts and external addresses.
+
+The page is built as an ElementTree, which escapes every text and every attribute: a vendor's text cannot become markup.
+It needs no template library, since the page must work without extras.
+"""
 
 from __future__ import annotations
 

@@ -49,7 +49,7 @@ _FIRST_QUERIES: Final[Mapping[str, str]] = {
     "videos": "SELECT country, title, item_url FROM videos ORDER BY page, position LIMIT 10",
     "posts": "SELECT created_at, description, stats.play_count FROM posts ORDER BY play_count DESC LIMIT 10",
 }
-_COMMAND = re.compile(r"(?:Continue|Continue then|Retry what is missing|Start over|Once that is fixed): .*")
+_COMMAND = re.compile(r"(?:Go on|Go on then|Retry what is missing|Start over|Once that is fixed): .*")
 """The end of a result's message: the command to type."""
 _IDENTIFIER = re.compile(r"[a-z_][a-z0-9_]*")
 
@@ -119,7 +119,7 @@ def _result_fields(result: RunResult, data: str) -> Iterable[tuple[str, str]]:
     if result.sandbox_faults is not None:
         yield "faults", " · ".join(f"{count(hit)} {kind}" for kind, hit in result.sandbox_faults.items()) or "none met"
     if result.next_at is not None:
-        yield "continues", f"from {instant(result.next_at)}"
+        yield "goes on", f"from {instant(result.next_at)}"
     yield "archive", f"{harmless(data.rstrip('/') or data)}/archive"
 
 

@@ -103,7 +103,7 @@ def _print_job(job: JobStatus, run_command: str, console: Console) -> None:
     if command and not job.is_behind:
         console.print(Text(command), soft_wrap=True)
     elif job.goes_on:
-        console.print(Text(harmless(f"Continue: {run_command} {job.job_words}")), soft_wrap=True)
+        console.print(Text(harmless(f"Go on: {run_command} {job.job_words}")), soft_wrap=True)
 
 
 def _job_fields(job: JobStatus) -> Iterator[tuple[str, str]]:

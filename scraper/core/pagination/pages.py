@@ -27,8 +27,10 @@ class PageCounting(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class PagePagination(Pagination):
-    """Pages by number or by offset. Field paths are dotted, from the root of the body; ``None``: no answer
-    carries it."""
+    """Pages by number or by offset.
+
+    Field paths are dotted, from the root of the body; ``None``: no answer carries it.
+    """
 
     kind = "page"
 

@@ -16,8 +16,11 @@ HOURS_OF_A_DAY: Final = (1, 2, 3, 4, 6, 8, 12)
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """The period and the time at which a job is started. A timer can only state periods that divide a day or a week;
-    for any other, it starts the job more often, and the starts beyond one a night send nothing."""
+    """The period and the time at which a job is started.
+
+    A timer can only state periods that divide a day or a week; for any other, it starts the job more often, and the
+    starts beyond one a night send nothing.
+    """
 
     period: timedelta = DAY
     starts_at: timedelta = timedelta(hours=2, minutes=15)
@@ -82,8 +85,10 @@ class Timing:
 
 @dataclass(frozen=True, slots=True)
 class ScheduledJob:
-    """A job and its place on this machine. Paths are absolute, except `job`, which is relative to `base` if it is
-    inside it."""
+    """A job and its place on this machine.
+
+    Paths are absolute, except `job`, which is relative to `base` if it is inside it.
+    """
 
     name: str
     """Letters, digits, ``-``, ``_`` and ``.``."""

@@ -56,8 +56,10 @@ class Target:
     options: Mapping[str, str]
 
     def successful(self, asked: Asked, **parameters: str | None) -> OpenedPage:
-        """Return the page that the vendor would send; `parameters` replace the requested ones, None removes one. Raises
-        InvalidParameterError like the vendor's route."""
+        """Return the page that the vendor would send; `parameters` replace the requested ones, None removes one.
+
+        Raises InvalidParameterError like the vendor's route.
+        """
         wanted = {name: value for name, value in {**asked.parameters, **parameters}.items() if value is not None}
         return OpenedPage(self.vendor.routes[self.path](replace(asked, parameters=wanted)))
 

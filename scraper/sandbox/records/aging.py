@@ -1,6 +1,8 @@
 """Boards that age: each place of a board belongs to one entry after the other, for spells at the place's own pace.
+
 Everything about a day is computed from that day, without the days before it: a place's spell is found from the stretch
-of time that the day lies in. Ranks follow an entry's strength, which rises and falls during its spell."""
+of time that the day lies in. Ranks follow an entry's strength, which rises and falls during its spell.
+"""
 
 from __future__ import annotations
 
@@ -170,7 +172,8 @@ def _spell(key: int, length: float, at: float, *, regular: bool) -> _Spell:
 
 def turn_of(held: Held, turns: int) -> int:
     """Return the candidate whose turn it is at a place: they follow each other, and the first comes back after the
-    last."""
+    last.
+    """
     return (held.spell + mixed(held.key, 0)) % turns
 
 

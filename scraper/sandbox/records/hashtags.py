@@ -235,7 +235,8 @@ class HashtagBoards:
 
 def _trend(rng: Random, period_days: int, day: date) -> list[Record]:
     """Return seven points up to yesterday, normalised to their own maximum; whole numbers are JSON ints (60 of 350
-    are)."""
+    are).
+    """
     step, last = TREND_STEP_DAYS[period_days], day.toordinal() - 1
     phase, beat, echo = 6.2832 * rng.random(), 0.1 + 0.8 * rng.random(), 0.3 + 2 * rng.random()
     days = [last - (6 - point) * step for point in range(7)]

@@ -113,7 +113,8 @@ def shares(asked: Turnover) -> tuple[float, ...]:
 @lru_cache(maxsize=1)
 def _rows() -> Sequence[Sequence[float]]:
     """Return for each pace the probability that a place keeps its entry over `DAYS`, averaged over the days of the
-    week."""
+    week.
+    """
     starts = [date.fromordinal(_MONDAY + weekday) for weekday in range(7)]
     spans = [[moved(date.fromordinal(start.toordinal() + days)) - moved(start) for start in starts] for days in DAYS]
     return [

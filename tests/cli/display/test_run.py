@@ -142,7 +142,7 @@ def test_a_result_at_80_columns() -> None:
 
     budget reached: 796 of 800 credits spent, the next page costs 8. 64 pages are
     kept.
-    Continue: scraper run configs/week.toml --resume --budget 1200
+    Go on: scraper run configs/week.toml --resume --budget 1200
 
     Look:  scraper sql --data '/srv/my data' "SELECT country, hashtag_name, video_views FROM hashtags ORDER BY video_views DESC LIMIT 10"
 """)  # noqa: E501 - a command is never broken
@@ -158,7 +158,7 @@ def test_a_result_without_rows_or_message_ends_with_its_figures() -> None:
     bare = replace(bare, next_at=datetime(2026, 11, 22, tzinfo=UTC))
     assert rendered(lambda console: print_result(bare, console, "data")).splitlines()[-3:] == [
         "time       4 min 22 s",
-        "continues  from 2026-11-22 00:00 UTC",
+        "goes on    from 2026-11-22 00:00 UTC",
         "archive    data/archive",
     ]
 

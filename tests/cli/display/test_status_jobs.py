@@ -37,7 +37,7 @@ NEW = DriftRecord(
     "acme.boards", Finding(DriftKind.NEW, "data.list[].x", ""), 3, 9, NOW, NOW, OPEN_RUN.run_id, "k", OPEN_RUN.run_id
 )
 QUOTA = JobStatus(
-    run=replace(OPEN_RUN, night_at=NIGHT, every_s=86_400, message="the day is spent. Continue: scraper run week"),
+    run=replace(OPEN_RUN, night_at=NIGHT, every_s=86_400, message="the day is spent. Go on: scraper run week"),
     totals=replace(OPEN_TOTALS, walks={WalkState.COMPLETE: 24, WalkState.EMPTY: 2, WalkState.NOT_ATTEMPTED: 3}),
     partial=[
         PartialWalks("acme.boards", WalkState.NOT_ATTEMPTED, Why.BUDGET, 3),
@@ -98,7 +98,7 @@ MORNING_AT_80 = dedent_page("""
                1 walk of acme.posts truncated: the vendor's documented last page
     why        the day is spent.
     next       it can continue from 2026-11-22 00:00 UTC
-    Continue: scraper run week
+    Go on: scraper run week
 
     posts  night of 2026-11-20 02:00 UTC  missed
     missed     4 nights without a run: … 2026-11-18 02:00 UTC, 2026-11-19 02:00 UTC,
@@ -109,7 +109,7 @@ MORNING_AT_80 = dedent_page("""
     rows       605 (600 the night before)
     credits    512 (512 the night before) · 64 % of the run's 800
     walks      26 of 26 walks complete
-    Continue: scraper run configs/posts.toml
+    Go on: scraper run configs/posts.toml
 
     videos  night of 2026-11-16 02:00 UTC  running
     run        videos-1
