@@ -105,7 +105,12 @@ class Settings:
         """Return the place named for this command, for this shell, or for the project's own data; else ``None``."""
         if named is not None or self.sandbox:
             return named
-        return self.environment.get(variable) or (of_project if self.data is None else None)
+        return self.environment.get(variable) or (of_project if self._is_of_project else None)
+
+    @property
+    def _is_of_project(self) -> bool:
+        """Return whether the data is the project's own, also if its directory was named: a timer names it."""
+        return self.data is None or os.path.realpath(self.data) == os.path.realpath(self.project.data)
 
     @property
     def lifts_rate(self) -> bool:

@@ -200,3 +200,17 @@ def test_an_archive_of_the_other_kind_elsewhere_is_refused_by_its_own_name(tmp_p
     settings = Settings(data=tmp_path / "data", archive=str(tmp_path / "elsewhere"))
     with pytest.raises(UsageError, match=r"elsewhere contains sandbox data, .* name another place with --archive"):
         refuse_other_kind(settings, "real")
+
+
+def test_the_projects_state_and_archive_go_with_its_data_however_it_is_named(place: Path) -> None:
+    url = "postgresql+psycopg://db/trends"
+    (place / "project/scraper.toml").write_text(f'state = "{url}"\narchive = "shared"\n')
+    project = project_of(place / "project/configs/j.toml", {})
+    for data in (None, place / "project/data", place / "project/configs/../data"):
+        settings = Settings(data=data, project=project, environment={})
+        assert settings.state_url == url
+        assert settings.archive_place == str(place / "project/shared")
+    elsewhere = Settings(data=place / "elsewhere/data", project=project, environment={})
+    assert elsewhere.state_url.endswith("elsewhere/data/state.db")
+    assert elsewhere.archive_place == str(place / "elsewhere/data/archive")
+    assert Settings(project=project, sandbox=True, environment={}).state_url.endswith("project/data/sandbox/state.db")
