@@ -204,7 +204,7 @@ def _message(
     """Return the reason for the run's end, what is kept, and what to do."""
     pages = totals.endings.get(Ending.OK, 0) + totals.endings.get(Ending.EMPTY, 0)
     kept = f"{pages} page{'s are' if pages != 1 else ' is'} kept"
-    go_on = f"{'Start over' if job.probe else 'Continue'}: {command}"
+    go_on = f"{'Start over' if job.probe else 'Go on'}: {command}"
     match status:
         case RunStatus.BUDGET:
             return _budget_message(job, run, ends, totals, kept, command)

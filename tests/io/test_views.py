@@ -120,7 +120,7 @@ def test_a_view_that_cannot_be_made_says_so_when_it_is_asked_and_is_in_nobodys_w
 def test_a_file_of_views_that_does_anything_else_is_refused(tmp_path: Path) -> None:
     (tmp_path / "tables").mkdir()
     (tmp_path / "tables" / "views.sql").write_text("CREATE VIEW a AS SELECT 1;\nCOPY a TO 'x.csv';\n")
-    with pytest.raises(ConfigurationError, match=r"views\.sql: only CREATE VIEW .* and not: COPY a TO"):
+    with pytest.raises(ConfigurationError, match=r"views\.sql: only CREATE VIEW .* allowed here, not: COPY a TO"):
         read_view_files(tmp_path)
 
 

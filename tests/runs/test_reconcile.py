@@ -256,7 +256,7 @@ def test_a_key_that_the_account_pages_refuse_is_said_once(tmp_path: Path) -> Non
             result = await bench.run(bench.write_job(BOARDS, name=name))
             told.append([sentence for sentence in result.warnings if "was not compared" in sentence])
         assert [len(sentences) for sentences in told] == [1, 0]
-        assert "may want another login than its API key" in told[0][0]
+        assert "may need another login than the API key" in told[0][0]
         by_hand = await reconciled(bench, job)
         assert "does not open /billing/me to the key in CRAWLORA_API_KEY (HTTP 401)" in by_hand.message
         assert not by_hand.is_settled

@@ -87,9 +87,12 @@ _kept: Final[list[SelectSession]] = []
 
 
 def session(schema: pa.Schema) -> SelectSession:
-    """Return one that was kept, or a new one; nobody else has it."""
+    """Return one that was kept for such pages, or a new one; nobody else has it."""
     with contextlib.suppress(IndexError):
-        return _kept.pop()
+        kept = _kept.pop()
+        if kept.pages.schema == schema:
+            return kept
+        kept.close()
     return SelectSession(schema)
 
 
