@@ -142,9 +142,9 @@ def _counted(number: int, noun: str) -> str:
 def elsewhere(place: str) -> str:
     """Return why a shared state and an archive without its files cannot be used together, for people."""
     return (
-        f"the state {place} is shared, and files that it knows are missing from the archive of this machine. "
-        "Nothing was spent or changed; name the archive that all machines share with --archive or in scraper.toml, or "
-        "restore the files from a backup."
+        f"the state {place} is shared, and files that it knows are missing from the archive in use here, which "
+        "scraper status shows. Nothing was spent or changed; name the archive that all machines share with --archive, "
+        "SCRAPER_ARCHIVE or in scraper.toml, or restore the files from a backup."
     )
 
 

@@ -116,8 +116,8 @@ def s3_place(url: str) -> S3Place:
     unfit = any(part in {"", ".", ".."} or not part.isprintable() for part in prefix.strip("/").split("/") if prefix)
     if not is_s3(url) or not _BUCKET.fullmatch(bucket) or unfit or set("?#*") & set(prefix):
         raise UsageError(
-            "the archive's URL names no bucket and prefix; write s3://<bucket>/<prefix>, without keys, which come from "
-            "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY."
+            "the archive's URL names no bucket, or one that cannot exist; write s3://<bucket>/<prefix>, without keys, "
+            "which come from AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY."
         )
     return S3Place(bucket, prefix.strip("/"))
 

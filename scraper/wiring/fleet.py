@@ -223,7 +223,10 @@ def _fleet_job(settings: Settings, path: Path) -> FleetJob:
     """Read a job; ConfigurationError with its faults, UsageError for one that runs in the sandbox alone."""
     job, _ = load_job(path, project=settings.project)
     if job.sandbox_only:
-        raise UsageError(f"job {job.name} runs against the sandbox alone, as its accounts are made up")
+        raise UsageError(
+            f"job {job.name} runs against the sandbox alone, as its accounts are made up, and workers do not use it. "
+            "Nothing was queued; name a job of your own."
+        )
     accounts = tuple(sorted(job.accounts[vendor].id for vendor in job.vendors))
     return FleetJob(job.name, job_words(path), accounts, job.weight, job.every)
 

@@ -12,15 +12,17 @@ from typing import TYPE_CHECKING
 
 import scraper
 from scraper.core.errors import UsageError
-from scraper.core.schedule import ScheduledJob, ScheduledWorker, Timing
+from scraper.core.schedule import BUCKET_VARIABLES, ScheduledJob, ScheduledWorker, Timing
 from scraper.wiring.files import load_job
-from scraper.wiring.project import job_names, job_path
+from scraper.wiring.project import ARCHIVE_VARIABLE, job_names, job_path
 
 if TYPE_CHECKING:
     from scraper.core.jobs import Job
     from scraper.core.nights import Every
     from scraper.wiring.settings import Settings
 
+_PASSWORD = "PGPASSWORD"  # noqa: S105 - a variable's name
+_ENDPOINTS = ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3")
 _BROKEN = re.compile(r"[\x00-\x1f\x7f\x85\u2028\u2029]")
 
 
@@ -44,6 +46,9 @@ def scheduled_job(
         job=str(place.relative_to(base) if place.is_relative_to(base) else place),
         base=str(base),
         data=str(settings.data_directory.absolute()),
+        shared=_shared(settings),
+        shared_variables=_shared_variables(settings),
+        extras=_extras(settings),
         program=tuple(program),
         distribution=packages_distributions().get("scraper", ["scraper"])[0],
         version=scraper.__version__,
@@ -70,7 +75,48 @@ def scheduled_worker(settings: Settings, program: Sequence[str]) -> ScheduledWor
         program=tuple(program),
         version=scraper.__version__,
         key_variables=tuple(sorted(keys)),
+        shared_variables=_worker_variables(settings),
     )
+
+
+def _shared(settings: Settings) -> tuple[str, ...]:
+    """Return the options for a state and an archive outside the data directory; a password stays out of the file."""
+    from scraper.io.state import url_without_secrets
+
+    state = ("--state", url_without_secrets(settings.state_url)) if settings.state_elsewhere else ()
+    archive = settings.archive_elsewhere
+    return state + (("--archive", archive if _is_bucket(archive) else str(Path(archive).absolute())) if archive else ())
+
+
+def _shared_variables(settings: Settings) -> tuple[str, ...]:
+    from scraper.io.state import url_without_secrets
+
+    environment, is_elsewhere = settings.environment, bool(settings.state_elsewhere)
+    is_cut = is_elsewhere and url_without_secrets(settings.state_url) != settings.state_url
+    password = (_PASSWORD,) if is_cut or (is_elsewhere and environment.get(_PASSWORD)) else ()
+    return password + _bucket_variables(settings)
+
+
+def _worker_variables(settings: Settings) -> tuple[str, ...]:
+    archive = (ARCHIVE_VARIABLE,) if settings.environment.get(ARCHIVE_VARIABLE) else ()
+    return archive + _bucket_variables(settings)
+
+
+def _bucket_variables(settings: Settings) -> tuple[str, ...]:
+    """Return the variables that open the archive's bucket here, else the usual ones."""
+    if not _is_bucket(settings.archive_elsewhere):
+        return ()
+    named = tuple(name for name in (*BUCKET_VARIABLES, *_ENDPOINTS) if settings.environment.get(name))
+    return named or BUCKET_VARIABLES
+
+
+def _is_bucket(archive: str) -> bool:
+    return archive.startswith("s3://")
+
+
+def _extras(settings: Settings) -> tuple[str, ...]:
+    uses = {"postgres": settings.state_elsewhere.startswith("postgres"), "s3": _is_bucket(settings.archive_elsewhere)}
+    return tuple(name for name, is_used in uses.items() if is_used)
 
 
 def _refuse_broken(*paths: Path | str) -> None:

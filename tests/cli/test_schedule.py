@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from dataclasses import replace
 from datetime import timedelta
@@ -118,3 +119,25 @@ def test_a_worker_is_for_all_jobs_of_the_project_and_not_a_timer(place: Path) ->
     missing = schedule()
     assert missing.exit_code == 2
     assert "Missing argument 'JOB'. The jobs are night, quickstart." in missing.stderr
+
+
+@pytest.mark.usefixtures("_here")
+@pytest.mark.parametrize("kind", ["cron", "systemd", "github-actions", "kubernetes"])
+def test_a_timer_keeps_to_the_projects_state_and_archive_without_a_password(place: Path, kind: str) -> None:
+    state, archive = "postgresql+psycopg://me:geheim@db.example/trends?sslpassword=heimlich", "s3://bucket/trends"
+    (place / "scraper.toml").write_text(f'state = "{state}"\narchive = "{archive}"\n')
+    told = schedule("configs/night.toml", "--for", kind)
+    assert told.exit_code == 0
+    assert f"--state postgresql+psycopg://me@db.example/trends --archive {archive}" in told.stdout
+    assert "PGPASSWORD" in told.stdout + told.stderr
+    assert "AWS_SECRET_ACCESS_KEY" in told.stdout + told.stderr
+    assert not {"geheim", "heimlich"} & set(re.findall(r"\w+", told.output))
+
+
+@pytest.mark.usefixtures("_here")
+@pytest.mark.parametrize("kind", ["systemd", "kubernetes"])
+def test_a_workers_unit_names_what_its_bucket_needs(place: Path, kind: str) -> None:
+    (place / "scraper.toml").write_text('archive = "s3://bucket/trends"\n')
+    told = schedule("--worker", "--for", kind)
+    for name in ("SCRAPER_STATE", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        assert name in told.stdout + told.stderr

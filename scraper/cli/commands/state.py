@@ -43,4 +43,8 @@ def copy(source: str, target: str, format_name: str | None, output: Path | None)
         write_rows(rows_of_objects(rows, columns), format, stream)
     place = without_password(target) if "://" in target else target
     rows_copied = sum(each.rows for each in found)
-    click.echo(f"copied and verified: {rows_copied:,} rows. From now on, use {place} alone", err=True)
+    click.echo(
+        f"copied and verified: {rows_copied:,} rows. From now on, use {place} alone: "
+        "name it as state in scraper.toml, or in SCRAPER_STATE",
+        err=True,
+    )

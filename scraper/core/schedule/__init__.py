@@ -9,10 +9,10 @@ from scraper.core.schedule.cron import cron_files
 from scraper.core.schedule.github_actions import github_actions_files
 from scraper.core.schedule.kubernetes import kubernetes_files
 from scraper.core.schedule.systemd import systemd_files
-from scraper.core.schedule.timing import ScheduledJob, ScheduleFile, Timing
+from scraper.core.schedule.timing import BUCKET_VARIABLES, ScheduledJob, ScheduleFile, Timing
 from scraper.core.schedule.worker import WORKER_KINDS, ScheduledWorker
 
-__all__ = ["KINDS", "WORKER_KINDS", "ScheduleFile", "ScheduledJob", "ScheduledWorker", "Timing"]
+__all__ = ["BUCKET_VARIABLES", "KINDS", "WORKER_KINDS", "ScheduleFile", "ScheduledJob", "ScheduledWorker", "Timing"]
 
 KINDS: Final[Mapping[str, Callable[[ScheduledJob], Sequence[ScheduleFile]]]] = {
     "cron": cron_files,

@@ -72,7 +72,7 @@ _NOT_IN_NAMES = re.compile(r"[^a-z0-9]+")
 
 def kubernetes_files(scheduled: ScheduledJob) -> Sequence[ScheduleFile]:
     """Return the manifest of volume and CronJob."""
-    keys = " ".join(f"--from-literal={name}=…" for name in scheduled.key_variables)
+    keys = " ".join(f"--from-literal={name}=…" for name in (*scheduled.key_variables, *scheduled.shared_variables))
     advice = (
         f"kubectl create secret generic scraper-keys {keys} && kubectl create configmap scraper-configs "
         f"--from-file={shlex.quote(_configs(scheduled))} && kubectl apply -f {scheduled.name}.yaml"
@@ -93,7 +93,8 @@ def _manifest(scheduled: ScheduledJob) -> str:
     head = comment(
         f"{timing.words} UTC",
         *scheduled.inexact,
-        f"The image: podman build -t scraper:{scheduled.version} -f configs/Containerfile . in scraper's repository.",
+        f"The image: podman build -t scraper:{scheduled.version} -f configs/Containerfile . in scraper's repository"
+        + (f", with {' and '.join(f'the extra {extra}' for extra in scheduled.extras)}." if scheduled.extras else "."),
         "The volume: a disk; SQLite's locks are unreliable on a network file system.",
     )
     late_s = int(min(timing.step / 2, timedelta(hours=12)).total_seconds())
@@ -121,13 +122,13 @@ spec:
               command: [/bin/sh, -c]
               args:
                 - |
-{_script(job)}
+{_script(job, scheduled.shared)}
 {SURROUNDINGS}"""
 
 
-def _script(job: str) -> str:
+def _script(job: str, shared: Sequence[str]) -> str:
     """Return the shell's lines: they pass SIGTERM on, and treat a spent budget (3) as a success."""
-    lines = shell_lines(f"scraper run {shlex.quote(job)} --data /data")
+    lines = shell_lines(shlex.join(["scraper", "run", job, "--data", "/data", *shared]))
     return "\n".join(f"                  {line}" for line in lines)
 
 

@@ -13,6 +13,9 @@ MINUTES_OF_AN_HOUR: Final = (10, 12, 15, 20, 30)
 HOURS_OF_A_DAY: Final = (1, 2, 3, 4, 6, 8, 12)
 """The periods that cron can state within an hour and a day: they divide it."""
 
+BUCKET_VARIABLES: Final = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_REGION")
+"""What an archive in a bucket is opened with, where the machine has no role for it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Timing:
@@ -96,6 +99,12 @@ class ScheduledJob:
     base: str
     """The working directory: the project."""
     data: str
+    shared: tuple[str, ...]
+    """The options that name a state or an archive outside the data directory: `--data` alone would leave them out."""
+    shared_variables: tuple[str, ...]
+    """Variables that PostgreSQL's client and the bucket read; `.env` is not for them."""
+    extras: tuple[str, ...]
+    """Of the distribution, that state and archive need."""
     program: tuple[str, ...]
     """The command that starts this program here, without arguments."""
     distribution: str
@@ -109,6 +118,16 @@ class ScheduledJob:
     @property
     def arguments(self) -> tuple[str, ...]:
         return ("run", self.job)
+
+    @property
+    def places(self) -> tuple[str, ...]:
+        return ("--data", self.data, *self.shared)
+
+    @property
+    def requirement(self) -> str:
+        """The distribution with its extras, as pip takes it."""
+        extras = f"[{','.join(self.extras)}]" if self.extras else ""
+        return f"{self.distribution}{extras}=={self.version}"
 
     @property
     def inexact(self) -> tuple[str, ...]:

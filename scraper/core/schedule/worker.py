@@ -10,7 +10,7 @@ from typing import Final
 
 from scraper.core.schedule.kubernetes import SECURITY, SURROUNDINGS
 from scraper.core.schedule.systemd import UNITS, specifiers, word
-from scraper.core.schedule.timing import ScheduleFile, comment
+from scraper.core.schedule.timing import BUCKET_VARIABLES, ScheduleFile, comment
 
 _NAME: Final = "scraper-worker"
 _NESTED: Final = 4
@@ -32,19 +32,22 @@ class ScheduledWorker:
     version: str
     key_variables: tuple[str, ...]
     """Of all jobs."""
+    shared_variables: tuple[str, ...] = ()
+    """Those that the archive's bucket reads, and `SCRAPER_ARCHIVE` where nothing else names the archive."""
 
     @property
     def variables(self) -> tuple[str, ...]:
-        """The keys, and the state's URL, which may hold a password."""
-        return (*self.key_variables, _STATE)
+        """The keys, the state's URL, which may hold a password, and what the archive needs."""
+        return (*self.key_variables, _STATE, *self.shared_variables)
 
 
 def systemd_worker_files(worker: ScheduledWorker) -> Sequence[ScheduleFile]:
     """Return the service. Several hosts with it are a fleet."""
     command = [*worker.program, "worker", *([] if worker.data is None else ["--data", worker.data])]
     told = comment(
-        f"{', '.join(worker.variables)}: scraper reads keys from .env in its working directory; all of them may be in",
-        "this file, if it is there.",
+        f"Keys ({' and '.join(worker.key_variables) or 'no key'}): scraper reads them from .env in its working",
+        "directory, or from this file, if it is there.",
+        f"From this file alone: {', '.join((_STATE, *worker.shared_variables))}.",
     )
     orderly = comment(
         "The worker alone gets the SIGTERM: its runs end in order, requests in flight land, and their tasks go back to",
@@ -109,7 +112,8 @@ spec:
           workingDir: /project
           command: [scraper, worker, --data, /data]
 {surroundings}"""
-    literals = " ".join(f"--from-literal={name}=…" for name in (*worker.variables, "SCRAPER_ARCHIVE"))
+    names = dict.fromkeys((*worker.variables, "SCRAPER_ARCHIVE", *BUCKET_VARIABLES))
+    literals = " ".join(f"--from-literal={name}=…" for name in names)
     advice = (
         f"kubectl create secret generic scraper-keys {literals} && kubectl create configmap scraper-configs "
         f"--from-file={shlex.quote(worker.configs)} && kubectl apply -f {_NAME}.yaml"

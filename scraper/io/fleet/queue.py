@@ -20,6 +20,7 @@ from scraper.io.fleet.connector import Outage, PatientConnector, sentence_of
 from scraper.io.fleet.overview import overview
 from scraper.io.fleet.place import connected, libpq_url, prepared_schema
 from scraper.io.fleet.tasks import FleetTasks
+from scraper.io.state.postgres_errors import advice_on_connecting
 from scraper.ports.fleet import FleetOverview, Perform, QueuedTask, ServeTerms, TaskState
 
 _QUEUE: Final = "scraper"
@@ -30,7 +31,15 @@ _SHOWN_LOST: Final = 20
 """How many times as long as it takes to count as lost a worker is still shown."""
 _POLL_S: Final = 5.0
 """For tasks whose time has come; of others, and of accounts that are free, the database tells."""
-_PERMANENT: Final = ("FATAL", "failed to resolve host", "no pg_hba.conf entry", "SSL", "does not support")
+_PERMANENT: Final = (
+    "FATAL",
+    "no password supplied",
+    "failed to resolve host",
+    "no pg_hba.conf entry",
+    "SSL",
+    "does not support",
+)
+_NOT_LET_IN: Final = "the queue in the state's database cannot be used: {}. Nothing was changed; {}."
 _REFUSED: Final = (
     "the queue in the state's database cannot be used: {}. Nothing was changed; check the state's URL, and that its "
     "user may create a schema."
@@ -189,7 +198,7 @@ async def _prepared(conninfo: str) -> str:
     except psycopg.OperationalError as failure:
         words = str(failure)
         if any(sign in words for sign in _PERMANENT) and not any(sign in words for sign in _PASSING):
-            raise StateError(_REFUSED.format(sentence_of(failure))) from failure
+            raise StateError(_NOT_LET_IN.format(sentence_of(failure), advice_on_connecting(words))) from failure
         raise
     except psycopg.Error as failure:
         raise StateError(_REFUSED.format(sentence_of(failure))) from failure

@@ -21,7 +21,16 @@ if TYPE_CHECKING:
     from scraper.io.state.database import Backend, Follower
     from scraper.ports import Stores
 
-__all__ = ["STATE_FILE", "copy_state", "file_url", "open_stores", "state_exists", "state_url", "without_password"]
+__all__ = [
+    "STATE_FILE",
+    "copy_state",
+    "file_url",
+    "open_stores",
+    "state_exists",
+    "state_url",
+    "url_without_secrets",
+    "without_password",
+]
 
 
 STATE_FILE = "state.db"
@@ -92,6 +101,20 @@ def without_password(url: str) -> str:
         return shown_url(make_url(url))
     except ArgumentError:
         return "an unreadable URL"
+
+
+def url_without_secrets(url: str) -> str:
+    """Return a URL that still leads there, once the password comes from elsewhere; UsageError for no URL."""
+    from sqlalchemy import URL, make_url
+    from sqlalchemy.exc import ArgumentError
+
+    try:
+        found = make_url(url)
+    except ArgumentError as failure:
+        raise UsageError("the state's URL cannot be read; write postgresql+psycopg://HOST/DATABASE.") from failure
+    query = {name: value for name, value in found.query.items() if "password" not in name}
+    shown = URL.create(found.drivername, found.username, None, found.host, found.port, found.database, query)
+    return shown.render_as_string(hide_password=False)
 
 
 def shown_url(url: URL) -> str:
