@@ -155,8 +155,9 @@ def _queue(
     settings: Settings, say: Callable[[str], object], terms: ServeTerms | None = None
 ) -> AbstractAsyncContextManager[PostgresQueue]:
     from scraper.io.fleet.queue import opened_queue
+    from scraper.io.state import libpq_settings
 
-    return opened_queue(settings.state_url, worker_name(), say, terms)
+    return opened_queue(libpq_settings(settings.state_url), worker_name(), say, terms)
 
 
 async def _submit(settings: Settings, tasks: Sequence[FleetTask]) -> list[tuple[FleetTask, int | None]]:

@@ -38,7 +38,8 @@ def scheduled_job(
     """
     base = (settings.project.root or path.parent).absolute()
     place = path.absolute()
-    _refuse_broken(base, place, settings.data_directory.absolute(), *program)
+    places = _places(settings)
+    _refuse_broken(base, place, settings.data_directory.absolute(), *program, *places)
     return ScheduledJob(
         name=job.name,
         job=str(place.relative_to(base) if place.is_relative_to(base) else place),
@@ -49,6 +50,8 @@ def scheduled_job(
         version=scraper.__version__,
         key_variables=tuple(sorted({job.accounts[vendor].key_env for vendor in job.vendors})),
         timing=_timing(job.every, period, at),
+        places=places,
+        needs_password=settings.state_elsewhere not in {"", *places},
         zone=settings.clock.now().astimezone().utcoffset() or timedelta(0),
     )
 
@@ -71,6 +74,20 @@ def scheduled_worker(settings: Settings, program: Sequence[str]) -> ScheduledWor
         version=scraper.__version__,
         key_variables=tuple(sorted(keys)),
     )
+
+
+def _places(settings: Settings) -> tuple[str, ...]:
+    """Return the options of a state and an archive outside the data directory, wherever they are named.
+
+    A timer has none of this shell's variables, and a data directory that is named keeps to its own state: with either
+    a run would begin a second ledger of the same accounts.
+    """
+    from scraper.io.state import passwordless
+
+    words = ["--state", passwordless(settings.state_url)] if settings.state_elsewhere else []
+    if archive := settings.archive_elsewhere:
+        words += ["--archive", archive if "://" in archive else str(Path(archive).absolute())]
+    return tuple(words)
 
 
 def _refuse_broken(*paths: Path | str) -> None:

@@ -19,12 +19,13 @@ def cron_files(scheduled: ScheduledJob) -> Sequence[ScheduleFile]:
         f"{scheduled.name}: {timing.words} {clock}",
         *scheduled.inexact,
         f"Keys ({keys}): scraper reads them from {scheduled.base}/.env",
+        *scheduled.login,
         "A start while the last one still runs is left out (flock). cron mails what is printed: the log of a night",
         "that failed. Exit code 3 is no failure: the run's own budget is spent. cron does not catch up on a night",
         "that was missed while the machine was off; systemd's timers do.",
     )
     log = f"{scheduled.name}.log"
-    command = shlex.join([*scheduled.program, *scheduled.arguments, "--data", scheduled.data])
+    command = shlex.join([*scheduled.program, *scheduled.arguments, *scheduled.places_with(scheduled.data)])
     watched = f"{command} >{log} 2>&1 || [ $? -eq 3 ] || cat {log}"
     locked = ["flock", "--nonblock", "--conflict-exit-code", "0", scheduled.job, "sh", "-c", watched]
     line = f"cd {shlex.quote(scheduled.base)} && {shlex.join(locked)}"

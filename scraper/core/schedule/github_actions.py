@@ -22,11 +22,13 @@ def _workflow(scheduled: ScheduledJob) -> str:
         f"{scheduled.timing.words} UTC; GitHub starts late when it is busy, and stops the timers of a repository",
         "without commits for 60 days.",
         *scheduled.inexact,
+        *scheduled.login,
         "The data, the ledger included, lives in the cache: GitHub deletes entries that nothing has read for 7 days,",
         "and the oldest ones past 10 GB. Without its ledger a run cannot know what the day and the month have spent.",
     )
     keys = "".join(f"          {name}: ${{{{ secrets.{name} }}}}\n" for name in scheduled.key_variables)
-    run = f"scraper {shlex.join(scheduled.arguments)} --data data || [ $? -eq 3 ]"
+    command = shlex.join([*scheduled.arguments, *scheduled.places_with("data")])
+    run = f"scraper {command} || [ $? -eq 3 ]"
     return f"""{head}name: {json.dumps(scheduled.name)}
 on:
   schedule:

@@ -93,6 +93,7 @@ def _manifest(scheduled: ScheduledJob) -> str:
     head = comment(
         f"{timing.words} UTC",
         *scheduled.inexact,
+        *scheduled.login,
         f"The image: podman build -t scraper:{scheduled.version} -f configs/Containerfile . in scraper's repository.",
         "The volume: a disk; SQLite's locks are unreliable on a network file system.",
     )
@@ -121,13 +122,13 @@ spec:
               command: [/bin/sh, -c]
               args:
                 - |
-{_script(job)}
+{_script(job, scheduled.places_with("/data"))}
 {SURROUNDINGS}"""
 
 
-def _script(job: str) -> str:
+def _script(job: str, places: Sequence[str]) -> str:
     """Return the shell's lines: they pass SIGTERM on, and treat a spent budget (3) as a success."""
-    lines = shell_lines(f"scraper run {shlex.quote(job)} --data /data")
+    lines = shell_lines(f"scraper run {shlex.join([job, *places])}")
     return "\n".join(f"                  {line}" for line in lines)
 
 

@@ -24,10 +24,11 @@ def systemd_files(scheduled: ScheduledJob) -> Sequence[ScheduleFile]:
 
 
 def _service(scheduled: ScheduledJob) -> str:
-    command = [*scheduled.program, *scheduled.arguments, "--data", scheduled.data]
+    command = [*scheduled.program, *scheduled.arguments, *scheduled.places_with(scheduled.data)]
     keys = " and ".join(scheduled.key_variables) or "no key"
     told = comment(
         f"Keys ({keys}): scraper reads them from .env in its working directory; or from this file, if it is there.",
+        *scheduled.login,
     )
     normal = comment("3: the run's own budget is spent, as on every night of a job with more boards than budget.")
     orderly = comment("SIGTERM stops a run in order: requests in flight land, for at most 90 s each.")

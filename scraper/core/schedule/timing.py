@@ -98,12 +98,27 @@ class ScheduledJob:
     version: str
     key_variables: tuple[str, ...]
     timing: Timing
+    places: tuple[str, ...] = ()
+    """Options for a state and an archive outside of `data`, where a run would else find another ledger."""
+    needs_password: bool = False
+    """The state's database asks for a password, which is in none of these words."""
     zone: timedelta = timedelta(0)
     """Time by which this machine's clock is ahead of UTC today; cron uses that clock."""
 
     @property
     def arguments(self) -> tuple[str, ...]:
         return ("run", self.job)
+
+    def places_with(self, data: str) -> tuple[str, ...]:
+        """Return the options that lead to the data, if the data directory is there."""
+        return ("--data", data, *self.places)
+
+    @property
+    def login(self) -> tuple[str, ...]:
+        """The comment for a state that asks for a password."""
+        if not self.needs_password:
+            return ()
+        return ("The password of the state's database is not in here: put it into PGPASSWORD, or into ~/.pgpass.",)
 
     @property
     def inexact(self) -> tuple[str, ...]:
