@@ -12,7 +12,7 @@ import errno
 import fnmatch
 import os
 import threading
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import datetime
@@ -144,6 +144,19 @@ class BucketTree:
     def unlisted(self) -> list[str]:
         known = {MANIFEST, _PROBE, *self._known}
         return sorted(name for name in self._seen if name not in known and not is_note(name))
+
+    def forgotten(self, known: Iterable[Part]) -> Mapping[str, str]:
+        """They have been listed, or the state would not know them: the list was deleted, or replaced by an older one.
+
+        An object's name has the checksum of its bytes.
+        """
+        objects = {
+            each.path: as_listed(each) for each in known if each.checksum is not None and not self.exists(each.path)
+        }
+        return {path: each.path for path, each in objects.items() if self._seen.get(each.path) == each.size_bytes}
+
+    def relist(self, parts: Sequence[Part]) -> None:
+        self.change(Change({part.path: as_listed(part) for part in parts}))
 
     # --- writing ------------------------------------------------------------------------------------------------------
 
