@@ -11,6 +11,7 @@ import pytest
 import scraper
 from scraper.io.archive import ParquetArchive
 from scraper.io.manifest import GRACE, MANIFEST, read_manifest, write_manifest
+from scraper.io.object_cache import OBJECTS
 from scraper.ports import Journal
 from scraper.runs.check import Checked, check
 from scraper.runs.compact import Compacted, compact
@@ -88,6 +89,19 @@ def test_a_manifest_that_was_deleted_or_put_back_is_made_whole_from_the_state_an
     assert kinds(mended) == place.strange() == []
     assert {each.kind for each in mended.repaired} >= {"unlisted"}
     assert sorted(each.name for each in objects.list()) == there
+    assert place.found(tmp_path / "after") == before
+
+
+def test_a_cached_file_with_other_bytes_is_not_merged_or_rebuilt_from(place: BucketPlace, tmp_path: Path) -> None:
+    before = place.found(tmp_path / "before")
+    assert kinds(checked(place)) == []
+    assert (cached := list((place.data / OBJECTS).rglob("*.parquet")))
+    for file in cached:
+        content = bytearray(file.read_bytes())
+        content[len(content) // 3] ^= 255
+        file.write_bytes(content)
+    assert [(done.files_before, done.files_after) for done in compacted(place)] == [(8 + 12, 4 + 10)]
+    assert kinds(checked(place, deep=True)) == []
     assert place.found(tmp_path / "after") == before
 
 

@@ -65,6 +65,8 @@ class BucketTree:
         """When the list that changes are made from was read, at the latest."""
         self._seen: Mapping[str, int] = {}
         """The objects of the last listing, and their sizes."""
+        self._verified = set[str]()
+        """The objects whose local files have been compared with their checksums."""
         self._pruned = False
         self._turn = threading.RLock()
         """Held while the list is read or replaced."""
@@ -104,7 +106,12 @@ class BucketTree:
         return path in self._list.parts
 
     def local(self, path: str) -> Path:
-        return self._cache.local(self.listed(path))
+        listed = self.listed(path)
+        if listed.path in self._verified:
+            return self._cache.local(listed)
+        file = self._cache.verified(listed)
+        self._verified.add(listed.path)
+        return file
 
     def fresh(self, path: str, *, quick: bool = False) -> Path:
         listed = self.listed(path)
