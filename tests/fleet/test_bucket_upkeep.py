@@ -95,7 +95,8 @@ def test_a_manifest_that_was_deleted_or_put_back_is_made_whole_from_the_state_an
 def test_a_cached_file_with_other_bytes_is_not_merged_or_rebuilt_from(place: BucketPlace, tmp_path: Path) -> None:
     before = place.found(tmp_path / "before")
     assert kinds(checked(place)) == []
-    assert (cached := list((place.data / OBJECTS).rglob("*.parquet")))
+    cached = list((place.data / OBJECTS).rglob("*.parquet"))
+    assert cached
     for file in cached:
         content = bytearray(file.read_bytes())
         content[len(content) // 3] ^= 255
