@@ -7,13 +7,12 @@ import signal
 from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from scraper.runs.signals import SAME_REQUEST_S
+
 if TYPE_CHECKING:
     from scraper.runs.standby import Stoppable
 
 T = TypeVar("T")
-
-SAME_REQUEST_S = 1.0
-"""coreutils' `timeout` signals a process and then its group: two signals at once count as one."""
 
 
 def to_its_end(begin: Callable[[Callable[[Stoppable], None]], Coroutine[Any, Any, T]]) -> T:

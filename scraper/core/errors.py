@@ -111,6 +111,10 @@ class StateError(StorageError):
     """The state database (ledger, runs, spool) cannot be used."""
 
 
+class StateAwayError(StateError):
+    """The state's server cannot be reached or used now, and may be later."""
+
+
 class LeaseLostError(StateError):
     """Another process has gone on with what this one held: this one changes nothing more, and says only that."""
 

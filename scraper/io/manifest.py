@@ -104,7 +104,7 @@ def read_manifest(objects: Objects, known: Manifest | None = None) -> Manifest:
     except (ValueError, TypeError, KeyError):
         raise StorageError(
             f"{objects.place}/{MANIFEST} cannot be read: it is not a manifest of this version. Nothing was changed. "
-            "Update scraper, or write it again from the state with scraper check --repair."
+            "Update scraper; or delete it, if it is damaged: scraper check --repair then lists what the state knows."
         ) from None
 
 

@@ -210,6 +210,8 @@ class Survey:
     """Files of the tree that are not parts, relative to the data directory."""
     leftovers: Sequence[str]
     """Files in ``tmp`` that no running query uses."""
+    forgotten: Sequence[str] = ()
+    """Known parts whose bytes are there, and that the archive's list lacks."""
 
 
 class ArchiveLedger(Protocol):
@@ -338,6 +340,9 @@ class InspectedArchive(Archive, Protocol):
 
     def set_aside(self, paths: Sequence[str], now: datetime) -> None:
         """Move files of the data directory into its trash, where no command removes them."""
+
+    def relist(self, parts: Sequence[Part]) -> None:
+        """Put forgotten parts into the archive's list again."""
 
 
 def drain_order(page: SpooledPage) -> tuple[str, str, str, str, int, str, int]:

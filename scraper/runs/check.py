@@ -7,7 +7,7 @@ from pages, and can be rebuilt.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import date
 from functools import partial
@@ -35,8 +35,8 @@ class CheckFinding:
     """A fault of the archive or the state."""
 
     kind: str
-    """no_ledger · older · foreign · doubled · open · missing · damaged · changed · outdated · differs · unknown ·
-    stray · leftover · lost · unpaid · undecodable · unkept · misread · refused"""
+    """no_ledger · older · foreign · doubled · open · unlisted · missing · damaged · changed · outdated · differs ·
+    unknown · stray · leftover · lost · unpaid · undecodable · unkept · misread · refused"""
     path: str
     """Relative to the data directory; empty if it is not a file."""
     text: str
@@ -146,7 +146,8 @@ def findings(
             return True
         return part.table in select_hashes and rebuildable(part.table, _source(part))
 
-    for path, part in sorted(known.items()):
+    yield from _of_forgotten(survey.forgotten, known)
+    for path, part in sorted((path, known[path]) for path in known.keys() - set(survey.forgotten)):
         yield from _of_known(part, there.get(path), select_hashes, mendable)
     in_known = Counter[tuple[str, str]]()
     for path, each in there.items():
@@ -158,7 +159,13 @@ def findings(
         yield CheckFinding("stray", path, "this is not a part of the archive, and a reader's glob may match it", True)
     for path in survey.leftovers:
         yield CheckFinding("leftover", path, "an interrupted command left this behind", True)
-    yield from _of_answers(audit, there.values())
+    yield from _of_answers(audit, survey)
+
+
+def _of_forgotten(paths: Sequence[str], known: Mapping[str, Part]) -> Iterator[CheckFinding]:
+    for path in paths:
+        text = f"it is there, and the manifest lacks it: no reader meets its {known[path].rows} rows"
+        yield CheckFinding("unlisted", f"archive/{path}", text, True)
 
 
 def _of_known(
@@ -219,10 +226,10 @@ def _of_unknown(
         yield CheckFinding("unknown", path, text, mendable(part) or not beside)
 
 
-def _of_answers(audit: Audit, there: Iterable[FoundPart]) -> Iterator[CheckFinding]:
+def _of_answers(audit: Audit, survey: Survey) -> Iterator[CheckFinding]:
     """Check laws 2 and 3: every paid answer is stored, once."""
     archived = Counter[tuple[str, str]]()
-    for each in there:
+    for each in survey.parts:
         archived.update(each.pages)
     database = audit.database
     for run_id, count in sorted(audit.unkept.items()):
@@ -231,7 +238,9 @@ def _of_answers(audit: Audit, there: Iterable[FoundPart]) -> Iterator[CheckFindi
         )
     for text in audit.spool_faults:
         yield CheckFinding("undecodable", database, f"{text}; restore {database} from a backup", False)
-    lost = Counter(run_id for (run_id, key), count in audit.stored.items() if archived[run_id, key] < count)
+    hidden = any(path.startswith(f"{PAGES_TABLE}/") for path in survey.forgotten)  # they may be in there
+    stored = {} if hidden else audit.stored
+    lost = Counter(run_id for (run_id, key), count in stored.items() if archived[run_id, key] < count)
     for run_id, count in sorted(lost.items()):
         yield CheckFinding("lost", "", f"{count} paid answers of run {run_id} are in no file of the archive", False)
     unpaid = Counter(run_id for run_id, key in archived if (run_id, key) not in audit.stored)
@@ -287,6 +296,10 @@ async def _repair(
     try:
         async with locked(journal, archive, clock):
             if any(finding.kind == "open" for finding in checked.findings):  # finished by now, and files have moved
+                checked, survey = await look()
+            if survey.forgotten:  # what it lacked is not rebuilt or lost then
+                known = {part.path: part for part in (await journal.audit()).parts}
+                await in_a_thread(archive.relist, [known[path] for path in survey.forgotten if path in known])
                 checked, survey = await look()
             todo = [finding for finding in checked.findings if finding.repairable]
             strange = [finding.path for finding in todo if finding.kind in _STRANGE]

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable
+from typing import Final
 
 from scraper.core.errors import StorageError
+
+SAME_REQUEST_S: Final = 1.0
+"""coreutils' `timeout` signals a process and then its group: two signals at once count as one."""
 
 
 class RunSignals:

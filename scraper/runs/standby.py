@@ -8,7 +8,7 @@ from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import Protocol
 
-from scraper.core.errors import HeldElsewhereError, StoppedWaitingError
+from scraper.core.errors import HeldElsewhereError, StateAwayError, StoppedWaitingError
 from scraper.core.events import Noted, RunStatus
 from scraper.core.jobs import Job
 from scraper.core.nights import night_of
@@ -48,12 +48,14 @@ class _Standby:
 
 @asynccontextmanager
 async def held(job: Job, context: RunContext, begun: Callable[[Stoppable], None]) -> AsyncIterator[HeldJob]:
-    """Hold a job for the duration of the block; as a standby, wait until whoever holds it has ended or died.
+    """Hold a job for the duration of the block; as a standby, wait until whoever holds it has ended or died, through
+    times in which the state's server does not answer as well.
 
     `begun` receives the standby, so that a signal can stop it. Raises HeldElsewhereError without standby,
     StoppedWaitingError.
     """
     waiting: _Standby | None = None
+    met, away = "", False
     with ExitStack() as stack:
         while True:
             try:
@@ -65,10 +67,16 @@ async def held(job: Job, context: RunContext, begun: Callable[[Stoppable], None]
                 if waiting is None:
                     context.listener.hear(Noted(f"{elsewhere.met}; this process stands by"))
                     begun(waiting := _Standby())
-                await _look_later(waiting, context)
-                if waiting.stopped.is_set():
-                    said = f"stopped while standing by: {elsewhere.met}. Nothing was spent here."
-                    raise StoppedWaitingError(said) from elsewhere
+                met, away = elsewhere.met, False
+            except StateAwayError as outage:
+                if waiting is None:
+                    raise
+                if not away:
+                    context.listener.hear(Noted(f"{outage} This process stands by until it answers"))
+                away = True
+            await _look_later(waiting, context)
+            if waiting.stopped.is_set():
+                raise StoppedWaitingError(f"stopped while standing by: {met}. Nothing was spent here.")
         yield HeldJob(hold, waiting is not None)
 
 

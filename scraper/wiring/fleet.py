@@ -7,6 +7,7 @@ import os
 import signal
 import socket
 import sys
+import time
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, suppress
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ from scraper.core.nights import LastRun
 from scraper.core.tables import PAGES_TABLE
 from scraper.ports.fleet import FleetOverview, ServeTerms
 from scraper.runs.fleet import FleetJob, FleetWorker, Surroundings
+from scraper.runs.signals import SAME_REQUEST_S
 from scraper.wiring.files import load_job, load_tables
 from scraper.wiring.project import (
     PROJECT_FILE,
@@ -92,8 +94,9 @@ async def work(settings: Settings, options: WorkerOptions, say: Say, hear: Say) 
         )
         worker = FleetWorker(queue, runner, around, settings.clock, say, options.lost_after_s)
         hung_up = () if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN else (signal.SIGHUP,)  # as nohup asks for
+        stopping = Stopping(worker, say)
         for number in (signal.SIGINT, signal.SIGTERM, *hung_up):
-            asyncio.get_running_loop().add_signal_handler(number, _stop, worker, say)
+            asyncio.get_running_loop().add_signal_handler(number, stopping)
         repeated = [job.name for job in jobs.all().values() if job.every is not None]
         say("", f"{worker_name()} takes {', '.join(names)}; queues the nights of {', '.join(repeated) or 'none'}")
         await worker.work()
@@ -155,8 +158,9 @@ def _queue(
     settings: Settings, say: Callable[[str], object], terms: ServeTerms | None = None
 ) -> AbstractAsyncContextManager[PostgresQueue]:
     from scraper.io.fleet.queue import opened_queue
+    from scraper.io.state import libpq_settings
 
-    return opened_queue(settings.state_url, worker_name(), say, terms)
+    return opened_queue(libpq_settings(settings.state_url), worker_name(), say, terms)
 
 
 async def _submit(settings: Settings, tasks: Sequence[FleetTask]) -> list[tuple[FleetTask, int | None]]:
@@ -231,9 +235,20 @@ def _fleet_job(settings: Settings, path: Path) -> FleetJob:
     return FleetJob(job.name, job_words(path), accounts, job.weight, job.every)
 
 
-def _stop(worker: FleetWorker, say: Say) -> None:
-    say("", _AT_ONCE if worker.is_stopping else _IN_ORDER)
-    worker.stop()
+class Stopping:
+    """The answer to signals: the first one stops a worker in order, and its runs; the next one ends them at once."""
+
+    def __init__(self, worker: FleetWorker, say: Say, time_s: Callable[[], float] = time.monotonic) -> None:
+        self._worker, self._say, self._time_s = worker, say, time_s
+        self._asked_at: float | None = None
+
+    def __call__(self) -> None:
+        now = self._time_s()
+        if self._asked_at is not None and now - self._asked_at <= SAME_REQUEST_S:
+            return  # its runs take it for the same, too
+        self._asked_at = now if self._asked_at is None else self._asked_at
+        self._say("", _AT_ONCE if self._worker.is_stopping else _IN_ORDER)
+        self._worker.stop()
 
 
 async def _read(settings: Settings, read: Callable[[Runs], Coroutine[Any, Any, T]], without: T) -> T:

@@ -81,18 +81,18 @@ def scheduled_worker(settings: Settings, program: Sequence[str]) -> ScheduledWor
 
 def _shared(settings: Settings) -> tuple[str, ...]:
     """Return the options for a state and an archive outside the data directory; a password stays out of the file."""
-    from scraper.io.state import url_without_secrets
+    from scraper.io.state import passwordless
 
-    state = ("--state", url_without_secrets(settings.state_url)) if settings.state_elsewhere else ()
+    state = ("--state", passwordless(settings.state_url)) if settings.state_elsewhere else ()
     archive = settings.archive_elsewhere
     return state + (("--archive", archive if _is_bucket(archive) else str(Path(archive).absolute())) if archive else ())
 
 
 def _shared_variables(settings: Settings) -> tuple[str, ...]:
-    from scraper.io.state import url_without_secrets
+    from scraper.io.state import passwordless
 
     environment, is_elsewhere = settings.environment, bool(settings.state_elsewhere)
-    is_cut = is_elsewhere and url_without_secrets(settings.state_url) != settings.state_url
+    is_cut = is_elsewhere and passwordless(settings.state_url) != settings.state_url
     password = (_PASSWORD,) if is_cut or (is_elsewhere and environment.get(_PASSWORD)) else ()
     return password + _bucket_variables(settings)
 

@@ -88,9 +88,9 @@ def test_a_query_imports_duckdb_and_nothing_of_a_run(tmp_path: Path) -> None:
 
 
 def test_a_misspelt_command_is_told_its_nearest_name() -> None:
-    told = CliRunner().invoke(cli, ["repot"])
+    told = CliRunner().invoke(cli, ["comapct"])
     assert told.exit_code == 2
-    assert "No such command 'repot'. Did you mean 'report'?" in told.output
+    assert "No such command 'comapct'. Did you mean 'compact'?" in told.output
 
 
 @pytest.mark.parametrize(

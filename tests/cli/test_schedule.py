@@ -42,6 +42,26 @@ def test_a_timer_names_working_directory_program_data_and_time(place: Path) -> N
 
 
 @pytest.mark.usefixtures("_here")
+@pytest.mark.parametrize("kind", ["cron", "systemd", "github-actions", "kubernetes"])
+@pytest.mark.parametrize("named_in", ["variables", "project", "options"])
+def test_a_timer_keeps_to_the_shared_ledger_and_holds_no_password(
+    place: Path, monkeypatch: pytest.MonkeyPatch, kind: str, named_in: str
+) -> None:
+    state, archive = "postgresql+psycopg://me:hunter2@db.example/ledger", "s3://bucket/trends"
+    words = ["--state", state, "--archive", archive] if named_in == "options" else []
+    if named_in == "variables":
+        monkeypatch.setenv("SCRAPER_STATE", state)
+        monkeypatch.setenv("SCRAPER_ARCHIVE", archive)
+    if named_in == "project":
+        (place / "scraper.toml").write_text(f'state = "{state}"\narchive = "{archive}"\n')
+    told = schedule("configs/night.toml", "--for", kind, *words)
+    assert told.exit_code == 0
+    assert f" --state postgresql+psycopg://me@db.example/ledger --archive {archive}" in told.stdout
+    assert "PGPASSWORD" in told.stdout
+    assert "hunter2" not in told.output
+
+
+@pytest.mark.usefixtures("_here")
 def test_files_are_written_into_a_directory_each_under_its_name(place: Path) -> None:
     told = schedule("configs/night.toml", "--for", "systemd", "-o", "units")
     assert (told.exit_code, told.stdout) == (0, "")

@@ -12,8 +12,8 @@ import psycopg
 import pytest
 
 from scraper.core.fleet import Finished, FleetTask, TaskKind
-from scraper.io.fleet.place import libpq_url
 from scraper.io.fleet.queue import PostgresQueue, opened_queue
+from scraper.io.state import libpq_settings
 from scraper.ports.fleet import QueuedTask, ServeTerms, TaskEnd, TaskState
 from tests.databases import the_server
 from tests.fleet.postgres_server import NOT_THERE, binaries
@@ -52,7 +52,9 @@ class Fleet:
 
     async def queue(self, name: str = "here:1", **terms: float) -> PostgresQueue:
         served = ServeTerms(lambda: self.jobs, **terms)  # type: ignore[arg-type]
-        return await self.opened.enter_async_context(opened_queue(self.url, name, self.said.append, served))
+        return await self.opened.enter_async_context(
+            opened_queue(libpq_settings(self.url), name, self.said.append, served)
+        )
 
     async def worker(
         self, name: str, perform: Callable[[FleetTask, int], Awaitable[TaskEnd]], **terms: float
@@ -82,7 +84,7 @@ class Fleet:
 
     async def change(self, sql: str) -> None:
         """Do to the queue what the program would not."""
-        async with await psycopg.AsyncConnection.connect(libpq_url(self.url), autocommit=True) as connection:
+        async with await psycopg.AsyncConnection.connect(libpq_settings(self.url), autocommit=True) as connection:
             await connection.execute("SET search_path = scraper_fleet")
             await connection.execute(sql.encode())
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 import scraper
 from scraper.io.archive import ParquetArchive
-from scraper.io.manifest import GRACE, read_manifest
+from scraper.io.manifest import GRACE, MANIFEST, read_manifest, write_manifest
+from scraper.io.object_cache import OBJECTS
 from scraper.ports import Journal
 from scraper.runs.check import Checked, check
 from scraper.runs.compact import Compacted, compact
@@ -66,6 +68,42 @@ def objects_of(place: BucketPlace, table: str) -> list[str]:
 
 def test_a_fresh_archive_is_sound(place: BucketPlace) -> None:
     assert kinds(checked(place, deep=True)) == place.strange() == []
+
+
+@pytest.mark.parametrize("manifest", [None, "older"])
+def test_a_manifest_that_was_deleted_or_put_back_is_made_whole_from_the_state_and_no_object_is_moved(
+    place: BucketPlace, tmp_path: Path, manifest: str | None
+) -> None:
+    objects, before = place.bucket.objects, place.found(tmp_path / "before")
+    there = sorted(each.name for each in objects.list())
+    if manifest is None:
+        objects.delete([MANIFEST])
+    else:
+        found = read_manifest(objects)
+        fewer = {table: parts[:1] for table, parts in found.tables.items()}
+        write_manifest(objects, replace(found, tables=fewer))
+    met = checked(place)
+    assert set(kinds(met)) == {"unlisted"}
+    assert all(each.repairable for each in met.findings)
+    mended = checked(place, repair=True)
+    assert kinds(mended) == place.strange() == []
+    assert {each.kind for each in mended.repaired} >= {"unlisted"}
+    assert sorted(each.name for each in objects.list()) == there
+    assert place.found(tmp_path / "after") == before
+
+
+def test_a_cached_file_with_other_bytes_is_not_merged_or_rebuilt_from(place: BucketPlace, tmp_path: Path) -> None:
+    before = place.found(tmp_path / "before")
+    assert kinds(checked(place)) == []
+    cached = list((place.data / OBJECTS).rglob("*.parquet"))
+    assert cached
+    for file in cached:
+        content = bytearray(file.read_bytes())
+        content[len(content) // 3] ^= 255
+        file.write_bytes(content)
+    assert [(done.files_before, done.files_after) for done in compacted(place)] == [(8 + 12, 4 + 10)]
+    assert kinds(checked(place, deep=True)) == []
+    assert place.found(tmp_path / "after") == before
 
 
 def test_a_compaction_keeps_every_row_and_its_sources_for_the_grace_period(place: BucketPlace, tmp_path: Path) -> None:

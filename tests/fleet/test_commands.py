@@ -7,6 +7,7 @@ import json
 import sys
 from datetime import timedelta
 from pathlib import Path
+from typing import cast
 
 import pytest
 from click.testing import CliRunner, Result
@@ -17,6 +18,8 @@ from scraper.core.errors import StateError, UsageError
 from scraper.core.fleet import FleetTask, GivenUp
 from scraper.ports import Lease
 from scraper.ports.fleet import FleetOverview, QueuedTask, TaskEnd, TaskState, WorkerRecord
+from scraper.runs.fleet import FleetWorker
+from scraper.wiring.fleet import Stopping
 from tests.cli.examples import rendered
 from tests.clock import begins_at
 from tests.fleet.fleets import a_fleet, database_url, run_of
@@ -45,6 +48,25 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def said(*words: str, **environment: str) -> Result:
     return CliRunner().invoke(cli, words, env=environment)
+
+
+def test_two_signals_at_once_end_a_worker_in_order_as_its_runs_end_and_a_later_one_ends_it_now() -> None:
+    class Worker:
+        stops = 0
+
+        @property
+        def is_stopping(self) -> bool:
+            return self.stops > 0
+
+        def stop(self) -> None:
+            self.stops += 1
+
+    worker, told, at = Worker(), list[str](), iter([0.0, 0.4, 2.0])
+    stopping = Stopping(cast("FleetWorker", worker), lambda _, words: told.append(words), lambda: next(at))
+    for stops in (1, 1, 2):
+        stopping()
+        assert worker.stops == stops
+    assert [words.partition(":")[0] for words in told] == ["stopping", "stopping now"]
 
 
 @pytest.mark.usefixtures("here")

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 from psycopg import errors
@@ -15,7 +16,7 @@ from sqlalchemy import make_url
 from sqlalchemy.exc import DBAPIError
 
 from scraper.core.errors import StateError, UsageError
-from scraper.io.state import open_stores, shown_url, state_exists, without_password
+from scraper.io.state import libpq_settings, open_stores, passwordless, shown_url, state_exists, without_password
 from scraper.io.state.postgres import PostgresServer
 from tests.core.builders import NOON
 from tests.databases import postgres_database
@@ -84,6 +85,17 @@ def test_a_url_is_shown_without_its_passwords() -> None:
     assert without_password(url) == "postgresql://scraper:***@db.test/state?sslmode=require&sslpassword=%2A%2A%2A"
     assert shown_url(make_url("sqlite:///data/state.db")) == "sqlite:///data/state.db"
     assert without_password("hunter2") == "an unreadable URL"
+
+
+@pytest.mark.parametrize("use", [libpq_settings, passwordless, lambda url: open_stores(url, lambda: NOON, kind="real")])
+@pytest.mark.parametrize("end", ["hunter2@db.test:hunter2/state", "hunter2@hunter2:hunter2@db.test/state"])
+def test_a_url_that_cannot_be_read_is_refused_without_its_words(use: Callable[[str], Any], end: str) -> None:
+    url = f"postgresql+psycopg://me:{end}"
+    assert without_password(url) == "an unreadable URL"
+    with pytest.raises(UsageError, match="special characters of a password percent-encoded") as refused:
+        use(url).__enter__()
+    assert "hunter2" not in str(refused.value)
+    assert refused.value.__cause__ is None
 
 
 @pytest.mark.parametrize("use", [state_exists, lambda url: open_stores(url, lambda: NOON, kind="real").__enter__()])

@@ -12,8 +12,9 @@ from sqlalchemy import make_url
 
 from scraper.core.errors import StateError, UsageError
 from scraper.core.fleet import Again, FleetTask, GivenUp, TaskKind
-from scraper.io.fleet.place import libpq_url, migrations
+from scraper.io.fleet.place import migrations
 from scraper.io.fleet.queue import opened_queue
+from scraper.io.state import libpq_settings
 from scraper.ports.fleet import TaskEnd, TaskState
 from tests.fleet.fleets import DAY, DONE, a_fleet, database_url, each_moment, run_of
 
@@ -258,7 +259,7 @@ def test_a_database_that_is_away_is_waited_for_and_said_once() -> None:
             await away.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [name])
             ends.set()
             with pytest.raises(StateError, match="not currently accepting connections"):
-                async with opened_queue(url, "here:2", fleet.said.append):
+                async with opened_queue(libpq_settings(url), "here:2", fleet.said.append):
                     pass
             async with asyncio.timeout(30):
                 async for _ in each_moment():
@@ -270,7 +271,7 @@ def test_a_database_that_is_away_is_waited_for_and_said_once() -> None:
 
     async def others(url: str) -> psycopg.AsyncConnection:
         elsewhere = make_url(url).set(database="postgres").render_as_string(hide_password=False)
-        return await psycopg.AsyncConnection.connect(libpq_url(elsewhere), autocommit=True)
+        return await psycopg.AsyncConnection.connect(libpq_settings(elsewhere), autocommit=True)
 
     went, came = asyncio.run(whole())
     assert went.startswith("the database does not answer (")
@@ -303,7 +304,7 @@ def test_a_database_that_will_never_let_anybody_in_is_refused_in_one_sentence() 
     there = make_url(database_url())
 
     async def opened(url: str) -> None:
-        async with opened_queue(url, "here:1", print):
+        async with opened_queue(libpq_settings(url), "here:1", print):
             pass
 
     nobody = there.set(database="nosuch", password="s3cret").render_as_string(hide_password=False)
@@ -318,8 +319,9 @@ def test_a_database_that_will_never_let_anybody_in_is_refused_in_one_sentence() 
 
 def test_the_settings_of_the_stores_in_a_url_are_not_the_queues() -> None:
     both = "postgresql+psycopg://u:p%40@h:5433/d?host=%2Fsocket&lease_s=5"
-    assert libpq_url(both) == "postgresql://u:p%40@h:5433/d?host=%2Fsocket"
-    assert libpq_url("postgresql://h/d?lease_s=5") == "postgresql://h/d"
+    assert libpq_settings(both) == "host=/socket dbname=d user=u password=p@ port=5433"
+    assert libpq_settings("postgresql://h/d?lease_s=5") == "host=h dbname=d"
+    assert libpq_settings("postgresql://u:p/x@h/d") == "host=h dbname=d user=u password=p/x", "as the state reads it"
 
 
 def test_a_worker_that_stops_gives_signs_of_life_until_its_last_run_has_ended() -> None:

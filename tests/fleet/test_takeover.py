@@ -127,6 +127,7 @@ def test_an_answer_that_comes_late_is_kept_and_not_bought_again_unless_it_has_be
         assert (result.status, result.unknown) == (RunStatus.COMPLETE, 0)
         assert result.charged == made.charged()
         assert (result.requests[Ending.OK], result.requests[Ending.RETRIED]) == (4, 1)
+        assert result.retried * 5 == result.charged, "what was paid twice is said, although it was asked for last"
         assert result.rows["hashtags"] == database.rows("SELECT sum(rows) FROM walks")[0][0], "each board once"
         kept = "SELECT outcome, count(*) AS n FROM pages GROUP BY ALL ORDER BY ALL"
         assert made.rows(kept) == [("lost", 1), ("ok", 4)], "and every body that was paid for is in the archive"

@@ -12,9 +12,9 @@ import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from sqlalchemy import BigInteger, Connection, Engine, NullPool, bindparam, cast, create_engine, event
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import SQLAlchemyError
 
-from scraper.core.errors import ArchiveLostError, HeldElsewhereError, LeaseLostError, StateError
+from scraper.core.errors import ArchiveLostError, HeldElsewhereError, LeaseLostError, StateAwayError, StateError
 from scraper.io.state.leases import Fence, HeldLease, Leases, confirm, job_lease
 from scraper.io.state.schema import metadata
 from scraper.ports import ARCHIVE, Lease
@@ -52,11 +52,8 @@ class TestedDatabase:
     __test__ = False
     name = "the database"
 
-    def is_gone(self, failure: DBAPIError) -> bool:
-        return "gone" in str(failure)
-
     def explained(self, failure: SQLAlchemyError) -> StateError:
-        return StateError(str(failure))
+        return (StateAwayError if "gone" in str(failure) else StateError)(str(failure))
 
 
 def engine_in(directory: Path) -> Engine:

@@ -19,11 +19,8 @@ BUCKET_VARIABLES: Final = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_RE
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """The period and the time at which a job is started.
-
-    A timer can only state periods that divide a day or a week; for any other, it starts the job more often, and the
-    starts beyond one a night send nothing.
-    """
+    """The period and the time at which a job is started. A timer can only state periods that divide a day or a week;
+    for any other, it starts the job more often, and the starts beyond one a night send nothing."""
 
     period: timedelta = DAY
     starts_at: timedelta = timedelta(hours=2, minutes=15)
@@ -88,10 +85,8 @@ class Timing:
 
 @dataclass(frozen=True, slots=True)
 class ScheduledJob:
-    """A job and its place on this machine.
-
-    Paths are absolute, except `job`, which is relative to `base` if it is inside it.
-    """
+    """A job and its place on this machine. Paths are absolute, except `job`, which is relative to `base` if it is
+    inside it."""
 
     name: str
     """Letters, digits, ``-``, ``_`` and ``.``."""

@@ -12,7 +12,7 @@ import errno
 import fnmatch
 import os
 import threading
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import datetime
@@ -65,6 +65,8 @@ class BucketTree:
         """When the list that changes are made from was read, at the latest."""
         self._seen: Mapping[str, int] = {}
         """The objects of the last listing, and their sizes."""
+        self._verified = set[str]()
+        """The objects whose local files have been compared with their checksums."""
         self._pruned = False
         self._turn = threading.RLock()
         """Held while the list is read or replaced."""
@@ -104,7 +106,12 @@ class BucketTree:
         return path in self._list.parts
 
     def local(self, path: str) -> Path:
-        return self._cache.local(self.listed(path))
+        listed = self.listed(path)
+        if listed.path in self._verified:
+            return self._cache.local(listed)
+        file = self._cache.verified(listed)
+        self._verified.add(listed.path)
+        return file
 
     def fresh(self, path: str, *, quick: bool = False) -> Path:
         listed = self.listed(path)
@@ -144,6 +151,19 @@ class BucketTree:
     def unlisted(self) -> list[str]:
         known = {MANIFEST, _PROBE, *self._known}
         return sorted(name for name in self._seen if name not in known and not is_note(name))
+
+    def forgotten(self, known: Iterable[Part]) -> Mapping[str, str]:
+        """They have been listed, or the state would not know them: the list was deleted, or replaced by an older one.
+
+        An object's name has the checksum of its bytes.
+        """
+        objects = {
+            each.path: as_listed(each) for each in known if each.checksum is not None and not self.exists(each.path)
+        }
+        return {path: each.path for path, each in objects.items() if self._seen.get(each.path) == each.size_bytes}
+
+    def relist(self, parts: Sequence[Part]) -> None:
+        self.change(Change({part.path: as_listed(part) for part in parts}))
 
     # --- writing ------------------------------------------------------------------------------------------------------
 

@@ -25,12 +25,18 @@ _BATCH_ROWS: Final = 64
 
 def survey(tree: Tree, places: Places, known: Mapping[str, Part], quick: bool) -> Survey:
     files = tree.files()
+    forgotten = tree.forgotten(known.values())
     parts = [place for place in files if _PLACE.fullmatch(place)]
     leftovers = [path for path in sorted(places.staging.glob("*")) if not _in_use(path)]
+    kept = set(forgotten.values())
     return Survey(
         parts=[_found(tree, place, known.get(place), quick) for place in parts],
         strays=[f"archive/{place}" for place in files if not _PLACE.fullmatch(place) and not is_note(place)],
-        leftovers=[*map(places.shown, leftovers), *(f"archive/{place}" for place in tree.unlisted())],
+        leftovers=[
+            *map(places.shown, leftovers),
+            *(f"archive/{place}" for place in tree.unlisted() if place not in kept),
+        ],
+        forgotten=sorted(forgotten),
     )
 
 

@@ -264,6 +264,10 @@ class ParquetArchive:
                 else:
                     move_aside(self._disk, self._places.file(path), place / path)
 
+    def relist(self, parts: Sequence[Part]) -> None:
+        with explained("the archive's list cannot be written", safe="Nothing was changed."):
+            self._tree.relist(parts)
+
     def _derive(self, table: str, source: str, kept: _Kept, tally: _Tally, staging: Staging) -> None:
         """Add the rows of one table that its SELECT gives for a part of the raw table."""
         feeding = self._feeding(table)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -132,6 +132,15 @@ class Tree(Protocol):
     def unlisted(self) -> list[str]:
         """Return what lay there when `files` was called, and what no reader who goes by the list meets."""
 
+    def forgotten(self, known: Iterable[Part]) -> Mapping[str, str]:
+        """Return those of these parts whose bytes lay there when `files` was called, and that the list lacks.
+
+        With the name of each among the files.
+        """
+
+    def relist(self, parts: Sequence[Part]) -> None:
+        """Show such parts to readers again."""
+
     def require_writable(self) -> None:
         """Raise an error where publishing would fail."""
 
@@ -212,6 +221,12 @@ class DirectoryTree:
 
     def set_aside(self, path: str, target: Path) -> None:
         move_aside(self._disk, self._root / path, target)
+
+    def forgotten(self, known: Iterable[Part]) -> Mapping[str, str]:  # noqa: ARG002 - there is no list
+        return {}
+
+    def relist(self, parts: Sequence[Part]) -> None:
+        """There is no list."""
 
     def unlisted(self) -> list[str]:
         return []

@@ -8,15 +8,11 @@ from importlib import resources
 from typing import Final
 
 import procrastinate
-import psycopg
 from procrastinate.schema import SchemaManager
 from psycopg import AsyncConnection, sql
 
-from scraper.core.errors import StateError, UsageError
+from scraper.core.errors import StateError
 
-_PLAIN_SCHEME: Final = "postgresql://"
-_OURS_IN_URLS: Final = frozenset({"lease_s"})
-"""Settings that a state's URL may hold for the stores; libpq knows none of them."""
 _DEFAULT_SCHEMA: Final = "public"
 _OURS: Final = "scraper_fleet"
 _ENDING: Final = "_fleet"
@@ -106,24 +102,6 @@ END;
 $$;
 """
 """What Procrastinate lacks: who a worker is, how a task's last command ended, and a choice that looks at accounts."""
-
-
-def libpq_url(url: str) -> str:
-    """Return SQLAlchemy's URL of the state as libpq reads it. Raises UsageError for another kind of database."""
-    scheme, separator, rest = url.partition("://")
-    if not separator or scheme.partition("+")[0] not in {"postgresql", "postgres"}:
-        raise UsageError("the state is not in PostgreSQL, and the queue of a fleet is beside it.")
-    place, _, query = rest.partition("?")
-    settings = [each for each in query.split("&") if each and each.partition("=")[0] not in _OURS_IN_URLS]
-    plain = f"{_PLAIN_SCHEME}{place}" + (f"?{'&'.join(settings)}" if settings else "")
-    try:
-        psycopg.conninfo.conninfo_to_dict(plain)
-    except psycopg.ProgrammingError:  # its words may hold a part of the password
-        raise UsageError(
-            "the state's URL cannot be read: write postgresql+psycopg://USER:PASSWORD@HOST:PORT/DATABASE, with "
-            "special characters of the password percent-encoded. Nothing was changed."
-        ) from None
-    return plain
 
 
 async def connected(conninfo: str) -> AsyncConnection:

@@ -18,7 +18,7 @@ from scraper.core.errors import StateError
 from scraper.core.fleet import Again, Finished, FleetTask, GivenUp, task_of
 from scraper.io.fleet.connector import Outage, PatientConnector, sentence_of
 from scraper.io.fleet.overview import overview
-from scraper.io.fleet.place import connected, libpq_url, prepared_schema
+from scraper.io.fleet.place import connected, prepared_schema
 from scraper.io.fleet.tasks import FleetTasks
 from scraper.io.state.postgres_errors import advice_on_connecting
 from scraper.ports.fleet import FleetOverview, Perform, QueuedTask, ServeTerms, TaskState
@@ -169,17 +169,17 @@ def _job(task: FleetTask, stored: dict[str, Any]) -> jobs.Job:
 
 @asynccontextmanager
 async def opened_queue(
-    url: str, name: str, say: Callable[[str], object], terms: ServeTerms | None = None
+    conninfo: str, name: str, say: Callable[[str], object], terms: ServeTerms | None = None
 ) -> AsyncIterator[PostgresQueue]:
-    """Open the queue beside the state at this URL, and make its schema if there is none.
+    """Open the queue beside the state, and make its schema if there is none.
 
-    `name`: this process, ``host:pid``. `terms`: of a worker, which waits for a database that does not answer; for
-    everybody else that is a StateError, as is a database that will never let anybody in.
+    `conninfo`: the state's server, as libpq reads it. `name`: this process, ``host:pid``. `terms`: of a worker, which
+    waits for a database that does not answer; for everybody else that is a StateError, as is a database that will
+    never let anybody in.
     """
     for logger in ("procrastinate", "psycopg"):  # we say what there is to say, once
         logging.getLogger(logger).addHandler(logging.NullHandler())
         logging.getLogger(logger).propagate = False
-    conninfo = libpq_url(url)
     outage = Outage(conninfo, say, waits=terms is not None)
     schema = await outage.outlasted(lambda: _prepared(conninfo))
     connector = PatientConnector(conninfo, schema, outage)

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from datetime import datetime
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from scraper.core.errors import UsageError
 
@@ -26,9 +26,9 @@ __all__ = [
     "copy_state",
     "file_url",
     "open_stores",
+    "passwordless",
     "state_exists",
     "state_url",
-    "url_without_secrets",
     "without_password",
 ]
 
@@ -94,27 +94,42 @@ def copy_state(source: str, target: str, now: datetime) -> Sequence[TableSummary
 
 def without_password(url: str) -> str:
     """Return the URL as it may be shown."""
-    from sqlalchemy import make_url
-    from sqlalchemy.exc import ArgumentError
+    read = _read(url)
+    return "an unreadable URL" if read is None else shown_url(read)
 
+
+def passwordless(url: str) -> str:
+    """Return the URL for files that others may read: the client finds the password elsewhere, or is refused.
+
+    Raises UsageError for a URL that cannot be read.
+    """
+    if (read := _read(url)) is None:
+        raise _unusable()
+    secret = [name for name in read.query if "password" in name]
+    return read._replace(password=None).difference_update_query(secret).render_as_string(hide_password=False)
+
+
+def libpq_settings(url: str) -> str:
+    """Return a PostgreSQL URL of the state as libpq reads it, with what SQLAlchemy makes of it for the state.
+
+    libpq reads a password with a ``/`` otherwise, and names its rest as a host that it cannot find. Raises UsageError
+    for another kind of database, or none.
+    """
+    from psycopg import ProgrammingError
+    from psycopg.conninfo import make_conninfo
+    from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
+
+    from scraper.io.state.leases import without_ttl
+
+    if (read := _read(url)) is None:
+        raise _unusable()
+    if read.get_backend_name() not in {"postgresql", "postgres"}:
+        raise UsageError("the state is not in PostgreSQL, and the queue of a fleet is beside it.")
+    dialect: Any = PGDialect_psycopg  # untyped
     try:
-        return shown_url(make_url(url))
-    except ArgumentError:
-        return "an unreadable URL"
-
-
-def url_without_secrets(url: str) -> str:
-    """Return a URL that still leads there, once the password comes from elsewhere; UsageError for no URL."""
-    from sqlalchemy import URL, make_url
-    from sqlalchemy.exc import ArgumentError
-
-    try:
-        found = make_url(url)
-    except ArgumentError as failure:
-        raise UsageError("the state's URL cannot be read; write postgresql+psycopg://HOST/DATABASE.") from failure
-    query = {name: value for name, value in found.query.items() if "password" not in name}
-    shown = URL.create(found.drivername, found.username, None, found.host, found.port, found.database, query)
-    return shown.render_as_string(hide_password=False)
+        return make_conninfo(**dialect().create_connect_args(without_ttl(read)[0])[1])
+    except ProgrammingError:  # its words may hold a part of the password
+        raise _unusable() from None
 
 
 def shown_url(url: URL) -> str:
@@ -124,13 +139,8 @@ def shown_url(url: URL) -> str:
 
 
 def _backend(url: str) -> Backend:
-    from sqlalchemy import URL, make_url
-    from sqlalchemy.exc import ArgumentError
-
-    try:
-        parsed = make_url(url)
-    except ArgumentError:
-        parsed = URL.create("")
+    if (parsed := _read(url)) is None:
+        raise _unusable()
     if parsed.get_backend_name() == "sqlite" and parsed.database:
         from scraper.io.state.sqlite import SqliteFile
 
@@ -144,7 +154,22 @@ def _backend(url: str) -> Backend:
         from scraper.io.state.postgres import PostgresServer
 
         return PostgresServer(parsed.set(drivername="postgresql+psycopg"))
-    raise UsageError(
+    raise _unusable()
+
+
+def _read(url: str) -> URL | None:
+    from sqlalchemy import make_url
+    from sqlalchemy.exc import ArgumentError
+
+    try:
+        return make_url(url)
+    except (ArgumentError, ValueError):  # of a port that is none; its words may hold a part of the password
+        return None
+
+
+def _unusable() -> UsageError:
+    return UsageError(
         "the state's URL does not name a usable database; write sqlite:///<path>/state.db, or "
-        "postgresql+psycopg://<user>@<host>/<database> for a state that several machines share."
+        "postgresql+psycopg://<user>@<host>/<database> for a state that several machines share, with special "
+        "characters of a password percent-encoded. Nothing was changed."
     )

@@ -24,7 +24,8 @@ def retried(connection: Connection, run_id: str) -> Credits:
     of_run = requests.c.run_id == run_id
     paid = requests.c.charge.in_([charge.value for charge in Charge if charge is not Charge.FREE])
     failed = and_(of_run, paid, *_GAVE_NOTHING)
-    attempts = select(requests.c.request_key, requests.c.attempt_id, requests.c.credits).where(failed)
+    columns = (requests.c.request_key, requests.c.attempt_id, requests.c.credits, requests.c.outcome)
+    attempts = select(*columns).where(failed)
     found = connection.execute(attempts).all()
     if not found:  # of most runs; otherwise every attempt of the run is read
         return 0
@@ -33,7 +34,8 @@ def retried(connection: Connection, run_id: str) -> Credits:
         of_run, requests.c.request_key.in_(keys)
     )
     latest = dict(connection.execute(last.group_by(requests.c.request_key)).all())
-    return sum(row.credits for row in found if latest[row.request_key] > row.attempt_id)
+    repeated = OutcomeKind.OK.value  # one that another process had begun, whose answer was stored first: see `late`
+    return sum(row.credits for row in found if latest[row.request_key] > row.attempt_id or row.outcome == repeated)
 
 
 def failures(connection: Connection, run_id: str) -> dict[str, list[Failure]]:

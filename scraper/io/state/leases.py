@@ -34,9 +34,16 @@ from sqlalchemy import (
     type_coerce,
     update,
 )
-from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
-from scraper.core.errors import ArchiveLostError, HeldElsewhereError, LeaseLostError, StateError, UsageError
+from scraper.core.errors import (
+    ArchiveLostError,
+    HeldElsewhereError,
+    LeaseLostError,
+    StateAwayError,
+    StateError,
+    UsageError,
+)
 from scraper.io.clock import since_boot_s
 from scraper.io.state.row_locks import QUEUED
 from scraper.io.state.schema import Instant, leases
@@ -261,11 +268,8 @@ class Answering(Protocol):
 
     name: str
 
-    def is_gone(self, failure: DBAPIError) -> bool:
-        """Return True if it cannot be reached now, and may be later."""
-
     def explained(self, failure: SQLAlchemyError) -> StateError:
-        """Return a failure as a message."""
+        """Return a failure as a message; a StateAwayError if it may pass."""
 
 
 class Leases:
@@ -299,9 +303,7 @@ class Leases:
         for attempt in count():
             try:
                 taken = await asyncio.to_thread(self.try_take, what, holder)
-            except StateError as failure:
-                if not (isinstance(met := failure.__cause__, DBAPIError) and self._database.is_gone(met)):
-                    raise
+            except StateAwayError:
                 told = f"{self._database.name} does not answer"
             else:
                 if isinstance(taken, HeldLease):

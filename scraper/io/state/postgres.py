@@ -11,7 +11,7 @@ from typing import Any, Final
 from sqlalchemy import URL, Connection, Engine, NullPool, Pool, QueuePool, create_engine, event, inspect
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
-from scraper.core.errors import StateError
+from scraper.core.errors import StateAwayError, StateError
 from scraper.io.clock import since_boot_s
 from scraper.io.state import postgres_errors, shown_url
 from scraper.io.state.database import Backend, Follower
@@ -145,7 +145,8 @@ class PostgresServer(Backend):
         met, advice = postgres_errors.explained(failure)
         if self._url.password:
             met = met.replace(str(self._url.password), "***")
-        return StateError(f"the state {self.name} cannot be used: {met}. Everything committed is kept; {advice}.")
+        kind = StateAwayError if isinstance(failure, DBAPIError) and self.is_gone(failure) else StateError
+        return kind(f"the state {self.name} cannot be used: {met}. Everything committed is kept; {advice}.")
 
 
 _WROTE: Final = "wrote"
