@@ -75,7 +75,7 @@ async def compared(journal: Journal, archive: Archive) -> SidesFound:
     if stamped is not None and stamped[1] != state.kind:
         raise UsageError(
             f"the archive in {state.place} contains {stamped[1]} data, and {state.database} belongs to "
-            f"{state.kind} runs. Nothing was spent or changed; name another directory with --data."
+            f"{state.kind} runs. Nothing was spent or changed; name another directory with --data, or another archive."
         )
     identity = None if stamped is None else stamped[0]
     files = bool(await in_a_thread(ledger.paths)) if identity is None else True
