@@ -198,10 +198,16 @@ async def _prepared(conninfo: str) -> str:
         async with await connected(conninfo) as connection:
             return await prepared_schema(connection)
     except psycopg.OperationalError as failure:
-        words = str(failure)
-        if any(sign in words for sign in _PERMANENT) and not any(sign in words for sign in _PASSING):
-            told = _NO_LOGIN if "password" in words else _REFUSED
-            raise StateError(told.format(sentence_of(failure))) from failure
+        if (refusal := lasting_refusal(failure)) is not None:
+            raise StateError(refusal) from failure
         raise
     except psycopg.Error as failure:
         raise StateError(_REFUSED.format(sentence_of(failure))) from failure
+
+
+def lasting_refusal(failure: psycopg.OperationalError) -> str | None:
+    """Return why the server will never let this user in, for people; ``None``: it may do so later."""
+    words = str(failure)
+    if not any(sign in words for sign in _PERMANENT) or any(sign in words for sign in _PASSING):
+        return None
+    return (_NO_LOGIN if "password" in words else _REFUSED).format(sentence_of(failure))
