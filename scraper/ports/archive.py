@@ -232,6 +232,9 @@ class ArchiveLedger(Protocol):
     def remove_marks(self, run_ids: Sequence[str]) -> None:
         """Remove the marks of runs of which the archive knows everything."""
 
+    def is_empty(self) -> bool:
+        """Return True if there is no part."""
+
     def paths(self) -> Sequence[str]:
         """Return the paths of all parts."""
 

@@ -42,6 +42,8 @@ async def settle(journal: Journal, archive: Archive, clock: Clock, job: Job | No
     `job`: gives accounts and budget to runs of which only pages are left.
     """
     found = await compared(journal, archive)
+    if found.standing is Standing.SAME:
+        await _refuse_emptied(found, journal, archive)
     if found.standing in {Standing.SAME, Standing.NEW}:
         await _stamp(found, None, journal, archive)
         await _forget_marks(found, journal, archive)
@@ -50,6 +52,16 @@ async def settle(journal: Journal, archive: Archive, clock: Clock, job: Job | No
         found = await compared(journal, archive)  # another process may have settled it meanwhile
         told = await _settled(found, journal, archive, clock, job)
     return told
+
+
+async def _refuse_emptied(found: SidesFound, journal: Journal, archive: Archive) -> None:
+    """Raise StateError if nothing is left of an archive but its identity: a run would call what it adds complete."""
+    if await in_a_thread(archive.ledger.is_empty) and (parts := await journal.parts()):
+        raise StateError(
+            f"the archive has no files any more, and {found.state.database} knows {len(parts):,}: they, or the list of "
+            "a bucket, were removed. Nothing was spent; scraper check --repair lists again what is still in a bucket, "
+            "and names the rest, which a backup has."
+        )
 
 
 async def stamp_or_refuse(journal: Journal, archive: Archive) -> bool:
@@ -75,7 +87,7 @@ async def compared(journal: Journal, archive: Archive) -> SidesFound:
     if stamped is not None and stamped[1] != state.kind:
         raise UsageError(
             f"the archive in {state.place} contains {stamped[1]} data, and {state.database} belongs to "
-            f"{state.kind} runs. Nothing was spent or changed; name another directory with --data."
+            f"{state.kind} runs. Nothing was spent or changed; name another directory with --data, or another archive."
         )
     identity = None if stamped is None else stamped[0]
     files = bool(await in_a_thread(ledger.paths)) if identity is None else True

@@ -13,7 +13,7 @@ from sqlalchemy import make_url
 from scraper.core.errors import StateError, UsageError
 from scraper.core.fleet import Again, FleetTask, GivenUp, TaskKind
 from scraper.io.fleet.place import migrations
-from scraper.io.fleet.queue import opened_queue
+from scraper.io.fleet.queue import lasting_refusal, opened_queue
 from scraper.io.state import libpq_settings
 from scraper.ports.fleet import TaskEnd, TaskState
 from tests.fleet.fleets import DAY, DONE, a_fleet, database_url, each_moment, run_of
@@ -315,6 +315,15 @@ def test_a_database_that_will_never_let_anybody_in_is_refused_in_one_sentence() 
         with pytest.raises(UsageError) as refused_url:
             asyncio.run(opened(wrong))
         assert "s3cret" not in str(refused_url.value)
+
+
+@pytest.mark.parametrize("told", ["fe_sendauth: no password supplied", "FATAL:  password authentication failed for u"])
+def test_a_login_without_the_right_password_is_refused_for_good(told: str) -> None:
+    words = f'connection failed: connection to server at "127.0.0.1", port 5432 failed: {told}'
+    refusal = lasting_refusal(psycopg.OperationalError(words))
+    assert refusal is not None
+    assert "~/.pgpass" in refusal
+    assert lasting_refusal(psycopg.OperationalError(words.replace(told, "Connection refused"))) is None
 
 
 def test_the_settings_of_the_stores_in_a_url_are_not_the_queues() -> None:

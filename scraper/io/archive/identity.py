@@ -58,6 +58,11 @@ class LedgerFiles:
         with explained(what, safe="What was paid is kept, and nothing more is spent."):
             self._tree.write_note(name, orjson.dumps(plain, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
 
+    def is_empty(self) -> bool:
+        with explained("the archive cannot be read", safe=UNREAD):
+            self._tree.refresh()
+            return next(iter(self._tree.each_name("*")), None) is None
+
     def paths(self) -> list[str]:
         with explained("the archive cannot be read", safe=UNREAD):
             self._tree.refresh()

@@ -20,7 +20,6 @@ from scraper.io.fleet.connector import Outage, PatientConnector, sentence_of
 from scraper.io.fleet.overview import overview
 from scraper.io.fleet.place import connected, prepared_schema
 from scraper.io.fleet.tasks import FleetTasks
-from scraper.io.state.postgres_errors import advice_on_connecting
 from scraper.ports.fleet import FleetOverview, Perform, QueuedTask, ServeTerms, TaskState
 
 _QUEUE: Final = "scraper"
@@ -39,7 +38,10 @@ _PERMANENT: Final = (
     "SSL",
     "does not support",
 )
-_NOT_LET_IN: Final = "the queue in the state's database cannot be used: {}. Nothing was changed; {}."
+_NO_LOGIN: Final = (
+    "the queue in the state's database cannot be used: {}. Nothing was changed; correct the user and the password in "
+    "the state's URL, or put the password into ~/.pgpass."
+)
 _REFUSED: Final = (
     "the queue in the state's database cannot be used: {}. Nothing was changed; check the state's URL, and that its "
     "user may create a schema."
@@ -196,9 +198,16 @@ async def _prepared(conninfo: str) -> str:
         async with await connected(conninfo) as connection:
             return await prepared_schema(connection)
     except psycopg.OperationalError as failure:
-        words = str(failure)
-        if any(sign in words for sign in _PERMANENT) and not any(sign in words for sign in _PASSING):
-            raise StateError(_NOT_LET_IN.format(sentence_of(failure), advice_on_connecting(words))) from failure
+        if (refusal := lasting_refusal(failure)) is not None:
+            raise StateError(refusal) from failure
         raise
     except psycopg.Error as failure:
         raise StateError(_REFUSED.format(sentence_of(failure))) from failure
+
+
+def lasting_refusal(failure: psycopg.OperationalError) -> str | None:
+    """Return why the server will never let this user in, for people; ``None``: it may do so later."""
+    words = str(failure)
+    if not any(sign in words for sign in _PERMANENT) or any(sign in words for sign in _PASSING):
+        return None
+    return (_NO_LOGIN if "password" in words else _REFUSED).format(sentence_of(failure))

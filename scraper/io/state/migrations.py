@@ -183,7 +183,7 @@ def is_current(connection: Connection, name: str, place: str, kind: str | None) 
     if kind is not None and known["kind"] != kind:
         raise UsageError(
             f"{place} contains {known['kind']} data, and this is a {kind} run. "
-            "Nothing was changed; name another directory with --data."
+            "Nothing was changed; name another directory with --data, or another database with --state."
         )
     return int(known["schema"]) == SCHEMA_VERSION
 

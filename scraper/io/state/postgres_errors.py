@@ -76,12 +76,6 @@ def sqlstate_of(failure: SQLAlchemyError) -> str:
     return next((code for words, code in _OF_CONNECTING if words in fatal), _DOWN)
 
 
-def advice_on_connecting(words: str) -> str:
-    """Return what can be done about a connection that the server refused in these words."""
-    code = next((code for met, code in _OF_CONNECTING if met in words), "")
-    return _ADVICE.get(code) or "check the server, and the state's URL"
-
-
 def is_busy(failure: DBAPIError) -> bool:
     """Return True if the same work may succeed when it is tried again at once."""
     return sqlstate_of(failure) in _BUSY
