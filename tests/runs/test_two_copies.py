@@ -65,3 +65,13 @@ def test_a_state_from_before_a_compaction_is_told_before_anything_is_spent(place
     assert strange_files(place) == []
     assert found_by_glob(place.data) == rows
     assert place.use(settled) == ()
+
+
+def test_an_archive_of_which_nothing_is_left_but_its_identity_is_refused(place: Place) -> None:
+    for table in [directory for directory in place.root.iterdir() if directory.name != "_ledger"]:
+        table.rename(place.data / table.name)
+    with pytest.raises(StateError, match=r"has no files any more, and state\.db knows [0-9]+: .* Nothing was"):
+        place.use(lambda journal, archive: settle(journal, archive, place.clock))
+    for name in ("hashtags", "pages", "coverage", "requests"):
+        (place.data / name).rename(place.root / name)
+    assert place.use(lambda journal, archive: settle(journal, archive, place.clock)) == ()
