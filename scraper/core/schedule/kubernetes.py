@@ -95,6 +95,11 @@ def _manifest(scheduled: ScheduledJob) -> str:
         *scheduled.inexact,
         f"The image: podman build -t scraper:{scheduled.version} -f configs/Containerfile . in scraper's repository"
         + (f", with {' and '.join(f'the extra {extra}' for extra in scheduled.extras)}." if scheduled.extras else "."),
+        *(
+            [f"The secret scraper-keys needs {', '.join(scheduled.shared_variables)} too."]
+            if scheduled.shared_variables
+            else []
+        ),
         "The volume: a disk; SQLite's locks are unreliable on a network file system.",
     )
     late_s = int(min(timing.step / 2, timedelta(hours=12)).total_seconds())
