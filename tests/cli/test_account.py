@@ -66,8 +66,10 @@ def test_a_run_under_a_clock_400_days_ahead_locks_nothing_that_a_word_does_not_l
     assert lifted.exit_code == 0
     assert lifted.stderr.startswith("crawlora/default: the clock's lock ended; the ledger records it. Rows")
     [free] = accounts(1)
-    of_the_month = 16 if begins_at().month == (begins_at() + timedelta(days=1)).month else 8
-    assert (free["clock"], free["day"]["charged"], free["month"]["charged"]) == (None, 8, of_the_month)
+    moments = (begins_at(), begins_at() + timedelta(minutes=10))  # a midnight may come while the programs run
+    of_the_month = {16 if each.month == (each + timedelta(days=1)).month else 8 for each in moments}
+    assert (free["clock"], free["day"]["charged"]) == (None, 8)
+    assert free["month"]["charged"] in of_the_month
     assert [(each["kind"], each["detail"].partition(",")[0][:19]) for each in free["lifts"]] == [
         ("clock", "1 request dated up ")
     ]
