@@ -182,7 +182,7 @@ class ProjectJobs:
 
     @property
     def advice(self) -> str:
-        """What to do where there is no job."""
+        """Return the advice for a project without a job."""
         return " Mend the files named above." if self._faulty else " scraper init writes a first one."
 
     def all(self) -> Mapping[str, FleetJob]:

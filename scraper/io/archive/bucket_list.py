@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class Change:
-    """What is to be different in the list."""
+    """A change of the list."""
 
     parts: dict[str, ManifestPart] = field(default_factory=dict)
     gone: set[str] = field(default_factory=set)

@@ -36,7 +36,7 @@ _NAMED: Final = 5
 
 
 class DeltaMode(Enum):
-    """What becomes of a table that is there."""
+    """The treatment of a table that exists."""
 
     NEW = "new"
     """It is refused."""

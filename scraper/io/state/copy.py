@@ -37,7 +37,7 @@ ROWS_AT_ONCE = 500
 
 @dataclass(frozen=True, slots=True)
 class TableSummary:
-    """What a table holds, whatever the order of its rows."""
+    """The contents of a table, independent of the order of its rows."""
 
     table: str
     rows: int

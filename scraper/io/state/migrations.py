@@ -141,7 +141,7 @@ def _add_tokens(connection: Connection) -> None:
 
 
 def _add_resuming(connection: Connection) -> None:
-    """What a resume of a large run reads instead of every page and every attempt."""
+    """Columns and indexes that a resume of a large run reads instead of every page and every attempt."""
     connection.exec_driver_sql("ALTER TABLE walks ADD COLUMN distinct_rows BIGINT")
     connection.exec_driver_sql("CREATE INDEX IF NOT EXISTS pages_by_walk ON pages (run_id, walk_id)")
     connection.exec_driver_sql("DROP INDEX IF EXISTS requests_by_run")

@@ -1,4 +1,4 @@
-"""What a failure of a PostgreSQL server means, by its SQLSTATE: whether it passes, and what a user can do."""
+"""Failures of a PostgreSQL server by SQLSTATE: those that pass, and the advice for each."""
 
 from __future__ import annotations
 
