@@ -56,7 +56,8 @@ def told(names: RateHeaders | None, headers: Mapping[str, str], now: datetime) -
 
 def _number(value: str, members: tuple[str, str]) -> float | None:
     """Return the number of a header, or of its member: ``12``, ``limit=60, remaining=12`` or ``"default";r=12;t=7``."""
-    if _DIGITS.fullmatch(value.strip()):
-        return float(value)
+    stripped = value.strip()
+    if _DIGITS.fullmatch(stripped):
+        return float(stripped)
     found = [float(met["value"]) for met in _MEMBER.finditer(value) if met["name"] in members]
     return min(found, default=None)  # of several limits the tightest

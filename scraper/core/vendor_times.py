@@ -48,10 +48,11 @@ def wait_of(value: Json, now: datetime) -> float | None:
 def instant_of(value: Json) -> datetime | None:
     """Parse an instant: ISO 8601, or seconds, milliseconds or microseconds since 1970, as a number or as text."""
     if isinstance(value, str):
-        if _EPOCH_TEXT.fullmatch(value.strip()):
-            return _epoch_instant(float(value))
+        stripped = value.strip()
+        if _EPOCH_TEXT.fullmatch(stripped):
+            return _epoch_instant(float(stripped))
         try:
-            moment = datetime.fromisoformat(value)
+            moment = datetime.fromisoformat(stripped)
             return moment.replace(tzinfo=moment.tzinfo or UTC).astimezone(UTC)
         except (ValueError, OverflowError):
             return None

@@ -21,6 +21,7 @@ EPOCH = int((NOON + timedelta(seconds=30)).timestamp())
     [
         ("12", "30", Told(12, 30.0)),
         (" 0 ", "1.5", Told(0, 1.5)),
+        ("0\x1f", "\x1c30\x85", Told(0, 30.0)),  # white space to a text, not to a number
         ("12", str(EPOCH), Told(12, 30.0)),
         ("12", f"{EPOCH}000", Told(12, 30.0)),
         ("12", "1000000001", Told(12, 0.0)),  # an instant that is past

@@ -57,6 +57,7 @@ def test_a_wait_is_a_number_of_seconds_or_evidently_an_instant_and_a_day_at_most
         (EPOCH_S, SOON),
         (EPOCH_S * 1_000, SOON),
         (str(EPOCH_S), SOON),
+        (f"{EPOCH_S}\x1f", SOON),  # white space to a text, not to a number
         (float(EPOCH_S), SOON),
         ("20261122", datetime(2026, 11, 22, tzinfo=UTC)),
         ("2026-11-22T01:00:00+01:00", datetime(2026, 11, 22, tzinfo=UTC)),
