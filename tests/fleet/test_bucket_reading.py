@@ -174,7 +174,7 @@ def test_a_connection_has_every_table_but_the_pages_and_says_so(reading: Reading
     with closing(reading.archive.open_free(DESCRIBED)) as connection:
         assert connection.execute("SELECT count(*) FROM hashtags_latest").fetchall() == [(DAYS + 1,)]
         for sql in ("SELECT count(*) FROM pages", "FROM pages"):
-            with pytest.raises(duckdb.Error, match=f"pages is not fetched for this from {reading.bucket.url}: read it"):
+            with pytest.raises(duckdb.Error, match=f"pages is not fetched here from {reading.bucket.url}: read it"):
                 connection.execute(sql).fetchall()
     assert "pages" not in reading.objects.taken()
 

@@ -37,7 +37,7 @@ def test_an_object_comes_back_whole_and_in_ranges(objects: Objects, tmp_path: Pa
 
 def test_a_second_create_of_a_name_is_refused_and_changes_nothing(objects: Objects) -> None:
     objects.create("a", b"first")
-    with pytest.raises(ObjectExistsError, match=r"/a is there already\. No object was changed\."):
+    with pytest.raises(ObjectExistsError, match=r"/a exists already\. No object was changed\."):
         objects.create("a", b"second")
     assert objects.read("a")[0] == b"first"
 

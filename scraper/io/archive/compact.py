@@ -223,7 +223,7 @@ class PartitionCompactor:
         return built
 
     def _unchanged(self, path: str) -> Part | None:  # noqa: ARG002 - see `bucket_compact`
-        """Return a part that stays where it is: none does where directories are exchanged."""
+        """Return a part that stays in place; ``None`` here, as whole directories are exchanged."""
         return None
 
     def _exchange_directory(self, new: Path, live: Path, *, offline: bool) -> None:

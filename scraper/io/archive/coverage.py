@@ -106,7 +106,7 @@ def _write(disk: Disk, path: Path, table: str, rows: Iterator[pa.Table]) -> None
 
 
 def _staged(path: str, beside: Path) -> Staged:
-    """Return a file as the part that it is to be."""
+    """Return a file as the staged part of that path."""
     table = path.partition("/")[0]
     rows, size_bytes, written = pq.read_metadata(beside).num_rows, beside.stat().st_size, checksum(beside)
     return Staged(beside, Part(table, path, rows, size_bytes, RUN_TABLE_HASHES[table], written))

@@ -59,12 +59,12 @@ class Staging:
 
     @property
     def partition(self) -> str | None:
-        """The current one."""
+        """The current partition."""
         return self.partitions[-1] if self.partitions else None
 
     @property
     def tables(self) -> Sequence[str]:
-        """The tables that parts may be of."""
+        """The tables that a part may belong to."""
         return tuple(self._hashes)
 
     def has(self, table: str) -> bool:

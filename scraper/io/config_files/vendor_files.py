@@ -137,7 +137,7 @@ def read_catalogue(configs: Path | None = None) -> Catalogue:
 
 @dataclass(frozen=True, slots=True)
 class PackagedVendor:
-    """A packaged vendor's file as it was read: not to be changed."""
+    """A packaged vendor's file as it was read; do not modify its content."""
 
     where: str
     content: dict[str, Any]

@@ -58,7 +58,7 @@ def archive_root(data: Path) -> Path:
 
 
 def readable(root: Path) -> Path:
-    """Return a directory of tables, all of which this user may read, without symbolic links; see `archive_root`."""
+    """Return a directory of tables with symbolic links resolved; raises the ArchiveError of `archive_root`."""
     with _permitted():
         require_readable(root)
     return root.resolve()
@@ -83,7 +83,7 @@ def open_archive(
     noted: Hashes | None = None,
     writes: Path | None = None,
 ) -> duckdb.DuckDBPyConnection:
-    """Open the archive of a data directory; see `open_locked`. With what is `noted` of parts, footers are not read."""
+    """Open the archive of a data directory; see `open_locked`. With `noted` hashes, footers are not read."""
     files = files_below(archive_root(data), noted)
     return open_locked(files, Described(tables, views), query, data / "tmp", writes)
 
@@ -93,7 +93,7 @@ def open_locked(
 ) -> duckdb.DuckDBPyConnection:
     """Open a connection with a view for each table and view of the files, which can read the archive and nothing else.
 
-    `writes` is the one file that it may write; `spill`: the directory for what does not fit in memory.
+    `writes`: the only file that it may write; `spill`: the directory for what does not fit in memory.
 
     With a `query` only the views that it reads are created, which takes most of the time in a small archive.
     A table without files is an empty view of the same columns; files that are added to it later are not seen.
@@ -183,8 +183,8 @@ def _stand_in(connection: duckdb.DuckDBPyConnection, name: str, fault: duckdb.Er
 
 
 def _say_instead(connection: duckdb.DuckDBPyConnection, name: str, why: str) -> None:
-    """Create a view that raises an error with this sentence when it is queried."""
-    said = f"error({quoted(why)})"  # twice: a count reads no column
+    """Create a view that raises an error with this message when it is queried."""
+    said = f"error({quoted(why)})"  # in two places: a count reads no column
     connection.execute(f"CREATE VIEW {identifier(name)} AS SELECT {said} AS {identifier(why)} WHERE {said} IS NULL")
 
 

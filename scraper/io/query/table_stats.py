@@ -36,7 +36,7 @@ def table_facts(data: Path, tables: Sequence[str], noted: Sizes = lambda _table:
 
 
 def facts_of_files(root: Path, tables: Collection[str], noted: Sizes) -> tuple[TableFacts, ...]:
-    """Return the same of tables in a directory."""
+    """Return the same for tables in a directory."""
     return tuple(_facts(root, name, noted(name)) for name in tables)
 
 
