@@ -150,12 +150,11 @@ def _add_resuming(connection: Connection) -> None:
 
 
 def _to_7(connection: Connection) -> None:
-    """Version 7."""
     _add_leases(connection)
 
 
 def _add_leases(connection: Connection) -> None:
-    """Leases, and pages that a replaced process has brought."""
+    """Leases, and the count of pages that replaced processes have stored."""
     leases.create(connection, checkfirst=True)
     connection.exec_driver_sql("ALTER TABLE runs ADD COLUMN late_pages BIGINT NOT NULL DEFAULT 0")
 
@@ -205,7 +204,7 @@ def prepare(connection: Connection, name: str, place: str, kind: str | None) -> 
 
 
 def _create_tables(connection: Connection) -> None:
-    """Create the tables that are missing. In an empty database that is all of them, and none is asked for."""
+    """Create missing tables; in an empty database all of them, without looking for each."""
     if inspect(connection).get_table_names():
         metadata.create_all(connection)
         return
@@ -215,7 +214,7 @@ def _create_tables(connection: Connection) -> None:
 
 @cache
 def _statements(dialect: str) -> Sequence[str]:
-    """Return what creates all tables, compiled once in a process: that takes most of the time."""
+    """Return the statements that create all tables, compiled once per process, as that takes most of the time."""
     found: list[str] = []
 
     def keep(statement: Any, *_: object, **__: object) -> None:  # noqa: ANN401 - whatever SQLAlchemy runs

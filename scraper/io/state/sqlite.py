@@ -67,13 +67,13 @@ class SqliteFile(Backend):
         return Headroom(self._path.parent / "locks" / f"{job}.headroom")
 
     def lock_schema(self, connection: Connection) -> None:
-        """Do nothing: its transactions are alone from their beginning."""
+        """Do nothing: a writing transaction excludes all others."""
 
     def ask_time(self, connection: Connection) -> None:
-        """Ask nothing: a file has no clock."""
+        """Do nothing: a file has no clock."""
 
     def lock_all(self, connection: Connection) -> None:
-        """Do nothing: a transaction is alone."""
+        """Do nothing: a writing transaction excludes all others."""
 
     def mark(self, connection: Connection) -> None:
         """Return no mark: a commit's answer is never lost."""
@@ -82,7 +82,7 @@ class SqliteFile(Backend):
         return False
 
     def close(self, connection: Connection) -> None:
-        """Leave nothing behind."""
+        """Do nothing: there are no marks."""
 
     def is_gone(self, failure: DBAPIError) -> bool:  # noqa: ARG002
         return False
