@@ -17,9 +17,11 @@ class SystemClock:
     on all of them. It then no longer depends on the machine's wall clock.
     """
 
-    def __init__(self, wall: Callable[[], datetime] | None = None, elapsed: Callable[[], float] | None = None) -> None:
+    def __init__(
+        self, wall: Callable[[], datetime] = lambda: datetime.now(UTC), elapsed: Callable[[], float] | None = None
+    ) -> None:
         """`wall`: the machine's clock. `elapsed`: a monotonic clock in seconds; default `since_boot_s`."""
-        self._wall = _utc if wall is None else wall
+        self._wall = wall
         self._elapsed = since_boot_s if elapsed is None else elapsed
         self._ahead: tuple[float, float] | None = None
         """The least and the most seconds by which the followed clock (since 1970) is ahead of `elapsed`."""
@@ -55,10 +57,6 @@ class SystemClock:
         import asyncio  # noqa: PLC0415 - most commands only need `now`
 
         await asyncio.sleep(max(0.0, seconds))
-
-
-def _utc() -> datetime:
-    return datetime.now(UTC)
 
 
 def suspended_s() -> float:

@@ -16,7 +16,7 @@ import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
@@ -79,12 +79,10 @@ class ObjectMissingError(ObjectStoreError):
 
 @dataclass(frozen=True, slots=True)
 class StoredObject:
-    """An object as a listing shows it. `etag` names its version."""
+    """An object as a listing shows it."""
 
     name: str
     size_bytes: int
-    modified_at: datetime
-    etag: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,11 +178,6 @@ class Objects:
         with self._explained(name):
             _obstore().put(self._store, name, content, mode="overwrite", use_multipart=False)
 
-    def read_range(self, name: str, start: int, length: int) -> bytes:
-        """Return a range of an object's bytes."""
-        with self._explained(name):
-            return bytes(_obstore().get_range(self._store, name, start=start, length=length))
-
     def fetch(self, name: str, target: Path) -> None:
         """Download an object into a file, by an atomic rename. OSError if the disk refuses."""
         beside = target.with_name(f".{target.name}.{os.getpid()}")
@@ -197,19 +190,11 @@ class Objects:
         finally:
             beside.unlink(missing_ok=True)
 
-    def stat(self, name: str) -> StoredObject | None:
-        """Return an object's metadata; ``None`` if there is no such object."""
-        with self._explained(name):
-            try:
-                return _stored(_obstore().head(self._store, name))
-            except FileNotFoundError:
-                return None
-
     def list(self, prefix: str = "") -> Iterator[StoredObject]:
         """Yield the objects below a prefix that ends in a slash, a thousand per request."""
         with self._explained(prefix):
             for some in _obstore().list(self._store, prefix or None, chunk_size=1_000):
-                yield from map(_stored, some)
+                yield from (StoredObject(meta["path"], meta["size"]) for meta in some)
 
     def delete(self, names: Sequence[str]) -> None:
         """Delete objects, a thousand per request; missing ones are ignored."""
@@ -294,10 +279,6 @@ def _obstore() -> Any:  # noqa: ANN401 - the module
 
 def _exceptions() -> Any:  # noqa: ANN401 - the module
     return _obstore().exceptions
-
-
-def _stored(meta: Mapping[str, Any]) -> StoredObject:
-    return StoredObject(meta["path"], meta["size"], meta["last_modified"], str(meta["e_tag"]))
 
 
 def _bare(fault: Exception) -> Exception:

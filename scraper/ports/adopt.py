@@ -31,7 +31,7 @@ class StateIdentity:
     place: str
     """The data directory, for messages."""
     shared: bool = False
-    """Several machines use it, which need one archive."""
+    """Several machines use the state; they need a shared archive."""
 
 
 @dataclass(frozen=True, slots=True)

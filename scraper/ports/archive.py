@@ -114,7 +114,7 @@ class Written:
     """The answers that a rebuild has read."""
 
     def rows(self) -> dict[str, int]:
-        """Return table → rows written, of the tables that got any."""
+        """Return table → rows written, for tables that got any."""
         counts: dict[str, int] = {}
         for part in self.parts:
             counts[part.table] = counts.get(part.table, 0) + part.rows
@@ -211,7 +211,7 @@ class Survey:
     leftovers: Sequence[str]
     """Files in ``tmp`` that no running query uses."""
     forgotten: Sequence[str] = ()
-    """Known parts whose bytes are there, and that the archive's list lacks."""
+    """Known parts whose bytes exist, but that the archive's list lacks."""
 
 
 class ArchiveLedger(Protocol):
@@ -233,7 +233,7 @@ class ArchiveLedger(Protocol):
         """Remove the marks of runs of which the archive knows everything."""
 
     def is_empty(self) -> bool:
-        """Return True if there is no part."""
+        """Return True if the archive has no part."""
 
     def paths(self) -> Sequence[str]:
         """Return the paths of all parts."""
@@ -276,8 +276,8 @@ class Archive(Protocol):
     def lock(self, hold: Holding | None = None) -> AbstractContextManager[None]:
         """Wait for and hold the lock, shared by all processes, under which files come and go; a crash frees it.
 
-        `hold`: the lease of the archive, which keeps it from other machines. Then the lock of this one is not waited
-        for longer than a moment, and no file is shown to readers any more once the lease is in doubt: ArchiveLostError.
+        `hold`: the lease of the archive, which excludes other machines. The local lock is then waited for only briefly,
+        and once the lease is in doubt no more files are shown to readers: ArchiveLostError.
         """
 
     def refuse_unless_writable(self) -> None:
@@ -289,7 +289,7 @@ class Archive(Protocol):
     def write(self, drain_id: int, pages: Iterable[SpooledPage], token: str = "") -> Written:
         """Write the pages and the tables made from them; repeated for a drain, it leaves the same files.
 
-        A table that has no part yet gets one without rows: an engine may fail on a path that was never written.
+        A table without parts gets an empty one: an engine may fail on a path that was never written.
         Readers see only files that are complete and durable. `pages` must be sorted by `drain_order`; `token` is the
         drain's, part of the files' names.
         Raises ArchiveError (disk full, not writable …), or CutOffError where it may be repeated at once; a retry
@@ -308,7 +308,7 @@ class Archive(Protocol):
     def rebuild(self, table: str, sources: Sequence[str]) -> Written:
         """Rebuild the table's parts from these pages parts, each replaced atomically.
 
-        Parts of the table whose pages are gone are removed. Where no row is left, one part without rows is.
+        Parts of the table whose pages are gone are removed. A table without rows keeps one empty part.
         """
 
     def decided(self, source: str, table: str | None = None) -> Iterator[DecidedAnswer]:
@@ -345,7 +345,7 @@ class InspectedArchive(Archive, Protocol):
         """Move files of the data directory into its trash, where no command removes them."""
 
     def relist(self, parts: Sequence[Part]) -> None:
-        """Put forgotten parts into the archive's list again."""
+        """Add forgotten parts to the archive's list again."""
 
 
 def drain_order(page: SpooledPage) -> tuple[str, str, str, str, int, str, int]:

@@ -62,10 +62,7 @@ class AccountClosed:
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """No reservation is needed: the page is stored since the run began to look for it.
-
-    A process that another one replaced has brought it late.
-    """
+    """No reservation is needed: a process that was replaced has stored the page since the run looked for it."""
 
     facts: PageFacts
 
@@ -163,20 +160,20 @@ class Ledger(Protocol):
     async def reserve(self, run_id: str, account: Account, request: Request, attempt: int) -> Reserved:
         """Reserve the worst price in every scope and a send slot, in one transaction (laws 1 and 4).
 
-        Raises LeaseLostError if another process has gone on with the job.
+        Raises LeaseLostError if another process has taken the job over.
         """
 
     async def renew_slot(self, account: Account, attempt_id: int) -> Reserved:
         """Give a later slot to a reserved attempt that missed its own, or whose account was paused.
 
         A slot on another day is booked there; if that day's limit refuses, the old reservation stays. Raises
-        LeaseLostError if another process has gone on with the job.
+        LeaseLostError if another process has taken the job over.
         """
 
     async def settle(self, settlement: Settlement) -> None:
         """Settle an attempt and store its body in one transaction (law 3).
 
-        An attempt that was given up as lost, since its process seemed dead, is settled as it was after all.
+        An attempt that was given up as lost, as its process seemed dead, is settled by its real outcome.
         """
 
     async def paused_until(self, account: Account) -> datetime | None:

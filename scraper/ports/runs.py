@@ -135,7 +135,7 @@ class Runs(Protocol):
         """Return True if a process holds the job: its open run is carried out. False if its process is gone."""
 
     async def leases(self) -> Sequence[Lease]:
-        """Return who holds, or held last, each job and the archive; none of a state that one machine uses alone."""
+        """Return the lease, live or not, of each job and the archive; none for a state that one machine uses alone."""
 
     async def create_run(self, run: RunRecord, wanted: Sequence[str] = ()) -> Sequence[str]:
         """Add a new run, and return the walks that the job's last run left over: see `leftovers`.

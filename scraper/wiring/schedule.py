@@ -59,7 +59,7 @@ def scheduled_job(
 
 
 def scheduled_worker(settings: Settings, program: Sequence[str]) -> ScheduledWorker:
-    """Return a worker of the project, with the keys of all its jobs; ConfigurationError with the faults of one."""
+    """Return a worker of the project, with the keys of all its jobs; ConfigurationError if a job has faults."""
     project = settings.project
     base, configs = project.base.absolute(), project.configs.absolute()
     _refuse_broken(base, configs, settings.data_directory.absolute(), *program)
@@ -80,7 +80,7 @@ def scheduled_worker(settings: Settings, program: Sequence[str]) -> ScheduledWor
 
 
 def _shared(settings: Settings) -> tuple[str, ...]:
-    """Return the options for a state and an archive outside the data directory; a password stays out of the file."""
+    """Return the options for a state and an archive outside the data directory, without a password."""
     from scraper.io.state import passwordless
 
     state = ("--state", passwordless(settings.state_url)) if settings.state_elsewhere else ()
@@ -103,7 +103,7 @@ def _worker_variables(settings: Settings) -> tuple[str, ...]:
 
 
 def _bucket_variables(settings: Settings) -> tuple[str, ...]:
-    """Return the variables that open the archive's bucket here, else the usual ones."""
+    """Return the variables for the archive's bucket that are set here, else the usual ones."""
     if not _is_bucket(settings.archive_elsewhere):
         return ()
     named = tuple(name for name in (*BUCKET_VARIABLES, *_ENDPOINTS) if settings.environment.get(name))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 from scraper.core.errors import UsageError
 from scraper.io.query.files import Files, Hashes, files_below
 from scraper.io.query.relations import Described, archive_root, open_free, open_locked, readable
-from scraper.io.query.table_stats import Sizes, TableFacts, facts_of_files
+from scraper.io.query.table_stats import Sizes, TableFacts, table_facts
 
 if TYPE_CHECKING:
     import duckdb
@@ -58,4 +58,4 @@ class DirectoryArchive:
         return files_below(archive_root(self.data) if self.root is None else readable(self.root), self.noted)
 
     def facts(self, tables: Collection[str]) -> tuple[TableFacts, ...]:
-        return facts_of_files(self.files().root, tables, self.sizes)
+        return table_facts(self.files().root, tables, self.sizes)

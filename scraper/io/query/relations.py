@@ -16,7 +16,7 @@ from typing import Final
 import duckdb
 
 from scraper.core.coverage import RENAMED_COLUMNS, RUN_TABLE_HASHES, RUN_TABLES
-from scraper.core.errors import ArchiveError, UsageError
+from scraper.core.errors import ArchiveError
 from scraper.core.tables import (
     PAGES_COLUMNS,
     PAGES_TABLE,
@@ -116,21 +116,8 @@ def open_locked(
     return connection
 
 
-def open_unlocked(
-    data: Path, tables: Sequence[TableSelect], views: Sequence[View], noted: Hashes | None = None
-) -> duckdb.DuckDBPyConnection:
-    """Open the same relations in an unrestricted connection: the caller may create tables and read other files.
-
-    Raises UsageError where there is no such directory.
-    """
-    root = archive_root(data)
-    if not data.is_dir():
-        raise UsageError(f"there is no archive in {data}: name the data directory, or a copy of its archive.")
-    return open_free(files_below(root, noted), Described(tables, views))
-
-
 def open_free(files: Files, described: Described) -> duckdb.DuckDBPyConnection:
-    """Open an unrestricted connection with a view for each table and view of the files."""
+    """Open the same views in an unrestricted connection: the caller may create tables and read other files."""
     connection = duckdb.connect()
     try:
         create_relations(connection, files, described)
