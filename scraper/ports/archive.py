@@ -31,9 +31,9 @@ class SpooledPage:
     walk_id: str
     request_key: str
     snapshot_at: datetime
-    """When the walk's first request was reserved: aware, UTC. Its UTC day is the partition's date."""
+    """The reservation of the walk's first request: aware, UTC. Its UTC day is the partition's date."""
     observed_at: datetime
-    """When this answer was complete: aware, UTC."""
+    """The completion of this answer: aware, UTC."""
     country: str | None
     """The walk's country parameter, upper case; ``None`` where the walk has none."""
     period_days: int | None
@@ -54,14 +54,14 @@ class DecidedAnswer:
     run_id: str
     request_key: str
     observed_at: datetime
-    """When the answer had been received: aware, UTC. Tells repeated answers to one request apart."""
+    """The completion of the answer: aware, UTC. It distinguishes repeated answers to one request."""
     endpoint: Endpoint
     decision: Decision
 
 
 @dataclass(frozen=True, slots=True)
 class ReadAgain:
-    """A stored answer that a rebuild has read, and the digest of what it is by today's vendor files."""
+    """A stored answer that a rebuild has read, and the digest of its decision by today's vendor files."""
 
     run_id: str
     request_key: str
@@ -221,13 +221,13 @@ class ArchiveLedger(Protocol):
         """Return the archive's identity and kind; ``None`` if it was never stamped."""
 
     def write_identity(self, identity: Identity, kind: str) -> None:
-        """Write them, durably and in one step."""
+        """Write identity and kind, durably and atomically."""
 
     def marks(self) -> Sequence[SpendMark]:
         """Return the marks of runs."""
 
     def write_mark(self, mark: SpendMark) -> None:
-        """Write the mark of a run, durably and in one step."""
+        """Write the mark of a run, durably and atomically."""
 
     def remove_marks(self, run_ids: Sequence[str]) -> None:
         """Remove the marks of runs of which the archive knows everything."""
@@ -303,7 +303,7 @@ class Archive(Protocol):
         """Return the parts of `pages`: ``vendor=crawlora/date=2026-11-21/part-17-0-3fa94c21.parquet``."""
 
     def outdated(self, table: str) -> Sequence[str]:
-        """Return those from which the table has no part made by its current SELECT."""
+        """Return the sources from which the table has no part made by its current SELECT."""
 
     def rebuild(self, table: str, sources: Sequence[str]) -> Written:
         """Rebuild the table's parts from these pages parts, each replaced atomically.
@@ -312,7 +312,7 @@ class Archive(Protocol):
         """
 
     def decided(self, source: str, table: str | None = None) -> Iterator[DecidedAnswer]:
-        """Yield the 2xx answers of a pages part, as today's vendor files read them; `table`: of what feeds it alone.
+        """Yield the 2xx answers of a pages part, as today's vendor files read them; `table`: only those that feed it.
 
         Without answers that are superseded by another one to the same request. Nothing where an endpoint of the part is
         in no vendor file of this process.

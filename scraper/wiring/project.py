@@ -39,7 +39,7 @@ CONFIGS_VARIABLE: Final = "SCRAPER_CONFIGS"
 
 @dataclass(frozen=True, slots=True)
 class Project:
-    """Where things are. Paths are relative to the working directory if they are in it, else absolute."""
+    """The places of a project. Paths are relative to the working directory if they are in it, else absolute."""
 
     root: Path | None = None
     """``None``: outside any project."""

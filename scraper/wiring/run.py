@@ -51,7 +51,7 @@ class RunOrder:
     archive: Archive | None = None
     """Default: Parquet in the data directory."""
     most_requests: int = 0
-    """By its plan; 0: not known."""
+    """The most requests by its plan; 0: unknown."""
     rebuild: bool = True
     """Rebuild tables whose SELECT has changed before adding pages; if False, pages wait in the spool."""
     standby: bool = False

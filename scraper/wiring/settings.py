@@ -183,7 +183,7 @@ def no_ledger(settings: Settings) -> UsageError:
     if not archive_is_there(settings):
         return no_data(settings)
     return UsageError(
-        f"there is no ledger in {where} beside its archive: the next run, or scraper check --repair, makes it again "
+        f"there is no ledger in {where} beside its archive: the next run, or scraper check --repair, recreates it "
         "from the archive; or put the ledger back from a backup."
     )
 

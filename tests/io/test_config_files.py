@@ -289,8 +289,8 @@ def test_faults_of_all_vendor_files_are_told_at_once_with_the_nearest_names(vend
         ('source = "page"\n[charge]', 'source = "pge"\n[charge]', "source: 'pge' is not in [sources], which has page"),
         ('source = "page"\npath', 'source = "x"\npath', "endpoints.cc_videos.source: 'x' is not in [sources], "
          "which has page"),
-        ("requests_per_minute = 30", 'usd_per_month = "NaN"', """plans.only.usd_per_month: 'NaN' is no amount of """
-         """dollars like "0.75\""""),
+        ("requests_per_minute = 30", 'usd_per_month = "NaN"', """plans.only.usd_per_month: should be dollars like """
+         """"0.75", not 'NaN'"""),
         ("{key}", "key", r"auth_format: string should match pattern '\{key\}', not 'Token key'"),
         (', contains = "quota"', "", "errors[0].when[0]: needs is or contains: a condition without them never holds"),
         ('kind = "cursor"', 'kind = "cursr"', "endpoints.cc_videos.pagination: input tag 'cursr' found using 'kind' "

@@ -54,7 +54,7 @@ T = TypeVar("T")
 
 
 class ArchiveApart:
-    """The `Archive` port over a worker. See `opened`."""
+    """The `Archive` port over a worker. See `open`."""
 
     def __init__(
         self,

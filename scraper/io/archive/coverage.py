@@ -1,7 +1,7 @@
 """Coverage and ledger of runs as files of the archive, one for each table and vendor.
 
-A compaction gathers the files of a day in one. A run that changes afterwards is written anew inside that file, which is
-replaced in one step as any other: no reader sees the run twice, or not at all.
+A compaction gathers the files of a day in one. A run that changes afterwards is rewritten inside that file, which is
+replaced atomically like any other: no reader sees the run twice, or not at all.
 """
 
 from __future__ import annotations

@@ -33,7 +33,7 @@ _LAPSED: Final = (
 
 @contextmanager
 def locked(disk: Disk, places: Places, hold: Holding | None = None) -> Iterator[int]:
-    """Wait for and hold the lock; yield its descriptor. Whoever else has a copy of that holds the lock as well."""
+    """Wait for and hold the lock; yield its descriptor, a copy of which holds the lock as well."""
     with explained("the archive cannot be locked", safe="Nothing was changed."):
         make_directories(disk, places.lock.parent)
         lock = places.lock

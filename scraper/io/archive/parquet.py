@@ -136,9 +136,9 @@ class ParquetArchive:
     def rebuild(self, table: str, sources: Sequence[str]) -> Written:
         """See `Archive.rebuild`.
 
-        Parts are left as they are that hold rows of an endpoint that no vendor file of this process describes: another
-        job directory may know it, and its rows are not ours to drop.
-        Pages in the archive bear no page id: `unreadable` numbers them -1, -2, … in the order read.
+        Parts with rows of an endpoint that no vendor file of this process describes are left as they are: another job
+        directory may know it.
+        Pages in the archive have no page id: `unreadable` numbers them -1, -2, … in the order read.
         """
         if table not in self._tables:
             raise UsageError(f"no table {table} is made from pages: there are {', '.join(sorted(self._tables))}.")

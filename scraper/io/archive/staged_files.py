@@ -1,4 +1,4 @@
-"""Staged parts: beside the archive until all of them are whole and durable, then renamed in."""
+"""Staged parts: beside the archive until all of them are whole and durable, then published."""
 
 from __future__ import annotations
 

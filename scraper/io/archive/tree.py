@@ -288,8 +288,8 @@ def refuse_unless_writable(tree: Tree) -> None:
 def require_writable(disk: Disk, places: Places) -> None:
     """Raise OSError where parts could not be renamed in from the staging directory; the names say where.
 
-    Tried with an empty directory, as only that shows a file system of its own, a bind mount and a right that is
-    lacking; below the archive's root the directories are only looked at.
+    An empty directory is renamed, as only that reveals another file system, a bind mount or a missing right; below the
+    archive's root the directories are only inspected.
     """
     staging, root = places.staging, places.root
     require_readable(root)

@@ -110,7 +110,7 @@ class WorkerPool:
     def perform_all(self, tasks: Sequence[Task[T]], size_bytes: int, then: Callable[[T], R]) -> list[R]:
         """Perform tasks; return what `then` makes of each result, in their order. It is called in this process.
 
-        `size_bytes`: of everything that they read. The first error is raised once no process works any more.
+        `size_bytes`: of everything that they read. The first error is raised once all processes have stopped.
         """
         workers = self._workers_for(self._processes(len(tasks), size_bytes))
         if not workers:

@@ -1,7 +1,7 @@
 """The relations of an archive: a view for each table over its files, and the views over those.
 
-An archive is a directory of tables. It may have been copied without the state database and without the SQL files of
-whoever made it: a table that no SQL file describes is a view of what its files hold.
+An archive is a directory of tables. It may have been copied without its state database and its SQL files: a table that
+no SQL file describes is a view of what its files contain.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from scraper.io.query.files import Files, Hashes, files_below, pattern, quoted, 
 from scraper.io.query.syntax_tree import relations_named, syntax_tree
 
 UTC: Final = "SET TimeZone = 'UTC'"
-"""Instants are TIMESTAMP in UTC: compared with now(), a session must stand there too."""
+"""Instants are TIMESTAMP in UTC: to compare them with now(), a session must be in UTC too."""
 
 _MESSAGE_LENGTH: Final = 600
 
@@ -193,7 +193,7 @@ def relations_read(
     known = {**{name.lower(): "" for name in tables}, **{view.name.lower(): view.sql.lower() for view in views}}
     try:
         waiting = set(relations_named(syntax_tree(connection, query), frozenset(known)))
-    except duckdb.Error:  # whoever runs the query says so
+    except duckdb.Error:  # running the query reports it
         return set(known)
     read: set[str] = set()
     while waiting:

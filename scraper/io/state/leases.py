@@ -219,7 +219,7 @@ class HeldLease:
     """A lease that this process holds: a `Holding`."""
 
     def __init__(self, leases: Leases, fence: Fence, asked_s: float) -> None:
-        """`asked_s`: the machine's uptime before the lease was asked for."""
+        """`asked_s`: the machine's uptime before the lease was requested."""
         self._leases, self.fence = leases, fence
         self._ends_s = asked_s + leases.ttl_s
         self._lost: LeaseLostError | None = None

@@ -87,7 +87,7 @@ def _add_account_lifts(connection: Connection) -> None:
 def _add_nights(connection: Connection) -> None:
     """Nights, fingerprints and ends of runs; the next run rewrites coverage, which has columns for them.
 
-    A run that had ended keeps the exit code that it ended with: 3 where it met a quota.
+    A run that had ended keeps its exit code: 3 if it reached a quota.
     """
     run_ends.create(connection, checkfirst=True)
     for column in (

@@ -232,7 +232,7 @@ adjustments = Table(
     Column("told_at", Instant, nullable=False),
 )
 
-# Months that were held against the vendor's statement: each once.
+# Months that were compared with the vendor's statement: each once.
 statements = Table(
     "statements",
     metadata,

@@ -17,7 +17,7 @@ from scraper.io.state.locks import HeldFile, held, is_held
 
 BUSY_READING_S = 30.0
 BUSY_WRITING_S = 5.0
-"""After this the writer says that it waits, and tries again. SQLite's write lock is not fair: a process was seen to
+"""After this the writer reports that it waits, and retries. SQLite's write lock is not fair: a process was seen to
 wait four seconds beside a busy writer."""
 
 PRAGMAS = (
@@ -100,7 +100,7 @@ class SqliteFile(Backend):
             advice = "another process holds its lock: wait for it, or stop it"
         if "malformed" in met or "not a database" in met:
             advice = (
-                "the file is damaged: restore a backup, or move it away: the next run makes it again from the archive"
+                "the file is damaged: restore a backup, or move it away: the next run recreates it from the archive"
             )
         return StateError(
             f"the state database {self.name} cannot be used: {met}. Everything committed is kept; {advice}."

@@ -117,9 +117,9 @@ class Writer:
         return await self.join(alone, None)
 
     async def join(self, work: Callable[[Connection, Sequence[Item]], Sequence[T]], item: Item) -> T:
-        """Run `work` for this item, together with all others that are queued for it, where the first of them stands.
+        """Run `work` for this item, together with all others that are queued for it, in the place of the first.
 
-        Nothing orders work whose callers all still wait for it.
+        The order does not matter, as all callers are still waiting.
         """
         self._at_stake = True
         future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
@@ -131,7 +131,7 @@ class Writer:
         return await future
 
     def begin(self, work: Callable[[Connection], object]) -> None:
-        """Run the first work in a transaction, before anything is at stake: it waits for a lock, but not for ever.
+        """Run the first work in a transaction, before anything is at stake: it waits for a lock, but gives up.
 
         The caller's own thread commits it. Raises StateError.
         """
@@ -141,7 +141,7 @@ class Writer:
             raise self._named(failure) from failure
 
     def close(self) -> None:
-        """Commit what is queued, then end the thread. Whoever waited for it has gone."""
+        """Commit what is queued, then end the thread. Nobody waits for the results any longer."""
         self._at_stake = False
         if self._thread is not None:
             self._queue.put(None)
@@ -160,7 +160,7 @@ class Writer:
             _tell(self._commit([one for one in batch if one is not None and not one.future.cancelled()]))
 
     def _commit(self, members: Sequence[_Queued]) -> list[_Met]:
-        """Commit the work of all members, or else of each one that can be; return what each of them met."""
+        """Commit the work of all members together, or else one by one; return the outcome of each."""
         if not members:
             return []
         together: dict[_Work, list[_Queued]] = {}
