@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import scraper
 from scraper.core.errors import UsageError
 from scraper.core.schedule import BUCKET_VARIABLES, ScheduledJob, ScheduledWorker, Timing
+from scraper.io.objects import is_s3
 from scraper.wiring.files import load_job
 from scraper.wiring.project import ARCHIVE_VARIABLE, job_names, job_path
 
@@ -85,7 +86,7 @@ def _shared(settings: Settings) -> tuple[str, ...]:
 
     state = ("--state", passwordless(settings.state_url)) if settings.state_elsewhere else ()
     archive = settings.archive_elsewhere
-    return state + (("--archive", archive if _is_bucket(archive) else str(Path(archive).absolute())) if archive else ())
+    return state + (("--archive", archive if is_s3(archive) else str(Path(archive).absolute())) if archive else ())
 
 
 def _shared_variables(settings: Settings) -> tuple[str, ...]:
@@ -104,18 +105,14 @@ def _worker_variables(settings: Settings) -> tuple[str, ...]:
 
 def _bucket_variables(settings: Settings) -> tuple[str, ...]:
     """Return the variables for the archive's bucket that are set here, else the usual ones."""
-    if not _is_bucket(settings.archive_elsewhere):
+    if not is_s3(settings.archive_elsewhere):
         return ()
     named = tuple(name for name in (*BUCKET_VARIABLES, *_ENDPOINTS) if settings.environment.get(name))
     return named or BUCKET_VARIABLES
 
 
-def _is_bucket(archive: str) -> bool:
-    return archive.startswith("s3://")
-
-
 def _extras(settings: Settings) -> tuple[str, ...]:
-    uses = {"postgres": settings.state_elsewhere.startswith("postgres"), "s3": _is_bucket(settings.archive_elsewhere)}
+    uses = {"postgres": settings.state_elsewhere.startswith("postgres"), "s3": is_s3(settings.archive_elsewhere)}
     return tuple(name for name, is_used in uses.items() if is_used)
 
 

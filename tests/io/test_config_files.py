@@ -264,7 +264,7 @@ def test_faults_of_all_vendor_files_are_told_at_once_with_the_nearest_names(vend
     role = "days"
     """
     told = faults(vendors, crawlora=lines, acme='name = "acme"', broken="[[")
-    assert told[0].startswith("broken.toml: is no TOML: ")
+    assert told[0].startswith("broken.toml: is not valid TOML: ")
     assert told[1:6] == [
         f"{over}: charge.ok: input should be 'charged' or 'presumed', not 'free'",
         f"{over}: endpoints.hashtags.cost: input should be greater than or equal to 1, not 0",

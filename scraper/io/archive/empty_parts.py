@@ -29,7 +29,7 @@ def add_missing_tables(staging: Staging, tree: Tree, drain_id: int, token: str) 
         for table in missing:
             if (table in RUN_TABLES) is is_of_runs:
                 with suppress(duckdb.Error):  # in a SELECT that no page of this drain needs: `rebuild` reports it
-                    staging.add_empty([table])
+                    staging.add_empty(table)
 
 
 def _is_there(tree: Tree, table: str, drain_id: int, token: str, of_runs: str) -> bool:

@@ -180,7 +180,7 @@ class ParquetArchive:
         """Publish a part without rows as a table's only one."""
         with self.keeping_selects() as kept, self._staging(kept.selects) as staging:
             staging.turn_to(*source.rsplit("/", 1))
-            staging.add_empty([table])
+            staging.add_empty(table)
             staged = staging.staged()
         self._tree.publish(staged)
         return StagedPart(table, source, staged, (), 0, ())

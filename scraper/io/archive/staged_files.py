@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Self
 
@@ -71,10 +71,9 @@ class Staging:
         """Return whether a part of the table has been begun or finished."""
         return table in self._writers or any(each.part.table == table for each in self._staged)
 
-    def add_empty(self, tables: Iterable[str]) -> None:
-        """Begin parts of these tables, which have no rows unless some are added."""
-        for table in tables:
-            self._writer(table)
+    def add_empty(self, table: str) -> None:
+        """Begin a part of the table, which has no rows unless some are added."""
+        self._writer(table)
 
     def staged(self) -> tuple[Staged, ...]:
         """Finish the current parts; return the files, which no reader sees yet."""

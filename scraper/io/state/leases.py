@@ -163,8 +163,8 @@ def lost(fence: Fence, row: Any) -> LeaseLostError:  # noqa: ANN401 - a row of l
     if kind == ARCHIVE:
         safe = "Nothing more was written here; no page is lost: what is not in the archive is in the spool."
         return ArchiveLostError(f"the archive is now written by {by}, {why}. {safe}")
-    safe = "Nothing more was sent here; what was paid for is kept, and that process reports how the run ends"
-    return LeaseLostError(f"job {name} is now run by {by}, {why}. {safe}: scraper status.")
+    safe = "Nothing more was sent here, and what was paid for is kept; scraper status shows how the run ends."
+    return LeaseLostError(f"job {name} is now run by {by}, {why}. {safe}")
 
 
 def all_leases(connection: Connection, now: ColumnElement[int]) -> list[Lease]:

@@ -72,7 +72,6 @@ def _to_4(connection: Connection) -> None:
 
 
 def _to_5(connection: Connection) -> None:
-    """Version 5."""
     _add_account_lifts(connection)
     _add_nights(connection)
     _add_told(connection)
@@ -118,7 +117,6 @@ def _add_periods(connection: Connection) -> None:
 
 
 def _to_6(connection: Connection) -> None:
-    """Version 6."""
     _add_statements(connection)
     _add_board_order(connection)
     _add_tokens(connection)
@@ -160,7 +158,7 @@ def _add_leases(connection: Connection) -> None:
 
 
 STEPS: tuple[Callable[[Connection], None], ...] = (_to_2, _to_3, _to_4, _to_5, _to_6, _to_7)
-"""The n-th step makes version n + 2 of version n + 1."""
+"""The n-th step migrates version n + 1 to n + 2."""
 
 
 def is_current(connection: Connection, name: str, place: str, kind: str | None) -> bool:

@@ -35,7 +35,8 @@ _Work: TypeAlias = Callable[[Connection, Sequence[Any]], Sequence[Any]]
 MOST_IN_A_COMMIT = 256
 """Keeps the write lock brief: other processes wait for it."""
 FEW_ATTEMPTS = 6
-"""Attempts, while nothing is at stake, on a locked database, each as long as its driver waits, or an absent server."""
+"""Attempts on a locked database or an absent server while nothing is at stake; each lasts as long as its driver waits.
+"""
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.1, 2.0
 """Pauses between attempts to reach a server grow from the first to the longest."""
 
