@@ -67,7 +67,7 @@ class ReadAgain:
     request_key: str
     observed_at: datetime
     digest: bytes
-    """As `Decision.digest`: some bytes, where the facts of a page have a hundred ids."""
+    """As in `Decision.digest`: a few bytes, while the facts of a page have a hundred ids."""
 
 
 @dataclass(frozen=True, slots=True)
