@@ -1,7 +1,7 @@
-"""Charts as SVG: the one place that knows vl-convert, which draws Vega-Lite without a browser.
+"""Charts as SVG: the only module that uses vl-convert, which draws Vega-Lite without a browser.
 
-What comes back is a tree of shapes and text alone: no script, link, image or style, and no address, whatever the
-specification or the rows say.
+The result is a tree of shapes and text only: no script, link, image, style or address, whatever the specification or
+the rows contain.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ ROWS: Final = "rows"
 """The name by which a specification reads its rows: ``"data": {"name": "rows"}``."""
 
 NARROWEST_PX: Final = 80
-"""The least width of a plot: its labels may leave it no more."""
+"""The least width of a plot, however much room its labels take."""
 
 _ELEMENTS: Final = re.compile(
     "svg|g|path|rect|circle|ellipse|line|polyline|polygon|text|tspan|defs|clipPath|linearGradient|radialGradient|stop"
@@ -60,8 +60,8 @@ def drawn(
 ) -> tuple[ET.Element, ...]:
     """Return the chart as an ``<svg>`` for each of these widths, labels and legends included.
 
-    The plot has the room that they leave, where the specification says ``"width": "container"``. `prefix`: begins the
-    ids in it, so that several stand on one page. Raises UndrawnError.
+    The plot has the room that they leave, if the specification says ``"width": "container"``. `prefix`: begins the ids
+    in it, so that one page may have several charts. Raises UndrawnError.
     """
     whole = _without(_UNSOUND, {**spec, "datasets": {**spec.get("datasets", {}), ROWS: records}})
     try:

@@ -7,22 +7,24 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 DRIFT = 50e-6
-"""Clocks of two machines gain or lose at most so much on each other, unless one of them is set."""
+"""The most by which the clocks of two machines drift apart, as a ratio, unless one of them is set."""
 
 
 class SystemClock:
     """Wall time in UTC, and waiting on the running event loop.
 
-    With a state that several machines share it follows the database's clock: theirs may differ, and slots, days and
-    leases have to mean the same to all of them. It then goes on by itself, whatever the machine's clock is set to.
+    With a state that several machines share it follows the database's clock: slots, days and leases must mean the same
+    on all of them. It then no longer depends on the machine's wall clock.
     """
 
-    def __init__(self, wall: Callable[[], datetime] | None = None, elapsed: Callable[[], float] | None = None) -> None:
-        """`wall`: the machine's clock. `elapsed`: seconds that pass everywhere at one speed; default `since_boot_s`."""
-        self._wall = _utc if wall is None else wall
+    def __init__(
+        self, wall: Callable[[], datetime] = lambda: datetime.now(UTC), elapsed: Callable[[], float] | None = None
+    ) -> None:
+        """`wall`: the machine's clock. `elapsed`: a monotonic clock in seconds; default `since_boot_s`."""
+        self._wall = wall
         self._elapsed = since_boot_s if elapsed is None else elapsed
         self._ahead: tuple[float, float] | None = None
-        """How far the followed clock, in seconds since 1970, is at least and at most ahead of `elapsed`."""
+        """The least and the most seconds by which the followed clock (since 1970) is ahead of `elapsed`."""
         self._asked_s = 0.0
 
     @property
@@ -36,9 +38,9 @@ class SystemClock:
         return datetime.fromtimestamp(self._elapsed() + self._ahead[0], UTC)
 
     def follow(self, at: datetime, asked_s: float, answered_s: float) -> None:
-        """Follow a clock that said `at` at some time after `asked_s` and before `answered_s`, by `elapsed`.
+        """Follow a clock that read `at` at some time between `asked_s` and `answered_s`, by `elapsed`.
 
-        What was known before narrows that down: a slow answer tells less than a quick one.
+        Earlier readings narrow that down: a slow answer is less precise than a quick one.
         """
         least, most = at.timestamp() - answered_s, at.timestamp() - asked_s
         if self._ahead is not None:
@@ -55,10 +57,6 @@ class SystemClock:
         import asyncio  # noqa: PLC0415 - most commands only need `now`
 
         await asyncio.sleep(max(0.0, seconds))
-
-
-def _utc() -> datetime:
-    return datetime.now(UTC)
 
 
 def suspended_s() -> float:

@@ -1,4 +1,4 @@
-"""The C library's heap, for processes whose large blocks live for a moment."""
+"""Settings of the C library's heap, for processes whose large blocks are short-lived."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from collections.abc import Mapping
 from typing import Final
 
 ARENAS: Final = 2
-"""glibc's arenas hold what one thread frees and another would need."""
+"""Memory that one thread frees stays in its arena, where another thread cannot use it."""
 MMAP_THRESHOLD_BYTES: Final = 2**20
-"""Larger blocks go back to the system at once: 40 MB less at the peak."""
+"""Larger blocks are returned to the system at once: 40 MB less at the peak."""
 TRIM_THRESHOLD_BYTES: Final = 4 * 2**20
-"""Free memory at the heap's end that is kept: a threshold that is set keeps glibc from raising this one, and its 128 KB
-are given back and asked for again with every answer."""
+"""Free memory that is kept at the end of the heap: with a fixed mmap threshold, glibc no longer raises this one, and
+its default of 128 KB would be returned and requested again with every answer."""
 
 ARROW_POOL: Final = {"ARROW_DEFAULT_MEMORY_POOL": "system"}
-"""pyarrow's own pools keep what they have freed; the system's is glibc's."""
+"""pyarrow's own pools keep freed memory; the system's pool is glibc."""
 
 ENVIRONMENT: Final[Mapping[str, str]] = {
     "MALLOC_ARENA_MAX": str(ARENAS),
@@ -25,13 +25,13 @@ ENVIRONMENT: Final[Mapping[str, str]] = {
     **ARROW_POOL,
     "OPENBLAS_NUM_THREADS": "1",  # numpy's threads, which nothing here uses, hold memory
 }
-"""For a process that is started."""
+"""The settings for a child process."""
 
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8
 
 
 def keep_small() -> None:
-    """Set the same for this process, which is the program's own, before pyarrow is imported; glibc only."""
+    """Apply the settings to this process, before pyarrow is imported; glibc only."""
     os.environ.update(ARROW_POOL)
     try:
         mallopt = ctypes.CDLL(None).mallopt

@@ -1,11 +1,11 @@
-"""The manifest of an archive on S3: which objects are current. Written after each commit, read by all who read.
+"""The manifest of an archive on S3: the list of current objects, replaced with each commit and read by every reader.
 
 ::
 
     <prefix>/_manifest.json
 
     {"format": 1,
-     "sequence": 412,                                    one more at each replacement
+     "sequence": 412,                                    incremented at each replacement
      "written_at": "2026-11-29T02:15:00+00:00",
      "tables": {
        "hashtags": [
@@ -15,13 +15,13 @@
      "replaced": [
        {"path": "…", "replaced_at": "2026-11-29T02:15:00+00:00"}]}
 
-`path` is an object's key below the prefix. An object never changes: its name has the first 16 digits of its SHA-256
-(`checksum`). `part` is its name in the state, which a rebuilt part keeps. `replaced` are the objects that the list no
-longer has: they are deleted `GRACE` after it dropped them, so that a reader with an older list finds what it names.
-A reader that is slower than that gets ObjectMissingError, and begins again with the new list.
+`path` is an object's key below the prefix. An object never changes: its name contains the first 16 digits of its
+SHA-256 (`checksum`). `part` is its name in the state, which a rebuilt part keeps. `replaced` are the objects that the
+list no longer has: they are deleted `GRACE` after it dropped them, so that a reader with an older list finds what it
+names. A slower reader gets ObjectMissingError, and starts over with the new list.
 
-JSON, as every engine and every language reads it without a library; 2,400 parts, a compacted year of ten tables, are
-0.8 MB. It is replaced under ``If-Match``: of two writers one wins, and the other adds its change to the new list.
+It is JSON, which every language reads without a library; 2,400 parts, a compacted year of ten tables, take 0.8 MB. It
+is replaced under ``If-Match``: of two writers one wins, and the other adds its changes to the new list.
 """
 
 from __future__ import annotations
@@ -40,11 +40,11 @@ from scraper.io.objects import ObjectMissingError, Objects
 
 MANIFEST: Final = "_manifest.json"
 GRACE: Final = timedelta(hours=1)
-"""From the list that drops an object to its deletion. Longer than a query or a report runs; no longer, as a plain glob
-counts the rows of a compaction's parts twice until then."""
+"""The time from dropping an object to deleting it: longer than any query or report takes, but no longer, as a plain
+glob counts the rows of compacted parts twice until then."""
 
 CHECKSUM_DIGITS: Final = 16
-"""64 bits: two contents of one part meet in them by chance once in 10^19 times, and that is found (`create`)."""
+"""64 bits: two contents of a part collide by chance once in 10^19 times, and `create` detects it."""
 
 _FORMAT: Final = 1
 _CHECKSUM: Final = re.compile(rf"\.[0-9a-f]{{{CHECKSUM_DIGITS}}}{re.escape(ENDING)}$")
@@ -64,7 +64,7 @@ class ManifestPart:
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """The list of what is current. `sequence` 0 and no version (`etag`): nothing has been written yet."""
+    """The list of current objects. `sequence` 0 and no version (`etag`): nothing has been written yet."""
 
     tables: Mapping[str, Sequence[ManifestPart]] = field(default_factory=dict)
     replaced: Mapping[str, datetime] = field(default_factory=dict)
@@ -78,20 +78,17 @@ class Manifest:
 
 
 def object_path(part: str, checksum: str) -> str:
-    """Return the path of a part's object: its name in the state, and the beginning of its checksum."""
+    """Return the path of a part's object: its name in the state with the beginning of its checksum."""
     return f"{part.removesuffix(ENDING)}.{checksum[:CHECKSUM_DIGITS]}{ENDING}"
 
 
 def part_path(path: str) -> str:
-    """Return the name in the state of an object's part."""
+    """Return the part, by its name in the state, that an object has."""
     return _CHECKSUM.sub(ENDING, path)
 
 
 def read_manifest(objects: Objects, known: Manifest | None = None) -> Manifest:
-    """Return the manifest as it is now: one request, answered in few bytes if it is the one that is `known`.
-
-    Empty where there is none yet.
-    """
+    """Return the current manifest, empty if there is none yet. One conditional request, short if `known` is current."""
     try:
         found = objects.read_unless(MANIFEST, None if known is None else known.etag)
     except ObjectMissingError:
@@ -109,7 +106,7 @@ def read_manifest(objects: Objects, known: Manifest | None = None) -> Manifest:
 
 
 def write_manifest(objects: Objects, manifest: Manifest) -> str:
-    """Replace the version that `manifest.etag` names; return the new one. ObjectChangedError: another was quicker."""
+    """Replace the version `manifest.etag`; return the new one. ObjectChangedError if another process did so first."""
     return objects.replace(MANIFEST, _content(manifest), manifest.etag)
 
 

@@ -1,7 +1,7 @@
 """Hooks: Apprise's services, and a check that expects a ping.
 
-Apprise is an extra: its import takes as long as a query, and few need it. Everything happens in a thread and within
-a time; whatever a hook does, the run's result stands.
+Apprise is an extra: its import takes as long as a query, and few need it. Everything happens in a thread, within a time
+limit; no hook changes the run's result.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ class Hooks:
         for (url, _), task in zip(hooks, tasks, strict=True):
             met = task.result() if task.done() else f"no answer within {self._longest_s:g} s"
             if met is not None:
-                sentences.append(f"notify: {without_secrets(url)} was not told: {met}")
+                sentences.append(f"notify: {without_secrets(url)} was not notified: {met}")
         return sentences
 
 
@@ -131,7 +131,7 @@ class _NoRedirect(HTTPRedirectHandler):
 
 
 def _ping(url: str, body: str) -> str | None:
-    """Return why a check could not be told, without its address."""
+    """Return why a check could not be notified, without its address."""
     try:
         request = Request(url, body.encode(), {"Content-Type": "text/plain; charset=utf-8"})  # noqa: S310 - http or https: notify_table
         with build_opener(_NoRedirect()).open(request, timeout=PING_S):
@@ -147,7 +147,7 @@ def _reason(failure: BaseException) -> str:
 
 
 def _send(url: str, notice: Notice) -> str | None:
-    """Return why a service could not be told, without its URL."""
+    """Return why a service could not be notified, without its URL."""
     try:
         from apprise import Apprise, NotifyFormat, NotifyType  # noqa: PLC0415 - an extra
     except ImportError:

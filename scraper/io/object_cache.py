@@ -1,8 +1,8 @@
-"""Objects of an archive as local files, for all who read its bytes: queries, exports, compactions.
+"""A local cache of an archive's objects, for everything that reads their bytes: queries, exports, compactions.
 
-An object never changes, so neither does a file here, and each is fetched once: writers leave here what they have
-uploaded. A file shows up whole and verified, whoever fetches it at the same time. The directory may be deleted at any
-time; of more than `MOST_BYTES` those go that were not used for longest.
+An object never changes, so neither does its file, and each is fetched once; writers leave their uploads here. A file
+appears whole and verified, even if several processes fetch it at once. The directory may be deleted at any time; above
+`MOST_BYTES` the least recently used files are removed.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ MOST_BYTES: Final = 8 * 2**30
 """Years of tables, and some months of pages."""
 
 FETCHES: Final = 8
-"""Objects that are fetched side by side: a night is a dozen of small ones, of which each waits for an answer."""
+"""Objects fetched in parallel: a night is a dozen small ones, dominated by latency."""
 
 _IN_USE_S: Final = 900
-"""A file that was used this long before the last one stays: a query may still be about to open it."""
+"""A file used within this time of the last use stays: a query may be about to open it."""
 
 _FETCHED: Final = ".fetched-"
 _LEFT_OVER_S: Final = 86_400
@@ -46,11 +46,11 @@ class ObjectCache:
         self._most_bytes = most_bytes
 
     def path(self, part: ManifestPart) -> Path:
-        """Return the file of a part, there or not."""
+        """Return the path of a part's file, which need not exist."""
         return self.directory / part.path
 
     def missing(self, parts: Sequence[ManifestPart]) -> Sequence[ManifestPart]:
-        """Return those of these parts that are not there, and note that the others are used."""
+        """Return the parts that are not cached; mark the others as used."""
         return [part for part in parts if not self._is_there(part)]
 
     def fetch_all(self, parts: Sequence[ManifestPart]) -> None:
@@ -62,21 +62,21 @@ class ObjectCache:
             self.trim()
 
     def local(self, part: ManifestPart) -> Path:
-        """Return the file of a part, fetched and verified if it is not there.
+        """Return the file of a part, fetched and verified if it is not cached.
 
-        OSError: the object is missing, or its bytes are not those that were written; ObjectStoreError: it fails.
+        OSError: the object is missing, or its checksum differs; ObjectStoreError: the store fails.
         """
         return self.path(part) if self._is_there(part) else self.fetch(part)
 
     def verified(self, part: ManifestPart) -> Path:
-        """Return the file of a part with the bytes that were written: the same, for those who write by it. See `local`.
+        """Like `local`, but compare a cached file with its checksum: for callers that write what they read.
 
-        A disk that changes bytes would else have them merged, and listed in place of sound ones.
+        Bytes that the disk has changed would otherwise be merged, and listed in place of sound ones.
         """
         return file if self._is_there(part) and _digest(file := self.path(part)) == part.checksum else self.fetch(part)
 
     def _is_there(self, part: ManifestPart) -> bool:
-        """Return whether a part's file is there and whole, and note that it is used."""
+        """Return whether a part's file is there and whole; mark it as used."""
         file = self.path(part)
         try:
             whole = file.stat().st_size == part.size_bytes
@@ -87,13 +87,13 @@ class ObjectCache:
         return whole
 
     def fetch(self, part: ManifestPart) -> Path:
-        """Return the file of a part, fetched anew. See `local`."""
+        """Fetch a part even if it is cached; return its file. Raises the errors of `local`."""
         file = self.path(part)
         fetched = self.directory / f"{_FETCHED}{os.getpid()}-{threading.get_ident()}"
         try:
             self._objects.fetch(part.path, fetched)
             if _digest(fetched) != part.checksum:
-                raise OSError(errno.EIO, "its object has other bytes than were written", self._named(part))
+                raise OSError(errno.EIO, "its object is damaged: the checksum differs", self._named(part))
             file.parent.mkdir(parents=True, exist_ok=True)
             fetched.replace(file)
         except ObjectMissingError:
@@ -103,7 +103,7 @@ class ObjectCache:
         return file
 
     def keep(self, part: ManifestPart, file: Path) -> None:
-        """Take a local file over that has just been uploaded. A disk that refuses costs a later reader one request."""
+        """Move a file that was just uploaded into the cache. If the disk refuses, a later reader fetches it."""
         target = self.path(part)
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
@@ -112,19 +112,19 @@ class ObjectCache:
             file.unlink(missing_ok=True)
 
     def prune(self, known: Collection[str]) -> None:
-        """Remove the files of all objects but these: other machines have replaced them. Of these, `trim` may too."""
+        """Remove the files of all objects except `known`, as other machines have replaced them; then trim."""
         there = (file.relative_to(self.directory).as_posix() for file in self.directory.rglob(f"*{ENDING}"))
         self.forget([path for path in there if path not in known])
         self.trim()
 
     def forget(self, paths: Collection[str]) -> None:
-        """Remove the files of objects that are deleted."""
+        """Remove the files of deleted objects."""
         for path in paths:
             with contextlib.suppress(OSError):
                 (self.directory / path).unlink(missing_ok=True)
 
     def trim(self) -> None:
-        """Remove the files that were not used for longest until the others take no more than they may."""
+        """Remove the least recently used files until the rest fits into the limit."""
         files = sorted(self._files(self.directory), key=lambda each: each[0])
         size_bytes, last = sum(each[1] for each in files), max((each[0] for each in files), default=0.0)
         for used_at, file_bytes, path in files:
@@ -135,7 +135,7 @@ class ObjectCache:
                     size_bytes -= file_bytes
 
     def _files(self, directory: Path | str) -> Iterator[tuple[float, int, str]]:
-        """Yield when each file was used last, its size and its path."""
+        """Yield each file's last use, size and path."""
         with contextlib.suppress(FileNotFoundError), os.scandir(directory) as entries:
             for entry in entries:
                 if entry.is_dir(follow_symlinks=False):

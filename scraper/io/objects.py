@@ -1,11 +1,11 @@
-"""Objects of an S3 bucket: the one place that knows obstore (extra ``[s3]``).
+"""Objects of an S3 bucket: the only module that uses obstore (extra ``[s3]``).
 
 A name here is a key below the store's prefix. `create` never replaces an object: the store itself refuses a name that
 is taken (``If-None-Match: *``), so that of several writers one wins. `replace` succeeds only over the version that was
-read (``If-Match``). A put is one request and shows whole or not at all: an object has at most 5 GB.
+read (``If-Match``). A put is one atomic request: an object has at most 5 GB.
 
-Errors are sentences made from the error's code and the HTTP status alone: an answer of S3 repeats the key id and the
-string that was signed.
+Messages are made from an error's code and HTTP status alone: an answer of S3 repeats the key id and the string that was
+signed.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
@@ -31,17 +31,17 @@ SCHEME: Final = "s3://"
 
 CONNECT_S: Final = 5
 REQUEST_S: Final = 600
-"""Of one request, upload included; obstore's 30 s would cut off a part of 100 MB on a line of 20 Mbit/s."""
+"""Timeout of a request, upload included; obstore's 30 s would cut off a part of 100 MB on a line of 20 Mbit/s."""
 
 RETRIES: Final = 6
-"""obstore repeats what a store answers with 5xx, and lost connections: about 6 s of waiting, from 0.1 s doubling."""
+"""Retries by obstore after a 5xx answer or a lost connection: about 6 s of backoff, doubling from 0.1 s."""
 
 _FETCH_BYTES: Final = 4 * 2**20
 _BUCKET: Final = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 _LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
 _CODE: Final = re.compile(r"<Code>(\w{1,60})</Code>")
 _UNKNOWN: Final = frozenset({"", "AccessDenied", "HTTP 401", "HTTP 403", "HTTP 404"})
-"""How it looks where no key was found."""
+"""Reasons that a store gives when no key was sent."""
 
 _STATUS: Final = re.compile(r"status code: (\d{3})")
 _GIVEN: Final = {
@@ -53,7 +53,7 @@ _GIVEN: Final = {
     "AWS_ENDPOINT_URL": "endpoint",
     "AWS_ENDPOINT_URL_S3": "endpoint",
 }
-"""Variable → obstore's setting; of two, the later one counts. Roles (container, instance, web identity) obstore takes
+"""Variable → obstore's setting; of two, the later one counts. obstore reads roles (container, instance, web identity)
 from the process's environment itself."""
 
 
@@ -66,7 +66,7 @@ class ObjectStoreError(StorageError):
 
 
 class ObjectExistsError(ObjectStoreError):
-    """A create was refused: there is an object of that name."""
+    """A create was refused: an object of that name exists."""
 
 
 class ObjectChangedError(ObjectStoreError):
@@ -79,12 +79,10 @@ class ObjectMissingError(ObjectStoreError):
 
 @dataclass(frozen=True, slots=True)
 class StoredObject:
-    """An object as a listing shows it. `etag` names its version."""
+    """An object as a listing shows it."""
 
     name: str
     size_bytes: int
-    modified_at: datetime
-    etag: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +109,7 @@ def is_s3(place: str) -> bool:
 
 
 def s3_place(url: str) -> S3Place:
-    """Read ``s3://bucket/prefix``; UsageError for what names no bucket."""
+    """Parse ``s3://bucket/prefix``; UsageError if it names no bucket."""
     bucket, _, prefix = url[len(SCHEME) :].partition("/")
     unfit = any(part in {"", ".", ".."} or not part.isprintable() for part in prefix.strip("/").split("/") if prefix)
     if not is_s3(url) or not _BUCKET.fullmatch(bucket) or unfit or set("?#*") & set(prefix):
@@ -123,26 +121,26 @@ def s3_place(url: str) -> S3Place:
 
 
 class Objects:
-    """The objects below a prefix. Usable from several threads; opened anew in each process."""
+    """The objects below a prefix. Thread-safe; each process opens its own."""
 
     def __init__(self, store: ObjectStore, place: str, *, has_key: bool = True) -> None:
         """`store`: an obstore store, rooted at the prefix; `place`: its name in messages.
 
-        `has_key`: the environment names a key, so that a refusal is of that.
+        `has_key`: the environment has a key, so that a refusal concerns that key.
         """
         self._store = store
         self._has_key = has_key
         self.place = place
 
     def create(self, name: str, content: Path | bytes) -> None:
-        """Write a new object; ObjectExistsError if the name is taken, in which case nothing was changed."""
+        """Write a new object; ObjectExistsError, with nothing changed, if the name is taken."""
         with self._explained(name):
             _obstore().put(self._store, name, content, mode="create")
 
     def replace(self, name: str, content: bytes, etag: str | None) -> str:
-        """Write over the version `etag`, or where there is none (``None``); return the new version.
+        """Replace the version `etag`, or create the object (``None``); return the new version.
 
-        Raises ObjectChangedError if somebody else was quicker.
+        Raises ObjectChangedError if another process did so first.
         """
         with self._explained(name):
             mode = "create" if etag is None else {"e_tag": etag}
@@ -152,7 +150,7 @@ class Objects:
                 raise _exceptions().PreconditionError from fault
 
     def read(self, name: str) -> tuple[bytes, str]:
-        """Return an object and its version; ObjectMissingError where there is none."""
+        """Return an object and its version; ObjectMissingError if there is none."""
         with self._explained(name):
             found = _obstore().get(self._store, name)
             return bytes(found.bytes()), str(found.meta["e_tag"])
@@ -167,7 +165,7 @@ class Objects:
                 return None
 
     def digest(self, name: str) -> Digest:
-        """Return the SHA-256 of an object's bytes, read for it."""
+        """Read an object, and return the SHA-256 of its bytes."""
         found = hashlib.sha256()
         with self._explained(name):
             result = _obstore().get(self._store, name)
@@ -176,17 +174,12 @@ class Objects:
             return Digest(found.hexdigest(), str(result.meta["e_tag"]))
 
     def write(self, name: str, content: bytes) -> None:
-        """Write an object, over any that is there."""
+        """Write an object, replacing any of that name."""
         with self._explained(name):
             _obstore().put(self._store, name, content, mode="overwrite", use_multipart=False)
 
-    def read_range(self, name: str, start: int, length: int) -> bytes:
-        """Return some bytes of an object."""
-        with self._explained(name):
-            return bytes(_obstore().get_range(self._store, name, start=start, length=length))
-
     def fetch(self, name: str, target: Path) -> None:
-        """Copy an object into a file, which shows up whole or not at all. OSError if the disk refuses."""
+        """Download an object into a file, by an atomic rename. OSError if the disk refuses."""
         beside = target.with_name(f".{target.name}.{os.getpid()}")
         target.parent.mkdir(parents=True, exist_ok=True)
         try:
@@ -197,22 +190,14 @@ class Objects:
         finally:
             beside.unlink(missing_ok=True)
 
-    def stat(self, name: str) -> StoredObject | None:
-        """Return what the store knows of an object; ``None`` where there is none."""
-        with self._explained(name):
-            try:
-                return _stored(_obstore().head(self._store, name))
-            except FileNotFoundError:
-                return None
-
     def list(self, prefix: str = "") -> Iterator[StoredObject]:
-        """Yield the objects below a prefix that ends at a slash; a thousand a request."""
+        """Yield the objects below a prefix that ends in a slash, a thousand per request."""
         with self._explained(prefix):
             for some in _obstore().list(self._store, prefix or None, chunk_size=1_000):
-                yield from map(_stored, some)
+                yield from (StoredObject(meta["path"], meta["size"]) for meta in some)
 
     def delete(self, names: Sequence[str]) -> None:
-        """Delete objects, a thousand a request; what is not there is deleted already."""
+        """Delete objects, a thousand per request; missing ones are ignored."""
         for start in range(0, len(names), 1_000):
             some = list(names[start : start + 1_000])
             with self._explained(some[0], safe="Some of the objects may be deleted already."):
@@ -220,14 +205,14 @@ class Objects:
 
     @contextlib.contextmanager
     def _explained(self, name: str, safe: str = "No object was changed.") -> Iterator[None]:
-        """Turn every error of obstore into a sentence of ours."""
+        """Turn every error of obstore into one of ours."""
         known = _exceptions()
         where = f"{self.place}/{name}".rstrip("/")
         try:
             yield
         except known.AlreadyExistsError as fault:
             again = "Check who else writes to that place: every archive needs a prefix of its own."
-            raise ObjectExistsError(f"{where} is there already", again, safe=safe) from _bare(fault)
+            raise ObjectExistsError(f"{where} exists already", again, safe=safe) from _bare(fault)
         except known.PreconditionError as fault:
             raise ObjectChangedError(f"{where} was changed meanwhile", "Run the command again.", safe=safe) from _bare(
                 fault
@@ -251,9 +236,9 @@ class Objects:
 
 
 def open_objects(url: str, environment: Mapping[str, str], *, retries: int = RETRIES) -> Objects:
-    """Open the store that an ``s3://`` URL names, without a request; keys, region and endpoint by AWS_* variables.
+    """Open the store at an ``s3://`` URL, without a request; AWS_* variables give keys, region and endpoint.
 
-    Plain http is accepted for an endpoint on this machine only. UsageError for what cannot be used as written.
+    Plain http is accepted for an endpoint on this machine only. UsageError if the URL or a variable is unusable.
     """
     place = s3_place(url)
     given: dict[str, Any] = {_GIVEN[name]: environment[name] for name in _GIVEN if environment.get(name)}
@@ -296,12 +281,8 @@ def _exceptions() -> Any:  # noqa: ANN401 - the module
     return _obstore().exceptions
 
 
-def _stored(meta: Mapping[str, Any]) -> StoredObject:
-    return StoredObject(meta["path"], meta["size"], meta["last_modified"], str(meta["e_tag"]))
-
-
 def _bare(fault: Exception) -> Exception:
-    """Return the cause to show in a traceback: its kind alone, as its text repeats the answer."""
+    """Return the cause to show in a traceback: its type alone, as its text repeats the answer."""
     return type(fault)().with_traceback(None)
 
 
@@ -309,7 +290,7 @@ def _explained(reason: str) -> tuple[str, str]:
     """Return what a code or a status means, and what to do."""
     match reason:
         case "no key":
-            met = "AWS_ACCESS_KEY_ID is not set, and no role of this machine may do it"
+            met = "AWS_ACCESS_KEY_ID is not set, and this machine has no role that permits it"
             advice = "Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or give the machine or its container a role."
         case "NoSuchBucket":
             met, advice = "there is no such bucket", "Create it, or correct the archive's URL."
@@ -329,6 +310,6 @@ def _explained(reason: str) -> tuple[str, str]:
         case _:
             met, advice = (
                 f"the store answered {reason}",
-                "Run the same command again; it goes on where this one stopped.",
+                "Run the same command again; it resumes where this one stopped.",
             )
     return met, advice

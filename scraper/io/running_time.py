@@ -12,10 +12,10 @@ from types import TracebackType
 from typing import Final
 
 BEAT_S: Final = 0.5
-"""How often the loop is seen to run. As much of each gap counts, so that a loop whose every tick is slow still comes
-to its deadlines."""
+"""Interval at which the loop is observed. As much of each gap counts, so that a loop whose every tick is slow still
+reaches its deadlines."""
 LONGEST_GAP_S: Final = 1.5
-"""The loop stood still if nobody saw it run for longer. Shorter gaps count: a slow tick is no sleep."""
+"""The loop stood still if it was not observed for longer. Shorter gaps count: a slow tick is no standstill."""
 
 
 class RunningTime:

@@ -5,7 +5,7 @@ a stream of items and a descriptor, such as that of a lock: whoever holds a copy
 which outlives the process that ordered keeps others out until it has ended too.
 
 It is started with this interpreter and its module path, and never imports `__main__`, as `multiprocessing` does: a
-script or a notebook may call us without a guard. It lies in a session of its own, where no Ctrl-C and no hangup of the
+script or a notebook may call us without a guard. It is in a session of its own, where no Ctrl-C and no hangup of the
 terminal reaches it, and ends when the process that started it closes the connection, or dies.
 """
 

@@ -1,6 +1,6 @@
 """The interfaces that use cases depend on; `io` implements them, `wiring` chooses.
 
-Each is imported with the module that declares it when it is used: a worker of the archive needs few of them.
+Each is imported on first use, with its module: a worker of the archive needs few of them.
 """
 
 from __future__ import annotations

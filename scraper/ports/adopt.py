@@ -1,4 +1,4 @@
-"""An archive's knowledge of its own ledger, from which the ledger can be made again."""
+"""An archive's record of its own ledger, from which the ledger can be recreated."""
 
 from __future__ import annotations
 
@@ -23,22 +23,22 @@ class StateIdentity:
     """``real`` or ``sandbox``."""
     identity: Identity | None
     new: bool
-    """It knows no run and no attempt."""
+    """True if it has no run and no attempt."""
     adopting: Standing | None
-    """An adoption was begun and not ended: why."""
+    """The reason for an adoption that was begun and not ended."""
     database: str
     """Its short name, for messages."""
     place: str
     """The data directory, for messages."""
     shared: bool = False
-    """Several machines use it, which need one archive."""
+    """Several machines use the state; they need a shared archive."""
 
 
 @dataclass(frozen=True, slots=True)
 class SpendMark:
-    """How much a run may have committed: written to the archive before it is.
+    """The most that a run may have committed, written to the archive before the run commits it.
 
-    It bounds what the run can have spent unseen if the state is lost. Between two marks lie some requests.
+    It bounds unseen spending if the state is lost. Several requests fit between two marks.
     """
 
     run_id: str
@@ -47,7 +47,7 @@ class SpendMark:
     started_at: datetime
     marked_at: datetime
     last_attempt: int
-    """Number of the ledger's last attempt then."""
+    """Number of the ledger's last attempt when the mark was written."""
     most: Mapping[str, Credits]
     """Account → the most that the run may have committed there until the next mark."""
 
@@ -67,7 +67,7 @@ class RunSpending:
 
 @dataclass(frozen=True, slots=True)
 class ArchivedRun:
-    """A run as its coverage in the archive has it, or as far as its pages tell."""
+    """A run as its coverage in the archive describes it, or as far as its pages do."""
 
     run_id: str
     job: str
@@ -80,7 +80,7 @@ class ArchivedRun:
     superseded_by: str | None = None
     night_at: datetime | None = None
     elapsed_s: float | None = None
-    """``None``: its files were written before that was noted, as the next two."""
+    """``None``: its files are older than this column; the same for the next two."""
     every_s: int | None = None
     asked: str = ""
 
@@ -98,7 +98,7 @@ class ArchivedAnswer:
     page: int
     parameters: str
     walk_parameters: str
-    """JSON object of the walk's own, without those of pagination."""
+    """JSON object of the walk's own parameters, without those of pagination."""
     snapshot_at: datetime
     observed_at: datetime
     http_status: int
@@ -108,7 +108,7 @@ class ArchivedAnswer:
     table: str | None
     """The table that has rows of it; ``None``: none should."""
     charge: Charge
-    """By today's vendor file: used only if no attempt is known that bought it."""
+    """The charge by today's vendor file, used only if no attempt is known that bought the page."""
     credits: Credits
 
 
@@ -142,22 +142,22 @@ class AdoptionEnd:
     """The archive's identity, which the state takes over."""
     marks: Sequence[SpendMark]
     gone: Sequence[str]
-    """Noted parts that are in the archive no more."""
+    """Noted parts that are no longer in the archive."""
     rows: Mapping[str, Mapping[str, int]]
     """Run → table → rows in the archive."""
     rebuild: Mapping[str, Sequence[str]]
-    """Table → pages parts from which a rebuild has to make its parts."""
+    """Table → pages parts from which a rebuild has to be made."""
     day: str
-    """UTC day on which what nobody can date is booked: today, whose limits are the ones that still matter."""
+    """UTC day on which undatable credits are booked: today, whose limits still matter."""
     now: datetime
 
 
 @dataclass(frozen=True, slots=True)
 class AdoptionEnded:
-    """The result of that."""
+    """The result of an adoption."""
 
     identity: Identity
     unknown: Mapping[str, Credits]
     """Run → credits that no file shows, counted as unknown."""
     marks: Sequence[SpendMark]
-    """The marks as they are now: what they allowed stands in the ledger."""
+    """The current marks; what they allowed is in the ledger."""

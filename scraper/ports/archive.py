@@ -31,9 +31,9 @@ class SpooledPage:
     walk_id: str
     request_key: str
     snapshot_at: datetime
-    """When the walk's first request was reserved: aware, UTC. Its UTC day is the partition's date."""
+    """The reservation of the walk's first request: aware, UTC. Its UTC day is the partition's date."""
     observed_at: datetime
-    """When this answer was complete: aware, UTC."""
+    """The completion of this answer: aware, UTC."""
     country: str | None
     """The walk's country parameter, upper case; ``None`` where the walk has none."""
     period_days: int | None
@@ -54,20 +54,20 @@ class DecidedAnswer:
     run_id: str
     request_key: str
     observed_at: datetime
-    """When the answer had been received: aware, UTC. Tells repeated answers to one request apart."""
+    """The completion of the answer: aware, UTC. It distinguishes repeated answers to one request."""
     endpoint: Endpoint
     decision: Decision
 
 
 @dataclass(frozen=True, slots=True)
 class ReadAgain:
-    """A stored answer that a rebuild has read, and the digest of what it is by today's vendor files."""
+    """A stored answer that a rebuild has read, and the digest of its decision by today's vendor files."""
 
     run_id: str
     request_key: str
     observed_at: datetime
     digest: bytes
-    """As `Decision.digest`: some bytes, where the facts of a page have a hundred ids."""
+    """As in `Decision.digest`: a few bytes, while the facts of a page have a hundred ids."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +114,7 @@ class Written:
     """The answers that a rebuild has read."""
 
     def rows(self) -> dict[str, int]:
-        """Return table → rows written, of the tables that got any."""
+        """Return table → rows written, for tables that got any."""
         counts: dict[str, int] = {}
         for part in self.parts:
             counts[part.table] = counts.get(part.table, 0) + part.rows
@@ -211,7 +211,7 @@ class Survey:
     leftovers: Sequence[str]
     """Files in ``tmp`` that no running query uses."""
     forgotten: Sequence[str] = ()
-    """Known parts whose bytes are there, and that the archive's list lacks."""
+    """Known parts whose bytes exist, but that the archive's list lacks."""
 
 
 class ArchiveLedger(Protocol):
@@ -221,19 +221,19 @@ class ArchiveLedger(Protocol):
         """Return the archive's identity and kind; ``None`` if it was never stamped."""
 
     def write_identity(self, identity: Identity, kind: str) -> None:
-        """Write them, durably and in one step."""
+        """Write identity and kind, durably and atomically."""
 
     def marks(self) -> Sequence[SpendMark]:
         """Return the marks of runs."""
 
     def write_mark(self, mark: SpendMark) -> None:
-        """Write the mark of a run, durably and in one step."""
+        """Write the mark of a run, durably and atomically."""
 
     def remove_marks(self, run_ids: Sequence[str]) -> None:
         """Remove the marks of runs of which the archive knows everything."""
 
     def is_empty(self) -> bool:
-        """Return True if there is no part."""
+        """Return True if the archive has no part."""
 
     def paths(self) -> Sequence[str]:
         """Return the paths of all parts."""
@@ -276,8 +276,8 @@ class Archive(Protocol):
     def lock(self, hold: Holding | None = None) -> AbstractContextManager[None]:
         """Wait for and hold the lock, shared by all processes, under which files come and go; a crash frees it.
 
-        `hold`: the lease of the archive, which keeps it from other machines. Then the lock of this one is not waited
-        for longer than a moment, and no file is shown to readers any more once the lease is in doubt: ArchiveLostError.
+        `hold`: the lease of the archive, which excludes other machines. The local lock is then waited for only briefly,
+        and once the lease is in doubt no more files are shown to readers: ArchiveLostError.
         """
 
     def refuse_unless_writable(self) -> None:
@@ -289,7 +289,7 @@ class Archive(Protocol):
     def write(self, drain_id: int, pages: Iterable[SpooledPage], token: str = "") -> Written:
         """Write the pages and the tables made from them; repeated for a drain, it leaves the same files.
 
-        A table that has no part yet gets one without rows: an engine may fail on a path that was never written.
+        A table without parts gets an empty one: an engine may fail on a path that was never written.
         Readers see only files that are complete and durable. `pages` must be sorted by `drain_order`; `token` is the
         drain's, part of the files' names.
         Raises ArchiveError (disk full, not writable …), or CutOffError where it may be repeated at once; a retry
@@ -303,16 +303,16 @@ class Archive(Protocol):
         """Return the parts of `pages`: ``vendor=crawlora/date=2026-11-21/part-17-0-3fa94c21.parquet``."""
 
     def outdated(self, table: str) -> Sequence[str]:
-        """Return those from which the table has no part made by its current SELECT."""
+        """Return the sources from which the table has no part made by its current SELECT."""
 
     def rebuild(self, table: str, sources: Sequence[str]) -> Written:
         """Rebuild the table's parts from these pages parts, each replaced atomically.
 
-        Parts of the table whose pages are gone are removed. Where no row is left, one part without rows is.
+        Parts of the table whose pages are gone are removed. A table without rows keeps one empty part.
         """
 
     def decided(self, source: str, table: str | None = None) -> Iterator[DecidedAnswer]:
-        """Yield the 2xx answers of a pages part, as today's vendor files read them; `table`: of what feeds it alone.
+        """Yield the 2xx answers of a pages part, as today's vendor files read them; `table`: only those that feed it.
 
         Without answers that are superseded by another one to the same request. Nothing where an endpoint of the part is
         in no vendor file of this process.
@@ -345,7 +345,7 @@ class InspectedArchive(Archive, Protocol):
         """Move files of the data directory into its trash, where no command removes them."""
 
     def relist(self, parts: Sequence[Part]) -> None:
-        """Put forgotten parts into the archive's list again."""
+        """Add forgotten parts to the archive's list again."""
 
 
 def drain_order(page: SpooledPage) -> tuple[str, str, str, str, int, str, int]:

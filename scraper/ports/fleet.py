@@ -1,4 +1,4 @@
-"""The queue of a fleet, its workers, and the program that carries out a task."""
+"""The queue of a fleet, its workers, and the program that executes a task."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from scraper.core.fleet import FleetTask, Verdict
 
 
 class TaskState(StrEnum):
-    """Where a task stands."""
+    """The status of a task in the queue."""
 
     QUEUED = "queued"
     RUNNING = "running"
@@ -28,19 +28,19 @@ class QueuedTask:
     task: FleetTask
     state: TaskState
     attempts: int
-    """How often it was carried out before."""
+    """The number of earlier attempts."""
     since: datetime
-    """When it came into this state."""
+    """The time of its last change of state."""
     not_before: datetime | None = None
-    """Of a queued task that waits."""
+    """The earliest start of a queued task; ``None``: at once."""
     worker: str = ""
-    """``host:pid`` that carries it out; of one that is over, that carried it out last."""
+    """``host:pid`` of the worker that executes it, or executed it last."""
     is_lost: bool = False
-    """Of a running task: its worker gives no sign of life."""
+    """True for a running task whose worker sends no heartbeats."""
     exit_code: int | None = None
-    """Of its last command; ``None``: none has ended."""
+    """The exit code of its last command; ``None``: none has ended."""
     words: str = ""
-    """Why it waits, or how it ended."""
+    """The reason why it waits, or how it ended."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,14 +48,14 @@ class WorkerRecord:
     """A worker as the queue knows it."""
 
     name: str
-    """``host:pid``"""
+    """``host:pid``."""
     version: str
     started_at: datetime
     seen_at: datetime
-    """Its last sign of life."""
+    """The time of its last heartbeat."""
     is_lost: bool
     at_once: int
-    """Tasks that it carries out at once."""
+    """The most tasks that it executes at once."""
     jobs: tuple[str, ...]
     """Jobs whose runs it takes."""
 
@@ -65,10 +65,10 @@ class FleetOverview:
     """Workers and tasks at one instant."""
 
     at: datetime
-    """By the database's clock."""
+    """The time by the database's clock."""
     workers: Sequence[WorkerRecord]
     tasks: Sequence[QueuedTask]
-    """Running and queued ones in the order in which they are taken, then those that ended, the newest first."""
+    """Running and queued tasks in the order in which they are taken, then ended ones, the newest first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,54 +80,54 @@ class TaskEnd:
     """``None``: the command was not started."""
     words: str
     brought: str = ""
-    """What a run brought so far, for people."""
+    """The results of a run so far, for display."""
 
 
 Perform: TypeAlias = "Callable[[FleetTask, int], Awaitable[TaskEnd]]"
-"""Carries out a task that was tried so often before."""
+"""Executes a task; the number is that of earlier attempts."""
 
 
 @dataclass(frozen=True, slots=True)
 class ServeTerms:
-    """What a worker takes from the queue."""
+    """The terms on which a worker takes tasks from the queue."""
 
     jobs: Callable[[], Collection[str]]
-    """The jobs whose runs it takes, as they are now."""
+    """Returns the jobs whose runs it takes now."""
     at_once: int = 1
-    """Tasks that it carries out at once."""
+    """The most tasks that it executes at once."""
     runs_of_account: int = 1
-    """Runs that may use one account at once, over all workers."""
+    """The most runs that use one account at once, over all workers."""
     lost_after_s: float = 30.0
     version: str = ""
-    """Of this program, for people."""
+    """The version of this program, for display."""
 
 
 class TaskQueue(Protocol):
-    """Tasks in a database that workers share. Its clock is the database's.
+    """Tasks in a database that workers share, by the database's clock.
 
-    Methods wait while the database does not answer, and say so once; `submit` and `overview` raise StateError instead.
+    Methods wait while the database does not answer, and report it once; `submit` and `overview` raise StateError.
     """
 
     async def queue_night(self, task: FleetTask, number: int) -> bool:
-        """Queue a night's run; return False if this night was queued before, or a task of the job still waits."""
+        """Queue a night's run; return False if it was queued before, or another task of the job is still queued."""
 
     async def submit(self, task: FleetTask) -> int | None:
-        """Queue a task now and return its number; ``None``: one with its key waits already."""
+        """Queue a task now; return its number, or ``None`` if a task with its key is queued already."""
 
     async def rescue(self) -> Sequence[QueuedTask]:
-        """Queue the tasks of lost workers again, and return them."""
+        """Queue the tasks of lost workers again; return them."""
 
     async def tidy(self, older_than: timedelta) -> None:
-        """Forget tasks that ended so long ago, and workers that are gone."""
+        """Delete tasks that ended longer ago than this, and workers that are gone."""
 
     async def serve(self, perform: Perform) -> None:
-        """Take tasks and carry them out, until `stop`; then wait for those that are being carried out."""
+        """Take and perform tasks until `stop`; then wait for running ones."""
 
     def stop(self) -> None:
         """Take no more tasks."""
 
     async def overview(self, since: timedelta) -> FleetOverview:
-        """Return workers and tasks; of those that are over, the ones that ended so recently."""
+        """Return workers and tasks; of ended tasks, those that ended within `since`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,17 +135,17 @@ class ProgramEnd:
     """A command of this program that has ended."""
 
     exit_code: int
-    """Negative: the number of the signal that killed it."""
+    """Negative if a signal killed it: the signal's number."""
     stdout: bytes
     last_words: str
     """The last line of stderr."""
 
 
 class ProgramRunner(Protocol):
-    """Carries out commands of this program, each in a process of its own."""
+    """Runs commands of this program, each in a process of its own."""
 
     async def carry_out(self, title: str, words: Sequence[str]) -> ProgramEnd:
-        """Run `scraper WORDS…` to its end; OSError if it cannot be started. `title` goes before each line it says."""
+        """Run `scraper WORDS…` to its end; OSError if it cannot be started. `title` precedes each line of stderr."""
 
     def stop(self) -> None:
-        """Ask what is being carried out to end in order; a second time, at once."""
+        """Ask running commands to shut down gracefully; the second call, immediately."""

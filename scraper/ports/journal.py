@@ -84,8 +84,8 @@ class Journal(Protocol):
     def hold_archive(self) -> AbstractAsyncContextManager[Holding | None]:
         """Wait for and hold the archive, where the state is shared by several machines.
 
-        Elsewhere it is `Archive.lock` that does so, and the block gets ``None``. What is noted inside the block raises
-        LeaseLostError once another process has it.
+        Otherwise `Archive.lock` does so, and the block gets ``None``. Changes inside the block raise LeaseLostError
+        once another process holds the archive.
         """
 
     async def open_drain(self, opened_at: datetime, most_bytes: int, after: int = 0) -> Drain | None:

@@ -1,7 +1,7 @@
-"""What a process holds, so that no other does the same: a job, or the archive.
+"""Exclusive holds of a process: on a job, or on the archive.
 
 A state on one machine uses file locks, which the kernel releases when their holder dies. A shared state uses leases:
-rows that their holder renews and that lapse when it no longer does, whatever machine it was on.
+rows that their holder renews, and that lapse once it no longer does.
 """
 
 from __future__ import annotations
@@ -13,27 +13,27 @@ from typing import Protocol
 
 from scraper.core.errors import LeaseLostError
 
-WAIT_OR_STOP = "wait for it (--standby goes on with the run if it dies), or stop it"
-"""What to do about a job that another process runs."""
+WAIT_OR_STOP = "wait for it (--standby resumes the run if it dies), or stop it"
+"""The advice for a job that another process runs."""
 ARCHIVE = "archive"
 """`Lease.what` of the archive's files."""
 
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """A row of the state: who holds a job or the archive, and until when unless it is renewed."""
+    """The row of the state that names the holder of a job or the archive, and when its hold ends unless renewed."""
 
     what: str
     """``job:NAME`` or ``archive``."""
     holder: str
     """``host:pid``."""
     epoch: int
-    """Incremented whenever it is taken: whoever comes back with an older one has lost it."""
+    """Incremented whenever the lease is taken: a process with an older epoch has lost it."""
     since: datetime
-    """When its holder took it, by the database's clock."""
+    """The time at which its holder took it, by the database's clock."""
     expires_at: datetime
     is_live: bool
-    """False: it has lapsed or was released, and may be taken."""
+    """False if it has lapsed or was released, and may be taken."""
 
     @property
     def job(self) -> str | None:
@@ -52,7 +52,7 @@ class Holding(Protocol):
 
     @property
     def is_certain(self) -> bool:
-        """False: by this process's own clock it may have lapsed, and nothing may be sent until it is renewed."""
+        """False if by this process's clock the hold may have lapsed: nothing may be sent until it is renewed."""
 
     def refuse_if_lost(self) -> None:
         """Raise LeaseLostError if another process is known to have taken it."""
@@ -61,11 +61,11 @@ class Holding(Protocol):
         """Call `tell`, in any thread, once another process is known to have taken it."""
 
     def when_renewed(self, tell: Callable[[float], object]) -> None:
-        """Call `tell` now, and in any thread at each renewal, with the machine's uptime until which it is certain."""
+        """Call `tell` now, and in any thread at each renewal, with the machine's uptime at which certainty ends."""
 
 
 class HeldForGood:
-    """A `Holding` that only the process's end takes away: a file lock."""
+    """A `Holding` that lasts until the process ends: a file lock."""
 
     @property
     def is_certain(self) -> bool:
@@ -75,7 +75,7 @@ class HeldForGood:
         """Raise nothing."""
 
     def when_lost(self, tell: Callable[[LeaseLostError], object]) -> None:
-        """Never call it."""
+        """Never call `tell`."""
 
     def when_renewed(self, tell: Callable[[float], object]) -> None:
-        """Never call it."""
+        """Never call `tell`."""

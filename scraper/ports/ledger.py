@@ -33,10 +33,10 @@ class Slot:
     attempt_id: int
     starts_at: datetime
     lateness: timedelta
-    """How late it may start without another slot."""
+    """The longest delay with which the request may start in this slot."""
 
     def is_over(self, now: datetime) -> bool:
-        """Return whether another slot is needed; past midnight it is, for the credits are booked on the slot's day."""
+        """Return whether another slot is needed; past midnight it is, as the credits are booked on the slot's day."""
         late = now - self.starts_at
         return late > self.lateness or (late > timedelta(0) and day_of(now) != day_of(self.starts_at))
 
@@ -47,14 +47,14 @@ class NoCredits:
 
     scope: Scope
     resets_at: datetime | None
-    """When the scope's credits are renewed; ``None`` for a run's budget."""
+    """The renewal of the scope's credits; ``None`` for a run's budget."""
     outstanding: bool
     """The scope has reservations that may still be released."""
 
 
 @dataclass(frozen=True, slots=True)
 class AccountClosed:
-    """A refusal because the vendor reported an exhausted quota; `until` is its word, or assumed."""
+    """A refusal because the vendor reported an exhausted quota; `until` is its statement, or assumed."""
 
     until: datetime
     reason: str
@@ -62,10 +62,7 @@ class AccountClosed:
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """No reservation is needed: the page is stored since the run began to look for it.
-
-    A process that another one replaced has brought it late.
-    """
+    """No reservation is needed: a process that was replaced has stored the page since the run looked for it."""
 
     facts: PageFacts
 
@@ -88,7 +85,7 @@ class Settlement:
     pause_account_until: datetime | None = None
     close_account_until: datetime | None = None
     told: Told | None = None
-    """What the vendor told of the requests that remain, where it is less than the account's own limits allow."""
+    """The remaining requests that the vendor reported, if fewer than the account's own limits allow."""
     arrived_at: datetime | None = None
     """The latest instant at which the vendor counted it (law 4); ``None``: before it was settled, and on the way for no
     longer than `core.arrivals` assumes."""
@@ -163,20 +160,20 @@ class Ledger(Protocol):
     async def reserve(self, run_id: str, account: Account, request: Request, attempt: int) -> Reserved:
         """Reserve the worst price in every scope and a send slot, in one transaction (laws 1 and 4).
 
-        Raises LeaseLostError if another process has gone on with the job.
+        Raises LeaseLostError if another process has taken the job over.
         """
 
     async def renew_slot(self, account: Account, attempt_id: int) -> Reserved:
         """Give a later slot to a reserved attempt that missed its own, or whose account was paused.
 
         A slot on another day is booked there; if that day's limit refuses, the old reservation stays. Raises
-        LeaseLostError if another process has gone on with the job.
+        LeaseLostError if another process has taken the job over.
         """
 
     async def settle(self, settlement: Settlement) -> None:
         """Settle an attempt and store its body in one transaction (law 3).
 
-        An attempt that was given up as lost, since its process seemed dead, is settled as it was after all.
+        An attempt that was given up as lost, as its process seemed dead, is settled by its real outcome.
         """
 
     async def paused_until(self, account: Account) -> datetime | None:

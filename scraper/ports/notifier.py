@@ -1,4 +1,4 @@
-"""The way to the people who wait for a run."""
+"""Notifications about runs."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 class ToldStarts(Protocol):
     """The reported starts of a job that left no run, so that their nights are not reported as missed.
 
-    A memory that cannot be read or written is empty: the worst that follows is a second message.
+    A record that cannot be read or written counts as empty: at worst, a message is sent twice.
     """
 
     def note(self, at: datetime) -> None:
@@ -27,13 +27,13 @@ class ToldStarts(Protocol):
 
 
 class Notifier(Protocol):
-    """Tells of a run. A hook that is dead changes nothing: it is returned as a sentence."""
+    """Notifies people and checks of a run. A hook that fails changes nothing: it is returned as a sentence."""
 
     async def begin(self) -> Sequence[str]:
-        """Tell that a run begins; return a sentence for each hook that could not be told."""
+        """Report that a run begins; return a sentence for each hook that failed."""
 
     async def end(self, notice: Notice) -> Sequence[str]:
-        """Tell how a run ended; return a sentence for each hook that could not be told."""
+        """Report how a run ended; return a sentence for each hook that failed."""
 
     async def ping(self, notice: Notice) -> Sequence[str]:
         """Like `end`, for a check only: people know how this run ended."""

@@ -39,11 +39,11 @@ class RunRecord:
     shares: Mapping[str, Credits] = field(default_factory=dict)
     """Account id → what the run may spend there; accounts not listed have only the run's budget."""
     night_at: datetime | None = None
-    """When its night begins; ``None``: a run of a one-off job."""
+    """The beginning of its night; ``None``: a run of a one-off job."""
     asked: str = ""
-    """What it asks for: `core.fingerprint`; empty: it was begun before that was noted."""
+    """Its fingerprint (`core.fingerprint`); empty: it was begun before that was noted."""
     exit_code: int | None = None
-    """Of its last process; ``None``: none has ended, or the last one died."""
+    """The exit code of its last process; ``None``: none has ended, or the last one died."""
     every_s: int | None = None
     """Seconds from one night of its job to the next; ``None``: a one-off job, or begun before it was noted."""
     superseded_by: str | None = None
@@ -58,19 +58,19 @@ class RunRecord:
 
     @property
     def period(self) -> timedelta | None:
-        """How often its job is repeated, as `every_s`."""
+        """The period of its job, as in `every_s`."""
         return None if self.every_s is None else timedelta(seconds=self.every_s)
 
 
 @dataclass(frozen=True, slots=True)
 class RunEnd:
-    """How one process of a run ended, in its own words; they are never rewritten."""
+    """The end of one process of a run, in its own words, which are never rewritten."""
 
     status: RunStatus
     exit_code: int | None
     """``None``: it died."""
     ended_at: datetime
-    """Of a process that died: when the next one noticed."""
+    """For a process that died, the time at which the next one noticed."""
     next_at: datetime | None
     message: str
 
@@ -109,7 +109,7 @@ class WalkRecord:
     """Pages that were requested and never landed."""
     notes: tuple[Guard, ...] = ()
     decided_again_at: datetime | None = None
-    """When a rebuild read its stored pages by a corrected vendor file; ``None``: never."""
+    """The time at which a rebuild read its stored pages by a corrected vendor file; ``None``: never."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,16 +132,16 @@ class Runs(Protocol):
         """Keep the job from running twice; HeldElsewhereError names the process that holds it. A crash frees it."""
 
     def is_running(self, job: str) -> bool:
-        """Return True if a process holds the job: its open run is carried out. False if its process is gone."""
+        """Return True if a living process holds the job, and so carries out its open run."""
 
     async def leases(self) -> Sequence[Lease]:
-        """Return who holds, or held last, each job and the archive; none of a state that one machine uses alone."""
+        """Return the lease, live or not, of each job and the archive; none for a state that one machine uses alone."""
 
     async def create_run(self, run: RunRecord, wanted: Sequence[str] = ()) -> Sequence[str]:
         """Add a new run, and return the walks that the job's last run left over: see `leftovers`.
 
         A last run that is still open is superseded: its walks are closed and its reservations settled as unknown; its
-        status, message and exit code stay, but for a run whose process died, which is noted.
+        status, message and exit code stay, except that the death of its process is noted.
         """
 
     async def reopen_run(self, run_id: str, ceiling: Credits | None) -> None:
@@ -168,12 +168,12 @@ class Runs(Protocol):
         """Return one run; UsageError if there is none with that id."""
 
     async def last_run(self, job: str) -> RunRecord | None:
-        """Return the run of the job that was begun last, whatever the clock said."""
+        """Return the job's last run, by order of creation and not by the clock."""
 
     async def latest_runs(
         self, limit: int, *, job: str | None = None, since: datetime | None = None, prefix: str = ""
     ) -> Sequence[RunRecord]:
-        """Return the last runs, newest first: of a job, begun since an instant, with ids that begin so."""
+        """Return the last runs, newest first: of a job, begun since an instant, with ids of this prefix."""
 
     async def last_runs(self) -> Sequence[RunRecord]:
         """Return the last run of each job, the newest first."""
@@ -220,7 +220,7 @@ class Runs(Protocol):
         """Return walk id → history of each of these boards that was ever read."""
 
     async def longest_still(self, endpoint: str) -> timedelta:
-        """Return the longest standstill of any board of an endpoint, without those that last."""
+        """Return the longest standstill of any board of an endpoint that has ended."""
 
     async def note_reads(self, reads: Sequence[BoardRead]) -> None:
         """Add reads to the histories of their boards; one that was noted before changes nothing."""

@@ -1,4 +1,4 @@
-"""The way to the vendors."""
+"""Requests to the vendors."""
 
 from __future__ import annotations
 

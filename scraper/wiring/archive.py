@@ -1,4 +1,4 @@
-"""The archive as a whole: copied to another place."""
+"""Copying a whole archive to another place."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ from scraper.wiring.settings import Settings
 async def budgeted_job(job: Job, settings: Settings) -> tuple[Job, Allowance | None]:
     """Return the job with the budget of a run begun now, and its allowance (``None`` if it has a budget of its own).
 
-    It grants and creates nothing: a run requests its share when it starts. Without a ledger the month counts as unused.
+    Grants and creates nothing: a run requests its share when it starts. Without a ledger the month counts as unused.
     """
     if not job.auto:
         return job, None

@@ -112,8 +112,8 @@ def _boards(job: Job, settings: Settings, world: Path | None, period: timedelta,
         return archive_boards(job, settings, period)
     if world != PLAYED:
         return world_boards(job, world)
-    if period != DAY:
-        raise UsageError(f"the sandbox's boards change once a day, and job {job.name} is for every {period}.")
+    if job.every is not None and period != DAY:
+        raise UsageError(f"the sandbox's boards change once a day, but job {job.name} runs every {job.every.words}.")
     return played_boards(job, settings.seed, asked.nights or PLAYED_NIGHTS)
 
 

@@ -24,7 +24,7 @@ def load_catalogue(configs: Path | None) -> Catalogue:
 
 
 def vendor_names(configs: Path | None) -> list[str]:
-    """Return the names of the vendors as their files bear them, without reading any."""
+    """Return the names of the vendors, by the names of their files, which are not read."""
     from importlib import resources
 
     packaged = [Path(entry.name) for entry in (resources.files("scraper") / "vendors").iterdir()]

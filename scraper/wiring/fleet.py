@@ -1,4 +1,4 @@
-"""A fleet: its worker, what is submitted to it, and how it stands."""
+"""A fleet: its worker, submitted tasks, and its overview."""
 
 from __future__ import annotations
 
@@ -44,22 +44,22 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _NEEDS_SERVER: Final = (
-    "a fleet needs its state in a PostgreSQL database, and this project's is a file: name one with state = "
+    "a fleet needs its state in a PostgreSQL database, but this project's is a file: name one with state = "
     '"postgresql+psycopg://HOST/DATABASE" in scraper.toml, --state or SCRAPER_STATE. Nothing was changed; a single '
     "machine needs no fleet: scraper schedule makes its timer."
 )
 
 
-_IN_ORDER: Final = "stopping: what is being carried out ends in order and is queued again; another signal ends it now"
-_AT_ONCE: Final = "stopping now: requests in flight count as unknown until they are reconciled"
+_IN_ORDER: Final = "stopping: running tasks finish their requests and are queued again; signal again to stop at once"
+_AT_ONCE: Final = "stopping at once: requests in flight count as unknown until they are reconciled"
 
 
 @dataclass(frozen=True, slots=True)
 class WorkerOptions:
-    """How a worker works."""
+    """The options of `scraper worker`."""
 
     jobs: tuple[str, ...] = ()
-    """Jobs as they were named; none: all of the project."""
+    """The jobs as named by the user; empty: all of the project."""
     at_once: int = 1
     runs_of_account: int = 1
     lost_after_s: float = LOST_AFTER_S
@@ -71,7 +71,7 @@ Say = Callable[[str, str], object]
 
 
 async def work(settings: Settings, options: WorkerOptions, say: Say, hear: Say) -> None:
-    """Work until a signal ends it. `say` gets sentences of the worker, `hear` the lines of what it carries out."""
+    """Work until a signal ends it. `say` receives the worker's messages, `hear` the lines of its tasks."""
     from scraper.io.fleet import ChildPrograms
 
     _refuse_without_server(settings)
@@ -82,7 +82,7 @@ async def work(settings: Settings, options: WorkerOptions, say: Say, hear: Say) 
     terms = ServeTerms(
         lambda: jobs.all().keys(), options.at_once, options.runs_of_account, options.lost_after_s, scraper.__version__
     )
-    environment = {**os.environ, STATE_VARIABLE: settings.state_url}  # an argument could be seen by everybody
+    environment = {**os.environ, STATE_VARIABLE: settings.state_url}  # an argument would be visible to other users
     runner = ChildPrograms(_program(), environment, hear)
     async with _queue(settings, lambda told: say("", told), terms) as queue:
         around = Surroundings(
@@ -93,7 +93,7 @@ async def work(settings: Settings, options: WorkerOptions, say: Say, hear: Say) 
             run_options=[*_vendor_words(settings), *options.run_words],
         )
         worker = FleetWorker(queue, runner, around, settings.clock, say, options.lost_after_s)
-        hung_up = () if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN else (signal.SIGHUP,)  # as nohup asks for
+        hung_up = () if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN else (signal.SIGHUP,)  # ignored under nohup
         stopping = Stopping(worker, say)
         for number in (signal.SIGINT, signal.SIGTERM, *hung_up):
             asyncio.get_running_loop().add_signal_handler(number, stopping)
@@ -109,7 +109,7 @@ async def submit_jobs(settings: Settings, jobs: Sequence[Path]) -> list[tuple[Fl
 
 
 async def submit_compaction(settings: Settings) -> list[tuple[FleetTask, int | None]]:
-    """Queue a compaction of each partition that has something to compact."""
+    """Queue a compaction of each partition that needs one."""
     from scraper.wiring.upkeep import compact_archive
 
     _refuse_without_server(settings)
@@ -131,7 +131,7 @@ async def submit_rebuild(settings: Settings, table: str | None) -> list[tuple[Fl
 
 
 async def fleet_overview(settings: Settings, since: timedelta) -> tuple[FleetOverview, Sequence[Lease]]:
-    """Return workers and tasks, and the leases that are held; of tasks that are over, those that ended so recently."""
+    """Return workers and tasks, of ended ones those that ended within `since`; and the live leases."""
     _refuse_without_server(settings)
     async with _queue(settings, lambda _: None) as queue:
         found = await queue.overview(since)
@@ -142,7 +142,7 @@ async def fleet_overview(settings: Settings, since: timedelta) -> tuple[FleetOve
 
 
 def worker_name() -> str:
-    """Return the name of this process, as runs note it too."""
+    """Return the name of this process, as runs record it too."""
     return f"{socket.gethostname()}:{os.getpid()}"
 
 
@@ -172,7 +172,7 @@ async def _submit(settings: Settings, tasks: Sequence[FleetTask]) -> list[tuple[
 
 
 class ProjectJobs:
-    """The jobs of the project as their files are; read again when one has changed."""
+    """The jobs of the project, read again when a file has changed."""
 
     def __init__(self, settings: Settings, named: Sequence[str], say: Callable[[str], object]) -> None:
         self._settings, self._named, self._say = settings, tuple(named), say
@@ -182,11 +182,11 @@ class ProjectJobs:
 
     @property
     def advice(self) -> str:
-        """Return the advice for a project without a job."""
+        """The advice for a project without a usable job."""
         return " Mend the files named above." if self._faulty else " scraper init writes a first one."
 
     def all(self) -> Mapping[str, FleetJob]:
-        """Return name → job. A job whose file has a fault is left out, which is said once."""
+        """Return name → job. A job whose file has a fault is left out, and reported once."""
         if (seen := self._files()) != self._seen:
             self._seen, self._found = seen, dict(self._read())
         return self._found
@@ -224,7 +224,7 @@ class ProjectJobs:
 
 
 def _fleet_job(settings: Settings, path: Path) -> FleetJob:
-    """Read a job; ConfigurationError with its faults, UsageError for one that runs in the sandbox alone."""
+    """Read a job; ConfigurationError with its faults, UsageError for one that runs only in the sandbox."""
     job, _ = load_job(path, project=settings.project)
     if job.sandbox_only:
         raise UsageError(
@@ -236,7 +236,7 @@ def _fleet_job(settings: Settings, path: Path) -> FleetJob:
 
 
 class Stopping:
-    """The answer to signals: the first one stops a worker in order, and its runs; the next one ends them at once."""
+    """A signal handler: the first signal stops a worker and its runs gracefully, the next one at once."""
 
     def __init__(self, worker: FleetWorker, say: Say, time_s: Callable[[], float] = time.monotonic) -> None:
         self._worker, self._say, self._time_s = worker, say, time_s
@@ -245,14 +245,14 @@ class Stopping:
     def __call__(self) -> None:
         now = self._time_s()
         if self._asked_at is not None and now - self._asked_at <= SAME_REQUEST_S:
-            return  # its runs take it for the same, too
+            return  # one Ctrl-C may arrive twice; its runs count it once too
         self._asked_at = now if self._asked_at is None else self._asked_at
         self._say("", _AT_ONCE if self._worker.is_stopping else _IN_ORDER)
         self._worker.stop()
 
 
 async def _read(settings: Settings, read: Callable[[Runs], Coroutine[Any, Any, T]], without: T) -> T:
-    """Read the runs in a thread; return `without` where there is no state yet."""
+    """Read the runs in a thread; return `without` if there is no state yet."""
 
     async def opened() -> T:
         with stores_if_any(settings, None) as stores:
@@ -276,7 +276,7 @@ async def _is_running(runs: Runs, job: str) -> bool:
 
 
 def _program() -> Sequence[str]:
-    """Return the words that started this program, without its arguments."""
+    """Return the command line of this program without its arguments."""
     arguments = len(sys.argv) - 1
     return [sys.executable, *sys.orig_argv[1 : len(sys.orig_argv) - arguments]]
 

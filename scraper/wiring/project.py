@@ -39,7 +39,7 @@ CONFIGS_VARIABLE: Final = "SCRAPER_CONFIGS"
 
 @dataclass(frozen=True, slots=True)
 class Project:
-    """Where things are. Paths are relative to the working directory if they are in it, else absolute."""
+    """The places of a project. Paths are relative to the working directory if they are in it, else absolute."""
 
     root: Path | None = None
     """``None``: outside any project."""
@@ -49,9 +49,9 @@ class Project:
     """The directory of `vendors/` and `tables/`."""
     data: Path = Path(DATA)
     state: str | None = field(default=None, repr=False)
-    """URL of the state of the data, which may hold a password; ``None``: a file in the data directory."""
+    """URL of the state, which may contain a password; ``None``: a file in the data directory."""
     archive: str | None = None
-    """The archive of the data, a directory or an ``s3://`` URL; ``None``: in the data directory."""
+    """The archive, a directory or an ``s3://`` URL; ``None``: in the data directory."""
     places: tuple[Path, ...] = ()
     """Directories in which `accounts.toml` and `.env` are looked for, the nearest to the job first."""
 
@@ -143,7 +143,7 @@ def _shown(directory: Path) -> Path:
 
 @dataclass(frozen=True, slots=True)
 class _StatedPlaces:
-    """The places in ``scraper.toml``, as they are written."""
+    """The places in ``scraper.toml``, unresolved."""
 
     data: str = DATA
     state: str | None = field(default=None, repr=False)
@@ -162,7 +162,7 @@ def _stated_places(path: Path | None) -> _StatedPlaces:
 
 
 def _plainly_stated(path: Path) -> _StatedPlaces | None:
-    """Return the places in a file that states nothing but `data`, and states it well; ``None``: validate it."""
+    """Return the places in a file that has nothing but a valid `data`; ``None``: the file has to be validated."""
     from scraper.io.config_files.text import read_text
 
     try:

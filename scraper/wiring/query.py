@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 def reader_of(settings: Settings) -> ArchiveReader:
-    """Return the archive of these settings, to read; UsageError where there is none."""
+    """Return a reader of these settings' archive; UsageError if there is no archive."""
     from scraper.io.objects import is_s3
     from scraper.io.query.reader import DirectoryArchive
 
@@ -43,7 +43,7 @@ def reader_of(settings: Settings) -> ArchiveReader:
 
 
 def _bucket(place: str, data: Path, environment: Mapping[str, str]) -> ArchiveReader:
-    """Return an archive in a bucket, of which parts are fetched into the data directory, else the user's cache."""
+    """Return a reader of an archive in a bucket, with its cache in the data directory, else in the user's cache."""
     from scraper.io.objects import open_objects
     from scraper.io.query.bucket import BucketArchive
 
@@ -58,13 +58,13 @@ def _to_a_person(told: str) -> None:
 
 
 def _cache_directory(place: str, environment: Mapping[str, str]) -> Path:
-    """Return the directory in the user's cache for what is fetched from a place: reading makes no data directory."""
+    """Return a place's directory in the user's cache: reading creates no data directory."""
     usual = Path(environment.get("HOME") or Path.home()) / ".cache"
     return Path(environment.get("XDG_CACHE_HOME") or usual) / "scraper" / sha256(place.encode()).hexdigest()[:16]
 
 
 def _noted(settings: Settings) -> tuple[Hashes, Sizes]:
-    """Return what the state in the data directory, if it is the archive's, has noted of a table's parts."""
+    """Return the hashes and sizes of parts in the data directory's state, if that is the archive's."""
     from scraper.io.state.part_list import hashes_of_parts, sizes_of_parts
 
     data = settings.data_directory

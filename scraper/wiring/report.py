@@ -151,7 +151,7 @@ def _values(settings: Settings, configs: Path | None, period: Period) -> Values 
 
 
 def _opening(settings: Settings, configs: Path | None) -> Callable[[str], duckdb.DuckDBPyConnection]:
-    """Return what opens the archive for a query, as `scraper sql` does."""
+    """Return a function that opens the archive for a query, as `scraper sql` does."""
     from scraper.io.query import Described
     from scraper.wiring.query import reader_of
 

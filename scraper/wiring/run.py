@@ -51,11 +51,11 @@ class RunOrder:
     archive: Archive | None = None
     """Default: Parquet in the data directory."""
     most_requests: int = 0
-    """By its plan; 0: not known."""
+    """The most requests by its plan; 0: unknown."""
     rebuild: bool = True
     """Rebuild tables whose SELECT has changed before adding pages; if False, pages wait in the spool."""
     standby: bool = False
-    """While another process runs the job, wait for its end, and go on with the run if it dies."""
+    """While another process runs the job, wait for its end, and resume the run if it dies."""
 
 
 async def run_job(
@@ -200,9 +200,9 @@ async def _opened_archive(
 ) -> AsyncIterator[Awaitable[Archive]]:
     """Yield the archive of a run while it is being opened; a large run's is behind a worker.
 
-    Where all its tables are the package's, whose SELECTs our tests hold, requests do not wait for the worker: it is
-    asked about those that the job fills, and the first drain would meet a fault. `note` gets a sentence, in any thread,
-    if the worker ends before its time.
+    If all its tables are packaged, and so covered by our tests, requests do not wait for the worker: it checks the
+    SELECTs that the job needs, and the first drain would raise a fault. `note` gets a sentence, in any thread, if the
+    worker ends before its time.
     """
     tables, packaged = load_tables(order.configs), load_tables(None)
     own = {table.name for table in tables if table not in packaged}

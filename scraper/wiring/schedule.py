@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import scraper
 from scraper.core.errors import UsageError
 from scraper.core.schedule import BUCKET_VARIABLES, ScheduledJob, ScheduledWorker, Timing
+from scraper.io.objects import is_s3
 from scraper.wiring.files import load_job
 from scraper.wiring.project import ARCHIVE_VARIABLE, job_names, job_path
 
@@ -59,7 +60,7 @@ def scheduled_job(
 
 
 def scheduled_worker(settings: Settings, program: Sequence[str]) -> ScheduledWorker:
-    """Return a worker of the project, with the keys of all its jobs; ConfigurationError with the faults of one."""
+    """Return a worker of the project, with the keys of all its jobs; ConfigurationError if a job has faults."""
     project = settings.project
     base, configs = project.base.absolute(), project.configs.absolute()
     _refuse_broken(base, configs, settings.data_directory.absolute(), *program)
@@ -80,12 +81,12 @@ def scheduled_worker(settings: Settings, program: Sequence[str]) -> ScheduledWor
 
 
 def _shared(settings: Settings) -> tuple[str, ...]:
-    """Return the options for a state and an archive outside the data directory; a password stays out of the file."""
+    """Return the options for a state and an archive outside the data directory, without a password."""
     from scraper.io.state import passwordless
 
     state = ("--state", passwordless(settings.state_url)) if settings.state_elsewhere else ()
     archive = settings.archive_elsewhere
-    return state + (("--archive", archive if _is_bucket(archive) else str(Path(archive).absolute())) if archive else ())
+    return state + (("--archive", archive if is_s3(archive) else str(Path(archive).absolute())) if archive else ())
 
 
 def _shared_variables(settings: Settings) -> tuple[str, ...]:
@@ -103,19 +104,15 @@ def _worker_variables(settings: Settings) -> tuple[str, ...]:
 
 
 def _bucket_variables(settings: Settings) -> tuple[str, ...]:
-    """Return the variables that open the archive's bucket here, else the usual ones."""
-    if not _is_bucket(settings.archive_elsewhere):
+    """Return the variables for the archive's bucket that are set here, else the usual ones."""
+    if not is_s3(settings.archive_elsewhere):
         return ()
     named = tuple(name for name in (*BUCKET_VARIABLES, *_ENDPOINTS) if settings.environment.get(name))
     return named or BUCKET_VARIABLES
 
 
-def _is_bucket(archive: str) -> bool:
-    return archive.startswith("s3://")
-
-
 def _extras(settings: Settings) -> tuple[str, ...]:
-    uses = {"postgres": settings.state_elsewhere.startswith("postgres"), "s3": _is_bucket(settings.archive_elsewhere)}
+    uses = {"postgres": settings.state_elsewhere.startswith("postgres"), "s3": is_s3(settings.archive_elsewhere)}
     return tuple(name for name, is_used in uses.items() if is_used)
 
 

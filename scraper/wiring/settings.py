@@ -38,7 +38,7 @@ class Settings:
     data: Path | None = None
     """``None``: the project's, or `sandbox` below it with the sandbox."""
     state: str | None = field(default=None, repr=False)
-    """URL of the state; see `state_url`. It may hold a password."""
+    """URL of the state, which may contain a password; see `state_url`."""
     archive: str | None = None
     """The archive; see `archive_place`."""
     project: Project = field(default_factory=Project)
@@ -71,7 +71,7 @@ class Settings:
     def state_url(self) -> str:
         """The URL of the state: a file in the data directory, unless another database is named.
 
-        A directory named with `data`, or the sandbox's, has its own state, whatever the project's is.
+        A directory named with `data`, or the sandbox's, has a state of its own, not the project's.
         """
         from scraper.io.state import state_url
 
@@ -79,7 +79,7 @@ class Settings:
 
     @property
     def state_elsewhere(self) -> str:
-        """The URL of a state that is not in the data directory, without its password; else empty."""
+        """The URL of a state outside the data directory, without its password; else empty."""
         from scraper.io.state import without_password
 
         named = self._place(self.state, STATE_VARIABLE, self.project.state)
@@ -87,29 +87,29 @@ class Settings:
 
     @property
     def state_place(self) -> str:
-        """Where the state is, for messages."""
+        """The place of the state, for messages."""
         return self.state_elsewhere or str(self.data_directory)
 
     @property
     def archive_place(self) -> str:
-        """The archive: a directory, not always below the data directory, or ``s3://bucket/prefix``."""
+        """The archive: a directory, by default in the data directory, or ``s3://bucket/prefix``."""
         return self.archive_elsewhere or str(self.data_directory / "archive")
 
     @property
     def archive_elsewhere(self) -> str:
-        """The archive that is named; empty: it is in the data directory. UsageError for an address of no bucket."""
+        """The archive if one is named; empty: it is in the data directory. UsageError for an unknown scheme."""
         named = self._place(self.archive, ARCHIVE_VARIABLE, self.project.archive)
         return named_archive(named or "")
 
     def _place(self, named: str | None, variable: str, of_project: str | None) -> str | None:
-        """Return the place named for this command, for this shell, or for the project's own data; else ``None``."""
+        """Return the place from an option, the environment, or the project's file for its own data; else ``None``."""
         if named is not None or self.sandbox:
             return named
         return self.environment.get(variable) or (of_project if self._is_of_project else None)
 
     @property
     def _is_of_project(self) -> bool:
-        """Return whether the data is the project's own, also if its directory was named: a timer names it."""
+        """Return whether the data is the project's own, even if its directory was named, as a timer does."""
         return self.data is None or os.path.realpath(self.data) == os.path.realpath(self.project.data)
 
     @property
@@ -177,13 +177,13 @@ def no_ledger(settings: Settings) -> UsageError:
     where = settings.data_directory
     if settings.state_elsewhere:
         return UsageError(
-            f"there is no ledger in {settings.state_elsewhere}: the next run begins one, or adopts what the archive "
-            "knows; scraper state copy moves one there."
+            f"there is no ledger in {settings.state_elsewhere}: the next run begins one, or adopts that of the "
+            "archive; scraper state copy copies one there."
         )
     if not archive_is_there(settings):
         return no_data(settings)
     return UsageError(
-        f"there is no ledger in {where} beside its archive: the next run, or scraper check --repair, makes it again "
+        f"there is no ledger in {where} beside its archive: the next run, or scraper check --repair, recreates it "
         "from the archive; or put the ledger back from a backup."
     )
 
@@ -195,7 +195,7 @@ def archive_is_there(settings: Settings) -> bool:
 
 
 def named_archive(place: str) -> str:
-    """Return the place of an archive; UsageError for an address that is no bucket's."""
+    """Return the place of an archive; UsageError for a URL of another scheme than ``s3://``."""
     if "://" in place and not place.startswith("s3://"):
         raise UsageError(
             f"an archive is in a directory or at s3://<bucket>/<prefix>, not at {place.partition('://')[0]}://. "

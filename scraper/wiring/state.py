@@ -1,4 +1,4 @@
-"""The state as a whole: copied from one database into another."""
+"""Copying a whole state into another database."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def copy_state(source: str, target: str, settings: Settings) -> Sequence[TableSummary]:
-    """Copy a state whole into an empty database; see `io.state.copy`. Each is a URL, a data directory or a file."""
+    """Copy a whole state into an empty database; see `io.state.copy`. Each is a URL, a data directory or a file."""
     from scraper.io.state import copy_state as copy
 
     urls = _url(source), _url(target)

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 async def compact_archive(
     settings: Settings, configs: Path, where: str | None = None, *, today_too: bool, offline: bool, dry_run: bool
 ) -> AsyncIterator[Compacted]:
-    """Yield each partition once it is compacted; see `runs.compact`. `where`: of those that match."""
+    """Yield each partition once it is compacted; see `runs.compact`. `where`: only those that match."""
     from scraper.io.archive import partitions_where
     from scraper.runs.compact import compact
 

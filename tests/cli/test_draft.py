@@ -166,11 +166,11 @@ def test_the_block_of_a_documentation_page_is_read(tmp_path: Path) -> None:
     ("name", "content", "words"),
     [
         ("empty.yaml", "", "is not an OpenAPI document: it is not a JSON object"),
-        ("cut.json", '{"openapi": "3.0.0", "paths": {', "is no JSON"),
+        ("cut.json", '{"openapi": "3.0.0", "paths": {', "is not valid JSON"),
         ("list.json", "[1]", "it is not a JSON object"),
         ("bad.yaml", "a: [1\nb: 2", "is neither JSON nor YAML"),
         ("tag.yaml", "!!python/object/apply:os.system [ls]", "is neither JSON nor YAML"),
-        ("self.yaml", "openapi: 3.0.0\npaths: &a\n  /x: *a", "is no YAML that can be read: it is more than 200 levels"),
+        ("self.yaml", "openapi: 3.0.0\npaths: &a\n  /x: *a", "is not valid YAML: it is more than 200 levels"),
         ("binary.yaml", "\ud800", "is not UTF-8 text"),
         ("deep.yaml", "[" * 100_000, "is no"),
         ("text.md", "# Nothing here\n\nJust words: none.\n", "and it has neither"),

@@ -16,8 +16,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from scraper.core.errors import OutputError
+from scraper.io.query import Described
 from scraper.io.query.export import export as write_export
-from scraper.io.query.relations import open_archive, open_unlocked
+from scraper.io.query.reader import DirectoryArchive
+from scraper.io.query.relations import open_archive
 from tests.docs.place import Said, said
 from tests.io.archive_fixtures import hashtag
 from tests.io.history import History, night
@@ -66,7 +68,7 @@ def test_ndjson_and_parquet_hold_every_value_as_it_is(data: Path, tmp_path: Path
     assert sorted((row["hashtag_name"], row["page"]) for row in rows) == sorted(
         (row["hashtag_name"], row["page"]) for row in objects
     )
-    with contextlib.closing(open_unlocked(data, (), ())) as connection:
+    with contextlib.closing(DirectoryArchive(data).open_free(Described((), ()))) as connection:
         assert connection.execute("SELECT count(*) FROM hashtags").fetchall() == [(len(rows),)]
         same = f"SELECT count(*) FROM (FROM hashtags EXCEPT ALL FROM '{tmp_path / 'out.parquet'}')"
         assert connection.execute(same).fetchall() == [(0,)]

@@ -103,7 +103,7 @@ def test_a_place_that_is_no_delta_table_is_left_alone(data: Path, tmp_path: Path
     (tmp_path / "mine" / "file").write_text("mine")
     for options in ((), ("--force",), ("--append",)):
         told = export(data, "hashtags", "--format", "delta", "-o", str(tmp_path / "mine"), *options)
-        assert (told.exit_code, "is a directory and no Delta table" in told.stderr) == (2, True)
+        assert (told.exit_code, "is a directory, but no Delta table" in told.stderr) == (2, True)
     assert "is a file" in export(data, "hashtags", "--format", "delta", "-o", str(tmp_path / "mine" / "file")).stderr
     assert "cannot go to stdout" in export(data, "hashtags", "--format", "delta", "-o", "-").stderr
     assert export(data, "hashtags", "-o", str(tmp_path / "rows.csv"), "--append").exit_code == 2

@@ -346,7 +346,7 @@ def test_faults_of_the_shared_accounts_are_told_with_those_of_the_job(read: Read
         "accounts.toml: accounts.crawlora.month_starts_on: input should be less than or equal to 31, not 40",
         "week.toml: crawl[0].params.page: a walk requests its pages itself; use max_pages",
     ]
-    assert faults(read, f"{HEAD}{BOARD}top = 1", accounts="no toml")[0].startswith("accounts.toml: is no TOML: ")
+    assert faults(read, f"{HEAD}{BOARD}top = 1", accounts="no toml")[0].startswith("accounts.toml: is not valid TOML: ")
 
 
 def test_a_stated_rate_takes_the_place_of_an_assumed_one(read: Read) -> None:
@@ -385,6 +385,6 @@ def test_overage_needs_its_most_dollars_and_a_plan_that_sells_it(read: Read, dol
 
 
 def test_a_file_that_is_not_there_or_no_toml_is_told_as_a_fault(read: Read, tmp_path: Path) -> None:
-    assert faults(read, "name =")[0].startswith("week.toml: is no TOML: ")
+    assert faults(read, "name =")[0].startswith("week.toml: is not valid TOML: ")
     with pytest.raises(ConfigurationError, match=r"none\.toml: cannot be read: No such file or directory$"):
         read_job(tmp_path / "none.toml", CATALOGUE)

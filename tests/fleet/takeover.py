@@ -96,7 +96,7 @@ class Found:
             f"check: {self.findings}": not self.findings,
             f"the second ended {self.second['status']}": self.second["status"] == "complete",
             f"the first: {self.first}": not stopped
-            or (self.first[0] == 130 and "is carried on by process" in self.first[1]),
+            or (self.first[0] == 130 and "is now run by process" in self.first[1]),
             f"the vendor charged {self.vendor}": self.vendor >= setting.pages * PRICE,
         }
         return [what for what, holds in laws.items() if not holds]

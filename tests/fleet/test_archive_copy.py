@@ -75,7 +75,7 @@ def test_a_place_with_other_parts_is_refused(place: BucketPlace, tmp_path: Path)
     into = Places.of(tmp_path)
     into.staging.mkdir()
     DirectoryTree(Disk(), into).publish([staged_part(into.staging, 1)])
-    with pytest.raises(UsageError, match=r"has parts that this archive has not, as hashtags/.* Nothing was changed"):
+    with pytest.raises(UsageError, match=r"has parts that this archive lacks, such as hashtags/.* Nothing was changed"):
         copied(place, tmp_path)
 
 

@@ -96,7 +96,7 @@ def test_a_bucket_goes_into_files_a_delta_table_and_a_database() -> None:
     assert (told.exit_code, "views.sql" in told.stdout) == (0, False)
     with duckdb.connect("views.duckdb", read_only=True) as connection:
         assert connection.execute("SELECT count(*) FROM hashtags_latest").fetchall() == [(30,)]
-        with pytest.raises(duckdb.Error, match="pages is not fetched for this"):
+        with pytest.raises(duckdb.Error, match="pages is not fetched here"):
             connection.execute("SELECT count(*) FROM pages").fetchall()
 
 

@@ -29,7 +29,7 @@ from scraper.io.object_cache import ObjectCache
 from scraper.io.objects import ObjectMissingError, Objects
 from scraper.io.query import Described, answered, open_archive
 from scraper.io.query.bucket import BucketArchive
-from scraper.io.query.table_stats import table_facts
+from scraper.io.query.reader import DirectoryArchive
 from scraper.ports import Part
 from tests.clock import NOON
 from tests.fleet import reading_under_compaction as under
@@ -174,14 +174,14 @@ def test_a_connection_has_every_table_but_the_pages_and_says_so(reading: Reading
     with closing(reading.archive.open_free(DESCRIBED)) as connection:
         assert connection.execute("SELECT count(*) FROM hashtags_latest").fetchall() == [(DAYS + 1,)]
         for sql in ("SELECT count(*) FROM pages", "FROM pages"):
-            with pytest.raises(duckdb.Error, match=f"pages is not fetched for this from {reading.bucket.url}: read it"):
+            with pytest.raises(duckdb.Error, match=f"pages is not fetched here from {reading.bucket.url}: read it"):
                 connection.execute(sql).fetchall()
     assert "pages" not in reading.objects.taken()
 
 
 def test_rows_files_and_bytes_are_those_of_the_list(reading: Reading, written: tuple[Path, Bucket]) -> None:
     names = ["hashtags", "pages", "coverage", "sounds", "nothing"]
-    assert reading.archive.facts(names) == table_facts(written[0], names)
+    assert reading.archive.facts(names) == DirectoryArchive(written[0]).facts(names)
     assert reading.objects.taken() == {}
 
 
@@ -271,7 +271,7 @@ def test_an_object_of_other_bytes_is_named_and_never_read(own: Reading) -> None:
     (part,) = read_manifest(own.objects).tables["hashtags"]
     own.objects.write(part.path, own.objects.read(part.path)[0][:-1])
     for _ in range(2):
-        with pytest.raises(ArchiveError, match=rf"{part.path} cannot be fetched: its object has other bytes than"):
+        with pytest.raises(ArchiveError, match=rf"{part.path} cannot be fetched: its object is damaged"):
             own.ask(COUNT)
 
 

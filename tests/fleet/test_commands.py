@@ -66,7 +66,7 @@ def test_two_signals_at_once_end_a_worker_in_order_as_its_runs_end_and_a_later_o
     for stops in (1, 1, 2):
         stopping()
         assert worker.stops == stops
-    assert [words.partition(":")[0] for words in told] == ["stopping", "stopping now"]
+    assert [words.partition(":")[0] for words in told] == ["stopping", "stopping at once"]
 
 
 @pytest.mark.usefixtures("here")

@@ -85,7 +85,7 @@ def test_a_state_with_a_run_under_way_is_not_copied(tmp_path: Path) -> None:
     carried_out(one, bought)
 
     async def held() -> None:
-        refused = pytest.raises(UsageError, match=r"^job night is being run on .*Nothing was changed")
+        refused = pytest.raises(UsageError, match=r"^job night is running on .*Nothing was changed")
         with one.opened(lambda: NOON) as stores, stores.runs.hold("night"), refused:
             copy_state(one.url, other.url, NOON)
 

@@ -63,7 +63,7 @@ def test_a_host_that_was_replaced_changes_nothing_more_and_its_late_answers_are_
             with second.runs.hold("night"):
                 await second.runs.reopen_run("one", None)
                 bought_again = slot(await second.ledger.reserve("one", FREELY, board("US", 2), 1))
-                met = r"^job night is carried on by process \S+, since .* UTC, as this one had not renewed its lease"
+                met = r"^job night is now run by process \S+, since .* UTC, as this one had not renewed its lease"
                 for late in (
                     first.ledger.reserve("one", FREELY, board("US", 4), 1),
                     first.ledger.renew_slot(FREELY, taken[2].attempt_id),
@@ -134,7 +134,7 @@ def test_a_drain_that_a_dead_host_left_is_the_next_ones_and_the_dead_one_cannot_
             lapse(database, ARCHIVE)
             async with second.journal.hold_archive():
                 assert await second.journal.open_drain(now, 2**20) == begun
-                met = r"^the archive is written by process \S+, since .* no page is lost"
+                met = r"^the archive is now written by process \S+, since .* no page is lost"
                 with pytest.raises(ArchiveLostError, match=met):
                     await first.journal.finish_drain(begun, Written((), {}, {}), now)
                 await second.journal.finish_drain(begun, Written((), {}, {}), now)

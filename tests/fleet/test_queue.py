@@ -205,7 +205,7 @@ def test_a_lost_task_whose_job_waits_anew_is_over_and_the_waiting_one_does_the_r
             waiting, over = await fleet.tasks(queue)
             ends.set()
             assert (waiting.task_id, over.state) == (anew, TaskState.DONE)
-            assert over.words == "another task of the job goes on with it"
+            assert over.words == "another task of the job continues it"
 
     asyncio.run(whole())
 
@@ -292,7 +292,7 @@ def test_a_queue_of_an_older_procrastinate_is_taken_over_and_a_newer_one_is_refu
             assert await (await fleet.queue()).rescue() == []
             for newer in (of_version("99.0.0"), of_version("3.10.0", ours=99)):
                 await fleet.change(newer)
-                with pytest.raises(StateError, match=r"made by newer programs \(procrastinate .*99"):
+                with pytest.raises(StateError, match=r"created by newer versions \(procrastinate .*99"):
                     await fleet.queue()
 
     asyncio.run(whole())

@@ -80,7 +80,7 @@ def test_a_host_whose_job_another_one_has_taken_stops_and_leaves_the_runs_end_to
                     lapse(database)
                     second.__enter__()
 
-            with pytest.raises(LeaseLostError, match=r"^job night is carried on by process ") as lost:
+            with pytest.raises(LeaseLostError, match=r"^job night is now run by process ") as lost:
                 await run_on(made, database, "first", take_over)
             assert lost.value.exit_code == 130
             assert database.rows("SELECT count(*) FROM run_ends") == [(0,)]

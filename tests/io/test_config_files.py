@@ -264,7 +264,7 @@ def test_faults_of_all_vendor_files_are_told_at_once_with_the_nearest_names(vend
     role = "days"
     """
     told = faults(vendors, crawlora=lines, acme='name = "acme"', broken="[[")
-    assert told[0].startswith("broken.toml: is no TOML: ")
+    assert told[0].startswith("broken.toml: is not valid TOML: ")
     assert told[1:6] == [
         f"{over}: charge.ok: input should be 'charged' or 'presumed', not 'free'",
         f"{over}: endpoints.hashtags.cost: input should be greater than or equal to 1, not 0",
@@ -289,8 +289,8 @@ def test_faults_of_all_vendor_files_are_told_at_once_with_the_nearest_names(vend
         ('source = "page"\n[charge]', 'source = "pge"\n[charge]', "source: 'pge' is not in [sources], which has page"),
         ('source = "page"\npath', 'source = "x"\npath', "endpoints.cc_videos.source: 'x' is not in [sources], "
          "which has page"),
-        ("requests_per_minute = 30", 'usd_per_month = "NaN"', """plans.only.usd_per_month: 'NaN' is no amount of """
-         """dollars like "0.75\""""),
+        ("requests_per_minute = 30", 'usd_per_month = "NaN"', """plans.only.usd_per_month: should be dollars like """
+         """"0.75", not 'NaN'"""),
         ("{key}", "key", r"auth_format: string should match pattern '\{key\}', not 'Token key'"),
         (', contains = "quota"', "", "errors[0].when[0]: needs is or contains: a condition without them never holds"),
         ('kind = "cursor"', 'kind = "cursr"', "endpoints.cc_videos.pagination: input tag 'cursr' found using 'kind' "

@@ -124,7 +124,7 @@ class LeaseMachine(RuleBasedStateMachine):
         if kept:
             self.ends_s = self.time.told_s + TTL_S
         else:
-            with pytest.raises(LeaseLostError, match=rf"job night is carried on by process {self.owner}, since "):
+            with pytest.raises(LeaseLostError, match=rf"job night is now run by process {self.owner}, since "):
                 self.held.pop(host).refuse_if_lost()
 
     @rule(s=st.floats(0.1, 2 * TTL_S))
@@ -217,9 +217,9 @@ def test_who_is_told_of_a_loss_is_told_once_and_in_a_sentence(engine: Engine) ->
     assert (told, archive.is_certain) == ([], False), "it may have lapsed, and nobody has said so yet"
     assert not archive.renew()
     assert [str(each) for each in told] == [
-        "the archive is written by process b:2, since 2027-01-15 08:00:06 UTC, as this one had not renewed its lease "
-        "in time (it was stopped, or cut off from the database). Nothing more was written here; no page is lost: what "
-        "is not in the archive is in the spool."
+        "the archive is now written by process b:2, since 2027-01-15 08:00:06 UTC, as this one had not renewed its "
+        "lease in time (it was stopped, or cut off from the database). Nothing more was written here; no page is lost: "
+        "what is not in the archive is in the spool."
     ]
     assert isinstance(told[0], ArchiveLostError)
     archive.when_lost(told.append)

@@ -72,7 +72,7 @@ def test_a_check_is_pinged_at_start_and_at_each_kind_of_end_whatever_urls_are_to
 @pytest.mark.parametrize(("answer", "met"), [(500, "it answers HTTP 500"), (302, "it answers HTTP 302")])
 def test_a_check_that_refuses_is_a_sentence_without_its_address(answer: int, met: str) -> None:
     heard = Heard(answer)
-    assert told(heard, WENT_WRONG) == [f"notify: http://127.0.0.1/… was not told: {met}"] * 2
+    assert told(heard, WENT_WRONG) == [f"notify: http://127.0.0.1/… was not notified: {met}"] * 2
     assert len(heard.met) == 2
 
 
@@ -93,7 +93,7 @@ def test_starts_that_were_told_of_are_remembered_until_a_run_begins(tmp_path: Pa
 def test_a_dead_host_is_a_sentence_without_its_address() -> None:
     settings = NotifySettings(ping="http://127.0.0.1:9/secret", on=ALL)
     (sentence,) = asyncio.run(Hooks(settings).end(WENT_WRONG))
-    assert sentence == "notify: http://127.0.0.1/… was not told: Connection refused"
+    assert sentence == "notify: http://127.0.0.1/… was not notified: Connection refused"
 
 
 def test_a_hook_that_does_not_answer_is_not_waited_for() -> None:
@@ -110,7 +110,7 @@ def test_a_hook_that_does_not_answer_is_not_waited_for() -> None:
             ended.set()
         return found
 
-    assert asyncio.run(script()) == ["notify: http://127.0.0.1/… was not told: no answer within 0.05 s"]
+    assert asyncio.run(script()) == ["notify: http://127.0.0.1/… was not notified: no answer within 0.05 s"]
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # Apprise's own
@@ -127,8 +127,11 @@ def test_a_url_is_told_of_the_levels_that_were_asked_for() -> None:
 @pytest.mark.parametrize(
     ("url", "met"),
     [
-        ("json://127.0.0.1:9/token", "notify: json://… was not told: the service could not be reached, or refused it"),
-        ("nothing://like/that", "notify: nothing://… was not told: Apprise knows no such URL"),
+        (
+            "json://127.0.0.1:9/token",
+            "notify: json://… was not notified: the service could not be reached, or refused it",
+        ),
+        ("nothing://like/that", "notify: nothing://… was not notified: Apprise knows no such URL"),
     ],
 )
 def test_a_service_that_cannot_be_told_is_a_sentence_without_its_url(
@@ -144,7 +147,7 @@ def test_without_apprise_a_url_says_what_to_install() -> None:
         import apprise  # noqa: F401, PLC0415
     except ImportError:
         assert told(Heard(), WENT_WRONG, urls=["json://127.0.0.1:{port}"]) == [
-            "notify: json://… was not told: Apprise is not installed: pip install apprise"
+            "notify: json://… was not notified: Apprise is not installed: pip install apprise"
         ]
 
 

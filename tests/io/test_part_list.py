@@ -16,8 +16,9 @@ from scraper.core.tables import empty_relation
 from scraper.io.config_files.table_files import read_view_files
 from scraper.io.query import open_archive, query
 from scraper.io.query.files import files_below
+from scraper.io.query.reader import DirectoryArchive
 from scraper.io.query.relations import table_statements
-from scraper.io.query.table_stats import TableFacts, table_facts
+from scraper.io.query.table_stats import TableFacts
 from scraper.io.state import open_stores, state_url
 from scraper.io.state.part_list import hashes_of_parts, sizes_of_parts
 from scraper.ports import Part
@@ -96,6 +97,10 @@ def test_rows_that_are_noted_of_a_file_of_that_size_spare_its_footer(tmp_path: P
     parts = {name.removeprefix("archive/"): (data / name).stat().st_size for name in files(data)}
     size_bytes = sum(size for path, size in parts.items() if path.startswith("hashtags/"))
     noted = {path: (100, size) for path, size in parts.items()}
-    assert table_facts(data, ["hashtags"], lambda _: noted) == (TableFacts("hashtags", 300, 3, size_bytes),)
+    assert DirectoryArchive(data, sizes=lambda _: noted).facts(["hashtags"]) == (
+        TableFacts("hashtags", 300, 3, size_bytes),
+    )
     otherwise = {path: (100, size + 1) for path, size in parts.items()}
-    assert table_facts(data, ["hashtags"], lambda _: otherwise) == (TableFacts("hashtags", 6, 3, size_bytes),)
+    assert DirectoryArchive(data, sizes=lambda _: otherwise).facts(["hashtags"]) == (
+        TableFacts("hashtags", 6, 3, size_bytes),
+    )

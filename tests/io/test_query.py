@@ -14,7 +14,8 @@ from scraper.core.errors import ArchiveError, QueryError
 from scraper.core.tables import COMMON_COLUMNS
 from scraper.core.views import read_views
 from scraper.io.query import answered, open_archive, query
-from scraper.io.query.table_stats import TableFacts, table_facts
+from scraper.io.query.reader import DirectoryArchive
+from scraper.io.query.table_stats import TableFacts
 from tests.io.archive_fixtures import TABLES, board, hashtag, page
 from tests.io.test_archive import archive, files, rows, spool
 
@@ -154,13 +155,13 @@ def test_a_damaged_file_is_an_archive_error(tmp_path: Path) -> None:
     with pytest.raises(ArchiveError, match="restore the file that it names from a backup"):
         open_archive(tmp_path, TABLES)
     with pytest.raises(ArchiveError, match="restore the file that it names from a backup"):
-        table_facts(tmp_path, ["videos"])
+        DirectoryArchive(tmp_path).facts(["videos"])
 
 
 def test_facts_are_those_of_the_files(data: Path) -> None:
     sizes = [(data / name).stat().st_size for name in files(data) if name.startswith("archive/hashtags/")]
-    assert table_facts(data, ["hashtags"]) == (TableFacts("hashtags", 6, 3, sum(sizes)),)
-    assert table_facts(data / "nothing", ["posts"]) == (TableFacts("posts", 0, 0, 0),)
+    assert DirectoryArchive(data).facts(["hashtags"]) == (TableFacts("hashtags", 6, 3, sum(sizes)),)
+    assert DirectoryArchive(data / "nothing").facts(["posts"]) == (TableFacts("posts", 0, 0, 0),)
 
 
 # --- what is answered -------------------------------------------------------------------------------------------------

@@ -69,8 +69,8 @@ def test_every_fault_is_told_at_once(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError) as raised:
         read_charts(configs)
     told = {Path(fault.where).name: fault.message for fault in raised.value.faults}
-    assert told["a.vl.json"].startswith("is no JSON: ")
-    assert told["b.vl.json"] == "is no Vega-Lite specification: a JSON object is expected"
+    assert told["a.vl.json"].startswith("is not valid JSON: ")
+    assert told["b.vl.json"] == "is not a Vega-Lite specification: a JSON object is expected"
     assert told["c.vl.json"] == "has no SELECT beside it: c.sql states its rows"
-    assert told["Ü.sql"] == "'Ü' is no name of a chart: a-z, 0-9, _ and - only"
+    assert told["Ü.sql"] == "'Ü' is not a name for a chart: a-z, 0-9, _ and - only"
     assert len(told) == 4

@@ -84,6 +84,6 @@ def test_a_fault_is_found_each_time_and_is_gone_with_its_cause(tmp_path: Path) -
     taken = table_select("music", "SELECT endpoint, vendor, 1::BIGINT AS position FROM pages")
     for _ in range(2):
         [fault] = table_faults([taken], tmp_path)
-        assert "stands in the path" in fault.message
+        assert "is in the path" in fault.message
     sound = table_select("music", "SELECT endpoint, 1::BIGINT AS position FROM pages")
     assert list(table_faults([sound], tmp_path)) == []

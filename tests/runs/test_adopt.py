@@ -134,7 +134,7 @@ def test_a_deleted_ledger_is_made_again_to_the_letter_and_nothing_is_bought_twic
         [missing] = (await found(made, job)).findings
         assert (missing.kind, missing.repairable) == ("no_ledger", True)
         assert not (made.data / "state.db").exists()
-        with pytest.raises(UsageError, match="makes it again from the archive"):
+        with pytest.raises(UsageError, match="recreates it from the archive"):
             await balances_of(made.settings)
         repaired = await found(made, job, repair=True)
         assert (repaired.findings, [each.kind for each in repaired.repaired]) == ([], ["no_ledger"])

@@ -170,7 +170,7 @@ def test_a_partition_that_holds_what_the_state_does_not_know_is_left_as_it_is(pl
     assert done == {
         "vendor=crawlora": None,
         "vendor=keyapi": f"hashtags/vendor=keyapi/{partition.name}/notes.txt is not known to the state: "
-        "scraper check tells more",
+        "scraper check has details",
     }
     assert (partition / "notes.txt").read_text() == "mine"
 

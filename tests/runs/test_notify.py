@@ -81,9 +81,9 @@ def test_a_dead_hook_is_one_warning_and_changes_neither_status_nor_exit_code() -
     async def run() -> RunResult:
         return result(RunStatus.BUDGET)
 
-    dead = Told("notify: slack://… was not told")
+    dead = Told("notify: slack://… was not notified")
     found = asyncio.run(told_of(run, dead, no_nights(), "us", "scraper run us.toml", print))
-    assert found.warnings == ("notify: slack://… was not told",)
+    assert found.warnings == ("notify: slack://… was not notified",)
     assert (found.status, found.status.exit_code) == (RunStatus.BUDGET, RunStatus.BUDGET.exit_code)
 
 

@@ -286,7 +286,7 @@ def test_a_table_file_that_duckdb_refuses_is_told_of_before_anything_is_sent(tmp
         told = {fault.where: fault.message for fault in met.value.faults}
         assert sorted(told) == ["tables/dated.sql", "tables/loud.sql"]
         assert "nothing" in told["tables/loud.sql"]
-        assert told["tables/dated.sql"] == "vendor stands in the path: leave the column out"
+        assert told["tables/dated.sql"] == "vendor is in the path: leave the column out"
         assert not bench.hits
 
     on_bench(tmp_path, use)

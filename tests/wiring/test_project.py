@@ -100,7 +100,7 @@ def test_a_projects_file_names_the_data_directory_and_variables_override_it(plac
         ("data = 7", "should be a valid string"),
         ('data = ""', "is empty: state a value, or leave the key out"),
         ('data = "s3://bucket/x"', "the path of a directory on this machine"),
-        ("data = ", "is no TOML"),
+        ("data = ", "is not valid TOML"),
     ],
 )
 def test_a_fault_of_the_projects_file_is_told(place: Path, text: str, told: str) -> None:

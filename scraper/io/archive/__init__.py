@@ -9,7 +9,7 @@
 
 A part of a table has the name of the pages part that it was made from, so that it can be rebuilt alone.
 
-All of this may be in a bucket instead: `tree` is the seam, `bucket` the other side of it.
+The archive may be in a bucket instead: `tree` is the interface, `bucket` its implementation on S3.
 
 Its parts are imported when they are used: a run whose archive is written by a worker loads neither DuckDB nor pyarrow.
 """

@@ -105,7 +105,7 @@ class ParquetLedger(LedgerFiles):
         )
 
     def _highest_price(self, vendor: str) -> Credits:
-        """Return the price of an endpoint that no vendor file describes any more: assumed."""
+        """Return an assumed price for an endpoint that no vendor file describes any longer."""
         of_vendor = [endpoint.cost for endpoint in self._catalogue.endpoints if endpoint.vendor == vendor]
         return max(of_vendor, default=1)
 

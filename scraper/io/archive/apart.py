@@ -54,7 +54,7 @@ T = TypeVar("T")
 
 
 class ArchiveApart:
-    """The `Archive` port over a worker. See `opened`."""
+    """The `Archive` port over a worker. See `open`."""
 
     def __init__(
         self,
@@ -68,7 +68,7 @@ class ArchiveApart:
         """`say` gets a sentence, in any thread, if the worker ends before its time."""
         self._data, self._tables, self._catalogue, self._say = data, tables, catalogue, say
         self._faults: Sequence[Fault] | None = None
-        """Faults of the tables' SELECTs; ``None``: not asked about yet."""
+        """Faults of the tables' SELECTs; ``None``: not checked yet."""
         self._disk, self._archive, self._places = Disk(), archive, Places.of(data, archive)
         self._worker: Worker | None = worker
         self._turn = Lock()
@@ -83,8 +83,8 @@ class ArchiveApart:
     def open(self, asked: Collection[str] | None = None) -> None:
         """Wait until the worker is ready; ConfigurationError with every fault of the tables' SELECTs.
 
-        `asked`: the tables whose SELECTs are asked about, by default all. The first order waits for this, or does it,
-        and is refused with an ArchiveError where a SELECT has a fault.
+        `asked`: the tables whose SELECTs are checked, by default all. The first order waits for this, or does it, and
+        raises ArchiveError if a SELECT has a fault.
         """
         with self._turn:
             faults = self._opened(asked)
@@ -149,7 +149,7 @@ class ArchiveApart:
 
     @property
     def here(self) -> ParquetArchive:
-        """The same archive in this process, as it is now: without a worker, and for what is read record by record."""
+        """The same archive in this process, refreshed: for use without a worker, and to read record by record."""
         self._here.refresh()
         return self._here
 

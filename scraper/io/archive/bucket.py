@@ -1,9 +1,9 @@
-"""Parts in a bucket: uploaded under names that no other content has, then listed in the manifest, all in one step.
+"""Parts in a bucket: uploaded under names that contain their checksum, then listed in the manifest in one step.
 
-The manifest (`io.manifest`) is to this archive what directories are to a local one: what it lists is there. Objects
-that it does not list are seen by nobody who goes by it: an upload before its list, or replaced ones in their grace
-period. A list is replaced only over the version that it was made from; if another process was quicker, its changes are
-kept and ours are added, unless both touch the same parts, which the archive's lock excludes.
+The manifest (`io.manifest`) is this archive's directory: a part exists if it is listed. Other objects are invisible to
+readers: uploads that are not listed yet, and replaced objects in their grace period. A list is written only over the
+version that it was made from; if another process has replaced that, its changes are kept and ours are added, unless
+both touch the same parts, which the archive's lock prevents.
 """
 
 from __future__ import annotations
@@ -38,10 +38,10 @@ if TYPE_CHECKING:
     from scraper.ports import Part
 
 UPLOADS: Final = 8
-"""Parts that are uploaded side by side: a drain makes one for each table, vendor and day."""
+"""Parts uploaded in parallel: a drain makes one for each table, vendor and day."""
 
 TRIES: Final = 100
-"""Of replacing the list. Each failure means that another process has succeeded."""
+"""Attempts to replace the list. Each failure means that another process has succeeded."""
 
 _INTENDED: Final = ".uploads-"
 """Prefix of the files beside unfinished parts that name the objects being uploaded."""
@@ -62,7 +62,7 @@ class BucketTree:
         self._listed: BucketList | None = None
         self._gathering: Change | None = None
         self._read_at = now()
-        """When the list that changes are made from was read, at the latest."""
+        """The time just before the list was read by `refresh`."""
         self._seen: Mapping[str, int] = {}
         """The objects of the last listing, and their sizes."""
         self._verified = set[str]()
@@ -118,7 +118,7 @@ class BucketTree:
         if not quick:
             return self._cache.fetch(listed)
         if self._seen.get(listed.path) != listed.size_bytes:
-            raise FileNotFoundError(errno.ENOENT, "its object is missing or cut short", f"{self.place}/{listed.path}")
+            raise FileNotFoundError(errno.ENOENT, "its object is missing or truncated", f"{self.place}/{listed.path}")
         return self._cache.local(listed)
 
     def size_bytes(self, path: str) -> int:
@@ -132,7 +132,7 @@ class BucketTree:
         return None if found is None else found.select_hash
 
     def listed(self, path: str) -> ManifestPart:
-        """Return what the list has of a part; FileNotFoundError if nothing."""
+        """Return a part's entry in the list; FileNotFoundError if there is none."""
         try:
             return self._list.parts[path]
         except KeyError:
@@ -140,7 +140,7 @@ class BucketTree:
 
     @property
     def _known(self) -> set[str]:
-        """The objects that the list has, replaced ones too."""
+        """The objects in the list, replaced ones included."""
         manifest = self._list.manifest
         return {*manifest.replaced, *(part.path for part in manifest.parts())}
 
@@ -153,9 +153,9 @@ class BucketTree:
         return sorted(name for name in self._seen if name not in known and not is_note(name))
 
     def forgotten(self, known: Iterable[Part]) -> Mapping[str, str]:
-        """They have been listed, or the state would not know them: the list was deleted, or replaced by an older one.
+        """See `Tree.forgotten`. The state knows only parts that were listed: the list was deleted or is an old copy.
 
-        An object's name has the checksum of its bytes.
+        An object is recognised by its name, which contains the checksum of its bytes.
         """
         objects = {
             each.path: as_listed(each) for each in known if each.checksum is not None and not self.exists(each.path)
@@ -185,7 +185,7 @@ class BucketTree:
         return tuple(each.part for each in staged)
 
     def upload(self, files: Sequence[tuple[Path, Part]]) -> dict[str, ManifestPart]:
-        """Upload files, which are gone from where they were then; return them as the list will have them."""
+        """Upload files and move them into the cache; return their entries for the list."""
         parts = [as_listed(part) for _, part in files]
         with ThreadPoolExecutor(max(1, min(len(files), UPLOADS)), "upload") as threads:
             list(threads.map(self._create, (file for file, _ in files), parts))
@@ -194,7 +194,7 @@ class BucketTree:
         return {part.part: part for part in parts}
 
     def change(self, change: Change) -> None:
-        """Replace the list by one with these changes."""
+        """Replace the list with one that has these changes."""
         with self._turn:
             if self._gathering is not None:
                 self._gathering.add(change)
@@ -212,14 +212,14 @@ class BucketTree:
                     self._note_listed()
                     return
             raise ArchiveError(
-                f"{self.place}/{MANIFEST} could not be replaced: other processes were quicker {TRIES} times. What they "
-                "wrote is whole. Run the same command again."
+                f"{self.place}/{MANIFEST} could not be replaced: other processes replaced it first {TRIES} times. What "
+                "they wrote is whole. Run the same command again."
             )
 
     def sweep(self, now: datetime) -> None:
         """Delete the objects whose grace period is over, and those that a crash of this machine has left unlisted.
 
-        A crash in between repeats it. Needs the archive's lock.
+        Idempotent. Needs the archive's lock.
         """
         with self._turn:
             known = self._known
@@ -237,14 +237,14 @@ class BucketTree:
                 self.change(Change(deleted=set(due)))
 
     def _intend(self, paths: Sequence[str]) -> None:
-        """Note on this machine what is about to be uploaded, until it is listed."""
+        """Record on this machine which objects are about to be uploaded, until they are listed."""
         with self._turn:
             self._staging.mkdir(parents=True, exist_ok=True)
             with self._intended.open("a") as note:
                 note.writelines(f"{path}\n" for path in paths)
 
     def _note_listed(self) -> None:
-        """Forget what has been uploaded and is listed by now; what an error has left stays noted until it is swept."""
+        """Forget the uploads that are listed by now; those that an error has left are recorded until they are swept."""
         if self._intended.exists():
             known = self._known
             left = [path for path in self._intended.read_text().splitlines() if path not in known]
@@ -254,7 +254,7 @@ class BucketTree:
                 self._intended.unlink()
 
     def set_aside(self, path: str, target: Path) -> None:
-        """Copy a part or an object to the trash of this machine, and take it off the list or away."""
+        """Copy a part or an object to the trash of this machine, then unlist the part or delete the object."""
         listed = self._list.parts.get(path)
         try:
             self.objects.fetch(path if listed is None else listed.path, target)
@@ -267,13 +267,13 @@ class BucketTree:
             self.change(Change(gone={path}))
 
     def delete_unlisted(self, directory: str, names: Collection[str]) -> None:
-        """Delete what was uploaded under these parts' names and never listed."""
+        """Delete objects that were uploaded under these parts' names and never listed."""
         known = self._known
         found = [each.name for each in self.objects.list(f"{directory}/") if each.name not in known]
         self.objects.delete([name for name in found if part_path(name).rpartition("/")[2] in names])
 
     def require_writable(self) -> None:
-        """Write an object, once: the second time has to be refused, or two writers would overwrite each other."""
+        """Create an object twice: a store that accepts the second one would let two writers overwrite each other."""
         for _ in range(2):
             try:
                 self.objects.create(_PROBE, b"")
@@ -281,15 +281,15 @@ class BucketTree:
                 self.refresh()
                 return
         raise ArchiveError(
-            f"{self.place} cannot be used: the store writes over an object that is there although it was asked not to "
-            "(If-None-Match), so that one writer could replace what another one has paid for. Nothing was spent or "
-            "changed. Use a store that honours conditional writes, as S3 and SeaweedFS do."
+            f"{self.place} cannot be used: the store ignores If-None-Match and overwrites an existing object, so that "
+            "one writer could replace what another one has paid for. Nothing was spent or changed. Use a store that "
+            "honours conditional writes, as S3 and SeaweedFS do."
         )
 
     def _create(self, file: Path, part: ManifestPart) -> None:
-        """Upload a file under a name that its checksum is part of: what is there already must be the same.
+        """Upload a file under a name that contains its checksum: an object of that name must have the same content.
 
-        An object of ours that was damaged since is written again.
+        A damaged object of this archive is replaced.
         """
         try:
             self.objects.create(part.path, file)
@@ -299,22 +299,22 @@ class BucketTree:
                 return
             if part.path not in self._known:
                 raise ArchiveError(
-                    f"{self.place}/{part.path} is there with other bytes than are to be written, and no list of this "
-                    "archive has it. It was left as it is, and nothing was listed. Find out who else writes to that "
-                    "prefix; move the object away, then run the same command again."
+                    f"{self.place}/{part.path} exists with other content, and this archive does not list it. It was "
+                    "left as it is, and nothing was listed. Find out who else writes to that prefix, move the object "
+                    "away, then run the same command again."
                 ) from None
             self.objects.replace(part.path, file.read_bytes(), there.etag)
 
     def _refuse_conflict(self, change: Change, base: BucketList, now: BucketList) -> None:
-        """Refuse a change that was made from a list which no longer holds for its parts."""
+        """Raise ArchiveError if another process has changed the same parts since the list `base` was read."""
         path = now.conflict(change, base)
         if path is None and self._now() - self._read_at > GRACE:  # what was replaced meanwhile may be forgotten by now
             path = MANIFEST
         if path is not None:
             raise ArchiveError(
-                f"{self.place}/{path} was changed by another process since this one took the archive's lock, which it "
-                "has lost, or never shared: that process's changes were kept, and none of ours was listed. Run the "
-                "same command again; if this happens again, look for two projects that use this place."
+                f"{self.place}/{path} was changed by another process since this one took the archive's lock, which was "
+                "lost, or is not shared with that process. Its changes were kept, and none of ours were listed. Run "
+                "the same command again; if this happens again, look for two projects that use this place."
             )
 
     # --- notes --------------------------------------------------------------------------------------------------------

@@ -1,7 +1,7 @@
 """`BucketCompactor`: merges parts here, uploads them, and exchanges a partition's parts by one replacement of the list.
 
-Readers who go by the manifest see the old parts or the new ones, of all tables, never both. What was replaced stays for
-the grace period, so that whoever still has the old list finds what it names.
+Readers of the manifest see the old parts or the new ones, of all tables, never both. Replaced objects stay for the
+grace period, so that a reader of the old list finds what it names.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ class BucketCompactor(PartitionCompactor):
         self._bucket = tree
 
     def refuse_unless_exchangeable(self) -> None:
-        """Replacing the list is one step wherever conditional writes are honoured, which every run tries."""
+        """Do nothing: replacing the list is atomic where conditional writes are honoured, which every run checks."""
 
     def build(self, compaction: Compaction) -> tuple[Part, ...]:
-        """See `Compactor.build`. What is built is uploaded, so that any machine can finish from here."""
+        """See `Compactor.build`. The new parts are uploaded, so that any machine can finish from here."""
         built = super().build(compaction)
         with explained(f"{compaction.partition} cannot be compacted", safe="No row was touched."):
             place = self._place(compaction)
@@ -38,7 +38,7 @@ class BucketCompactor(PartitionCompactor):
         return built
 
     def exchange(self, compaction: Compaction, now: datetime) -> None:  # noqa: ARG002 - the bucket has its own clock
-        """See `Compactor.exchange`. A list that has the new parts already stays as it is."""
+        """See `Compactor.exchange`. Does nothing if the new parts are listed already."""
         with explained(f"{compaction.partition} cannot be exchanged", safe="Every row is where it was, once."):
             new = {part.path: as_listed(part) for part in compaction.built or ()}
             merged = {

@@ -1,4 +1,4 @@
-"""The list of an archive in a bucket, and changes of it."""
+"""The list of an archive in a bucket, and changes to it."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class Change:
-    """A change of the list."""
+    """A change to the list."""
 
     parts: dict[str, ManifestPart] = field(default_factory=dict)
     gone: set[str] = field(default_factory=set)
-    """Parts, by their names in the state."""
+    """Parts that leave the list, by their names in the state."""
     deleted: set[str] = field(default_factory=set)
-    """Objects that have been replaced, and are deleted by now."""
+    """Replaced objects that have been deleted."""
 
     @property
     def touched(self) -> set[str]:
@@ -46,7 +46,7 @@ class BucketList:
         return cls(manifest, {part.part: part for part in manifest.parts()})
 
     def changed(self, change: Change, now: datetime) -> BucketList | None:
-        """Return the next list; ``None`` where it would say the same."""
+        """Return the next list; ``None`` if it would be the same."""
         parts = {path: part for path, part in self.parts.items() if path not in change.gone} | change.parts
         listed = {part.path for part in parts.values()}
         left = {part.path for part in self.parts.values()} - listed
@@ -64,8 +64,8 @@ class BucketList:
     def conflict(self, change: Change, base: BucketList) -> str | None:
         """Return the first of a change's parts that another process has changed since `base` was read.
 
-        An object that has been replaced since is one: whoever was stopped while its work was repeated, and then
-        compacted, would list rows a second time.
+        An object that has been replaced since counts: a process that was stopped while another one repeated its work,
+        and then compacted it, would list rows a second time.
         """
         for path in sorted(change.touched):
             if self.parts.get(path) not in {base.parts.get(path), change.parts.get(path)}:
@@ -74,12 +74,12 @@ class BucketList:
         return next((path for path, part in change.parts.items() if part.path in replaced), None)
 
     def written(self, objects: Objects) -> BucketList:
-        """Write it over its predecessor."""
+        """Write the list over its predecessor; return it with its new version."""
         return replace(self, manifest=replace(self.manifest, etag=write_manifest(objects, self.manifest)))
 
 
 def as_listed(part: Part) -> ManifestPart:
-    """Return a part as the list has it."""
+    """Return a part's entry for the list."""
     if part.checksum is None:
         raise AssertionError(f"{part.path} has no checksum")
     path = object_path(part.path, part.checksum)

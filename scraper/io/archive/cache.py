@@ -1,7 +1,7 @@
-"""Answers about a SELECT that take long to find: kept beside the data, where they may be deleted at any time.
+"""A cache of facts about SELECTs that take long to find, beside the data; it may be deleted at any time.
 
 A file is named by a hash of all that its answer depends on, and begins with a hash of its content. One that is missing
-or damaged is made again; a disk that cannot be written costs the time to find it the next time.
+or damaged is written again; on a disk that cannot be written the fact is found anew each time.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def place(directory: Path, kind: str, *depends_on: bytes | str) -> Path:
 
 
 def content(path: Path) -> bytes | None:
-    """Return what is kept in a file, ``None`` where there is none or it is damaged."""
+    """Return the content of a file; ``None`` if it is missing or damaged."""
     try:
         stored = path.read_bytes()
     except OSError:
@@ -37,7 +37,7 @@ def content(path: Path) -> bytes | None:
 
 
 def keep(path: Path, kept: bytes) -> None:
-    """Write a file as a whole. The cache is made in a data directory that is there, and makes none itself."""
+    """Write a file atomically. The cache is created only in an existing data directory."""
     beside = path.with_name(f".{path.name}.{os.getpid()}")
     with contextlib.suppress(OSError):
         path.parent.mkdir(mode=0o700, exist_ok=True)

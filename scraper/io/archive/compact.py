@@ -107,7 +107,7 @@ class PartitionCompactor:
         if not same_disk:
             raise UsageError(
                 f"two directories of {self._root.parent} cannot be exchanged in one step here (Linux and macOS "
-                "can, on most file systems), so a reader could meet half of a partition. Nothing was changed. When "
+                "can, on most file systems), so a reader could see half of a partition. Nothing was changed. When "
                 "nobody reads the archive: scraper compact --offline"
             )
 
@@ -170,14 +170,14 @@ class PartitionCompactor:
             known, met = set(names), set(self._tree.names(directory))
             if strange := sorted(met ^ known):
                 how = "is not known to the state" if strange[0] in met else "is missing"
-                return f"{table}/{path}/{strange[0]} {how}: scraper check tells more"
+                return f"{table}/{path}/{strange[0]} {how}: scraper check has details"
             merged = runs.get(table, names)  # run files of older versions stay as they are
             made: set[tuple[bytes | None, str]] = set()
             for name in sorted(known):
                 try:
                     schema = pq.read_schema(self._tree.local(f"{directory}/{name}"))
                 except (OSError, pa.ArrowInvalid):
-                    return f"{table}/{path}/{name} cannot be read: scraper check tells more"
+                    return f"{table}/{path}/{name} cannot be read: scraper check has details"
                 if name in merged:
                     made.add(((schema.metadata or {}).get(HASH_KEY), schema.to_string(show_schema_metadata=False)))
             if len(made) > 1:
@@ -223,7 +223,7 @@ class PartitionCompactor:
         return built
 
     def _unchanged(self, path: str) -> Part | None:  # noqa: ARG002 - see `bucket_compact`
-        """Return a part that stays where it is: none does where directories are exchanged."""
+        """Return a part that stays in place; ``None`` here, as whole directories are exchanged."""
         return None
 
     def _exchange_directory(self, new: Path, live: Path, *, offline: bool) -> None:

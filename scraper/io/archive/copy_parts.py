@@ -1,7 +1,7 @@
-"""A whole archive copied to another place: from a directory into a bucket, back, or between two of a kind.
+"""Copies a whole archive: from a directory into a bucket, back, or between two of a kind.
 
-Parts first, then the notes, of which the archive's identity comes last: a copy that was cut short has none, and is gone
-on with by the same command. A part that is there already with the same checksum is not copied again.
+Parts are copied first, then the notes, the archive's identity last: an interrupted copy has none, and the same command
+resumes it. A part that is there already with the same checksum is not copied again.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ from scraper.io.archive.lock import locked
 from scraper.io.archive.tree import Places, Staged, Tree, refuse_unless_writable, sweep_staged
 
 AT_A_TIME: Final = 64
-"""Parts between two replacements of a bucket's list, and copies that lie beside the archive at a time."""
+"""Parts published in one step; that many copies lie beside the archive at a time."""
 
 
 @dataclass(frozen=True, slots=True)
 class CopiedArchive:
-    """What a copy has, all of it verified."""
+    """The verified contents of a copy."""
 
     parts: int
     copied: int
@@ -38,10 +38,10 @@ class CopiedArchive:
 
 
 def copy_archive(source: Tree, target: Tree, places: Places, into: Places) -> CopiedArchive:
-    """Copy an archive whole, under its lock; `places` are those of the source, `into` those of the target.
+    """Copy a whole archive, under its lock; `places` are those of the source, `into` those of the target.
 
-    UsageError where the target has an archive that is not a part of this one; ArchiveError where a part or a disk does
-    not allow it: what was copied until then stays, and the source is unchanged.
+    UsageError if the target has another archive, or parts that this one lacks; ArchiveError if a part or a disk fails:
+    parts copied until then stay, and the source is unchanged.
     """
     disk, safe = Disk(), "The archive that is copied is unchanged."
     refuse_unless_writable(target)
@@ -67,10 +67,10 @@ def _refuse_others(source: Tree, target: Tree, ours: set[str]) -> None:
     strange = set(target.paths()) - ours
     other = theirs_is is not None and (ours_is is None or theirs_is[0].archive_id != ours_is[0].archive_id)
     if other or strange:
-        has = "another archive" if other else f"parts that this archive has not, as {min(strange)}"
+        has = "another archive" if other else f"parts that this archive lacks, such as {min(strange)}"
         raise UsageError(
-            f"{target.place} has {has}. Nothing was changed; name an empty place, or one that a copy of this archive "
-            "was cut short in."
+            f"{target.place} has {has}. Nothing was changed; name an empty place, or one with an interrupted copy of "
+            "this archive."
         )
 
 
@@ -87,14 +87,14 @@ def _staged(source: Tree, ledger: ParquetLedger, path: str, number: int, directo
     disk.sync(file)
     part = ledger.part(path)
     if checksum(file) != part.checksum:
-        raise ArchiveError(f"{path} has changed while it was copied. Run the same command again.")
+        raise ArchiveError(f"{path} changed while it was being copied. Run the same command again.")
     return Staged(file, part)
 
 
 def _verified(source: Tree, target: Tree, ledger: ParquetLedger, paths: Sequence[str], copied: int) -> CopiedArchive:
-    """Compare both sides, read again."""
+    """Compare the copy with its source, part by part."""
     if there := sorted(set(target.paths()) ^ set(paths)):
-        raise ArchiveError(f"the copy is not whole: {there[0]} is on one side only. Run the same command again.")
+        raise ArchiveError(f"the copy is incomplete: {there[0]} is on one side only. Run the same command again.")
     for path in paths:
         if target.checksum(path) != source.checksum(path):
             raise ArchiveError(f"{target.place}/{path} is not what was copied. Run the same command again.")

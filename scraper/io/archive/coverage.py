@@ -1,7 +1,7 @@
 """Coverage and ledger of runs as files of the archive, one for each table and vendor.
 
-A compaction gathers the files of a day in one. A run that changes afterwards is written anew inside that file, which is
-replaced in one step as any other: no reader sees the run twice, or not at all.
+A compaction gathers the files of a day in one. A run that changes afterwards is rewritten inside that file, which is
+replaced atomically like any other: no reader sees the run twice, or not at all.
 """
 
 from __future__ import annotations
@@ -106,7 +106,7 @@ def _write(disk: Disk, path: Path, table: str, rows: Iterator[pa.Table]) -> None
 
 
 def _staged(path: str, beside: Path) -> Staged:
-    """Return a file as the part that it is to be."""
+    """Return a file as the staged part of that path."""
     table = path.partition("/")[0]
     rows, size_bytes, written = pq.read_metadata(beside).num_rows, beside.stat().st_size, checksum(beside)
     return Staged(beside, Part(table, path, rows, size_bytes, RUN_TABLE_HASHES[table], written))

@@ -90,7 +90,7 @@ def _rank(page: SpooledPage) -> tuple[bool, datetime]:
 
 
 def _requests(tree: Tree, part: str) -> Iterator[RequestId]:
-    """Yield the request of each answer. A damaged part is reported elsewhere, and has no say here."""
+    """Yield the request of each answer. A damaged part is reported elsewhere, and ignored here."""
     try:
         columns = read_columns(tree.local(part), ["run_id", "request_key"])
     except (OSError, pa.ArrowException):

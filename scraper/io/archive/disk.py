@@ -22,7 +22,7 @@ class Disk:
     """Every operation on the archive's files, a method for each step, so that a test can stop after any of them."""
 
     guard: Callable[[], None] = staticmethod(lambda: None)
-    """Called before a file is shown to readers; raises ArchiveLostError if that may be another process's to do."""
+    """Called before a file is shown to readers; raises ArchiveLostError if another process may write the archive."""
 
     def create(self, path: Path) -> IO[bytes]:
         return path.open("wb")
@@ -46,13 +46,13 @@ class Disk:
         return descriptor
 
     def lock_if_free(self, path: Path, patience_s: float) -> int:
-        """The same, but give up after a while: something else keeps others away as well."""
+        """Lock a file, or go on without the lock after a while: a lease keeps other machines away as well."""
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
         ends_s = time.monotonic() + patience_s
         try:
             while not posix.lock(descriptor, wait=False) and time.monotonic() < ends_s:
                 time.sleep(0.02)
-        except OSError:  # this file system has no locks, which are not needed
+        except OSError:  # this file system has no locks; none is needed
             pass
         return descriptor
 

@@ -1,9 +1,8 @@
 """Parts without rows, so that every table exists from the first drain on: Spark fails on a path that was never written,
 and so do the globs of DuckDB and Polars.
 
-A table gets one when a drain is written and it has no part; it is a part as any other, noted, compacted and rebuilt.
-It lies in the drain's first partition: beside its pages part, whose name it has, or, of a run table, as one in which a
-compaction may gather runs.
+A table without parts gets one when a drain is written; it is noted, compacted and rebuilt like any other. It is in the
+drain's first partition, under the name of the pages part; that of a run table is named like a file of gathered runs.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ from scraper.io.archive.tree import Tree
 
 
 def add_missing_tables(staging: Staging, tree: Tree, drain_id: int, token: str) -> None:
-    """Begin a part without rows for each table that has none, but for those that this drain may have left before."""
+    """Begin a part without rows for each table that has none, apart from what an earlier try at this drain left."""
     if not staging.partitions:
         return
     of_runs = empty_runs_name(drain_id, token)
@@ -29,8 +28,8 @@ def add_missing_tables(staging: Staging, tree: Tree, drain_id: int, token: str) 
         staging.turn_to(staging.partitions[0], name)
         for table in missing:
             if (table in RUN_TABLES) is is_of_runs:
-                with suppress(duckdb.Error):  # of a SELECT that no page of this drain needs: `rebuild` tells of it
-                    staging.add_empty([table])
+                with suppress(duckdb.Error):  # in a SELECT that no page of this drain needs: `rebuild` reports it
+                    staging.add_empty(table)
 
 
 def _is_there(tree: Tree, table: str, drain_id: int, token: str, of_runs: str) -> bool:

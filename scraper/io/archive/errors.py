@@ -17,7 +17,7 @@ _OF_LIBRARIES: Final = (("pyarrow", "ArrowException"), ("duckdb", "Error"))
 
 @contextlib.contextmanager
 def explained(what: str, *, safe: str) -> Iterator[None]:
-    """Turn every error of disk, file or bucket into an ArchiveError: the cause, what stays true and what to do."""
+    """Turn every disk, file or bucket error into an ArchiveError: the cause, what stays true and what to do."""
     try:
         yield
     except ObjectStoreError as fault:

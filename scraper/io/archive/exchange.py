@@ -16,7 +16,7 @@ _AT_FDCWD: Final = -100
 _RENAME_EXCHANGE: Final = 2
 _RENAME_SWAP: Final = 2
 _NOT_HERE: Final = frozenset({errno.ENOSYS, errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EXDEV})
-"""Errors of kernels and file systems that do not support it, or not between these two paths."""
+"""Errors meaning that the kernel or the file system does not support it, or not between these two paths."""
 
 
 class CannotExchangeError(OSError):

@@ -86,7 +86,7 @@ class PartWriter:
         return self.path.stat().st_size
 
     def abandon(self) -> None:
-        """Close the file in whatever state it is."""
+        """Close the unfinished file."""
         for let_go in (self._settle_group, self._parquet.close, self._file.close):
             with contextlib.suppress(OSError, ValueError):
                 let_go()

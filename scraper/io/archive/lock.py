@@ -1,9 +1,9 @@
-"""The archive's lock: a file beside it; and the lease that takes its place between machines, as it is kept here.
+"""The archive's lock, a file beside it; and the local side of the lease that replaces it between machines.
 
-A lease does not stop a process that has lost it, and a file system knows no epochs: a part that is shown late, after
-another machine has compacted its partition, would double its rows. So whoever is about to show a file looks at the
-clock right before. A worker that writes for a run does so as well, also when the run's process is dead: the time until
-which the lease is certain is kept in a file of this machine for it.
+A lease does not stop a process that has lost it, and a file system knows no epochs: a part that is renamed in late,
+after another machine has compacted its partition, would duplicate its rows. So a process checks the clock right before
+it shows a file to readers. So does the worker that writes for a run, even if the run's process is dead: a local file
+tells it until when the lease is certain.
 """
 
 from __future__ import annotations
@@ -23,17 +23,17 @@ from scraper.io.permissions import require_readable
 from scraper.ports import Holding
 
 PATIENCE_S: Final = 2.0
-"""With a lease, the lock only keeps other processes of this machine in order: one that stands still is passed over."""
+"""With a lease, the lock only orders the processes of this machine: one that hangs is passed over."""
 _LAPSED: Final = (
     "the lease of the archive has lapsed, as it was not renewed in time (this process was stopped, or cut off from the "
-    "database), so another one may write it. Nothing more was written here; no page is lost: what is not in the "
+    "database), so another process may write it. Nothing more was written here; no page is lost: what is not in the "
     "archive is in the spool."
 )
 
 
 @contextmanager
 def locked(disk: Disk, places: Places, hold: Holding | None = None) -> Iterator[int]:
-    """Wait for and hold the lock; yield its descriptor. Whoever else has a copy of that holds the lock as well."""
+    """Wait for and hold the lock; yield its descriptor, a copy of which holds the lock as well."""
     with explained("the archive cannot be locked", safe="Nothing was changed."):
         make_directories(disk, places.lock.parent)
         lock = places.lock
@@ -50,7 +50,7 @@ def locked(disk: Disk, places: Places, hold: Holding | None = None) -> Iterator[
 @contextmanager
 def _guarded(disk: Disk, file: Path, hold: Holding | None) -> Iterator[None]:
     if hold is None:
-        file.unlink(missing_ok=True)  # of a process that was killed, and had the same number
+        file.unlink(missing_ok=True)  # left by a killed process that had the same id
         yield
         return
 
@@ -60,7 +60,7 @@ def _guarded(disk: Disk, file: Path, hold: Holding | None) -> Iterator[None]:
 
     def note(ends_s: float) -> None:
         new = file.with_suffix(".new")
-        with suppress(OSError):  # then the worker shows nothing, and its work is repeated
+        with suppress(OSError):  # then the worker publishes nothing, and its work is repeated
             new.write_text(str(ends_s))
             new.replace(file)
 
@@ -82,7 +82,7 @@ def lease_file(data: Path, process: int) -> Path:
 
 
 def refuse_if_lapsed(file: Path) -> None:
-    """Raise ArchiveLostError if the process that keeps such a file has lost its lease, or no longer lives."""
+    """Raise ArchiveLostError if the process that keeps such a file has lost its lease, or is dead."""
     try:
         ends_s = float(file.read_text())
     except FileNotFoundError:

@@ -24,7 +24,7 @@ PageOrder: TypeAlias = Mapping[tuple[str, str], int]
 """(run_id, request_key) → place."""
 
 OPEN_AT_ONCE: Final = 32
-"""Parts that are read side by side, each with a batch and a data page in memory; more are merged in several turns."""
+"""Parts read in parallel, each with a batch and a data page in memory; more are merged in several rounds."""
 
 _BATCH_ROWS: Final = 256
 _BATCH_PAGES: Final = 8
@@ -76,7 +76,7 @@ def second_reader() -> duckdb.DuckDBPyConnection:
 def fingerprint(reader: duckdb.DuckDBPyConnection, parts: Sequence[Path]) -> tuple[int, int]:
     """Return the rows and the sum of their hashes over all columns, equal for equal rows in any order and any files.
 
-    DuckDB reads what pyarrow wrote, so that one library does not vouch for its own bug.
+    DuckDB reads what pyarrow wrote, so that no library verifies its own output.
     """
     if not parts:
         return 0, 0

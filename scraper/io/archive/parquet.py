@@ -54,9 +54,9 @@ class ParquetArchive:
         archive: str | None = None,
         tree: Tree | None = None,
     ) -> None:
-        """`archive`: where it is, if not in the data directory; `tree`: its parts, if they are opened already.
+        """`archive`: its place, if not in the data directory; `tree`: its parts, if they are open already.
 
-        The lock's guard is that of the disk: by default the tree's, which asks it.
+        `disk`: by default the tree's, whose guard the lock sets and the tree calls.
         """
         self._tables = {table.name: table for table in tables}
         self._catalogue = catalogue
@@ -96,7 +96,7 @@ class ParquetArchive:
         refuse_unless_writable(self._tree)
 
     def refresh(self) -> None:
-        """See what other processes have done to the archive since."""
+        """Pick up the changes of other processes."""
         with explained("the archive cannot be read", safe=_SAFE):
             self._tree.refresh()
 
@@ -136,9 +136,9 @@ class ParquetArchive:
     def rebuild(self, table: str, sources: Sequence[str]) -> Written:
         """See `Archive.rebuild`.
 
-        Parts are left as they are that hold rows of an endpoint that no vendor file of this process describes: another
-        job directory may know it, and its rows are not ours to drop.
-        Pages in the archive bear no page id: `unreadable` numbers them -1, -2, … in the order read.
+        Parts with rows of an endpoint that no vendor file of this process describes are left as they are: another job
+        directory may know it.
+        Pages in the archive have no page id: `unreadable` numbers them -1, -2, … in the order read.
         """
         if table not in self._tables:
             raise UsageError(f"no table {table} is made from pages: there are {', '.join(sorted(self._tables))}.")
@@ -164,7 +164,7 @@ class ParquetArchive:
         )
 
     def _made(self, tasks: Iterable[StagePart]) -> list[StagedPart]:
-        """Rebuild parts and rename each in."""
+        """Rebuild parts and publish each."""
         todo = list(tasks)
         sweep_staged(self._disk, self._places)
         return self.pool.perform_all(todo, self._size_bytes(todo), self._published)
@@ -177,10 +177,10 @@ class ParquetArchive:
         return made
 
     def _emptied(self, table: str, source: str) -> StagedPart:
-        """Give a table a part without rows, its only one."""
+        """Publish a part without rows as a table's only one."""
         with self.keeping_selects() as kept, self._staging(kept.selects) as staging:
             staging.turn_to(*source.rsplit("/", 1))
-            staging.add_empty([table])
+            staging.add_empty(table)
             staged = staging.staged()
         self._tree.publish(staged)
         return StagedPart(table, source, staged, (), 0, ())
@@ -311,7 +311,7 @@ class ParquetArchive:
 
 
 def _source(path: str) -> str:
-    """Return the name that a part shares with those of other tables."""
+    """Return a part's path within its table, which parts of other tables share."""
     return path.partition("/")[2]
 
 

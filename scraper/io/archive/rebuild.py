@@ -30,7 +30,7 @@ class StagedPart:
 
     @property
     def path(self) -> str:
-        """Its name, as `Part.path` has it."""
+        """The part's name, as in `Part.path`."""
         return f"{self.table}/{self.source}"
 
 

@@ -1,8 +1,8 @@
-"""The columns that SELECTs give: DuckDB is asked once for each text of a SELECT.
+"""The columns of SELECTs, which DuckDB finds once for each text of a SELECT.
 
-A run asks before it buys, and each of its drains, rebuilds and checks asks again; the answer depends on the text of the
-SELECT and on the libraries alone. Asking costs a database, and a statement that is planned and run for each table: a
-sixth of a second. So it is remembered in the process, and kept beside the data.
+A run needs them before it buys, and so do its drains, rebuilds and checks; they depend only on the text of the SELECT
+and on the libraries. Finding them takes a database, and a statement that is planned and run for each table: a sixth of
+a second. So they are cached in the process, and beside the data.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class KnownSchemas:
         self._turn = threading.Lock()
 
     def of(self, selects: Iterable[str], directory: Path | None = None) -> Mapping[str, pa.Schema | duckdb.Error]:
-        """SELECT → the schema of its rows, or why DuckDB refuses it. A refusal is asked for again.
+        """Return SELECT → the schema of its rows, or DuckDB's refusal, which is not cached.
 
         `directory`: that of the cache, if there is one.
         """
@@ -82,4 +82,4 @@ def ask(selects: Sequence[str], known: dict[str, pa.Schema]) -> Refusals:
 
 
 schemas_of: Final = KnownSchemas(ask).of
-"""Of this process."""
+"""The schemas that this process knows."""

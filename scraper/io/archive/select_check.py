@@ -31,7 +31,7 @@ def table_faults(tables: Sequence[TableSelect], cache: Path | None = None) -> It
             yield Fault(where, " ".join(str(schema).split("\n\nLINE")[0].split()))
             continue
         for taken in [column.name for column in PATH_COLUMNS if column.name in schema.names]:
-            yield Fault(where, f"{taken} stands in the path: leave the column out")
+            yield Fault(where, f"{taken} is in the path: leave the column out")
         yield from _type_faults(where, schema, schemas[_COMMON])
 
 

@@ -22,7 +22,7 @@ _SETTINGS: Final[dict[str, str | bool | int | float | list[str]]] = {
 }
 
 _MOST_PREPARED: Final = 50
-"""Statements that a connection which is kept may hold; a process meets few versions of its tables' SELECTs."""
+"""Prepared statements of a kept connection, at most; a process sees few versions of its tables' SELECTs."""
 
 _MOST_KEPT: Final = 2
 """Connections that a process keeps for its next drain."""
@@ -58,7 +58,7 @@ class SelectSession:
         self.pages = PagesInput(schema)
         self.connection.register("pages", self.pages)
         self._prepared: dict[str, str] = {}
-        """Text of a SELECT → the statement that runs it over what `pages` holds then."""
+        """Text of a SELECT → the statement that runs it over the current rows of `pages`."""
 
     def select(self, sql: str, pages: pa.Table) -> pa.Table:
         """Return the rows that a SELECT makes of these pages."""
@@ -73,7 +73,7 @@ class SelectSession:
         self.connection.close()
 
     def keep(self) -> None:
-        """Leave it to the next drain of this process; its rows are forgotten."""
+        """Keep the connection, without its rows, for the next drain of this process."""
         if len(_kept) >= _MOST_KEPT or len(self._prepared) > _MOST_PREPARED:
             self.close()
             return
@@ -87,7 +87,7 @@ _kept: Final[list[SelectSession]] = []
 
 
 def session(schema: pa.Schema) -> SelectSession:
-    """Return one that was kept for such pages, or a new one; nobody else has it."""
+    """Return a session for this schema that was kept, or a new one, for the caller alone."""
     with contextlib.suppress(IndexError):
         kept = _kept.pop()
         if kept.pages.schema == schema:

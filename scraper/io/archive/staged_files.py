@@ -1,10 +1,10 @@
-"""Staged parts: beside the archive until all of them are whole and durable, then renamed in."""
+"""Staged parts: beside the archive until all of them are whole and durable, then published."""
 
 from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Self
 
@@ -59,22 +59,21 @@ class Staging:
 
     @property
     def partition(self) -> str | None:
-        """The current one."""
+        """The current partition."""
         return self.partitions[-1] if self.partitions else None
 
     @property
     def tables(self) -> Sequence[str]:
-        """The tables that parts may be of."""
+        """The tables that a part may belong to."""
         return tuple(self._hashes)
 
     def has(self, table: str) -> bool:
         """Return whether a part of the table has been begun or finished."""
         return table in self._writers or any(each.part.table == table for each in self._staged)
 
-    def add_empty(self, tables: Iterable[str]) -> None:
-        """Begin parts of these tables, which have no rows unless some are added."""
-        for table in tables:
-            self._writer(table)
+    def add_empty(self, table: str) -> None:
+        """Begin a part of the table, which has no rows unless some are added."""
+        self._writer(table)
 
     def staged(self) -> tuple[Staged, ...]:
         """Finish the current parts; return the files, which no reader sees yet."""

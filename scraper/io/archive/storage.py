@@ -24,9 +24,9 @@ def open_tree(
     environment: Mapping[str, str] | None = None,
     now: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> Tree:
-    """Open the parts of an archive: of a directory, or of an ``s3://`` URL, without a request.
+    """Open an archive's parts, in a directory or at an ``s3://`` URL, without a request.
 
-    `environment`: the AWS_* variables; those of this process by default. UsageError for what cannot be used.
+    `environment`: the AWS_* variables, by default those of this process. UsageError if they or the URL are unusable.
     """
     if archive is None or not is_s3(archive):
         return DirectoryTree(disk, places)
@@ -37,7 +37,6 @@ def open_tree(
 
 
 def open_compactor(tree: Tree, places: Places, disk: Disk, pool: WorkerPool) -> Compactor:
-    """Return the compactor of these parts."""
     if isinstance(tree, DirectoryTree):
         from scraper.io.archive.compact import PartitionCompactor  # noqa: PLC0415 - it loads pyarrow
 

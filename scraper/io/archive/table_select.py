@@ -130,7 +130,7 @@ class Selects:
 
 
 class _Schemas(dict[str, pa.Schema]):
-    """The schemas of tables, each asked for when it is needed: a drain needs those of the tables that it fills."""
+    """The schemas of tables, each computed on first use: a drain needs only those of the tables that it fills."""
 
     def __init__(self, tables: Mapping[str, TableSelect], cache: Path | None) -> None:
         super().__init__()

@@ -1,7 +1,7 @@
-"""Where an archive's parts are: in a directory, or in a bucket (`bucket`).
+"""The parts of an archive, in a directory or in a bucket (`bucket`).
 
-A part goes by its name in the state: ``hashtags/vendor=crawlora/date=2026-11-29/part-12-0-3fa94c21.parquet``. Work on
-its bytes is done on local files, whichever it is. Nothing here imports pyarrow: identity and marks are read without.
+A part is named as in the state: ``hashtags/vendor=crawlora/date=2026-11-29/part-12-0-3fa94c21.parquet``. Its bytes are
+always read from a local file. Nothing here imports pyarrow, which identity and marks do not need.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ NOTES: Final = "_ledger"
 
 @dataclass(frozen=True, slots=True)
 class Places:
-    """The directories of an archive on this machine. All of them lie on one file system."""
+    """The directories of an archive on this machine, all on one file system."""
 
     data: Path
     root: Path
-    """Of the tables' directories, where the archive is a directory."""
+    """The parent of the tables' directories, if the archive is a directory."""
     staging: Path
     """Unfinished files."""
     trash: Path
@@ -41,7 +41,7 @@ class Places:
 
     @classmethod
     def of(cls, data: Path, archive: str | None = None) -> Places:
-        """Return those of a data directory, or of an archive that is a directory elsewhere."""
+        """Return the places of a data directory, or of an archive that is a directory elsewhere."""
         inside = data / "archive"
         if archive is None or is_s3(archive) or Path(archive).absolute() == inside.absolute():
             return cls(data, inside, data / "tmp", data / "trash", data / "archive.lock")
@@ -49,14 +49,14 @@ class Places:
         return cls(data, root, *(root.with_name(f"{root.name}.{kind}") for kind in ("tmp", "trash", "lock")))
 
     def shown(self, path: Path) -> str:
-        """Return a file's name in findings: ``archive/…``, ``tmp/…``."""
+        """Return a file's name for display: ``archive/…``, ``tmp/…``."""
         for name, place in self._named.items():
             if path.is_relative_to(place):
                 return f"{name}/{path.relative_to(place).as_posix()}"
         return str(path)
 
     def file(self, shown: str) -> Path:
-        """Return the file of such a name."""
+        """Return the file that `shown` gave this name."""
         name, _, rest = shown.partition("/")
         return self._named.get(name, self.data / name) / rest
 
@@ -74,38 +74,38 @@ class Staged:
 
 
 class Tree(Protocol):
-    """The parts of an archive, and its notes. Every method blocks; OSError or ObjectStoreError where it fails."""
+    """The parts of an archive, and its notes. Every method blocks, and raises OSError or ObjectStoreError."""
 
     @property
     def place(self) -> str:
-        """Where it is: a directory, or the URL of a bucket and prefix."""
+        """The archive's directory, or its URL of bucket and prefix."""
 
     @property
     def disk(self) -> Disk:
-        """The disk of this machine, whose guard is asked before parts are shown."""
+        """The disk of this machine, whose guard is called before parts are published."""
 
     def refresh(self) -> None:
-        """See what other processes have done; called by whoever has taken the lock."""
+        """Pick up the changes of other processes; called once the lock is held."""
 
     def paths(self, table: str = "*", name: str = "*.parquet") -> list[str]:
         """Return the parts of a table whose file name matches."""
 
     def each_name(self, table: str) -> Iterator[str]:
-        """Yield the file names of a table's parts (``*``: of all), in any order, each looked for when asked for."""
+        """Yield the file names of a table's parts (``*``: of all tables) lazily, in any order."""
 
     def names(self, directory: str) -> list[str]:
-        """Return the names in a table's partition: ``hashtags/vendor=crawlora/date=2026-11-29``."""
+        """Return the file names in a table's partition: ``hashtags/vendor=crawlora/date=2026-11-29``."""
 
     def exists(self, path: str) -> bool:
-        """Return True if there is such a part."""
+        """Return whether there is such a part."""
 
     def local(self, path: str) -> Path:
         """Return a file with the part's bytes, for reading; FileNotFoundError if there is none."""
 
     def fresh(self, path: str, *, quick: bool = False) -> Path:
-        """Return a file with the part's bytes as they are where the archive is, not those of an earlier reading.
+        """Return a file with the part's bytes as they are in the archive now, not a cached copy.
 
-        `quick`: those of an earlier reading suffice, if the part is still there. `files` has been called.
+        `quick`: a cached copy suffices if the part is still there. Call `files` first.
         """
 
     def size_bytes(self, path: str) -> int:
@@ -115,34 +115,31 @@ class Tree(Protocol):
         """Return the SHA-256 of the part's bytes."""
 
     def select_hash(self, path: str) -> str | None:
-        """Return the hash of the SELECT that made it; ``None`` where it is missing or unreadable."""
+        """Return the hash of the SELECT that made the part; ``None`` if the part is missing or unreadable."""
 
     def together(self) -> AbstractContextManager[None]:
-        """Publish what is published inside the block in few steps, at the latest when it ends."""
+        """Batch what is published inside the block; all of it is visible when the block ends."""
 
     def publish(self, staged: Sequence[Staged], gone: Collection[str] = ()) -> tuple[Part, ...]:
-        """Show parts to readers, replacing any of their names, and take others away; the staged files are gone then."""
+        """Show parts to readers, replacing any of the same name, and remove others. The staged files are moved."""
 
     def set_aside(self, path: str, target: Path) -> None:
-        """Move a file to the trash, by its path in the archive; there need not be one."""
+        """Move a file to the trash, by its path in the archive, if it exists."""
 
     def files(self) -> list[str]:
-        """Return all files that a reader of the whole archive would meet."""
+        """Return all files that a reader of the whole archive sees."""
 
     def unlisted(self) -> list[str]:
-        """Return what lay there when `files` was called, and what no reader who goes by the list meets."""
+        """Return the objects that were there when `files` was called, and that the list does not name."""
 
     def forgotten(self, known: Iterable[Part]) -> Mapping[str, str]:
-        """Return those of these parts whose bytes lay there when `files` was called, and that the list lacks.
-
-        With the name of each among the files.
-        """
+        """Return part → object of these parts that the list lacks, but that were there when `files` was called."""
 
     def relist(self, parts: Sequence[Part]) -> None:
-        """Show such parts to readers again."""
+        """Show forgotten parts to readers again."""
 
     def require_writable(self) -> None:
-        """Raise an error where publishing would fail."""
+        """Raise an error if publishing would fail."""
 
     def notes(self) -> list[str]:
         """Return the names of the notes."""
@@ -172,7 +169,7 @@ class DirectoryTree:
         return self._disk
 
     def refresh(self) -> None:
-        """Nothing is remembered."""
+        """Do nothing: the directories are read each time."""
 
     def paths(self, table: str = "*", name: str = "*.parquet") -> list[str]:
         return sorted("/".join(path.parts[-4:]) for path in self._root.glob(f"{table}/vendor=*/date=*/{name}"))
@@ -226,7 +223,7 @@ class DirectoryTree:
         return {}
 
     def relist(self, parts: Sequence[Part]) -> None:
-        """There is no list."""
+        """Do nothing: there is no list."""
 
     def unlisted(self) -> list[str]:
         return []
@@ -262,13 +259,13 @@ class DirectoryTree:
 
 
 def is_note(place: str) -> bool:
-    """Return whether a path inside the archive is a note, unfinished files left out."""
+    """Return whether a path inside the archive is a finished note."""
     directory, _, name = place.partition("/")
     return directory == NOTES and name.endswith(".json") and not name.startswith(".")
 
 
 def move_aside(disk: Disk, file: Path, target: Path) -> None:
-    """Move a file of this machine, if it is there."""
+    """Move a file of this machine, if it exists."""
     if not file.exists():
         return
     make_directories(disk, target.parent)
@@ -291,8 +288,8 @@ def refuse_unless_writable(tree: Tree) -> None:
 def require_writable(disk: Disk, places: Places) -> None:
     """Raise OSError where parts could not be renamed in from the staging directory; the names say where.
 
-    Tried with an empty directory, as only that shows a file system of its own, a bind mount and a right that is
-    lacking; below the archive's root the directories are only looked at.
+    An empty directory is renamed, as only that reveals another file system, a bind mount or a missing right; below the
+    archive's root the directories are only inspected.
     """
     staging, root = places.staging, places.root
     require_readable(root)
@@ -314,7 +311,7 @@ def _written_to(root: Path) -> Iterator[Path]:
 
 
 def make_staging_directory(disk: Disk, directory: Path) -> None:
-    """Create the directory of unfinished files, for this user alone."""
+    """Create the staging directory, for this user alone."""
     make_directories(disk, directory)
     with contextlib.suppress(PermissionError):  # another's directory, that we may write to
         directory.chmod(0o700)

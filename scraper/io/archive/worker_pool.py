@@ -35,8 +35,9 @@ WORTH_BYTES: Final = 8 * 2**20
 """Compressed bytes of pages for each process that make its start, half a second, worthwhile."""
 
 CORES_EACH: Final = 2
-"""Cores that one process keeps busy: it decodes answers while DuckDB selects from the ones before and rows of those
-before them are compressed. On two cores, two processes took 1.4 times the CPU of one, and 130 MB more (measured)."""
+"""Cores that one process keeps busy: it decodes one batch of answers while DuckDB selects from the previous one and the
+rows of the one before that are compressed. On two cores, two processes took 1.4 times the CPU of one, and 130 MB more
+(measured)."""
 
 MOST_PROCESSES: Final = 8
 
@@ -87,7 +88,7 @@ class ArchivePlace:
     tables: Sequence[TableSelect]
     catalogue: Catalogue
     archive: str | None = None
-    """Its directory or URL, if it is not in the data directory."""
+    """The archive's directory or URL, if it is not in the data directory."""
 
 
 @dataclass(slots=True)
@@ -109,7 +110,7 @@ class WorkerPool:
     def perform_all(self, tasks: Sequence[Task[T]], size_bytes: int, then: Callable[[T], R]) -> list[R]:
         """Perform tasks; return what `then` makes of each result, in their order. It is called in this process.
 
-        `size_bytes`: of everything that they read. The first error is raised once no process works any more.
+        `size_bytes`: of everything that they read. The first error is raised once all processes have stopped.
         """
         workers = self._workers_for(self._processes(len(tasks), size_bytes))
         if not workers:

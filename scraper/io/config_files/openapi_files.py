@@ -31,7 +31,7 @@ def read_openapi(path: Path) -> Json:
         if isinstance(decoded, Decoded):
             return decoded.value
         if begins == b"[" or path.suffix == ".json":
-            raise _fault(path, f"is no JSON: {decoded.reason[:200]}")
+            raise _fault(path, f"is not valid JSON: {decoded.reason[:200]}")
     return _read_yaml(path, content)
 
 
@@ -60,7 +60,7 @@ def _read_yaml(path: Path, content: bytes) -> Json:
         where = "" if line is None else f" (line {line + 1})"
         raise _fault(path, f"is neither JSON nor YAML: {problem}{where}") from failure
     except (RecursionError, ValueError, TypeError) as failure:
-        raise _fault(path, f"is no YAML that can be read: {str(failure)[:200] or type(failure).__name__}") from failure
+        raise _fault(path, f"is not valid YAML: {str(failure)[:200] or type(failure).__name__}") from failure
 
 
 def _loader(yaml: Any) -> Any:  # noqa: ANN401 - a module of no types

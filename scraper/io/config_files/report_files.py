@@ -39,7 +39,7 @@ def read_charts(configs: Path | None = None) -> tuple[Chart, ...]:
                 for path in files_in(directory, ending):
                     name = path.name.removesuffix(ending)
                     if not _NAME.fullmatch(name):
-                        faults.append(Fault(str(path), f"{name!r} is no name of a chart: a-z, 0-9, _ and - only"))
+                        faults.append(Fault(str(path), f"{name!r} is not a name for a chart: a-z, 0-9, _ and - only"))
                         continue
                     try:
                         if ending == SELECT_ENDING:
@@ -62,7 +62,7 @@ def _spec(path: Path) -> Mapping[str, Any]:
     try:
         spec = json.loads(read_text(path))
     except (ValueError, RecursionError) as fault:
-        raise ConfigurationError([Fault(str(path), f"is no JSON: {fault}")]) from fault
+        raise ConfigurationError([Fault(str(path), f"is not valid JSON: {fault}")]) from fault
     if not isinstance(spec, dict):
-        raise ConfigurationError([Fault(str(path), "is no Vega-Lite specification: a JSON object is expected")])
+        raise ConfigurationError([Fault(str(path), "is not a Vega-Lite specification: a JSON object is expected")])
     return spec

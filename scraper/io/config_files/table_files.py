@@ -38,7 +38,7 @@ def read_tables(configs: Path | None = None) -> tuple[TableSelect, ...]:
             if path.name == VIEWS_FILE:
                 continue
             if not TABLE_NAME.fullmatch(path.stem):
-                faults.append(Fault(str(path), f"{path.stem!r} is no name of a table: a-z, 0-9, _, a letter first"))
+                faults.append(Fault(str(path), f"{path.stem!r} is not a name for a table: a-z, 0-9, _, a letter first"))
                 continue
             if path.stem in OWN_TABLES:
                 faults.append(Fault(str(path), f"{path.stem} is the name of a table of the archive's own"))

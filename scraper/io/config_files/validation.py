@@ -61,7 +61,7 @@ def read_toml(path: Path) -> dict[str, Any]:
     except RecursionError as failure:
         raise ConfigurationError([deep]) from failure
     except ValueError as failure:  # TOMLDecodeError is one; so is an integer of more than 4300 digits
-        raise ConfigurationError([Fault(str(path), f"is no TOML: {_mended(str(failure), text)}")]) from failure
+        raise ConfigurationError([Fault(str(path), f"is not valid TOML: {_mended(str(failure), text)}")]) from failure
     faults = list(itertools.islice(_out_of_bounds(content, str(path)), MOST_FAULTS))
     if faults:
         raise ConfigurationError(faults)

@@ -137,7 +137,7 @@ def read_catalogue(configs: Path | None = None) -> Catalogue:
 
 @dataclass(frozen=True, slots=True)
 class PackagedVendor:
-    """A packaged vendor's file as it was read: not to be changed."""
+    """A packaged vendor's file as it was read; do not modify its content."""
 
     where: str
     content: dict[str, Any]
@@ -217,7 +217,7 @@ def _vendor(file: VendorFile, where: str, stem: str) -> Vendor:
     for name, plan in file.plans.items():
         for key in ("usd_per_month", "overage_usd_per_1000"):
             if (text := getattr(plan, key)) is not None and dollars_of(text) is None:
-                faults.append(Fault(f"{where}: plans.{name}.{key}", f'{text!r} is no amount of dollars like "0.75"'))
+                faults.append(Fault(f"{where}: plans.{name}.{key}", f'should be dollars like "0.75", not {text!r}'))
     faults += successor_faults(file.endpoints, where)
     if faults:
         raise ConfigurationError(faults)

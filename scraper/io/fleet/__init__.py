@@ -1,6 +1,6 @@
-"""The queue of a fleet in PostgreSQL, through Procrastinate, and the processes that carry its tasks out.
+"""The queue of a fleet in PostgreSQL, through Procrastinate, and the processes that execute its tasks.
 
-Procrastinate is an extra: only what opens the queue imports it.
+Procrastinate is an extra: only the modules that open the queue import it.
 """
 
 from __future__ import annotations

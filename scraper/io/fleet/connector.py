@@ -1,8 +1,8 @@
-"""A connection to the queue that outlasts its database: calls wait until it answers again.
+"""A connection to the queue that survives outages of the database: calls wait until it answers again.
 
-Procrastinate's worker ends on the first query that fails, with its tasks marked as running. Here a query that met a
-database which is down, restarts or cannot be reached is sent again until it is answered; that is said once. A query
-whose answer was lost is sent again too: every statement of `tasks.py` may be repeated.
+Procrastinate's worker ends on the first query that fails, with its tasks marked as running. Here a query is retried
+while the database is down, restarting or unreachable; each outage is reported once. A query whose answer was lost is
+retried too: every statement of `tasks.py` is idempotent.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ T = TypeVar("T")
 _FIRST_WAIT_S: Final = 0.2
 _LONGEST_WAIT_S: Final = 5.0
 LAST_PATIENCE_S: Final = 10.0
-"""How long a worker that is stopping goes on trying to tell the queue of it."""
+"""The longest that a stopping worker waits for a database that does not answer."""
 
 
 class Outage:
-    """Times in which the database does not answer."""
+    """Retries calls during outages of the database."""
 
     def __init__(self, conninfo: str, say: Callable[[str], object], *, waits: bool) -> None:
         self._conninfo, self._say, self._waits = conninfo, say, waits
@@ -43,7 +43,7 @@ class Outage:
         self._patient_until = self._patient_until or time.monotonic() + LAST_PATIENCE_S
 
     async def outlasted(self, call: Callable[[], Awaitable[T]]) -> T:
-        """Return what the call returns, once the database answers. StateError if nobody waits for that."""
+        """Return what the call returns, once the database answers. StateError at once unless outages are waited for."""
         wait_s = _FIRST_WAIT_S
         while True:
             try:
@@ -62,7 +62,7 @@ class Outage:
             wait_s = min(2 * wait_s, _LONGEST_WAIT_S)
 
     async def _reason(self) -> str:
-        """Return why there is no connection: a pool only says how long it tried."""
+        """Return why there is no connection: a pool only reports how long it tried."""
         try:
             await (await connected(self._conninfo)).close()
         except psycopg.Error as failure:
@@ -86,7 +86,7 @@ class Outage:
 
 
 def sentence_of(why: psycopg.Error) -> str:
-    """Return what a failure comes to: libpq tells of every address that it tried, and gives advice below."""
+    """Return the reason of a failure: libpq lists every address that it tried, and adds advice below."""
     first = next(iter(str(why).strip().splitlines()), "") or type(why).__name__
     return first.rpartition(" failed: ")[2].removeprefix("FATAL:").strip().rstrip(".")
 

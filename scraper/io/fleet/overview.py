@@ -44,7 +44,7 @@ _STATES: Final[Mapping[str, TaskState]] = {
 
 
 async def overview(connector: BaseConnector, since: timedelta, lost_after_s: float) -> FleetOverview:
-    """Return workers, waiting and running tasks, and those that ended so recently."""
+    """Return workers, waiting and running tasks, and tasks that ended within `since`."""
     at = await connector.execute_query_one_async(query="SELECT now() AS at")
     workers = await connector.execute_query_all_async(query=_WORKERS, lost_after_s=lost_after_s)
     tasks = await connector.execute_query_all_async(

@@ -1,4 +1,4 @@
-"""The queue's own schema in the state's database: made under a lock, and brought up to the installed Procrastinate."""
+"""The queue's own schema in the state's database: created and migrated to the installed Procrastinate, under a lock."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _MADE_BY = re.compile(r"procrastinate (\d+\.\d+\.\d+), fleet (\d+)")
 _MIGRATION = re.compile(r"(\d+)\.(\d+)\.(\d+)_\d+_.*\.sql")
 
 _OURS_VERSION: Final = 1
-"""Incremented with every change of what follows, which is then carried out again."""
+"""Incremented with every change to the SQL below, which is then executed again."""
 _OUR_TABLES: Final = """
 CREATE TABLE IF NOT EXISTS fleet_workers (
     worker_id bigint PRIMARY KEY REFERENCES procrastinate_workers (id) ON DELETE CASCADE,
@@ -51,7 +51,7 @@ RETURNS SETOF procrastinate_jobs LANGUAGE plpgsql AS $$
 DECLARE
     found_id bigint;
 BEGIN
-    -- One taker after the other; what follows sees what the one before has taken.
+    -- Workers take one after the other: the SELECT sees what the one before has taken.
     PERFORM pg_advisory_xact_lock(hashtext('scraper fleet take'), hashtext(current_schema()));
     SELECT id INTO found_id FROM procrastinate_jobs AS waiting
     WHERE status = 'todo'
@@ -80,7 +80,7 @@ BEGIN
 END;
 $$;
 CREATE OR REPLACE FUNCTION fleet_wake() RETURNS void LANGUAGE sql AS $$
-    -- Workers look again: an account is free, or a task is back.
+    -- Workers poll again: an account is free, or a task is back.
     SELECT pg_notify('procrastinate_any_queue_v1', '{"type": "job_inserted", "job_id": 0}');
 $$;
 CREATE OR REPLACE FUNCTION fleet_back(p_task_id bigint, p_wait_s double precision, p_counted integer)
@@ -93,24 +93,25 @@ BEGIN
         WHERE id = p_task_id;
         RETURN true;
     EXCEPTION WHEN unique_violation THEN
-        -- The job waits in the queue anew, for its next night or by a person's word: that task does what is left.
+        -- The job is in the queue again, for its next night or submitted by a user: that task does what is left.
         UPDATE procrastinate_jobs SET status = 'aborted' WHERE id = p_task_id;
-        UPDATE fleet_work SET words = 'another task of the job goes on with it' WHERE task_id = p_task_id;
+        UPDATE fleet_work SET words = 'another task of the job continues it' WHERE task_id = p_task_id;
         RETURN false;
     END;
 END;
 $$;
 """
-"""What Procrastinate lacks: who a worker is, how a task's last command ended, and a choice that looks at accounts."""
+"""Additions to Procrastinate: the names of workers, the end of a task's last command, and a limit of runs per account.
+"""
 
 
 async def connected(conninfo: str) -> AsyncConnection:
-    """Return a connection; psycopg.OperationalError if there is none to be had."""
+    """Return an open connection; raises psycopg.OperationalError."""
     return await AsyncConnection.connect(conninfo, connect_timeout=CONNECT_TIMEOUT_S, autocommit=True)
 
 
 async def prepared_schema(connection: AsyncConnection) -> str:
-    """Return the name of the queue's schema, made or upgraded if need be; StateError if it is of a newer version."""
+    """Return the name of the queue's schema, created or migrated if necessary; StateError if its version is newer."""
     async with connection.transaction():
         await connection.execute("SELECT pg_advisory_xact_lock(hashtext('scraper fleet schema'))")
         found = await (await connection.execute("SELECT current_schema()")).fetchone()
@@ -131,20 +132,20 @@ async def prepared_schema(connection: AsyncConnection) -> str:
 
 
 async def _brought_up_to_date(connection: AsyncConnection, name: str, comment: str) -> str | None:
-    """Make or upgrade what is in the schema; return its new comment, or ``None`` if it is as it should be."""
+    """Create or migrate the schema's contents; return its new comment, or ``None`` if it is up to date."""
     found = _MADE_BY.match(comment)
     made, ours = (_numbers(found[1]), int(found[2])) if found else ((), 0)
     installed = _numbers(procrastinate.__version__)
     if made[:2] > installed[:2] or ours > _OURS_VERSION:
         raise StateError(
-            f"the queue in schema {name} was made by newer programs ({comment}), and these are Procrastinate "
-            f"{procrastinate.__version__} and fleet {_OURS_VERSION}. Nothing was changed; install the newer ones here."
+            f"the queue in schema {name} was created by newer versions ({comment}); installed here are Procrastinate "
+            f"{procrastinate.__version__} and fleet {_OURS_VERSION}. Nothing was changed; upgrade this installation."
         )
     if not made:
         await connection.execute(SchemaManager.get_schema())
     else:
         for migration in migrations(made, installed):
-            await connection.execute(migration)  # a file of Procrastinate's
+            await connection.execute(migration)
     if ours < _OURS_VERSION:
         await connection.execute(_OUR_TABLES)
     told = f"procrastinate {'.'.join(map(str, max(made, installed)))}, fleet {_OURS_VERSION}"

@@ -1,9 +1,9 @@
-"""Commands of this program as processes that do not outlive the worker.
+"""Commands of this program as child processes that do not outlive the worker.
 
-A child holds the reading end of a pipe as its standard input. When the worker ends, however it does, the system closes
-the other end, and the child stops in order (`scraper --attended`): a signal at the parent's death exists on Linux only,
-is tied to a thread, and leaves no room for requests in flight to land. A child lies in a session of its own, so that a
-Ctrl-C at the worker's terminal reaches it once, through the worker.
+A child's standard input is the reading end of a pipe. When the worker ends, for whatever reason, the system closes the
+other end, and the child shuts down gracefully (`scraper --attended`): a parent-death signal exists on Linux only, is
+tied to a thread, and leaves requests in flight no time to finish. A child is in a session of its own, so that a Ctrl-C
+at the worker's terminal reaches it once, through the worker.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _KEPT: Final = 4_000_000
 
 
 class ChildPrograms:
-    """`program`: the words that start this program here. `hear` gets each line of stderr, behind its task's title."""
+    """`program`: the command line that starts this program. `hear` receives a task's title and a line of its stderr."""
 
     def __init__(
         self, program: Sequence[str], environment: Mapping[str, str], hear: Callable[[str, str], object]
@@ -45,7 +45,7 @@ class ChildPrograms:
             limit=_LONGEST_LINE,
         )
         self._processes.add(process)
-        if self._stopping:  # while it was being started
+        if self._stopping:  # `stop` was called while the process was being started
             self._signal(process, signal.SIGTERM)
         try:
             stdout, last_words, code = await asyncio.gather(_all(process), self._told(process, title), process.wait())
@@ -64,7 +64,7 @@ class ChildPrograms:
             self._signal(process, signal.SIGTERM)
 
     async def _told(self, process: Process, title: str) -> str:
-        """Pass each line of stderr on; return the last one."""
+        """Pass on each line of stderr; return the last one."""
         assert process.stderr is not None  # noqa: S101 - a pipe
         last = ""
         while True:

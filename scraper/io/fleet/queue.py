@@ -25,11 +25,11 @@ from scraper.ports.fleet import FleetOverview, Perform, QueuedTask, ServeTerms, 
 _QUEUE: Final = "scraper"
 _TASK: Final = "scraper.fleet"
 _HEARTBEATS: Final = 3
-"""Signs of life within the time after which a worker counts as lost."""
+"""Heartbeats within the time after which a worker counts as lost."""
 _SHOWN_LOST: Final = 20
-"""How many times as long as it takes to count as lost a worker is still shown."""
+"""A lost worker is shown for this many times the time after which it counts as lost."""
 _POLL_S: Final = 5.0
-"""For tasks whose time has come; of others, and of accounts that are free, the database tells."""
+"""Interval for tasks that become due; the database notifies workers of new tasks and free accounts."""
 _PERMANENT: Final = (
     "FATAL",
     "no password supplied",
@@ -58,16 +58,16 @@ class _AgainError(Exception):
 
 
 class _GivenUpError(Exception):
-    """The task failed, and that is noted."""
+    """The task has failed for good."""
 
 
 class _AsSaid(BaseRetryStrategy):
-    """Tries a task again if its end says so."""
+    """Retries a task if its verdict asks for it."""
 
     def get_retry_decision(self, *, exception: BaseException, job: jobs.Job) -> RetryDecision | None:  # noqa: ARG002
         if isinstance(exception, _AgainError):
             return RetryDecision(retry_at=datetime.now(UTC) + exception.wait)
-        return RetryDecision() if isinstance(exception, StateError) else None  # its end could not be told
+        return RetryDecision() if isinstance(exception, StateError) else None  # its end could not be stored
 
 
 class PostgresQueue:
@@ -152,7 +152,7 @@ class PostgresQueue:
 
 
 def _without_outages(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-    """Leave out what `Outage` has said: a task of Procrastinate's that could not tell the queue of its end."""
+    """Suppress what `Outage` has reported: an asyncio task of Procrastinate that could not store a task's end."""
     if not isinstance(context.get("exception"), StateError):
         loop.default_exception_handler(context)
 
@@ -173,13 +173,12 @@ def _job(task: FleetTask, stored: dict[str, Any]) -> jobs.Job:
 async def opened_queue(
     conninfo: str, name: str, say: Callable[[str], object], terms: ServeTerms | None = None
 ) -> AsyncIterator[PostgresQueue]:
-    """Open the queue beside the state, and make its schema if there is none.
+    """Open the queue beside the state, and create its schema if there is none.
 
-    `conninfo`: the state's server, as libpq reads it. `name`: this process, ``host:pid``. `terms`: of a worker, which
-    waits for a database that does not answer; for everybody else that is a StateError, as is a database that will
-    never let anybody in.
+    `conninfo`: the state's server, as libpq reads it. `name`: this process, ``host:pid``. `terms`: those of a worker,
+    which waits for a database that does not answer; without them that is a StateError. A refused login always is.
     """
-    for logger in ("procrastinate", "psycopg"):  # we say what there is to say, once
+    for logger in ("procrastinate", "psycopg"):  # `Outage` reports each failure once
         logging.getLogger(logger).addHandler(logging.NullHandler())
         logging.getLogger(logger).propagate = False
     outage = Outage(conninfo, say, waits=terms is not None)
@@ -206,7 +205,7 @@ async def _prepared(conninfo: str) -> str:
 
 
 def lasting_refusal(failure: psycopg.OperationalError) -> str | None:
-    """Return why the server will never let this user in, for people; ``None``: it may do so later."""
+    """Return the message for a login that the server will always refuse; ``None`` if it may accept it later."""
     words = str(failure)
     if not any(sign in words for sign in _PERMANENT) or any(sign in words for sign in _PASSING):
         return None

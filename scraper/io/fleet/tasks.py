@@ -1,12 +1,12 @@
-"""Procrastinate's statements, where a fleet needs others.
+"""Replacements for some of Procrastinate's statements.
 
-- A task is taken only where none of its accounts has as many runs already as may be at once: one lock a task, as
-  Procrastinate has it, cannot say that (`fleet_take` of `place.py`).
-- A worker ends only tasks that are still its own: one that was stopped for long comes back when another has them.
-  A second time it changes nothing, so that a statement whose answer was lost may be repeated.
-- A worker whose row was pruned while it slept enters it again, instead of failing with a foreign key.
-- Lost tasks (Procrastinate's issue 1518) are those whose worker is gone or silent, and those that this worker was
-  given by an answer that never arrived.
+- A task is taken only if none of its accounts has its maximum of runs already: Procrastinate's one lock for each task
+  cannot express that (`fleet_take` of `place.py`).
+- A worker ends only tasks that are still its own: after a long pause another one may have them. Ending a task twice
+  changes nothing, so that a statement whose answer was lost may be repeated.
+- A worker whose row was pruned while it was suspended inserts it again, instead of failing with a foreign key.
+- Lost tasks (Procrastinate's issue 1518) are those whose worker is gone or silent, and those that were assigned to
+  this worker in an answer that never arrived.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ class FleetTasks(JobManager):
             self._worker_id = 0
 
     async def beat(self, interval_s: float) -> None:
-        """Give signs of life, until cancelled: Procrastinate's own end when a worker stops, before its last runs do."""
+        """Send heartbeats until cancelled: Procrastinate's own end when a worker stops, before its last runs do."""
         while True:
             await asyncio.sleep(interval_s)
             async with self._beating:
@@ -112,7 +112,7 @@ class FleetTasks(JobManager):
         return next(iter(taken), None)
 
     async def note_end(self, task_id: int, exit_code: int | None, words: str, *, counts: bool) -> None:
-        """Store how the command of a task ended, before the task does. `counts`: it was an attempt."""
+        """Store how a task's command ended, before the task is ended. `counts`: it counts as an attempt."""
         if not counts:
             self._uncounted.add(task_id)
         await self.connector.execute_query_async(query=_NOTE, task_id=task_id, exit_code=exit_code, words=words)

@@ -1,12 +1,11 @@
 """An archive in a bucket, for readers: the parts that its manifest lists, fetched into the cache of this machine.
 
-A query gets local copies of the parts that it may read, and no others: of its tables, and of the days and vendors that
-its conditions leave (`partitions`). The list is read for every query, in one request; an object's content never
-changes, so a part is fetched once. Objects stay for a grace period after the list has dropped them: who is slower than
-that, reads the list again.
+A query gets local copies of only the parts that it may read: those of its tables, and of the days and vendors that its
+conditions leave (`partitions`). The list is read for every query, in one request; objects never change, so each part is
+fetched once. Objects stay for a grace period after the list has dropped them; a slower query reads the list again.
 
-The list, and not the state, says what there is: it belongs to the place that is read, where a state at hand may be of
-another archive or an older one, and whoever only reads needs no database.
+The list is authoritative, not the state: a state at hand may belong to another archive or be out of date, and readers
+need no database.
 """
 
 from __future__ import annotations
@@ -31,11 +30,11 @@ if TYPE_CHECKING:
 
 _ATTEMPTS: Final = 5
 _LEFT_OUT: Final = (PAGES_TABLE,)
-"""Ten times the bytes of all other tables: fetched only for a query that reads them."""
+"""The table `pages`, ten times the bytes of all others: fetched only for a query that reads it."""
 
 
 WORTH_SAYING_BYTES: Final = 64 * 10**6
-"""Some seconds on an ordinary line."""
+"""Downloads of at least this size are announced: they take some seconds on an ordinary line."""
 
 
 class BucketArchive:
@@ -48,7 +47,7 @@ class BucketArchive:
         say: Callable[[str], object] = lambda _told: None,
         worth_saying_bytes: int = WORTH_SAYING_BYTES,
     ) -> None:
-        """`directory`: a data directory, or one for what is fetched alone; `say` is told of what takes long."""
+        """`directory`: a data directory, or one for the cache alone; `say` gets a sentence before a long download."""
         self._objects = objects
         self._cache = ObjectCache(objects, directory)
         self._say, self._worth_saying_bytes = say, worth_saying_bytes
@@ -66,7 +65,7 @@ class BucketArchive:
         return open_free(self.files(), described)
 
     def files(self) -> Files:
-        """Return the files of all tables but `pages`, which are said to be left out."""
+        """Return the files of all tables but `pages`, with the reason for leaving that out."""
         return self._fetched(_all_but_pages, left_out=_LEFT_OUT)
 
     def facts(self, tables: Collection[str]) -> tuple[TableFacts, ...]:
@@ -83,7 +82,7 @@ class BucketArchive:
         return self._known
 
     def _fetched(self, choose: Callable[[Manifest], Sequence[ManifestPart]], left_out: Collection[str] = ()) -> Files:
-        """Fetch the chosen parts of the current list, and return their files."""
+        """Fetch the chosen parts of the current list; return their files."""
         tried = 0
         for _ in range(_ATTEMPTS):
             manifest = self._manifest()
@@ -94,7 +93,7 @@ class BucketArchive:
                 if manifest.sequence == tried:
                     raise ArchiveError(
                         f"{gone.filename} is missing, although the archive's list has it. Nothing was changed. "
-                        "scraper check tells what else is missing, and --repair rebuilds what can be made from pages."
+                        "scraper check lists what else is missing, and --repair rebuilds what can be made from pages."
                     ) from gone
                 tried = manifest.sequence
                 continue
@@ -106,7 +105,7 @@ class BucketArchive:
             listed = {table: dict[str, str]() for table in manifest.tables}
             for part in parts:
                 listed[part.part.partition("/")[0]][part.path] = part.select_hash
-            why = f"is not fetched for this from {self._objects.place}: read it with scraper sql or scraper export"
+            why = f"is not fetched here from {self._objects.place}: read it with scraper sql or scraper export"
             said = {table: f"{table} {why}" for table in left_out if table in manifest.tables}
             return files_listed(self._cache.directory.resolve(), listed, said)
         raise ArchiveError(

@@ -1,10 +1,10 @@
 """Exports as a Delta table, by deltalake (the extra `delta`): a copy of rows, never the archive's own files.
 
-Files of the archive could be adopted in place, without a copy. Tried: after the first checkpoint of such a table, and
-after its compaction until a vacuum, the archive's own glob counts rows that are no rows. So a table format gets rows of
-its own, in a directory of its own.
+Delta could adopt the archive's files in place. Tried: after the first checkpoint of such a table, and between its
+compaction and a vacuum, the archive's own glob counts rows that do not exist. So a Delta table gets its own rows, in
+its own directory.
 
-Instants are `timestamp` there, in UTC: the type for times without a zone needs a reader of newer protocols.
+Instants become `timestamp`, in UTC: the type for times without a zone needs a reader of a newer protocol.
 """
 
 from __future__ import annotations
@@ -36,27 +36,27 @@ _NAMED: Final = 5
 
 
 class DeltaMode(Enum):
-    """The treatment of a table that exists."""
+    """What to do with a table that exists."""
 
     NEW = "new"
     """It is refused."""
     APPEND = "append"
     """Rows are added."""
     REPLACE = "overwrite"
-    """It gets these rows alone, as a new version."""
+    """Its rows are replaced, in a new version."""
 
 
 def refuse_unless_delta(place: Path, mode: DeltaMode) -> None:
-    """Raise UsageError where no Delta table can be written with this mode, before anything is read."""
+    """Raise UsageError if no Delta table can be written in this mode, before anything is read."""
     if find_spec("deltalake") is None:
         raise UsageError(f"Delta needs deltalake, which is not installed: {_INSTALL}")
     if not place.exists():
         return
     if not place.is_dir():
-        raise UsageError(f"{place} is a file, and a Delta table is a directory: name another.")
+        raise UsageError(f"{place} is a file, but a Delta table is a directory: name another path.")
     if not (place / _LOG).is_dir():
         if any(place.iterdir()):
-            raise UsageError(f"{place} is a directory and no Delta table: nothing was changed; name another.")
+            raise UsageError(f"{place} is a directory, but no Delta table: nothing was changed; name another.")
         return
     if mode is DeltaMode.NEW:
         raise UsageError(f"{place} exists: --append adds the rows to it, --force replaces its rows.")
@@ -69,10 +69,10 @@ def export_delta(
     where: str | None = None,
     mode: DeltaMode = DeltaMode.NEW,
 ) -> int:
-    """Write the rows of a table, a view or a macro to a Delta table; return their number. In one commit, or not at all.
+    """Write the rows of a table, a view or a macro to a Delta table, in one commit; return their number.
 
-    Rows are streamed: a table may be larger than memory. `where` is a condition, as `export` has it. Raises UsageError
-    for a place or columns that do not fit, QueryError where DuckDB cannot read, OutputError where it cannot be written.
+    Rows are streamed: a table may be larger than memory. `where` is a condition, as in `export`. Raises UsageError for
+    an unsuitable place or mismatched columns, QueryError if DuckDB cannot read, OutputError if writing fails.
     """
     refuse_unless_delta(place, mode)
     return asked_again(lambda: _exported(opened(), relation, place, where, mode))
@@ -94,7 +94,7 @@ def _exported(
 
 
 def _commit_new(connection: duckdb.DuckDBPyConnection, rows: _Rows, place: Path) -> None:
-    """Write a table beside its place and rename it in: a directory without a log would be no table."""
+    """Write a table beside its place and rename it in: a directory without a log is no table."""
     beside = place.with_name(f".{place.name}.part")
     shutil.rmtree(beside, ignore_errors=True)
     try:
@@ -117,7 +117,7 @@ def _commit(
     options: dict[str, Any] = {"mode": "error" if mode is DeltaMode.NEW else mode.value}
     options |= {"schema_mode": "overwrite"} if mode is DeltaMode.REPLACE else {}
     options["writer_properties"] = WriterProperties(compression="ZSTD")
-    with ThreadPoolExecutor(1) as thread:  # the library handles no signals: Ctrl-C ends its source of rows
+    with ThreadPoolExecutor(1) as thread:  # deltalake handles no signals: Ctrl-C ends its source of rows
         working = thread.submit(lambda: write_deltalake(table, rows.reader(), **options))
         try:
             working.result()
@@ -132,13 +132,13 @@ def _commit(
 
 
 class _Rows:
-    """The rows of a query, of types that Delta has, on their way through a foreign library."""
+    """The rows of a query, cast to Delta's types, as deltalake consumes them."""
 
     def __init__(self, reader: pa.RecordBatchReader, schema: pa.Schema) -> None:
         self.schema = schema
         self.count = 0
         self.failure: QueryError | None = None
-        """What ended them: the library keeps no more of it than a text."""
+        """The error that ended the rows: deltalake keeps only its text."""
         self.stopped = False
         self._reader = reader
 
@@ -164,7 +164,7 @@ class _Rows:
 
 
 def _table_there(place: Path, schema: pa.Schema, mode: DeltaMode) -> DeltaTable:
-    """Return the table that is there; UsageError where rows of other columns would be added."""
+    """Return the existing table; UsageError if rows with other columns would be appended."""
     from deltalake import DeltaTable, Schema  # noqa: PLC0415 - of an extra
 
     try:
@@ -177,7 +177,7 @@ def _table_there(place: Path, schema: pa.Schema, mode: DeltaMode) -> DeltaTable:
         other = sorted(name for name in has.keys() | gets.keys() if has.get(name) != gets.get(name))
         named = ", ".join([*other[:_NAMED], "…"] if len(other) > _NAMED else other)
         raise UsageError(
-            f"{place} has other columns than these rows ({named}): nothing was added; --force replaces its rows and "
+            f"{place} has other columns than these rows ({named}). Nothing was added; --force replaces its rows and "
             "its columns, another directory keeps both."
         )
     return table
@@ -190,7 +190,7 @@ _SIGNED: Final = {
     pa.uint64(): pa.decimal128(20),
     pa.null(): pa.string(),
 }
-"""Arrow's types that Delta lacks: it would read a byte of 200 as one of -56, or refuse it."""
+"""Arrow types that Delta lacks → the types to use: it would read an unsigned byte of 200 as -56, or refuse it."""
 
 
 def _field(field: pa.Field) -> pa.Field:
@@ -203,7 +203,7 @@ def _field(field: pa.Field) -> pa.Field:
 
 
 def _type(type_: pa.DataType) -> pa.DataType:
-    """Return Delta's type for one of Arrow's; TypeError where there is none."""
+    """Return Delta's type for one of Arrow's; TypeError if there is none."""
     if pa.types.is_timestamp(type_):
         return pa.timestamp("us", "UTC")
     if pa.types.is_map(type_):
@@ -218,5 +218,5 @@ def _type(type_: pa.DataType) -> pa.DataType:
 
 
 def _sentence(fault: Exception) -> str:
-    """Return the first line of the library's message, without the stack that it may hold."""
+    """Return the first line of deltalake's message, without a stack trace."""
     return str(fault).strip().partition("\n")[0].removesuffix(" []") or type(fault).__name__

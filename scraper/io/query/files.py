@@ -1,4 +1,4 @@
-"""The files of an archive's tables: those of a directory, or local copies that a list names."""
+"""The files of an archive's tables: those in a directory, or the local copies of listed objects."""
 
 from __future__ import annotations
 
@@ -34,10 +34,10 @@ class Files:
     It reads every ``key=value`` of the whole path, so that a directory above the archive may be none.
     """
     noted: Hashes = lambda _table: {}
-    """Spares the footers of the tables that nothing rebuilds."""
+    """With these hashes, the footers of tables that nothing rebuilds need not be read."""
 
     left_out: Mapping[str, str] = field(default_factory=dict)
-    """Table → why its files are not among these, where it has any."""
+    """Table → the reason why its files are left out."""
 
     def has(self, table: str) -> bool:
         """Return whether a table has files."""
@@ -45,7 +45,7 @@ class Files:
 
 
 def files_below(root: Path, noted: Hashes | None = None) -> Files:
-    """Return the files of an archive at this place, as its directories have them at each query."""
+    """Return the files of an archive in this directory, as they are at each query."""
     return Files(
         root=root,
         sql=lambda table: quoted(f"{pattern(root / table)}/{PARTS}"),
@@ -59,7 +59,7 @@ def files_below(root: Path, noted: Hashes | None = None) -> Files:
 def files_listed(
     root: Path, listed: Mapping[str, Mapping[str, str]], left_out: Mapping[str, str] | None = None
 ) -> Files:
-    """Return files that a list names below a directory: table → path → `Part.select_hash`."""
+    """Return the files of a list, below a directory: table → path → `Part.select_hash`."""
     return Files(
         root=root,
         sql=lambda table: sql_list(root, listed[table]),

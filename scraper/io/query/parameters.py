@@ -28,7 +28,7 @@ def bound(sql: str, parameters: Mapping[str, str]) -> str:
     """Return the query with its parameters; names are compared without case, as DuckDB does.
 
     Raises UsageError for one without a value and a value without one. A query that DuckDB cannot parse is returned as
-    it is: whoever runs it says so.
+    it is: running it reports the error.
     """
     if not parameters and "$" not in sql and "?" not in sql:
         return sql

@@ -1,10 +1,10 @@
-"""The partitions that a query can read, told before any of them is there: an archive on S3 fetches those alone.
+"""The partitions that a query can read, determined before any is fetched: an archive on S3 fetches only those.
 
-DuckDB's optimizer knows which files of a hive-partitioned list a condition leaves, through views, macros and
-subqueries. So the query is planned, not run, over files that stand for partitions: a file without rows that has the
-table's columns, and empty ones that nobody opens. The plan shows the conditions on the files of each scan; these are
-evaluated over the partitions. A plan is believed only where that leaves as many files as it says itself; else, as for
-a day that only a join finds while the query runs, every partition of a table is needed.
+DuckDB's optimizer prunes the files of a hive-partitioned list by the query's conditions, through views, macros and
+subqueries. So the query is planned, not run, over stand-ins for partitions: a file without rows that has the table's
+columns, and empty ones that nothing opens. The plan shows the conditions on the files of each scan; these are evaluated
+over the partitions. A plan is trusted only if that leaves as many files as it states; otherwise, as for a day that a
+join finds only while the query runs, every partition of the table is needed.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ Partition: TypeAlias = tuple[str, str]
 """Vendor and date, as the path has them."""
 
 _MARK: Final = "of_table"
-"""A third key of these files' paths: the plan does not name the table of a scan."""
+"""A third key in the stand-ins' paths: the plan does not name the table of a scan."""
 
 _FILTERS: Final = "File Filters"
 _SCANNED: Final = "Scanning Files"
@@ -54,10 +54,10 @@ def needed_partitions(
     stubs: Path,
     as_declared: Callable[[str], bool] = lambda _table: True,
 ) -> dict[str, Collection[Partition]]:
-    """Return table → the partitions that a query may read, of the tables that it reads.
+    """Return the tables that a query reads → the partitions that it may read, empty if the query is refused.
 
-    None where the query is refused, whatever the files hold. `there`: table → its partitions; `stubs`: the directory of
-    the files that stand for them; `as_declared`: true of a table whose files have the columns that its SELECT has now.
+    `there`: table → its partitions; `stubs`: the directory of their stand-ins; `as_declared`: True for a table whose
+    files have the columns of its current SELECT.
     """
     nothing = files_listed(stubs, {table: {"": ""} for table in there})
     with duckdb.connect(config=_CONFIG) as connection:
@@ -93,11 +93,11 @@ _CONFIG: Final[dict[str, str | bool | int | float | list[str]]] = {
 
 
 class _NotUnderstoodError(Exception):
-    """The plan is not one that we can read."""
+    """The plan has an unknown form."""
 
 
 class _RefusedError(Exception):
-    """The query cannot be planned: whoever runs it says why."""
+    """The query cannot be planned; running it reports why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,17 +106,17 @@ class _Scan:
 
     table: str
     filters: str
-    """Conditions one after the other, each in parentheses or a function's call."""
+    """Concatenated conditions, each in parentheses or a function call."""
     files: int
-    """Files that they leave, as the plan says."""
+    """The number of files that the conditions leave, according to the plan."""
 
 
 def _stand_ins(
     connection: duckdb.DuckDBPyConnection, stubs: Path, table: str, there: Collection[Partition], select: str
 ) -> list[str]:
-    """Return the files that stand for a table's partitions, relative to their directory.
+    """Return the stand-ins for a table's partitions, relative to their directory.
 
-    The first has its columns, and another mark: a condition that leaves every file is not in the plan.
+    The first has the table's columns and another mark: the plan omits a condition that every file satisfies.
     """
     if not select or "=" in str(stubs):  # a table that no SQL file describes; a directory that is a key of its own
         raise _NotUnderstoodError
@@ -151,7 +151,7 @@ def _plan(
         connection.execute(f"INSERT INTO stand_ins SELECT {columns}")
         connection.execute(f"CREATE VIEW {identifier(table)} AS {_over(stubs, table, paths, query)}")
     for view in views:
-        with contextlib.suppress(duckdb.Error):  # a faulty one is told of by the query that reads it
+        with contextlib.suppress(duckdb.Error):  # the query that reads a faulty view reports it
             connection.execute(view.sql)
     for statement in lock_statements(stubs):
         connection.execute(statement)
@@ -207,7 +207,7 @@ def _left(connection: duckdb.DuckDBPyConnection, scan: _Scan) -> set[Partition]:
 
 
 def _split(filters: str) -> Iterator[str]:
-    """Yield the conditions of a text in which they follow each other without a word between."""
+    """Yield the conditions of `_Scan.filters`."""
     depth, begin, quote = 0, 0, ""
     for place, char in enumerate(filters):
         if quote:

@@ -166,7 +166,7 @@ def _kind(statement: duckdb.Statement) -> str:
 
 
 def _refused(tree: object) -> Iterator[str]:
-    """Yield whatever in a serialised syntax tree does more than read."""
+    """Yield the parts of a serialised syntax tree that do more than read."""
     for node in nodes_of(tree):
         kind, function = node.get("type"), node.get("function_name")
         if isinstance(kind, str) and kind.endswith("_NODE") and kind not in _SELECT_NODES:
@@ -216,7 +216,7 @@ _NO_COLUMN: Final = re.compile(r'Referenced column "([^"]*)" (?:not found|was no
 
 
 def refusal(fault: Exception) -> QueryError:
-    """Return DuckDB's error in one sentence, with the mend that it does not name."""
+    """Return DuckDB's error in one sentence, with a remedy that it does not name."""
     text = shortened(fault)
     if _is_gone(fault):
         text += "; it was removed while the query ran, as by a compaction: repeat the query."

@@ -1,4 +1,4 @@
-"""An archive as queries, exports and lists of tables need it, wherever it is."""
+"""Reading an archive, in a directory or a bucket, for queries, exports and lists of tables."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from typing import TYPE_CHECKING, Protocol
 from scraper.core.errors import UsageError
 from scraper.io.query.files import Files, Hashes, files_below
 from scraper.io.query.relations import Described, archive_root, open_free, open_locked, readable
-from scraper.io.query.table_stats import Sizes, TableFacts, facts_of_files
+from scraper.io.query.table_stats import Sizes, TableFacts, table_facts
 
 if TYPE_CHECKING:
     import duckdb
 
 
 class ArchiveReader(Protocol):
-    """An archive to read. Every method blocks, and raises ArchiveError where it cannot be read."""
+    """An archive to read. Every method blocks, and raises ArchiveError if the archive cannot be read."""
 
     def open(
         self, described: Described, query: str | None = None, writes: Path | None = None
     ) -> duckdb.DuckDBPyConnection:
-        """Open what a query reads; see `relations.open_locked`."""
+        """Open a connection for a query; see `relations.open_locked`."""
 
     def open_free(self, described: Described) -> duckdb.DuckDBPyConnection:
         """Open every table and view in an unrestricted connection."""
@@ -40,7 +40,7 @@ class DirectoryArchive:
 
     data: Path
     root: Path | None = None
-    """The directory of its tables; ``None``: in the data directory, which may also be a copy of it."""
+    """The directory of its tables; ``None``: in `data`, which may also be a copy of that directory."""
     noted: Hashes = lambda _table: {}
     sizes: Sizes = lambda _table: {}
 
@@ -58,4 +58,4 @@ class DirectoryArchive:
         return files_below(archive_root(self.data) if self.root is None else readable(self.root), self.noted)
 
     def facts(self, tables: Collection[str]) -> tuple[TableFacts, ...]:
-        return facts_of_files(self.files().root, tables, self.sizes)
+        return table_facts(self.files().root, tables, self.sizes)

@@ -1,7 +1,7 @@
 """The relations of an archive: a view for each table over its files, and the views over those.
 
-An archive is a directory of tables. It may have been copied without the state database and without the SQL files of
-whoever made it: a table that no SQL file describes is a view of what its files hold.
+An archive is a directory of tables. It may have been copied without its state database and its SQL files: a table that
+no SQL file describes is a view of what its files contain.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Final
 import duckdb
 
 from scraper.core.coverage import RENAMED_COLUMNS, RUN_TABLE_HASHES, RUN_TABLES
-from scraper.core.errors import ArchiveError, UsageError
+from scraper.core.errors import ArchiveError
 from scraper.core.tables import (
     PAGES_COLUMNS,
     PAGES_TABLE,
@@ -33,7 +33,7 @@ from scraper.io.query.files import Files, Hashes, files_below, pattern, quoted, 
 from scraper.io.query.syntax_tree import relations_named, syntax_tree
 
 UTC: Final = "SET TimeZone = 'UTC'"
-"""Instants are TIMESTAMP in UTC: compared with now(), a session must stand there too."""
+"""Instants are TIMESTAMP in UTC: to compare them with now(), a session must be in UTC too."""
 
 _MESSAGE_LENGTH: Final = 600
 
@@ -58,7 +58,7 @@ def archive_root(data: Path) -> Path:
 
 
 def readable(root: Path) -> Path:
-    """Return a directory of tables, all of which this user may read, without symbolic links; see `archive_root`."""
+    """Return a directory of tables with symbolic links resolved; raises the ArchiveError of `archive_root`."""
     with _permitted():
         require_readable(root)
     return root.resolve()
@@ -83,7 +83,7 @@ def open_archive(
     noted: Hashes | None = None,
     writes: Path | None = None,
 ) -> duckdb.DuckDBPyConnection:
-    """Open the archive of a data directory; see `open_locked`. With what is `noted` of parts, footers are not read."""
+    """Open the archive of a data directory; see `open_locked`. With `noted` hashes, footers are not read."""
     files = files_below(archive_root(data), noted)
     return open_locked(files, Described(tables, views), query, data / "tmp", writes)
 
@@ -93,7 +93,7 @@ def open_locked(
 ) -> duckdb.DuckDBPyConnection:
     """Open a connection with a view for each table and view of the files, which can read the archive and nothing else.
 
-    `writes` is the one file that it may write; `spill`: the directory for what does not fit in memory.
+    `writes`: the only file that it may write; `spill`: the directory for what does not fit in memory.
 
     With a `query` only the views that it reads are created, which takes most of the time in a small archive.
     A table without files is an empty view of the same columns; files that are added to it later are not seen.
@@ -116,21 +116,8 @@ def open_locked(
     return connection
 
 
-def open_unlocked(
-    data: Path, tables: Sequence[TableSelect], views: Sequence[View], noted: Hashes | None = None
-) -> duckdb.DuckDBPyConnection:
-    """Open the same relations in an unrestricted connection: the caller may create tables and read other files.
-
-    Raises UsageError where there is no such directory.
-    """
-    root = archive_root(data)
-    if not data.is_dir():
-        raise UsageError(f"there is no archive in {data}: name the data directory, or a copy of its archive.")
-    return open_free(files_below(root, noted), Described(tables, views))
-
-
 def open_free(files: Files, described: Described) -> duckdb.DuckDBPyConnection:
-    """Open an unrestricted connection with a view for each table and view of the files."""
+    """Open the same views in an unrestricted connection: the caller may create tables and read other files."""
     connection = duckdb.connect()
     try:
         create_relations(connection, files, described)
@@ -183,8 +170,8 @@ def _stand_in(connection: duckdb.DuckDBPyConnection, name: str, fault: duckdb.Er
 
 
 def _say_instead(connection: duckdb.DuckDBPyConnection, name: str, why: str) -> None:
-    """Create a view that raises an error with this sentence when it is queried."""
-    said = f"error({quoted(why)})"  # twice: a count reads no column
+    """Create a view that raises an error with this message when it is queried."""
+    said = f"error({quoted(why)})"  # in two places: a count reads no column
     connection.execute(f"CREATE VIEW {identifier(name)} AS SELECT {said} AS {identifier(why)} WHERE {said} IS NULL")
 
 
@@ -206,7 +193,7 @@ def relations_read(
     known = {**{name.lower(): "" for name in tables}, **{view.name.lower(): view.sql.lower() for view in views}}
     try:
         waiting = set(relations_named(syntax_tree(connection, query), frozenset(known)))
-    except duckdb.Error:  # whoever runs the query says so
+    except duckdb.Error:  # running the query reports it
         return set(known)
     read: set[str] = set()
     while waiting:

@@ -39,7 +39,7 @@ def write_database(path: Path, files: Files, described: Described) -> None:
 
 
 def views_script(here: Files, described: Described) -> str:
-    """Return the same views as SQL whose paths, those of a directory, start with a variable."""
+    """Return the same views as SQL whose paths start with a variable: the archive's directory."""
     lines = [f"SET VARIABLE archive = {quoted(pattern(here.root))};", f"{UTC};"]
     anywhere = replace(here, sql=lambda name: f"getvariable('archive') || {quoted(f'/{name}/{PARTS}')}", hive=False)
     lines += table_statements(anywhere, empty_selects(here, described.tables))

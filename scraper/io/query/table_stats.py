@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 
 from scraper.core.errors import ArchiveError
 from scraper.io.query.files import files_of
-from scraper.io.query.relations import archive_root, damaged
+from scraper.io.query.relations import damaged
 
 Sizes = Callable[[str], Mapping[str, tuple[int, int]]]
 """Table → path of a part, relative to the archive → its rows and bytes, as far as they are noted."""
@@ -27,16 +27,11 @@ class TableFacts:
     size_bytes: int
 
 
-def table_facts(data: Path, tables: Sequence[str], noted: Sizes = lambda _table: {}) -> tuple[TableFacts, ...]:
-    """Return the rows, files and bytes of tables.
+def table_facts(root: Path, tables: Collection[str], noted: Sizes) -> tuple[TableFacts, ...]:
+    """Return the rows, files and bytes of tables in a directory.
 
     Rows are those that are noted of a file of that size, else those of its footer.
     """
-    return facts_of_files(archive_root(data), tables, noted)
-
-
-def facts_of_files(root: Path, tables: Collection[str], noted: Sizes) -> tuple[TableFacts, ...]:
-    """Return the same of tables in a directory."""
     return tuple(_facts(root, name, noted(name)) for name in tables)
 
 

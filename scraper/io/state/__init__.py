@@ -67,8 +67,8 @@ def open_stores(
     """Open or create the database at this URL; `kind` (``real`` or ``sandbox``) never changes.
 
     ``None`` opens either kind, for reading. Without `threaded`, writes happen in the caller's thread: for callers whose
-    clock is moved by hand. `say` gets a sentence, in any thread, when the database is waited for. `follow` is told the
-    time of a database that machines share, so that `now` can follow it; without, `now` alone decides.
+    clock is moved by hand. `say` gets a sentence, in any thread, when the database is waited for. `follow` receives the
+    time of a database that machines share, so that `now` can follow it.
 
     Raises StateError where the database cannot be used, UsageError for the other kind.
     """
@@ -86,22 +86,22 @@ def open_stores(
 
 
 def copy_state(source: str, target: str, now: datetime) -> Sequence[TableSummary]:
-    """Copy the state at one URL into an empty database at another one; see `io.state.copy`."""
+    """Copy the state at one URL into an empty database at another; see `io.state.copy`."""
     from scraper.io.state.copy import copy
 
     return copy(_backend(source), _backend(target), now)
 
 
 def without_password(url: str) -> str:
-    """Return the URL as it may be shown."""
+    """Return the URL for display."""
     read = _read(url)
     return "an unreadable URL" if read is None else shown_url(read)
 
 
 def passwordless(url: str) -> str:
-    """Return the URL for files that others may read: the client finds the password elsewhere, or is refused.
+    """Return the URL for files that others may read: the client must find the password elsewhere.
 
-    Raises UsageError for a URL that cannot be read.
+    Raises UsageError for a URL that cannot be parsed.
     """
     if (read := _read(url)) is None:
         raise _unusable()
@@ -110,10 +110,10 @@ def passwordless(url: str) -> str:
 
 
 def libpq_settings(url: str) -> str:
-    """Return a PostgreSQL URL of the state as libpq reads it, with what SQLAlchemy makes of it for the state.
+    """Return a PostgreSQL URL of the state as a libpq connection string, parsed by SQLAlchemy.
 
-    libpq reads a password with a ``/`` otherwise, and names its rest as a host that it cannot find. Raises UsageError
-    for another kind of database, or none.
+    libpq itself would split a password at a ``/``, and report the rest as an unknown host. Raises UsageError for
+    another kind of database, or none.
     """
     from psycopg import ProgrammingError
     from psycopg.conninfo import make_conninfo
@@ -124,16 +124,16 @@ def libpq_settings(url: str) -> str:
     if (read := _read(url)) is None:
         raise _unusable()
     if read.get_backend_name() not in {"postgresql", "postgres"}:
-        raise UsageError("the state is not in PostgreSQL, and the queue of a fleet is beside it.")
+        raise UsageError("the state is not in PostgreSQL, but the queue of a fleet must be beside it.")
     dialect: Any = PGDialect_psycopg  # untyped
     try:
         return make_conninfo(**dialect().create_connect_args(without_ttl(read)[0])[1])
-    except ProgrammingError:  # its words may hold a part of the password
+    except ProgrammingError:  # its message may contain a part of the password
         raise _unusable() from None
 
 
 def shown_url(url: URL) -> str:
-    """Return the URL without its passwords: the driver takes them as parameters as well."""
+    """Return the URL without its passwords, which may be query parameters as well."""
     secret = {name: "***" for name in url.query if "password" in name}
     return url.update_query_dict(secret).render_as_string(hide_password=True)
 
@@ -163,7 +163,7 @@ def _read(url: str) -> URL | None:
 
     try:
         return make_url(url)
-    except (ArgumentError, ValueError):  # of a port that is none; its words may hold a part of the password
+    except (ArgumentError, ValueError):  # of an invalid port; its message may contain a part of the password
         return None
 
 

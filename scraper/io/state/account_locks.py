@@ -121,7 +121,7 @@ _TIMES: Mapping[Table, tuple[Column[Any], ...]] = {
     boards: (boards.c.read_at, boards.c.still_since),
 }  # fmt: skip
 _PLANNED = {requests.c.slot_at, runs.c.next_at}
-"""Instants that lie ahead by themselves."""
+"""Instants that may be in the future."""
 
 
 def move_back(connection: Connection, account_id: str, month_starts_on: int, now: datetime) -> timedelta:
@@ -148,7 +148,7 @@ def move_back(connection: Connection, account_id: str, month_starts_on: int, now
 
 
 def _newest(connection: Connection, table: Table, limit: datetime, only: ColumnElement[bool] | None) -> datetime | None:
-    """Return the newest instant in a table that is after the limit; slots and next runs lie ahead by themselves."""
+    """Return the newest instant in a table that is after the limit; slots and next runs may be in the future."""
     found = []
     for column in [column for column in _TIMES[table] if column not in _PLANNED]:
         query = select(func.max(column, type_=column.type)).where(column > limit)

@@ -1,7 +1,7 @@
-"""A ledger made again, or brought up to date, from its archive: runs, walks, attempts and pages, on one connection.
+"""A ledger recreated or updated from its archive: runs, walks, attempts and pages, on one connection.
 
-Every step may be repeated: what is known already, by when it was reserved or observed, is left alone. Balances are
-summed anew at the end; until then no identity allows anybody to spend.
+Every step is idempotent: what is known already, by the time of its reservation or observation, is left alone. Balances
+are recomputed at the end; until then no identity permits spending.
 """
 
 from __future__ import annotations
@@ -127,7 +127,7 @@ def _attempt(row: RunRow, months: _Months) -> dict[str, Any]:
 
 
 def _insert_attempts(connection: Connection, new: Sequence[dict[str, Any]]) -> None:
-    """Insert attempts under their own numbers; a number that another attempt has by now is given anew."""
+    """Insert attempts under their own numbers; one whose number is taken gets a new one."""
     taken = set[int]()
     for some in _chunks([values["attempt_id"] for values in new]):
         query = select(requests.c.attempt_id).where(requests.c.attempt_id.in_(some))
@@ -152,7 +152,7 @@ def adopt_answers(
 ) -> AdoptedCount:
     """Add pages of the archive, and an attempt for each that none is known to have bought.
 
-    `run_of`: run id → the run, as far as anything tells; `account_of`: run id and vendor → the account that paid.
+    `run_of`: run id → the run, as far as it is known; `account_of`: run id and vendor → the account that paid.
     """
     lock_all_accounts(connection)
     lock_the_rest(connection)

@@ -113,7 +113,7 @@ def _number_runs(connection: Connection) -> None:
 
 
 def _close_journals(connection: Connection, end: AdoptionEnd) -> None:
-    """Close what the state had open: the archive has finished it since, or the files are compared anew.
+    """Close what the state had open: the archive has finished it since, or the files are compared again.
 
     Pages of an open drain that are not in the archive wait in the spool for a new one.
     """
@@ -127,7 +127,7 @@ def _close_journals(connection: Connection, end: AdoptionEnd) -> None:
 
 
 def _sum_balances(connection: Connection) -> None:
-    """Sum every balance anew over the ledger; what a user told of the console stays."""
+    """Recompute every balance from the ledger; what a user reported from the console stays."""
     credits = total(requests.c.credits), total(requests.c.reserved)
     by = (requests.c.run_id, requests.c.account, requests.c.day, requests.c.month, requests.c.charge)
     found: dict[tuple[str, str], dict[str, int]] = {}

@@ -75,7 +75,7 @@ def add_to_balances(connection: Connection, names: Mapping[ScopeKind, str], **de
 
 
 def add_to_known_balances(connection: Connection, names: Mapping[ScopeKind, str], **deltas: int) -> None:
-    """Add to the balances of scopes that all have a row: nothing has to be waited for."""
+    """Add to the balances of scopes that all have a row, without waiting for the result."""
     connection.execute(_ADD, {**bound(names), **_added({**_NOTHING, **deltas})}, execution_options=QUEUED)
 
 

@@ -26,7 +26,7 @@ NEWEST_START = (
     .limit(1)
     .scalar_subquery()
 )
-"""When the account's request with the latest slot was sent, or at least reserved."""
+"""The time at which the account's request with the latest slot was sent, or at least reserved."""
 
 
 def clock_gap(connection: Connection, account_id: str, now: datetime) -> ClockGap | None:
@@ -43,7 +43,7 @@ def clock_gap(connection: Connection, account_id: str, now: datetime) -> ClockGa
 
 
 def dated_after(account_id: str, limit: datetime) -> ColumnElement[bool]:
-    """The account's attempts that were reserved or sent later than this. A slot alone may lie ahead, in a pause."""
+    """Select the account's attempts that were reserved or sent later; a slot alone may be later, after a pause."""
     return and_(
         requests.c.account == account_id,
         requests.c.slot_at > limit,  # never before those two, and indexed

@@ -1,4 +1,4 @@
-"""A whole state copied into an empty database, of either kind, and read again there before it is committed."""
+"""Copies a whole state into an empty database, of either kind, and verifies it there before the commit."""
 
 from __future__ import annotations
 
@@ -42,16 +42,16 @@ class TableSummary:
     table: str
     rows: int
     sum: int
-    """Of all whole numbers in it."""
+    """The sum of all integers."""
     digest: str
-    """Of all its values."""
+    """A checksum of all values."""
 
 
 def copy(source: Backend, target: Backend, now: datetime) -> list[TableSummary]:
-    """Copy a state whole; return what was copied, table by table.
+    """Copy a whole state; return a summary of each table.
 
-    Raises UsageError, with nothing changed, for a source that does not exist or has a run under way and for a target
-    that holds anything; StateError if what arrived is not what was sent.
+    Raises UsageError, with nothing changed, if the source does not exist or has a run under way, or if the target is
+    not empty; StateError if the copy differs from the source.
     """
     if not source.exists():
         raise UsageError(f"there is no state in {source.name}. Nothing was changed.")
@@ -65,7 +65,7 @@ def copy(source: Backend, target: Backend, now: datetime) -> list[TableSummary]:
 
 @contextmanager
 def _begun(target: Backend) -> Iterator[Connection]:
-    """Yield a transaction on a database whose schema may not be made yet."""
+    """Yield a transaction on a database that may have no schema yet."""
     engine, unused = target.engines()
     try:
         with engine.begin() as connection:
@@ -82,7 +82,7 @@ def _refuse_under_way(connection: Connection, source: Backend) -> None:
     under_way = sorted(job for job in connection.execute(opened).scalars() if source.is_held(job))
     if under_way:
         raise UsageError(
-            f"job {under_way[0]} is being run on {source.name}. Nothing was changed; wait for its end, or stop it."
+            f"job {under_way[0]} is running on {source.name}. Nothing was changed; wait for its end, or stop it."
         )
 
 
@@ -112,14 +112,14 @@ def _copied(reading: Connection, writing: Connection, table: Table, target: Back
     sent, arrived = _summary(reading, plain), _summary(writing, plain)
     if sent != arrived:
         raise StateError(
-            f"table {table.name} did not arrive in {target.name} as it was sent ({sent.rows} rows, digest "
-            f"{sent.digest[:12]}; there {arrived.rows}, {arrived.digest[:12]}). Nothing was changed."
+            f"the copy of table {table.name} in {target.name} differs: {sent.rows} rows with checksum "
+            f"{sent.digest[:12]} became {arrived.rows} with {arrived.digest[:12]}. Nothing was changed."
         )
     return sent
 
 
 def _plain(table: Table) -> Table:
-    """Return the table with its values as they are stored: instants as whole numbers."""
+    """Return the table with stored values: instants as integers."""
     columns = (
         Column(each.name, BigInteger() if isinstance(each.type, Instant) else each.type, primary_key=each.primary_key)
         for each in table.columns
@@ -128,7 +128,7 @@ def _plain(table: Table) -> Table:
 
 
 def _chunks(connection: Connection, table: Table) -> Iterator[Sequence[dict[str, Any]]]:
-    """Yield all rows, some at a time: bodies may be more than fits into memory."""
+    """Yield all rows in chunks: bodies may not fit into memory."""
     key = list(table.primary_key)
     query = select(table).order_by(*key).limit(ROWS_AT_ONCE)
     if table.name == meta.name:
@@ -141,7 +141,7 @@ def _chunks(connection: Connection, table: Table) -> Iterator[Sequence[dict[str,
 
 
 def _summary(connection: Connection, table: Table) -> TableSummary:
-    """Summarise a table. The order of rows does not count: databases sort text differently."""
+    """Summarise a table. The order of rows does not matter: databases sort text differently."""
     rows = whole = digest = 0
     for some in _chunks(connection, table):
         for row in some:

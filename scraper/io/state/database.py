@@ -24,14 +24,14 @@ Item = TypeVar("Item")
 
 
 class Follower(Protocol):
-    """A clock that follows that of a database."""
+    """A clock that follows the database's."""
 
     @property
     def doubt_s(self) -> float:
-        """The seconds by which the database's clock may be ahead of it."""
+        """The most seconds by which the database's clock is ahead of this one."""
 
     def follow(self, at: datetime, asked_s: float, answered_s: float) -> None:
-        """Learn the database's time, and when, in seconds since boot, it was asked for and answered."""
+        """Follow a database's time `at`, requested and answered at these seconds since boot."""
 
 
 class Space(Protocol):
@@ -45,11 +45,11 @@ class Space(Protocol):
 
 
 class StateHold(Holding, Protocol):
-    """A job that this process holds, and what its transactions compare with the state."""
+    """A job that this process holds, and the fence of its transactions."""
 
     @property
     def fence(self) -> Fence | None:
-        """``None``: a lock that no other process can take meanwhile."""
+        """``None``: a file lock, which no other process can take meanwhile."""
 
 
 class Backend(Failing, Protocol):
@@ -69,16 +69,16 @@ class Backend(Failing, Protocol):
         """Return an engine that writes and one that reads; create what is missing. `follow`: see `open_stores`."""
 
     def ask_time(self, connection: Connection) -> None:
-        """Tell the database's time to whoever follows it."""
+        """Pass the database's time to the follower, if any."""
 
     def lock_schema(self, connection: Connection) -> None:
-        """Let no other process create or migrate the schema until this transaction ends."""
+        """Keep other processes from creating or migrating the schema until this transaction ends."""
 
     def lock_all(self, connection: Connection) -> None:
-        """Let nobody write anything until this transaction ends."""
+        """Keep everybody else from writing until this transaction ends."""
 
     def hold(self, job: str, process: str, since: datetime) -> AbstractContextManager[StateHold]:
-        """Hold the job as this `process`, ``host:pid``; HeldElsewhereError names another one that does."""
+        """Hold the job as this `process`, ``host:pid``; HeldElsewhereError names another holder."""
 
     def is_held(self, job: str) -> bool:
         """Return True if a living process holds the job."""
@@ -108,7 +108,7 @@ class Database:
         self.job: Fence | None = None
         """The lease of the job that this process runs; ``None`` without one, or with a file lock."""
         self.archive: Fence | None = None
-        """The lease of the archive, while this process has it."""
+        """The lease of the archive, while this process holds it."""
         self._say = say
         self._writing, self.reading = backend.engines(follow)
         self._space: Space | None = None
@@ -133,7 +133,7 @@ class Database:
 
     @property
     def doubt(self) -> timedelta:
-        """The time by which the database's clock may be ahead of `now`."""
+        """The longest time by which the database's clock is ahead of `now`."""
         return timedelta(seconds=0.0 if self._follower is None else self._follower.doubt_s)
 
     @contextmanager
@@ -185,7 +185,7 @@ class Database:
 
     @contextmanager
     def writes(self) -> Iterator[Connection]:
-        """Yield a connection in a writing transaction in the caller's thread, while nothing else uses this object."""
+        """Yield a connection in a writing transaction, in the caller's thread; not thread-safe."""
         try:
             with self._writing.begin() as connection:
                 yield connection
@@ -193,12 +193,12 @@ class Database:
             raise self.backend.explained(failure) from failure
 
     def reads(self, work: Callable[[Connection], T]) -> T:
-        """Return what `work` reads, in the caller's thread; it is repeated over another connection if one is lost."""
+        """Return what `work` reads, in the caller's thread; it is retried over a new connection if one is lost."""
         (found,) = self.read_each([None], lambda connection, _: work(connection))
         return found
 
     def read_each(self, items: Sequence[Item], work: Callable[[Connection, Item], T]) -> Iterator[T]:
-        """Yield what `work` reads of each item, over one connection as long as there is one."""
+        """Yield what `work` reads for each item, over one connection, or a new one if that is lost."""
         done = attempts = 0
         while done < len(items):
             try:
@@ -212,7 +212,7 @@ class Database:
                 self._wait_to_read(failure, attempts)
 
     def read_all(self, rows: Callable[[Connection], Iterator[T]]) -> Iterator[T]:
-        """Yield rows that are read little by little, in an order of their own; go on after those that were yielded."""
+        """Yield rows in a stable order as they are read; after a lost connection, continue behind the last one."""
         done = attempts = 0
         while True:
             try:
@@ -227,7 +227,7 @@ class Database:
                 return
 
     def _wait_to_read(self, failure: SQLAlchemyError, attempts: int) -> None:
-        """Wait for a database that is gone; StateError if it cannot be read."""
+        """Wait for a database that is away; StateError for any other failure."""
         if isinstance(failure, DBAPIError) and self.backend.is_gone(failure):
             with suppress(DBAPIError):
                 self._writer.wait(failure, attempts, self.reading)
@@ -264,7 +264,7 @@ def in_transaction(
 
 
 def of_job(work: Callable[Concatenate[Connection, P], T]) -> Callable[Concatenate[Store, P], Coroutine[Any, Any, T]]:
-    """Like `in_transaction`, for what only the holder of the job may change; LeaseLostError once another has it."""
+    """Like `in_transaction`, for changes by the holder of the job; LeaseLostError once another process holds it."""
 
     async def method(store: Store, /, *args: P.args, **named: P.kwargs) -> T:
         return await store._do(fenced(work, store._database.job), *args, **named)
@@ -275,7 +275,7 @@ def of_job(work: Callable[Concatenate[Connection, P], T]) -> Callable[Concatenat
 def of_archive(
     work: Callable[Concatenate[Connection, P], T],
 ) -> Callable[Concatenate[Store, P], Coroutine[Any, Any, T]]:
-    """Like `in_transaction`, for what only the holder of the archive may note; LeaseLostError once another has it."""
+    """Like `in_transaction`, for changes by the holder of the archive; LeaseLostError once another process holds it."""
 
     async def method(store: Store, /, *args: P.args, **named: P.kwargs) -> T:
         return await store._do(fenced(work, store._database.archive), *args, **named)
@@ -286,7 +286,7 @@ def of_archive(
 def fenced(
     work: Callable[Concatenate[Connection, P], T], fence: Fence | None
 ) -> Callable[Concatenate[Connection, P], T]:
-    """Return the work as one that confirms a lease first."""
+    """Return the work, preceded by a check of the lease."""
 
     def confirmed(connection: Connection, /, *args: P.args, **named: P.kwargs) -> T:
         confirm(connection, fence)

@@ -67,7 +67,7 @@ def members(connection: Connection, drain: Drain) -> list[SpooledPage]:
 
 
 def with_body(connection: Connection, page: SpooledPage) -> SpooledPage:
-    """Return the page with its body as the spool has it."""
+    """Return the page with its packed body."""
     return replace(page, body=connection.execute(_BODY, {"id": page.page_id}).scalar_one())
 
 

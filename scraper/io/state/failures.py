@@ -34,7 +34,7 @@ def retried(connection: Connection, run_id: str) -> Credits:
         of_run, requests.c.request_key.in_(keys)
     )
     latest = dict(connection.execute(last.group_by(requests.c.request_key)).all())
-    repeated = OutcomeKind.OK.value  # one that another process had begun, whose answer was stored first: see `late`
+    repeated = OutcomeKind.OK.value  # another process sent the request too and was stored first: see `late`
     return sum(row.credits for row in found if latest[row.request_key] > row.attempt_id or row.outcome == repeated)
 
 

@@ -1,12 +1,12 @@
-"""Settlements that come late, of a process that was taken for dead: what it paid for is kept.
+"""Late settlements by a process that was presumed dead: what it paid for is kept.
 
-A process that is stopped for longer than its lease loses its job. The next holder settles its reservations as lost,
-unknown whether charged, and may buy their pages again. When the old process comes back with answers, each attempt is
-settled as it was after all, once, in one transaction with its body.
+A process that is suspended for longer than its lease loses its job. The next holder settles its reservations as lost,
+unknown whether charged, and may buy their pages again. When the old process resumes and has answers, each attempt is
+settled by its real outcome, once, in one transaction with its body.
 
-A page that is not there yet is the run's page from then on, and nobody buys it again (`reserve`). Where it has been
-bought again, both are charged and both bodies are kept, and the first one that was stored feeds the tables: the other
-attempt counts as retried, and its page is archived as lost, as one that was bought again.
+A page that is not stored yet becomes the run's page, and nobody buys it again (`reserve`). If it has been bought again,
+both are charged and both bodies are kept, and the one that was stored first feeds the tables: the other attempt counts
+as retried, and its page is archived as lost.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from scraper.core.events import Ending
 from scraper.io.state.schema import pages, requests, runs
 
 EXPIRED: Final = "its process ended before an answer was stored"
-"""The detail of an attempt whose process was taken for dead."""
+"""The detail of an attempt whose process was presumed dead."""
 _CAME_LATE: Final = "settled late, by a process that another one had replaced"
 
 _ATTEMPT = select(requests).where(requests.c.attempt_id == bindparam("attempt_id"))
@@ -29,15 +29,15 @@ _FACTS = (
     select(pages.c.request_key, pages.c.facts)
     .where(pages.c.run_id == bindparam("run_id"), pages.c.facts.is_not(None))
     .where(pages.c.request_key.in_(bindparam("keys", expanding=True)))
-    .order_by(pages.c.page_id.desc())  # the first one is read last, and stands
+    .order_by(pages.c.page_id.desc())  # the first one is read last, and wins
 )
 _ONE_MORE = update(runs).where(runs.c.run_id == bindparam("of_run")).values(late_pages=runs.c.late_pages + 1)
 
 
 def settle_lost(connection: Connection, attempt_id: int, values: Mapping[str, Any]) -> Any | None:  # noqa: ANN401 - a row
-    """Settle an attempt that was given up as lost with these columns; return it as it was.
+    """Settle an attempt that was given up as lost, with these columns; return its row from before.
 
-    ``None``: it is settled as it was, and nothing changes. What was reconciled meanwhile keeps its charge.
+    ``None``: it was settled otherwise, and nothing changes. An attempt reconciled meanwhile keeps its charge.
     """
     row = connection.execute(_ATTEMPT, {"attempt_id": attempt_id}).one()
     if row.outcome != OutcomeKind.LOST.value or row.detail != EXPIRED or values["outcome"] == OutcomeKind.LOST.value:
@@ -51,13 +51,13 @@ def settle_lost(connection: Connection, attempt_id: int, values: Mapping[str, An
 
 
 def stored_facts(connection: Connection, run_id: str, request_keys: Collection[str]) -> dict[str, bytes]:
-    """Return request key → facts of those of these requests of which the run has a page."""
+    """Return request key → facts, for the requests of which the run has a page."""
     found = connection.execute(_FACTS, {"run_id": run_id, "keys": list(request_keys)})
     return {row.request_key: row.facts for row in found}
 
 
 def set_aside_repeated(connection: Connection, page: dict[str, Any], bodies: Collection[Mapping[str, Any]]) -> bool:
-    """Keep a page from being the run's where the run has one of its request; return whether it is the run's.
+    """Mark a page as a repetition if the run has one of the same request; return True if it is the run's page.
 
     `bodies`: pages of the same transaction, not stored yet.
     """
@@ -75,5 +75,5 @@ def set_aside_repeated(connection: Connection, page: dict[str, Any], bodies: Col
 
 
 def note_late_page(connection: Connection, run_id: str) -> None:
-    """Note that a run has a page that its process does not know of."""
+    """Note that a run has a page unknown to its current process."""
     connection.execute(_ONE_MORE, {"of_run": run_id})

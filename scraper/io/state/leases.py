@@ -1,13 +1,12 @@
 """Leases of a shared state: rows `(what, holder, epoch, since, expires_at)`, taken and renewed in short transactions.
 
-The time is the database's, so that no host's clock decides. A holder renews at a third of the lease's time, in a
-thread and over a connection of its own: the event loop or the writer may be busy meanwhile. It counts the same time
-down by its machine's uptime from the instant *before* it asked, so that it doubts its lease no later than others may
-take it.
+The time is the database's, so that no host's clock matters. A holder renews its lease after a third of its time, in a
+thread and over a connection of its own, as the event loop or the writer may be busy. It counts the same time down by
+its machine's uptime from *before* the request, so that it doubts its lease no later than others may take it.
 
-A lease alone does not keep a process that was stopped and comes back from writing: what it writes is fenced. Its
-transactions compare the epoch under a lock of the row that renewals pass (``FOR KEY SHARE``) and that taking the lease
-waits for (``FOR UPDATE``). So a transaction of the old holder ends before the new one has the lease, or is refused.
+A lease alone does not stop a suspended process from writing when it resumes: its writes are fenced. Its transactions
+compare the epoch under a lock of the row that allows renewals (``FOR KEY SHARE``) but blocks taking the lease (``FOR
+UPDATE``). So a transaction of the old holder either ends before the new one has the lease, or is refused.
 """
 
 from __future__ import annotations
@@ -55,26 +54,26 @@ TTL_S: Final = 30.0
 RENEWALS: Final = 3
 """Renewals within the time of a lease: two may fail."""
 RETRY_S: Final = 0.5
-"""A renewal that failed is tried again after this time."""
+"""A failed renewal is retried after this time."""
 POLL_S: Final = 0.2
-"""Whoever waits for the archive asks for it this often."""
+"""Interval at which a waiting process tries to take the archive's lease."""
 TOLD_AFTER: Final = 25
-"""Attempts to take a lease after which its holder is named: five seconds."""
+"""Attempts to take a lease after which its holder is reported: five seconds."""
 
 DATABASE_NOW: Final[ColumnElement[int]] = cast(func.extract("epoch", func.clock_timestamp()) * 1_000_000, BigInteger)
 """PostgreSQL's clock in microseconds since 1970."""
 
 
 LEASE_KEY: Final = "lease_s"
-"""In the query of a state's URL: the time of its leases."""
+"""The query parameter of a state's URL that sets the time of its leases."""
 SHORTEST_S: Final = 1.0
 LONGEST_S: Final = 600.0
 
 
 def without_ttl(url: URL) -> tuple[URL, float]:
-    """Return the URL as the driver takes it, and the seconds of its ``lease_s``: all hosts have the same.
+    """Return the URL for the driver, and the seconds of its ``lease_s``, which must be the same on all hosts.
 
-    Raises UsageError for a time that no lease can have.
+    Raises UsageError for a time out of range.
     """
     stated = url.query.get(LEASE_KEY, str(TTL_S))
     try:
@@ -83,20 +82,19 @@ def without_ttl(url: URL) -> tuple[URL, float]:
         ttl_s = 0.0
     if not SHORTEST_S <= ttl_s <= LONGEST_S:
         raise UsageError(
-            f"{LEASE_KEY} of the state's URL is {stated}; it is the time in seconds after which a host that is not "
-            f"heard of is replaced, from {SHORTEST_S:g} to {LONGEST_S:g}. Nothing was changed."
+            f"{LEASE_KEY} of the state's URL is {stated}; it is the time in seconds after which a silent host is "
+            f"replaced, from {SHORTEST_S:g} to {LONGEST_S:g}. Nothing was changed."
         )
     return url.difference_update_query([LEASE_KEY]), ttl_s
 
 
 def job_lease(job: str) -> str:
-    """Return the name of a job's lease."""
     return f"job:{job}"
 
 
 @dataclass(frozen=True, slots=True)
 class Fence:
-    """A lease as its holder took it: what its transactions compare with the row."""
+    """The holder and epoch of a lease, which its transactions compare with the row."""
 
     what: str
     holder: str
@@ -107,7 +105,7 @@ class Fence:
 
 
 def take(connection: Connection, what: str, holder: str, ttl_s: float, now: ColumnElement[int]) -> Fence | Lease:
-    """Take a lease that nobody holds; return the lease of whoever holds it otherwise."""
+    """Take a lease that nobody holds; otherwise return the holder's lease."""
     row = connection.execute(_rows(now).where(leases.c.what == what).with_for_update()).one_or_none()
     values = {"holder": holder, "since": _instant(now), "expires_at": _expiry(now, ttl_s)}
     if row is None:
@@ -122,39 +120,39 @@ def take(connection: Connection, what: str, holder: str, ttl_s: float, now: Colu
 
 
 def renew(connection: Connection, fence: Fence, ttl_s: float, now: ColumnElement[int]) -> bool:
-    """Renew a lease, even one that has lapsed if nobody has taken it; return False if somebody has."""
+    """Renew a lease, even a lapsed one that nobody has taken; return False if another process has taken it."""
     return connection.execute(_of(fence).values(expires_at=_expiry(now, ttl_s))).rowcount > 0
 
 
 def release(connection: Connection, fence: Fence, now: ColumnElement[int]) -> None:
-    """Let others take a lease, if it is still held."""
+    """Release a lease, if it is still held."""
     connection.execute(_of(fence).values(expires_at=_instant(now)))
 
 
 def confirm(connection: Connection, fence: Fence | None) -> None:
-    """Keep others from taking the lease until the transaction ends. Raises LeaseLostError if another has taken it."""
+    """Lock the lease against others until the transaction ends. Raises LeaseLostError if another process has it."""
     if fence is not None and not is_mine(fence, row := standing(connection, fence)):
         raise lost(fence, row)
 
 
 def standing(connection: Connection, fence: Fence) -> Any | None:  # noqa: ANN401 - a row of leases
-    """Return a lease as it is, and keep others from taking it until the transaction ends."""
+    """Return a lease's row, and keep others from taking it until the transaction ends."""
     return connection.execute(_FENCED, {"lease": fence.what}).one_or_none()
 
 
 def keep_from_others(connection: Connection, fence: Fence) -> None:
-    """The same for a transaction that reads `AS_IT_IS` later on: it costs no round trip."""
+    """Do the same without a round trip, for a transaction that reads `AS_IT_IS` later on."""
     if connection.dialect.name != "sqlite":
         connection.execute(_FENCED, {"lease": fence.what}, execution_options=QUEUED)
 
 
 def is_mine(fence: Fence, row: Any | None) -> bool:  # noqa: ANN401 - a row of leases
-    """Return whether its holder still has the lease that is this row."""
+    """Return whether this row of a lease still belongs to the fence's holder."""
     return row is not None and (row.holder, row.epoch) == (fence.holder, fence.epoch)
 
 
 def lost(fence: Fence, row: Any) -> LeaseLostError:  # noqa: ANN401 - a row of leases
-    """Return the error of a holder whose lease another process has taken: `row`, as it is now."""
+    """Return the error for a holder whose lease another process has taken; `row`: the lease as it is now."""
     kind, _, name = fence.what.partition(":")
     by = (
         "another process"
@@ -164,9 +162,9 @@ def lost(fence: Fence, row: Any) -> LeaseLostError:  # noqa: ANN401 - a row of l
     why = "as this one had not renewed its lease in time (it was stopped, or cut off from the database)"
     if kind == ARCHIVE:
         safe = "Nothing more was written here; no page is lost: what is not in the archive is in the spool."
-        return ArchiveLostError(f"the archive is written by {by}, {why}. {safe}")
-    safe = "Nothing more was sent here; what was paid for is kept, and that process says how the run ends"
-    return LeaseLostError(f"job {name} is carried on by {by}, {why}. {safe}: scraper status.")
+        return ArchiveLostError(f"the archive is now written by {by}, {why}. {safe}")
+    safe = "Nothing more was sent here, and what was paid for is kept; scraper status shows how the run ends."
+    return LeaseLostError(f"job {name} is now run by {by}, {why}. {safe}")
 
 
 def all_leases(connection: Connection, now: ColumnElement[int]) -> list[Lease]:
@@ -175,7 +173,7 @@ def all_leases(connection: Connection, now: ColumnElement[int]) -> list[Lease]:
 
 
 def is_live(connection: Connection, what: str, now: ColumnElement[int], *, locked: bool = False) -> bool:
-    """Return True if somebody holds the lease. `locked`: nobody takes it until the transaction ends."""
+    """Return True if somebody holds the lease. `locked`: keep others from taking it until the transaction ends."""
     query = _rows(now).where(leases.c.what == what)
     row = connection.execute(query.with_for_update() if locked else query).one_or_none()
     return row is not None and bool(row.is_live)
@@ -190,7 +188,7 @@ AS_IT_IS: Final = tuple(
     select(leases.c[name]).where(leases.c.what == bindparam("lease")).scalar_subquery().label(name)
     for name in ("holder", "epoch", "since")
 )
-"""Columns for another statement: what `is_mine` and `lost` need of a lease."""
+"""The columns of a lease that `is_mine` and `lost` need, to be added to another statement."""
 
 
 def _rows(now: ColumnElement[int]) -> Any:  # noqa: ANN401 - a Select
@@ -221,7 +219,7 @@ class HeldLease:
     """A lease that this process holds: a `Holding`."""
 
     def __init__(self, leases: Leases, fence: Fence, asked_s: float) -> None:
-        """`asked_s`: the machine's uptime before the lease was asked for."""
+        """`asked_s`: the machine's uptime before the lease was requested."""
         self._leases, self.fence = leases, fence
         self._ends_s = asked_s + leases.ttl_s
         self._lost: LeaseLostError | None = None
@@ -248,7 +246,7 @@ class HeldLease:
         tell(self._ends_s)
 
     def renew(self) -> bool:
-        """Renew it; return False if another process has taken it. Raises SQLAlchemyError: it may be tried again."""
+        """Renew the lease; return False if another process has taken it. After an SQLAlchemyError it may be retried."""
         asked_s = self._leases.uptime_s()
         with self._leases.engine.begin() as connection:
             kept = renew(connection, self.fence, self._leases.ttl_s, self._leases.now)
@@ -264,12 +262,12 @@ class HeldLease:
 
 
 class Answering(Protocol):
-    """A database, as far as its failures go: see `io.state.writer.Failing`."""
+    """A database's name and its failures: see `io.state.writer.Failing`."""
 
     name: str
 
     def explained(self, failure: SQLAlchemyError) -> StateError:
-        """Return a failure as a message; a StateAwayError if it may pass."""
+        """Return a failure as a message; a StateAwayError if it is temporary."""
 
 
 class Leases:
@@ -289,7 +287,7 @@ class Leases:
         self._database = database
 
     def try_take(self, what: str, holder: str) -> HeldLease | Lease:
-        """Take a lease; return the lease of whoever holds it otherwise. Raises StateError."""
+        """Take a lease; otherwise return the holder's lease. Raises StateError."""
         asked_s = self.uptime_s()
         try:
             with self.engine.begin() as connection:
@@ -312,7 +310,7 @@ class Leases:
             if attempt == TOLD_AFTER:
                 say(f"{told}; waiting, nothing is lost")
             await asyncio.sleep(POLL_S)
-        raise AssertionError("it counts for ever")
+        raise AssertionError("unreachable")
 
     @contextmanager
     def hold_job(self, job: str, holder: str) -> Iterator[HeldLease]:
@@ -325,7 +323,7 @@ class Leases:
 
     @contextmanager
     def keep(self, lease: HeldLease) -> Iterator[None]:
-        """Renew a lease in a thread of its own for the duration of the block, and release it then."""
+        """Renew a lease in a thread of its own for the duration of the block, then release it."""
         ended = threading.Event()
         thread = threading.Thread(target=self._renew, args=[lease, ended], name="state-lease", daemon=True)
         thread.start()
@@ -344,7 +342,7 @@ class Leases:
                 if not lease.renew():
                     return
                 wait_s = self.ttl_s / RENEWALS
-            except SQLAlchemyError:  # the database is away: its own time says when the lease is in doubt
+            except SQLAlchemyError:  # the database is away: the lease's own time tells when it is in doubt
                 wait_s = min(RETRY_S, self.ttl_s / RENEWALS)
 
     def is_held(self, job: str) -> bool:

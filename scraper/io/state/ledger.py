@@ -70,7 +70,7 @@ def ensure(connection: Connection, table: Table, **key: str) -> None:
 def settle(connection: Connection, settlings: Sequence[Settling]) -> list[None]:
     """Settle attempts and store their bodies; a second settlement of the same attempt changes nothing.
 
-    One of a process that another has replaced is kept as well: `io.state.late`.
+    Those of a process that was replaced are kept as well: `io.state.late`.
     """
     fences = {fence for _, fence in settlings if fence is not None}
     replaced = {fence for fence in fences if not is_mine(fence, standing(connection, fence))}
@@ -102,7 +102,7 @@ def settle(connection: Connection, settlings: Sequence[Settling]) -> list[None]:
 
 
 def _settle_lost(connection: Connection, attempt_id: int, values: Mapping[str, Any]) -> Any | None:  # noqa: ANN401
-    """Settle an attempt that is not reserved any more; see `late.settle_lost`."""
+    """Settle an attempt that is no longer reserved; see `late.settle_lost`."""
     columns = {name.removeprefix("to_"): value for name, value in values.items() if name.startswith("to_")}
     if values["arrived"] is not None:
         columns["slot_at"] = values["arrived"]
@@ -201,7 +201,7 @@ def expire(connection: Connection, run_id: str, now: datetime) -> int:
 
 
 def expire_lapsed(connection: Connection, clock: ColumnElement[int], job: str, run_id: str, now: datetime) -> int:
-    """Like `expire`, unless a living process has the job; nobody takes it meanwhile. `clock`: the database's."""
+    """Like `expire`, unless a living process holds the job; nobody can take it meanwhile. `clock`: the database's."""
     return 0 if is_live(connection, job_lease(job), clock, locked=True) else expire(connection, run_id, now)
 
 

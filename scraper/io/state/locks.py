@@ -14,7 +14,7 @@ from scraper.ports.leases import WAIT_OR_STOP
 
 
 class HeldFile(HeldForGood):
-    """A locked file: nothing can be compared with it, and nothing has to."""
+    """A locked file, which needs no fence."""
 
     fence = None
 

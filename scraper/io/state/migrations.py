@@ -72,7 +72,6 @@ def _to_4(connection: Connection) -> None:
 
 
 def _to_5(connection: Connection) -> None:
-    """Version 5."""
     _add_account_lifts(connection)
     _add_nights(connection)
     _add_told(connection)
@@ -87,7 +86,7 @@ def _add_account_lifts(connection: Connection) -> None:
 def _add_nights(connection: Connection) -> None:
     """Nights, fingerprints and ends of runs; the next run rewrites coverage, which has columns for them.
 
-    A run that had ended keeps the exit code that it ended with: 3 where it met a quota.
+    A run that had ended keeps its exit code: 3 if it reached a quota.
     """
     run_ends.create(connection, checkfirst=True)
     for column in (
@@ -118,7 +117,6 @@ def _add_periods(connection: Connection) -> None:
 
 
 def _to_6(connection: Connection) -> None:
-    """Version 6."""
     _add_statements(connection)
     _add_board_order(connection)
     _add_tokens(connection)
@@ -150,18 +148,17 @@ def _add_resuming(connection: Connection) -> None:
 
 
 def _to_7(connection: Connection) -> None:
-    """Version 7."""
     _add_leases(connection)
 
 
 def _add_leases(connection: Connection) -> None:
-    """Leases, and pages that a replaced process has brought."""
+    """Leases, and the count of pages that replaced processes have stored."""
     leases.create(connection, checkfirst=True)
     connection.exec_driver_sql("ALTER TABLE runs ADD COLUMN late_pages BIGINT NOT NULL DEFAULT 0")
 
 
 STEPS: tuple[Callable[[Connection], None], ...] = (_to_2, _to_3, _to_4, _to_5, _to_6, _to_7)
-"""The n-th step makes version n + 2 of version n + 1."""
+"""The n-th step migrates version n + 1 to n + 2."""
 
 
 def is_current(connection: Connection, name: str, place: str, kind: str | None) -> bool:
@@ -205,7 +202,7 @@ def prepare(connection: Connection, name: str, place: str, kind: str | None) -> 
 
 
 def _create_tables(connection: Connection) -> None:
-    """Create the tables that are missing. In an empty database that is all of them, and none is asked for."""
+    """Create missing tables; in an empty database all of them, without looking for each."""
     if inspect(connection).get_table_names():
         metadata.create_all(connection)
         return
@@ -215,7 +212,7 @@ def _create_tables(connection: Connection) -> None:
 
 @cache
 def _statements(dialect: str) -> Sequence[str]:
-    """Return what creates all tables, compiled once in a process: that takes most of the time."""
+    """Return the statements that create all tables, compiled once per process, as that takes most of the time."""
     found: list[str] = []
 
     def keep(statement: Any, *_: object, **__: object) -> None:  # noqa: ANN401 - whatever SQLAlchemy runs

@@ -1,7 +1,7 @@
 """The noted parts of an archive, for readers: read with sqlite3 alone, which a query can afford to import.
 
-Readers take the directories' word for which files there are: a state may be older than its archive. What is noted of a
-file spares them its footer.
+Readers trust the directories for which files exist, as a state may be older than its archive. What is noted of a file
+saves them reading its footer.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from scraper.io.state import STATE_FILE
 
 
 def hashes_of_parts(data: Path, table: str) -> Mapping[str, str]:
-    """Return path → `Part.select_hash` of a table's noted parts; empty where nothing can be learnt of them."""
+    """Return path → `Part.select_hash` of a table's noted parts; empty if they cannot be read."""
     return dict(_noted(data, "path, select_hash", table))
 
 
 def sizes_of_parts(data: Path, table: str) -> Mapping[str, tuple[int, int]]:
-    """Return path → rows and bytes of a table's noted parts; empty where nothing can be learnt of them."""
+    """Return path → rows and bytes of a table's noted parts; empty if they cannot be read."""
     return {path: (rows, size_bytes) for path, rows, size_bytes in _noted(data, "path, rows, size_bytes", table)}
 
 

@@ -109,9 +109,9 @@ def begin_compaction(
     offline: bool,
     opened_at: datetime,
 ) -> Compaction:
-    """Begin a compaction under an id that no compaction ever had.
+    """Begin a compaction under an id that no compaction ever had, and no part of the partition.
 
-    Nor any part of the partition: the counter of a lost or restored state starts over.
+    The counter of a lost or restored state starts over.
     """
     lock_the_rest(connection)
     tables: dict[str, list[str]] = {}

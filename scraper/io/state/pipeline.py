@@ -1,8 +1,8 @@
-"""Statements of one transaction that travel to a PostgreSQL server together.
+"""Statements of one transaction that are sent to a PostgreSQL server together.
 
 A round trip costs more than most statements, and an account stays locked meanwhile. Here a statement whose result
-nobody needs (execution option `queued`) waits for the next one that is asked for its result, or for the commit. A
-failure of a queued statement is met there.
+nobody needs (execution option `queued`) is sent with the next one whose result is read, or with the commit, which then
+raises its failure.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _KEPT = "pipeline"
 
 
 def _settle_numpy() -> None:
-    """Let psycopg find out now that there is no numpy: it asks once, and `cli.main` leaves it no module but a None."""
+    """Let psycopg look for numpy now: it does so once, and fails on the ``None`` that `cli.main` puts in its place."""
     if sys.modules.get("numpy", ...) is None:
         del sys.modules["numpy"]
         try:
@@ -55,19 +55,19 @@ class QueueingCursor(Cursor[Any]):
 
 
 class _TextDumper(StrDumperUnknown):
-    """Text as PostgreSQL takes it: it has no NUL, which a vendor's words may hold."""
+    """Dumps text without NUL, which PostgreSQL refuses and a vendor's answer may contain."""
 
     def dump(self, obj: str) -> Any:  # noqa: ANN401 - as psycopg has it
         return super().dump(obj.replace(NUL, REPLACEMENT) if NUL in obj else obj)
 
 
 def take_any_text(connection: _Opened) -> None:
-    """Let text pass that PostgreSQL would refuse: what a vendor says must not keep its answer from being stored."""
+    """Accept text that PostgreSQL would refuse: a vendor's wording must not keep its answer from being stored."""
     connection.adapters.register_dumper(str, _TextDumper)
 
 
 def use_pipelines(engine: Engine) -> None:
-    """Let each connection of an engine queue statements; nothing changes with a driver that cannot."""
+    """Let each connection of an engine queue statements, if the driver supports it."""
     if Pipeline.is_supported():
         event.listen(engine, "connect", _enter)
         event.listen(engine, "close", _leave)
@@ -82,7 +82,7 @@ def _enter(connection: _Opened, record: Any) -> None:  # noqa: ANN401 - the pool
     def cursor(connection: _Opened, row_factory: RowFactory[TupleRow] | None = None) -> QueueingCursor:
         return QueueingCursor(pipeline, connection, row_factory=row_factory)
 
-    connection.cursor_factory = cursor  # type: ignore[assignment]  # it is called as a class would be
+    connection.cursor_factory = cursor  # type: ignore[assignment]  # called like a class
 
 
 def _leave(_connection: _Opened, record: Any) -> None:  # noqa: ANN401
@@ -91,7 +91,7 @@ def _leave(_connection: _Opened, record: Any) -> None:  # noqa: ANN401
 
 
 def ahead(connection: SqlConnection, statement: str, parameters: Sequence[Any]) -> Iterator[tuple[Any, ...]]:
-    """Queue a SELECT, and return its rows: they are there once another statement has been answered."""
+    """Queue a SELECT; return its rows, which are available once another statement has been answered."""
     cursor: Any = connection.connection.cursor()
     if isinstance(cursor, QueueingCursor):
         cursor.queued = True
@@ -103,7 +103,7 @@ def ahead(connection: SqlConnection, statement: str, parameters: Sequence[Any]) 
 
 
 def _rows_of(cursor: Any) -> Iterator[tuple[Any, ...]]:  # noqa: ANN401 - of psycopg
-    """Yield rows as they are asked for, not before."""
+    """Yield rows lazily: calling this does not fetch any."""
     yield from cursor
 
 

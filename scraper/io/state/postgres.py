@@ -1,4 +1,4 @@
-"""The state in a PostgreSQL database, for several machines: nothing of it is a file of this one."""
+"""The state in a PostgreSQL database that several machines share; it has no files on this one."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ from scraper.io.state.row_locks import QUEUED
 from scraper.io.state.schema import COMMITS, metadata
 
 OLDEST: Final = 14
-"""The oldest version of the server; the tests run with 15."""
+"""The oldest supported version of the server; the tests run with 15."""
 
 WRITES: Final = 0x5C4A9E12
-"""Key of the advisory lock under which the schema is made; a job's lock has it as the first half of its key."""
+"""Key of the advisory lock under which the schema is created."""
 
 LOCK_TIMEOUT_S: Final = 5
-"""After this the writer says that it waits, and tries again."""
+"""After this the writer reports that it waits, and retries."""
 IDLE_WRITING_S: Final = 5
-"""A process that stops in the middle of a writing transaction loses it after this, and blocks nobody any longer."""
+"""A process that hangs in a writing transaction loses it after this, and no longer blocks others."""
 TIMES_ASKED: Final = 3
-"""How often a process asks for the time as it begins: the quickest answer tells the most."""
+"""Times that a starting process reads the database's clock: the quickest answer is the most precise."""
 ASKED_EVERY_S: Final = 5
 IDLE_READING_S: Final = 900
-"""The same while reading: a drain reads while it writes files. Nobody waits for a reader."""
+"""The same for reading transactions: a drain reads while it writes files. Nobody waits for a reader."""
 
 CONNECTION: Final[Mapping[str, Any]] = {
     "application_name": "scraper",
@@ -82,7 +82,7 @@ class PostgresServer(Backend):
         event.listen(writing, "before_cursor_execute", _note_write)
         return writing, _engine(self._url, IDLE_READING_S, QueuePool, pool_pre_ping=True)
 
-    def hold(self, job: str, process: str, since: datetime) -> AbstractContextManager[HeldLease]:  # noqa: ARG002 - its own clock says
+    def hold(self, job: str, process: str, since: datetime) -> AbstractContextManager[HeldLease]:  # noqa: ARG002 - by its own clock
         return self.leases.hold_job(job, process)
 
     def is_held(self, job: str) -> bool:
@@ -159,11 +159,11 @@ _MARKED: Final = "SELECT value FROM meta WHERE key = %s"
 _FORGET: Final = (
     "DELETE FROM meta WHERE key = %s OR (key LIKE %s AND split_part(value, ' ', 2)::date < current_date - 1)"
 )
-"""A process forgets its own mark, and those of processes that were killed."""
+"""Removes a process's own mark, and those of killed processes."""
 
 
 class _NoHeadroom:
-    """The disk is the server's."""
+    """A `Space` of nothing: the disk is the server's."""
 
     def claim(self) -> None:
         """Reserve nothing."""
@@ -187,10 +187,10 @@ def _engine(
 
 
 def _configure(connection: Any, idle_s: float, waits_s: float) -> None:  # noqa: ANN401 - a psycopg connection
-    """Set what a session needs: waits that end, and commits that are on the disk."""
+    """Configure a session: timeouts, UTC, and durable commits."""
     if connection.info.server_version < OLDEST * 10_000:
         raise StateError(
-            f"the server is PostgreSQL {connection.info.server_version // 10_000}, and a state needs {OLDEST} or "
+            f"the server is PostgreSQL {connection.info.server_version // 10_000}, but a state needs {OLDEST} or "
             "newer. Nothing was changed; upgrade the server, or name another one."
         )
     take_any_text(connection)
@@ -205,7 +205,7 @@ def _configure(connection: Any, idle_s: float, waits_s: float) -> None:  # noqa:
 
 
 def _lease_engine(url: URL, ttl_s: float) -> Engine:
-    """Return connections for leases: an answer that takes longer than a lease lasts is of no use."""
+    """Return the engine for leases, with a short timeout: an answer after the lease has lapsed is useless."""
     most_s = ttl_s + IDLE_WRITING_S
     return _engine(url, min(IDLE_WRITING_S, ttl_s), QueuePool, waits_s=most_s, max_overflow=-1, pool_pre_ping=True)
 

@@ -1,4 +1,4 @@
-"""Failures of a PostgreSQL server by SQLSTATE: those that pass, and the advice for each."""
+"""Failures of a PostgreSQL server by SQLSTATE: the temporary ones, and the advice for each."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Final
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 _BUSY: Final = frozenset({"55P03", "40001", "40P01"})
-"""Lock not available, serialization failure, deadlock detected: a new attempt may succeed at once."""
+"""Lock not available, serialization failure, deadlock detected: a retry may succeed at once."""
 DISK_FULL: Final = "53100"
 _DOWN: Final = "08001"
 _WRONG_LOGIN: Final = "28P01"
@@ -19,7 +19,7 @@ _STARTING: Final = "57P03"
 _READ_ONLY: Final = "25006"
 
 _PASSING: Final = frozenset({_TOO_MANY, _STARTING, _READ_ONLY, DISK_FULL, "57P01", "57P02", "57P05", "25P03", "25P04"})
-"""Of a server that starts, stops, fails over or is full, or of a session that it has ended: it is waited for."""
+"""The server is starting, stopping, failing over or full, or has ended the session: retried until it answers."""
 
 _OF_CONNECTING: Final = (
     ("password authentication failed", _WRONG_LOGIN),
@@ -36,7 +36,7 @@ _OF_CONNECTING: Final = (
     ("permission denied for database", "42501"),
     ("database ", _NO_DATABASE),
 )
-"""The driver tells no SQLSTATE of a connection that was refused: words of its message → the SQLSTATE that they are."""
+"""Words in a message → SQLSTATE, as the driver reports none for a refused connection."""
 
 _ADVICE: Final[Mapping[str, str]] = {
     _DOWN: "start the server, or correct host and port of the state's URL",
@@ -63,7 +63,7 @@ _CLASS_ADVICE: Final[Mapping[str, str]] = {
 
 
 def sqlstate_of(failure: SQLAlchemyError) -> str:
-    """Return the SQLSTATE of a failure; empty for one that has none."""
+    """Return the SQLSTATE of a failure, or an empty string."""
     if not isinstance(failure, DBAPIError):
         return ""
     told = getattr(failure.orig, "sqlstate", None)
@@ -77,18 +77,18 @@ def sqlstate_of(failure: SQLAlchemyError) -> str:
 
 
 def is_busy(failure: DBAPIError) -> bool:
-    """Return True if the same work may succeed when it is tried again at once."""
+    """Return True if an immediate retry may succeed."""
     return sqlstate_of(failure) in _BUSY
 
 
 def is_gone(failure: DBAPIError) -> bool:
-    """Return True if the server cannot be reached or used now, and may be later."""
+    """Return True if the server is temporarily unreachable or unusable."""
     code = sqlstate_of(failure)
     return failure.connection_invalidated or code in _PASSING or code.startswith("08")
 
 
 def explained(failure: SQLAlchemyError) -> tuple[str, str]:
-    """Return what was met, in the server's words, and what can be done."""
+    """Return the cause, in the server's words, and the advice."""
     code = sqlstate_of(failure)
     told = str(failure.orig if isinstance(failure, DBAPIError) else failure).strip()
     met = told.partition("FATAL:")[2].strip() or told

@@ -1,4 +1,4 @@
-"""Settlement of unknown attempts by the user's word or the vendor's billing events."""
+"""Settlement of unknown attempts by the user's statement or the vendor's billing events."""
 
 from __future__ import annotations
 

@@ -85,7 +85,7 @@ _STANDING = (
 )
 """All that a reservation depends on: a row for each balance that exists, or one."""
 _FENCED_STANDING = _STANDING.add_columns(*AS_IT_IS)
-"""The same, with the lease of the job."""
+"""The same with the lease of the job."""
 
 _NEW_ATTEMPT = insert(requests).returning(requests.c.attempt_id)
 _NUMBERED_ATTEMPT = insert(requests)
@@ -109,7 +109,7 @@ _RENEW = (
 def reserve(connection: Connection, asks: Sequence[Ask]) -> list[Reserved]:
     """Reserve credits and slots for requests, those of one run on one account together.
 
-    Raises LeaseLostError if another process has gone on with the job.
+    Raises LeaseLostError if another process has taken the job over.
     """
     for fence in {ask.fence for ask in asks if ask.fence is not None}:
         keep_from_others(connection, fence)
@@ -179,7 +179,7 @@ def _read(
     fence: Fence | None,
     but: int = 0,
 ) -> Sequence[Any]:
-    """Read the rows of `_STANDING`. Raises LeaseLostError if another process has gone on with the job."""
+    """Read the rows of `_STANDING`. Raises LeaseLostError if another process has taken the job over."""
     values = {"run_id": names[ScopeKind.RUN], "walk_id": walk_id, **log_parameters(account, now, but), **bound(names)}
     if fence is None:
         return connection.execute(_STANDING, values).all()

@@ -1,19 +1,18 @@
-"""Locks that a transaction takes before it reads what it decides by, where a database has several writers.
+"""Locks that a transaction takes before it reads, where a database has several writers.
 
 SQLite needs none: a writing transaction there is alone from its beginning. On a server each piece of work locks what it
-depends on, in this order, so that no two ever wait for each other:
+depends on, in this order, which rules out deadlocks:
 
-1. the rows of its accounts, sorted: who reserves, settles or moves credits decides by their balances, slots and
-   pauses. `reserve`, `renew_slot`, `settle`, `expire`, `reconcile`, `note_used`, `note_spent_elsewhere`,
-   `note_statement`, `note_accounts`, `lift`, and `grant`, which takes the one lock below as well: two grants at a time
-   would share the same credits;
+1. the rows of its accounts, sorted: their balances, slots and pauses decide about credits. `reserve`, `renew_slot`,
+   `settle`, `expire`, `reconcile`, `note_used`, `note_spent_elsewhere`, `note_statement`, `note_accounts`, `lift`, and
+   `grant`, which takes the third lock as well: two concurrent grants would share the same credits;
 2. the rows of its runs, sorted: a run's budget may be spent on several accounts. `reserve`, `renew_slot`, `settle`,
    `expire`;
-3. one lock for all else that has to be unique or is counted over the whole state: numbers of runs (`create_run`),
-   drains and compactions, noted parts, drift and boards, identity and adoption. An adoption takes all accounts first.
+3. one lock for all else that must be unique or is counted over the whole state: numbers of runs (`create_run`), drains
+   and compactions, noted parts, drift and boards, identity and adoption. An adoption takes all accounts first.
 
-What touches the rows of one run only (its end, its coverage, its order) is kept apart by the job's own lock. Works of
-different kinds share no transaction on a server: see `io.state.writer`.
+The job's own lock protects the rows of a single run (its end, its coverage, its order). Works of different kinds share
+no transaction on a server: see `io.state.writer`.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ from sqlalchemy import Connection, Select, bindparam, select
 from scraper.io.state.schema import accounts, meta, requests, runs
 
 QUEUED: Mapping[str, Any] = {"queued": True}
-"""Execution options of a statement whose result nobody needs: it travels with the next one (`io.state.pipeline`)."""
+"""Execution options of a statement whose result nobody needs: it is sent with the next one (`io.state.pipeline`)."""
 
 
 def _in_order(query: Select[Any]) -> Select[Any]:
@@ -61,12 +60,12 @@ def lock_attempts(connection: Connection, attempt_ids: Sequence[int]) -> None:
 
 
 def lock_all_accounts(connection: Connection) -> None:
-    """Let nobody reserve or settle until this transaction ends."""
+    """Keep everybody else from reserving or settling until this transaction ends."""
     _lock(connection, _ALL_ACCOUNTS, {})
 
 
 def lock_the_rest(connection: Connection) -> None:
-    """Take the one lock for what has to be unique in the whole state."""
+    """Take the one lock for what must be unique in the whole state."""
     _lock(connection, _THE_REST, {})
 
 

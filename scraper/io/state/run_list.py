@@ -11,7 +11,7 @@ MOST = 50
 
 
 def latest_runs(data: Path) -> list[tuple[str, str]]:
-    """Return id and status of the latest runs, newest first; none where nothing can be learnt of them."""
+    """Return id and status of the latest runs, newest first; none if they cannot be read."""
     database = data / "state.db"
     if not database.is_file():
         return []

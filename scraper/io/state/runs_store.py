@@ -70,7 +70,7 @@ class RunsStore(Store, Runs):
 
         for start in range(0, len(walks), WALKS_IN_A_COMMIT):
             some = walks[start : start + WALKS_IN_A_COMMIT]
-            now = [(progress.walk, runs.coverage_values(progress)) for progress in some]  # pages may land meanwhile
+            now = [(progress.walk, runs.coverage_values(progress)) for progress in some]  # more pages may be stored
             await self._do(fenced(work, self._database.job), now)
 
     async def note_reads(self, reads: Sequence[BoardRead]) -> None:

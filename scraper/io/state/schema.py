@@ -49,7 +49,7 @@ class Instant(TypeDecorator[datetime]):
 
 
 def total(of: ColumnElement[Any]) -> ColumnElement[int]:
-    """The sum of an integer, an integer as well: PostgreSQL's own is a decimal."""
+    """Return the sum of an integer column as an integer: PostgreSQL's own is a decimal."""
     return cast(func.sum(of), BigInteger)
 
 
@@ -58,10 +58,10 @@ _BigId = BigInteger().with_variant(Integer, "sqlite")  # SQLite autoincrements o
 metadata = MetaData()
 
 NUL, REPLACEMENT = "\x00", "\ufffd"
-"""PostgreSQL has no text with NUL, which a vendor's words may hold: what stands for it there."""
+"""A character that a vendor's text may contain and PostgreSQL refuses, and its replacement there."""
 
 COMMITS = "commits:"
-"""Keys in `meta` begin so that tell which transaction of a process was the last: `io.state.postgres`."""
+"""Prefix of the keys in `meta` that identify the last transaction of a process: `io.state.postgres`."""
 
 meta = Table("meta", metadata, Column("key", String, primary_key=True), Column("value", String, nullable=False))
 
@@ -104,7 +104,7 @@ runs = Table(
     Column("exit_code", Integer),  # of its last process; null: none has ended, or it died
     Column("superseded_by", String),  # the run that was begun while this one was open
     Column("board_order", Text, nullable=False, default=""),  # `core.changes.tonight`; empty: the order of the job
-    Column("late_pages", BigInteger, nullable=False, default=0, server_default="0"),  # brought by replaced processes
+    Column("late_pages", BigInteger, nullable=False, default=0, server_default="0"),  # stored by replaced processes
     Column("accounted", Boolean, nullable=False, default=False),  # its run tables in the archive are current;
     # an old name, kept: renaming a column would lock older versions out of the database for nothing
     Index("runs_by_job", "job", "started_at"),
@@ -232,7 +232,7 @@ adjustments = Table(
     Column("told_at", Instant, nullable=False),
 )
 
-# Months that were held against the vendor's statement: each once.
+# Months that were compared with the vendor's statement: each once.
 statements = Table(
     "statements",
     metadata,
@@ -360,8 +360,8 @@ rebuilds = Table(
     PrimaryKeyConstraint("table_name", "source"),
 )
 
-# Who holds a job or the archive, where the state is shared by several machines: `io.state.leases`. A row for each that
-# was ever held; released or lapsed, it may be taken.
+# The holders of jobs and the archive, where several machines share the state: `io.state.leases`. A row for each that
+# was ever held; once released or lapsed, it may be taken.
 leases = Table(
     "leases",
     metadata,

@@ -1,4 +1,4 @@
-"""Numbers of rows, where a database counts them apart from the rows: PostgreSQL does."""
+"""The sequences with which PostgreSQL numbers rows."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from sqlalchemy import Column, Connection, text
 
 
 def count_on(connection: Connection, column: Column[Any]) -> None:
-    """Let the next row that gets its number from the database get one above all others. SQLite does so by itself."""
+    """Advance a column's sequence past its highest value, as SQLite does by itself."""
     if connection.dialect.name == "sqlite":
         return
     table = column.table.name
@@ -22,9 +22,9 @@ def count_on(connection: Connection, column: Column[Any]) -> None:
 
 
 def numbers_ahead(connection: Connection, column: Column[Any], most: int) -> Iterator[int] | None:
-    """Return so many numbers for new rows, to be used after the next statement; ``None``: rows get theirs as they come.
+    """Return `most` numbers for new rows, available after the next statement; ``None``: the database assigns them.
 
-    With a number of its own a row can be inserted without waiting for an answer. Numbers that are not used are lost.
+    A row whose number is known can be inserted without waiting for an answer. Unused numbers are lost.
     """
     if connection.dialect.name == "sqlite":
         return None

@@ -78,7 +78,7 @@ _SINCE = (
     .where(requests.c.account == bindparam("account"), requests.c.attempt_id != bindparam("but", type_=BigInteger))
     .where(requests.c.slot_at > bindparam("since", type_=Instant))
 )
-"""Requests that the vendor may not have counted yet, and the one whose answer told."""
+"""Requests that the vendor may not have counted yet, and the one whose answer reported what remains."""
 
 
 def _rates(account: Account) -> tuple[tuple[str, int | None, timedelta], ...]:
@@ -158,7 +158,7 @@ def next_slots(
 
 
 def _left(connection: Connection, account: Account, standing: PacedAccount, now: datetime, but: int) -> int | None:
-    """Return what is left of the requests that remained, as the vendor told; ``None``: it told nothing that holds."""
+    """Return what is left of the remaining requests that the vendor reported; ``None`` without a current report."""
     if standing.told_at is None or standing.told_until is None or standing.told_until <= now:
         return None
     values = {"since": standing.told_at, "account": account.id, "but": but}
@@ -166,7 +166,7 @@ def _left(connection: Connection, account: Account, standing: PacedAccount, now:
 
 
 def _begins(slot_at: datetime | None, account: Account) -> datetime | None:
-    """Return the beginning of the newest slot; of an attempt that is settled, an instant before its start."""
+    """Return the beginning of the newest slot; for a settled attempt, an instant before its start."""
     return None if slot_at is None else slot_at - allowance(account)
 
 

@@ -17,7 +17,7 @@ from scraper.io.state.locks import HeldFile, held, is_held
 
 BUSY_READING_S = 30.0
 BUSY_WRITING_S = 5.0
-"""After this the writer says that it waits, and tries again. SQLite's write lock is not fair: a process was seen to
+"""After this the writer reports that it waits, and retries. SQLite's write lock is not fair: a process was seen to
 wait four seconds beside a busy writer."""
 
 PRAGMAS = (
@@ -67,13 +67,13 @@ class SqliteFile(Backend):
         return Headroom(self._path.parent / "locks" / f"{job}.headroom")
 
     def lock_schema(self, connection: Connection) -> None:
-        """Do nothing: its transactions are alone from their beginning."""
+        """Do nothing: a writing transaction excludes all others."""
 
     def ask_time(self, connection: Connection) -> None:
-        """Ask nothing: a file has no clock."""
+        """Do nothing: a file has no clock."""
 
     def lock_all(self, connection: Connection) -> None:
-        """Do nothing: a transaction is alone."""
+        """Do nothing: a writing transaction excludes all others."""
 
     def mark(self, connection: Connection) -> None:
         """Return no mark: a commit's answer is never lost."""
@@ -82,7 +82,7 @@ class SqliteFile(Backend):
         return False
 
     def close(self, connection: Connection) -> None:
-        """Leave nothing behind."""
+        """Do nothing: there are no marks."""
 
     def is_gone(self, failure: DBAPIError) -> bool:  # noqa: ARG002
         return False
@@ -100,7 +100,7 @@ class SqliteFile(Backend):
             advice = "another process holds its lock: wait for it, or stop it"
         if "malformed" in met or "not a database" in met:
             advice = (
-                "the file is damaged: restore a backup, or move it away: the next run makes it again from the archive"
+                "the file is damaged: restore a backup, or move it away: the next run recreates it from the archive"
             )
         return StateError(
             f"the state database {self.name} cannot be used: {met}. Everything committed is kept; {advice}."

@@ -2,12 +2,12 @@
 
 A durable commit costs a disk flush, so settlements that arrive together share one. If a statement of a batch fails,
 the batch is rolled back and its members are committed one by one, so that a fault fails only its own member. Where a
-database has several writers, work of each kind has a transaction of its own: it locks what it needs as it begins
-(`io.state.row_locks`), and two batches of many kinds would wait for each other.
+database has several writers, work of each kind has a transaction of its own: it locks what it needs at its beginning
+(`io.state.row_locks`), and two mixed batches could deadlock.
 
 A database that another program has locked, or whose server is away, is waited for as long as it takes: what waits here
-was paid for. A transaction whose commit was never answered is looked for before it is repeated, so that nothing is
-reserved or settled twice.
+was paid for. If the answer to a commit is lost, the writer looks for the transaction before it repeats it, so that
+nothing is reserved or settled twice.
 """
 
 from __future__ import annotations
@@ -35,34 +35,34 @@ _Work: TypeAlias = Callable[[Connection, Sequence[Any]], Sequence[Any]]
 MOST_IN_A_COMMIT = 256
 """Keeps the write lock brief: other processes wait for it."""
 FEW_ATTEMPTS = 6
-"""While nothing is at stake, a locked database is tried this often, each time for as long as its driver waits; a server
-that is away as often."""
+"""Attempts on a locked database or an absent server while nothing is at stake; each lasts as long as its driver waits.
+"""
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.1, 2.0
 """Pauses between attempts to reach a server grow from the first to the longest."""
 
 
 class Failing(Protocol):
-    """A database, as far as its failures go."""
+    """The failures and lost commits of a database."""
 
     name: str
     """The database, for messages."""
     one_writer: bool
-    """Its writing transactions follow each other."""
+    """Only one writing transaction is open at a time."""
 
     def mark(self, connection: Connection) -> Any:  # noqa: ANN401 - its own
-        """Mark a transaction before its commit, so that `was_committed` knows it."""
+        """Mark a transaction before its commit, for `was_committed`."""
 
     def was_committed(self, connection: Connection, mark: Any) -> bool:  # noqa: ANN401
-        """Return True if the marked transaction, whose commit was not answered, was committed."""
+        """Return True if the marked transaction was committed, although the answer was lost."""
 
     def close(self, connection: Connection) -> None:
-        """Remove what marks have left."""
+        """Remove the marks."""
 
     def is_gone(self, failure: DBAPIError) -> bool:
-        """Return True if the database cannot be reached now, and may be later."""
+        """Return True if the database is temporarily unreachable."""
 
     def is_busy(self, failure: DBAPIError) -> bool:
-        """Return True if the same work may succeed when it is tried again."""
+        """Return True if a retry may succeed."""
 
     def is_full(self, failure: DBAPIError) -> bool:
         """Return True if the disk of the database is full."""
@@ -118,9 +118,9 @@ class Writer:
         return await self.join(alone, None)
 
     async def join(self, work: Callable[[Connection, Sequence[Item]], Sequence[T]], item: Item) -> T:
-        """Run `work` for this item, together with all others that are queued for it, where the first of them stands.
+        """Run `work` for this item, together with all others that are queued for it, in the place of the first.
 
-        Nothing orders work whose callers all still wait for it.
+        The order does not matter, as all callers are still waiting.
         """
         self._at_stake = True
         future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
@@ -132,7 +132,7 @@ class Writer:
         return await future
 
     def begin(self, work: Callable[[Connection], object]) -> None:
-        """Run the first work in a transaction, before anything is at stake: it waits for a lock, but not for ever.
+        """Run the first work in a transaction, before anything is at stake: it waits for a lock, but gives up.
 
         The caller's own thread commits it. Raises StateError.
         """
@@ -142,7 +142,7 @@ class Writer:
             raise self._named(failure) from failure
 
     def close(self) -> None:
-        """Commit what is queued, then end the thread. Whoever waited for it has gone."""
+        """Commit what is queued, then end the thread. Nobody waits for the results any longer."""
         self._at_stake = False
         if self._thread is not None:
             self._queue.put(None)
@@ -161,7 +161,7 @@ class Writer:
             _tell(self._commit([one for one in batch if one is not None and not one.future.cancelled()]))
 
     def _commit(self, members: Sequence[_Queued]) -> list[_Met]:
-        """Commit the work of all members, or else of each one that can be; return what each of them met."""
+        """Commit the work of all members together, or else one by one; return the outcome of each."""
         if not members:
             return []
         together: dict[_Work, list[_Queued]] = {}
@@ -201,7 +201,7 @@ class Writer:
             return results
 
     def wait(self, failure: DBAPIError, attempts: int, engine: Engine) -> None:
-        """Wait until another attempt over this engine is worthwhile; raise the failure if it is not."""
+        """Wait until a retry over this engine is worthwhile; otherwise raise the failure."""
         gone = self._backend.is_gone(failure)
         if not (gone or self._backend.is_busy(failure)) or (attempts >= FEW_ATTEMPTS and not self._at_stake):
             raise failure
