@@ -85,7 +85,7 @@ class _Directory(click.Path):
 
 
 def data_option(function: F) -> F:
-    """Add --data, --state and --archive. A command that has them is refused on Windows before it does anything."""
+    """Add --data, --state and --archive. On Windows, a command with these options is refused before it begins."""
     return click.option(
         "--data",
         type=_Directory(path_type=Path, file_okay=False),
@@ -208,13 +208,9 @@ def vendor_url_option(function: F) -> F:
         "vendor_urls",
         multiple=True,
         metavar="VENDOR=URL",
-        callback=_vendor_urls,
+        callback=lambda _context, _option, values: pairs(values, "VENDOR=URL"),
         help="Another base URL for a vendor (a proxy, a test server); plain http only to loopback, or with allow_http.",
     )(function)
-
-
-def _vendor_urls(_context: click.Context, _option: click.Parameter, values: tuple[str, ...]) -> Mapping[str, str]:
-    return pairs(values, "VENDOR=URL")
 
 
 def allow_host_option(function: F) -> F:

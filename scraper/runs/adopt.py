@@ -55,12 +55,12 @@ async def settle(journal: Journal, archive: Archive, clock: Clock, job: Job | No
 
 
 async def _refuse_emptied(found: SidesFound, journal: Journal, archive: Archive) -> None:
-    """Raise StateError if nothing is left of an archive but its identity: a run would call what it adds complete."""
+    """Raise StateError if only an archive's identity is left: a run's additions would pass for the whole archive."""
     if await in_a_thread(archive.ledger.is_empty) and (parts := await journal.parts()):
         raise StateError(
-            f"the archive has no files any more, and {found.state.database} knows {len(parts):,}: they, or the list of "
-            "a bucket, were removed. Nothing was spent; scraper check --repair lists again what is still in a bucket, "
-            "and names the rest, which a backup has."
+            f"the archive has no files any more, and {found.state.database} knows {len(parts):,}: they were removed, "
+            "or the manifest of a bucket was. Nothing was spent; scraper check --repair restores the manifest of a "
+            "bucket, and names the files that have to come from a backup."
         )
 
 
@@ -160,7 +160,7 @@ async def _renew_marks(found: SidesFound, journal: Journal, archive: Archive) ->
 
 
 async def _missing(journal: Journal, archive: Archive) -> int:
-    """Return how many of the noted files are not in the archive."""
+    """Return the number of recorded files that are not in the archive."""
     there = set(await in_a_thread(archive.ledger.paths))
     return sum(part.path not in there for part in await journal.parts())
 

@@ -73,13 +73,13 @@ async def compact(
     more_than: int = 1,
     chosen: Callable[[Collection[str]], Collection[str]] | None = None,
 ) -> AsyncIterator[Compacted]:
-    """Compact every partition with more than so many pages parts in turn, or those of them that are `chosen`.
+    """Compact every partition with more than so many pages parts in turn, or the `chosen` ones of them.
 
-    The lock is released between them.
+    The lock is released between them. An epoch is added to state and archive first, so that a state from before the
+    compaction is recognised as older.
 
-    Raises ArchiveError or StateError; what was compacted until then stays so, and an open compaction is finished or
-    undone by the next command. UsageError where the platform cannot do it and `offline` was not said. An epoch is added
-    to state and archive first, so that a state from before the compaction is told by it.
+    Raises ArchiveError or StateError: partitions compacted until then stay so, and an open compaction is finished or
+    undone by the next command. Raises UsageError if the platform cannot exchange directories, except with `offline`.
     """
     candidates = _candidates(await journal.parts(), clock.now(), today_too, more_than)
     if chosen is not None:

@@ -35,7 +35,7 @@ async def locked(journal: Journal, archive: Archive, clock: Clock) -> AsyncItera
 
 @asynccontextmanager
 async def untouched(journal: Journal, archive: Archive) -> AsyncIterator[None]:
-    """Hold the archive, against other machines and on this one, without finishing anything, to read."""
+    """Lock the archive on this machine and for other ones, to read it; open work stays unfinished."""
     async with journal.hold_archive() as hold:
         with ExitStack() as held:
             await asyncio.to_thread(held.enter_context, archive.lock(hold))

@@ -33,7 +33,7 @@ SHORT_CONNECT_S = 0.02
 DOUBT_S = 1 + ON_THE_WAY_S
 """After a start, by the second and however late it arrived, the next one may follow."""
 DOUBTED_S = 0.1
-"""While another process may have gone on with the job, this one looks again after so long."""
+"""Interval between checks of the lease while another process may have taken over the job."""
 MOST_LAG_S = 1.0
 """Largest delay of waking up that is compensated: a machine with more cannot keep the pace."""
 KEPT_OPEN_S = 5.0
@@ -118,7 +118,7 @@ class Starts:
         return None
 
     def _changes(self, ends: Sequence[float]) -> Iterator[Awaitable[object]]:
-        """Yield what a turn waits for: a request that is settled, or whose doubt `ends`."""
+        """Yield the events that a turn waits for: a settled request, or the next of the `ends` of doubt."""
         next_end = min((end for end in ends if end > self._clock.monotonic()), default=None)
         yield self._changed.wait()
         if next_end is not None:

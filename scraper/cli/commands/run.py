@@ -71,7 +71,7 @@ if TYPE_CHECKING:
     "--probe", is_flag=True, help="Send one request per endpoint and compare its answer with the vendor file."
 )
 @click.option(
-    "--standby", is_flag=True, help="While another process runs the job, wait, and go on with the run if it dies."
+    "--standby", is_flag=True, help="Wait while another process runs the job, and take over the run if that one dies."
 )
 @click.option("--no-rebuild", is_flag=True, help="Keep pages in the spool when a table's SELECT has changed.")
 @sandbox_option
@@ -276,7 +276,7 @@ def _opening(*, resume: bool, new: bool, probe: bool, standby: bool) -> Opening:
     if resume and new:
         raise UsageError("--resume and --new exclude each other: give one of them.")
     if standby and probe:
-        raise UsageError("--standby waits to go on with a run, and a probe has none: give one of them.")
+        raise UsageError("--standby waits to take over a run, and a probe cannot be taken over: give one of them.")
     return Opening.RESUME if resume else Opening.NEW if new else Opening.GO_ON
 
 

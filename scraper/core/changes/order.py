@@ -46,7 +46,7 @@ class Because(StrEnum):
     EXPLORED = "explored"
     """It is among the stalest, which the credits for exploration buy."""
     WORTH = "worth"
-    """Its place follows from the expected new entries for a credit."""
+    """Its place follows from the expected new entries per credit."""
     STALEST = "stalest"
     """Its place follows from its age: the boards are alike, or too little is known of them yet."""
 

@@ -37,7 +37,7 @@ def cron_files(scheduled: ScheduledJob) -> Sequence[ScheduleFile]:
 def _told(variables: Sequence[str]) -> Sequence[str]:
     if not variables:
         return ()
-    return (f"Not from there: {', '.join(variables)}. State them in lines of their own above this one: NAME=value",)
+    return (f"Set in the crontab, above this line, as NAME=value: {', '.join(variables)}. .env is not read for these.",)
 
 
 def _ahead(zone: timedelta) -> str:
