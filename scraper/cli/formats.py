@@ -1,4 +1,4 @@
-"""Output formats by name: of --format, of a file's ending, of $SCRAPER_FORMAT, in this order."""
+"""Output formats by name: from --format, else from a file's ending, else from $SCRAPER_FORMAT."""
 
 from __future__ import annotations
 

@@ -96,7 +96,7 @@ def _exit_code(clock: Clock | None) -> int:
         sys.stdout.flush()
     except ReaderGone:
         return 0
-    except (click.exceptions.Abort, KeyboardInterrupt):  # click makes the one of the other
+    except (click.exceptions.Abort, KeyboardInterrupt):  # click turns one into the other
         return _tell_interrupted()
     except click.ClickException as fault:
         page = io.StringIO()

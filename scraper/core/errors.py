@@ -135,7 +135,7 @@ class CutOffError(ArchiveError):
 
 
 class OutputError(StorageError):
-    """A command's output cannot be written. `kept` says what stays true nevertheless."""
+    """A command's output cannot be written. `kept` states what remains true."""
 
     def __init__(self, place: str, reason: str, kept: str = "What the command did is kept.") -> None:
         self.place, self.reason = place, reason

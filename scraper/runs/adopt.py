@@ -23,10 +23,10 @@ _ADOPTS = "the next run, or scraper check --repair, adds what the archive knows 
 
 
 async def settle_archive(job: Job, context: RunContext) -> RunContext:
-    """Settle how state and archive stand, before anything is spent; return the context of a run that may spend.
+    """Bring state and archive in line before anything is spent; return the context of a run that may spend.
 
-    Raises StateError where the two cannot be used together, ArchiveError where a file needed for it cannot be read or
-    the archive cannot be written.
+    Raises StateError if the two cannot be used together, ArchiveError if a file needed for it cannot be read or the
+    archive cannot be written.
     """
     await in_a_thread(context.archive.refuse_unless_writable)
     told = await settle(context.stores.journal, context.archive, context.clock, job)
@@ -37,7 +37,7 @@ async def settle_archive(job: Job, context: RunContext) -> RunContext:
 
 
 async def settle(journal: Journal, archive: Archive, clock: Clock, job: Job | None = None) -> tuple[str, ...]:
-    """Make one ledger of both, or refuse; return what was found, in sentences. See `settle_archive`.
+    """Make one ledger of both, or refuse; return the findings as sentences. See `settle_archive`.
 
     `job`: gives accounts and budget to runs of which only pages are left.
     """
@@ -67,8 +67,7 @@ async def _refuse_emptied(found: SidesFound, journal: Journal, archive: Archive)
 async def stamp_or_refuse(journal: Journal, archive: Archive) -> bool:
     """Add an epoch to both sides before files are exchanged; return True. Needs the archive's lock.
 
-    Raises StateError where the two do not belong together as they are. Sides that were never stamped are left so: their
-    contents decide.
+    Raises StateError if the two do not match. Sides that were never stamped are left so: their contents decide.
     """
     found = await compared(journal, archive)
     if (met := unsettled(found)) is not None and found.standing not in {Standing.LOST, Standing.UNSTAMPED}:
@@ -166,7 +165,7 @@ async def _missing(journal: Journal, archive: Archive) -> int:
 
 
 async def _of_old_archive(found: SidesFound, journal: Journal, archive: Archive) -> tuple[str, ...]:
-    """Say that the archive is an old one, if files are missing: a process may have ended between the two stamps."""
+    """Return a warning if files are missing; if none are, a process may have ended between the two stamps."""
     missing = await _missing(journal, archive)
     if not missing:
         return ()

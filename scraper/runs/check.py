@@ -78,7 +78,7 @@ async def check(
     quick: bool = False,
     deep: bool = False,
 ) -> Checked:
-    """Check everything; `quick`: without the columns' bytes; `deep`: also rows against what the SELECTs give."""
+    """Check everything; `quick`: without the data of columns; `deep`: also each table against its SELECT."""
     async with untouched(journal, archive):
         met = unsettled(await compared(journal, archive))
         if met is None:

@@ -27,7 +27,7 @@ from scraper.runs.journals import finish, locked, undo
 from scraper.runs.threads import in_a_thread
 
 PARTS_BY_ITSELF = 32
-"""Pages parts of a past day above which a run compacts it unasked. A night makes one or two and an hourly job 24: those
+"""Pages parts of a past day above which a run compacts it itself. A night makes one or two and an hourly job 24: those
 wait for `scraper compact`. Above it a query opens so many files for one day that it shows (about 1 ms each)."""
 
 
@@ -46,10 +46,10 @@ class Compacted:
     bytes_after: int | None
     """``None``: it was not built."""
     left_because: str | None = None
-    """Why a partition that could be smaller is unchanged."""
+    """The reason why a partition that could be smaller is unchanged."""
 
     def to_json(self) -> dict[str, Any]:
-        """A row of the command's answer."""
+
         vendor, _, date = self.partition.removeprefix("vendor=").partition("/date=")
         return {
             "vendor": vendor,
@@ -129,7 +129,7 @@ def _candidates(known: Sequence[Part], now: datetime, today_too: bool, more_than
 
 
 def _plan(partition: Partition) -> Compacted | None:
-    """Return the planned result for a partition; ``None`` where there is nothing to merge."""
+    """Return the planned result for a partition; ``None`` if there is nothing to merge."""
     if partition.fault is None and not partition.mergeable:
         return None
     planned = merges(0, partition.groups, partition.parts, partition.runs) if partition.fault is None else {}

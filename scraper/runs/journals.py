@@ -20,7 +20,7 @@ PARTS_AT_A_TIME = 16
 async def locked(journal: Journal, archive: Archive, clock: Clock) -> AsyncIterator[None]:
     """Hold the archive's lock, with nothing open except a drain, which `drain` repeats.
 
-    Raises ArchiveError or StateError where open work cannot be finished now.
+    Raises ArchiveError or StateError if open work cannot be finished now.
     """
     async with untouched(journal, archive):
         await in_a_thread(archive.compactor.sweep, clock.now())
@@ -54,7 +54,7 @@ class RebuiltTable:
 
     written: Sequence[Written]
     decided_again: int
-    """Answers that today's vendor files read otherwise than was noted."""
+    """Answers that today's vendor files read differently than recorded."""
 
 
 async def rebuild_table(
@@ -62,8 +62,8 @@ async def rebuild_table(
 ) -> RebuiltTable:
     """Carry out a journalled rebuild, some parts at a time, and decide its answers again.
 
-    Where a page or the disk does not allow it, the rest is given up and every part left unchanged: one file
-    must not block all other commands.
+    If a page or the disk prevents it, the rest is given up and every part left unchanged: one file must not block all
+    other commands.
     """
     done, decided = [], 0
     try:

@@ -115,7 +115,7 @@ class Sandbox:
         if subscriptions.keys() != keys.keys() or not subscriptions.keys() <= known:
             raise ValueError(
                 f"the sandbox plays {sorted(known)}, each with a subscription and a key;"
-                f" met subscriptions for {sorted(subscriptions)} and keys for {sorted(keys)}"
+                f" got subscriptions for {sorted(subscriptions)} and keys for {sorted(keys)}"
             )
         if not all(keys.values()):
             raise ValueError("an empty API key would accept requests without a key")

@@ -52,7 +52,7 @@ def imported(name: str) -> click.Command:
 
     found = getattr(import_module(f"{__name__}.{name}"), name)
     if not isinstance(found, click.Command):
-        raise TypeError(f"{found!r} is no command")
+        raise TypeError(f"{found!r} is not a command")
     for command in (found, *getattr(found, "commands", {}).values()):
         if QUIET not in command.params:
             command.params.append(QUIET)

@@ -12,7 +12,7 @@ from scraper.cli.options import FORMATS, data_option, format_option, output_opti
 
 @click.command()
 @click.option(
-    "--hours", type=click.IntRange(1, 8760), default=24, show_default=True, help="Show tasks ended since then."
+    "--hours", type=click.IntRange(1, 8760), default=24, show_default=True, help="Hours of ended tasks to show."
 )
 @data_option
 @format_option(*FORMATS)

@@ -64,7 +64,8 @@ def schedule(
     The files are complete: working directory, keys, a lock against a second start, catching up on missed runs if the
     timer can, and a place for the data. Nothing is installed; stderr explains how to install it.
 
-    A worker (scraper docs fleet) needs no timer, as it always runs: --worker --for systemd|kubernetes keeps it running.
+    A worker (scraper docs fleet) runs all the time and needs no timer: --worker prints what keeps it running, for
+    systemd or kubernetes.
     """
     if worker:
         if job is not None or every is not None or at is not None:
@@ -98,7 +99,7 @@ def _worker_files(kind: str | None, data: Path | None) -> Sequence[ScheduleFile]
     from scraper.wiring.schedule import program_here, scheduled_worker
 
     if kind not in {None, *WORKER_KINDS}:
-        raise UsageError(f"{kind} starts jobs at set times, and a worker runs always: use --for systemd or kubernetes.")
+        raise UsageError(f"{kind} starts jobs at set times, but a worker always runs: use --for systemd or kubernetes.")
     return WORKER_KINDS[kind or "systemd"](scheduled_worker(settings_of(data), program_here()))
 
 

@@ -134,7 +134,7 @@ class _Learnt:
 
 
 class ChangesOrder:
-    """Boards by the entries that a read is worth for a credit, at rates learnt from the reads so far.
+    """Boards by the entries that a read is worth per credit, at rates learnt from the reads so far.
 
     Deterministic: the same reads lead to the same choice.
     """

@@ -10,7 +10,7 @@ _UNITS = "~/.config/systemd/user"
 
 
 def systemd_files(scheduled: ScheduledJob) -> Sequence[ScheduleFile]:
-    """Return the service and its timer. A start that was missed while the machine was off is made up for."""
+    """Return the service and its timer. systemd catches up on a start that the machine was off for."""
     name = f"scraper-{scheduled.name}"
     return [
         ScheduleFile(f"{name}.service", _service(scheduled), f"put it into {_UNITS}/"),
