@@ -5,6 +5,7 @@ The outcome of a single request is a value (`core.outcomes`), never one of these
     ScraperError                  1   never raised itself; a bug in scraper ends with 1
     ├── ConfigurationError        2   every fault of the files at once
     ├── UsageError                2   a command or an option that cannot be executed as typed
+    │   ├── UnreadableError       2   a file or directory that this user may not read
     │   └── HeldElsewhereError    2   another process runs the job
     ├── StorageError              5   a disk, a directory or a file of ours
     │   ├── StateError            5   the state database

@@ -52,9 +52,9 @@ def worker(  # noqa: PLR0913 - one for each option
 ) -> None:
     """Run the project's jobs as one of several workers.
 
-    Queues each night of the jobs with `every` once, takes tasks from the queue, and carries out each in a process, as
-    `scraper run JOB` would. Workers share the queue and the ledger in the state's PostgreSQL database; if one is lost,
-    the others take over its runs. SIGTERM or Ctrl-C stops the worker and its runs in order.
+    Queues each night of the jobs with `every` once, takes tasks from the queue, and carries each out in its own
+    process, as `scraper run JOB` would. Workers share the queue and the ledger in the state's PostgreSQL database; if
+    one is lost, the others take over its runs. SIGTERM or Ctrl-C stops the worker and its runs in order.
 
     With one or more JOBs, takes runs of these jobs only; otherwise of every job of the project.
     """

@@ -25,10 +25,10 @@ def unit_file(name: str, content: str) -> ScheduleFile:
 
 def _service(scheduled: ScheduledJob) -> str:
     command = [*scheduled.program, *scheduled.arguments, *scheduled.places]
-    keys = " and ".join(scheduled.key_variables) or "no key"
+    keys, shared = " and ".join(scheduled.key_variables) or "no key", ", ".join(scheduled.shared_variables)
     told = comment(
         f"Keys ({keys}): scraper reads them from .env in its working directory, or from this file, if it exists.",
-        *([f"Only from this file: {', '.join(scheduled.shared_variables)}."] if scheduled.shared_variables else []),
+        f"Only from this file: {shared}." if shared else "",
     )
     normal = comment("3: the run's own budget is spent, as on every night of a job with more boards than budget.")
     orderly = comment("SIGTERM stops a run in order: requests in flight land, for at most 90 s each.")

@@ -115,6 +115,10 @@ class ScheduledJob:
         return ("run", self.job)
 
     @property
+    def variables(self) -> tuple[str, ...]:
+        return (*self.key_variables, *self.shared_variables)
+
+    @property
     def places(self) -> tuple[str, ...]:
         return ("--data", self.data, *self.shared)
 
@@ -143,4 +147,4 @@ class ScheduleFile:
 
 
 def comment(*lines: str) -> str:
-    return "".join(f"# {line}\n" for line in lines)
+    return "".join(f"# {line}\n" for line in lines if line)
