@@ -1,7 +1,7 @@
 """The time at which a vendor can have counted a request.
 
 We know when a request left and when its answer came. It arrived in between: within `ON_THE_WAY_S`, and before its
-answer. Where answers of an endpoint take nearly the same time, one that came as soon as the fastest ones shows that its
+answer. If answers of an endpoint take nearly the same time, one that came as soon as the fastest ones shows that its
 request was not delayed: time lost on the way cannot be made up.
 """
 

@@ -111,7 +111,7 @@ def _to_delta(
 
 
 def _refuse_directory(format_name: str | None, output: Path) -> None:
-    """Refuse a directory as click does, where no Delta table is meant."""
+    """Refuse a directory as click does, unless it is for a Delta table."""
     if output.is_dir() and (format_name or output.suffix.lower().removeprefix(".")) != DELTA:
         raise click.BadParameter(f"File '{output}' is a directory.", param_hint="'-o' / '--output'")
 

@@ -257,7 +257,7 @@ class ChangesOrder:
         return counts
 
     def _weights(self, counts: Sequence[GapCounts]) -> list[Weights]:
-        """Return each board's weights: its own reads, shrunk towards those of the boards that it has a group with."""
+        """Return each board's weights: its own reads, shrunk towards those of the boards in its groups."""
         alone = [fit(each, UNIFORM, STRENGTH_OF_ALL) for each in counts]
         observed = [sum(new + known for _, (new, known) in each.items()) for each in counts]
         sure = [entries / (entries + STRENGTH) for entries in observed]
