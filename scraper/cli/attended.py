@@ -30,5 +30,5 @@ def _watch(descriptor: int) -> None:
             pass
     try:
         sys.stderr.write("the process that started this one is gone: stopping in order\n")
-    finally:  # whoever would have read that may be gone too
+    finally:  # stderr may have lost its reader too
         os.kill(os.getpid(), signal.SIGTERM)

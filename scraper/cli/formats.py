@@ -1,4 +1,4 @@
-"""Output formats by name: of --format, of a file's ending, of $SCRAPER_FORMAT, in this order."""
+"""Output formats by name: from --format, else from a file's ending, else from $SCRAPER_FORMAT."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Format(StrEnum):
 
 PARQUET: Final = "parquet"
 DELTA: Final = "delta"
-"""A directory, where all others are a file."""
+"""A directory; all other formats are files."""
 
 ENDINGS: Final[Mapping[str, str]] = {
     ".txt": Format.TABLE,
@@ -47,7 +47,7 @@ def format_of(offered: Sequence[str], file: Path | None, environment: Mapping[st
     UsageError for a file whose ending is not a format of the command, and for an unknown $SCRAPER_FORMAT.
     """
     usual = _of_environment(offered, environment)
-    if file is None or (file.exists() and not file.is_file() and not file.is_dir()):  # a pipe is named as it is
+    if file is None or (file.exists() and not file.is_file() and not file.is_dir()):  # the name of a pipe says nothing
         return None if usual is PARQUET else usual
     named = ENDINGS.get(file.suffix.lower())
     if named in offered:

@@ -57,7 +57,7 @@ def _on_stderr(options: LogOptions, clock: Clock, likely_requests: int | None) -
         from rich.console import Console
 
         console = Console(stderr=True)
-        if not console.is_dumb_terminal:  # one that cannot go back up its lines
+        if not console.is_dumb_terminal:  # one without cursor movement
             from scraper.cli.progress import ProgressListener
             from scraper.cli.progress_lines import PersonLines
 

@@ -134,7 +134,7 @@ def _text_line(event: Event, now: datetime) -> str:
     """``2026-11-21T02:15:03Z waiting vendor=crawlora wait_s=12 reason="HTTP 429"``, without empty fields."""
     said = event_fields(event)
     if isinstance(event, RequestSettled):
-        # The words before the figures; what the label holds already, and an empty body, are left out.
+        # The words before the figures; fields that the label has already, and an empty body, are left out.
         first = {key: said.pop(key) for key in ("label", "outcome", "detail")}
         said = first | {key: n for key, n in said.items() if key not in _IN_LABEL and (n or key not in _OF_BODY)}
     pairs = (f"{key}={_quoted(value)}" for key, value in _flat(said))

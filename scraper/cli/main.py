@@ -31,10 +31,10 @@ _NAMED_AS_A_KEY = ("KEY", "TOKEN", "SECRET", "PASS", "AUTH", "CRED")
 
 
 class _WithoutNumpy:
-    """Keeps numpy out of the process: pyarrow does without, and then does without pandas as well."""
+    """Keeps numpy out of the process: pyarrow works without it, and then leaves out pandas as well."""
 
     def find_spec(self, name: str, *_: object) -> None:
-        """Find nothing but what others find. An entry of ``None`` in `sys.modules` would be taken for it by psycopg."""
+        """Refuse numpy, and leave the rest to other finders. psycopg takes ``None`` in `sys.modules` for the module."""
         if name == "numpy":
             raise ModuleNotFoundError(f"No module named {name!r}", name=name)
 
@@ -48,7 +48,7 @@ def _quiet(context: click.Context, option: click.Parameter, given: bool) -> None
 
 
 def _attended(context: click.Context, _option: click.Parameter, given: bool) -> None:
-    """End this process in order when its standard input ends: whoever started it is gone."""
+    """Stop this process in order when its standard input ends: the process that started it is gone."""
     if given and not context.resilient_parsing:
         from scraper.cli.attended import stop_when_alone
 
@@ -84,9 +84,9 @@ def main(clock: Clock | None = None) -> NoReturn:
     """Run the command line and exit. `clock`: the time that it uses; ``None``: the machine's."""
     if os.path.basename(sys.argv[0]) in _PROGRAM:  # noqa: PTH119 - the name alone
         sys.meta_path.insert(0, _WithoutNumpy())
-        if any(not word.startswith("-") for word in sys.argv[1:]):  # ctypes is 4 ms that --help does without
+        if any(not word.startswith("-") for word in sys.argv[1:]):  # ctypes takes 4 ms; --help saves them
             heap.keep_small()
-    with program_streams(), rare_collections():  # a start makes objects for good: six per cent of it went on searches
+    with program_streams(), rare_collections():  # objects of a start stay alive; searching them took 6 % of its time
         sys.exit(_exit_code(clock))
 
 
@@ -96,7 +96,7 @@ def _exit_code(clock: Clock | None) -> int:
         sys.stdout.flush()
     except ReaderGone:
         return 0
-    except (click.exceptions.Abort, KeyboardInterrupt):  # click makes the one of the other
+    except (click.exceptions.Abort, KeyboardInterrupt):  # click turns one into the other
         return _tell_interrupted()
     except click.ClickException as fault:
         page = io.StringIO()
@@ -132,7 +132,7 @@ def _show(page: str) -> None:
 
 
 _PASSWORD: Final = re.compile(r"(://[^\s:/@]*:)[^\s@/]+@")
-"""In a URL, as of the state's database."""
+"""The password in a URL, such as that of the state's database."""
 
 
 def _tell_bug(trace: str, environment: Mapping[str, str]) -> None:

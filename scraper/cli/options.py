@@ -32,7 +32,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 FORMATS = ("table", "json", "csv", "ndjson")
 ROW_FORMATS = (*FORMATS, "markdown")
-"""Formats of what is nothing but rows."""
+"""Formats of a result that is only rows."""
 
 
 class _Credits(click.IntRange):
@@ -57,11 +57,11 @@ def calendar_day(_context: click.Context, _option: click.Parameter, value: str |
     try:
         return None if value is None else date.fromisoformat(value)
     except ValueError as fault:
-        raise click.BadParameter(f"{value!r} is no day of the calendar, written as 2026-11-21.") from fault
+        raise click.BadParameter(f"{value!r} is not a day of the calendar, written as 2026-11-21.") from fault
 
 
 def refuse_windows() -> None:
-    """UsageError on Windows: a port that works by half would spend credits without the ledger's guarantees."""
+    """Raise UsageError on Windows: a port that half works would spend credits without the ledger's guarantees."""
     if sys.platform == "win32":
         raise UsageError(
             "scraper does not run on Windows itself: its file locks, durable renames and signals are those of Linux "
@@ -76,7 +76,7 @@ def _on_a_system_that_can(_context: click.Context, _option: click.Parameter, dat
 
 
 class _Directory(click.Path):
-    """A directory that is named: a shell's unset variable is no word for the working directory."""
+    """A directory with a name: an unset shell variable does not mean the working directory."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:  # noqa: ANN401 - as click has it
         if value == "":
@@ -85,7 +85,7 @@ class _Directory(click.Path):
 
 
 def data_option(function: F) -> F:
-    """Add --data, --state and --archive. A command that has them is refused on Windows before it does anything."""
+    """Add --data, --state and --archive. On Windows, a command with these options is refused before it begins."""
     return click.option(
         "--data",
         type=_Directory(path_type=Path, file_okay=False),
@@ -153,7 +153,7 @@ def _configs(_context: click.Context, _option: click.Parameter, configs: Path | 
 
 
 def format_option(*formats: str) -> Callable[[F], F]:
-    """Add --format; without it the ending of -o FILE says the format, then $SCRAPER_FORMAT."""
+    """Add --format; without it the ending of -o FILE decides, then $SCRAPER_FORMAT."""
 
     def with_format(function: F) -> F:
         @wraps(function)
@@ -192,7 +192,7 @@ def writable(_context: click.Context, _option: click.Parameter, output: Path | N
     if directory is not None and not (directory.is_dir() and os.access(directory, os.W_OK)):
         if not directory.is_dir():
             why = (
-                "is no directory: name one"
+                "is not a directory: name one"
                 if directory.exists()
                 else "does not exist: make this directory, or name one"
             )
@@ -208,13 +208,9 @@ def vendor_url_option(function: F) -> F:
         "vendor_urls",
         multiple=True,
         metavar="VENDOR=URL",
-        callback=_vendor_urls,
+        callback=lambda _context, _option, values: pairs(values, "VENDOR=URL"),
         help="Another base URL for a vendor (a proxy, a test server); plain http only to loopback, or with allow_http.",
     )(function)
-
-
-def _vendor_urls(_context: click.Context, _option: click.Parameter, values: tuple[str, ...]) -> Mapping[str, str]:
-    return pairs(values, "VENDOR=URL")
 
 
 def allow_host_option(function: F) -> F:

@@ -115,7 +115,7 @@ def _write_csv(rows: Rows, stream: TextIO) -> None:
         writer.writerow([shown(value_text(value)) for value in row])
     if getattr(stream, "replaced", False):
         warn(
-            f"{stream.encoding} lacks characters of these rows, and ? stands in their place: "
+            f"{stream.encoding} lacks characters of these rows, and ? replaces them: "
             "-o FILE, --format json or PYTHONUTF8=1 keep them"
         )
 

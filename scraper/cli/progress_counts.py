@@ -73,7 +73,7 @@ class ProgressCounts:
         match event:
             case RunStarted():
                 self.run_id, self.budget, self.spent_before = event.run_id, event.budget, event.spent
-                self._say("going on" if event.resumed else "", now)
+                self._say("resumed" if event.resumed else "", now)
             case Noted():
                 pass  # a line of the log
             case RequestSettled():

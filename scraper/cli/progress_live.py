@@ -1,6 +1,6 @@
 """Rich's live display, adapted to windows that change their size.
 
-Rich goes up as many lines as it has printed. Where the window has become narrower meanwhile, a terminal wraps them
+Rich goes up as many lines as it has printed. If the window has become narrower meanwhile, a terminal wraps them
 again (tmux, VTE, kitty, iTerm, Konsole, Windows Terminal), they take more lines, and those above stay on the screen.
 Here the lines are counted at the present width, except on terminals that cut lines instead (xterm, the Linux console):
 they would lose as many lines of the log above.

@@ -51,7 +51,7 @@ class JobsInTurn:
                 click.echo(ABORTED, err=True)
             self.interrupted = True
             self.without_result(job, INTERRUPTED, ABORTED, "interrupted")
-        except (KeyboardInterrupt, click.exceptions.Abort):  # click makes the one of the other
+        except (KeyboardInterrupt, click.exceptions.Abort):  # click turns one into the other
             self.interrupted = True
             self.without_result(job, INTERRUPTED, "interrupted", status)
         except (ScraperError, click.ClickException) as fault:

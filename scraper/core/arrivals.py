@@ -1,7 +1,7 @@
 """The time at which a vendor can have counted a request.
 
 We know when a request left and when its answer came. It arrived in between: within `ON_THE_WAY_S`, and before its
-answer. Where answers of an endpoint take nearly the same time, one that came as soon as the fastest ones shows that its
+answer. If answers of an endpoint take nearly the same time, one that came as soon as the fastest ones shows that its
 request was not delayed: time lost on the way cannot be made up.
 """
 
@@ -18,8 +18,8 @@ REMEMBERED = 100
 ENOUGH = 20
 """Fewer answers do not show how fast an answer can be."""
 GUARD = 1.8
-"""The fastest answer that can be is faster than the fastest of n that we saw, by about their spread over the root of n
-where two parts of its time vary. The spread is multiplied by this: of a thousand answers, two still show too little."""
+"""The fastest possible answer is faster than the fastest of n observed ones, by about their spread over the root of n
+if two parts of its time vary. The spread is multiplied by this: of a thousand answers, two still show too little."""
 
 
 class Arrivals:

@@ -28,7 +28,7 @@ from scraper.core.subscriptions import day_ends_at, month_ends_at
 from scraper.core.units import Credits, iso_utc
 
 WINDOW = timedelta(days=7)
-"""A job that has not run with auto for so long no longer has a part of the pot."""
+"""A job that has not run with auto for this long has no part of the pot."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -148,7 +148,7 @@ def out_of_character(
     `foreign`: its records that name another country than the one requested. `longest_still`: of any board of the
     endpoint. `ranked`: the walk is a ranked list. The length of a feed and its standing still say nothing: the last
     post of a hashtag may be a year old. `may_be_empty`: the job says that no rows are fine. `end_unstated`: the page
-    lacks every field that the vendor describes to say where the list ends.
+    lacks every field that marks the end of the list by the vendor file.
     """
     if foreign * 2 > read.rows:
         return Guard.BOARD_FOREIGN

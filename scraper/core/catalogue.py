@@ -154,7 +154,7 @@ class Records:
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """A field of the body and the values that satisfy; numbers and their text compare equal."""
+    """A field of the body, and the values that meet the condition; numbers and their text compare equal."""
 
     field: str
     values: tuple[str, ...] = ()

@@ -61,7 +61,7 @@ COVERAGE_COLUMNS = (
     Column(
         "decided_again_at",
         "TIMESTAMP",
-        "UTC, when a rebuild decided state to notes again, by a corrected vendor file; else null",
+        "UTC, when a rebuild decided the columns state to notes again, by a corrected vendor file; else null",
     ),
 )
 """Columns of the files, beside the path's."""

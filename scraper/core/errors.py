@@ -5,11 +5,13 @@ The outcome of a single request is a value (`core.outcomes`), never one of these
     ScraperError                  1   never raised itself; a bug in scraper ends with 1
     ├── ConfigurationError        2   every fault of the files at once
     ├── UsageError                2   a command or an option that cannot be executed as typed
+    │   ├── UnreadableError       2   a file or directory that this user may not read
     │   └── HeldElsewhereError    2   another process runs the job
     ├── StorageError              5   a disk, a directory or a file of ours
     │   ├── StateError            5   the state database
-    │   │   └── LeaseLostError  130   another process has gone on with the job that this one held
-    │   │       └── ArchiveLostError  130   another process has gone on with the archive
+    │   │   ├── StateAwayError    5   the state's server does not answer now
+    │   │   └── LeaseLostError  130   another process has taken over the job that this one held
+    │   │       └── ArchiveLostError  130   another process has taken over the archive
     │   ├── ArchiveError          5   the Parquet archive
     │   │   └── CutOffError       5   an operation on it that was cut off, and may be repeated at once
     │   └── OutputError           5   stdout, or the file of -o, cannot be written
@@ -82,7 +84,7 @@ class UnreadableError(UsageError):
 
 
 class HeldElsewhereError(UsageError):
-    """Another process runs the job, which therefore was not begun. `met`: which, and since when."""
+    """Another process runs the job, which was not begun here. `met`: a clause that names the process."""
 
     def __init__(self, met: str, advice: str) -> None:
         self.met = met
@@ -112,17 +114,17 @@ class StateError(StorageError):
 
 
 class StateAwayError(StateError):
-    """The state's server cannot be reached or used now, and may be later."""
+    """The state's server cannot be reached or used at present; a later attempt may succeed."""
 
 
 class LeaseLostError(StateError):
-    """Another process has gone on with what this one held: this one changes nothing more, and says only that."""
+    """Another process has taken over the job or archive that this one held; this one changes nothing more."""
 
     exit_code = 130
 
 
 class ArchiveLostError(LeaseLostError):
-    """Another process has gone on with the archive; with a lease of it, the same may be done again."""
+    """Another process has taken over the archive; the operation may be repeated under a new lease."""
 
 
 class ArchiveError(StorageError):
@@ -134,7 +136,7 @@ class CutOffError(ArchiveError):
 
 
 class OutputError(StorageError):
-    """A command's output cannot be written. `kept` says what stays true nevertheless."""
+    """A command's output cannot be written. `kept` states what remains true."""
 
     def __init__(self, place: str, reason: str, kept: str = "What the command did is kept.") -> None:
         self.place, self.reason = place, reason

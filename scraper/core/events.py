@@ -84,9 +84,9 @@ class ProjectInUse:
     accounts: str
     """The file that states the accounts of all jobs; empty if there is none."""
     state: str = ""
-    """URL of a state that is not in the data directory; empty: it is."""
+    """URL of a state outside the data directory, else empty."""
     archive: str = ""
-    """A directory elsewhere, or an ``s3://`` URL; empty: it is in the data directory."""
+    """Directory or ``s3://`` URL of an archive outside the data directory, else empty."""
     new_ledger: str = ""
     """If this run begins a ledger: the spending that it cannot know, in words."""
 

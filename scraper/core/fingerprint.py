@@ -63,7 +63,7 @@ def _crawl_changes(earlier: Mapping[str, Any], later: Mapping[str, Any]) -> Iter
         was = gone.pop(crawl["name"], None)
         if was is None:
             yield f"crawl {crawl['name']} is new"
-        elif told := list(_differences(was, crawl)):  # else only its parent differs, which is told there
+        elif told := list(_differences(was, crawl)):  # else only its parent differs, which is reported there
             yield f"crawl {crawl['name']}: {', '.join(told)}"
     for name in gone:
         yield f"crawl {name} was removed"

@@ -1,8 +1,8 @@
-"""Rules of a fleet: which nights are due, in which order tasks are taken, and what the end of a task means.
+"""Rules of a fleet: due nights, the order of tasks, and the consequences of their exit codes.
 
-A fleet is several workers that share one queue. A task is one run of a job, or one piece of work on the archive, and
-is carried out as a command of this program whose exit code decides what becomes of the task. The queue owns no
-credits: a task that is done twice finds its night's run over, or the job held by another process.
+A fleet is several workers that share one queue. A task is one run of a job, or one operation on the archive. It is
+carried out as a command of this program, whose exit code decides whether the task is done, retried or given up. The
+queue has no credits: a task that is carried out twice finds its night's run over, or the job held by another process.
 """
 
 from __future__ import annotations
@@ -17,21 +17,21 @@ from typing import Any, Final, TypeAlias
 from scraper.core.nights import Every, LastRun, Night, night_of
 
 LOST_AFTER_S: Final = 30.0
-"""Seconds without a sign of life after which a worker counts as lost: three of its heartbeats."""
+"""Seconds without a heartbeat after which a worker counts as lost: it sends three in that time."""
 BUSY_WAIT: Final = timedelta(seconds=10)
-"""Until a task is tried again whose job another process holds."""
+"""Wait before the next attempt at a task whose job another process holds."""
 MOST_ATTEMPTS: Final = 16
-"""with the waits below, some four hours: then the night is given up, and the next one tries anew."""
+"""Some four hours, with the waits below; then the night is given up, and the next one starts from zero."""
 _FIRST_WAIT: Final = timedelta(seconds=15)
 _LONGEST_WAIT: Final = timedelta(minutes=30)
 _TABLE = re.compile(r"[a-z][a-z0-9_]*")
 _PARTITION = re.compile(r"vendor=[a-z0-9][a-z0-9_-]*/date=\d{4}-\d{2}-\d{2}")
 _HIGHEST_PRIORITY: Final = 2**31 - 1
-"""The queue's column is an integer of 32 bits."""
+"""The queue's column is a 32-bit integer."""
 
 
 class TaskKind(StrEnum):
-    """What a task does."""
+    """The kinds of work in a queue."""
 
     RUN = "run"
     COMPACT = "compact"
@@ -40,41 +40,41 @@ class TaskKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class FleetTask:
-    """A task as it is queued. It names no file and no address: each worker has the project."""
+    """A task in the queue. It contains no file and no address, since each worker has the project."""
 
     kind: TaskKind
     job: str = ""
-    """Of a run."""
+    """The job of a run, else empty."""
     accounts: tuple[str, ...] = ()
     """Ids of the accounts that the run uses."""
     weight: int = 1
     night_at: datetime | None = None
-    """The night that it was queued for; ``None``: it was submitted."""
+    """The night that it was queued for; ``None`` if it was submitted."""
     table: str | None = None
-    """Of a rebuild; ``None``: all tables."""
+    """The table of a rebuild; ``None``: all tables."""
     partition: str | None = None
-    """``vendor=…/date=…``, of a compaction or a rebuild; ``None``: all."""
+    """``vendor=…/date=…`` of a compaction or a rebuild; ``None``: all partitions."""
 
     @property
     def title(self) -> str:
-        """The task in words; of a run, the job alone."""
+        """The task in words; for a run, only the job."""
         if self.kind is TaskKind.RUN:
             return self.job
         return " ".join(filter(None, (self.kind.value, self.table, self.partition)))
 
     @property
     def key(self) -> str:
-        """Two tasks with one key never wait in the queue at once."""
+        """Only one task with this key waits in the queue at a time."""
         return f"{self.kind.value} {self.job or self.title}"
 
     @property
     def lock(self) -> str:
-        """Two tasks with one lock are never carried out at once: a job, or the archive."""
+        """Only one task with this lock, a job or the archive, is carried out at a time."""
         return self.key if self.kind is TaskKind.RUN else "archive"
 
     @property
     def priority(self) -> int:
-        """The highest is taken first: a job's weight; work on the archive comes after every run."""
+        """The highest is taken first: the job's weight, or 0 for work on the archive, which comes after every run."""
         return min(self.weight, _HIGHEST_PRIORITY) if self.kind is TaskKind.RUN else 0
 
     def to_json(self) -> dict[str, Any]:
@@ -92,13 +92,13 @@ class FleetTask:
 def task_of(stored: Mapping[str, Any]) -> FleetTask:
     """Return a task as `FleetTask.to_json` wrote it. Raises KeyError or ValueError for anything else.
 
-    Table and partition become words of a command: whoever may write to the queue can say nothing else with them.
+    Table and partition become arguments of a command, so nothing else is accepted from those who write to the queue.
     """
     night, table, partition = stored["night_at"], stored["table"], stored["partition"]
     if table is not None and not _TABLE.fullmatch(table):
-        raise ValueError(f"{table!r} is no name of a table")
+        raise ValueError(f"{table!r} is not the name of a table")
     if partition is not None and not _PARTITION.fullmatch(partition):
-        raise ValueError(f"{partition!r} is no partition")
+        raise ValueError(f"{partition!r} is not a partition")
     return FleetTask(
         kind=TaskKind(stored["kind"]),
         job=stored["job"],
@@ -110,13 +110,10 @@ def task_of(stored: Mapping[str, Any]) -> FleetTask:
     )
 
 
-# --- nights -----------------------------------------------------------------------------------------------------------
-
-
 def due_night(every: Every, now: datetime, last: LastRun | None) -> Night | None:
     """Return the night that a run started now would belong to; ``None`` if it has its run, or has not begun.
 
-    A worker starts no night early: what `core.nights` allows a timer that fires before its hour is not needed here.
+    A worker starts no night early; the tolerance of `core.nights` is for timers that fire before their hour.
     """
     night = night_of(every, now, last)
     return None if night.has_run or night.begins_at > now else night
@@ -125,8 +122,8 @@ def due_night(every: Every, now: datetime, last: LastRun | None) -> Night | None
 def night_number(every: Every, night: Night, last: LastRun | None) -> int:
     """Return the number under which the queue accepts a night once, whichever worker queues it.
 
-    A job that has never run and states no `starts_at` begins its nights with its first run, at another instant for each
-    worker that looks: until then they agree on a grid from 1970 on.
+    The nights of a job without `starts_at` begin with its first run, for which each worker would choose another
+    instant: until then, workers agree on a grid that begins in 1970.
     """
     begins_s = int(night.begins_at.timestamp())
     if last is None and every.starts_at is None:
@@ -134,27 +131,24 @@ def night_number(every: Every, night: Night, last: LastRun | None) -> int:
     return begins_s
 
 
-# --- ends -------------------------------------------------------------------------------------------------------------
-
-
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """The task is over; the exit code is its word."""
+    """The task is over, with the result that its exit code states."""
 
 
 @dataclass(frozen=True, slots=True)
 class GivenUp:
-    """The task is over, and somebody has to look at it."""
+    """The task is over, and needs a person's attention."""
 
 
 @dataclass(frozen=True, slots=True)
 class Again:
-    """The task goes back into the queue."""
+    """The task returns to the queue."""
 
     wait: timedelta
     why: str
     counts: bool = True
-    """False: nothing went wrong, and it is not one of its `MOST_ATTEMPTS`."""
+    """False if nothing went wrong: the attempt does not count towards `MOST_ATTEMPTS`."""
 
 
 Verdict: TypeAlias = Finished | GivenUp | Again
@@ -169,11 +163,11 @@ def verdict_of(
     next_at: datetime | None = None,
     now: datetime | None = None,
 ) -> Verdict:
-    """Return what becomes of a task whose command ended so. A negative code is the number of the signal that killed it.
+    """Return the consequence of a command's exit code for its task; a negative code is the signal that killed it.
 
-    0, 3, 6 and 7 are the night's own word. 5 (archive or state), 130 (interrupted) and a kill may be the host's: the
-    task goes on elsewhere, later each time; at once where this worker is stopping. 1, 2 and 4 need a person. A one-off
-    job that waits for its quota (7) goes on at `next_at`.
+    0, 3, 6 and 7 are results of the night. 5 (archive or state), 130 (interrupted) and a kill may be the host's fault:
+    the task is queued again, after a longer wait each time, or at once if this worker is stopping. 1, 2 and 4 need a
+    person. A one-off job that waits for its quota (7) resumes at `next_at`.
     """
     match exit_code:
         case 7 if is_one_off and next_at is not None and now is not None:

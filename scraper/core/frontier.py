@@ -4,7 +4,7 @@ The same job and the same answers give the same order: a resumed run replays the
 Value: walks that an earlier run left over come first; then priority; then breadth before depth, except for left-over
 walks, which are completed one after the other, stalest first; then the order of crawls and parents. A board with
 children has their priority and counts as one page deep, so that every board is bought before the first of its children,
-left-over children included. Where the job has an order of its own, its boards take the place of left-over walks, and
+left-over children included. If the job has an order of its own, its boards take the place of left-over walks, and
 those that it leaves are not attempted.
 
 If the budget may end the run, the order is strict: a request waits for those in flight whose answers may bring up a

@@ -62,7 +62,7 @@ class OrderName(StrEnum):
     STALEST = "stalest"
     """Boards that were read longest ago first."""
     CHANGES = "changes"
-    """Boards with the most expected new entries for a credit first; the stalest if the boards are alike."""
+    """Boards with the most expected new entries per credit first; the stalest if the boards are alike."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,7 +42,7 @@ def _families(
     yield _family("run_duration_seconds", "Over all processes of the run.", [(job, round(result.elapsed_s, 3))])
     yield _family("run_credits", "Credits of the run, by charge.", of_job("kind", credits))
     yield _family("run_credits_budget", "The run's budget in credits.", [(job, result.budget)])
-    yield _family("run_requests", "Requests that were sent, by how they ended.", of_job("ending", endings))
+    yield _family("run_requests", "Requests that were sent, by their ending.", of_job("ending", endings))
     yield _family("run_walks", "Walks of the run, by state.", of_job("state", result.walks))
     yield _family("run_rows", "Rows in the archive, by table.", of_job("table", result.rows))
     yield _family("run_warnings", "Warnings of the run.", [(job, len(result.warnings))])

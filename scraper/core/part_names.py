@@ -6,7 +6,7 @@
     part-c<compaction>-<n>-<token>.parquet   the n-th part that a compaction has merged
     run-<run>.parquet                        a run's part of a run table
     runs-c<compaction>-<n>-<token>.parquet   the parts of several runs, merged
-    runs-c0-<drain>-<token>.parquet          a run table's part without rows, made by a drain that found it without any
+    runs-c0-<drain>-<token>.parquet          a run table's part without rows, made by a drain that found no part of it
 
 The token is that of the state's last epoch (`core.adopt`) when the work was begun: two copies of a project, each used
 without the other, count on from the same numbers, and no file of one may replace a file of the other. Parts of versions
@@ -39,7 +39,7 @@ def merged_runs_name(compaction_id: int, token: str = "") -> str:
 
 
 def empty_runs_name(drain_id: int, token: str = "") -> str:
-    """Return the name of a run table's part without rows, as if of a compaction: no compaction has the number 0."""
+    """Return the name of a run table's part without rows, like a compaction's: no compaction has the number 0."""
     return _name("runs-c0", drain_id, token)
 
 

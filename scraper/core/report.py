@@ -5,8 +5,8 @@ draws its rows; without one the rows are a table. Of the SELECT's head, the firs
 others are the description. Names order the charts: ``10-…`` comes before ``20-…``.
 
 ``$since`` and ``$until`` in a SELECT are the first and the last day of the period: they are replaced by dates, so that
-a filter on ``date`` opens only files of these days. ``report_accounts`` and ``report_drift`` hold what only the state
-database knows, as values inside the query. What is shown is the query as it was run.
+a filter on ``date`` opens only files of these days. ``report_accounts`` and ``report_drift`` have what only the state
+database knows, as values inside the query. The query is shown as it was run.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ INPUTS: Final[Mapping[str, tuple[Column, ...]]] = {
         Column("endpoint", "VARCHAR", "full name of the endpoint"),
         Column("kind", "VARCHAR", "new, missing, type, coerced, unfit …"),
         Column("path", "VARCHAR", "where in a record"),
-        Column("detail", "VARCHAR", "what was met there"),
+        Column("detail", "VARCHAR", "what was found there"),
         Column("times", "BIGINT", "records, or pages, that had it"),
         Column("of", "BIGINT", "records, or pages, that were inspected"),
         Column("first_at", "TIMESTAMP", "UTC, when it was first found"),
@@ -88,7 +88,7 @@ def last_days(today: date, days: int = DEFAULT_DAYS) -> Period:
 
 
 def month_until(first: date, today: date) -> Period:
-    """Return a month from its first day to its last one, or to today where that is earlier."""
+    """Return a month from its first day to its last one, or to today if that is earlier."""
     following = (first.replace(day=1) + timedelta(days=31)).replace(day=1)
     return Period(first, min(following - timedelta(days=1), today))
 

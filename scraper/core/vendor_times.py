@@ -38,7 +38,7 @@ def wait_of(value: Json, now: datetime) -> float | None:
         if _NUMBER.fullmatch(said):
             return _wait_s(float(said), now)
         if said.isdecimal():
-            return LONGEST_WAIT_S  # a number beyond all sense
+            return LONGEST_WAIT_S  # an absurdly large number
         return _until_http_date_s(said, now)
     if isinstance(value, (int, float)) and not isinstance(value, bool) and value >= 0:
         return _wait_s(float(min(value, _LARGEST)), now)

@@ -148,7 +148,7 @@ class AccountReader:
                 yield page
                 return
             if size is None or len(page) < size:
-                known = edges.get(begins, set())  # a vendor may take the end of a span for a part of it
+                known = edges.get(begins, set())  # a vendor may count the end of a span as part of it
                 yield [event for event in page if event.at != begins or event not in known]
                 edges[ends] = {event for event in page if event.at == ends}
                 continue
@@ -187,7 +187,7 @@ class AccountReader:
 
 def _may_succeed_later(reply: Reply) -> bool:
     if isinstance(reply, NoAnswer):
-        return reply.sent  # where there is no connection, there will be none in some seconds
+        return reply.sent  # without a connection now, there will be none in some seconds
     return reply.status == 429 or reply.status >= 500
 
 

@@ -23,10 +23,10 @@ _ADOPTS = "the next run, or scraper check --repair, adds what the archive knows 
 
 
 async def settle_archive(job: Job, context: RunContext) -> RunContext:
-    """Settle how state and archive stand, before anything is spent; return the context of a run that may spend.
+    """Bring state and archive in line before anything is spent; return the context of a run that may spend.
 
-    Raises StateError where the two cannot be used together, ArchiveError where a file needed for it cannot be read or
-    the archive cannot be written.
+    Raises StateError if the two cannot be used together, ArchiveError if a file needed for it cannot be read or the
+    archive cannot be written.
     """
     await in_a_thread(context.archive.refuse_unless_writable)
     told = await settle(context.stores.journal, context.archive, context.clock, job)
@@ -37,7 +37,7 @@ async def settle_archive(job: Job, context: RunContext) -> RunContext:
 
 
 async def settle(journal: Journal, archive: Archive, clock: Clock, job: Job | None = None) -> tuple[str, ...]:
-    """Make one ledger of both, or refuse; return what was found, in sentences. See `settle_archive`.
+    """Make one ledger of both, or refuse; return the findings as sentences. See `settle_archive`.
 
     `job`: gives accounts and budget to runs of which only pages are left.
     """
@@ -55,20 +55,19 @@ async def settle(journal: Journal, archive: Archive, clock: Clock, job: Job | No
 
 
 async def _refuse_emptied(found: SidesFound, journal: Journal, archive: Archive) -> None:
-    """Raise StateError if nothing is left of an archive but its identity: a run would call what it adds complete."""
+    """Raise StateError if only an archive's identity is left: a run's additions would pass for the whole archive."""
     if await in_a_thread(archive.ledger.is_empty) and (parts := await journal.parts()):
         raise StateError(
-            f"the archive has no files any more, and {found.state.database} knows {len(parts):,}: they, or the list of "
-            "a bucket, were removed. Nothing was spent; scraper check --repair lists again what is still in a bucket, "
-            "and names the rest, which a backup has."
+            f"the archive has no files any more, and {found.state.database} knows {len(parts):,}: they were removed, "
+            "or the manifest of a bucket was. Nothing was spent; scraper check --repair restores the manifest of a "
+            "bucket, and names the files that have to come from a backup."
         )
 
 
 async def stamp_or_refuse(journal: Journal, archive: Archive) -> bool:
     """Add an epoch to both sides before files are exchanged; return True. Needs the archive's lock.
 
-    Raises StateError where the two do not belong together as they are. Sides that were never stamped are left so: their
-    contents decide.
+    Raises StateError if the two do not match. Sides that were never stamped are left so: their contents decide.
     """
     found = await compared(journal, archive)
     if (met := unsettled(found)) is not None and found.standing not in {Standing.LOST, Standing.UNSTAMPED}:
@@ -160,13 +159,13 @@ async def _renew_marks(found: SidesFound, journal: Journal, archive: Archive) ->
 
 
 async def _missing(journal: Journal, archive: Archive) -> int:
-    """Return how many of the noted files are not in the archive."""
+    """Return the number of recorded files that are not in the archive."""
     there = set(await in_a_thread(archive.ledger.paths))
     return sum(part.path not in there for part in await journal.parts())
 
 
 async def _of_old_archive(found: SidesFound, journal: Journal, archive: Archive) -> tuple[str, ...]:
-    """Say that the archive is an old one, if files are missing: a process may have ended between the two stamps."""
+    """Return a warning if files are missing; if none are, a process may have ended between the two stamps."""
     missing = await _missing(journal, archive)
     if not missing:
         return ()

@@ -1,7 +1,7 @@
 """The check of the archive against the ledger: missing, damaged, unknown and stray files, and their repair.
 
-Pages were paid for: a page file is never removed or rewritten, only reported. Everything else is made
-from pages, and can be rebuilt.
+Pages were paid for: a page file is never removed or rewritten, only reported. Everything else is made from pages, and
+can be rebuilt.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ async def check(
     quick: bool = False,
     deep: bool = False,
 ) -> Checked:
-    """Check everything; `quick`: without the columns' bytes; `deep`: also rows against what the SELECTs give."""
+    """Check everything; `quick`: without the data of columns; `deep`: also each table against its SELECT."""
     async with untouched(journal, archive):
         met = unsettled(await compared(journal, archive))
         if met is None:
@@ -164,7 +164,7 @@ def findings(
 
 def _of_forgotten(paths: Sequence[str], known: Mapping[str, Part]) -> Iterator[CheckFinding]:
     for path in paths:
-        text = f"it is there, and the manifest lacks it: no reader meets its {known[path].rows} rows"
+        text = f"it exists, but the manifest does not list it: no query reads its {known[path].rows} rows"
         yield CheckFinding("unlisted", f"archive/{path}", text, True)
 
 
@@ -238,7 +238,7 @@ def _of_answers(audit: Audit, survey: Survey) -> Iterator[CheckFinding]:
         )
     for text in audit.spool_faults:
         yield CheckFinding("undecodable", database, f"{text}; restore {database} from a backup", False)
-    hidden = any(path.startswith(f"{PAGES_TABLE}/") for path in survey.forgotten)  # they may be in there
+    hidden = any(path.startswith(f"{PAGES_TABLE}/") for path in survey.forgotten)  # answers may be there
     stored = {} if hidden else audit.stored
     lost = Counter(run_id for (run_id, key), count in stored.items() if archived[run_id, key] < count)
     for run_id, count in sorted(lost.items()):
@@ -297,7 +297,7 @@ async def _repair(
         async with locked(journal, archive, clock):
             if any(finding.kind == "open" for finding in checked.findings):  # finished by now, and files have moved
                 checked, survey = await look()
-            if survey.forgotten:  # what it lacked is not rebuilt or lost then
+            if survey.forgotten:  # once listed, they are not lost and need no rebuild
                 known = {part.path: part for part in (await journal.audit()).parts}
                 await in_a_thread(archive.relist, [known[path] for path in survey.forgotten if path in known])
                 checked, survey = await look()

@@ -27,7 +27,7 @@ from scraper.runs.journals import finish, locked, undo
 from scraper.runs.threads import in_a_thread
 
 PARTS_BY_ITSELF = 32
-"""Pages parts of a past day above which a run compacts it unasked. A night makes one or two and an hourly job 24: those
+"""Pages parts of a past day above which a run compacts it itself. A night makes one or two and an hourly job 24: those
 wait for `scraper compact`. Above it a query opens so many files for one day that it shows (about 1 ms each)."""
 
 
@@ -46,10 +46,10 @@ class Compacted:
     bytes_after: int | None
     """``None``: it was not built."""
     left_because: str | None = None
-    """Why a partition that could be smaller is unchanged."""
+    """The reason why a partition that could be smaller is unchanged."""
 
     def to_json(self) -> dict[str, Any]:
-        """A row of the command's answer."""
+
         vendor, _, date = self.partition.removeprefix("vendor=").partition("/date=")
         return {
             "vendor": vendor,
@@ -73,13 +73,13 @@ async def compact(
     more_than: int = 1,
     chosen: Callable[[Collection[str]], Collection[str]] | None = None,
 ) -> AsyncIterator[Compacted]:
-    """Compact every partition with more than so many pages parts in turn, or those of them that are `chosen`.
+    """Compact every partition with more than so many pages parts in turn, or the `chosen` ones of them.
 
-    The lock is released between them.
+    The lock is released between them. An epoch is added to state and archive first, so that a state from before the
+    compaction is recognised as older.
 
-    Raises ArchiveError or StateError; what was compacted until then stays so, and an open compaction is finished or
-    undone by the next command. UsageError where the platform cannot do it and `offline` was not said. An epoch is added
-    to state and archive first, so that a state from before the compaction is told by it.
+    Raises ArchiveError or StateError: partitions compacted until then stay so, and an open compaction is finished or
+    undone by the next command. Raises UsageError if the platform cannot exchange directories, except with `offline`.
     """
     candidates = _candidates(await journal.parts(), clock.now(), today_too, more_than)
     if chosen is not None:
@@ -129,7 +129,7 @@ def _candidates(known: Sequence[Part], now: datetime, today_too: bool, more_than
 
 
 def _plan(partition: Partition) -> Compacted | None:
-    """Return the planned result for a partition; ``None`` where there is nothing to merge."""
+    """Return the planned result for a partition; ``None`` if there is nothing to merge."""
     if partition.fault is None and not partition.mergeable:
         return None
     planned = merges(0, partition.groups, partition.parts, partition.runs) if partition.fault is None else {}

@@ -31,11 +31,11 @@ class RunContext:
     marks: Marks | None = None
     """Writes marks of spending to the archive, after `runs.adopt.settle_archive`."""
     told: tuple[str, ...] = ()
-    """What was found before the run began, for its warnings."""
+    """Findings from before the run began, for its warnings."""
     standby: bool = False
-    """While another process runs the job, this one waits for its end, and goes on with the run if it dies."""
+    """True if this process waits while another one runs the job, and takes over if that one dies."""
     hold: Holding = HeldForGood()  # noqa: RUF009 - it has no state
-    """The job, as this process holds it."""
+    """This process's hold on the job."""
     places: str = ""
     """Options of a command that uses the same data, after a blank, for advice."""
 
@@ -52,7 +52,7 @@ class RunContext:
     async def drain(self) -> tuple[str, ...]:
         """Drain the spool into the archive; see `runs.drain`.
 
-        A process that was stopped meanwhile, and whose place another took, waits for its turn again.
+        A process that was suspended while another took over the archive drains again under a new lease.
         """
         while True:
             try:

@@ -124,7 +124,7 @@ class CrawlProcess:
             for vendor in self._job.vendors:
                 group.create_task(self._dispatch(vendor, group))
         if isinstance(self._signals.storage_failure, LeaseLostError):
-            raise self._signals.storage_failure  # the run is another process's
+            raise self._signals.storage_failure  # another process has taken over the run
         self._is_buying = False
         self.ends.left_by_order = len(self._left)
         self.frontier.give_up(Why.INTERRUPTED if self.ends.interrupted else Why.BUDGET)

@@ -49,20 +49,20 @@ async def execute(
     command exits as that run did: a timer that fires twice neither alarms for a good night nor hides a bad one.
 
     Raises StateError if even the end cannot be recorded, StateError or ArchiveError before the run is opened,
-    LeaseLostError if another process has gone on with the run, and what `held` and `open_run` raise.
+    LeaseLostError if another process has taken over the run, and the errors of `held` and `open_run`.
     """
     async with held(job, context, begun) as held_job:
         context = await settle_archive(job, replace(context, hold=held_job.hold))
         await context.stores.ledger.expire_dead()
         if held_job.stood_by and (ended := await ended_elsewhere(job, context)) is not None:
-            said = f"run {ended.run_id} was ended by another process while this one stood by, as {ended.status.value}"
+            said = f"run {ended.run_id} ended as {ended.status.value} in another process while this one stood by"
             return replace(await _result_of(job, Done(ended, said), context), elsewhere=True)
         if held_job.stood_by and opening is Opening.NEW:
-            opening = Opening.GO_ON  # the new run is there, and its process gave it up
+            opening = Opening.GO_ON  # the other process opened the new run, and did not finish it
         with context.stores.ledger.headroom(job.name):
             began = context.clock.monotonic()
             run = await _opened(job, opening, ceiling, context, suffix)
-            if isinstance(run, Done):  # a standby has nothing to ask
+            if isinstance(run, Done):  # a standby asks nobody
                 return await _result_of(job, replace(run, asks=run.asks and not context.standby), context)
             job = by_delta(replace(job, budget=run.budget), run.tonight)
             crawl = CrawlProcess(job, vendors, run, context)
@@ -89,7 +89,7 @@ async def _opened(
 
 
 async def _result_of(job: Job, done: Done, context: RunContext) -> RunResult:
-    """Return the result of a run that is over, and write what any run does."""
+    """Return the result of a run that is over; write the run tables, as after any run."""
     context.listener.hear(Noted(done.sentence))
     totals = await context.stores.runs.totals(done.run.run_id)
     result = ended_result(job, done.run, totals, done.sentence, asks=done.asks)
@@ -116,7 +116,7 @@ async def _carried_out(
     command: str,
     began: float,
 ) -> RunResult:
-    """Carry out a run that is open, and store how it ended. `began`: when the process began, by the monotonic clock."""
+    """Carry out an open run, and store its end. `began`: start of the process, by the monotonic clock."""
     journal, runs, clock = context.stores.journal, context.stores.runs, context.clock
     try:
         await crawl.run()

@@ -1,10 +1,9 @@
-"""A worker of a fleet: it queues the nights that are due, takes tasks, and carries each out as a command.
+"""A worker of a fleet: queues the nights that are due, takes tasks, and carries each out as a command.
 
-A task is a process of its own, `scraper run JOB` as a timer would start it, and not a coroutine of the worker: what a
-run takes of memory and cores goes when it ends, a crash is an exit code and not the end of the other runs, a signal
-stops it in order by the way that every run has, and a worker stays small. The price is half a second of start a run.
-The process ends with its worker (`io.fleet.programs`), and the job's lock keeps a task that was rescued waiting until
-it has.
+Each task is a process, `scraper run JOB` as a timer would start it, instead of a coroutine of the worker: its memory is
+free when it ends, a crash is an exit code and leaves other runs alone, a signal stops it in order like any run, and the
+worker stays small. The price is half a second of startup per run. The process ends with its worker
+(`io.fleet.programs`); until then, the job's lock keeps a rescued task waiting.
 """
 
 from __future__ import annotations
@@ -36,11 +35,10 @@ from scraper.ports.fleet import ProgramEnd, ProgramRunner, TaskEnd, TaskQueue
 _PATROLS: Final = 3
 """Rounds within the time after which a worker counts as lost."""
 _LOOKS: Final = timedelta(minutes=1)
-"""The state is looked at this often for nights that are due: a person may have run one, or a job's last task waited."""
+"""Interval at which the state is searched for due nights: a person may have run one, or a job's last task waited."""
 _TIDIES: Final = timedelta(hours=1)
 _KEPT: Final = timedelta(days=31)
-"""How long the queue remembers tasks that are over."""
-
+"""Time for which the queue keeps finished tasks."""
 
 _BUSY: Final = TaskEnd(Again(BUSY_WAIT, "another process runs the job", counts=False), None, "another process runs it")
 
@@ -51,7 +49,7 @@ class FleetJob:
 
     name: str
     words: str
-    """The job as `scraper run` takes it here."""
+    """The argument that names the job to `scraper run` here."""
     accounts: tuple[str, ...]
     weight: int
     every: Every | None
@@ -62,21 +60,22 @@ class FleetJob:
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What a worker asks of its project and its state."""
+    """A worker's access to its project and its state."""
 
     jobs: Callable[[], Mapping[str, FleetJob]]
-    """The jobs whose runs it takes, by name, as their files are now."""
+    """Name → job, as its file is now, for the jobs whose runs this worker takes."""
     last_runs: Callable[[], Awaitable[Mapping[str, LastRun]]]
     """The last run of each repeated job; StorageError if the state cannot be read."""
     is_running: Callable[[str], Awaitable[bool]]
-    """Whether a process holds the job; StorageError likewise."""
+    """True if a process holds the job; StorageError likewise."""
     options: Sequence[str]
-    """Words after a command that lead to the same data, and those of a run to the same vendors."""
+    """Options with which a command uses the same data."""
     run_options: Sequence[str]
+    """Options with which a run uses the same vendors, and logs as the worker does."""
 
 
 class FleetWorker:
-    """See `work`."""
+    """Queues due nights and carries out tasks until it is stopped."""
 
     def __init__(
         self,
@@ -87,7 +86,7 @@ class FleetWorker:
         say: Callable[[str, str], object],
         lost_after_s: float,
     ) -> None:
-        """`say` gets the title of a task, or nothing, and a sentence."""
+        """`say` receives the title of a task, or an empty one, and a sentence."""
         self._queue, self._runner, self._around = queue, runner, around
         self._clock, self._say, self._round_s = clock, say, lost_after_s / _PATROLS
         self._stopping = False
@@ -97,7 +96,7 @@ class FleetWorker:
         self._tidy_at = clock.now()
 
     async def work(self) -> None:
-        """Take tasks until `stop`, then wait for those that are being carried out. StateError ends it too."""
+        """Take tasks until `stop`, then wait for the running ones. A StateError ends it too."""
         patrol = asyncio.ensure_future(self._patrol())
         serving = asyncio.ensure_future(self._queue.serve(self.perform))
         try:
@@ -115,12 +114,10 @@ class FleetWorker:
         return self._stopping
 
     def stop(self) -> None:
-        """Take no more tasks, and end those that are being carried out in order; a second time, at once."""
+        """Take no more tasks, and stop the running ones in order; a second call stops them at once."""
         self._stopping = True
         self._queue.stop()
         self._runner.stop()
-
-    # --- what is due --------------------------------------------------------------------------------------------------
 
     async def _patrol(self) -> None:
         while True:
@@ -128,9 +125,9 @@ class FleetWorker:
             await self._clock.sleep(self._round_s)
 
     async def patrol(self) -> None:
-        """Queue the nights that are due and the tasks of lost workers; forget old ones."""
+        """Queue the nights that are due and the tasks of lost workers; delete old tasks."""
         for lost in await self._queue.rescue():
-            self._say(lost.task.title, f"its worker {lost.worker or 'of before'} is gone: queued again")
+            self._say(lost.task.title, f"worker {lost.worker or 'unknown'} is lost: queued again")
         jobs, now = self._around.jobs(), self._clock.now()
         if jobs is not self._looked_at or not self._quiet_until - _LOOKS <= now < self._quiet_until:
             try:
@@ -145,7 +142,7 @@ class FleetWorker:
             self._tidy_at = now + _TIDIES
 
     async def _queue_nights(self, jobs: Mapping[str, FleetJob], now: datetime) -> None:
-        """Queue each night that is due; the state is looked at again when the next one begins, or after a while."""
+        """Queue each night that is due; the state is read again when the next one begins, or after `_LOOKS`."""
         last_runs = await self._around.last_runs()
         quiet_until = now + _LOOKS
         for job in jobs.values():
@@ -166,16 +163,14 @@ class FleetWorker:
             self._said.add(words)
             self._say("", words)
 
-    # --- what is taken ------------------------------------------------------------------------------------------------
-
     async def perform(self, task: FleetTask, attempts: int) -> TaskEnd:
-        """Carry out a task; the queue is told of its end."""
+        """Carry out a task; return its end for the queue."""
         if self._stopping:
             return TaskEnd(Again(timedelta(0), "interrupted", counts=False), None, "not begun: its worker stopped")
         try:
             words = await self._words(task)
         except StorageError as failure:
-            return TaskEnd(Again(BUSY_WAIT, "the state", counts=False), None, str(failure))
+            return TaskEnd(Again(BUSY_WAIT, "the state cannot be read", counts=False), None, str(failure))
         if isinstance(words, TaskEnd):
             return words
         self._say(task.title, f"begins (attempt {attempts + 1})" if attempts else "begins")
@@ -189,7 +184,7 @@ class FleetWorker:
         return ended
 
     async def _words(self, task: FleetTask) -> Sequence[str] | TaskEnd:
-        """Return the command of a task; its end if it cannot be begun."""
+        """Return the command of a task, or its end if it cannot be begun."""
         options = self._around.options
         match task.kind:
             case TaskKind.COMPACT:
@@ -199,14 +194,14 @@ class FleetWorker:
                 return ["rebuild", *table, *_partition_words(task), *options, "--format", "json"]
             case TaskKind.RUN:
                 job = self._around.jobs().get(task.job)
-                if job is None:  # its file went after the task was taken
+                if job is None:  # its file was removed after the task was taken
                     return TaskEnd(GivenUp(), None, f"there is no job {task.job} in this worker's project")
                 if await self._around.is_running(task.job):
                     return _BUSY
                 return ["run", job.words, "--format", "json", *options, *self._around.run_options]
 
     async def _busy(self, task: FleetTask, end: ProgramEnd) -> TaskEnd | None:
-        """Return the end of a run that another process had begun just before; ``None`` if that is not what happened."""
+        """Return the end of a task whose run another process had just begun; ``None`` for any other task."""
         if end.exit_code != UsageError.exit_code or task.kind is not TaskKind.RUN:
             return None
         try:
@@ -230,12 +225,12 @@ class FleetWorker:
 
 
 def end_words(end: TaskEnd) -> str:
-    """Return the end of a task in a sentence; why it ended so was said by its command."""
+    """Return the end of a task in a sentence; its command has reported the reason."""
     code = "" if end.exit_code is None else f" (exit code {end.exit_code})"
     match end.verdict:
         case Again(wait=wait, why=why):
             later = f"in {wait.total_seconds():.0f} s" if wait else "now"
-            return f"{why}{code}: queued again, to go on {later}"
+            return f"{why}{code}: queued again, to continue {later}"
         case GivenUp():
             return f"given up{code}; scraper submit queues it again"
         case Finished():
@@ -260,7 +255,7 @@ def _partition_words(task: FleetTask) -> Sequence[str]:
 
 
 def _result(stdout: bytes) -> Mapping[str, Any]:
-    """Return the object that `scraper run --format json` ends with; an empty one if there is none."""
+    """Return the object that `scraper run --format json` prints; an empty one if it printed none."""
     try:
         found = orjson.loads(stdout)
     except ValueError:

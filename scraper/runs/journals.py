@@ -20,7 +20,7 @@ PARTS_AT_A_TIME = 16
 async def locked(journal: Journal, archive: Archive, clock: Clock) -> AsyncIterator[None]:
     """Hold the archive's lock, with nothing open except a drain, which `drain` repeats.
 
-    Raises ArchiveError or StateError where open work cannot be finished now.
+    Raises ArchiveError or StateError if open work cannot be finished now.
     """
     async with untouched(journal, archive):
         await in_a_thread(archive.compactor.sweep, clock.now())
@@ -35,7 +35,7 @@ async def locked(journal: Journal, archive: Archive, clock: Clock) -> AsyncItera
 
 @asynccontextmanager
 async def untouched(journal: Journal, archive: Archive) -> AsyncIterator[None]:
-    """Hold the archive, against other machines and on this one, without finishing anything, to read."""
+    """Lock the archive on this machine and for other ones, to read it; open work stays unfinished."""
     async with journal.hold_archive() as hold:
         with ExitStack() as held:
             await asyncio.to_thread(held.enter_context, archive.lock(hold))
@@ -54,7 +54,7 @@ class RebuiltTable:
 
     written: Sequence[Written]
     decided_again: int
-    """Answers that today's vendor files read otherwise than was noted."""
+    """Answers that today's vendor files read differently than recorded."""
 
 
 async def rebuild_table(
@@ -62,8 +62,8 @@ async def rebuild_table(
 ) -> RebuiltTable:
     """Carry out a journalled rebuild, some parts at a time, and decide its answers again.
 
-    Where a page or the disk does not allow it, the rest is given up and every part left unchanged: one file
-    must not block all other commands.
+    If a page or the disk prevents it, the rest is given up and every part left unchanged: one file must not block all
+    other commands.
     """
     done, decided = [], 0
     try:

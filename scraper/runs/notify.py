@@ -15,7 +15,7 @@ from scraper.ports import Clock, RunRecord, Runs, Stores
 from scraper.ports.notifier import Notifier, ToldStarts
 
 _ANOTHERS = (LeaseLostError, StoppedWaitingError)
-"""The run is another process's, which tells of its end."""
+"""The run belongs to another process, which reports its end."""
 EARLY_PARTS = 24
 """A start in the last 24th of a night is for the coming one (`core.nights`)."""
 _RUNS_LOOKED_AT = 20
@@ -56,7 +56,7 @@ class Nights:
     async def is_news(self, result: RunResult) -> bool:
         """Return False if this end was reported before: the run was over, or ended in the same way again."""
         if result.elsewhere:
-            return False  # by the process that carried it out
+            return False  # the process that carried it out has reported it
         if result.asks or self._last is None or self._last.run_id != result.run_id:
             return True
         with suppress(ScraperError), self._opened() as stores:

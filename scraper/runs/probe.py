@@ -65,7 +65,8 @@ def probe_job_of(job: Job, retry_room: Credits = 0) -> Job:
         one = replace(
             crawl, params=first, max_pages=1, max_items=None, each=parent, top=top, top_per_board=None, retry_empty=0
         )
-        crawls.append(replace(one, expect_rows=None if crawl.expect_rows else crawl.expect_rows))  # a count is of all
+        expected = None if crawl.expect_rows else crawl.expect_rows  # a minimum is for all walks together
+        crawls.append(replace(one, expect_rows=expected))
     cost = sum(crawl.endpoint.cost for crawl in crawls) + retry_room
     budget = cost if job.auto else min(job.budget, cost)
     name = f"{job.name}{PROBE_ENDING}"
@@ -157,7 +158,7 @@ def _differences(request: Request, reply: Reply, facts: PageFacts) -> Iterator[t
     yield from _records(endpoint, document, facts)
     echoed = endpoint.pagination.echoed(request.page)
     for fact, path in endpoint.pagination.fields.items():
-        if path is not None:  # else no answer tells it
+        if path is not None:  # else no answer states it
             words = _WORDS.get(fact, fact)
             if fact in facts.not_understood:
                 yield False, f"{words}: the value at {path} is not understood"

@@ -29,10 +29,10 @@ class Rebuilt:
     taken_out: int
     """Files without rows, and files whose pages are gone: the latter are in ``trash/without-pages``."""
     decided_again: int = 0
-    """Answers that today's vendor files read otherwise than was noted: their walks' coverage is as decided now."""
+    """Answers that today's vendor files read differently than recorded: their walks' coverage is as decided now."""
 
     def to_json(self) -> dict[str, Any]:
-        """A row of the command's answer."""
+
         return asdict(self)
 
 
@@ -45,8 +45,8 @@ async def rebuild(
 ) -> AsyncIterator[Rebuilt]:
     """Rebuild these tables, in `chosen` partitions or in all.
 
-    Raises UsageError where partitions would come from different SELECTs, ArchiveError where a page
-    or the disk does not allow it: what was rebuilt until then stays, the rest is unchanged.
+    Raises UsageError if partitions would come from different SELECTs, ArchiveError if a page or the disk prevents a
+    rebuild: tables rebuilt until then stay so, the others are unchanged.
     """
     await in_a_thread(archive.refuse_unless_writable)
     decided_again = 0

@@ -19,7 +19,7 @@ from scraper.runs.resume import as_night
 LOOKS_EVERY_S = 0.5
 
 _OF_ITS_HOST = {RunStatus.OPEN, RunStatus.DIED, RunStatus.INTERRUPTED, RunStatus.ERROR}
-"""Such a run may end well on another host."""
+"""A run with such a status may succeed on another host."""
 
 
 class Stoppable(Protocol):
@@ -35,7 +35,7 @@ class HeldJob:
 
     hold: Holding
     stood_by: bool
-    """Another process held it before."""
+    """True if another process held it before."""
 
 
 class _Standby:
@@ -48,11 +48,10 @@ class _Standby:
 
 @asynccontextmanager
 async def held(job: Job, context: RunContext, begun: Callable[[Stoppable], None]) -> AsyncIterator[HeldJob]:
-    """Hold a job for the duration of the block; as a standby, wait until whoever holds it has ended or died, through
-    times in which the state's server does not answer as well.
+    """Hold a job for the duration of the block. A standby waits until its holder has ended or died.
 
-    `begun` receives the standby, so that a signal can stop it. Raises HeldElsewhereError without standby,
-    StoppedWaitingError.
+    It keeps waiting while the state's server does not answer. `begun` receives the standby, so that a signal can stop
+    it. Raises HeldElsewhereError without standby, StoppedWaitingError if a standby is stopped.
     """
     waiting: _Standby | None = None
     met, away = "", False
@@ -90,9 +89,9 @@ async def _look_later(waiting: _Standby, context: RunContext) -> None:
 
 
 async def ended_elsewhere(job: Job, context: RunContext) -> RunRecord | None:
-    """Return the run that a process has ended while this one stood by; ``None``: this one has to go on, or begin.
+    """Return the run that ended while this process stood by; ``None`` if this one has to resume or begin a run.
 
-    It goes on where the host was at fault: a process that died or was stopped there, and a disk that failed.
+    A run is resumed if its host was at fault: its process died or was stopped, or its disk failed.
     """
     last = await context.stores.runs.last_run(job.name)
     if last is None or last.status in _OF_ITS_HOST:

@@ -31,9 +31,9 @@ LONGEST_AHEAD_S = 2.0
 SHORT_CONNECT_S = 0.02
 """A connection made this fast is not requested ahead of its slot."""
 DOUBT_S = 1 + ON_THE_WAY_S
-"""After a start, by the second and however late it arrived, the next one may follow."""
+"""Longest time for which a start with an unknown arrival holds back the next one, at a rate per second."""
 DOUBTED_S = 0.1
-"""While another process may have gone on with the job, this one looks again after so long."""
+"""Interval between checks of the lease while another process may have taken over the job."""
 MOST_LAG_S = 1.0
 """Largest delay of waking up that is compensated: a machine with more cannot keep the pace."""
 KEPT_OPEN_S = 5.0
@@ -102,8 +102,8 @@ class Starts:
         """Wait until a slot can be reserved; ``None``: the run was stopped.
 
         Of an account that may start N requests a second, at most N have an unknown arrival. Otherwise a slot would have
-        to begin after the latest possible arrival of the earlier requests, not after the real one. A slow answer is
-        waited for no longer than that.
+        to begin after the latest possible arrival of the earlier requests, not after the real one. A slow answer
+        delays the next start no longer than that.
         """
         most, clock = self._account.subscription.requests_per_second, self._clock
         while not self._signals.stopping:
@@ -118,7 +118,7 @@ class Starts:
         return None
 
     def _changes(self, ends: Sequence[float]) -> Iterator[Awaitable[object]]:
-        """Yield what a turn waits for: a request that is settled, or whose doubt `ends`."""
+        """Yield the events that a turn waits for: a settled request, or the next of the `ends` of doubt."""
         next_end = min((end for end in ends if end > self._clock.monotonic()), default=None)
         yield self._changed.wait()
         if next_end is not None:

@@ -4,9 +4,9 @@ Paths, parameters, allowed values, names and types: its packages crawlora-tiktok
 OpenAPI document and its MCP catalogue. At most three hashtags, `limit` and `page_size` up to 100 and page × page_size
 up to 10,000 are documented there.
 
-Chosen here, as nothing says it: each of them costs 8 credits; `total_count` of the three hashtags is the whole board's,
+Chosen here, since no source states it: each costs 8 credits; `total_count` of the three hashtags is the whole board's,
 as the vendor says of its videos; a larger limit is handled as 100; past 10,000 rows a search is a 400; the app's lists
-have 20 entries where no `count` is asked for, and at most 50; an unknown hashtag name is a success without a record.
+have 20 entries without a `count`, and at most 50; an unknown hashtag name is a success without a record.
 """
 
 from __future__ import annotations

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import logging
 import uuid
 from collections import Counter
@@ -115,7 +114,7 @@ class Sandbox:
         if subscriptions.keys() != keys.keys() or not subscriptions.keys() <= known:
             raise ValueError(
                 f"the sandbox plays {sorted(known)}, each with a subscription and a key;"
-                f" met subscriptions for {sorted(subscriptions)} and keys for {sorted(keys)}"
+                f" got subscriptions for {sorted(subscriptions)} and keys for {sorted(keys)}"
             )
         if not all(keys.values()):
             raise ValueError("an empty API key would accept requests without a key")
@@ -363,19 +362,16 @@ def _sent(sent: Sent) -> web.Response:
 
 
 @asynccontextmanager
-async def serve(sandbox: Sandbox, *, host: str = "127.0.0.1", port: int = 0) -> AsyncIterator[str]:
-    """Serve the sandbox on a loopback address until the block ends; yield its base URL, `http://127.0.0.1:PORT`.
+async def serve(sandbox: Sandbox, *, port: int = 0) -> AsyncIterator[str]:
+    """Serve the sandbox on loopback until the block ends; yield its base URL, `http://127.0.0.1:PORT`.
 
-    Port 0 chooses a free one. ValueError for a host that others can reach.
+    Port 0 chooses a free one.
     """
-    address = ipaddress.ip_address("127.0.0.1" if host == "localhost" else host)
-    if not address.is_loopback:
-        raise ValueError(f"the sandbox listens on loopback addresses only, not on {host}")
     runner = web.AppRunner(sandbox.application(), access_log=None, shutdown_timeout=SHUTDOWN_S)
     await runner.setup()
     try:
-        await web.TCPSite(runner, str(address), port).start()
-        bound = runner.addresses[0][1]
-        yield f"http://[{address}]:{bound}" if address.version == 6 else f"http://{address}:{bound}"
+        await web.TCPSite(runner, "127.0.0.1", port).start()
+        host, bound = runner.addresses[0]
+        yield f"http://{host}:{bound}"
     finally:
         await runner.cleanup()

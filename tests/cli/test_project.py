@@ -55,6 +55,15 @@ def test_init_makes_a_project_whose_jobs_can_be_planned_and_never_overwrites(emp
     assert {path: path.read_bytes() for path in (empty / "mine").rglob("*") if path.is_file()} == before
 
 
+def test_a_plan_names_the_command_that_runs_as_was_planned(empty: Path) -> None:
+    (empty / "limited.toml").write_text(LIMITED)
+    terms = ("--data", "elsewhere", "--archive", "apart", "--sandbox", "--seed", "4", "--budget", "16")
+    planned = said(["plan", "limited.toml", *terms, "--format", "table"])
+    command = planned.stdout.rstrip().rpartition("\n")[2].partition(" run ")[2].split()
+    places = ("--data", "elsewhere", "--archive", "apart")
+    assert command == ["limited.toml", "--sandbox", "--seed", "4", *places, "--budget", "16"]
+
+
 def test_init_says_of_what_it_cannot_write(empty: Path) -> None:
     (empty / "file").touch()
     refused = said(["init", "file/below"])

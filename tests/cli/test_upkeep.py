@@ -56,6 +56,12 @@ def test_rebuild_shows_each_table(place: Place) -> None:
     assert (row["table"], row["files"], row["rows"]) == ("hashtags", 2, 40)
 
 
+def test_rebuild_leaves_figures_that_are_zero_everywhere_out_of_its_table(place: Place) -> None:
+    _, told, _ = said(place, "rebuild", "hashtags", "--format", "table")
+    assert told.split()[:3] == ["table", "files", "rows"]
+    assert "taken_out" not in told
+
+
 def test_rebuild_tells_of_the_files_that_it_took_out_and_of_no_others(place: Place) -> None:
     _, told, said_beside = said(place, "rebuild", "--format", "json")
     assert ({row["taken_out"] for row in json.loads(told)}, said_beside) == ({0}, "")
@@ -81,6 +87,7 @@ def test_check_exits_with_5_where_something_is_wrong_and_0_once_it_is_mended(pla
     assert code == 5
     assert " ".join(told.split()).startswith(f"missing archive/posts/vendor=crawlora/date=2026-11-21/{gone.name}: ")
     assert "--repair fixes 1 of 1" in told
+    assert [line[:13].strip() for line in told.splitlines()] == ["missing", "", "checked", "advice"]
     code, told, _ = said(place, "check", "--repair", "--format", "table")
     assert code == 0
     assert " ".join(told.split()).startswith("repaired archive/posts/")

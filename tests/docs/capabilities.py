@@ -53,7 +53,7 @@ CAPABILITIES = {
     "schedule": "timers that start a job",
     "signals": "stop a run in order",
     "state": "the database of ledger, journal and runs, and its copy",
-    "status": "how last night went, what is missing, what goes on",
+    "status": "how last night went, what is missing, what comes next",
     "tables": "typed tables, their columns and how they are shown",
     "worlds": "lists by board and night, to be replayed",
 }

@@ -85,7 +85,7 @@ def test_a_manifest_that_was_deleted_or_put_back_is_made_whole_from_the_state_an
         fewer = {table: parts[:1] for table, parts in found.tables.items()}
         write_manifest(objects, replace(found, tables=fewer))
     if manifest is None:
-        with pytest.raises(StateError, match=r"no files any more.* --repair lists again what is still in"):
+        with pytest.raises(StateError, match=r"no files any more.* --repair restores the manifest"):
             place.use(lambda journal, archive: settle(journal, archive, place.clock))
     met = checked(place)
     assert set(kinds(met)) == {"unlisted"}

@@ -96,7 +96,7 @@ def test_a_submitted_job_waits_once_and_is_shown() -> None:
     url = database_url()
     told = said("submit", "night", "noon", SCRAPER_STATE=url)
     assert (told.exit_code, told.stdout) == (0, "night: queued\nnoon: queued\n")
-    assert said("submit", "night", SCRAPER_STATE=url).stdout == "night: waits in the queue already\n"
+    assert said("submit", "night", SCRAPER_STATE=url).stdout == "night: already queued\n"
     shown = json.loads(said("fleet", "--format", "json", SCRAPER_STATE=url).stdout)
     assert [(task["job"], task["state"]) for task in shown["tasks"]] == [("night", "queued"), ("noon", "queued")]
     assert (shown["workers"], shown["leases"]) == ([], [])

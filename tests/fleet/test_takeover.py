@@ -153,7 +153,7 @@ def test_a_standby_ends_well_when_the_holder_ends_the_run_and_sends_nothing(tmp_
             result = await waiting
         assert (result.run_id, result.status, result.exit_code) == ("night-1", RunStatus.COMPLETE, 0)
         assert result.elsewhere
-        assert result.warnings == ("run night-1 was ended by another process while this one stood by, as complete",)
+        assert result.warnings == ("run night-1 ended as complete in another process while this one stood by",)
         late = await run_on(made, database, "second", standby=True)
         assert (late.run_id, late.exit_code) == ("night-1", 0), "nor has one that begins afterwards anything to ask"
         assert not made.hits

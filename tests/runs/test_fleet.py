@@ -162,7 +162,7 @@ def test_a_state_that_cannot_be_read_is_said_once_and_lost_tasks_are_rescued_all
     worker = bench.worker()
     for _ in range(3):
         asyncio.run(worker.patrol())
-    assert bench.said == ["night: its worker other:7 is gone: queued again", "the state cannot be used."]
+    assert bench.said == ["night: worker other:7 is lost: queued again", "the state cannot be used."]
     assert not bench.queue.nights
     bench.failure = None
     asyncio.run(worker.patrol())

@@ -151,20 +151,10 @@ def test_a_vendor_that_cannot_be_played_is_refused(
         Sandbox(subscriptions=subscriptions, keys=keys)
 
 
-@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "example.org"])  # noqa: S104 refused is the point
-def test_only_loopback_is_bound(host: str) -> None:
-    async def script() -> None:
-        async with serve(opened().sandbox, host=host):
-            pytest.fail("it listens")
-
-    with pytest.raises(ValueError, match=r"loopback|address"):
-        asyncio.run(script())
-
-
-def test_it_stops_at_once_though_a_client_keeps_its_connection() -> None:
+def test_it_binds_loopback_alone_and_stops_at_once_though_a_client_keeps_its_connection() -> None:
     async def script() -> str:
         async with aiohttp.ClientSession() as session:
-            async with asyncio.timeout(5), serve(opened().sandbox, host="localhost") as base:
+            async with asyncio.timeout(5), serve(opened().sandbox) as base:
                 await Visitor(base, session).get(K_VIDEOS)
             with pytest.raises(aiohttp.ClientConnectionError):
                 await Visitor(base, session).get(K_VIDEOS)

@@ -16,8 +16,8 @@ SHORT_HELPS: Final[Mapping[str, str]] = {
     "backtest": "Replay a job's past nights under different terms; spends nothing.",
     "schedule": "Print a timer that runs a job every night.",
     "worker": "Run the project's jobs as one of several workers.",
-    "submit": "Queue a run for the workers now.",
-    "fleet": "Show workers, what they carry out, and what is queued.",
+    "submit": "Queue runs, a compaction or a rebuild for the workers.",
+    "fleet": "Show a fleet's workers, tasks and leases.",
     "status": "Show how last night went, what is missing and what comes next.",
     "account": "Show accounts: balances, pauses, closures and pace.",
     "report": "Write nights, credits, boards and failures as one HTML page.",
@@ -30,7 +30,7 @@ SHORT_HELPS: Final[Mapping[str, str]] = {
     "sandbox": "Serve simulated vendors on a local port.",
     "drift": "Show where answers differ from the tables' SELECTs.",
     "archive": "Copy the archive to another place.",
-    "state": "Copy the state from one database into another.",
+    "state": "Copy the state to another database.",
     "check": "Check the archive against the ledger.",
     "compact": "Merge many small files into few large ones.",
     "rebuild": "Rebuild tables from the pages, for 0 credits.",
@@ -47,14 +47,15 @@ def listed() -> dict[str, click.Command]:
 
 
 def imported(name: str) -> click.Command:
-    """Return the command itself: the object of its module that has its name. Every command has -q."""
+    """Return the command itself: the object of its module that has its name. Every command and subcommand has -q."""
     from scraper.cli.options import QUIET
 
     found = getattr(import_module(f"{__name__}.{name}"), name)
     if not isinstance(found, click.Command):
-        raise TypeError(f"{found!r} is no command")
-    if QUIET not in found.params:
-        found.params.append(QUIET)
+        raise TypeError(f"{found!r} is not a command")
+    for command in (found, *getattr(found, "commands", {}).values()):
+        if QUIET not in command.params:
+            command.params.append(QUIET)
     return found
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shlex
-from functools import partial
 from pathlib import Path
 
 import click
@@ -34,26 +33,25 @@ def account(
     from scraper.cli.output import Format, console_on, write_object, write_rows, written
     from scraper.cli.rows import rows_of_objects
     from scraper.wiring.account import accounts_of
+    from scraper.wiring.settings import place_words
 
     settings = settings_of(data, sandbox=sandbox)
     found, lifted = asyncio.run(accounts_of(settings, name, lift_by=_person() if lift else None))
+
+    def lifting(account: str) -> str:
+        return shlex.join([*program(), "account", account, "--lift", *place_words(settings)])
+
     with written(output, format_name) as (stream, format):
         match format:
             case Format.JSON:
                 write_object(accounts_json(found), stream)
             case Format.TABLE:
                 with console_on(stream) as console:
-                    print_accounts(found, console, partial(_lifting, sandbox, data))
+                    print_accounts(found, console, lifting)
             case Format.CSV | Format.NDJSON:
                 write_rows(rows_of_objects(account_rows(found)), format, stream)
     for account_id, lifts in lifted.items():
         click.echo(lifted_sentence(account_id, lifts), err=True)
-
-
-def _lifting(sandbox: bool, data: Path | None, account_id: str) -> str:
-    """Return the command that lifts the locks of an account of this data directory."""
-    words = [*program(), "account", account_id, "--lift", *(["--sandbox"] if sandbox else [])]
-    return shlex.join([*words, *(["--data", str(data)] if data is not None else [])])
 
 
 def _person() -> str:

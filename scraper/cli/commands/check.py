@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, Final, TextIO
 
 import click
 
@@ -11,7 +11,10 @@ from scraper.cli.options import configs_option, data_option, format_option, outp
 from scraper.core.errors import StorageError, UsageError
 
 if TYPE_CHECKING:
-    from scraper.runs.check import Checked, CheckFinding
+    from scraper.runs.check import Checked
+
+_INDENT: Final = len("undecodable") + 2
+"""Columns before a finding's text: the longest kind, and a gap."""
 
 
 @click.command()
@@ -67,20 +70,22 @@ def _print(checked: Checked, repair: bool, stream: TextIO) -> None:
 
     from scraper.cli.formatting import count, counted, harmless
     from scraper.cli.output import console_on
+    from scraper.cli.tables import print_fields
 
-    def told(finding: CheckFinding, mark: str, style: str) -> Text:
-        where = f"{finding.path}: " if finding.path else ""
-        return Text(f"{mark:11}", style=style) + Text(harmless(f"{where}{finding.text}"), style="")
+    def show(label: str, path: str, text: str, style: str = "") -> None:
+        if path:  # never broken, so that it can be copied
+            console.print(Text.assemble((f"{label:{_INDENT}}", style), harmless(f"{path}:")), soft_wrap=True)
+        print_fields(console, [("" if path else label, harmless(text))], style, _INDENT)
 
     with console_on(stream) as console:
         for finding in checked.repaired:
-            console.print(told(finding, "repaired", "green"))
+            show("repaired", finding.path, finding.text, "green")
         for finding in checked.findings:
-            console.print(told(finding, finding.kind, "red"))
+            show(finding.kind, finding.path, finding.text, "red")
         looked = f"{counted(checked.files, 'file')}, {count(checked.rows)} rows, {counted(checked.answers, 'answer')}"
-        console.print(f"{'checked':11}{looked}; {checked.spooled} in the spool")
+        show("checked", "", f"{looked}; {checked.spooled} in the spool")
         mendable = sum(finding.repairable for finding in checked.findings)
         if not checked.findings:
-            console.print(Text(f"{'sound':11}every paid answer is archived exactly once", style="green"))
+            show("sound", "", "every paid answer is archived exactly once", "green")
         elif mendable and not repair:
-            console.print(f"{'advice':11}--repair fixes {mendable} of {len(checked.findings)}")
+            show("advice", "", f"--repair fixes {mendable} of {len(checked.findings)}")

@@ -41,7 +41,7 @@ STDOUT = "-"
 )
 @click.option("--where", metavar="CONDITION", help="Write only these rows: --where \"country = 'US'\".")
 @click.option("--force", is_flag=True, help="Replace an existing file, or the rows of a Delta table.")
-@click.option("--append", is_flag=True, help="Add the rows to an existing Delta table, or make it.")
+@click.option("--append", is_flag=True, help="Add the rows to a Delta table, which is created if needed.")
 @click.option("--sandbox", is_flag=True, help="Use the sandbox's data directory.")
 @data_option
 @configs_option
@@ -60,8 +60,8 @@ def export(  # noqa: PLR0913 - one for each option
     """Write a table or a view to a file, or to a Delta table.
 
     TABLE may be a macro with its arguments: "hashtags_as_of('2026-11-21')". Writes all columns, as DuckDB does. CSV
-    holds nested values as JSON, and a ' before text that a spreadsheet would take for a formula; NDJSON and Parquet
-    hold every value unchanged. A Delta table is a directory (-o posts.delta); its times are instants in UTC.
+    contains nested values as JSON, and a ' before text that a spreadsheet would take for a formula; NDJSON and Parquet
+    keep every value unchanged. A Delta table is a directory (-o posts.delta); its times are instants in UTC.
     """
     from scraper.cli.formatting import counted
     from scraper.wiring.query import exported
@@ -76,7 +76,7 @@ def export(  # noqa: PLR0913 - one for each option
         click.echo(f"wrote {counted(rows, 'row')} of {table} to {output}", err=True)
         return
     if append:
-        raise UsageError("--append adds rows to a Delta table, and this is a file: leave it out, or --format delta.")
+        raise UsageError("--append adds rows to a Delta table, and -o is a file: leave it out, or give --format delta.")
     if str(output) == STDOUT:
         if chosen == "parquet":
             raise UsageError("Parquet cannot go to stdout: name a file with -o.")
@@ -111,7 +111,7 @@ def _to_delta(
 
 
 def _refuse_directory(format_name: str | None, output: Path) -> None:
-    """Refuse a directory as click does, where no Delta table is meant."""
+    """Refuse a directory as click does, unless it is for a Delta table."""
     if output.is_dir() and (format_name or output.suffix.lower().removeprefix(".")) != DELTA:
         raise click.BadParameter(f"File '{output}' is a directory.", param_hint="'-o' / '--output'")
 

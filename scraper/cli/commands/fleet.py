@@ -11,17 +11,17 @@ from scraper.cli.options import FORMATS, data_option, format_option, output_opti
 
 
 @click.command()
-@click.option("--hours", type=click.IntRange(1, 8760), default=24, show_default=True, help="Tasks that ended since.")
+@click.option(
+    "--hours", type=click.IntRange(1, 8760), default=24, show_default=True, help="Hours of ended tasks to show."
+)
 @data_option
 @format_option(*FORMATS)
 @output_option
 def fleet(*, hours: int, data: Path | None, format_name: str | None, output: Path | None) -> None:
-    """Show workers, what they carry out, and what is queued.
+    """Show a fleet's workers, tasks and leases.
 
-    Leases are what processes hold of the shared state: a job, or the archive.
-
-    A worker that gives no sign of life is shown as lost until another one has taken its tasks over. What a run brought
-    is in `scraper status`.
+    A lease says which process holds a job, or the archive. A worker that sends no heartbeat is shown as lost until
+    another one has taken over its tasks. `scraper status` shows the results of runs.
     """
     import asyncio
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import shlex
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -18,6 +20,9 @@ from scraper.cli.options import (
     sandbox_option,
     settings_of,
 )
+
+if TYPE_CHECKING:
+    from scraper.wiring.settings import Settings
 
 
 @click.command()
@@ -74,12 +79,15 @@ def plan(  # noqa: PLR0913 - one for each option
             print_plan(planned, found, console, explain=explain, sandbox=sandbox)
             print_access(sends, asks, console)
             console.print()
-            console.print(Text(_advice(job, sandbox=sandbox or found.sandbox_only, done=planned.done)), soft_wrap=True)
+            words = _run_words(job, settings, budget, sandbox=found.sandbox_only, done=planned.done)
+            console.print(Text(f"{'Run it again' if planned.done else 'Run it'}:  {words}"), soft_wrap=True)
 
 
-def _advice(job: Path, *, sandbox: bool, done: bool) -> str:
+def _run_words(job: Path, settings: Settings, budget: int | None, *, sandbox: bool, done: bool) -> str:
     """Return the command that runs the job as it was planned. `done`: its run is over; only --new buys again."""
-    from scraper.wiring.project import job_words
+    from scraper.wiring.settings import run_words
 
-    words = [*program(), "run", job_words(job), *(["--sandbox"] if sandbox else []), *(["--new"] if done else [])]
-    return f"{'Run it again' if done else 'Run it'}:  {shlex.join(words)}"
+    words = [*program(), *run_words(job, replace(settings, keeps_rate=False))]
+    words += ["--sandbox"] if sandbox and not settings.sandbox else []
+    words += ["--budget", str(budget)] if budget is not None else []
+    return shlex.join([*words, *(["--new"] if done else [])])

@@ -50,7 +50,7 @@ def rebuild(
     """
     import asyncio
 
-    from scraper.cli.output import write_rows, written
+    from scraper.cli.output import Format, write_rows, written
     from scraper.cli.rows import rows_of_objects
     from scraper.wiring.upkeep import rebuild_tables
 
@@ -61,8 +61,12 @@ def rebuild(
         return [each async for each in found]
 
     tables = asyncio.run(done())
+    rows = [each.to_json() for each in tables]
     with written(output, format_name) as (stream, format):
-        write_rows(rows_of_objects([each.to_json() for each in tables]), format, stream)
+        columns = list(rows[0]) if rows else None
+        if format is Format.TABLE and columns is not None:  # figures that are 0 for all tables need no column
+            columns = [name for name in columns if name in {"files", "rows"} or any(row[name] for row in rows)]
+        write_rows(rows_of_objects(rows, columns), format, stream)
     if taken_out := sum(each.taken_out for each in tables):
         kept = settings.data_directory / "trash" / "without-pages"
         counted_files = counted(taken_out, "file")

@@ -71,7 +71,7 @@ if TYPE_CHECKING:
     "--probe", is_flag=True, help="Send one request per endpoint and compare its answer with the vendor file."
 )
 @click.option(
-    "--standby", is_flag=True, help="While another process runs the job, wait, and go on with the run if it dies."
+    "--standby", is_flag=True, help="Wait while another process runs the job, and take over the run if that one dies."
 )
 @click.option("--no-rebuild", is_flag=True, help="Keep pages in the spool when a table's SELECT has changed.")
 @sandbox_option
@@ -126,7 +126,7 @@ def run(  # noqa: PLR0913 - one for each option
     if len(jobs) > 1 and budget is not None:
         raise UsageError("--budget applies to one run: give one job, or state a budget in each.")
     if len(jobs) > 1 and metrics is not None:
-        raise UsageError("--metrics FILE holds the figures of one job: give one job, or one command for each.")
+        raise UsageError("--metrics FILE contains the figures of one job: give one job, or one command for each.")
     chosen = _Chosen(
         opening, budget, yes, probe, standby, not no_rebuild, metrics, LogOptions(log_format, verbose, log_file), places
     )
@@ -213,7 +213,7 @@ def _planned_order(loaded: _Loaded, chosen: _Chosen) -> _Ready:
     refuse_made_up(order.job, settings)
     warn(key_warning(order.configs, settings))
     if not settings.sandbox:
-        access_of(order.job, order.catalogue, order.configs, settings, None)  # told before anything is asked
+        access_of(order.job, order.catalogue, order.configs, settings, None)  # printed before any question
     if chosen.probe:
         return _Ready(order, settings, None)
     planned = asyncio.run(_planned(order.job, settings))
@@ -276,7 +276,7 @@ def _opening(*, resume: bool, new: bool, probe: bool, standby: bool) -> Opening:
     if resume and new:
         raise UsageError("--resume and --new exclude each other: give one of them.")
     if standby and probe:
-        raise UsageError("--standby waits to go on with a run, and a probe has none: give one of them.")
+        raise UsageError("--standby waits to take over a run, and a probe cannot be taken over: give one of them.")
     return Opening.RESUME if resume else Opening.NEW if new else Opening.GO_ON
 
 
@@ -305,7 +305,7 @@ def bought(
             if probe:
                 return to_its_end(lambda begun: probe_job(order, settings, listener, begun))
             return to_its_end(lambda begun: told(listener, begun)), None
-    except asyncio.CancelledError as failure:  # told here, after the panel has gone
+    except asyncio.CancelledError as failure:  # raised here, once the panel is gone
         raise AbortedRun from failure
 
 
@@ -314,7 +314,7 @@ async def _planned(job: Job, settings: Settings) -> Plan:
     from scraper.wiring.auto_budget import budgeted_job
     from scraper.wiring.plan import plan_job
 
-    leaving = () if settings.sandbox else leaving_endpoints(job.crawls)  # the sandbox says itself what has gone
+    leaving = () if settings.sandbox else leaving_endpoints(job.crawls)  # the sandbox reports these itself
     for sentence in (*leaving, *unknown_values(job.crawls)):
         warn(sentence)
     resolved, allowance = await budgeted_job(job, settings)

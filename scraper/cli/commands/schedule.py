@@ -41,7 +41,7 @@ def _time_of_day(_context: click.Context, _option: click.Parameter, text: str | 
 
 @click.command()
 @optional_job_argument
-@click.option("--worker", is_flag=True, help="Print a unit that keeps `scraper worker` running instead; without a JOB.")
+@click.option("--worker", is_flag=True, help="Print a unit that keeps `scraper worker` running instead; takes no JOB.")
 @click.option("--for", "kind", type=click.Choice(_KINDS), help="Default: systemd if it runs, else cron.")
 @click.option("--every", callback=_period, metavar="PERIOD", help="hour, day, week, 6h … Default: the job's, else day.")
 @click.option("--at", callback=_time_of_day, metavar="HH:MM", help="Time in UTC. Default: the job's, else 02:15.")
@@ -64,11 +64,14 @@ def schedule(
     The files are complete: working directory, keys, a lock against a second start, catching up on missed runs if the
     timer can, and a place for the data. Nothing is installed; stderr explains how to install it.
 
-    A worker (scraper docs fleet) runs all the time, and starts the nights itself: --worker --for systemd|kubernetes.
+    A worker (scraper docs fleet) runs all the time and needs no timer: --worker prints what keeps it running, for
+    systemd or kubernetes.
     """
     if worker:
         if job is not None or every is not None or at is not None:
-            raise UsageError("--worker is a unit for all jobs of the project, and their nights: leave out the rest.")
+            raise UsageError(
+                "--worker is for all jobs of the project, at their own times: give no JOB, --every or --at."
+            )
         _print_files(_worker_files(kind, data), output)
         return
     from scraper.core.schedule import KINDS
@@ -96,7 +99,7 @@ def _worker_files(kind: str | None, data: Path | None) -> Sequence[ScheduleFile]
     from scraper.wiring.schedule import program_here, scheduled_worker
 
     if kind not in {None, *WORKER_KINDS}:
-        raise UsageError(f"a worker runs all the time, and {kind} starts timers: give --for systemd or kubernetes.")
+        raise UsageError(f"{kind} starts jobs at set times, but a worker always runs: use --for systemd or kubernetes.")
     return WORKER_KINDS[kind or "systemd"](scheduled_worker(settings_of(data), program_here()))
 
 

@@ -122,7 +122,7 @@ def _query_text(query: str) -> str:
     except OSError as failure:
         why = "there is no such file" if isinstance(failure, FileNotFoundError) else failure.strerror
         raise UsageError(
-            f"{query} cannot be read: {why}. Name a file that holds a SELECT, or write it in quotes."
+            f"{query} cannot be read: {why}. Name a file with a SELECT, or write it in quotes."
         ) from failure
     except (UnicodeDecodeError, UnicodeEncodeError) as fault:
         encoding = sys.stdin.encoding if query == "-" else "UTF-8"

@@ -70,6 +70,7 @@ def status(  # noqa: PLR0913 - one for each option
     import asyncio
 
     from scraper.core.errors import UsageError
+    from scraper.wiring.settings import place_words
     from scraper.wiring.status import LAST, MOST_RUNS, StatusQuery, overview_of
 
     if run is not None and (since is not None or limit is not None):
@@ -80,7 +81,8 @@ def status(  # noqa: PLR0913 - one for each option
     most = limit or (10 if since is None else MOST_RUNS)
     query = StatusQuery(run, job, None if since is None else _instant(since, settings.clock.now()), most)
     overview = asyncio.run(overview_of(settings, query))
-    _show(overview, settings, _run_command(settings, data), format_name, output)
+    run_command = shlex.join([*program(), "run", *place_words(settings)])
+    _show(overview, settings, run_command, format_name, output)
     return overview.worst_code if check else 0
 
 
@@ -88,12 +90,6 @@ def _instant(since: timedelta | date, now: datetime) -> datetime:
     if isinstance(since, timedelta):
         return now - since
     return datetime.combine(since, time(), UTC)
-
-
-def _run_command(settings: Settings, data: Path | None) -> str:
-    """Return the command that runs a job of this data directory, without the job."""
-    words = [*program(), "run", *(["--sandbox"] if settings.sandbox else [])]
-    return shlex.join([*words, *(["--data", str(data)] if data is not None else [])])
 
 
 def _show(

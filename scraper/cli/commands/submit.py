@@ -16,14 +16,14 @@ from scraper.core.errors import UsageError
 
 @click.command()
 @click.argument("jobs", metavar="[JOB...]", nargs=-1, shell_complete=complete_job)
-@click.option("--compact", is_flag=True, help="Queue a compaction of the archive instead, a task for each partition.")
-@click.option("--rebuild", metavar="TABLE|all", help="Queue a rebuild of a table instead, a task for each partition.")
+@click.option("--compact", is_flag=True, help="Queue a compaction of the archive instead, one task per partition.")
+@click.option("--rebuild", metavar="TABLE|all", help="Queue a rebuild of a table instead, one task per partition.")
 @data_option
 def submit(*, jobs: Sequence[str], compact: bool, rebuild: str | None, data: Path | None) -> None:
-    """Queue a run for the workers now.
+    """Queue runs, a compaction or a rebuild for the workers.
 
-    A worker takes it when its accounts are free, and goes on with this night's open run as `scraper run JOB` would; if
-    the night's run is over, it sends nothing. A job that waits in the queue already is not queued twice.
+    A worker takes a run when its accounts are free, and continues this night's open run as `scraper run JOB` would; if
+    the night's run is over, nothing is sent. A job that is already queued is not queued again.
     """
     import asyncio
 
@@ -40,6 +40,6 @@ def submit(*, jobs: Sequence[str], compact: bool, rebuild: str | None, data: Pat
     else:
         submitted = asyncio.run(submit_jobs(settings, files))
     for task, number in submitted:
-        click.echo(harmless(f"{task.title}: " + ("queued" if number is not None else "waits in the queue already")))
+        click.echo(harmless(f"{task.title}: " + ("queued" if number is not None else "already queued")))
     if not jobs:
         click.echo(f"{counted(len(submitted), 'task')} in all" if submitted else "nothing to do", err=True)

@@ -11,7 +11,6 @@ import click
 from scraper.cli.completion import complete_vendor
 from scraper.cli.formatting import counted, harmless
 from scraper.cli.options import (
-    QUIET,
     ROW_FORMATS,
     allow_host_option,
     configs_option,
@@ -168,9 +167,6 @@ def draft(  # noqa: PLR0913 - one for each option
     places = {"data": data, "vendor_urls": vendor_urls, "allow_hosts": allow_hosts}
     code: int = context.invoke(probing, vendor=made.vendor, yes=yes, **places)
     return code
-
-
-draft.params.append(QUIET)
 
 
 def _check(name: str | None, cost: int | None, *, probe: bool, prints: bool) -> None:

@@ -52,11 +52,11 @@ def worker(  # noqa: PLR0913 - one for each option
 ) -> None:
     """Run the project's jobs as one of several workers.
 
-    Queues each night of the jobs with `every` once, takes tasks from the queue, and carries each out as `scraper run
-    JOB` would, in a process of its own. Workers share the queue and the ledger in the state's PostgreSQL database; when
-    one is lost, the others go on with its runs. Runs until SIGTERM or Ctrl-C, which end its runs in order.
+    Queues each night of the jobs with `every` once, takes tasks from the queue, and carries each out in its own
+    process, as `scraper run JOB` would. Workers share the queue and the ledger in the state's PostgreSQL database; if
+    one is lost, the others take over its runs. SIGTERM or Ctrl-C stops the worker and its runs in order.
 
-    Jobs named here are all that this worker takes; default: every job of the project.
+    With one or more JOBs, takes runs of these jobs only; otherwise of every job of the project.
     """
     import asyncio
 
@@ -73,7 +73,7 @@ def worker(  # noqa: PLR0913 - one for each option
             click.echo(harmless(f"{now} {f'{title}: ' if title else ''}{words}"), err=True)
 
     def hear(title: str, line: str) -> None:
-        with nullcontext() if verbose else aloud():  # nothing but errors
+        with nullcontext() if verbose else aloud():  # without -v, runs print errors only
             if log_format == "json" and not line.startswith("{"):
                 write_line({"event": "run", "task": title, "message": line})
             else:

@@ -108,7 +108,7 @@ def _fields(account: AccountState) -> Iterator[tuple[str, str]]:
 
 
 def lifted_sentence(account: str, lifts: Iterable[AccountLift]) -> str:
-    """Return the locks that were lifted from an account, in a sentence; for a clock's, also what keeps its date."""
+    """Return the locks that were lifted from an account, in words, and for a clock's lock its lasting effects."""
     kinds = [lifted.kind for lifted in lifts]
     if not kinds:
         return f"{harmless(account)}: nothing locks it; nothing was changed"

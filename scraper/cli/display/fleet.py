@@ -24,13 +24,14 @@ def print_fleet(fleet: FleetOverview, leases: Sequence[Lease], console: Console)
     words = f"{_workers_words(fleet.workers)} · {count(running)} running · {count(len(open_tasks) - running)} queued"
     console.print(Text(words, style="bold" if alive or not open_tasks else "bold red"))
     if open_tasks and not alive:
-        console.print(Text("Nothing is carried out until a worker runs: scraper worker"))
+        console.print(Text("Tasks wait until a worker runs: scraper worker"))
     if fleet.workers:
         console.print()
         _print_workers(fleet, console)
     if open_tasks:
         heading(console, "tasks")
-        print_fields(console, [(_state_words(task), _open_words(task, fleet)) for task in open_tasks])
+        states = ["lost" if task.is_lost else task.state.value for task in open_tasks]
+        print_fields(console, list(zip(states, (_open_words(task, fleet) for task in open_tasks), strict=True)))
     if ended := [task for task in fleet.tasks if task not in open_tasks]:
         heading(console, "ended")
         print_fields(console, [(task.state.value, _ended_words(task)) for task in ended])
@@ -67,10 +68,6 @@ def _held(lease: Lease) -> str:
     return lease.what if lease.job is None else f"job {lease.job}"
 
 
-def _state_words(task: QueuedTask) -> str:
-    return "lost" if task.is_lost else task.state.value
-
-
 def _open_words(task: QueuedTask, fleet: FleetOverview) -> str:
     words = [harmless(task.task.title)]
     alive = [worker for worker in fleet.workers if not worker.is_lost]
@@ -92,9 +89,6 @@ def _open_words(task: QueuedTask, fleet: FleetOverview) -> str:
 def _ended_words(task: QueuedTask) -> str:
     code = "" if task.exit_code is None else f" · exit code {task.exit_code}"
     return f"{harmless(task.task.title)} · {instant(task.since)}{code} · {harmless(task.words)}"
-
-
-# --- for programs -----------------------------------------------------------------------------------------------------
 
 
 def fleet_json(fleet: FleetOverview, leases: Sequence[Lease]) -> dict[str, Any]:
@@ -127,7 +121,7 @@ def fleet_json(fleet: FleetOverview, leases: Sequence[Lease]) -> dict[str, Any]:
 
 
 def task_rows(fleet: FleetOverview) -> list[dict[str, Any]]:
-    """Return a row for each task."""
+
     return [
         {
             "task_id": task.task_id,

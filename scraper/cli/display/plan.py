@@ -110,7 +110,7 @@ def _crawl_table(plan: Plan, broken: bool) -> Table:
         table.add_row(_crawl_name(crawl, broken), *figures, Text(_basis(crawl)))
     if len(plan.crawls) > 1:
         table.add_section()
-        # Of the crawls, not of the plan: the plan's own figures end at the budget, and are told below.
+        # Sums of the crawls: the plan's own figures end at the budget, and are printed below.
         columns = (
             [crawl.walks for crawl in plan.crawls],
             [crawl.requests for crawl in plan.crawls],

@@ -119,7 +119,7 @@ def _result_fields(result: RunResult, data: str) -> Iterable[tuple[str, str]]:
     if result.sandbox_faults is not None:
         yield "faults", " · ".join(f"{count(hit)} {kind}" for kind, hit in result.sandbox_faults.items()) or "none met"
     if result.next_at is not None:
-        yield "goes on", f"from {instant(result.next_at)}"
+        yield "resumable", f"from {instant(result.next_at)}"
     yield "archive", f"{harmless(data.rstrip('/') or data)}/archive"
 
 

@@ -96,7 +96,7 @@ def _print_run(run: RunRecord, totals: RunTotals, console: Console) -> None:
         ("rows", " · ".join(f"{harmless(table)} {count(rows)}" for table, rows in totals.rows.items()) or "none"),
     ]
     if run.next_at is not None and not run.is_over:
-        fields.append(("goes on", f"from {instant(run.next_at)}"))
+        fields.append(("resumable", f"from {instant(run.next_at)}"))
     if run.superseded_by is not None:
         fields.append(("superseded", f"by {harmless(run.superseded_by)}"))
     if run.message:

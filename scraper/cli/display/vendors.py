@@ -15,7 +15,6 @@ from scraper.cli.formatting import count, counted, dollars, harmless
 from scraper.cli.rows import picked
 from scraper.cli.tables import fits, heading, new_table, print_fields
 from scraper.core.catalogue import Basis, Catalogue, Charge, ChargeRule, Endpoint, Parameter, Vendor
-from scraper.core.pagination import Pagination
 from scraper.core.subscriptions import Subscription
 
 _STATUS_STYLES = {"gone": "red", "deprecated": "yellow"}
@@ -259,17 +258,16 @@ def _endpoint_json(endpoint: Endpoint) -> dict[str, Any]:
         "successor": None if endpoint.successor is None else endpoint.successor.full_name,
         "moving": endpoint.moving,
         "assumed": list(endpoint.assumed),
-        "pagination": _pagination_json(endpoint.pagination),
+        "pagination": {
+            **picked(endpoint.pagination, "kind", "rows_per_page", "max_page"),
+            "assumed": list(endpoint.pagination.assumed),
+        },
         "records": {"path": endpoint.records.path, "id": endpoint.records.id, "fields": [*endpoint.records.fields]},
         "table": endpoint.table,
         **picked(endpoint, "typical_total", "note"),
         "parameters": [_parameter_json(parameter) for parameter in endpoint.parameters],
         "source": source_json(endpoint.source),
     }
-
-
-def _pagination_json(pagination: Pagination) -> dict[str, Any]:
-    return {**picked(pagination, "kind", "rows_per_page", "max_page"), "assumed": list(pagination.assumed)}
 
 
 def _parameter_json(parameter: Parameter) -> dict[str, Any]:

@@ -27,7 +27,7 @@ class Cadence:
     seen: float
     """Share of the entries that nightly reads showed, on average over the nights on which to begin."""
     credits: float
-    """A night, on average."""
+    """Credits a night, on average."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ class Cadences:
     boards: int
     entries: int
     credits: Credits
-    """A night, for these boards."""
+    """Credits a night for these boards."""
     steps: tuple[Cadence, ...]
 
 

@@ -50,8 +50,8 @@ def _share(weights: Weights, gap: float) -> float:
 
 
 def _best_gaps(boards: Sequence[BoardRate], budget: float) -> list[int]:
-    """Return the gap of each board at which all are worth the same for a credit, and the budget just suffices."""
-    # The worth of learnt weights rises with the gap, but for rounding.
+    """Return the gap of each board at which all are worth the same per credit, and the budget just suffices."""
+    # The worth of learnt weights rises with the gap, except for rounding.
     worths = [
         list(accumulate((worth(board.weights, gap) * board.places / board.cost for gap in _GAPS), max))
         for board in boards

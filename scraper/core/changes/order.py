@@ -46,7 +46,7 @@ class Because(StrEnum):
     EXPLORED = "explored"
     """It is among the stalest, which the credits for exploration buy."""
     WORTH = "worth"
-    """Its place follows from the expected new entries for a credit."""
+    """Its place follows from the expected new entries per credit."""
     STALEST = "stalest"
     """Its place follows from its age: the boards are alike, or too little is known of them yet."""
 
@@ -134,7 +134,7 @@ class _Learnt:
 
 
 class ChangesOrder:
-    """Boards by the entries that a read is worth for a credit, at rates learnt from the reads so far.
+    """Boards by the entries that a read is worth per credit, at rates learnt from the reads so far.
 
     Deterministic: the same reads lead to the same choice.
     """
@@ -257,7 +257,7 @@ class ChangesOrder:
         return counts
 
     def _weights(self, counts: Sequence[GapCounts]) -> list[Weights]:
-        """Return each board's weights: its own reads, shrunk towards those of the boards that it has a group with."""
+        """Return each board's weights: its own reads, shrunk towards those of the boards in its groups."""
         alone = [fit(each, UNIFORM, STRENGTH_OF_ALL) for each in counts]
         observed = [sum(new + known for _, (new, known) in each.items()) for each in counts]
         sure = [entries / (entries + STRENGTH) for entries in observed]

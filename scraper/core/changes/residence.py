@@ -105,7 +105,7 @@ def worth(weights: Weights, gap: int) -> float:
     """Return the worth of reading a board tonight, as a share of its places, for the most new entries in the long run.
 
     The entries that a read shows, f(gap), less what waiting would bring anyway: gap · (f(gap + 1) − f(gap)). Boards of
-    equal worth are read at gaps at which one more read of either would add as many entries a credit (Whittle's index
+    equal worth are read at gaps at which one more read of either would add as many entries per credit (Whittle's index
     of this problem). By f(gap) alone, boards whose entries last would be read too early, and others too late.
     """
     expected = new_share(weights, gap)

@@ -78,7 +78,7 @@ class Tonight:
     because: str = ""
     """The reason for buying the stalest first, in words."""
     feeds: tuple[str, ...] = ()
-    """Ids of child walks that were read before, those with the most new records for a credit first."""
+    """Ids of child walks that were read before, those with the most new records per credit first."""
     deltas: tuple[DeltaChoice, ...] = ()
     """Boards of crawls with a delta: as a page of new entries, or whole."""
 
@@ -222,7 +222,7 @@ def tonight(
     reads = sorted(_before(candidates, terms), key=lambda read: read[:2])
     begun = before = reads[0][0] if reads else 0
     for night, place, entries in reads:
-        if night >= -FIT_EVERY > before:  # boards that differed then are held to less than boards that were alike
+        if night >= -FIT_EVERY > before:  # boards that differed then pass at a lower gain than boards that were alike
             order.ranked(-FIT_EVERY - begun, budget)
         before = night
         if entries is None:
@@ -237,7 +237,7 @@ def tonight(
 
 
 def _before(candidates: Sequence[Candidate], terms: NightTerms) -> Iterator[tuple[int, int, frozenset[str] | None]]:
-    """Yield night, board and entries of each read before tonight; without entries a last try that came to nothing."""
+    """Yield night, board and entries of each read before tonight; a last attempt that failed has no entries."""
     for place, one in enumerate(candidates):
         last = None
         for night, read in by_night(one.reads, terms.night_at, terms.period):

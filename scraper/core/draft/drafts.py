@@ -61,7 +61,7 @@ def draft_vendor(
     today: date,
     cost: int | None,
 ) -> DraftedFiles:
-    """Draft the files. `known`: vendors that there are; `cost`: credits a request; ``None``: left to fill in.
+    """Draft the files. `known`: the existing vendors; `cost`: credits a request; ``None``: left to fill in.
 
     Raises UsageError for a document with nothing to draft, and for a name in use.
     """

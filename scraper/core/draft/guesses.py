@@ -168,7 +168,7 @@ def largest_page(parameter: AskedParameter | None, example: Json) -> tuple[int, 
     for value, why in ((None if parameter is None else parameter.default, "the default"), (example, "of an example")):
         if isinstance(value, (int, str)) and str(value).isdecimal() and 0 < int(value) <= 10_000:
             return int(value), f"assumed: {why}"
-    return 20, "assumed: nothing says how many come at most"
+    return 20, "assumed: no maximum is stated"
 
 
 def cost_in(*texts: str) -> int | None:

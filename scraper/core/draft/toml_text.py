@@ -37,7 +37,7 @@ def value_text(value: Value) -> str:
             return f"{value:_}" if abs(value) >= 10_000 else str(value)
         case date():
             return value.isoformat()
-        case str():  # JSON's escapes are TOML's, but for DEL, which TOML wants escaped
+        case str():  # JSON's escapes are TOML's, which also needs DEL escaped
             return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
         case list():
             return f"[{', '.join(value_text(each) for each in value)}]"

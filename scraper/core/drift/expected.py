@@ -126,7 +126,7 @@ def expected_of(sql: str) -> Expected | None:
     found = _STRUCTURE.search(bare_sql(sql))
     try:
         literal = json.loads(found[1].replace("''", "'")) if found else None
-    except ValueError:  # DuckDB will say so in its own words
+    except ValueError:  # DuckDB reports it
         return None
     if not isinstance(literal, list) or len(literal) != 1:
         return None

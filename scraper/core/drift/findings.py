@@ -100,7 +100,7 @@ class Looked:
         """Yield the paths that are in no record of this drain and were in nearly all `before`.
 
         That is in `NEARLY_ALL` of them, and in so many that its absence here would be chance in less than `CHANCE` of
-        such drains (by Laplace's rule of succession). Inside what is missing as a whole, nothing is missing.
+        such drains (by Laplace's rule of succession). Paths inside a missing one are not reported.
         """
         for path, now in self.presence.items():
             earlier = before.get(path, Presence(0, 0))

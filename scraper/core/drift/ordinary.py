@@ -1,8 +1,8 @@
 """Ordinary records, without any drift: recognised a column at a time.
 
-A page's records nearly always have the keys and types that the SELECT reads or knows. That is shown for all values at
+A page's records nearly always have the keys and types that the SELECT reads or knows. That is tested for all values at
 one place together, by the interpreter's own loops: some 50 ns a value, where the inspection of each object took 3 µs.
-Anything else is for the watch, which looks at each record of such a page; here it counts nothing.
+Any other page is left to the watch, which inspects each of its records; nothing of it is counted here.
 """
 
 from __future__ import annotations
@@ -91,7 +91,7 @@ class _Node:
     def _alike(self, objects: Sequence[Mapping[str, Json]]) -> dict[str, list[Json]] | None:
         """Return the columns of objects that all have the first one's keys, and no other; ``None`` if they have not.
 
-        Keys are not looked at object by object: as many, and each of the first one's among them, are the same.
+        An object with as many keys as the first one, and all of the first one's among them, has the same keys.
         """
         keys = tuple(objects[0]) if objects else ()
         if (read := self._read(keys)) is None or set(map(len, objects)) != {len(keys)}:

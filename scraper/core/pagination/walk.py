@@ -4,7 +4,7 @@ A walk never requests a page past its known end, and never accepts an answer tha
 lists the contradictions, and whether each ends the walk. The state of a walk follows from the pages that have landed,
 in any order, so that a resumed run continues in the same state.
 
-Completeness counts distinct records with an id, never elements of a list. Where a total is known, rows missing = what
+Completeness counts distinct records with an id, never elements of a list. If a total is known, rows missing = what
 the total promises of the pages requested - distinct usable records. None may be missing, with two exceptions that are
 noted and leave the walk complete while they explain every missing row and together at most `MOST_EXPLAINED`:
 - a board that moves during the walk. A record that slides over a page boundary comes twice, and another slides past the

@@ -75,7 +75,7 @@ def knowing(job: Job, history: History, now: datetime) -> Knowing | None:
         credits = max(1, reads[-1].pages) * walk.endpoint.cost
         boards.setdefault(walk.crawls[0], []).append((reads, credits))
     nightly_boards = [board for of_crawl in boards.values() for board in of_crawl]
-    # The few that an order reads each night are those that change most: they say nothing of the others.
+    # The few that an order reads each night are those that change most: they say nothing about the others.
     found = cadences(nightly_boards) if 2 * len(nightly_boards) >= len(walks) else None
     deltas = {}
     for crawl in job.crawls:

@@ -73,7 +73,7 @@ def _unknown_words(crawl: Crawl, parameter: Parameter, unknown: Sequence[str]) -
     walks = crawl.combinations // len(crawl.params[parameter.name]) * len(unknown)
     price = f"{walks} walk{'' if walks == 1 else 's'}, at least {walks * crawl.endpoint.cost} credits"
     each = "" if crawl.each is None else " for each parent"
-    met = f"{crawl.name}: {parameter.name} {', '.join(unknown)}"  # of codes, another is never far: none is suggested
+    met = f"{crawl.name}: {parameter.name} {', '.join(unknown)}"  # any code resembles some other: none is suggested
     listed = f"none of the {len(parameter.known)} documented values"
     return f"{met}: {listed}, so the answer may be empty and is charged ({price}{each}); scraper vendors lists them"
 

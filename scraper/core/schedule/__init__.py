@@ -1,4 +1,4 @@
-"""Timers for a repeated job, and units for a worker of a fleet: files for those who start them. Pure text."""
+"""Timers for a repeated job, and units for a worker of a fleet, as text."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ from scraper.core.schedule.timing import ScheduledJob, ScheduleFile, comment
 
 def cron_files(scheduled: ScheduledJob) -> Sequence[ScheduleFile]:
     timing, zone = scheduled.timing, scheduled.zone
-    keys = " and ".join(scheduled.key_variables) or "no key"
+    keys, shared = " and ".join(scheduled.key_variables) or "no key", ", ".join(scheduled.shared_variables)
     clock = (
         "UTC" if not zone else f"UTC, which this machine's clock shows {_ahead(zone)} today; cron goes by that clock"
     )
@@ -19,7 +19,7 @@ def cron_files(scheduled: ScheduledJob) -> Sequence[ScheduleFile]:
         f"{scheduled.name}: {timing.words} {clock}",
         *scheduled.inexact,
         f"Keys ({keys}): scraper reads them from {scheduled.base}/.env",
-        *_told(scheduled.shared_variables),
+        f"Set in the crontab, above this line, as NAME=value: {shared}. .env is not read for these." if shared else "",
         "A start while the last one still runs is left out (flock). cron mails what is printed: the log of a night",
         "that failed. Exit code 3 is no failure: the run's own budget is spent. cron does not catch up on a night",
         "that was missed while the machine was off; systemd's timers do.",
@@ -32,12 +32,6 @@ def cron_files(scheduled: ScheduledJob) -> Sequence[ScheduleFile]:
     escaped = line.replace("%", r"\%")  # cron turns a bare one into a line break
     content = f"{head}{timing.cron(zone)} {escaped}\n"
     return [ScheduleFile(f"{scheduled.name}.cron", content, "add its line with: crontab -e")]
-
-
-def _told(variables: Sequence[str]) -> Sequence[str]:
-    if not variables:
-        return ()
-    return (f"Not from there: {', '.join(variables)}. State them in lines of their own above this one: NAME=value",)
 
 
 def _ahead(zone: timedelta) -> str:

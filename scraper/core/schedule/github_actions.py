@@ -12,7 +12,7 @@ from scraper.core.schedule.timing import ScheduledJob, ScheduleFile, comment
 def github_actions_files(scheduled: ScheduledJob) -> Sequence[ScheduleFile]:
     """Return the workflow. Its data lives in the cache, one entry a run: caches are never changed."""
     file = f".github/workflows/{scheduled.name}.yml"
-    secrets = " and ".join(_variables(scheduled))
+    secrets = ", ".join(scheduled.variables)
     advice = f"commit it as {file}" + (f"; add {secrets} to the repository's secrets" if secrets else "")
     return [ScheduleFile(f"{scheduled.name}.yml", _workflow(scheduled), advice)]
 
@@ -25,7 +25,7 @@ def _workflow(scheduled: ScheduledJob) -> str:
         "The data, the ledger included, lives in the cache: GitHub deletes entries that nothing has read for 7 days,",
         "and the oldest ones past 10 GB. Without its ledger a run cannot know what the day and the month have spent.",
     )
-    keys = "".join(f"          {name}: ${{{{ secrets.{name} }}}}\n" for name in _variables(scheduled))
+    keys = "".join(f"          {name}: ${{{{ secrets.{name} }}}}\n" for name in scheduled.variables)
     run = f"scraper {shlex.join([*scheduled.arguments, '--data', 'data', *scheduled.shared])} || [ $? -eq 3 ]"
     return f"""{head}name: {json.dumps(scheduled.name)}
 on:
@@ -61,7 +61,3 @@ jobs:
           path: data
           key: scraper-data-${{{{ github.run_id }}}}-${{{{ github.run_attempt }}}}
 """
-
-
-def _variables(scheduled: ScheduledJob) -> Sequence[str]:
-    return (*scheduled.key_variables, *scheduled.shared_variables)

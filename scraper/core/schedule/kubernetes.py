@@ -72,7 +72,7 @@ _NOT_IN_NAMES = re.compile(r"[^a-z0-9]+")
 
 def kubernetes_files(scheduled: ScheduledJob) -> Sequence[ScheduleFile]:
     """Return the manifest of volume and CronJob."""
-    keys = " ".join(f"--from-literal={name}=…" for name in (*scheduled.key_variables, *scheduled.shared_variables))
+    keys = " ".join(f"--from-literal={name}=…" for name in scheduled.variables)
     advice = (
         f"kubectl create secret generic scraper-keys {keys} && kubectl create configmap scraper-configs "
         f"--from-file={shlex.quote(_configs(scheduled))} && kubectl apply -f {scheduled.name}.yaml"
@@ -89,17 +89,14 @@ def _configs(scheduled: ScheduledJob) -> str:
 
 
 def _manifest(scheduled: ScheduledJob) -> str:
-    timing = scheduled.timing
+    timing, shared = scheduled.timing, ", ".join(scheduled.shared_variables)
+    extras = " and ".join(f"the extra {extra}" for extra in scheduled.extras)
     head = comment(
         f"{timing.words} UTC",
         *scheduled.inexact,
         f"The image: podman build -t scraper:{scheduled.version} -f configs/Containerfile . in scraper's repository"
-        + (f", with {' and '.join(f'the extra {extra}' for extra in scheduled.extras)}." if scheduled.extras else "."),
-        *(
-            [f"The secret scraper-keys needs {', '.join(scheduled.shared_variables)} too."]
-            if scheduled.shared_variables
-            else []
-        ),
+        + (f", with {extras}." if extras else "."),
+        f"The secret scraper-keys needs {shared} too." if shared else "",
         "The volume: a disk; SQLite's locks are unreliable on a network file system.",
     )
     late_s = int(min(timing.step / 2, timedelta(hours=12)).total_seconds())

@@ -6,29 +6,29 @@ from collections.abc import Sequence
 
 from scraper.core.schedule.timing import ScheduledJob, ScheduleFile, comment
 
-UNITS = "~/.config/systemd/user"
+_UNITS = "~/.config/systemd/user"
 
 
 def systemd_files(scheduled: ScheduledJob) -> Sequence[ScheduleFile]:
-    """Return the service and its timer. A start that was missed while the machine was off is made up for."""
+    """Return the service and its timer. systemd catches up on a start that the machine was off for."""
     name = f"scraper-{scheduled.name}"
     return [
-        ScheduleFile(f"{name}.service", _service(scheduled), f"put it into {UNITS}/"),
-        ScheduleFile(
-            f"{name}.timer",
-            _timer(scheduled),
-            f"put it into {UNITS}/, then: systemctl --user daemon-reload "
-            f"&& systemctl --user enable --now {name}.timer && loginctl enable-linger",
-        ),
+        ScheduleFile(f"{name}.service", _service(scheduled), f"put it into {_UNITS}/"),
+        unit_file(f"{name}.timer", _timer(scheduled)),
     ]
+
+
+def unit_file(name: str, content: str) -> ScheduleFile:
+    enable = f"systemctl --user daemon-reload && systemctl --user enable --now {name} && loginctl enable-linger"
+    return ScheduleFile(name, content, f"put it into {_UNITS}/, then: {enable}")
 
 
 def _service(scheduled: ScheduledJob) -> str:
     command = [*scheduled.program, *scheduled.arguments, *scheduled.places]
-    keys = " and ".join(scheduled.key_variables) or "no key"
+    keys, shared = " and ".join(scheduled.key_variables) or "no key", ", ".join(scheduled.shared_variables)
     told = comment(
-        f"Keys ({keys}): scraper reads them from .env in its working directory; or from this file, if it is there.",
-        *([f"From this file alone: {', '.join(scheduled.shared_variables)}."] if scheduled.shared_variables else []),
+        f"Keys ({keys}): scraper reads them from .env in its working directory, or from this file, if it exists.",
+        f"Only from this file: {shared}." if shared else "",
     )
     normal = comment("3: the run's own budget is spent, as on every night of a job with more boards than budget.")
     orderly = comment("SIGTERM stops a run in order: requests in flight land, for at most 90 s each.")

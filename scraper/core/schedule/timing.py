@@ -14,7 +14,7 @@ HOURS_OF_A_DAY: Final = (1, 2, 3, 4, 6, 8, 12)
 """The periods that cron can state within an hour and a day: they divide it."""
 
 BUCKET_VARIABLES: Final = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_REGION")
-"""What an archive in a bucket is opened with, where the machine has no role for it."""
+"""Credentials of an archive in a bucket, for a machine without a role for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,9 +97,9 @@ class ScheduledJob:
     shared: tuple[str, ...]
     """The options that name a state or an archive outside the data directory: `--data` alone would leave them out."""
     shared_variables: tuple[str, ...]
-    """Variables that PostgreSQL's client and the bucket read; `.env` is not for them."""
+    """Variables of PostgreSQL's client and the bucket, which are not read from `.env`."""
     extras: tuple[str, ...]
-    """Of the distribution, that state and archive need."""
+    """Extras of the distribution that state and archive need."""
     program: tuple[str, ...]
     """The command that starts this program here, without arguments."""
     distribution: str
@@ -113,6 +113,10 @@ class ScheduledJob:
     @property
     def arguments(self) -> tuple[str, ...]:
         return ("run", self.job)
+
+    @property
+    def variables(self) -> tuple[str, ...]:
+        return (*self.key_variables, *self.shared_variables)
 
     @property
     def places(self) -> tuple[str, ...]:
@@ -143,4 +147,4 @@ class ScheduleFile:
 
 
 def comment(*lines: str) -> str:
-    return "".join(f"# {line}\n" for line in lines)
+    return "".join(f"# {line}\n" for line in lines if line)

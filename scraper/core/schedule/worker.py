@@ -1,4 +1,4 @@
-"""Units that keep a worker of a fleet running: a service of systemd, a Deployment of Kubernetes. Pure text."""
+"""Units that keep a worker of a fleet running, as text: a systemd service, a Kubernetes Deployment."""
 
 from __future__ import annotations
 
@@ -9,49 +9,49 @@ from dataclasses import dataclass
 from typing import Final
 
 from scraper.core.schedule.kubernetes import SECURITY, SURROUNDINGS
-from scraper.core.schedule.systemd import UNITS, specifiers, word
+from scraper.core.schedule.systemd import specifiers, unit_file, word
 from scraper.core.schedule.timing import BUCKET_VARIABLES, ScheduleFile, comment
 
 _NAME: Final = "scraper-worker"
 _NESTED: Final = 4
-"""Columns."""
+"""Columns by which a CronJob's pod is nested deeper than a Deployment's."""
 _STATE: Final = "SCRAPER_STATE"
 
 
 @dataclass(frozen=True, slots=True)
 class ScheduledWorker:
-    """A worker and where it runs. Paths are absolute."""
+    """A worker and its place on this machine. Paths are absolute."""
 
     base: str
     """The working directory: the project."""
     configs: str
     data: str | None
-    """Named for it; ``None``: the project's, which keeps to the state that the project states."""
+    """The data directory that was named; ``None``: the project's, with the state that the project states."""
     program: tuple[str, ...]
     """The command that starts this program here, without arguments."""
     version: str
     key_variables: tuple[str, ...]
-    """Of all jobs."""
+    """Variables with the keys of all jobs."""
     shared_variables: tuple[str, ...] = ()
-    """Those that the archive's bucket reads, and `SCRAPER_ARCHIVE` where nothing else names the archive."""
+    """Variables of the archive's bucket, and `SCRAPER_ARCHIVE` if nothing else names the archive."""
 
     @property
     def variables(self) -> tuple[str, ...]:
-        """The keys, the state's URL, which may hold a password, and what the archive needs."""
+        """The keys, the state's URL, which may contain a password, and the archive's variables."""
         return (*self.key_variables, _STATE, *self.shared_variables)
 
 
 def systemd_worker_files(worker: ScheduledWorker) -> Sequence[ScheduleFile]:
-    """Return the service. Several hosts with it are a fleet."""
+    """Return the service; the hosts that run it are a fleet."""
     command = [*worker.program, "worker", *([] if worker.data is None else ["--data", worker.data])]
     told = comment(
         f"Keys ({' and '.join(worker.key_variables) or 'no key'}): scraper reads them from .env in its working",
-        "directory, or from this file, if it is there.",
-        f"From this file alone: {', '.join((_STATE, *worker.shared_variables))}.",
+        "directory, or from this file, if it exists.",
+        f"Only from this file: {', '.join((_STATE, *worker.shared_variables))}.",
     )
     orderly = comment(
-        "The worker alone gets the SIGTERM: its runs end in order, requests in flight land, and their tasks go back to",
-        "the queue. Whatever is left after this time is killed.",
+        "Only the worker gets SIGTERM: its runs stop in order, requests in flight land, and their tasks return to the",
+        "queue. Processes that are left after this time are killed.",
     )
     content = f"""[Unit]
 Description=scraper worker of {specifiers(worker.base)}
@@ -73,11 +73,7 @@ NoNewPrivileges=yes
 [Install]
 WantedBy=default.target
 """
-    install = (
-        f"put it into {UNITS}/, then: systemctl --user daemon-reload "
-        f"&& systemctl --user enable --now {_NAME}.service && loginctl enable-linger"
-    )
-    return [ScheduleFile(f"{_NAME}.service", content, install)]
+    return [unit_file(f"{_NAME}.service", content)]
 
 
 def kubernetes_worker_files(worker: ScheduledWorker) -> Sequence[ScheduleFile]:
@@ -122,7 +118,7 @@ spec:
 
 
 def _out(block: str) -> str:
-    """Return a part of a CronJob's pod as it stands in a Deployment's, which is nested less deep."""
+    """Return a part of a CronJob's pod, indented for a Deployment."""
     return "".join(line[_NESTED:] for line in block.splitlines(keepends=True))
 
 

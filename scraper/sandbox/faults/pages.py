@@ -71,7 +71,7 @@ def _other_page(target: Target, asked: Asked) -> Sent:
 def _total(sign: int) -> Callable[[OpenedPage, Asked], None]:
     def change(page: OpenedPage, asked: Asked) -> None:
         further = 40 * (_number(asked) - 1)
-        if page.total_name in page.pagination:  # one list by number tells none
+        if page.total_name in page.pagination:  # one list by number states none
             page.pagination[page.total_name] = max(1, page.pagination[page.total_name] + sign * further)
 
     return change

@@ -148,7 +148,7 @@ REFUSALS: tuple[FaultKind, ...] = (
     ),
     FaultKind(
         "gone",
-        "HTTP 404 or 410: the endpoint has left the vendor",
+        "HTTP 404 or 410: the vendor has removed the endpoint",
         Charged.FAILED,
         _of_option,
         options=(Option("status", "404", ("404", "410")),),

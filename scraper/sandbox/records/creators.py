@@ -86,7 +86,7 @@ class CreatorBoards:
         return [standing.number for standing in self._board(country, sort_by, day)]
 
     def _draw_board(self, country: str | None, sort_by: str, day: date) -> tuple[CreatorFigures, ...]:
-        if self._lists is not None:  # in the order of the list, whatever was asked for
+        if self._lists is not None:  # in the order of the list, whatever was requested
             return self._given(country, day)
         if country is None:
             standings = [s for c in CREATOR_COUNTRIES for s in self._listed(c, day)[: self._usual_total(c) // 12]]

@@ -158,7 +158,7 @@ def test_a_result_without_rows_or_message_ends_with_its_figures() -> None:
     bare = replace(bare, next_at=datetime(2026, 11, 22, tzinfo=UTC))
     assert rendered(lambda console: print_result(bare, console, "data")).splitlines()[-3:] == [
         "time       4 min 22 s",
-        "goes on    from 2026-11-22 00:00 UTC",
+        "resumable  from 2026-11-22 00:00 UTC",
         "archive    data/archive",
     ]
 

@@ -96,7 +96,7 @@ def test_one_run_is_told_in_full() -> None:
     requests   66 sent: 64 ok · 2 retried
     walks      26 complete
     rows       hashtags 2,350
-    goes on    from 2026-11-22 00:00 UTC
+    resumable  from 2026-11-22 00:00 UTC
     message    the day is spent
 """)
 
