@@ -172,7 +172,7 @@ def _of_known(
     part: Part, met: FoundPart | None, select_hashes: Mapping[str, str], mendable: Callable[[Part], bool]
 ) -> Iterator[CheckFinding]:
     path, pages = f"archive/{part.path}", part.table == PAGES_TABLE
-    advice = _FROM_BACKUP if pages else "scraper rebuild makes it again from its pages"
+    advice = _FROM_BACKUP if pages else "scraper rebuild recreates it from its pages"
     if part.table in RUN_TABLES:
         advice = "scraper check --repair writes it again from the ledger"
     elif not pages and part.table not in select_hashes:
@@ -253,7 +253,7 @@ def _of_answers(audit: Audit, survey: Survey) -> Iterator[CheckFinding]:
 
 def _deep(survey: Survey, archive: InspectedArchive, faulty: set[str]) -> list[CheckFinding]:
     sources = [_source(each.part) for each in survey.parts if each.part.table == PAGES_TABLE and each.fault is None]
-    text = "its rows differ from those that the SELECT returns for its pages now; scraper rebuild makes it again"
+    text = "its rows differ from those that the SELECT returns for its pages now; scraper rebuild recreates it"
     return [
         CheckFinding("differs", f"archive/{table}/{source}", text, True)
         for table in archive.select_hashes
