@@ -188,7 +188,7 @@ def outcomes() -> str:
 
 def guards() -> str:
     """What a walk may meet that its vendor's own word contradicts."""
-    rows = [[f"`{guard.value}`", guard.meaning, "ends" if guard.ends else "goes on"] for guard in Guard]
+    rows = [[f"`{guard.value}`", guard.meaning, "ends" if guard.ends else "continues"] for guard in Guard]
     return table(["note", "met", "the walk"], rows)
 
 
