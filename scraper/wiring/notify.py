@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from scraper.core.events import RunResult
 from scraper.core.notify import failure_notice
 from scraper.runs.notify import Nights, told_of
-from scraper.wiring.run import stores_if_any
 from scraper.wiring.settings import place_words
+from scraper.wiring.state import stores_if_any
 
 if TYPE_CHECKING:
     from scraper.core.errors import ScraperError
