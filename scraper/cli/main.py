@@ -90,9 +90,14 @@ def main(clock: Clock | None = None) -> NoReturn:
         sys.meta_path.insert(0, _WithoutNumpy())
         if any(not word.startswith("-") for word in sys.argv[1:]):  # ctypes is 4 ms that --help does without
             heap.keep_small()
+    codes.append(run(clock))
+    sys.exit(codes[-1])
+
+
+def run(clock: Clock | None = None) -> int:
+    """Run the command line in a process that goes on afterwards; return the exit code."""
     with program_streams(), rare_collections():  # a start makes objects for good: six per cent of it went on searches
-        codes.append(_exit_code(clock))
-        sys.exit(codes[-1])
+        return _exit_code(clock)
 
 
 def _end_at_once(codes: Sequence[int]) -> None:
