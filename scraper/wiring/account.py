@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from scraper.core.errors import UsageError
 from scraper.core.nearest import nearest
 from scraper.ports import AccountLift, AccountState
-from scraper.wiring.run import known_stores
 from scraper.wiring.settings import Settings
+from scraper.wiring.state import known_stores
 
 
 async def accounts_of(

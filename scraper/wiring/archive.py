@@ -1,15 +1,30 @@
-"""Copying a whole archive to another place."""
+"""The archive as a whole: opened for a command, and copied to another place."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from scraper.core.errors import UsageError
+from scraper.core.errors import ConfigurationError, UsageError
+from scraper.wiring.files import load_tables
 from scraper.wiring.settings import Settings, archive_tree
 
 if TYPE_CHECKING:
+    from scraper.core.catalogue import Catalogue
+    from scraper.io.archive import ParquetArchive
     from scraper.io.archive.copy_parts import CopiedArchive
+
+
+def archive_in(settings: Settings, configs: Path, catalogue: Catalogue) -> ParquetArchive:
+    """Return the archive of the data directory; ConfigurationError with every fault of the tables' SELECTs."""
+    from scraper.io.archive import ParquetArchive, table_faults
+    from scraper.io.archive.cache import CACHE_DIRECTORY
+
+    tables = load_tables(configs)
+    if faults := list(table_faults(tables, settings.data_directory / CACHE_DIRECTORY)):
+        raise ConfigurationError(faults)
+    archive = settings.archive_place
+    return ParquetArchive(settings.data_directory, tables, catalogue, archive=archive, tree=archive_tree(settings))
 
 
 def copy_archive(target: str, settings: Settings) -> CopiedArchive:

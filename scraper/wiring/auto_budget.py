@@ -6,8 +6,8 @@ from dataclasses import replace
 
 from scraper.core.auto_budget import Allowance, allowance
 from scraper.core.jobs import Job
-from scraper.wiring.run import stores_if_any
 from scraper.wiring.settings import Settings
+from scraper.wiring.state import stores_if_any
 
 
 async def budgeted_job(job: Job, settings: Settings) -> tuple[Job, Allowance | None]:

@@ -34,8 +34,8 @@ from scraper.wiring.project import (
     job_path,
     job_words,
 )
-from scraper.wiring.run import known_stores, stores_if_any
 from scraper.wiring.settings import Settings
+from scraper.wiring.state import known_stores, stores_if_any
 
 if TYPE_CHECKING:
     from scraper.io.fleet.queue import PostgresQueue

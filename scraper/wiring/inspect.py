@@ -9,10 +9,9 @@ from pathlib import Path
 from scraper.core.events import RunResult, RunStatus
 from scraper.core.jobs import Job
 from scraper.ports import AccountBalance, DriftRecord, RunEnd, RunRecord, Runs, WalkRecord
-from scraper.runs.results import ended_result
 from scraper.wiring.files import load_catalogue, load_tables
-from scraper.wiring.run import known_stores, stores_if_any
 from scraper.wiring.settings import Settings
+from scraper.wiring.state import known_stores, stores_if_any
 
 MOST_RUNS = 10_000
 """Runs that are searched for those of a job."""
@@ -46,6 +45,8 @@ async def alive_or_dead(runs: Runs, run: RunRecord) -> RunRecord:
 
 async def results_of(job: Job, settings: Settings, limit: int) -> list[tuple[RunRecord, RunResult]]:
     """Return the last runs of a job with their results, the newest first; none without a ledger."""
+    from scraper.runs.results import ended_result
+
     with stores_if_any(settings, settings.kind) as stores:
         if stores is None:
             return []

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import scraper
-from scraper.wiring.run import stores_if_any
+from scraper.wiring.state import stores_if_any
 
 if TYPE_CHECKING:
     from scraper.core.events import RunResult

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from scraper.core.events import RunResult
 from scraper.core.notify import failure_notice
 from scraper.runs.notify import Nights, told_of
-from scraper.wiring.run import stores_if_any
 from scraper.wiring.settings import place_words
+from scraper.wiring.state import stores_if_any
 
 if TYPE_CHECKING:
     from scraper.core.errors import ScraperError
@@ -24,13 +24,12 @@ PROJECT_FILE = "scraper.toml"
 def notify_settings(settings: Settings) -> NotifySettings | None:
     """Return ``[notify]`` of the project; ``None`` without one."""
     root = settings.project.root
-    if settings.sandbox or root is None:  # a sandbox's runs are nobody's news
+    if settings.sandbox or root is None or not (path := root / PROJECT_FILE).is_file():  # sandbox runs are no news
         return None
     from scraper.io.config_files.notify_table import read_notify
 
-    path = root / PROJECT_FILE
-    found = read_notify(path, settings.environment) if path.is_file() else None
-    return found if found is not None and (found.urls or found.ping) else None
+    found = read_notify(path, settings.environment)
+    return found if found.urls or found.ping else None
 
 
 async def run_and_tell(

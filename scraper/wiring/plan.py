@@ -5,8 +5,8 @@ from __future__ import annotations
 from scraper.core.auto_budget import Allowance
 from scraper.core.jobs import Job
 from scraper.core.planning import Plan
-from scraper.wiring.run import stores_if_any
 from scraper.wiring.settings import Settings
+from scraper.wiring.state import stores_if_any
 
 
 async def plan_job(job: Job, settings: Settings, allowance: Allowance | None = None) -> Plan:

@@ -12,11 +12,12 @@ from scraper.core.catalogue import Charge
 from scraper.core.errors import UsageError
 from scraper.core.units import Credits
 from scraper.wiring.access import access_of
-from scraper.wiring.run import RunOrder, known_stores
 from scraper.wiring.settings import Settings
+from scraper.wiring.state import known_stores
 
 if TYPE_CHECKING:
     from scraper.runs.reconcile import Reconciled
+    from scraper.wiring.run import RunOrder
 
 
 async def reconcile_job(

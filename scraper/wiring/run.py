@@ -6,34 +6,33 @@ import asyncio
 import random
 import secrets
 import shlex
-import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
-from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import scraper
 from scraper.core.catalogue import Catalogue
-from scraper.core.errors import ConfigurationError, UsageError
+from scraper.core.errors import UsageError
 from scraper.core.events import Noted, ProjectInUse, RunResult, StateLocked
 from scraper.core.jobs import Job
 from scraper.core.tables import TableSelect
 from scraper.core.units import Credits
-from scraper.io.clock import SystemClock
-from scraper.ports import Archive, Listener, Stores
+from scraper.ports import Archive, Listener
 from scraper.runs.context import RunContext
 from scraper.runs.execute import execute
 from scraper.runs.resume import Opening
 from scraper.runs.standby import Stoppable
 from scraper.wiring.access import access_of
+from scraper.wiring.archive import archive_in
 from scraper.wiring.destinations import destinations_of
 from scraper.wiring.files import load_tables
 from scraper.wiring.sandboxes import RunningSandbox, begin_sandbox, without_rate
-from scraper.wiring.settings import Settings, archive_tree, no_ledger, place_words
+from scraper.wiring.settings import Settings, place_words
+from scraper.wiring.state import opened_stores
 
 if TYPE_CHECKING:
-    from scraper.io.archive import ParquetArchive
     from scraper.io.archive.apart import ArchiveApart
     from scraper.runs.probe import ProbeFinding
 
@@ -247,65 +246,3 @@ def _archive_apart(
     held.callback(worker.close)
     archive = settings.archive_place
     return ArchiveApart(settings.data_directory, tables, order.catalogue, worker, note, archive)
-
-
-def archive_in(settings: Settings, configs: Path, catalogue: Catalogue) -> ParquetArchive:
-    """Return the archive of the data directory; ConfigurationError with every fault of the tables' SELECTs."""
-    from scraper.io.archive import ParquetArchive, table_faults
-    from scraper.io.archive.cache import CACHE_DIRECTORY
-
-    tables = load_tables(configs)
-    if faults := list(table_faults(tables, settings.data_directory / CACHE_DIRECTORY)):
-        raise ConfigurationError(faults)
-    archive = settings.archive_place
-    return ParquetArchive(settings.data_directory, tables, catalogue, archive=archive, tree=archive_tree(settings))
-
-
-def _on_stderr(told: str) -> None:
-    sys.stderr.write(f"{told}\n")
-
-
-@contextmanager
-def opened_stores(settings: Settings, kind: str | None, say: Callable[[str], object] = _on_stderr) -> Iterator[Stores]:
-    """Open the state of the data directory; see `io.state.open_stores`."""
-    from scraper.io.state import open_stores, state_exists
-
-    if kind is not None and not state_exists(settings.state_url):
-        refuse_other_kind(settings, kind)
-    clock = settings.clock
-    follow = clock if isinstance(clock, SystemClock) else None
-    with open_stores(settings.state_url, clock.now, kind=kind, say=say, follow=follow) as stores:
-        yield stores
-
-
-def refuse_other_kind(settings: Settings, kind: str) -> None:
-    """Raise UsageError before a state of this kind is made beside an archive of the other one."""
-    from scraper.io.archive.identity import read_identity
-
-    if (known := read_identity(archive_tree(settings))) is not None and known[1] != kind:
-        other = "place with --archive" if settings.archive_elsewhere else "directory with --data"
-        raise UsageError(
-            f"{settings.archive_elsewhere or settings.data_directory} contains {known[1]} data, and this is a {kind} "
-            f"run. Nothing was changed; name another {other}."
-        )
-
-
-@contextmanager
-def stores_if_any(settings: Settings, kind: str | None) -> Iterator[Stores | None]:
-    """Open the state if there is one, else yield ``None``; reading creates none."""
-    from scraper.io.state import state_exists
-
-    if not state_exists(settings.state_url):
-        yield None
-        return
-    with opened_stores(settings, kind) as stores:
-        yield stores
-
-
-@contextmanager
-def known_stores(settings: Settings, kind: str | None = None) -> Iterator[Stores]:
-    """Open the state; UsageError if there is none."""
-    with stores_if_any(settings, kind) as stores:
-        if stores is None:
-            raise no_ledger(settings)
-        yield stores

@@ -27,8 +27,8 @@ from scraper.core.units import Credits
 from scraper.ports import AccountBalance, DriftRecord, PartialWalks, RunRecord, Runs, RunTotals, Stores
 from scraper.wiring.inspect import RunDetails, alive_or_dead, unsettled
 from scraper.wiring.project import QUICKSTART
-from scraper.wiring.run import known_stores
 from scraper.wiring.settings import Settings
+from scraper.wiring.state import known_stores
 
 LAST: Final = "last"
 """The name of the newest run, instead of a run id."""

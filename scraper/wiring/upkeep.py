@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 
 from scraper.core.errors import UsageError
 from scraper.core.nearest import nearest
+from scraper.wiring.archive import archive_in
 from scraper.wiring.files import load_catalogue
-from scraper.wiring.run import archive_in, known_stores, opened_stores
 from scraper.wiring.settings import Settings, archive_is_there, archive_tree
+from scraper.wiring.state import known_stores, opened_stores
 
 if TYPE_CHECKING:
     from scraper.core.events import Event

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import shutil
 import sys
 import tempfile
@@ -26,7 +25,7 @@ from urllib.parse import urlencode
 import pyarrow.parquet as pq
 
 from tests.benchmarks import served
-from tests.benchmarks.processes import Used, measured
+from tests.benchmarks.processes import Used, compiled_once, measured
 from tests.benchmarks.startup import program
 
 KEY: Final = "benchmark-key-1"
@@ -150,16 +149,14 @@ def ours(contest: Contest, url: str, place: Path) -> Used:
     job.write_text(f'name = "{contest.name}"\nbudget = 10_000_000\nconfirm_above = 10_000_000\n{account}{contest.job}')
     base = f"{url}/api/v1" if vendor == "crawlora" else url
     words = [program(), "run", str(job), "--data", "data", "--vendor-url", f"{vendor}={base}"]
-    environment = {**os.environ, f"{vendor.upper()}_API_KEY": KEY}
-    environment.pop("PYTHONDONTWRITEBYTECODE", None)  # an installed program is compiled once, not at each start
-    return measured(words, place, environment)
+    return measured(words, place, {**compiled_once(), f"{vendor.upper()}_API_KEY": KEY})
 
 
 def theirs(how: str, contest: Contest, url: str, place: Path) -> Used:
     (place / "work.json").write_text(json.dumps(asdict(contest.work)))
     (place / "out").mkdir()
     words = [sys.executable, "-m", "tests.benchmarks.naive", how, url, "work.json", "out"]
-    paths = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    paths = {**compiled_once(), "PYTHONPATH": str(Path(__file__).parents[2])}
     return measured(words, place, paths)
 
 

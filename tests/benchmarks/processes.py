@@ -28,13 +28,25 @@ class Used:
     which a process inherits from the one that starts it: no less than that one's."""
 
 
+def compiled_once() -> dict[str, str]:
+    """This process's environment without the variable by which every start would compile the program again.
+
+    An installed program is compiled when it is installed. In a clone, with that variable, each start of `scraper plan`
+    would spend half a second on it, while a script of installed libraries would not.
+    """
+    return {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+
+
 def measured(words: Sequence[str], directory: Path, environment: Mapping[str, str] | None = None) -> Used:
-    """Run a command to its end; raise CalledProcessError, with what it said, where it fails."""
+    """Run a command to its end; raise CalledProcessError, with what it said, where it fails.
+
+    `environment`: default: `compiled_once`.
+    """
     said = directory / "said.txt"
     with said.open("wb") as told:
         began = time.perf_counter()
         process = subprocess.Popen(
-            words, cwd=directory, env=environment, stdin=subprocess.DEVNULL, stdout=told, stderr=told
+            words, cwd=directory, env=environment or compiled_once(), stdin=subprocess.DEVNULL, stdout=told, stderr=told
         )
         watch = _Watcher(process.pid)
         ending = threading.Timer(LONGEST_S, process.kill)

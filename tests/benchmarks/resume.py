@@ -31,6 +31,7 @@ from scraper.io.clock import SystemClock
 from scraper.io.state import open_stores, state_url
 from scraper.runs.resume import OpenedRun, Opening, open_run
 from scraper.wiring.files import load_job
+from tests.benchmarks.processes import compiled_once
 from tests.benchmarks.startup import program
 from tests.core.builders import facts
 from tests.io.state_bench import HandClock, walked
@@ -156,7 +157,7 @@ async def first_request(job_file: Path, place: Path) -> tuple[float, float, floa
     process = subprocess.Popen(  # noqa: ASYNC220 - nothing else runs on this loop
         words,
         cwd=place,
-        env={**os.environ, "CRAWLORA_API_KEY": "benchmark-key-1"},
+        env={**compiled_once(), "CRAWLORA_API_KEY": "benchmark-key-1"},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=(place / "said.txt").open("wb"),

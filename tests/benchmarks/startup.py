@@ -18,6 +18,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
 
+from tests.benchmarks.processes import compiled_once
+
 CLICK, DUCKDB = "import click", "import duckdb"
 
 QUERY = "SELECT country, hashtag_name, video_views FROM hashtags ORDER BY video_views DESC LIMIT 10"
@@ -45,7 +47,9 @@ class Times:
 
     def start(self, words: Sequence[str], directory: Path) -> None:
         began = time.perf_counter()
-        process = subprocess.Popen(words, cwd=directory, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        process = subprocess.Popen(
+            words, cwd=directory, env=compiled_once(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
         _, _, used = os.wait4(process.pid, 0)
         self.wall_s.append(time.perf_counter() - began)
         self.cpu_s.append(used.ru_utime + used.ru_stime)
@@ -57,7 +61,7 @@ def quickstart(directory: Path) -> None:
     (directory / "configs").mkdir()
     (directory / "configs" / job.name).write_bytes(job.read_bytes())
     words = [program(), "run", f"configs/{job.name}", "--sandbox"]
-    subprocess.run(words, cwd=directory, check=True, capture_output=True)
+    subprocess.run(words, cwd=directory, env=compiled_once(), check=True, capture_output=True)
 
 
 def program() -> str:

@@ -16,6 +16,8 @@ from click.testing import CliRunner
 from scraper.cli import commands
 from scraper.cli.commands import SHORT_HELPS, imported
 from scraper.cli.main import cli
+from scraper.io.state import open_stores, state_url
+from tests.clock import NOON
 
 pytestmark = pytest.mark.own_instant
 
@@ -85,6 +87,19 @@ def test_a_query_imports_duckdb_and_nothing_of_a_run(tmp_path: Path) -> None:
     modules = loaded(tmp_path, "sql", "SELECT count(*) FROM hashtags_latest")
     assert modules & HEAVY == {"duckdb", "orjson", "pyarrow"}
     assert not {name for name in modules if name.startswith(("scraper.ports", "scraper.runs", "scraper.sandbox"))}
+
+
+def test_the_list_of_tables_imports_neither_duckdb_nor_pyarrow(tmp_path: Path) -> None:
+    (tmp_path / "data" / "archive").mkdir(parents=True)
+    assert loaded(tmp_path, "tables") & HEAVY == {"orjson"}
+
+
+def test_a_status_imports_no_machinery_of_a_run_and_no_planner(tmp_path: Path) -> None:
+    with open_stores(state_url(tmp_path / "data"), lambda: NOON, kind="real"):
+        pass
+    modules = loaded(tmp_path, "status")
+    assert modules & HEAVY == {"asyncio", "orjson", "rich", "sqlalchemy", "zstandard"}
+    assert not {name for name in modules if name.startswith(("scraper.runs", "scraper.core.planning"))}
 
 
 def test_a_misspelt_command_is_told_its_nearest_name() -> None:

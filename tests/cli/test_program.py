@@ -15,7 +15,7 @@ import orjson
 import pytest
 from click.testing import CliRunner
 
-from scraper.cli.main import cli, main
+from scraper.cli.main import cli, run
 from tests.cli.conftest import JOB
 from tests.clock import ShiftedClock
 
@@ -39,15 +39,10 @@ def standing_in(directory: Path, **environment: str) -> Iterator[tuple[io.TextIO
 
 def scraper(directory: Path, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
     """Runs the program in this directory as `process` does, within this process: a start costs most of a second."""
-    code: object = 0
     with standing_in(directory, **environment) as streams:
         sys.argv = ["scraper", *words]
-        try:
-            main(ShiftedClock())
-        except SystemExit as ended:
-            code = ended.code
+        code = run(ShiftedClock())
         out, err = (_written(stream) for stream in streams)
-    assert isinstance(code, int)
     return subprocess.CompletedProcess(words, code, out, err)
 
 
@@ -264,3 +259,38 @@ def test_a_figure_that_nobody_means_is_refused_before_anything_is_done(place: Pa
     assert (ended.returncode, ended.stdout) == (2, ""), ended.stderr
     assert "Traceback" not in ended.stderr
     assert not (place / "data").exists()
+
+
+def test_a_command_ends_its_process_after_threads_and_exit_handlers_and_frees_nothing(place: Path) -> None:
+    script = (
+        "import atexit, sys, threading\n"
+        "from scraper.cli.main import main\n"
+        "from scraper.io.clock import SystemClock\n"
+        "class Kept:\n"
+        "    def __del__(self):\n"
+        "        print('it was freed')\n"
+        "class Clock(SystemClock):\n"
+        "    def now(self):\n"
+        "        atexit.register(print, 'an exit handler ran')\n"
+        "        return super().now()\n"
+        "def wait():\n"
+        "    threading.main_thread().join()\n"
+        "    print('a thread ended')\n"
+        "kept = Kept()\n"
+        "threading.Thread(target=wait).start()\n"
+        "sys.argv[0] = 'scraper'\n"
+        "main(Clock())\n"
+    )
+    root = Path(__file__).parents[2]
+    ended = subprocess.run(
+        [sys.executable, "-c", script, "plan", "configs/night.toml"],
+        cwd=place,
+        env={**os.environ, "PYTHONPATH": str(root)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    plan, _, after = ended.stdout.partition("a thread ended\n")
+    assert (ended.returncode, orjson.loads(plan)["job"], ended.stderr) == (0, "night", "")
+    assert set(after.splitlines()) == {"an exit handler ran"}

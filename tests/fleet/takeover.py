@@ -32,8 +32,8 @@ from typing import Any
 
 from sqlalchemy import Engine, NullPool, create_engine
 
-from scraper.wiring.run import opened_stores
 from scraper.wiring.settings import Settings
+from scraper.wiring.state import opened_stores
 from scraper.wiring.upkeep import check_archive
 from tests.fleet.hosts import PRICE, Fleet, Host, fleet, job_of
 from tests.fleet.postgres_server import NOT_THERE, PostgresServerProcess, binaries, postgres_server

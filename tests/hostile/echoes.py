@@ -15,7 +15,7 @@ from typing import Any
 
 from aiohttp import web
 
-from scraper.cli.main import main
+from scraper.cli.main import run
 from scraper.wiring.sandboxes import sandbox_urls
 from tests.runs.harness import ACCOUNTS, ROUTES, Fault, bench
 
@@ -125,13 +125,11 @@ def selling(place: Path, fault: Fault) -> Iterator[list[str]]:
         loop.close()
 
 
-def scraper(*words: str) -> object:
+def scraper(*words: str) -> int:
     """The program, in this process: its exit code."""
     before = sys.argv
     sys.argv = ["scraper", *words]
     try:
-        main()
-    except SystemExit as ended:
-        return ended.code
+        return run()
     finally:
         sys.argv = before

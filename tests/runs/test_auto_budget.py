@@ -16,7 +16,8 @@ from scraper.runs.resume import Opening
 from scraper.wiring.auto_budget import budgeted_job
 from scraper.wiring.files import load_job
 from scraper.wiring.reconcile import reconcile_job
-from scraper.wiring.run import RunOrder, opened_stores, probe_job
+from scraper.wiring.run import RunOrder, probe_job
+from scraper.wiring.state import opened_stores
 from tests.runs.counting import Discarded
 from tests.runs.harness import FAST, Bench, Heard, HurriedClock, on_bench
 

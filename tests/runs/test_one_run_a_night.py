@@ -19,8 +19,8 @@ from scraper.core.units import iso_utc
 from scraper.ports import RunRecord
 from scraper.runs.crawl import CrawlProcess
 from scraper.runs.resume import Opening
-from scraper.wiring.run import opened_stores
 from scraper.wiring.settings import Settings
+from scraper.wiring.state import opened_stores
 from scraper.wiring.status import StatusQuery, overview_of
 from tests.clock import begins_at
 from tests.examples import thorough

@@ -17,8 +17,8 @@ from scraper.core.events import RunStatus
 from scraper.core.outcomes import Reply
 from scraper.core.requests import Request
 from scraper.ports import RunRecord
-from scraper.wiring.run import opened_stores
 from scraper.wiring.settings import Settings
+from scraper.wiring.state import opened_stores
 from scraper.wiring.status import Overview, StatusQuery, overview_of
 from tests.clock import ShiftedClock, begins_at
 from tests.runs.nights import killed_night, night, runs_in, status

@@ -9,8 +9,8 @@ import pytest
 from scraper.core.errors import ConfigurationError, UsageError
 from scraper.wiring.files import load_job
 from scraper.wiring.project import Project, find_root, job_path, packaged_quickstart, project_of
-from scraper.wiring.run import refuse_other_kind
 from scraper.wiring.settings import Settings, data_is_there
+from scraper.wiring.state import refuse_other_kind
 
 ROOT = Path(__file__).parents[2]
 JOB = 'name = "j"\nbudget = 8\n[[crawl]]\nendpoint = "crawlora.hashtags"\nparams = { country_code = "US" }\n'

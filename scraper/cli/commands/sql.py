@@ -88,7 +88,6 @@ def sql(
     """
     from scraper.cli.output import write_rows, written
     from scraper.cli.rows import rows_of_reader
-    from scraper.core.report import REPORT_FILE
     from scraper.wiring.query import queried, write_parquet
     from scraper.wiring.settings import place_words
 
@@ -104,8 +103,11 @@ def sql(
             return
         with written(output, format_name) as (stream, format):
             write_rows(rows_of_reader(reader), format, stream)
-    if output is None and sys.stdout.isatty() and not (settings.data_directory / REPORT_FILE).exists():
-        tell_next_step(settings, "As charts", ["report", *place_words(settings)])
+    if output is None and sys.stdout.isatty():
+        from scraper.core.report import REPORT_FILE
+
+        if not (settings.data_directory / REPORT_FILE).exists():
+            tell_next_step(settings, "As charts", ["report", *place_words(settings)])
 
 
 def _query_text(query: str) -> str:

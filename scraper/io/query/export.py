@@ -17,9 +17,9 @@ import pyarrow.parquet as pq
 
 from scraper.core.errors import OutputError, QueryError, UsageError
 from scraper.core.nearest import nearest
-from scraper.io.query.files import quoted
+from scraper.io.query.files import quoted, shortened
 from scraper.io.query.read_only import asked_again, only_reading, refusal
-from scraper.io.query.relations import identifier, shortened
+from scraper.io.query.relations import identifier
 from scraper.io.query.syntax_tree import syntax_tree
 
 OPTIONS: Final[Mapping[str, str]] = {

@@ -1,16 +1,25 @@
-"""The files of an archive's tables: those in a directory, or the local copies of listed objects."""
+"""The files of an archive's tables: those in a directory, or the local copies of listed objects.
+
+Nothing here imports DuckDB or pyarrow: `scraper tables` does without them if the state has noted the parts.
+"""
 
 from __future__ import annotations
 
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, TypeAlias
 
+from scraper.core.errors import ArchiveError
+from scraper.io.permissions import require_readable
+
 PARTS: Final = "vendor=*/date=*/*.parquet"
 """Glob of a table's files in its directory."""
+
+_MESSAGE_LENGTH: Final = 600
 
 Hashes: TypeAlias = Callable[[str], Mapping[str, str]]
 """Table → path of a part, relative to the archive → `Part.select_hash`, as far as they are noted."""
@@ -42,6 +51,35 @@ class Files:
     def has(self, table: str) -> bool:
         """Return whether a table has files."""
         return any(True for _ in self.paths(table))
+
+
+def archive_root(data: Path) -> Path:
+    """Return the directory of tables: `archive` in a data directory, or a copy of it alone.
+
+    Raises ArchiveError if this user may not read all of it: DuckDB would silently leave those rows out.
+    """
+    inside = data / "archive"
+    with _permitted():
+        root = data if not inside.is_dir() and any(data.glob("*/vendor=*")) else inside
+    return readable(root)
+
+
+def readable(root: Path) -> Path:
+    """Return a directory of tables with symbolic links resolved; raises the ArchiveError of `archive_root`."""
+    with _permitted():
+        require_readable(root)
+    return root.resolve()
+
+
+@contextmanager
+def _permitted() -> Iterator[None]:
+    try:
+        yield
+    except PermissionError as fault:
+        raise ArchiveError(
+            f"{fault.filename} cannot be read: {fault.strerror}. Nothing was changed; let its owner give you the right "
+            "to read it, or name another directory with --data."
+        ) from fault
 
 
 def files_below(root: Path, noted: Hashes | None = None) -> Files:
@@ -101,3 +139,19 @@ def pattern(directory: Path) -> str:
 def quoted(text: Path | str) -> str:
     """Return text as an SQL string literal."""
     return "'" + str(text).replace("'", "''") + "'"
+
+
+def damaged(place: Path, fault: Exception) -> str:
+    """Return the sentence for a file that cannot be read."""
+    advice = (
+        "Nothing was changed; restore the file that it names from a backup; "
+        "scraper check --repair rebuilds any other than one of pages."
+    )
+    return f"{place} cannot be read: {shortened(fault)}. {advice}"
+
+
+def shortened(fault: Exception) -> str:
+    """Return DuckDB's message on one line: the error, its candidates and the line of the query, without the caret."""
+    lines = (line.strip() for line in str(fault).splitlines())
+    text = " ".join(line for line in lines if line and set(line) != {"^"})
+    return text if len(text) <= _MESSAGE_LENGTH else f"{text[:_MESSAGE_LENGTH]}…"

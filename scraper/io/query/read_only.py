@@ -23,9 +23,8 @@ import pyarrow as pa
 
 from scraper.core.errors import ArchiveError, QueryError
 from scraper.core.tables import bare_sql
-from scraper.io.query.files import quoted
+from scraper.io.query.files import quoted, shortened
 from scraper.io.query.parameters import EXPLAIN
-from scraper.io.query.relations import shortened
 from scraper.io.query.syntax_tree import nodes_of, syntax_tree
 
 T = TypeVar("T")

@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from scraper.core.errors import UsageError
-from scraper.io.query.files import Files, Hashes, files_below
-from scraper.io.query.relations import Described, archive_root, open_free, open_locked, readable
+from scraper.io.query.files import Files, Hashes, archive_root, files_below, readable
 from scraper.io.query.table_stats import Sizes, TableFacts, table_facts
 
 if TYPE_CHECKING:
     import duckdb
+
+    from scraper.io.query.relations import Described
 
 
 class ArchiveReader(Protocol):
@@ -47,9 +48,13 @@ class DirectoryArchive:
     def open(
         self, described: Described, query: str | None = None, writes: Path | None = None
     ) -> duckdb.DuckDBPyConnection:
+        from scraper.io.query.relations import open_locked  # noqa: PLC0415 - `facts` do without DuckDB
+
         return open_locked(self.files(), described, query, self.data / "tmp", writes)
 
     def open_free(self, described: Described) -> duckdb.DuckDBPyConnection:
+        from scraper.io.query.relations import open_free  # noqa: PLC0415 - as above
+
         if not (place := self.root or self.data).is_dir():
             raise UsageError(f"there is no archive in {place}: name the data directory, or a copy of its archive.")
         return open_free(self.files(), described)

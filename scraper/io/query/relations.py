@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -28,14 +27,21 @@ from scraper.core.tables import (
     over_no_pages,
 )
 from scraper.core.views import View
-from scraper.io.permissions import require_readable
-from scraper.io.query.files import Files, Hashes, files_below, pattern, quoted, sql_list
+from scraper.io.query.files import (
+    Files,
+    Hashes,
+    archive_root,
+    damaged,
+    files_below,
+    pattern,
+    quoted,
+    shortened,
+    sql_list,
+)
 from scraper.io.query.syntax_tree import relations_named, syntax_tree
 
 UTC: Final = "SET TimeZone = 'UTC'"
 """Instants are TIMESTAMP in UTC: to compare them with now(), a session must be in UTC too."""
-
-_MESSAGE_LENGTH: Final = 600
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,35 +50,6 @@ class Described:
 
     tables: Sequence[TableSelect]
     views: Sequence[View] = ()
-
-
-def archive_root(data: Path) -> Path:
-    """Return the directory of tables: `archive` in a data directory, or a copy of it alone.
-
-    Raises ArchiveError where this user may not read all of it: DuckDB would silently leave those rows out.
-    """
-    inside = data / "archive"
-    with _permitted():
-        root = data if not inside.is_dir() and any(data.glob("*/vendor=*")) else inside
-    return readable(root)
-
-
-def readable(root: Path) -> Path:
-    """Return a directory of tables with symbolic links resolved; raises the ArchiveError of `archive_root`."""
-    with _permitted():
-        require_readable(root)
-    return root.resolve()
-
-
-@contextmanager
-def _permitted() -> Iterator[None]:
-    try:
-        yield
-    except PermissionError as fault:
-        raise ArchiveError(
-            f"{fault.filename} cannot be read: {fault.strerror}. Nothing was changed; let its owner give you the right "
-            "to read it, or name another directory with --data."
-        ) from fault
 
 
 def open_archive(
@@ -293,19 +270,3 @@ def _over_nothing(empty: str) -> str:
 def identifier(name: str) -> str:
     """Return a name as a quoted SQL identifier."""
     return '"' + name.replace('"', '""') + '"'
-
-
-def damaged(place: Path, fault: Exception) -> str:
-    """Return the sentence for a file that cannot be read."""
-    advice = (
-        "Nothing was changed; restore the file that it names from a backup; "
-        "scraper check --repair rebuilds any other than one of pages."
-    )
-    return f"{place} cannot be read: {shortened(fault)}. {advice}"
-
-
-def shortened(fault: Exception) -> str:
-    """Return DuckDB's message on one line: the error, its candidates and the line of the query, without the caret."""
-    lines = (line.strip() for line in str(fault).splitlines())
-    text = " ".join(line for line in lines if line and set(line) != {"^"})
-    return text if len(text) <= _MESSAGE_LENGTH else f"{text[:_MESSAGE_LENGTH]}…"

@@ -9,12 +9,11 @@ from pathlib import Path
 import duckdb
 
 from scraper.core.errors import ArchiveError
-from scraper.io.query.files import PARTS, Files, pattern, quoted
+from scraper.io.query.files import PARTS, Files, damaged, pattern, quoted
 from scraper.io.query.relations import (
     UTC,
     Described,
     create_relations,
-    damaged,
     empty_selects,
     table_statements,
 )

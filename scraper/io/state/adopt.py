@@ -18,6 +18,7 @@ from scraper.core.events import Ending, RunStatus
 from scraper.core.pagination import WalkState
 from scraper.core.subscriptions import day_of, month_of
 from scraper.io.state.balances import RESERVED
+from scraper.io.state.boards import chunks
 from scraper.io.state.ledger import mark_run_outdated
 from scraper.io.state.row_locks import lock_all_accounts, lock_the_rest
 from scraper.io.state.runs import NEXT_NUMBER
@@ -38,7 +39,6 @@ _OF_SETTLEMENT = (
     *("sent_at", "settled_at", "charge", "credits", "outcome", "ending", "http_status", "rows", "vendor_request_id"),
     *("detail", "reconciled_at", "reconciled_by"),
 )
-_IDS_AT_ONCE = 500
 
 
 # --- runs and walks ---------------------------------------------------------------------------------------------------
@@ -107,7 +107,7 @@ def adopt_attempts(connection: Connection, rows: Sequence[RunRow]) -> AdoptedCou
 def _known_attempts(connection: Connection, rows: Sequence[RunRow]) -> dict[tuple[str, str, datetime], Row[Any]]:
     found: dict[tuple[str, str, datetime], Row[Any]] = {}
     for run_id, keys in _by_run((row["run_id"], row["request_key"]) for row in rows):
-        for some in _chunks(keys):
+        for some in chunks(keys):
             here = and_(requests.c.run_id == run_id, requests.c.request_key.in_(some))
             for met in connection.execute(select(requests).where(here)):
                 found[met.account, met.request_key, met.reserved_at] = met
@@ -129,7 +129,7 @@ def _attempt(row: RunRow, months: _Months) -> dict[str, Any]:
 def _insert_attempts(connection: Connection, new: Sequence[dict[str, Any]]) -> None:
     """Insert attempts under their own numbers; one whose number is taken gets a new one."""
     taken = set[int]()
-    for some in _chunks([values["attempt_id"] for values in new]):
+    for some in chunks([values["attempt_id"] for values in new]):
         query = select(requests.c.attempt_id).where(requests.c.attempt_id.in_(some))
         taken |= set(connection.execute(query).scalars())
     if own := [values for values in new if values["attempt_id"] not in taken]:
@@ -200,7 +200,7 @@ def _known_pages(
     query = select(pages.c.run_id, pages.c.request_key, pages.c.observed_at, pages.c.stored, pages.c.outcome)
     known, landed = {}, set()
     for run_id, keys in _by_run((answer.run_id, answer.request_key) for answer in answers):
-        for some in _chunks(keys):
+        for some in chunks(keys):
             for row in connection.execute(query.where(pages.c.run_id == run_id, pages.c.request_key.in_(some))):
                 known[run_id, row.request_key, row.observed_at] = row.stored
                 if row.outcome == OutcomeKind.OK.value:
@@ -214,7 +214,7 @@ def _attempts_of(
     """Return the attempts of these requests, by when they were settled; ``None``: the last that is reserved."""
     found: dict[tuple[str, str, datetime | None], Row[Any]] = {}
     for run_id, keys in _by_run((answer.run_id, answer.request_key) for answer in answers):
-        for some in _chunks(keys):
+        for some in chunks(keys):
             here = and_(requests.c.run_id == run_id, requests.c.request_key.in_(some))
             for row in connection.execute(select(requests).where(here).order_by(requests.c.attempt_id)):
                 found[run_id, row.request_key, None if row.charge == RESERVED else row.settled_at] = row
@@ -333,8 +333,3 @@ def _by_run(keys: Iterator[tuple[str, str]]) -> Iterator[tuple[str, list[str]]]:
         found.setdefault(run_id, {})[request_key] = None
     for run_id, some in found.items():
         yield run_id, list(some)
-
-
-def _chunks(values: Sequence[Any]) -> Iterator[Sequence[Any]]:
-    for start in range(0, len(values), _IDS_AT_ONCE):
-        yield values[start : start + _IDS_AT_ONCE]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 import orjson
@@ -16,14 +16,13 @@ from scraper.core.planning import WalkSeen, Yield
 from scraper.core.planning.history import HISTORY, WALKS_KEPT, PastRun
 from scraper.core.requests import Walk
 from scraper.io.state import schema
+from scraper.io.state.boards import chunks
 from scraper.io.state.past_runs import past_runs
+from scraper.io.state.runs import OLDEST_WALK
 from scraper.io.state.schema import pages, parts, requests, total, walks
 
-OLDEST_WALK = timedelta(days=62)
-"""Long enough for a monthly job to find its last walks."""
 ANSWERS_TIMED = 1_000
 """A vendor's latency is the mean over so many of its last answers."""
-IDS_IN_A_STATEMENT = 500
 READS_KEPT = 60
 """Last reads of a board from which its rate is learned."""
 LEAST_READS_KEPT = 10
@@ -191,8 +190,3 @@ def _is_whole(row: Any, walk: Walk) -> bool:  # noqa: ANN401 - a row of walks
     if row.why == Why.KNOWN.value:
         return walk.stop_when_known is not None
     return walk.max_pages is not None and row.pages >= walk.max_pages
-
-
-def chunks(ids: Sequence[str]) -> Iterator[Sequence[str]]:
-    for start in range(0, len(ids), IDS_IN_A_STATEMENT):
-        yield ids[start : start + IDS_IN_A_STATEMENT]

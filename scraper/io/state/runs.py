@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from operator import itemgetter
 from typing import Any
 
@@ -16,13 +16,16 @@ from scraper.core.pagination import FinishedWalk, Guard, PageFacts, WalkState, W
 from scraper.core.requests import Progress, Walk
 from scraper.core.units import Credits
 from scraper.io.state.balances import balance_of
+from scraper.io.state.boards import chunks
 from scraper.io.state.clock_gap import CLOCK_JITTER
 from scraper.io.state.failures import retried
-from scraper.io.state.history import OLDEST_WALK, chunks
 from scraper.io.state.ledger import expire, mark_run_outdated
 from scraper.io.state.row_locks import lock_the_rest
 from scraper.io.state.schema import drains, pages, requests, run_ends, runs, total, walks
 from scraper.ports import PartialWalks, RunEnd, RunRecord, RunTotals, WalkRecord
+
+OLDEST_WALK = timedelta(days=62)
+"""Long enough for a monthly job to find its last walks."""
 
 # --- runs -------------------------------------------------------------------------------------------------------------
 

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection
 
@@ -16,8 +17,10 @@ from scraper.core.requests import Progress, Walk
 from scraper.core.units import Credits
 from scraper.io.state import boards, runs
 from scraper.io.state.database import Store, fenced, in_transaction, of_job
-from scraper.io.state.history import SqlHistory
 from scraper.ports import Holding, Lease, RunRecord, Runs
+
+if TYPE_CHECKING:
+    from scraper.io.state.history import SqlHistory
 
 WALKS_IN_A_COMMIT = 500
 """Coverage of a large run is committed in batches: other processes wait for the write lock."""
@@ -78,4 +81,6 @@ class RunsStore(Store, Runs):
             await self._do(fenced(boards.note_reads, self._database.job), some)
 
     def history(self, as_of: datetime | None = None) -> SqlHistory:
+        from scraper.io.state.history import SqlHistory  # noqa: PLC0415 - only a plan reads it, and it loads the planner
+
         return SqlHistory(self._database.reads, as_of or self._database.now())
