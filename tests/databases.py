@@ -113,7 +113,10 @@ def postgres_database(directory: Path) -> PostgresDatabase:
 
 @lru_cache(maxsize=16)
 def _engine(url: str) -> Engine:
-    return create_engine(url, poolclass=NullPool)
+    """A server's connection is kept, as it costs more than what is asked; nothing is prepared: tables may change."""
+    if url.startswith("sqlite"):
+        return create_engine(url, poolclass=NullPool)
+    return create_engine(url, pool_size=1, connect_args={"prepare_threshold": None})
 
 
 def database_in(data: Path) -> SqliteDatabase:

@@ -9,10 +9,9 @@ from pathlib import Path
 from subprocess import PIPE, Popen
 from typing import Any
 
-from sqlalchemy import NullPool, create_engine
-
 from tests.crash.program import Program
 from tests.crash.server import Address, sandbox_process
+from tests.databases import PostgresDatabase
 from tests.fleet.postgres_server import PostgresServerProcess
 
 PRICE = 8
@@ -53,9 +52,11 @@ class Host(Program):
         return ["--state", self.state, "--archive", self.archive]
 
     def query(self, sql: str, *values: object) -> list[tuple[Any, ...]]:
-        engine = create_engine(self.state.partition("&lease_s")[0], poolclass=NullPool)
-        with engine.connect() as connection:
-            return [tuple(row) for row in connection.exec_driver_sql(sql.replace("?", "%s"), values)]
+        return self.database.rows(sql, *values)
+
+    @property
+    def database(self) -> PostgresDatabase:
+        return PostgresDatabase(self.state.partition("&lease_s")[0])
 
 
 @dataclass(frozen=True, slots=True)
