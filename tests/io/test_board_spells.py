@@ -12,11 +12,11 @@ import pytest
 from scraper.core.changes.spells import spells
 from tests.core.panels import drawn_board
 from tests.examples import thorough
-from tests.io.archive_fixtures import hashtag
+from tests.io.archive_fixtures import TABLES, hashtag
 from tests.io.history import History
 from tests.io.test_views import ask
 
-NIGHTS = 40
+NIGHTS = 40 if thorough() else 24
 FIRST = datetime(2026, 1, 1, 2, tzinfo=UTC)
 PER_PAGE = 8
 ENDINGS = {"whole": ("complete", "end"), "truncated": ("truncated", "budget"), "shallow": ("complete", "as_asked")}
@@ -49,7 +49,7 @@ def written(board: list[frozenset[int]], reads: dict[int, str], place: Path) -> 
         }[how]
         pages = pages if how == "whole" else pages[:1]
         history.walk(f"run-{night}", at(night), pages, state=state, why=why)
-    history.write(place)
+    history.write(place, tables=TABLES[:1])
     return place
 
 
@@ -65,7 +65,7 @@ def reads_of(kind: str, seed: int) -> dict[int, str]:
 
 
 @pytest.mark.combined
-@pytest.mark.parametrize("kind", ["1", "2", "3", "7", "random", "cut"] if thorough() else ["1", "3", "random", "cut"])
+@pytest.mark.parametrize("kind", ["1", "2", "3", "7", "random", "cut"] if thorough() else ["1", "random", "cut"])
 def test_every_spell_that_was_seen_lies_within_the_bounds_of_one_row(kind: str, tmp_path: Path) -> None:
     board, reads = drawn(3), reads_of(kind, 5)
     data = written(board, reads, tmp_path / "data")

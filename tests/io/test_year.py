@@ -12,9 +12,10 @@ import pytest
 
 from scraper.io.query import open_archive, query
 from scraper.wiring.files import load_tables, load_views
-from tests.benchmarks.year import ColumnsRead, derive_nights, recipes, run_nights
+from tests.benchmarks.year import NIGHTLY, ColumnsRead, derive_nights, recipes, run_nights
 
-NIGHTS = 4
+NIGHTS = 3
+OF_FEW_POSTS = NIGHTLY.replace("top = 20", "top = 4")
 Row = dict[str, Any]
 
 
@@ -22,7 +23,7 @@ Row = dict[str, Any]
 def year(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A night through the program, and those before it made of it."""
     data = tmp_path_factory.mktemp("year") / "data"
-    asyncio.run(run_nights(data, 1))
+    asyncio.run(run_nights(data, 1, OF_FEW_POSTS))
     derive_nights(data, NIGHTS - 1)
     return data
 
