@@ -121,9 +121,7 @@ class BucketPlace(Place):
         return [*sorted(noted ^ set(self.bucket.listed().items())), *opened, *left]
 
 
-async def make_bucket(
-    directory: Path, job: str, runs: int, tables: Sequence[TableSelect] = TABLES
-) -> BucketPlace:
+async def make_bucket(directory: Path, job: str, runs: int, tables: Sequence[TableSelect] = TABLES) -> BucketPlace:
     """An archive in a bucket: so many runs of a job."""
     clock = noon_clock()
     place = BucketPlace(directory / "data", clock, tables, Bucket(clock.now))

@@ -264,7 +264,7 @@ def test_a_drain_killed_after_any_step_and_written_again_has_every_row_once(tmp_
     counting = Dies(after=10_000)
     hashtags_alone(tmp_path / "whole", counting).write(5, crash_spool())
     whole, whole_files = rows(tmp_path / "whole", "hashtags"), files(tmp_path / "whole")
-    for step in spread(range(counting.steps), 10):
+    for step in spread(range(counting.steps), 6):
         data = tmp_path / f"killed-{step}"
         with pytest.raises(Killed):
             hashtags_alone(data, Dies(after=step)).write(5, crash_spool())
@@ -276,21 +276,23 @@ def test_a_drain_killed_after_any_step_and_written_again_has_every_row_once(tmp_
         assert rows(data, "hashtags") == whole, step
 
 
+@pytest.mark.combined
 def test_a_rebuild_killed_after_any_step_and_done_again_makes_the_same_table(tmp_path: Path) -> None:
-    archive(tmp_path).write(5, crash_spool())
+    def wider(disk: Disk, extra: int) -> ParquetArchive:
+        select = table_select("hashtags", TABLES[0].sql.replace("FROM places", f"{extra} AS extra FROM places"))
+        return ParquetArchive(tmp_path, [select], catalogue_of(ENDPOINTS), disk)
+
+    hashtags_alone(tmp_path, Disk()).write(5, crash_spool())
     before = rows(tmp_path, "hashtags")
-    steps = 0
-    while True:
-        wider = table_select("hashtags", TABLES[0].sql.replace("FROM places", f"{steps} AS extra FROM places"))
-        try:
-            rebuilt(ParquetArchive(tmp_path, [wider], catalogue_of(ENDPOINTS), Dies(after=steps)))
-            break
-        except Killed:
-            rebuilt(ParquetArchive(tmp_path, [wider], catalogue_of(ENDPOINTS)))
-        assert rows(tmp_path, "hashtags") == [row | {"extra": steps} for row in before]
+    counting = Dies(after=10_000)
+    rebuilt(wider(counting, -1))
+    assert counting.steps > 4
+    for step in spread(range(counting.steps), 5):
+        with pytest.raises(Killed):
+            rebuilt(wider(Dies(after=step), step))
+        rebuilt(wider(Disk(), step))
+        assert rows(tmp_path, "hashtags") == [row | {"extra": step} for row in before]
         assert list((tmp_path / "tmp").iterdir()) == []
-        steps += 1
-    assert steps > 4
 
 
 def test_a_drain_written_again_with_fewer_pages_leaves_none_of_its_old_parts(tmp_path: Path) -> None:
