@@ -9,10 +9,13 @@ from pathlib import Path
 from subprocess import PIPE, Popen
 from typing import Any
 
+from scraper.core.subscriptions import Subscription
+from scraper.sandbox import Sandbox
 from tests.crash.program import Program
-from tests.crash.server import Address, sandbox_process
+from tests.crash.server import KEYS, NOON, Address, application_of
 from tests.databases import PostgresDatabase
 from tests.fleet.postgres_server import PostgresServerProcess
+from tests.fleet.served import served
 
 PRICE = 8
 PLACES = ("US", "GB", "DE", "FR", "JP", "BR", "ES", "IT", "CA", "MX", "AU", "ID")
@@ -74,5 +77,6 @@ class Fleet:
 @contextmanager
 def fleet(directory: Path, server: PostgresServerProcess, lease_s: float, latency_ms: float) -> Iterator[Fleet]:
     """A fleet of new hosts, whose leases last so long."""
-    with sandbox_process(latency_ms=latency_ms, stands_still=True) as sandbox:
-        yield Fleet(directory, sandbox, f"{server.new_database()}&lease_s={lease_s}")
+    sandbox = Sandbox(subscriptions=dict.fromkeys(KEYS, Subscription("test")), keys=KEYS, clock=lambda: NOON)
+    with served(application_of(sandbox, latency_ms / 1000)) as url:
+        yield Fleet(directory, Address(url), f"{server.new_database()}&lease_s={lease_s}")
