@@ -120,7 +120,8 @@ def _engine(url: str) -> Engine:
     if url not in _ENGINES:
         while len(_ENGINES) >= _MOST_ENGINES:
             _ENGINES.pop(next(iter(_ENGINES))).dispose()
-        options: dict[str, Any] = {"pool_size": 1, "connect_args": {"prepare_threshold": None}}
+        options: dict[str, Any] = {"pool_size": 1, "pool_reset_on_return": None, "isolation_level": "AUTOCOMMIT"}
+        options["connect_args"] = {"prepare_threshold": None}
         _ENGINES[url] = create_engine(url, **({"poolclass": NullPool} if url.startswith("sqlite") else options))
     return _ENGINES[url]
 
