@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -64,11 +66,21 @@ def reads_of(kind: str, seed: int) -> dict[int, str]:
             return dict.fromkeys(range(0, NIGHTS, int(kind)), "whole")
 
 
+BOARD, SEED = drawn(3), 5
+
+
+@pytest.fixture(scope="module")
+def board_read(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """Gives the archive of a kind of reads of `BOARD`."""
+    return cache(lambda kind: written(BOARD, reads_of(kind, SEED), tmp_path_factory.mktemp(kind)))
+
+
 @pytest.mark.combined
 @pytest.mark.parametrize("kind", ["1", "2", "3", "7", "random", "cut"] if thorough() else ["1", "random", "cut"])
-def test_every_spell_that_was_seen_lies_within_the_bounds_of_one_row(kind: str, tmp_path: Path) -> None:
-    board, reads = drawn(3), reads_of(kind, 5)
-    data = written(board, reads, tmp_path / "data")
+def test_every_spell_that_was_seen_lies_within_the_bounds_of_one_row(
+    kind: str, board_read: Callable[[str], Path]
+) -> None:
+    board, data = BOARD, board_read(kind)
     columns = "entry_id, last_absent_at, first_seen_at, last_seen_at, first_absent_at, censored"
     rows = ask(data, f"SELECT {columns} FROM board_spells")
     shown = {
@@ -109,13 +121,13 @@ def _within(row: tuple[Any, ...], entry: str, first: int, end: int) -> bool:
 
 @pytest.mark.combined
 @pytest.mark.parametrize("kind", ["2", "random", "cut"] if thorough() else ["random", "cut"])
-def test_on_board_is_never_wrong_and_unknown_only_where_no_read_tells(kind: str, tmp_path: Path) -> None:
-    board, reads = drawn(4), reads_of(kind, 6)
-    data = written(board, reads, tmp_path / "data")
-    nights = range(0, NIGHTS, 5)
+def test_on_board_is_never_wrong_and_unknown_only_where_no_read_tells(
+    kind: str, board_read: Callable[[str], Path]
+) -> None:
+    reads, nights = reads_of(kind, SEED), range(0, NIGHTS, 5 if thorough() else 8)
     told = set()
-    for night, entry, answer in ask(data, " UNION ALL ".join(map(_asked, nights))):
-        truth = int(entry) in board[night]
+    for night, entry, answer in ask(board_read(kind), " UNION ALL ".join(map(_asked, nights))):
+        truth = int(entry) in BOARD[night]
         assert answer in ({"yes", "unknown"} if truth else {"no", "unknown"})
         if reads.get(night) == "whole":
             assert answer != "unknown"
