@@ -45,13 +45,13 @@ def recipe(title: str) -> str:
     return found
 
 
-def test_every_recipe_reads_columns_and_answers(year: Path) -> None:
+def test_every_recipe_reads_columns(year: Path) -> None:
+    """Each answers with rows: see tests/docs."""
     columns_of = ColumnsRead(year)
-    with open_archive(year, load_tables(None), load_views(None)) as connection:
-        for fence in recipes():
-            assert all(columns_of(fence.body).values()), fence.title
-            found = query(connection, fence.body).read_all().num_rows
-            assert found or "keyapi" in fence.body or "videos" in fence.body, fence.title
+    for fence in recipes():
+        read = columns_of(fence.body)
+        assert read, fence.title
+        assert all(read.values()), fence.title
 
 
 def test_the_boards_as_they_stand_are_those_of_the_last_night(year: Path) -> None:
