@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cache, lru_cache
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -111,9 +111,25 @@ def postgres_database(directory: Path) -> PostgresDatabase:
     return found
 
 
-@lru_cache(maxsize=16)
+_ENGINES: dict[str, Engine] = {}
+_MOST_ENGINES = 16
+
+
 def _engine(url: str) -> Engine:
-    return create_engine(url, poolclass=NullPool)
+    """A server's connection is kept, as it costs more than what is asked; nothing is prepared: tables may change."""
+    if url not in _ENGINES:
+        while len(_ENGINES) >= _MOST_ENGINES:
+            _ENGINES.pop(next(iter(_ENGINES))).dispose()
+        options: dict[str, Any] = {"pool_size": 1, "pool_reset_on_return": None, "isolation_level": "AUTOCOMMIT"}
+        options["connect_args"] = {"prepare_threshold": None}
+        _ENGINES[url] = create_engine(url, **({"poolclass": NullPool} if url.startswith("sqlite") else options))
+    return _ENGINES[url]
+
+
+@atexit.register
+def _close_engines() -> None:
+    while _ENGINES:
+        _ENGINES.popitem()[1].dispose()
 
 
 def database_in(data: Path) -> SqliteDatabase:

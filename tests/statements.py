@@ -10,15 +10,15 @@ from typing import Any
 
 from sqlalchemy import Engine
 from sqlalchemy.dialects import registry
+from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
+from sqlalchemy.engine.default import DefaultDialect
 
 _COMPILED: dict[Any, Any] = {}
 
 
-class OneSqlite(SQLiteDialect_pysqlite):
-    """SQLite as SQLAlchemy speaks it; equal to every other of its kind."""
-
-    supports_statement_cache = True
+class _One(DefaultDialect):
+    """A dialect that is equal to every other of its kind."""
 
     def __eq__(self, other: object) -> bool:
         return type(other) is type(self)
@@ -32,6 +32,19 @@ class OneSqlite(SQLiteDialect_pysqlite):
         engine.update_execution_options(compiled_cache=_COMPILED)
 
 
+class OneSqlite(_One, SQLiteDialect_pysqlite):
+    """SQLite as SQLAlchemy speaks it."""
+
+    supports_statement_cache = True
+
+
+class OnePostgres(_One, PGDialect_psycopg):
+    """PostgreSQL as SQLAlchemy speaks it with psycopg; the tests have servers of one version."""
+
+    supports_statement_cache = True
+
+
 def share() -> None:
     """From now on, in this process."""
     registry.register("sqlite", __name__, OneSqlite.__name__)
+    registry.register("postgresql.psycopg", __name__, OnePostgres.__name__)

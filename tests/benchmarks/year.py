@@ -96,11 +96,11 @@ class HastyDisk(Disk):
 # --- making the year --------------------------------------------------------------------------------------------------
 
 
-async def run_nights(data: Path, nights: int) -> None:
-    """Nights through the program, the first one where the tests begin, each a day after the one before."""
+async def run_nights(data: Path, nights: int, text: str = NIGHTLY) -> None:
+    """Nights of a job through the program, the first one where the tests begin, each a day after the one before."""
     job_file = data.parent / "configs" / "nightly.toml"
     job_file.parent.mkdir(parents=True, exist_ok=True)
-    job_file.write_text(NIGHTLY)
+    job_file.write_text(text)
     job, catalogue = load_job(job_file)
     clock = HurriedClock()
     sandbox = Sandbox(subscriptions={vendor: Subscription("any") for vendor in KEYS}, keys=KEYS, clock=clock.now)

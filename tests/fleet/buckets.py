@@ -12,6 +12,7 @@ from pathlib import Path
 
 from obstore.store import MemoryStore
 
+from scraper.core.tables import TableSelect
 from scraper.io.archive import Disk, ParquetArchive
 from scraper.io.archive.bucket import BucketTree
 from scraper.io.archive.tree import Places
@@ -120,16 +121,16 @@ class BucketPlace(Place):
         return [*sorted(noted ^ set(self.bucket.listed().items())), *opened, *left]
 
 
-async def make_bucket(directory: Path, job: str, runs: int) -> BucketPlace:
+async def make_bucket(directory: Path, job: str, runs: int, tables: Sequence[TableSelect] = TABLES) -> BucketPlace:
     """An archive in a bucket: so many runs of a job."""
     clock = noon_clock()
-    place = BucketPlace(directory / "data", clock, bucket=Bucket(clock.now))
+    place = BucketPlace(directory / "data", clock, tables, Bucket(clock.now))
     async with bench(directory, moment=clock.now()) as made:
         path = made.write_job(job)
         made.clock = clock
         for _ in range(runs):
             _, catalogue = load_job(path)
-            archive = ParquetArchive(made.data, TABLES, catalogue, tree=place.bucket.tree(made.data))
+            archive = ParquetArchive(made.data, tables, catalogue, tree=place.bucket.tree(made.data))
             await made.run(path, opening=Opening.NEW, archive=archive)
     return place
 
@@ -141,4 +142,4 @@ def copy_of(place: BucketPlace, to: Path) -> BucketPlace:
     bucket = Bucket(clock.now)
     for each in place.bucket.objects.list():
         bucket.objects.create(each.name, place.bucket.objects.read(each.name)[0])
-    return BucketPlace(to, clock, bucket=bucket)
+    return BucketPlace(to, clock, place.tables, bucket)

@@ -9,11 +9,13 @@ from pathlib import Path
 from subprocess import PIPE, Popen
 from typing import Any
 
-from sqlalchemy import NullPool, create_engine
-
+from scraper.core.subscriptions import Subscription
+from scraper.sandbox import Sandbox
 from tests.crash.program import Program
-from tests.crash.server import Address, sandbox_process
+from tests.crash.server import KEYS, NOON, Address, application_of
+from tests.databases import PostgresDatabase
 from tests.fleet.postgres_server import PostgresServerProcess
+from tests.fleet.served import served
 
 PRICE = 8
 PLACES = ("US", "GB", "DE", "FR", "JP", "BR", "ES", "IT", "CA", "MX", "AU", "ID")
@@ -53,9 +55,11 @@ class Host(Program):
         return ["--state", self.state, "--archive", self.archive]
 
     def query(self, sql: str, *values: object) -> list[tuple[Any, ...]]:
-        engine = create_engine(self.state.partition("&lease_s")[0], poolclass=NullPool)
-        with engine.connect() as connection:
-            return [tuple(row) for row in connection.exec_driver_sql(sql.replace("?", "%s"), values)]
+        return self.database.rows(sql, *values)
+
+    @property
+    def database(self) -> PostgresDatabase:
+        return PostgresDatabase(self.state.partition("&lease_s")[0])
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,5 +77,6 @@ class Fleet:
 @contextmanager
 def fleet(directory: Path, server: PostgresServerProcess, lease_s: float, latency_ms: float) -> Iterator[Fleet]:
     """A fleet of new hosts, whose leases last so long."""
-    with sandbox_process(latency_ms=latency_ms, stands_still=True) as sandbox:
-        yield Fleet(directory, sandbox, f"{server.new_database()}&lease_s={lease_s}")
+    sandbox = Sandbox(subscriptions=dict.fromkeys(KEYS, Subscription("test")), keys=KEYS, clock=lambda: NOON)
+    with served(application_of(sandbox, latency_ms / 1000)) as url:
+        yield Fleet(directory, Address(url), f"{server.new_database()}&lease_s={lease_s}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import os
 import signal
@@ -10,11 +9,10 @@ import subprocess
 import sys
 import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
-from contextlib import AsyncExitStack
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from threading import Thread
 
 from aiohttp import web
 
@@ -23,6 +21,7 @@ from scraper.sandbox import Sandbox
 from scraper.wiring.sandboxes import sandbox_urls
 from tests.databases import StateDatabase
 from tests.fleet.moved import VARIABLE, MovedByFile
+from tests.fleet.served import served
 from tests.runs.harness import KEYS
 from tests.runs.told_project import KEY_VARIABLES, ROOT
 
@@ -71,11 +70,8 @@ class Vendors:
     def __init__(self, clock: MovedByFile) -> None:
         self.arrived: Callable[[str], object] = lambda _: None
         self._sandbox = Sandbox(subscriptions=dict.fromkeys(KEYS, Subscription("test")), keys=KEYS, clock=clock.now)
-        self._loop = asyncio.new_event_loop()
-        self._thread = Thread(target=self._loop.run_forever)
-        self._thread.start()
-        self._opened = AsyncExitStack()
-        self.url = asyncio.run_coroutine_threadsafe(self._serve(), self._loop).result(60)
+        self._opened = ExitStack()
+        self.url = self._opened.enter_context(served(self._application()))
 
     @property
     def options(self) -> Sequence[str]:
@@ -86,12 +82,9 @@ class Vendors:
         return self._sandbox.account(vendor)["credits_charged"]
 
     def close(self) -> None:
-        asyncio.run_coroutine_threadsafe(self._opened.aclose(), self._loop).result(60)
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join()
-        self._loop.close()
+        self._opened.close()
 
-    async def _serve(self) -> str:
+    def _application(self) -> web.Application:
         @web.middleware
         async def seen(
             request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -101,11 +94,7 @@ class Vendors:
 
         application = self._sandbox.application()
         application.middlewares.insert(0, seen)
-        runner = web.AppRunner(application, access_log=None, shutdown_timeout=0.1)
-        await runner.setup()
-        self._opened.push_async_callback(runner.cleanup)
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        return f"http://127.0.0.1:{runner.addresses[0][1]}"
+        return application
 
 
 @dataclass(frozen=True, slots=True)

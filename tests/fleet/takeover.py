@@ -30,7 +30,7 @@ from tempfile import TemporaryDirectory
 from threading import Event, Thread
 from typing import Any
 
-from sqlalchemy import Engine, NullPool, create_engine
+from sqlalchemy import NullPool, create_engine
 
 from scraper.wiring.settings import Settings
 from scraper.wiring.state import opened_stores
@@ -204,14 +204,13 @@ def _stop_in_transaction(host: Host, running: Popen[str]) -> tuple[float, int]:
 
 
 def _slow_down(host: Host, attempt_id: int) -> None:
-    with _engine(host).begin() as connection:
-        connection.exec_driver_sql(
-            "CREATE FUNCTION nap() RETURNS trigger AS 'BEGIN PERFORM pg_sleep(0.6); RETURN NEW; END' LANGUAGE plpgsql"
-        )
-        connection.exec_driver_sql(
-            "CREATE TRIGGER nap BEFORE INSERT ON requests FOR EACH ROW "
-            f"WHEN (NEW.attempt_id = {attempt_id}) EXECUTE FUNCTION nap()"
-        )
+    host.database.change(
+        "CREATE FUNCTION nap() RETURNS trigger AS 'BEGIN PERFORM pg_sleep(0.6); RETURN NEW; END' LANGUAGE plpgsql"
+    )
+    host.database.change(
+        "CREATE TRIGGER nap BEFORE INSERT ON requests FOR EACH ROW "
+        f"WHEN (NEW.attempt_id = {attempt_id}) EXECUTE FUNCTION nap()"
+    )
 
 
 _DISTURBANCES: dict[str, Callable[[Host, Popen[str]], tuple[float, int]]] = {
@@ -225,17 +224,13 @@ def _reserved(host: Host) -> int:
     return int(host.query("SELECT count(*) FROM requests WHERE charge = 'reserved'")[0][0])
 
 
-def _engine(host: Host) -> Engine:
-    return create_engine(host.state.partition("&lease_s")[0], poolclass=NullPool)
-
-
 @contextmanager
 def _neighbour(host: Host) -> Iterator[list[float]]:
     """Somebody who wants the account's row again and again: how long it took each time, in seconds."""
     waits, ended = [0.0], Event()
 
     def work() -> None:
-        with _engine(host).connect() as connection:
+        with create_engine(host.database.url, poolclass=NullPool).connect() as connection:
             while not ended.wait(0.05):
                 began = time.monotonic()
                 connection.exec_driver_sql("SELECT account FROM accounts FOR UPDATE")

@@ -17,10 +17,11 @@ from scraper.wiring.settings import Settings
 from tests.fleet.appending import staged_part
 from tests.fleet.buckets import Bucket, BucketPlace, MortalObjects, make_bucket
 from tests.runs.mortal import Death, Instant, Life
-from tests.runs.upkeep import Place, found_by_glob
+from tests.runs.upkeep import TABLES, Place, found_by_glob
 
 pytestmark = pytest.mark.own_instant
 
+USED = tuple(table for table in TABLES if table.name in {"videos", "sounds"})
 JOB = """
 [[crawl]]
 endpoint = "keyapi.videos"
@@ -31,7 +32,7 @@ max_pages = 1
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> BucketPlace:
-    return asyncio.run(make_bucket(tmp_path_factory.mktemp("bucket"), JOB, runs=1))
+    return asyncio.run(make_bucket(tmp_path_factory.mktemp("bucket"), JOB, runs=1, tables=USED))
 
 
 def copied(place: BucketPlace, to: Path) -> CopiedArchive:

@@ -20,7 +20,7 @@ from scraper.wiring.settings import Settings
 from tests.clock import NOON, ShiftedClock
 from tests.docs.place import Said, said
 from tests.fleet.object_server import ObjectServer
-from tests.fleet.test_engines import DAYS, nights
+from tests.fleet.test_engines import DAYS, USED, nights
 
 pytestmark = pytest.mark.own_instant
 
@@ -29,7 +29,7 @@ pytestmark = pytest.mark.own_instant
 def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A data directory with the nights of `test_engines`."""
     data = tmp_path_factory.mktemp("directory") / "data"
-    nights().write(data)
+    nights().write(data, tables=USED)
     return data
 
 
@@ -38,7 +38,7 @@ def url(object_server: ObjectServer, tmp_path_factory: pytest.TempPathFactory) -
     """The same nights in a bucket."""
     place, data = object_server.new_place(), tmp_path_factory.mktemp("writer")
     objects = open_objects(place, object_server.environment)
-    nights().write(data, BucketTree(objects, Places.of(data), lambda: NOON))
+    nights().write(data, BucketTree(objects, Places.of(data), lambda: NOON), USED)
     return place
 
 

@@ -7,7 +7,7 @@ import os
 import re
 import threading
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -27,7 +27,7 @@ from scraper.io.config_files.table_files import read_view_files
 from scraper.io.manifest import GRACE, ManifestPart, read_manifest
 from scraper.io.object_cache import ObjectCache
 from scraper.io.objects import ObjectMissingError, Objects
-from scraper.io.query import Described, answered, open_archive
+from scraper.io.query import Described, answered, open_archive, query
 from scraper.io.query.bucket import BucketArchive
 from scraper.io.query.reader import DirectoryArchive
 from scraper.ports import Part
@@ -100,9 +100,11 @@ def reading(written: tuple[Path, Bucket], tmp_path: Path) -> Reading:
     return Reading(written[1], tmp_path)
 
 
-def ask(data: Path, sql: str) -> list[Any]:
-    with answered(lambda: open_archive(data, USED, DESCRIBED.views, sql), sql) as reader:
-        return list(reader.read_all().to_pylist())
+@pytest.fixture(scope="module")
+def beside(written: tuple[Path, Bucket]) -> Iterator[duckdb.DuckDBPyConnection]:
+    """The directory."""
+    with closing(open_archive(written[0], USED, DESCRIBED.views)) as connection:
+        yield connection
 
 
 # --- what is read -----------------------------------------------------------------------------------------------------
@@ -135,9 +137,9 @@ QUERIES = {
 
 @pytest.mark.parametrize("sql", QUERIES)
 def test_a_query_has_the_rows_of_a_directory_and_fetches_the_parts_that_it_may_read(
-    reading: Reading, written: tuple[Path, Bucket], sql: str
+    reading: Reading, beside: duckdb.DuckDBPyConnection, sql: str
 ) -> None:
-    assert reading.ask(sql) == ask(written[0], sql)
+    assert reading.ask(sql) == query(beside, sql).read_all().to_pylist()
     assert reading.objects.taken() == QUERIES[sql]
 
 
@@ -152,11 +154,11 @@ def test_a_part_is_fetched_once(reading: Reading) -> None:
 @pytest.mark.parametrize(
     "sql", ["FROM nope", "SELECT nope FROM pages", "DELETE FROM pages", "FROM pages WHERE", "FROM pages; FROM pages"]
 )
-def test_a_query_that_is_refused_fetches_nothing(reading: Reading, written: tuple[Path, Bucket], sql: str) -> None:
+def test_a_query_that_is_refused_fetches_nothing(reading: Reading, beside: duckdb.DuckDBPyConnection, sql: str) -> None:
     with pytest.raises(QueryError) as met:
         reading.ask(sql)
     with pytest.raises(QueryError) as as_usual:
-        ask(written[0], sql)
+        query(beside, sql)
     assert str(met.value) == str(as_usual.value)
     assert reading.objects.taken() == {}
 

@@ -22,11 +22,12 @@ from tests.clock import NOON
 from tests.docs.markdown import DOCS, fences
 from tests.fleet.object_server import ObjectServer
 from tests.fleet.readers import HIVE, IN_A_BUCKET, READERS, by_duckdb, figures_of_arrow, s3_files, tables_of
-from tests.io.archive_fixtures import hashtag
+from tests.io.archive_fixtures import TABLES, hashtag
 from tests.io.history import History, night
 from tests.plain_duckdb import plain_duckdb
 
 DAYS = 4
+USED = [table for table in TABLES if table.name in {"hashtags", "creators", "videos", "posts", "sounds"}]
 SINCE = date(2026, 11, 3)
 
 
@@ -45,7 +46,7 @@ def nights() -> History:
 
 def written(data: Path) -> Path:
     """The directory of an archive of these nights."""
-    nights().write(data)
+    nights().write(data, tables=USED)
     return data / "archive"
 
 
@@ -92,7 +93,7 @@ def bucket(object_server: ObjectServer, tmp_path_factory: pytest.TempPathFactory
     """The URL of the same nights on an S3 server."""
     url, data = object_server.new_place(), tmp_path_factory.mktemp("writer")
     objects = open_objects(url, object_server.environment)
-    nights().write(data, BucketTree(objects, Places.of(data), lambda: NOON))
+    nights().write(data, BucketTree(objects, Places.of(data), lambda: NOON), USED)
     return url
 
 

@@ -32,6 +32,8 @@ endpoint = "crawlora.hashtags"
 params = { country_code = ["US", "GB"] }
 max_pages = 1
 """
+PARTS = 2 * AT_A_TIME
+"""That each process appends."""
 
 
 def settings_at(made: Bench, url: str, server: ObjectServer, **changed: str) -> Settings:
@@ -53,25 +55,24 @@ def in_a_bucket(url: str, server: ObjectServer, to: Path) -> Path:
     return download(open_objects(url, server.environment), to)
 
 
-def test_two_processes_append_a_hundred_parts_each_and_all_are_current(
-    object_server: ObjectServer, tmp_path: Path
-) -> None:
+def test_two_processes_append_parts_at_once_and_all_are_current(object_server: ObjectServer, tmp_path: Path) -> None:
+    """A hundred each: ``python -m tests.fleet.reading_under_compaction``."""
     url = object_server.new_place()
     command = [sys.executable, "-m", "tests.fleet.appending", url]
     environment = {**os.environ, **object_server.environment}
-    appending = [subprocess.Popen([*command, str(tmp_path / name), "100"], env=environment) for name in "ab"]
+    appending = [subprocess.Popen([*command, str(tmp_path / name), str(PARTS)], env=environment) for name in "ab"]
     assert [process.wait() for process in appending] == [0, 0]
     objects = open_objects(url, object_server.environment)
     manifest = read_manifest(objects)
-    assert len(manifest.tables["hashtags"]) == 200
-    assert manifest.sequence == 200 / AT_A_TIME
+    assert len(manifest.tables["hashtags"]) == 2 * PARTS
+    assert manifest.sequence == 2 * PARTS / AT_A_TIME
     assert {part.path for part in manifest.parts()} == {found.name for found in objects.list("hashtags/")}
     files = f"{download(objects, tmp_path / 'copy')}/archive/hashtags/**/*.parquet"
     with plain_duckdb() as connection:
         [counted] = connection.execute(
             "SELECT count(*), count(DISTINCT (writer, number)) FROM read_parquet(?)", [files]
         ).fetchall()
-    assert counted == (200 * ROWS_A_PAGE, 200)
+    assert counted == (2 * PARTS * ROWS_A_PAGE, 2 * PARTS)
 
 
 def test_readers_count_right_during_compactions(object_server: ObjectServer, tmp_path: Path) -> None:

@@ -120,7 +120,7 @@ def ledger_sums(database: StateDatabase) -> dict[tuple[str, str], tuple[int, int
         FROM requests GROUP BY {scope}"""
     scopes = {"run": "run_id", "share": "run_id || '|' || account"}
     scopes |= {"day": "account || '|' || day", "month": "account || '|' || month"}
-    rows = [row for kind, scope in scopes.items() for row in database.rows(query.format(kind=kind, scope=scope))]
+    rows = database.rows(" UNION ALL ".join(query.format(kind=kind, scope=scope) for kind, scope in scopes.items()))
     return {(kind, scope): (charged, presumed, unknown, held) for kind, scope, charged, presumed, unknown, held in rows}
 
 

@@ -18,7 +18,13 @@ from scraper.ports import SpooledPage, Written
 from tests.core.builders import catalogue_of
 from tests.examples import examples
 from tests.io.archive_fixtures import ENDPOINTS, TABLES, board, hashtag, page
-from tests.io.test_archive import archive, rows
+from tests.io.test_archive import rows
+
+USED = [table for table in TABLES if table.name in {"hashtags", "posts"}]
+
+
+def archive(data: Path) -> ParquetArchive:
+    return ParquetArchive(data, USED, catalogue_of(ENDPOINTS))
 
 
 def between(body: bytes) -> list[SpooledPage]:

@@ -14,8 +14,9 @@ import pytest
 
 from scraper.core.drift.expected import Elements, Fields, Leaf, expected_of
 from scraper.core.tables import table_select
-from scraper.io.archive import table_faults
+from scraper.io.archive import ParquetArchive, table_faults
 from scraper.io.archive.table_select import Selects
+from tests.core.builders import catalogue_of
 from tests.io.archive_fixtures import ENDPOINTS, TABLES, board, hashtag, page
 from tests.io.test_archive import archive, rows
 
@@ -156,7 +157,7 @@ def test_every_field_that_is_read_comes_out_in_a_column(table: str, tmp_path: Pa
     for key in reversed(endpoint.records.path.split(".")):
         body = {key: body}
     bought = page(endpoint.full_name, orjson.dumps(body), country=None, parameters='{"id":"4711"}')
-    archive(tmp_path).write(1, [bought])
+    ParquetArchive(tmp_path, [TABLE[table]], catalogue_of(ENDPOINTS)).write(1, [bought])
     [row] = rows(tmp_path, table)
     held = {str(value) for value in leaves(row)}
     assert {path for path, value in values.items() if str(value) not in held} == SMALLER.get(table, set())

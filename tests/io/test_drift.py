@@ -40,7 +40,7 @@ def selects() -> Iterator[Selects]:
         yield opened
 
 
-@examples(200)
+@examples(80)
 @given(st.lists(NUMBERS | TEXTS | st.booleans(), min_size=1), st.sampled_from(TYPES))
 def test_a_verdict_says_what_a_column_holds_of_a_value(selects: Selects, values: list[Any], type_name: str) -> None:
     holds = selects.typed(type_name, [as_json(value) for value in values])

@@ -33,7 +33,8 @@ def archived(case: Path, data: Path) -> tuple[list[Any], Written]:
         country=meta.get("country"),
         parameters=orjson.dumps(meta["parameters"]).decode(),
     )
-    written = ParquetArchive(data, TABLES, catalogue_of(ENDPOINTS)).write(1, [bought])
+    fed = [table for table in TABLES if table.name == endpoint.table]
+    written = ParquetArchive(data, fed, catalogue_of(ENDPOINTS)).write(1, [bought])
     glob = f"{data}/archive/{endpoint.table}/**/*.parquet"
     rows = plain_duckdb().sql(f"SELECT * FROM read_parquet('{glob}', hive_partitioning = true)").to_arrow_table()
     return orjson.loads(orjson.dumps(rows.to_pylist())), written

@@ -156,7 +156,7 @@ async def _sent_once(opened: HttpTransport) -> None:
 
 
 @given(st.lists(st.tuples(st.booleans(), st.floats(0.001, 100.0)), max_size=30))
-@examples(200)
+@examples(60)
 def test_running_time_counts_no_more_than_a_beat_of_each_gap(
     passing: list[tuple[bool, float]],
 ) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -91,6 +91,11 @@ class KnownAttempts:
         return set(found)
 
 
+def one_by_one(database: StateDatabase, clock: HandClock) -> AbstractContextManager[Stores]:
+    """The stores of a process that waits for each of its answers: it needs no thread that commits several."""
+    return database.opened(clock.now, threaded=False)
+
+
 def check_law_1(database: StateDatabase) -> None:
     sums = ledger_sums(database)
     kept = kept_balances(database)
@@ -110,7 +115,7 @@ def test_no_scope_ever_holds_more_than_its_limit_and_balances_are_the_sums_of_th
 ) -> None:
     async def script(database: StateDatabase) -> None:
         clock, known = HandClock(NOON.replace(hour=20)), KnownAttempts()
-        with database.opened(clock.now) as first, database.opened(clock.now) as second:
+        with one_by_one(database, clock) as first, one_by_one(database, clock) as second:
             for run_id, budget in BUDGETS.items():
                 run = run_record(run_id, budget, job=run_id)
                 await first.runs.create_run(replace(run, shares=SHARES.get(run_id, {})))
@@ -199,12 +204,12 @@ def test_no_sliding_minute_holds_more_starts_than_the_account_may_make(
     async def script(database: StateDatabase) -> list[datetime]:
         clock, limits, starts = HandClock(), account(requests_per_minute=per_minute), list[datetime]()
         with ExitStack() as stack:
-            states = [stack.enter_context(database.opened(clock.now)) for _ in range(2)]
+            states = [stack.enter_context(one_by_one(database, clock)) for _ in range(2)]
             await states[0].runs.create_run(run_record("one"))
             for wait_s, late_s, process, together in visits:
                 clock.move(seconds=wait_s)
                 if process == 2:
-                    with database.opened(clock.now) as stores:
+                    with one_by_one(database, clock) as stores:
                         starts += await starts_of(stores, clock, limits, late_s, together)
                 else:
                     starts += await starts_of(states[process], clock, limits, late_s, together)

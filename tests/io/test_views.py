@@ -34,8 +34,12 @@ def called(view: View) -> str:
     return view.name + (arguments[view.arguments] if view.arguments else "")
 
 
+def board_of(relation: str) -> str:
+    return f"SELECT walk_id, hashtag_name, rank FROM {relation} ORDER BY walk_id, rank"
+
+
 def names(data: Path, relation: str) -> list[tuple[Any, ...]]:
-    return ask(data, f"SELECT walk_id, hashtag_name, rank FROM {relation} ORDER BY walk_id, rank")
+    return ask(data, board_of(relation))
 
 
 # --- every view -------------------------------------------------------------------------------------------------------
@@ -148,21 +152,28 @@ def test_latest_is_the_newest_complete_walk_of_each_board_with_each_id_once_wher
 
 def test_as_of_is_latest_as_it_was_then(nights: Path) -> None:
     first = [("gb", "tag7", 7), ("us", "tag1", 1), ("us", "tag2", 2)]
-    assert names(nights, "hashtags_as_of('2026-11-01 01:59')") == []
-    assert names(nights, f"hashtags_as_of(TIMESTAMP '{night(1):%F %T}')") == first
-    assert names(nights, "hashtags_as_of(DATE '2026-11-02')") == first, "a date is its first instant"
-    assert names(nights, "hashtags_as_of('2026-11-02T03:00:00+00:00'::TIMESTAMPTZ)") == names(nights, "hashtags_latest")
-    assert names(nights, "hashtags_as_of(TIMESTAMPTZ '2026-11-02 03:30:00+02')") == first
-    assert names(nights, "hashtags_as_of(now())") == names(nights, "hashtags_latest")
+    with open_archive(nights, TABLES, VIEWS) as opened:
+
+        def told(relation: str) -> list[tuple[Any, ...]]:
+            return [tuple(row.values()) for row in query(opened, board_of(relation)).read_all().to_pylist()]
+
+        assert told("hashtags_as_of('2026-11-01 01:59')") == []
+        assert told(f"hashtags_as_of(TIMESTAMP '{night(1):%F %T}')") == first
+        assert told("hashtags_as_of(DATE '2026-11-02')") == first, "a date is its first instant"
+        assert told("hashtags_as_of('2026-11-02T03:00:00+00:00'::TIMESTAMPTZ)") == told("hashtags_latest")
+        assert told("hashtags_as_of(TIMESTAMPTZ '2026-11-02 03:30:00+02')") == first
+        assert told("hashtags_as_of(now())") == told("hashtags_latest")
 
 
-@pytest.mark.parametrize("state", ["truncated", "failed", "empty", "open", "not_attempted"])
-def test_a_walk_that_is_not_complete_is_in_no_latest_board(state: str, tmp_path: Path) -> None:
-    history = History()
-    history.walk("night-1", night(1), [[hashtag(1)]], state=state, why="clamp")
+def test_a_walk_that_is_not_complete_is_in_no_latest_board(tmp_path: Path) -> None:
+    history, states = History(), ["empty", "failed", "not_attempted", "open", "truncated"]
+    for state in states:
+        history.walk("night-1", night(1), [[hashtag(1)]], walk_id=state, state=state, why="clamp")
     history.write(tmp_path)
     assert names(tmp_path, "hashtags_latest") == []
-    assert ask(tmp_path, "SELECT hashtag_name FROM hashtag_ranks") == [("tag1",)]
+    assert ask(tmp_path, "SELECT walk_id, hashtag_name FROM hashtag_ranks ORDER BY walk_id") == [
+        (state, "tag1") for state in states
+    ]
 
 
 def test_a_walk_that_stopped_at_known_ids_takes_the_place_of_no_whole_board(tmp_path: Path) -> None:
@@ -215,23 +226,24 @@ def test_without_coverage_nothing_is_known_to_be_complete_and_nothing_fails(nigh
     assert ask(tmp_path, "SELECT * FROM spend") == []
 
 
-@pytest.mark.parametrize(
-    ("table", "endpoint", "key", "record"),
-    [
+def test_the_other_boards_have_a_latest_too(tmp_path: Path) -> None:
+    boards = (
         ("creators", "crawlora.creators", "user_id", {"user_id": "5"}),
-        ("posts", "crawlora.hashtag_posts", "post_id", {"id": "5"}),
-        ("videos", "keyapi.videos", "item_id", {"item_id": "5"}),
-    ],
-)
-def test_the_other_boards_have_a_latest_too(
-    table: str, endpoint: str, key: str, record: dict[str, str], tmp_path: Path
-) -> None:
+        ("posts", "crawlora.hashtag_posts", "post_id", {"id": "6"}),
+        ("videos", "keyapi.videos", "item_id", {"item_id": "7"}),
+    )
     history = History()
     for run, day in (("night-1", 1), ("night-2", 2)):
-        history.walk(run, night(day), [[record], [record]], walk_id="w", endpoint=endpoint, parameters='{"id":"1"}')
+        for table, endpoint, _, record in boards:
+            told = {"endpoint": endpoint, "parameters": '{"id":"1"}'}
+            history.walk(run, night(day), [[record], [record]], walk_id=table, **told)
     history.write(tmp_path)
-    found = ask(tmp_path, f"SELECT run_id, {key}, page FROM {table}_latest")
-    assert found == [("night-2", "5", 1)]
+    each = (f"SELECT run_id, walk_id, {key}, page FROM {table}_latest" for table, _, key, _ in boards)
+    assert sorted(ask(tmp_path, " UNION ALL ".join(each))) == [
+        ("night-2", "creators", "5", 1),
+        ("night-2", "posts", "6", 1),
+        ("night-2", "videos", "7", 1),
+    ]
 
 
 # --- history ----------------------------------------------------------------------------------------------------------
