@@ -8,10 +8,12 @@ import tempfile
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import click
+import duckdb
 
 from scraper.cli.commands import imported
 from scraper.cli.display.outcomes import charge_words, outcome_rows, when_words
@@ -26,14 +28,14 @@ from scraper.core.planning import Known, plan
 from scraper.core.subscriptions import Subscription
 from scraper.core.tables import COMMON_COLUMNS, PAGES_COLUMNS, PAGES_DESCRIPTION, PAGES_TABLE, PATH_COLUMNS
 from scraper.core.units import LARGEST_COUNT
+from scraper.core.views import meanings
 from scraper.io.config_files.account_tables import AccountTable
 from scraper.io.config_files.job_files import CrawlTable, JobFile
 from scraper.io.config_files.validation import FileModel
 from scraper.io.docs import TOPICS, summary
+from scraper.io.query import open_archive
 from scraper.sandbox import KINDS, FaultKind
 from scraper.wiring.files import load_catalogue, load_job, load_tables, load_views
-from scraper.wiring.query import table_columns
-from scraper.wiring.settings import Settings
 from tests.core.builders import NOON
 from tests.docs.markdown import ROOT
 from tests.docs.place import said
@@ -349,11 +351,11 @@ def tables() -> str:
     shared = {column.name for column in COMMON_COLUMNS}
     of_pages = shared & {column.name for column in (*PATH_COLUMNS, *PAGES_COLUMNS)}
     for name, known in [*((select.name, shared) for select in selects), (PAGES_TABLE, of_pages)]:
-        own = [column for column in _columns(name) if column[0] not in known]
+        own = [column for column in columns_of(name) if column[0] not in known]
         shown = [[f"`{column}`", compact(type_), meaning] for column, type_, meaning in own]
         parts.append(titled(f"Columns of `{name}`", table(["column", "type", "meaning"], shown)))
     for name in RUN_TABLE_DESCRIPTIONS:
-        shown = [[f"`{column}`", type_, meaning] for column, type_, meaning in _columns(name)]
+        shown = [[f"`{column}`", type_, meaning] for column, type_, meaning in columns_of(name)]
         parts.append(titled(f"Columns of `{name}`", table(["column", "type", "meaning"], shown)))
     return "\n\n".join(parts)
 
@@ -363,17 +365,32 @@ def views() -> str:
     found = load_views(None)
     parts = [table(["view", "one row is"], [[f"`{view.name}{view.arguments}`", view.description] for view in found])]
     for view in found:
-        own = [column for column in _columns(view.name) if column[0] in view.columns]
+        own = [column for column in columns_of(view.name) if column[0] in view.columns]
         if own:
             shown = [[f"`{column}`", compact(type_), meaning] for column, type_, meaning in own]
             parts.append(titled(f"Columns of `{view.name}`", table(["column", "type", "meaning"], shown)))
     return "\n\n".join(parts)
 
 
-def _columns(name: str) -> list[tuple[str, str, str]]:
+def columns_of(name: str) -> list[tuple[str, str, str]]:
+    """Columns as `scraper tables NAME` has them, of one connection for all names."""
+    views = load_views(None)
+    arguments = next((view.arguments for view in views if view.name == name), "")
+    nothing = f"({', '.join('NULL' for _ in arguments.split(','))})" if arguments else ""
+    told = _meanings()[name]
+    rows = _relations().execute(f"DESCRIBE FROM {name}{nothing}").fetchall()
+    return [(column, type_, told.get(column, "")) for column, type_, *_ in rows]
+
+
+@cache
+def _relations() -> duckdb.DuckDBPyConnection:
     with tempfile.TemporaryDirectory() as directory:
-        found = table_columns(Settings(data=Path(directory)), None, name)
-    return [(str(column["column"]), str(column["type"]), str(column["meaning"])) for column in found]
+        return open_archive(Path(directory), load_tables(None), load_views(None))
+
+
+@cache
+def _meanings() -> Mapping[str, Mapping[str, str]]:
+    return meanings(load_tables(None), load_views(None))
 
 
 def compact(type_: str) -> str:
