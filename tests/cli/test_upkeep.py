@@ -13,7 +13,6 @@ from tests.clock import NOON, ShiftedClock
 from tests.runs.conftest import place, three_runs
 from tests.runs.upkeep import Place, found_by_glob
 
-
 __all__ = ["place", "three_runs"]
 
 pytestmark = pytest.mark.own_instant
