@@ -7,13 +7,13 @@ import re
 import tempfile
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import closing
 from decimal import Decimal
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import click
-import duckdb
 
 from scraper.cli.commands import imported
 from scraper.cli.display.outcomes import charge_words, outcome_rows, when_words
@@ -373,24 +373,26 @@ def views() -> str:
 
 
 def columns_of(name: str) -> list[tuple[str, str, str]]:
-    """Columns as `scraper tables NAME` has them, of one connection for all names."""
-    views = load_views(None)
-    arguments = next((view.arguments for view in views if view.name == name), "")
-    nothing = f"({', '.join('NULL' for _ in arguments.split(','))})" if arguments else ""
-    told = _meanings()[name]
-    rows = _relations().execute(f"DESCRIBE FROM {name}{nothing}").fetchall()
-    return [(column, type_, told.get(column, "")) for column, type_, *_ in rows]
+    """Columns as `scraper tables NAME` has them."""
+    return _columns()[name]
 
 
 @cache
-def _relations() -> duckdb.DuckDBPyConnection:
-    with tempfile.TemporaryDirectory() as directory:
-        return open_archive(Path(directory), load_tables(None), load_views(None))
-
-
-@cache
-def _meanings() -> Mapping[str, Mapping[str, str]]:
-    return meanings(load_tables(None), load_views(None))
+def _columns() -> Mapping[str, list[tuple[str, str, str]]]:
+    """Columns of every table, view and macro, over one connection."""
+    tables, views = load_tables(None), load_views(None)
+    nothing = {
+        view.name: f"({', '.join('NULL' for _ in view.arguments.split(','))})" for view in views if view.arguments
+    }
+    with tempfile.TemporaryDirectory() as directory, closing(open_archive(Path(directory), tables, views)) as archive:
+        rows = {
+            name: archive.execute(f"DESCRIBE FROM {name}{nothing.get(name, '')}").fetchall()
+            for name in meanings(tables, views)
+        }
+    return {
+        name: [(column, type_, told.get(column, "")) for column, type_, *_ in rows[name]]
+        for name, told in meanings(tables, views).items()
+    }
 
 
 def compact(type_: str) -> str:
