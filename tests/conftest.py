@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
 from pathlib import Path
 
 import pytest
@@ -37,7 +37,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--tz", default="UTC", help="local time zone of the tests")
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
+    config.add_cleanup(gc.unfreeze)  # registered first, it comes after pytest's own last collections
     set_zone(config.getoption("--tz"))
     if not _is_worker(config):  # else the workers of pytest-xdist would begin anew, each at its own time
         set_clock(config.getoption("--clock"))
@@ -48,15 +50,19 @@ def pytest_sessionstart(session: pytest.Session) -> None:
         session.config.stash[_BEFORE] = _files()
 
 
-def pytest_collection_finish() -> None:
-    """Leave modules and collected tests out of garbage collection: looking at them again was a tenth of the time."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(50_000, 20, 20)
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Leave modules and collected tests out of garbage collection, from the first one on.
 
-
-def pytest_unconfigure() -> None:
-    gc.unfreeze()
+    Looking at them was a fifth of the time of their import, and later a tenth of the tests' own.
+    """
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.set_threshold(50_000, 20, 20)
+        gc.enable()
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -12,6 +12,7 @@ import subprocess
 import sys
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Final
 
@@ -42,13 +43,27 @@ def sources(root: Path) -> Mapping[str, str]:
     return {path.relative_to(root).as_posix(): path.read_text(encoding="utf-8") for path in paths}
 
 
+@cache
+def definitions(text: str) -> Sequence[ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef]:
+    """Every class and function of a module, in any depth."""
+    found: list[ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef] = []
+    waiting: list[ast.AST] = list(ast.parse(text).body)
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            found.append(node)
+        blocks = (getattr(node, name, ()) for name in ("body", "orelse", "finalbody", "handlers", "cases"))
+        waiting += [each for block in blocks if isinstance(block, list) for each in block]  # no expression holds one
+    return sorted(found, key=lambda node: node.lineno)
+
+
 def too_long(texts: Mapping[str, str]) -> Iterator[str]:
     """Modules and functions that are longer than they may be."""
     for path, text in texts.items():
         if (lines := len(text.splitlines())) > MODULE_LINES and path not in LONGER_YET:
             yield f"{path}: {lines} lines, and a module has at most {MODULE_LINES}"
-        for node in ast.walk(ast.parse(text)):
-            if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) or f"{path}: {node.name}" in LONGER_YET:
+        for node in definitions(text):
+            if isinstance(node, ast.ClassDef) or f"{path}: {node.name}" in LONGER_YET:
                 continue
             if (lines := (node.end_lineno or node.lineno) - node.lineno + 1) > FUNCTION_LINES:
                 yield f"{path}:{node.lineno}: {node.name} has {lines} lines, and a function at most {FUNCTION_LINES}"
@@ -58,8 +73,8 @@ def named_twice(texts: Mapping[str, str]) -> Iterator[str]:
     """Classes of the program that share a name, private ones too: whoever reads one may take it for the other."""
     places = defaultdict(list)
     for path, text in texts.items():
-        for node in ast.walk(ast.parse(text)):
-            if path.startswith("scraper/") and isinstance(node, ast.ClassDef):
+        for node in definitions(text) if path.startswith("scraper/") else ():
+            if isinstance(node, ast.ClassDef):
                 places[node.name].append(f"{path}:{node.lineno}")
     for name, found in places.items():
         if len(found) > 1:

@@ -18,6 +18,8 @@ from tests.docs.place import Said, said
 from tests.io.archive_fixtures import hashtag
 from tests.io.history import History
 
+pytestmark = pytest.mark.own_instant
+
 NIGHTS = 16
 FIRST = datetime(2026, 10, 1, 2, tzinfo=UTC)
 COUNTRIES = ("US", "GB", "DE", "FR", "JP", "KR")
@@ -57,7 +59,7 @@ class Known:
         history.write(place / "data")
 
     def backtest(self, *arguments: str) -> Said:
-        return said(["backtest", str(self.job), *arguments])
+        return said(["backtest", str(self.job), *arguments], ShiftedClock(NOON))
 
     def replays(self, *arguments: str) -> Any:
         told = self.backtest(*arguments, "--format", "json")
@@ -164,7 +166,6 @@ def test_without_a_job_or_a_world_there_is_nothing_to_replay() -> None:
         assert "name a job to replay its boards" in told.stderr
 
 
-@pytest.mark.own_instant
 def test_a_replay_buys_the_boards_that_the_real_nights_bought(tmp_path: Path) -> None:
     job = tmp_path / "configs" / "nightly.toml"
     job.parent.mkdir()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -17,6 +18,7 @@ from click.testing import CliRunner
 
 from scraper.cli.main import cli, run
 from tests.cli.conftest import JOB
+from tests.cli.sandbox_beside import sandbox_beside
 from tests.clock import ShiftedClock
 
 
@@ -42,28 +44,14 @@ def scraper(directory: Path, *words: str, **environment: str) -> subprocess.Comp
     with standing_in(directory, **environment) as streams:
         sys.argv = ["scraper", *words]
         code = run(ShiftedClock())
-        out, err = (_written(stream) for stream in streams)
+        out, err = (written(stream) for stream in streams)
     return subprocess.CompletedProcess(words, code, out, err)
 
 
-def _written(stream: io.TextIOWrapper) -> str:
+def written(stream: io.TextIOWrapper) -> str:
     stream.flush()
     stream.seek(0)
     return stream.read()
-
-
-def process(directory: Path, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Runs the program in this directory, with these variables."""
-    root = Path(__file__).parents[2]
-    return subprocess.run(
-        [sys.executable, "-m", "tests.program", *words],
-        cwd=directory,
-        env={**os.environ, "PYTHONPATH": str(root), **environment},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
 
 
 @pytest.mark.parametrize(
@@ -127,30 +115,9 @@ def test_a_table_of_the_archives_own_is_no_name_for_a_table_file(place: Path) ->
 
 
 def test_a_wrong_key_is_refused_with_exit_code_4_and_stands_nowhere(place: Path) -> None:
-    script = place / "play.py"
-    script.write_text(
-        "import asyncio, subprocess, sys\n"
-        "from scraper.core.subscriptions import Subscription\n"
-        "from scraper.sandbox import Sandbox, serve\n"
-        "async def main():\n"
-        "    sandbox = Sandbox(subscriptions={'crawlora': Subscription('x')}, keys={'crawlora': 'right'})\n"
-        "    async with serve(sandbox) as url:\n"
-        "        words = [sys.executable, '-m', 'tests.program', 'run', 'configs/night.toml', '--format', 'table',\n"
-        "                 '--vendor-url', f'crawlora={url}/api/v1']\n"
-        "        process = await asyncio.create_subprocess_exec(*words)\n"
-        "        sys.exit(await process.wait())\n"
-        "asyncio.run(main())\n"
-    )
-    root = Path(__file__).parents[2]
-    ended = subprocess.run(
-        [sys.executable, str(script)],
-        cwd=place,
-        env={**os.environ, "PYTHONPATH": str(root), "CRAWLORA_API_KEY": "wrong-but-secret"},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    words = ("run", "configs/night.toml", "--format", "table")
+    with sandbox_beside() as beside:
+        ended = scraper(place, *words, *beside.vendor_urls, CRAWLORA_API_KEY="wrong-but-secret")
     assert ended.returncode == 4
     assert "crawlora refuses the key in CRAWLORA_API_KEY" in ended.stdout
     everything = ended.stdout.encode() + ended.stderr.encode()
@@ -177,7 +144,7 @@ def test_sql_only_reads_the_archive(place: Path, query: str) -> None:
 
 
 def test_a_run_in_a_pipe_ends_with_one_object_and_a_closed_pipe_is_no_fault(place: Path) -> None:
-    ended = process(place, "run", "configs/night.toml", "--sandbox")
+    ended = scraper(place, "run", "configs/night.toml", "--sandbox")
     assert ended.returncode == 0
     assert ended.stdout.count("\n") == 1
     assert '"status":"complete"' in ended.stdout
@@ -218,25 +185,15 @@ def test_dates_are_of_the_programs_clock_and_the_sandboxs_records_of_its_day(pla
 )
 def test_ctrl_c_in_mid_query_is_no_bug(place: Path, query: str) -> None:
     (place / "data" / "archive" / "pages").mkdir(parents=True)
-    # Whatever the signal meets, the query or what comes before it, is told in the same way.
-    script = (
-        "import signal, sys\n"
-        "from scraper.cli.main import main\n"
-        "signal.signal(signal.SIGALRM, signal.default_int_handler)\n"
-        "signal.setitimer(signal.ITIMER_REAL, 1)\n"
-        "main()\n"
-    )
-    root = Path(__file__).parents[2]
-    ended = subprocess.run(
-        [sys.executable, "-c", script, "sql", "--format", "ndjson", query],
-        cwd=place,
-        env={**os.environ, "PYTHONPATH": str(root)},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    assert scraper(place, "sql", "SELECT 1").returncode == 0  # has loaded what a query needs
+    before = signal.signal(signal.SIGALRM, signal.default_int_handler)
+    try:
+        # Whatever the signal meets, the query or what comes before it, is told in the same way.
+        signal.setitimer(signal.ITIMER_REAL, 0.5)
+        ended = scraper(place, "sql", "--format", "ndjson", query)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
     assert (ended.returncode, ended.stderr.strip()) == (130, "interrupted: settled requests are safe")
 
 

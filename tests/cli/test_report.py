@@ -10,7 +10,7 @@ import re
 import shutil
 import xml.etree.ElementTree as ET
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,7 @@ from scraper.io.config_files.report_files import read_charts
 from scraper.io.state import open_stores, state_url
 from scraper.wiring.report import Report, report_of
 from scraper.wiring.settings import Settings
+from tests.cli.report_page import Shown, as_shown, sections
 from tests.clock import NOON, ShiftedClock
 from tests.docs.markdown import DOCS, fences
 from tests.docs.place import Said, said
@@ -77,14 +78,22 @@ def report(data: Path, *arguments: str) -> Said:
     return said(["report", "--data", str(data), *arguments], ShiftedClock(NOON))
 
 
-def made(data: Path, configs: Path | None = None, draw: Any = None) -> Report:
-    return report_of(Settings(data=data, clock=ShiftedClock(NOON)), configs, NOVEMBER, draw or drawn_plainly)
+def made(data: Path, configs: Path | None = None, draw: Any = None, period: Period = NOVEMBER) -> Report:
+    return report_of(Settings(data=data, clock=ShiftedClock(NOON)), configs, period, draw or drawn_plainly)
 
 
 @pytest.fixture(scope="module")
 def text(data: Path) -> str:
     """The page of the nights, with plain drawings."""
     return page(made(data))
+
+
+@pytest.fixture(scope="module")
+def told_and_page(data: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Said, str]:
+    """What the command says of the nights' page, in a file ``r.html``, and the page, with drawings if they can be."""
+    path = tmp_path_factory.mktemp("written") / "r.html"
+    told = report(data, "-o", str(path), "--month", "2026-11")
+    return replace(told, stderr=told.stderr.replace(str(path), path.name)), path.read_text()
 
 
 @pytest.fixture
@@ -107,47 +116,6 @@ def drawn_plainly(
     return svgs
 
 
-@dataclass(frozen=True)
-class Shown:
-    """A section as the page shows it."""
-
-    title: str
-    notes: list[str]
-    query: str
-    columns: list[str]
-    rows: list[list[str]]
-    drawings: list[ET.Element]
-
-
-def sections(text: str) -> dict[str, Shown]:
-    """The sections of a page, which holds nothing that XML cannot read."""
-    body = ET.fromstring(text[text.index("<body>") : text.index("</body>") + len("</body>")])
-    return {section.attrib["id"]: _shown(section) for section in body.iter("section")}
-
-
-def _shown(section: ET.Element) -> Shown:
-    def texts(path: str, within: ET.Element = section) -> list[str]:
-        return ["".join(each.itertext()) for each in within.iterfind(path)]
-
-    (query,) = texts(".//pre/code")
-    figures = texts(".//dl/div/dd")
-    return Shown(
-        title=texts("h2")[0],
-        notes=[text for text in texts("p") if text not in texts("p[@class='quiet']")],
-        query=query,
-        columns=texts(".//thead/tr/th") or texts(".//dl/div/dt"),
-        rows=[figures] if figures else [texts("td", row) for row in section.iterfind(".//tbody/tr")],
-        drawings=section.findall("figure/svg"),
-    )
-
-
-def as_shown(value: object) -> str:
-    """A value of `scraper sql --format json`, as a cell has it."""
-    if isinstance(value, (int, float)) and not isinstance(value, bool):
-        return f"{value:,}"
-    return "" if value is None else re.sub("[\x07\u202e]", "\ufffd", str(value))
-
-
 def assert_true_to_sql(data: Path, text: str) -> dict[str, Shown]:
     """Each printed query gives what stands beside it."""
     found = sections(text)
@@ -164,12 +132,11 @@ def assert_true_to_sql(data: Path, text: str) -> dict[str, Shown]:
 # --- true to SQL ------------------------------------------------------------------------------------------------------
 
 
-def test_every_figure_of_the_page_is_one_of_the_query_beside_it(data: Path, tmp_path: Path) -> None:
-    told = report(data, "-o", str(tmp_path / "r.html"), "--month", "2026-11")
+def test_every_figure_of_the_page_is_one_of_the_query_beside_it(data: Path, told_and_page: tuple[Said, str]) -> None:
+    told, text = told_and_page
     assert (told.exit_code, told.stdout) == (0, "")
-    text = (tmp_path / "r.html").read_text()
     found = assert_true_to_sql(data, text)
-    assert told.stderr.startswith(f"wrote {tmp_path / 'r.html'} (")
+    assert told.stderr.startswith("wrote r.html (")
     assert found["10-summary"].rows == [["21", "4", "4", "2", "4", "32", "8", "3,060", "0.0105"]]
     assert [row[2] for row in found["30-nights"].rows] == ["complete", "complete", "budget", "failed"]
     assert [row[:3] for row in found["40-failed"].rows] == [["2026-11-18", "night", "crawlora.hashtags"]]
@@ -200,9 +167,13 @@ def test_a_drawing_has_the_rows_that_its_table_shows(text: str) -> None:
 
 
 @pytest.mark.skipif(not can_draw(), reason="vl-convert-python is not installed: pip install '.[test]'")
-def test_the_packaged_charts_are_drawn_and_write_the_figures_of_their_queries(data: Path, tmp_path: Path) -> None:
-    assert report(data, "-o", str(tmp_path / "r.html")).stderr.count("tables only") == 0
-    found = assert_true_to_sql(data, (tmp_path / "r.html").read_text())
+def test_the_packaged_charts_are_drawn_and_write_the_figures_of_their_queries(
+    told_and_page: tuple[Said, str],
+) -> None:
+    told, text = told_and_page
+    assert told.stderr.count("tables only") == 0
+    found = sections(text)
+    assert len([name for name, shown in found.items() if shown.drawings]) == 6
     texts = {name: {text.text for svg in each.drawings for text in svg.iter("text")} for name, each in found.items()}
     assert {"ok, charged: 3 attempts, 24 credits", "lost, unknown: 1 attempt, 8 credits"} <= texts["80-requests"]
     assert {"F", "B"} <= texts["30-nights"]
@@ -338,8 +309,7 @@ def test_a_chart_that_cannot_be_drawn_is_told_of_and_its_table_is_there(data: Pa
 
 def test_without_a_state_database_the_page_says_what_is_not_known(data: Path, tmp_path: Path) -> None:
     shutil.copytree(data / "archive", tmp_path / "copy" / "archive")
-    assert report(tmp_path / "copy").exit_code == 0
-    text = (tmp_path / "copy" / "report.html").read_text()
+    text = page(made(tmp_path / "copy"))
     assert "limits of accounts and drift are not known" in text
     assert {row[-1] for row in sections(text)["20-month"].rows} == {""}
 
@@ -393,8 +363,11 @@ def test_a_period_that_cannot_be_is_refused(data: Path, tmp_path: Path, argument
     assert told in refused.stderr
 
 
-def test_a_period_of_two_thousand_years_is_answered(data: Path, tmp_path: Path) -> None:
-    assert report(data, "-o", str(tmp_path / "r.html"), "--since", "0001-02-03").exit_code == 0
-    found = sections((tmp_path / "r.html").read_text())
-    assert len(found["30-nights"].rows) == len(STATUSES)
+def test_a_period_of_two_thousand_years_is_answered(data: Path, tmp_path: Path, configs: Path) -> None:
+    met = made(data, period=Period(date(1, 2, 3), NOVEMBER.until))
+    found = sections(page(met))
+    assert (met.warnings, len(found["30-nights"].rows)) == ([], len(STATUSES))
+    out = tmp_path / "r.html"
+    assert report(data, "-o", str(out), "--configs", str(configs), "--since", "0001-02-03").exit_code == 0
+    assert sections(out.read_text())["10-summary"].rows == found["10-summary"].rows
     assert found["10-summary"].rows[0][1:3] == ["4", "4"]

@@ -18,6 +18,8 @@ from scraper.wiring.files import load_job
 from scraper.wiring.schedule import scheduled_job
 from scraper.wiring.settings import Settings
 
+pytestmark = pytest.mark.own_instant
+
 
 def schedule(*words: str) -> Result:
     return CliRunner().invoke(cli, ["schedule", *words])

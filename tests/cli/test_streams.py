@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
 import json
@@ -19,13 +20,16 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from scraper.cli.log import LogListener
+from scraper.cli.main import main
 from scraper.cli.options import beside, opened
 from scraper.cli.output import Format, write_object, write_rows
 from scraper.cli.rows import Rows
 from scraper.cli.streams import ReaderGone, Stream, program_streams
 from scraper.core.errors import OutputError
 from scraper.core.events import Stopped
-from tests.examples import combined
+from tests.cli.test_program import scraper, standing_in, written
+from tests.clock import ShiftedClock
+from tests.examples import spread
 
 pytestmark = pytest.mark.own_instant
 
@@ -87,7 +91,7 @@ def test_csv_has_replaced_characters_and_a_warning_where_its_encoding_lacks_them
 
 
 def test_a_stream_that_fails_once_is_null_from_then_on() -> None:
-    with open("/dev/full", "w", encoding="utf-8") as device:  # noqa: PTH123 - a device
+    with full_device() as device:
         stream = Stream(device, "stdout")
         with pytest.raises(OutputError, match="stdout cannot be written: No space left on device"):
             stream.write("x" * 100_000)
@@ -96,9 +100,7 @@ def test_a_stream_that_fails_once_is_null_from_then_on() -> None:
 
 
 def test_a_reader_that_goes_ends_the_writing_and_nothing_else() -> None:
-    reading, writing = os.pipe()
-    os.close(reading)
-    with open(writing, "w", encoding="utf-8") as pipe:  # noqa: PTH123 - a descriptor
+    with closed_pipe() as pipe:
         with pytest.raises(ReaderGone):
             Stream(pipe, "stdout").write("x" * 1_000_000)
         before, sys.stdout = sys.stdout, pipe
@@ -142,27 +144,64 @@ PRINTING = (
 )
 
 
-@pytest.mark.parametrize(("words", "stdout"), combined(PRINTING, (FULL, CLOSED)))
-def test_a_full_device_is_one_sentence_and_exit_code_5_and_a_closed_pipe_is_neither(
-    place: Path, words: str, stdout: tuple[str, int, str]
-) -> None:
+def within(place: Path, words: str, stdout: TextIO) -> tuple[int, str]:
+    """Exit code and stderr of the program in this process, with this as its stdout."""
+    with stdout, standing_in(place) as (_, stderr), contextlib.redirect_stdout(stdout):
+        return exit_code(words), written(stderr)
+
+
+def exit_code(words: str) -> int:
+    sys.argv = ["scraper", *words.split()]
+    with pytest.raises(SystemExit) as ended:
+        main(ShiftedClock())
+    assert isinstance(ended.value.code, int)
+    return ended.value.code
+
+
+def full_device() -> TextIO:
+    return open("/dev/full", "w", encoding="utf-8")  # noqa: PTH123 - a device
+
+
+def closed_pipe() -> TextIO:
+    reading, writing = os.pipe()
+    os.close(reading)
+    return open(writing, "w", encoding="utf-8")  # noqa: PTH123 - a descriptor
+
+
+@pytest.mark.parametrize("words", PRINTING)
+def test_a_full_device_is_one_sentence_and_exit_code_5_and_a_closed_pipe_is_neither(place: Path, words: str) -> None:
+    assert within(place, words, full_device()) == FULL[1:]
+    assert within(place, words, closed_pipe()) == CLOSED[1:]
+
+
+@pytest.mark.combined
+@pytest.mark.parametrize(
+    ("words", "stdout"), spread([(words, stdout) for words in PRINTING for stdout in (FULL, CLOSED)], 2)
+)
+def test_the_end_of_the_process_adds_nothing_to_that(place: Path, words: str, stdout: tuple[str, int, str]) -> None:
     redirection, exit_code, told = stdout
     met = ended(place, words, redirection)
     assert (met.returncode, met.stderr) == (exit_code, told)
 
 
 def test_a_run_whose_result_cannot_be_written_says_that_it_has_ended_and_what_is_kept(place: Path) -> None:
-    run = ended(place, "run configs/night.toml --sandbox", "> /dev/full")
-    assert run.returncode == 5
-    assert re.search(
-        r"Run night-\S+ has ended \(complete\), and what it bought is kept: scraper status night-", run.stderr
-    )
-    silent = ended(place, "status --sandbox --format table", "2> /dev/full", PYTHONIOENCODING="ascii")
-    assert (silent.returncode, silent.stdout.isascii(), "complete" in silent.stdout) == (0, True, True)
+    code, told = within(place, "run configs/night.toml --sandbox", full_device())
+    assert code == 5
+    assert re.search(r"Run night-\S+ has ended \(complete\), and what it bought is kept: scraper status night-", told)
+    page = io.TextIOWrapper(io.BytesIO(), "ascii", write_through=True)
+    with (
+        full_device() as device,
+        standing_in(place),
+        contextlib.redirect_stdout(page),
+        contextlib.redirect_stderr(device),
+    ):
+        assert exit_code("status --sandbox --format table") == 0
+    shown = written(page)
+    assert (shown.isascii(), "complete" in shown) == (True, True)
 
 
 def test_a_file_that_cannot_be_made_is_refused_before_anything_is_bought(place: Path) -> None:
-    run = ended(place, "run configs/night.toml --sandbox -o nowhere/result.json", "")
+    run = scraper(place, "run", "configs/night.toml", "--sandbox", "-o", "nowhere/result.json")
     assert (run.returncode, run.stderr) == (
         2,
         "error: nowhere/result.json cannot be written: nowhere does not exist: make this directory, or name one that "

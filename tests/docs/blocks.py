@@ -7,7 +7,9 @@ import re
 import tempfile
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import closing
 from decimal import Decimal
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -26,14 +28,14 @@ from scraper.core.planning import Known, plan
 from scraper.core.subscriptions import Subscription
 from scraper.core.tables import COMMON_COLUMNS, PAGES_COLUMNS, PAGES_DESCRIPTION, PAGES_TABLE, PATH_COLUMNS
 from scraper.core.units import LARGEST_COUNT
+from scraper.core.views import meanings
 from scraper.io.config_files.account_tables import AccountTable
 from scraper.io.config_files.job_files import CrawlTable, JobFile
 from scraper.io.config_files.validation import FileModel
 from scraper.io.docs import TOPICS, summary
+from scraper.io.query import open_archive
 from scraper.sandbox import KINDS, FaultKind
 from scraper.wiring.files import load_catalogue, load_job, load_tables, load_views
-from scraper.wiring.query import table_columns
-from scraper.wiring.settings import Settings
 from tests.core.builders import NOON
 from tests.docs.markdown import ROOT
 from tests.docs.place import said
@@ -349,11 +351,11 @@ def tables() -> str:
     shared = {column.name for column in COMMON_COLUMNS}
     of_pages = shared & {column.name for column in (*PATH_COLUMNS, *PAGES_COLUMNS)}
     for name, known in [*((select.name, shared) for select in selects), (PAGES_TABLE, of_pages)]:
-        own = [column for column in _columns(name) if column[0] not in known]
+        own = [column for column in columns_of(name) if column[0] not in known]
         shown = [[f"`{column}`", compact(type_), meaning] for column, type_, meaning in own]
         parts.append(titled(f"Columns of `{name}`", table(["column", "type", "meaning"], shown)))
     for name in RUN_TABLE_DESCRIPTIONS:
-        shown = [[f"`{column}`", type_, meaning] for column, type_, meaning in _columns(name)]
+        shown = [[f"`{column}`", type_, meaning] for column, type_, meaning in columns_of(name)]
         parts.append(titled(f"Columns of `{name}`", table(["column", "type", "meaning"], shown)))
     return "\n\n".join(parts)
 
@@ -363,17 +365,34 @@ def views() -> str:
     found = load_views(None)
     parts = [table(["view", "one row is"], [[f"`{view.name}{view.arguments}`", view.description] for view in found])]
     for view in found:
-        own = [column for column in _columns(view.name) if column[0] in view.columns]
+        own = [column for column in columns_of(view.name) if column[0] in view.columns]
         if own:
             shown = [[f"`{column}`", compact(type_), meaning] for column, type_, meaning in own]
             parts.append(titled(f"Columns of `{view.name}`", table(["column", "type", "meaning"], shown)))
     return "\n\n".join(parts)
 
 
-def _columns(name: str) -> list[tuple[str, str, str]]:
-    with tempfile.TemporaryDirectory() as directory:
-        found = table_columns(Settings(data=Path(directory)), None, name)
-    return [(str(column["column"]), str(column["type"]), str(column["meaning"])) for column in found]
+def columns_of(name: str) -> list[tuple[str, str, str]]:
+    """Columns as `scraper tables NAME` has them."""
+    return _columns()[name]
+
+
+@cache
+def _columns() -> Mapping[str, list[tuple[str, str, str]]]:
+    """Columns of every table, view and macro, over one connection."""
+    tables, views = load_tables(None), load_views(None)
+    nothing = {
+        view.name: f"({', '.join('NULL' for _ in view.arguments.split(','))})" for view in views if view.arguments
+    }
+    with tempfile.TemporaryDirectory() as directory, closing(open_archive(Path(directory), tables, views)) as archive:
+        rows = {
+            name: archive.execute(f"DESCRIBE FROM {name}{nothing.get(name, '')}").fetchall()
+            for name in meanings(tables, views)
+        }
+    return {
+        name: [(column, type_, told.get(column, "")) for column, type_, *_ in rows[name]]
+        for name, told in meanings(tables, views).items()
+    }
 
 
 def compact(type_: str) -> str:

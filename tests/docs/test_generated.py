@@ -9,8 +9,10 @@ import pytest
 
 from scraper.core.planning import Known, plan
 from scraper.wiring.files import load_job
+from scraper.wiring.query import table_columns
+from scraper.wiring.settings import Settings
 from tests.core.builders import NOON
-from tests.docs.blocks import BLOCKS, compact
+from tests.docs.blocks import BLOCKS, columns_of, compact
 from tests.docs.example_job import example_job, uncommented
 from tests.docs.generate import EXACT, EXAMPLE, VARYING, generated
 from tests.docs.markdown import DOCUMENTS, ROOT, blocks, fences, manual, own_files, with_blocks
@@ -85,6 +87,12 @@ def test_figures_and_run_ids_do_not_change_the_shape_of_an_output() -> None:
     monday = "quickstart-20261121T034656Z-c38b  complete\nposts  286 rows in 5.9 s\n──────"
     friday = "quickstart-20270101T000000Z-0a1f  complete\nposts   1,286 rows in 12 s\n────────"
     assert shape(monday) == shape(friday) != shape(friday.replace("complete", "failed"))
+
+
+@pytest.mark.parametrize("name", ["hashtags", "coverage", "entries", "on_board"])
+def test_columns_on_a_page_are_those_that_the_program_names(tmp_path: Path, name: str) -> None:
+    told = table_columns(Settings(data=tmp_path), None, name)
+    assert [tuple(row.values()) for row in told] == columns_of(name)
 
 
 def test_a_nested_type_is_told_by_its_fields() -> None:

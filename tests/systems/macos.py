@@ -1,7 +1,8 @@
-"""The program as on macOS: ``python -m tests.systems.macos [--without-swap] [--counting FILE] ARGS… [--then ARGS…]``.
+"""The program as on macOS: ``python -m tests.systems.macos [--counting FILE] ARGS… [--then ARGS…]``.
 
 Taken away: `os.posix_fallocate` and the C library's ``renameat2``. Put in: ``renamex_np`` with RENAME_SWAP, carried out
-by the kernel underneath, unless ``--without-swap``; and F_FULLFSYNC, which is counted to FILE beside plain fsyncs.
+by the kernel underneath, until a command begins with ``--without-swap``; and F_FULLFSYNC, which is counted to FILE
+beside plain fsyncs.
 """
 
 from __future__ import annotations
@@ -19,17 +20,20 @@ from tests.systems import carry_out, load_libraries
 
 _AT_FDCWD = -100
 _F_FULLFSYNC = 51
+WITHOUT_SWAP = "--without-swap"
 
 
 class Library:
     """The C library of a macOS, looked up as ctypes does it."""
 
-    def __init__(self, real: ctypes.CDLL, *, swaps: bool) -> None:
+    swaps = True
+
+    def __init__(self, real: ctypes.CDLL) -> None:
         self._real = real
-        if swaps:
-            self.renamex_np = self._renamex_np
 
     def __getattr__(self, name: str) -> Any:
+        if name == "renamex_np" and Library.swaps:
+            return self._renamex_np
         if name in {"renameat2", "renamex_np"}:
             raise AttributeError(f"dlsym(RTLD_DEFAULT, {name}): symbol not found")
         return getattr(self._real, name)
@@ -42,7 +46,7 @@ class Library:
         return int(self._real.renameat2(_AT_FDCWD, one, _AT_FDCWD, other, ctypes.c_uint(2)))
 
 
-def become_macos(*, swaps: bool) -> Counter[str]:
+def become_macos() -> Counter[str]:
     """Changes this process for good; gives the calls that made something durable, as they come."""
     load_libraries()
     synced: Counter[str] = Counter()
@@ -50,7 +54,7 @@ def become_macos(*, swaps: bool) -> Counter[str]:
 
     def library(name: str | None, *args: Any, **named: Any) -> Any:
         found = real_library(name, *args, **named)
-        return Library(found, swaps=swaps) if name is None else found
+        return Library(found) if name is None else found
 
     def controlled(descriptor: int, command: int, *args: Any) -> Any:
         if command != _F_FULLFSYNC:
@@ -73,12 +77,13 @@ def become_macos(*, swaps: bool) -> Counter[str]:
 
 def main() -> None:
     words = sys.argv[1:]
-    swaps = "--without-swap" not in words[:1]
-    words = words if swaps else words[1:]
     counting = Path(words[1]) if words[:1] == ["--counting"] else None
     words = words[2:] if counting else words
-    synced = become_macos(swaps=swaps)
-    carry_out(words)
+    synced = become_macos()
+    swapping = words.index(WITHOUT_SWAP) if WITHOUT_SWAP in words else len(words)
+    carry_out(words[:swapping])
+    Library.swaps = False
+    carry_out(words[swapping + 1 :])
     if counting is not None:
         counting.write_text(f"{synced['full']} {synced['plain']}")
 
