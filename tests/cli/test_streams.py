@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from scraper.cli.log import LogListener
-from scraper.cli.main import main
+from scraper.cli.main import run
 from scraper.cli.options import beside, opened
 from scraper.cli.output import Format, write_object, write_rows
 from scraper.cli.rows import Rows
@@ -152,10 +152,7 @@ def within(place: Path, words: str, stdout: TextIO) -> tuple[int, str]:
 
 def exit_code(words: str) -> int:
     sys.argv = ["scraper", *words.split()]
-    with pytest.raises(SystemExit) as ended:
-        main(ShiftedClock())
-    assert isinstance(ended.value.code, int)
-    return ended.value.code
+    return run(ShiftedClock())
 
 
 def full_device() -> TextIO:
