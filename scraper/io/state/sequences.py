@@ -22,9 +22,10 @@ def count_on(connection: Connection, column: Column[Any]) -> None:
 
 
 def numbers_ahead(connection: Connection, column: Column[Any], most: int) -> Iterator[int] | None:
-    """Return so many numbers for new rows, to be used after the next statement; ``None``: rows get theirs as they come.
+    """Return so many numbers for new rows, to be used after the next statement; ``None``: they follow the last row's.
 
-    With a number of its own a row can be inserted without waiting for an answer. Numbers that are not used are lost.
+    With numbers of their own, rows can be inserted together and without waiting for an answer. Numbers that are not
+    used are lost.
     """
     if connection.dialect.name == "sqlite":
         return None
