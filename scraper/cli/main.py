@@ -18,7 +18,7 @@ from scraper.cli.formatting import harmless
 from scraper.cli.streams import ReaderGone, program_streams
 from scraper.core.errors import ScraperError
 from scraper.io import heap
-from scraper.io.collection import rare_collections
+from scraper.io.collection import leave_all_to_the_exit, rare_collections
 
 if TYPE_CHECKING:
     from scraper.ports import Clock
@@ -82,12 +82,16 @@ def cli() -> None:
 
 def main(clock: Clock | None = None) -> NoReturn:
     """Run the command line and exit. `clock`: the time that it uses; ``None``: the machine's."""
-    if os.path.basename(sys.argv[0]) in _PROGRAM:  # noqa: PTH119 - the name alone
+    is_ours = os.path.basename(sys.argv[0]) in _PROGRAM  # noqa: PTH119 - the name alone
+    if is_ours:
         sys.meta_path.insert(0, _WithoutNumpy())
         if any(not word.startswith("-") for word in sys.argv[1:]):  # ctypes is 4 ms that --help does without
             heap.keep_small()
     with program_streams(), rare_collections():  # a start makes objects for good: six per cent of it went on searches
-        sys.exit(_exit_code(clock))
+        code = _exit_code(clock)
+    if is_ours:
+        leave_all_to_the_exit()
+    sys.exit(code)
 
 
 def _exit_code(clock: Clock | None) -> int:
