@@ -34,8 +34,6 @@ LONGEST_REASON: Final = 300
 """Characters of a network error's message, which may quote what a server sent."""
 STEP_BYTES: Final = 2**18
 """A body is decompressed in steps of this size."""
-READ_AHEAD_BYTES: Final = 2**18
-"""aiohttp stops reading when twice as much waits, and begins again: with its own 64 KiB, for most pages."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +129,6 @@ class HttpTransport:
             max_field_size=self._limits.header_bytes,
             max_headers=self._limits.headers,
             trust_env=False,
-            read_bufsize=READ_AHEAD_BYTES,
         )
         # aiohttp retries a GET by itself when a kept-alive connection turns out to be closed: the vendor may charge
         # that request, and no ledger has it. There is no public switch; aiohttp's own test client uses this one.
