@@ -89,8 +89,8 @@ def main(clock: Clock | None = None) -> NoReturn:
             heap.keep_small()
     with program_streams(), rare_collections():  # a start makes objects for good: six per cent of it went on searches
         code = _exit_code(clock)
-    if is_ours:
-        leave_all_to_the_exit()
+        if is_ours:
+            leave_all_to_the_exit()
     sys.exit(code)
 
 
