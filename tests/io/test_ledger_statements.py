@@ -92,6 +92,19 @@ def test_walks_that_begin_together_and_their_settlements_take_no_statement_each(
     assert len(database.rows("SELECT walk_id FROM walks WHERE run_id = 'one' AND snapshot_at IS NOT NULL")) == 8
 
 
+def test_an_attempt_that_is_settled_twice_at_once_is_charged_and_stored_once(database: StateDatabase) -> None:
+    async def script(stores: Stores, _: HandClock) -> None:
+        await stores.ledger.note_accounts([LIMITS])
+        taken = [slot(await stores.ledger.reserve("one", LIMITS, board("US", page), 1)) for page in (1, 2)]
+        answers = [settlement(each.attempt_id, outcome(), NOON, b"{}", NOON) for each in taken]
+        await asyncio.gather(*(stores.ledger.settle(each) for each in (*answers, *answers, answers[0])))
+
+    carried_out(database, script)
+    assert kept_balances(database) == ledger_sums(database)
+    assert len(database.rows("SELECT page_id FROM pages")) == 2
+    assert database.rows("SELECT DISTINCT charge FROM requests") == [("charged",)]
+
+
 def test_together_they_get_the_slots_that_they_would_get_one_by_one(database: StateDatabase) -> None:
     kinds = (
         account(requests_per_minute=5),
