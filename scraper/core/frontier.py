@@ -66,6 +66,8 @@ class Frontier:
         self._heaps: dict[str, list[tuple[Value, int, Request]]] = defaultdict(list)
         self._ready: dict[str, Request] = {}
         self._in_flight: dict[str, Request] = {}
+        self._after: dict[str, Value | None] = {}
+        """Request in flight → `_best_after`, until an endpoint is closed or a walk widened."""
         self._credits_in_flight: Counter[str] = Counter()
         self._busy: Counter[str] = Counter()
         self._closed: dict[str, Why] = {}
@@ -131,8 +133,10 @@ class Frontier:
         if not self._strict:
             return True
         others = (self._heaps[other][0][0] for other in list(self._heaps) if other != vendor and self.has_ready(other))
-        after = (self._best_after(request) for request in self._in_flight.values())
-        return value <= min(others, default=value) and all(best is None or value <= best for best in after)
+        for key in self._in_flight.keys() - self._after.keys():
+            self._after[key] = self._best_after(self._in_flight[key])
+        after = (best for best in self._after.values() if best is not None)
+        return value <= min(others, default=value) and value <= min(after, default=value)
 
     @property
     def idle(self) -> bool:
@@ -221,6 +225,7 @@ class Frontier:
         if endpoint_or_vendor in self._closed:
             return False
         self._closed[endpoint_or_vendor] = why
+        self._after.clear()
         for progress in list(self._walks.values()):
             self._settle(progress)
         return True
@@ -284,6 +289,7 @@ class Frontier:
         self._settle(progress)
 
     def _release(self, request: Request) -> None:
+        self._after.pop(request.key, None)
         if self._in_flight.pop(request.key, None) is not None:
             self._credits_in_flight[request.endpoint.vendor] -= request.endpoint.cost
             self._busy[request.walk.walk_id] -= 1
@@ -332,6 +338,7 @@ class Frontier:
     def _widen(self, progress: Progress, walk: Walk) -> None:
         """Merge a walk that several crawls want: as deep and as early as any of them requests."""
         before, walk_id = progress.walk, walk.walk_id
+        self._after.clear()
         if isinstance(progress, RestoredWalk) and progress.needs_pages(walk):
             progress, first = self._start(walk)
             following: Sequence[Request] = [first]

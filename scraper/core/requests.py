@@ -102,10 +102,14 @@ class Request:
     page: int
     """1-based place in its walk."""
     cursor: str | None = None
+    params: Params = field(init=False, repr=False)
+    """All query parameters, as they travel."""
     key: str = field(init=False)
     """Hash of vendor, endpoint and all parameters: 32 hex digits, the same in every run."""
 
     def __post_init__(self) -> None:
+        paging = self.endpoint.pagination.params(self.page, self.cursor)
+        object.__setattr__(self, "params", tuple(sorted({**dict(self.walk.params), **paging}.items())))
         object.__setattr__(self, "key", _digest(16, self.endpoint.vendor, self.endpoint.name, self.params))
 
     @property
@@ -113,16 +117,10 @@ class Request:
         return self.walk.endpoint
 
     @property
-    def params(self) -> Params:
-        """All query parameters, as they travel."""
-        paging = self.endpoint.pagination.params(self.page, self.cursor)
-        return tuple(sorted({**dict(self.walk.params), **paging}.items()))
-
-    @property
     def path(self) -> str:
         """The route, with its parameters filled in and quoted."""
         path = self.endpoint.path
-        for name, value in self.params:
+        for name, value in self.params if "{" in path else ():
             quoted = quote(value, safe="")
             # "." and ".." would resolve to another route.
             path = path.replace(f"{{{name}}}", quoted if quoted.strip(".") else quoted.replace(".", "%2E"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ssl
 from collections.abc import Callable
 from contextvars import ContextVar
-from types import SimpleNamespace
+from dataclasses import dataclass
 from typing import Any, Final
 from weakref import WeakKeyDictionary
 
@@ -15,14 +15,23 @@ from aiohttp.connector import Connection
 from scraper.io.running_time import RunningTime
 from scraper.ports import Start, at_once
 
-needs_new_connection: Final[ContextVar[bool]] = ContextVar("needs_new_connection", default=False)
-"""Set for the request that this task sends."""
 _SUSPENSION_S: Final = 1.0
 """A shorter difference between two of the machine's clocks is none."""
 
 
-slot_of_request: Final[ContextVar[Start]] = ContextVar("slot_of_request", default=at_once)
-"""Waits for the slot of the request that this task sends."""
+@dataclass(slots=True)
+class Sending:
+    """A request on its way to its vendor."""
+
+    start: Start = at_once
+    """Waits for its slot."""
+    needs_new_connection: bool = False
+    sent: bool = False
+    """It has its slot and a connection: from now on it may reach its vendor."""
+
+
+sending: Final[ContextVar[Sending]] = ContextVar("sending")
+"""The request that this task sends."""
 
 
 class NotStartedError(Exception):
@@ -55,6 +64,7 @@ class CleanConnector(aiohttp.TCPConnector):
         traces: list[Any],
         timeout: aiohttp.ClientTimeout,  # noqa: ASYNC109 - the name that aiohttp calls it by
     ) -> Connection:
+        request = sending.get()
         while True:
             async with self._time.until(self._time.now() + self._connect_s):
                 connection = await super().connect(req, traces, timeout)
@@ -63,38 +73,23 @@ class CleanConnector(aiohttp.TCPConnector):
                 return connection
             suspended_s = self._suspended_s()
             slept_s = suspended_s - self._used.get(protocol, suspended_s)
-            unwanted = protocol in self._used and needs_new_connection.get()
+            unwanted = protocol in self._used and request.needs_new_connection
             if not (protocol.should_close or unwanted or slept_s > _SUSPENSION_S):
-                if not await _started(connection):
+                if not await _started(request, connection):
                     raise NotStartedError
                 if connection.protocol is protocol and protocol.is_connected() and not protocol.should_close:
                     self._used[protocol] = suspended_s
+                    request.sent = True
                     return connection
             connection.close()
 
 
-async def _started(connection: Connection) -> bool:
+async def _started(request: Sending, connection: Connection) -> bool:
     """Wait for the request's slot; a connection that is not used goes back to the pool."""
     started = False
     try:
-        started = await slot_of_request.get()()
+        started = await request.start()
     finally:
         if not started:
             connection.release()
     return started
-
-
-def sent_trace() -> aiohttp.TraceConfig:
-    """Return a trace that sets `sent` once there is a connection: from then on the request may reach its vendor."""
-
-    async def connecting(_session: aiohttp.ClientSession, context: SimpleNamespace, _params: object) -> None:
-        context.trace_request_ctx.sent = False
-
-    async def connected(_session: aiohttp.ClientSession, context: SimpleNamespace, _params: object) -> None:
-        context.trace_request_ctx.sent = True
-
-    tracing = aiohttp.TraceConfig()
-    tracing.on_connection_create_start.append(connecting)
-    tracing.on_connection_create_end.append(connected)
-    tracing.on_connection_reuseconn.append(connected)
-    return tracing

@@ -11,9 +11,9 @@ from __future__ import annotations
 import ssl
 import zlib
 from base64 import b64encode
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from types import SimpleNamespace, TracebackType
+from types import TracebackType
 from typing import Any, Final
 
 import aiohttp
@@ -25,13 +25,7 @@ from scraper.core.outcomes import Answer, NoAnswer, Reply
 from scraper.core.reconcile import LONGEST_ANSWER
 from scraper.core.requests import Params, Request
 from scraper.io.clock import suspended_s
-from scraper.io.http_connections import (
-    CleanConnector,
-    NotStartedError,
-    needs_new_connection,
-    sent_trace,
-    slot_of_request,
-)
+from scraper.io.http_connections import CleanConnector, NotStartedError, Sending, sending
 from scraper.io.running_time import RunningTime
 from scraper.ports import Start, at_once
 
@@ -135,7 +129,6 @@ class HttpTransport:
             max_field_size=self._limits.header_bytes,
             max_headers=self._limits.headers,
             trust_env=False,
-            trace_configs=[sent_trace()],
         )
         # aiohttp retries a GET by itself when a kept-alive connection turns out to be closed: the vendor may charge
         # that request, and no ledger has it. There is no public switch; aiohttp's own test client uses this one.
@@ -154,8 +147,8 @@ class HttpTransport:
 
         A request whose last answer was lost uses a new connection: the kept-alive one may be the cause.
         """
-        needs_new_connection.set(request.key in self._lost)
-        reply = await self._get(self._access[request.endpoint.vendor], request.path, request.query, start)
+        this = Sending(start, needs_new_connection=request.key in self._lost)
+        reply = await self._get(self._access[request.endpoint.vendor], request.path, request.query, this)
         reply = self._masked(reply)
         if isinstance(reply, NoAnswer) and reply.sent:
             self._lost.add(request.key)
@@ -165,14 +158,13 @@ class HttpTransport:
 
     async def account_page(self, vendor: Vendor, path: str, params: Mapping[str, str]) -> Reply:
         """Fetch a page about the account; see `BillingSource`."""
-        return self._masked(await self._get(self._access[vendor.name], path, tuple(params.items())))
+        return self._masked(await self._get(self._access[vendor.name], path, tuple(params.items()), Sending()))
 
-    async def _get(self, access: Access, path: str, params: Params, start: Start = at_once) -> Reply:
+    async def _get(self, access: Access, path: str, params: Params, this: Sending) -> Reply:
         if self._session is None:
             raise RuntimeError("the transport is not open")
-        began = self._time.now()
-        slot_of_request.set(start)
-        told, patience_s = SimpleNamespace(sent=False), min(self._limits.headers_s, self._limits.whole_s)
+        sending.set(this)
+        began, patience_s = self._time.now(), min(self._limits.headers_s, self._limits.whole_s)
         try:
             async with self._time.until(began + patience_s):
                 response = await self._session.get(
@@ -180,7 +172,6 @@ class HttpTransport:
                     URL(access.base_url + path, encoded=True).with_query(dict(params)),
                     headers=access.headers(),
                     allow_redirects=False,
-                    trace_request_ctx=told,
                     proxy=None if access.proxy is None else access.proxy.url,
                     proxy_headers=None if access.proxy is None else access.proxy.headers(),
                 )
@@ -191,10 +182,10 @@ class HttpTransport:
             return NoAnswer(sent=False, reason=_before_the_vendor(access, late))
         except TimeoutError:
             late = f"no answer within {patience_s:g} s"
-            return NoAnswer(told.sent, late if told.sent else _before_the_vendor(access, late))
+            return NoAnswer(this.sent, late if this.sent else _before_the_vendor(access, late))
         except (aiohttp.ClientError, OSError, ValueError) as failure:  # ValueError: a host name that IDNA rejects
             met = _reason(failure)
-            return NoAnswer(told.sent, met if told.sent else _before_the_vendor(access, met))
+            return NoAnswer(this.sent, met if this.sent else _before_the_vendor(access, met))
         try:
             kept = KEPT_HEADERS | access.vendor.rate_header_names
             headers = {k.lower(): _valid_text(v) for k, v in response.headers.items() if k.lower() in kept}
@@ -204,9 +195,9 @@ class HttpTransport:
 
     async def _read(self, response: aiohttp.ClientResponse, headers: Mapping[str, str], ends_at: float) -> Answer:
         """Read the body as far as it comes: once a status was received the answer is not lost."""
-        body, over_limit = bytearray(), False
+        pieces, over_limit = list[bytes](), False
         try:
-            cut_short = await self._fill(body, response, ends_at)
+            cut_short = await self._fill(pieces, response, ends_at)
         except _OverLimitError as failure:
             cut_short, over_limit = str(failure), True
         except TimeoutError:
@@ -220,31 +211,34 @@ class HttpTransport:
             cut_short = f"it cannot be decompressed: {_reason(failure)}"
         except (aiohttp.ClientError, OSError) as failure:
             cut_short = _reason(failure)
-        return Answer(response.status, headers, bytes(body), cut_short, over_limit)
+        return Answer(response.status, headers, b"".join(pieces), cut_short, over_limit)
 
-    async def _fill(self, body: bytearray, response: aiohttp.ClientResponse, ends_at: float) -> str | None:
-        """Append the decompressed answer to `body`; return why it is incomplete, if its bytes show that."""
-        limits, travelled_bytes = self._limits, 0
+    async def _fill(self, pieces: list[bytes], response: aiohttp.ClientResponse, ends_at: float) -> str | None:
+        """Append the decompressed answer to `pieces`; return why it is incomplete, if its bytes show that."""
+        most_bytes, travelled_bytes, size_bytes = self._limits.body_bytes, 0, 0
         packings = _packings(response.headers.getall("Content-Encoding", ()))
         unpacking = _Unpacking(packings[0]) if len(packings) == 1 and packings[0] in _WINDOW_BITS else None
-        while True:
-            async with self._time.until(min(self._time.now() + limits.between_bytes_s, ends_at)):
-                chunk = await response.content.readany()
-            if not chunk:
-                break
+        while chunk := await self._next(response.content, ends_at):
             travelled_bytes += len(chunk)
-            if unpacking is None:
-                body += chunk
-            else:
-                unpacking.unpack(chunk, body, limits.body_bytes + 1)
-            if max(len(body), travelled_bytes) > limits.body_bytes:
-                del body[limits.body_bytes :]
-                raise _OverLimitError(f"it is larger than {limits.body_bytes:,} bytes")
+            for piece in (chunk,) if unpacking is None else unpacking.unpack(chunk, most_bytes + 1 - size_bytes):
+                pieces.append(piece)
+                size_bytes += len(piece)
+            if (excess := size_bytes - most_bytes) > 0:
+                pieces[-1] = pieces[-1][:-excess]
+            if max(size_bytes, travelled_bytes) > most_bytes:
+                raise _OverLimitError(f"it is larger than {most_bytes:,} bytes")
         if packings and unpacking is None:
             return _line(f"it is compressed as {', '.join(packings)}, which was not requested")
         if unpacking is not None and travelled_bytes and not unpacking.ended:
             return f"its {packings[0]} ends too early"
         return None
+
+    async def _next(self, content: aiohttp.StreamReader, ends_at: float) -> bytes:
+        """Return the next bytes of a body, none at its end; TimeoutError if they do not come."""
+        if (chunk := content.read_nowait()) or content.at_eof():  # a deadline for nothing costs more than a small body
+            return chunk
+        async with self._time.until(min(self._time.now() + self._limits.between_bytes_s, ends_at)):
+            return await content.readany()
 
     def _masked(self, reply: Reply) -> Reply:
         """Mask keys that a vendor echoes: nothing else sees an answer before this."""
@@ -287,16 +281,18 @@ class _Unpacking:
         """The compressed stream is complete."""
         return self._stream is not None and bool(self._stream.eof)
 
-    def unpack(self, chunk: bytes, body: bytearray, most_bytes: int) -> None:
-        """Decompress the next bytes onto `body` until it has `most_bytes`; zlib.error if they are corrupt."""
-        while chunk and len(body) < most_bytes:
+    def unpack(self, chunk: bytes, most_bytes: int) -> Iterator[bytes]:
+        """Yield what the next bytes decompress to, at most so many; zlib.error if they are corrupt."""
+        while chunk and most_bytes > 0:
             if self._stream is None:
                 self._stream = zlib.decompressobj(self._window_bits(chunk))
             elif self._stream.eof:
                 if not (self._packing.endswith("gzip") and chunk.startswith(b"\x1f")):
                     return  # padding after the end
                 self._stream = zlib.decompressobj(_WINDOW_BITS["gzip"])  # gzip members may be concatenated
-            body += self._stream.decompress(chunk, min(STEP_BYTES, most_bytes - len(body)))
+            piece = self._stream.decompress(chunk, min(STEP_BYTES, most_bytes))
+            most_bytes -= len(piece)
+            yield piece
             chunk = self._stream.unconsumed_tail or self._stream.unused_data
 
     def _window_bits(self, beginning: bytes) -> int:

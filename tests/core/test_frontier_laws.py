@@ -238,3 +238,36 @@ def test_a_share_holds_the_price_of_what_is_in_flight() -> None:
     assert frontier.may_take("crawlora", 100, 16)
     frontier.give_back(first)
     assert frontier.may_take("crawlora", 100, 8)
+
+
+def test_in_strict_order_nothing_waits_for_an_answer_that_has_come() -> None:
+    board, later = crawl(C_HASHTAGS, max_pages=1, priority=2), crawl(K_HASHTAGS, params={"region": "US"})
+    frontier = Frontier([board, crawl(C_POSTS, each=C_HASHTAGS, priority=2), later], strict=True)
+    first = found(frontier, "crawlora")
+    assert not frontier.may_take("keyapi", 1_000)
+    frontier.learn(first, PageFacts(0, (), has_more=False))
+    assert frontier.may_take("keyapi", 1_000)
+
+
+def test_in_strict_order_nothing_waits_for_children_of_an_endpoint_that_is_closed() -> None:
+    board, later = crawl(C_HASHTAGS, max_pages=1, priority=2), crawl(K_HASHTAGS, params={"region": "US"})
+    frontier = Frontier([board, crawl(C_POSTS, each=C_HASHTAGS, priority=2), later], strict=True)
+    found(frontier, "crawlora")
+    assert not frontier.may_take("keyapi", 1_000)
+    frontier.close(C_POSTS, Why.REFUSED)
+    assert frontier.may_take("keyapi", 1_000)
+
+
+def test_in_strict_order_a_walk_that_another_crawl_wants_deeper_is_waited_for() -> None:
+    crawls = [
+        crawl(C_HASHTAGS, max_pages=1, priority=2),
+        crawl(C_POSTS, "known", params={"id": "10"}, max_pages=1, priority=2),
+        crawl(C_POSTS, "posts", each=C_HASHTAGS, priority=2),
+        crawl(K_HASHTAGS, params={"region": "US"}),
+    ]
+    frontier = Frontier(crawls, strict=True)
+    board, _ = found(frontier, "crawlora"), found(frontier, "crawlora")
+    assert not frontier.may_take("keyapi", 1_000)
+    frontier.learn(board, PageFacts(1, (Record("10", 1, 0),), has_more=False))
+    assert not frontier.has_ready("crawlora")
+    assert not frontier.may_take("keyapi", 1_000)

@@ -51,7 +51,7 @@ def test_a_reservation_takes_three_statements_and_a_fourth_only_for_a_new_walk(t
 
     first, next_one, settled = carried_out(database_in(tmp_path), script)
     assert next_one == ["BEGIN", "SELECT", "INSERT", "UPDATE"]
-    assert settled == ["BEGIN", "UPDATE", "INSERT", "UPDATE"]
+    assert settled == ["BEGIN", "SELECT", "UPDATE", "INSERT", "UPDATE"]
     assert sorted(set(first)) == ["INSERT", "SELECT", "UPDATE"]  # the balances' rows are new as well
 
 
@@ -66,9 +66,43 @@ def test_requests_that_are_ready_together_share_a_transaction_and_each_gets_its_
 
     found, taken = carried_out(database, script)
     assert found.count("BEGIN") <= 2  # one of them may have been begun for the first alone
-    assert len(found) <= 2 * 3 + 10
+    assert len(found) <= 4 + 5  # of several, the slots before theirs are read as well
     assert len({each.attempt_id for each in taken}) == 10
     assert kept_balances(database) == ledger_sums(database)
+
+
+def test_walks_that_begin_together_and_their_settlements_take_no_statement_each(database: StateDatabase) -> None:
+    places = ("US", "GB", "DE", "FR", "IT", "ES", "JP", "KR")
+
+    async def script(stores: Stores, _: HandClock) -> tuple[list[str], list[str]]:
+        await stores.ledger.note_accounts([LIMITS])
+        slot(await stores.ledger.reserve("one", LIMITS, board("US", 1), 1))
+        with counted() as reserved:
+            asked = [stores.ledger.reserve("one", LIMITS, board(place, 2), 1) for place in places]
+            taken = [slot(each) for each in await asyncio.gather(*asked)]
+        with counted() as settled:
+            answers = [settlement(each.attempt_id, outcome(), NOON, b"{}", NOON) for each in taken]
+            await asyncio.gather(*(stores.ledger.settle(each) for each in answers))
+        return reserved, settled
+
+    reserved, settled = carried_out(database, script)
+    assert len(reserved) <= 5 + 7  # two transactions at most, each with the walks that it has not looked up yet
+    assert len(settled) <= 2 * 5
+    assert kept_balances(database) == ledger_sums(database)
+    assert len(database.rows("SELECT walk_id FROM walks WHERE run_id = 'one' AND snapshot_at IS NOT NULL")) == 8
+
+
+def test_an_attempt_that_is_settled_twice_at_once_is_charged_and_stored_once(database: StateDatabase) -> None:
+    async def script(stores: Stores, _: HandClock) -> None:
+        await stores.ledger.note_accounts([LIMITS])
+        taken = [slot(await stores.ledger.reserve("one", LIMITS, board("US", page), 1)) for page in (1, 2)]
+        answers = [settlement(each.attempt_id, outcome(), NOON, b"{}", NOON) for each in taken]
+        await asyncio.gather(*(stores.ledger.settle(each) for each in (*answers, *answers, answers[0])))
+
+    carried_out(database, script)
+    assert kept_balances(database) == ledger_sums(database)
+    assert len(database.rows("SELECT page_id FROM pages")) == 2
+    assert database.rows("SELECT DISTINCT charge FROM requests") == [("charged",)]
 
 
 def test_together_they_get_the_slots_that_they_would_get_one_by_one(database: StateDatabase) -> None:

@@ -14,16 +14,18 @@ import duckdb
 from scraper.core.coverage import RUN_TABLES
 from scraper.core.part_names import drained_by, drained_name, empty_runs_name
 from scraper.io.archive.staged_files import Staging
+from scraper.io.archive.table_select import Selects
 from scraper.io.archive.tree import Tree
 
 
-def add_missing_tables(staging: Staging, tree: Tree, drain_id: int, token: str) -> None:
+def add_missing_tables(staging: Staging, selects: Selects, tree: Tree, drain_id: int, token: str) -> None:
     """Begin a part without rows for each table that has none, apart from what an earlier try at this drain left."""
     if not staging.partitions:
         return
     of_runs = empty_runs_name(drain_id, token)
     missing = [table for table in staging.tables if not staging.has(table)]
     missing = [table for table in missing if not _is_there(tree, table, drain_id, token, of_runs)]
+    selects.look_up(table for table in missing if table not in RUN_TABLES)
     for name, is_of_runs in ((drained_name(drain_id, 0, token), False), (of_runs, True)):
         staging.turn_to(staging.partitions[0], name)
         for table in missing:

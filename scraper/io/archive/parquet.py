@@ -113,7 +113,7 @@ class ParquetArchive:
                         parts_begun += 1
                     failures = tally.add(batch, made, selects, staging)
                     staging.add(PAGES_TABLE, pages_table(batch, failures, selects.schemas[PAGES_TABLE]))
-                add_missing_tables(staging, self._tree, drain_id, token)
+                add_missing_tables(staging, selects, self._tree, drain_id, token)
                 staged = staging.staged()
             of_number = self._tree.paths("*", f"part-{drain_id}-*.parquet")
             of_drain = {path for path in of_number if drained_by(_name(path), token) == drain_id}

@@ -9,10 +9,21 @@ import duckdb
 import pyarrow as pa
 
 from scraper.core.errors import Fault
-from scraper.core.tables import COMMON_COLUMNS, PAGES_TABLE, PATH_COLUMNS, TableSelect, empty_relation, over_no_pages
+from scraper.core.tables import (
+    COMMON_COLUMNS,
+    PAGES_COLUMNS,
+    PAGES_TABLE,
+    PATH_COLUMNS,
+    SELECT_INPUT,
+    TableSelect,
+    empty_relation,
+    over_no_pages,
+)
 from scraper.io.archive.schemas import schemas_of
 
 _COMMON = empty_relation(COMMON_COLUMNS)
+_OF_DRAINS = (empty_relation(SELECT_INPUT), empty_relation(PAGES_COLUMNS))
+"""What each drain asks for: here it takes no database of its own."""
 
 
 def table_faults(tables: Sequence[TableSelect], cache: Path | None = None) -> Iterator[Fault]:
@@ -20,7 +31,8 @@ def table_faults(tables: Sequence[TableSelect], cache: Path | None = None) -> It
 
     `cache`: the directory where sound SELECTs are remembered.
     """
-    schemas = schemas_of([_COMMON, *(over_no_pages(table) for table in tables if table.name != PAGES_TABLE)], cache)
+    asked = [over_no_pages(table) for table in tables if table.name != PAGES_TABLE]
+    schemas = schemas_of([_COMMON, *_OF_DRAINS, *asked], cache)
     for table in tables:
         where = f"tables/{table.name}.sql"
         if table.name == PAGES_TABLE:

@@ -58,6 +58,10 @@ class Selects:
         self._input = _schema(schemas_of([_INPUT, _PAGES], cache)[_INPUT])
         self._session = session(self._input)
 
+    def look_up(self, tables: Iterable[str]) -> None:
+        """Ask for the schemas of several tables together: each question opens a database."""
+        schemas_of([over_no_pages(self._tables[table]) for table in tables if table not in self.schemas], self._cache)
+
     def plain(self, rows: pa.Table) -> Iterator[Mapping[str, object]]:
         """Yield rows as JSON objects: times are text, since Python's end with the year 9999."""
         self._session.connection.register("made", rows)

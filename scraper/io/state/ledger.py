@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, TypeAlias
@@ -19,24 +19,27 @@ from scraper.io.packing import packed
 from scraper.io.state import late
 from scraper.io.state.balances import RESERVED, add_to_balances, move_credits, moved, scope_names
 from scraper.io.state.leases import Fence, is_live, is_mine, job_lease, standing
-from scraper.io.state.row_locks import lock_accounts, lock_attempts
+from scraper.io.state.row_locks import QUEUED, lock_accounts, lock_attempts
 from scraper.io.state.schema import Instant, accounts, pages, requests, runs
 from scraper.io.state.slots import NEVER, ON_THE_WAY, latest_arrival
 from scraper.ports import Settlement
 
-_LATE_PAGES = select(runs.c.late_pages).where(runs.c.run_id == requests.c.run_id).scalar_subquery()
-
-
-def _settling(**changed: Any) -> Any:  # noqa: ANN401 - an Update
-    """The settlement of one reserved attempt."""
-    columns = "sent_at settled_at charge credits outcome ending http_status rows vendor_request_id detail"
-    values = {name: bindparam(f"to_{name}", type_=requests.c[name].type) for name in columns.split()}
-    here = and_(requests.c.attempt_id == bindparam("settled"), requests.c.charge == RESERVED)
-    known = [requests.c[name] for name in ["run_id", "account", "day", "month", "reserved", "walk_id", "request_key"]]
-    return update(requests).where(here).values({**values, **changed}).returning(*known, _LATE_PAGES.label("late_pages"))
-
-
-_SETTLE = _settling(slot_at=func.coalesce(bindparam("arrived", type_=Instant), requests.c.slot_at))
+_CHANGED = "sent_at settled_at charge credits outcome ending http_status rows vendor_request_id detail"
+_SETTLE = (
+    update(requests)
+    .where(requests.c.attempt_id == bindparam("settled"))
+    .values({name: bindparam(f"to_{name}", type_=requests.c[name].type) for name in _CHANGED.split()})
+    .values(slot_at=func.coalesce(bindparam("arrived", type_=Instant), requests.c.slot_at))
+)
+"""The settlement of an attempt."""
+_KNOWN = "attempt_id run_id account day month reserved walk_id request_key"
+_STILL_RESERVED = (
+    select(*(requests.c[name] for name in _KNOWN.split()), runs.c.late_pages)
+    .outerjoin(runs, runs.c.run_id == requests.c.run_id)
+    .where(requests.c.attempt_id.in_(bindparam("attempts", expanding=True)), requests.c.charge == RESERVED)
+    .order_by(requests.c.attempt_id)
+    .with_for_update(of=requests)
+)
 _PAUSED = select(accounts.c.paused_until).where(accounts.c.account == bindparam("account"))
 _NEW_PAGE = insert(pages)
 _TELL = (
@@ -75,13 +78,14 @@ def settle(connection: Connection, settlings: Sequence[Settling]) -> list[None]:
     fences = {fence for _, fence in settlings if fence is not None}
     replaced = {fence for fence in fences if not is_mine(fence, standing(connection, fence))}
     lock_attempts(connection, [settlement.attempt_id for settlement, _ in settlings])
+    settled = _settle_reserved(connection, [settlement for settlement, _ in settlings])
     bodies: list[dict[str, Any]] = []
     changes: dict[tuple[str, str, str, str], dict[str, int]] = {}
     for settlement, fence in settlings:
-        outcome, values, is_late = settlement.outcome, _settled_values(settlement), fence in replaced
-        row, held_as = connection.execute(_SETTLE, values).one_or_none(), RESERVED
+        outcome, is_late = settlement.outcome, fence in replaced
+        row, held_as = settled.pop(settlement.attempt_id, None), RESERVED
         if row is None:
-            if (row := _settle_lost(connection, settlement.attempt_id, values)) is None:
+            if (row := _settle_lost(connection, settlement)) is None:
                 continue
             held_as, is_late = row.charge, True
         deltas = changes.setdefault((row.run_id, row.account, row.day, row.month), {})
@@ -101,12 +105,25 @@ def settle(connection: Connection, settlings: Sequence[Settling]) -> list[None]:
     return [None] * len(settlings)
 
 
-def _settle_lost(connection: Connection, attempt_id: int, values: Mapping[str, Any]) -> Any | None:  # noqa: ANN401
+def _settle_reserved(connection: Connection, settlements: Sequence[Settlement]) -> dict[int, Any]:
+    """Settle those attempts that are still reserved, each with its first settlement; return their rows as they were."""
+    values: dict[int, dict[str, Any]] = {}
+    for settlement in settlements:
+        if settlement.attempt_id not in values:
+            values[settlement.attempt_id] = _settled_values(settlement)
+    rows = connection.execute(_STILL_RESERVED, {"attempts": list(values)}).all()
+    if rows:
+        connection.execute(_SETTLE, [values[row.attempt_id] for row in rows], execution_options=QUEUED)
+    return {row.attempt_id: row for row in rows}
+
+
+def _settle_lost(connection: Connection, settlement: Settlement) -> Any | None:  # noqa: ANN401
     """Settle an attempt that is no longer reserved; see `late.settle_lost`."""
+    values = _settled_values(settlement)
     columns = {name.removeprefix("to_"): value for name, value in values.items() if name.startswith("to_")}
     if values["arrived"] is not None:
         columns["slot_at"] = values["arrived"]
-    if (row := late.settle_lost(connection, attempt_id, columns)) is not None:
+    if (row := late.settle_lost(connection, settlement.attempt_id, columns)) is not None:
         mark_run_outdated(connection, row.run_id)
     return row
 

@@ -1,18 +1,19 @@
 """Reservations: the worst price in every scope and a send slot, in one transaction (laws 1 and 4).
 
 Statements are built once: building one cost more than carrying it out. A reservation is one that reads and two that
-write, and a third where it begins its walk; those that are ready together share what they read and their balances.
+write, and a third where it begins its walk; those that are ready together share all of them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import count
 from typing import Any
 
 import orjson
-from sqlalchemy import Connection, and_, bindparam, insert, select, update
+from sqlalchemy import Connection, and_, bindparam, func, insert, select, update
 
 from scraper.core.budget import Balance, Scope, ScopeKind, first_refusing
 from scraper.core.jobs import Account
@@ -56,6 +57,7 @@ class Ask:
     """The lease under which its process runs the job."""
 
 
+_LAST_ATTEMPT = select(func.coalesce(func.max(requests.c.attempt_id), 0)).scalar_subquery()
 _STANDING = (
     select(
         runs.c.budget,
@@ -71,6 +73,7 @@ _STANDING = (
         accounts.c.told_remaining,
         *LOG,
         NEWEST_START.label("newest_start"),
+        _LAST_ATTEMPT.label("last_attempt"),
         balances.c.kind,
         *(balances.c[figure] for figure in Balance.__slots__),
         walks.c.walk_id,
@@ -87,13 +90,12 @@ _STANDING = (
 _FENCED_STANDING = _STANDING.add_columns(*AS_IT_IS)
 """The same with the lease of the job."""
 
-_NEW_ATTEMPT = insert(requests).returning(requests.c.attempt_id)
-_NUMBERED_ATTEMPT = insert(requests)
-_NEW_WALK = insert(walks)
-_WALK = select(walks.c.walk_id, walks.c.snapshot_at).where(
-    walks.c.run_id == bindparam("run_id"), walks.c.walk_id == bindparam("walk_id")
+_NEW_ATTEMPTS = insert(requests)
+_NEW_WALKS = insert(walks)
+_WALKS = select(walks.c.walk_id, walks.c.snapshot_at).where(
+    walks.c.run_id == bindparam("run_id"), walks.c.walk_id.in_(bindparam("walk_ids", expanding=True))
 )
-_BEGIN_WALK = (
+_BEGIN_WALKS = (
     update(walks)
     .where(walks.c.run_id == bindparam("of_run"), walks.c.walk_id == bindparam("of_walk"))
     .values(snapshot_at=bindparam("begins_at", type_=Instant))
@@ -131,7 +133,7 @@ def _reserve(connection: Connection, asks: Sequence[Ask]) -> list[Reserved]:
     """Reserve for requests of one run on one account: for the first of them, as many as one window holds."""
     ask, account, now = asks[0], asks[0].account, asks[0].now
     names = _names_at(now, ask.run_id, account)
-    numbers = numbers_ahead(connection, requests.c.attempt_id, len(asks))
+    counted = numbers_ahead(connection, requests.c.attempt_id, len(asks))
     rows = _read(connection, names, account, ask.request.walk.walk_id, now, ask.fence)
     row = rows[0]
     if row.account is None:
@@ -144,9 +146,10 @@ def _reserve(connection: Connection, asks: Sequence[Ask]) -> list[Reserved]:
     if row.newest_start is not None and row.newest_start > now + CLOCK_JITTER:
         gap = clock_gap(connection, account.id, now)
         return [AccountClosed(row.newest_start, "" if gap is None else gap.words)] * len(asks)
+    numbers = count(row.last_attempt + 1) if counted is None else counted
     slots = next_slots(connection, account, _standing(row), now, len(asks))
     books, found = _Books(connection, account, names, rows), list[Reserved]()
-    begun: dict[str, Ask] = {}
+    begun, entered = dict[str, Ask](), list[dict[str, Any]]()
     stored = stored_facts(connection, ask.run_id, [each.request.key for each in asks]) if row.late_pages else {}
     for ask in asks:
         if (facts := stored.get(ask.request.key)) is not None:
@@ -156,13 +159,17 @@ def _reserve(connection: Connection, asks: Sequence[Ask]) -> list[Reserved]:
             break
         refusal = books.refusal(slots[0], ask.request.endpoint.cost)
         if refusal is None:
+            books.add(ask.request.endpoint.cost)
             begun.setdefault(ask.request.walk.walk_id, ask)
-            found.append(_enter(connection, ask, slots.pop(0), books, numbers))
+            slot = Slot(next(numbers), slots.pop(0), lateness(account))
+            entered.append(_entry(ask, slot))
+            found.append(slot)
         else:
             found.append(refusal)
+    if entered:
+        connection.execute(_NEW_ATTEMPTS, entered, execution_options=QUEUED)
     books.close()
-    for walk_id, ask in begun.items():
-        _begin_walk(connection, ask, row if walk_id == asks[0].request.walk.walk_id else None)
+    _begin_walks(connection, begun, asks[0].request.walk.walk_id, row)
     return found
 
 
@@ -249,10 +256,11 @@ def _resets_at(kind: ScopeKind, account: Account, at: datetime) -> datetime | No
             return month_ends_at(at, account.subscription.month_starts_on)
 
 
-def _enter(connection: Connection, ask: Ask, starts_at: datetime, books: _Books, numbers: Iterator[int] | None) -> Slot:
-    """Enter the attempt into the ledger."""
+def _entry(ask: Ask, slot: Slot) -> dict[str, Any]:
+    """Return the attempt's row in the ledger."""
     account, request = ask.account, ask.request
-    values = {
+    return {
+        "attempt_id": slot.attempt_id,
         "request_key": request.key,
         "account": account.id,
         "run_id": ask.run_id,
@@ -263,41 +271,46 @@ def _enter(connection: Connection, ask: Ask, starts_at: datetime, books: _Books,
         "attempt": ask.attempt,
         "reserved": request.endpoint.cost,
         "reserved_at": ask.now,
-        "day": day_of(starts_at),
-        "month": month_of(starts_at, account.subscription.month_starts_on),
-        "slot_at": starts_at + allowance(account),
+        "day": day_of(slot.starts_at),
+        "month": month_of(slot.starts_at, account.subscription.month_starts_on),
+        "slot_at": slot.starts_at + allowance(account),
         "charge": RESERVED,
         "process": ask.process,
     }
-    books.add(request.endpoint.cost)
-    if numbers is None:
-        attempt_id = connection.execute(_NEW_ATTEMPT, values).scalar_one()
-    else:
-        attempt_id = next(numbers)
-        connection.execute(_NUMBERED_ATTEMPT, {**values, "attempt_id": attempt_id}, execution_options=QUEUED)
-    return Slot(attempt_id, starts_at, lateness(account))
 
 
-def _begin_walk(connection: Connection, ask: Ask, known: Any) -> None:  # noqa: ANN401 - a row
-    """Set the snapshot of a walk with its first reservation; `known`: its row of `_STANDING`."""
+def _begin_walks(connection: Connection, begun: Mapping[str, Ask], looked_up: str, row: Any) -> None:  # noqa: ANN401
+    """Set the snapshots of walks with their first reservations.
+
+    `row`: a row of `_STANDING`, with the walk that was `looked_up` if there is one.
+    """
+    known = {} if row.walk_id is None else {looked_up: row.snapshot_at}
+    if others := [walk_id for walk_id in begun if walk_id != looked_up]:
+        found = connection.execute(_WALKS, {"run_id": begun[others[0]].run_id, "walk_ids": others})
+        known |= {found_walk.walk_id: found_walk.snapshot_at for found_walk in found}
+    if new := [_new_walk(ask) for walk_id, ask in begun.items() if walk_id not in known]:
+        connection.execute(_NEW_WALKS, new, execution_options=QUEUED)
+    if begins := [
+        {"of_run": ask.run_id, "of_walk": walk_id, "begins_at": ask.now}
+        for walk_id, ask in begun.items()
+        if walk_id in known and known[walk_id] is None
+    ]:
+        connection.execute(_BEGIN_WALKS, begins, execution_options=QUEUED)
+
+
+def _new_walk(ask: Ask) -> dict[str, Any]:
     walk = ask.request.walk
-    here = {"run_id": ask.run_id, "walk_id": walk.walk_id}
-    if known is None:
-        known = connection.execute(_WALK, here).one_or_none()
-    if known is None or known.walk_id is None:
-        values = {
-            "crawls": ",".join(walk.crawls),
-            "endpoint": walk.endpoint.full_name,
-            "params": orjson.dumps(dict(walk.params)).decode(),
-            "country": walk.country,
-            "period_days": walk.period_days,
-            "state": "open",
-            "snapshot_at": ask.now,
-        }
-        connection.execute(_NEW_WALK, {**here, **values}, execution_options=QUEUED)
-    elif known.snapshot_at is None:
-        begins = {"of_run": ask.run_id, "of_walk": walk.walk_id, "begins_at": ask.now}
-        connection.execute(_BEGIN_WALK, begins, execution_options=QUEUED)
+    return {
+        "run_id": ask.run_id,
+        "walk_id": walk.walk_id,
+        "crawls": ",".join(walk.crawls),
+        "endpoint": walk.endpoint.full_name,
+        "params": orjson.dumps(dict(walk.params)).decode(),
+        "country": walk.country,
+        "period_days": walk.period_days,
+        "state": "open",
+        "snapshot_at": ask.now,
+    }
 
 
 def renew_slot(

@@ -22,9 +22,9 @@ def count_on(connection: Connection, column: Column[Any]) -> None:
 
 
 def numbers_ahead(connection: Connection, column: Column[Any], most: int) -> Iterator[int] | None:
-    """Return `most` numbers for new rows, available after the next statement; ``None``: the database assigns them.
+    """Return `most` numbers for new rows, available after the next statement; ``None``: they follow the last row's.
 
-    A row whose number is known can be inserted without waiting for an answer. Unused numbers are lost.
+    Rows whose numbers are known can be inserted together and without waiting for an answer. Unused numbers are lost.
     """
     if connection.dialect.name == "sqlite":
         return None
