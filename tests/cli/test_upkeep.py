@@ -36,11 +36,11 @@ def test_compact_shows_what_it_would_do_and_what_it_did(place: Place) -> None:
     before = found_by_glob(place.data)
     _, planned, _ = said(place, "compact", "--all", "--dry-run", "--format", "csv")
     assert [line.split(",")[:4] for line in planned.splitlines()[1:]] == [
-        ["crawlora", "2026-11-21", "21", "14"],
+        ["crawlora", "2026-11-21", "13", "6"],
         ["keyapi", "2026-11-21", "8", "4"],
     ]
     _, done, _ = said(place, "compact", "--all", "--format", "json")
-    assert [(row["files_before"], row["files_after"]) for row in json.loads(done)] == [(21, 14), (8, 4)]
+    assert [(row["files_before"], row["files_after"]) for row in json.loads(done)] == [(13, 6), (8, 4)]
     assert all(0 < row["bytes_after"] < row["bytes_before"] for row in json.loads(done))
     assert said(place, "compact", "--all", "--format", "table") == (
         0,

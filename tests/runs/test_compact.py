@@ -24,7 +24,6 @@ from tests.databases import database_in
 from tests.examples import spread, thorough
 from tests.io.archive_fixtures import ENDPOINTS as FEW_ENDPOINTS
 from tests.io.archive_fixtures import SNAPSHOT, board, hashtag, page
-from tests.io.archive_fixtures import TABLES as FEW_TABLES
 from tests.runs.harness import Heard
 from tests.runs.mortal import Instant, Life
 from tests.runs.upkeep import (
@@ -50,8 +49,8 @@ def compacted(place: Place, *, offline: bool = False, disk: Disk | None = None, 
     return place.use(all_of_it, disk)
 
 
-FILES = [(15 + 11, 5 + 9), (12, 4)]
-"""Files before and after, of either partition. The first drain gave a part without rows to nine tables, whose it stays,
+FILES = [(15 + 3, 5 + 1), (12, 4)]
+"""Files before and after, of either partition. The first drain gave a part without rows to a table, whose it stays,
 and to both run tables, where it is merged."""
 
 # --- what it makes ----------------------------------------------------------------------------------------------------
@@ -255,7 +254,7 @@ def few_rows(data: Path, days: int) -> Place:
     creator = orjson.dumps({"data": {"data": {"creators": [{"user_id": "7"}]}}})
 
     async def write(journal: Journal, _: ParquetArchive) -> None:
-        archive = ParquetArchive(data, FEW_TABLES, catalogue_of(FEW_ENDPOINTS))
+        archive = ParquetArchive(data, TABLES, catalogue_of(FEW_ENDPOINTS))
         for drain_id in (1, 2, 3):
             pages = [
                 page("crawlora.hashtags", board(hashtag(1), hashtag(2)), page_id=number, snapshot_at=SNAPSHOT - day)
