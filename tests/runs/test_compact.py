@@ -245,7 +245,7 @@ def test_a_run_compacts_by_itself_past_days_of_many_parts_only(place: Place, mon
 # --- readers ----------------------------------------------------------------------------------------------------------
 
 
-DAYS = 8
+DAYS = 5
 
 
 def few_rows(data: Path, days: int) -> Place:
