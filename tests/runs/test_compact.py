@@ -21,7 +21,7 @@ from scraper.runs.compact import Compacted, compact, compact_after_run
 from scraper.runs.drain import drain
 from tests.core.builders import catalogue_of
 from tests.databases import database_in
-from tests.examples import spread, thorough
+from tests.examples import thorough
 from tests.io.archive_fixtures import ENDPOINTS as FEW_ENDPOINTS
 from tests.io.archive_fixtures import SNAPSHOT, board, hashtag, page
 from tests.runs.harness import Heard
@@ -310,10 +310,10 @@ def deaths(life: Life, offline: bool) -> list[Instant]:
     assert set(STATE_STEPS) <= set(life.steps) <= {*STATE_STEPS, *DISK_STEPS}
     return [
         Instant(step, number, after)
-        for step, times in life.steps.items()
+        for late, (step, times) in enumerate(life.steps.items())
         if not offline or step == "replace"
-        for number in spread(range(1, times + 1), 2)
-        for after in ((False, True) if step in STATE_STEPS and (thorough() or number == 1) else (False,))
+        for number in (range(1, times + 1) if thorough() else (times if late % 2 else 1,))
+        for after in ((False, True) if step in STATE_STEPS else (False,))
     ]
 
 
