@@ -98,6 +98,7 @@ _MEANING = re.compile(r'\bAS "?(\w+)"?,?[ \t]+--[ \t]*(\S[^\n]*)')
 _HEAD = re.compile(r"(?:[ \t]*--[^\n]*\n|[ \t]*\n)*")
 
 
+@lru_cache(maxsize=128)
 def table_select(name: str, text: str) -> TableSelect:
     """Return the table that the text of its ``.sql`` file declares."""
     head = _HEAD.match(text)

@@ -6,7 +6,6 @@ import re
 import sys
 from collections.abc import Sequence
 from datetime import timedelta
-from importlib.metadata import packages_distributions
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
     from scraper.core.nights import Every
     from scraper.wiring.settings import Settings
 
+_DISTRIBUTION = "metered-scraper"  # asking importlib.metadata for it takes half a second
 _PASSWORD = "PGPASSWORD"  # noqa: S105 - a variable's name
 _ENDPOINTS = ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3")
 _BROKEN = re.compile(r"[\x00-\x1f\x7f\x85\u2028\u2029]")
@@ -51,7 +51,7 @@ def scheduled_job(
         shared_variables=_shared_variables(settings),
         extras=_extras(settings),
         program=tuple(program),
-        distribution=packages_distributions().get("scraper", ["scraper"])[0],
+        distribution=_DISTRIBUTION,
         version=scraper.__version__,
         key_variables=tuple(sorted({job.accounts[vendor].key_env for vendor in job.vendors})),
         timing=_timing(job.every, period, at),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+import tomllib
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -163,3 +164,10 @@ def test_a_workers_unit_names_what_its_bucket_needs(place: Path, kind: str) -> N
     told = schedule("--worker", "--for", kind)
     for name in ("SCRAPER_STATE", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         assert name in told.stdout + told.stderr
+
+
+def test_a_timer_installs_the_distribution_that_this_project_is_built_as(place: Path) -> None:
+    path = place / "configs" / "night.toml"
+    found = scheduled_job(load_job(path)[0], path, Settings(), ("scraper",), None, None)
+    built_as = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())["project"]["name"]
+    assert found.distribution == built_as

@@ -29,11 +29,11 @@ def test_compact_shows_what_it_would_do_and_what_it_did(place: Place) -> None:
     before = found_by_glob(place.data)
     _, planned, _ = said(place, "compact", "--all", "--dry-run", "--format", "csv")
     assert [line.split(",")[:4] for line in planned.splitlines()[1:]] == [
-        ["crawlora", "2026-11-21", "26", "14"],
+        ["crawlora", "2026-11-21", "18", "6"],
         ["keyapi", "2026-11-21", "12", "4"],
     ]
     _, done, _ = said(place, "compact", "--all", "--format", "json")
-    assert [(row["files_before"], row["files_after"]) for row in json.loads(done)] == [(26, 14), (12, 4)]
+    assert [(row["files_before"], row["files_after"]) for row in json.loads(done)] == [(18, 6), (12, 4)]
     assert all(0 < row["bytes_after"] < row["bytes_before"] for row in json.loads(done))
     assert said(place, "compact", "--all", "--format", "table") == (
         0,

@@ -17,6 +17,7 @@ from scraper.core.auto_budget import WINDOW, Allowance, OtherJob, Share, Spendin
 from scraper.core.jobs import Account, Job
 from scraper.core.subscriptions import Subscription, month_ends_at
 from tests.core.builders import C_HASHTAGS, K_HASHTAGS, account, crawl, job
+from tests.examples import examples
 
 PRICE = 8
 STARTER = {"credits_per_month": 20_000, "credits_per_day": 5_000}
@@ -229,6 +230,7 @@ NAMES = ("a", "b", "c")
 
 
 @given(st.data())
+@examples(25)
 def test_whatever_a_month_brings_no_share_passes_what_is_left_and_no_night_goes_empty_that_could_buy(
     data: st.DataObject,
 ) -> None:

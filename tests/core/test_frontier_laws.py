@@ -99,7 +99,7 @@ def all_ready(frontier: Frontier) -> dict[str, list[str]]:
     return {vendor: [r.key for r in iter(lambda v=vendor: frontier.take(v), None)] for vendor in VENDORS}  # type: ignore[misc]
 
 
-@examples(80)
+@examples(40)
 @given(jobs(), st.integers(0, 40), st.data())
 def test_a_run_replayed_from_what_has_landed_stands_as_the_live_one_stood(
     crawls: list[Crawl], stop_after: int, data: st.DataObject
@@ -131,7 +131,7 @@ def test_a_run_replayed_from_what_has_landed_stands_as_the_live_one_stood(
     assert all_ready(restored) == ready
 
 
-@examples(60)
+@examples(30)
 @given(jobs(), st.data())
 def test_no_request_is_made_twice_and_every_frontier_comes_to_rest(crawls: list[Crawl], data: st.DataObject) -> None:
     frontier, taken = Frontier(crawls), list[str]()
@@ -198,7 +198,7 @@ def found(frontier: Frontier, vendor: str) -> Request:
     return request
 
 
-@examples(60)
+@examples(30)
 @given(jobs(), st.integers(2, 200), st.none() | st.integers(0, 100), st.booleans(), st.randoms(use_true_random=False))
 def test_what_a_budget_buys_is_the_same_however_fast_the_answers_come(
     crawls: list[Crawl], budget: int, percent: int | None, again: bool, chance: Any

@@ -345,7 +345,7 @@ HEADERS = st.dictionaries(st.sampled_from(["retry-after", "x-request-id"]), st.t
 FULL_NAMES = st.sampled_from([each.full_name for each in CATALOGUE.endpoints])
 
 
-@examples(120)
+@examples(60)
 @given(FULL_NAMES, st.integers(100, 599), BODIES, HEADERS, st.sampled_from([None, CHARGED, FREE]), st.booleans())
 def test_every_answer_has_an_outcome_that_costs_nothing_or_the_price(
     full_name: str, status: int, body: bytes, headers: dict[str, str], failed_requests: Charge | None, cut: bool

@@ -4,8 +4,8 @@
 
     python -m tests.runs.crash_points
 
-stops at every call of every step, before and after it; the test suite stops at each kind of step, and two or three
-times at those that come often. A line for each step, then how many stops there were. Exit 1 with the first that broke
+stops at every call of every step, before and after it; the test suite stops at each kind of step, and twice at those
+of the ledger that come often. A line for each step, then how many stops there were. Exit 1 with the first that broke
 a law.
 """
 
@@ -109,15 +109,17 @@ class Whole:
 
 
 def instants(step: str, times: int, *, every: bool = False) -> list[Instant]:
-    """Of a step that comes once, both sides; in the suite, of one that comes often, an early, a middle and a late side.
+    """Both sides of each call; in the suite, the later side of a step that comes once, else an early and a late call.
 
     The archive is written in sequence: after a step is before the next one there.
     """
-    sides = (False,) if step in ARCHIVE_STEPS else (False, True)
-    if every or times == 1:
+    if every:
+        sides = (False,) if step in ARCHIVE_STEPS else (False, True)
         return [Instant(step, number, after) for number in range(1, times + 1) for after in sides]
-    chosen = {1: False, max(times // 2, 1): True, times: False} if len(sides) > 1 else {times // 2: False, times: False}
-    return [Instant(step, number, after) for number, after in chosen.items()]
+    if step in ARCHIVE_STEPS:
+        return [Instant(step, -(-times // 2), after=False)]
+    early = [] if times == 1 else [Instant(step, -(-times // 3), after=False)]
+    return [*early, Instant(step, times, after=True)]
 
 
 async def whole_run(directory: Path) -> Whole:

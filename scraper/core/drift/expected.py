@@ -15,6 +15,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Final, TypeAlias
 
 from scraper.core.bodies import Json
@@ -118,6 +119,7 @@ _STRUCTURE = re.compile(r"\bfrom_json\(\s*records\s*,\s*'((?:[^']|'')*)'", re.IG
 _KNOWN = re.compile(r"^[ \t]*--[ \t]*known(?:, (not kept)| as (\w+)):[ \t]*(.*)$", re.MULTILINE)
 
 
+@lru_cache(maxsize=128)
 def expected_of(sql: str) -> Expected | None:
     """Return the structure and the known differences that a table's SQL declares.
 

@@ -6,13 +6,14 @@ text, so that its page has to be decoded exactly. That looks only at the values 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Sequence
+from functools import lru_cache
 from itertools import chain
 from typing import Any
 
 from scraper.core.bodies import Json
 from scraper.core.drift.casts import Typed
-from scraper.core.drift.expected import Elements, Fields, Leaf, Structure
+from scraper.core.drift.expected import Elements, Fields, Leaf, Structure, expected_of
 from scraper.core.drift.findings import DriftKind
 from scraper.core.drift.observe import PageMark, Watch
 from scraper.core.tables import TableSelect
@@ -49,16 +50,21 @@ class _TextPlace:
         return False
 
 
+@lru_cache(maxsize=128)
+def _texts_of(sql: str) -> _TextPlace | None:
+    """Return where a table keeps text, ``None`` if its SQL declares no structure."""
+    expected = expected_of(sql)
+    return None if expected is None else _TextPlace(expected.record)
+
+
 class Unwatched(Watch):
     """A watch that ignores drift."""
 
     watches = False
 
-    def __init__(self, tables: Iterable[TableSelect]) -> None:
+    def __init__(self, tables: Collection[TableSelect]) -> None:
         super().__init__(tables)
-        self._roots = {
-            name: _TextPlace(expected.record) for name, expected in self._expected.items() if expected is not None
-        }
+        self._roots = {table.name: _texts_of(table.sql) for table in tables}
         self._root: _TextPlace | None = None
 
     def turn_to(self, page: PageMark, table: str | None) -> None:  # noqa: ARG002

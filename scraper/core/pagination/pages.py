@@ -313,12 +313,15 @@ class PageWalk(WalkProgress[W, R]):
         self._end(why)
 
     def outstanding(self) -> Sequence[R]:
-        return [self.ask(self.walk, page, None) for page in sorted(self._asked - self._answered)]
+        return self._outstanding_past(0)
+
+    def _outstanding_past(self, last: int) -> Sequence[R]:
+        return [self.ask(self.walk, page, None) for page in sorted(self._asked - self._answered) if page > last]
 
     def unwanted(self) -> Sequence[R]:
         """Return outstanding requests past a known end, or of a walk that is stopped."""
         last = 0 if self._guards or self._stopped or self._is_known else self._horizon[0]
-        return [] if last >= self._highest_asked else [r for r in self.outstanding() if r.page > last]
+        return [] if last >= self._highest_asked else self._outstanding_past(last)
 
     def withdraw(self, request: R) -> None:
         """Withdraw an unsent request; it returns if a later page shows that its page exists."""

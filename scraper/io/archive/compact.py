@@ -21,7 +21,6 @@ from typing import Any, Final
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from duckdb import DuckDBPyConnection
 
 from scraper.core.compact import groups
 from scraper.core.coverage import RUN_TABLE_HASHES, RUN_TABLES
@@ -30,7 +29,7 @@ from scraper.core.tables import PAGES_TABLE
 from scraper.io.archive.errors import explained
 from scraper.io.archive.exchange import CannotExchangeError
 from scraper.io.archive.files import HASH_KEY, Disk, checksum, make_directories, stored_hash
-from scraper.io.archive.merge import PageOrder, fingerprint, merge, page_order, second_reader
+from scraper.io.archive.merge import PageOrder, merge, page_order, same_rows
 from scraper.io.archive.tree import Places, Tree
 from scraper.io.archive.worker_pool import WorkerPool
 from scraper.ports import Compaction, Part, Partition
@@ -69,7 +68,6 @@ class PartitionCompactor:
     def __init__(self, tree: Tree, places: Places, disk: Disk, pool: WorkerPool) -> None:
         self._tree = tree
         self._pool = pool
-        self._reader: DuckDBPyConnection | None = None
         self._root = places.root
         self._tmp = places.staging
         self._trash = places.trash
@@ -122,9 +120,7 @@ class PartitionCompactor:
                 live = f"{table}/{compaction.partition}"
                 size_bytes += sum(self._tree.size_bytes(f"{live}/{name}") for merge in each for name in merge.sources)
             tasks = [BuildTable(table, compaction, order) for table in compaction.merges]
-            with second_reader() as self._reader:
-                built = self._pool.perform_all(tasks, size_bytes // MERGED_FASTER, tuple)
-            self._reader = None
+            built = self._pool.perform_all(tasks, size_bytes // MERGED_FASTER, tuple)
         return tuple(part for parts in built for part in parts)
 
     def exchange(self, compaction: Compaction, now: datetime) -> None:
@@ -191,14 +187,6 @@ class PartitionCompactor:
 
     def build_table(self, table: str, compaction: Compaction, order: PageOrder) -> list[Part]:
         """Build the new directory of one table."""
-        if self._reader is not None:
-            return self._build_table(table, compaction, order, self._reader)
-        with second_reader() as reader:
-            return self._build_table(table, compaction, order, reader)
-
-    def _build_table(
-        self, table: str, compaction: Compaction, order: PageOrder, reader: DuckDBPyConnection
-    ) -> list[Part]:
         old, new = f"{table}/{compaction.partition}", self._place(compaction) / table
         built = []
         for each in compaction.merges[table]:
@@ -211,7 +199,7 @@ class PartitionCompactor:
                 self._disk.sync(target)
             else:
                 merge(self._disk, sources, target, None if table in RUN_TABLES else order)
-                if fingerprint(reader, [target]) != fingerprint(reader, sources):
+                if not same_rows([target], sources):
                     raise ArchiveError(
                         f"{table}/{compaction.partition}: the merged rows are not those of the parts they come from. "
                         "Nothing was exchanged, and every row is where it was; it is a bug in scraper or a library."

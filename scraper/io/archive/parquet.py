@@ -31,7 +31,7 @@ from scraper.io.archive.empty_parts import add_missing_tables
 from scraper.io.archive.errors import explained
 from scraper.io.archive.lock import locked
 from scraper.io.archive.lost_values import note_lost
-from scraper.io.archive.merge import fingerprint, second_reader
+from scraper.io.archive.merge import same_rows
 from scraper.io.archive.rebuild import ComparePart, StagedPart, StagePart
 from scraper.io.archive.staged_files import Staging
 from scraper.io.archive.storage import open_compactor, open_tree
@@ -241,12 +241,12 @@ class ParquetArchive:
     def differs(self, table: str, source: str) -> bool:
         """Return whether the part of a table has other rows than its SELECT gives for its pages now."""
         tally = _Tally(Unwatched(self._tables.values()))
-        with self.keeping_selects() as kept, self._staging(kept.selects) as staging, second_reader() as reader:
+        with self.keeping_selects() as kept, self._staging(kept.selects) as staging:
             self._derive(table, source, kept, tally, staging)
             live = f"{table}/{source}"
             there = [self._tree.local(live)] if self._tree.exists(live) else []
             made = [each.file for each in staging.staged()]
-            same = fingerprint(reader, made) == fingerprint(reader, there)
+            same = same_rows(made, there)
             staging.discard()
         return not same
 
