@@ -27,7 +27,6 @@ from tests.runs.upkeep import TABLES
 
 pytestmark = pytest.mark.own_instant
 
-USED = tuple(table for table in TABLES if table.name in {"hashtags", "creators", "sounds"})
 JOB = """
 [[crawl]]
 endpoint = "crawlora.hashtags"
@@ -39,7 +38,7 @@ max_pages = 1
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> BucketPlace:
     """Two runs, so that every table has two parts."""
-    return asyncio.run(make_bucket(tmp_path_factory.mktemp("bucket"), JOB, runs=2, tables=USED))
+    return asyncio.run(make_bucket(tmp_path_factory.mktemp("bucket"), JOB, runs=2, tables=TABLES))
 
 
 @pytest.fixture
@@ -172,7 +171,7 @@ def test_a_compaction_that_another_machine_has_built_is_finished_here(place: Buc
             pass
 
     assert place.die_in(all_of_it, Life(Instant("note_built", 1, after=True)))
-    elsewhere = BucketPlace(tmp_path / "elsewhere", place.clock, USED, place.bucket)
+    elsewhere = BucketPlace(tmp_path / "elsewhere", place.clock, TABLES, place.bucket)
     elsewhere.data.mkdir()
     (place.data / "state.db").rename(elsewhere.data / "state.db")
     _touch(elsewhere)
@@ -228,7 +227,7 @@ def test_a_stray_object_is_named_and_moved_to_the_trash_of_this_machine(place: B
 
 
 def test_another_machine_makes_the_lost_ledger_again_from_the_bucket(place: BucketPlace, tmp_path: Path) -> None:
-    elsewhere = BucketPlace(tmp_path / "elsewhere", place.clock, USED, place.bucket)
+    elsewhere = BucketPlace(tmp_path / "elsewhere", place.clock, TABLES, place.bucket)
     elsewhere.data.mkdir()
     assert kinds(checked(elsewhere, repair=True)) == []
     assert elsewhere.strange() == []
