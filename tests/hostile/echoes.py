@@ -55,13 +55,14 @@ class Echoing:
     async def __call__(self, request: web.Request) -> web.StreamResponse:
         key = request.headers.get("x-api-key", "") + request.headers.get("Authorization", "").removeprefix("Bearer ")
         texts = self.texts(key)
-        document = page_of(request, texts) if self.status == 200 else refusal(texts)
+        status = self.status if request.path in ROUTES else 403  # an account's own pages
+        document = page_of(request, texts) if status == 200 else refusal(texts)
         # A text is quoted, but for the backslashes of its own escapes.
         body = json.dumps(document, ensure_ascii=False).replace("\\\\u", "\\u").encode("utf-8", "surrogatepass")
         line = self.headers(key)
         told = {"X-Request-Id": line, "Location": f"/{line}", "Set-Cookie": line, "X-Anything": line}
         if not self.cut:
-            return web.Response(status=self.status, body=body, headers={"Content-Type": "application/json", **told})
+            return web.Response(status=status, body=body, headers={"Content-Type": "application/json", **told})
         answer = web.StreamResponse(headers={**told, "Content-Length": str(len(body))})
         await answer.prepare(request)
         await answer.write(body[: body.index(key.encode()) + len(key) - 2])
