@@ -40,12 +40,25 @@ def standing_in(directory: Path, **environment: str) -> Iterator[tuple[io.TextIO
 
 
 def scraper(directory: Path, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Runs the program in this directory as `process` does, within this process: a start costs most of a second."""
+    """Runs the program in this directory, within this process: a start costs most of a second."""
     with standing_in(directory, **environment) as streams:
         sys.argv = ["scraper", *words]
         code = run(ShiftedClock())
         out, err = (written(stream) for stream in streams)
     return subprocess.CompletedProcess(words, code, out, err)
+
+
+def process(directory: Path, *command: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Runs a command in this directory, in a process that finds this checkout."""
+    return subprocess.run(
+        command,
+        cwd=directory,
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2]), **environment},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
 
 
 def written(stream: io.TextIOWrapper) -> str:
@@ -149,17 +162,8 @@ def test_a_run_in_a_pipe_ends_with_one_object_and_a_closed_pipe_is_no_fault(plac
     assert ended.stdout.count("\n") == 1
     assert '"status":"complete"' in ended.stdout
     assert '"sandbox_charged":{"crawlora":8}' in ended.stdout
-    root = Path(__file__).parents[2]
     query = f"{sys.executable} -m tests.program sql --sandbox 'SELECT * FROM range(100000)' --format ndjson | head -1"
-    piped = subprocess.run(
-        ["bash", "-c", f"set -o pipefail; {query}"],
-        cwd=place,
-        env={**os.environ, "PYTHONPATH": str(root)},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    piped = process(place, "bash", "-c", f"set -o pipefail; {query}")
     assert (piped.returncode, piped.stdout, piped.stderr) == (0, '{"range":0}\n', "")
 
 
@@ -238,16 +242,7 @@ def test_a_command_ends_its_process_after_threads_and_exit_handlers_and_frees_no
         "sys.argv[0] = 'scraper'\n"
         "main(Clock())\n"
     )
-    root = Path(__file__).parents[2]
-    ended = subprocess.run(
-        [sys.executable, "-c", script, "plan", "configs/night.toml"],
-        cwd=place,
-        env={**os.environ, "PYTHONPATH": str(root)},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    ended = process(place, sys.executable, "-c", script, "plan", "configs/night.toml")
     plan, _, after = ended.stdout.partition("a thread ended\n")
     assert (ended.returncode, orjson.loads(plan)["job"], ended.stderr) == (0, "night", "")
     assert set(after.splitlines()) == {"an exit handler ran"}

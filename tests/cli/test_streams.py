@@ -27,7 +27,7 @@ from scraper.cli.rows import Rows
 from scraper.cli.streams import ReaderGone, Stream, program_streams
 from scraper.core.errors import OutputError
 from scraper.core.events import Stopped
-from tests.cli.test_program import scraper, standing_in, written
+from tests.cli.test_program import process, scraper, standing_in, written
 from tests.clock import ShiftedClock
 from tests.examples import spread
 
@@ -121,14 +121,8 @@ def test_a_device_is_written_to_and_not_replaced() -> None:
 
 def ended(place: Path, words: str, redirection: str, **environment: str) -> subprocess.CompletedProcess[str]:
     """The program behind a redirection of a real shell."""
-    return subprocess.run(
-        ["bash", "-c", f"set -o pipefail; {sys.executable} -m scraper {words} {redirection}"],
-        cwd=place,
-        env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
+    return process(
+        place, "bash", "-c", f"set -o pipefail; {sys.executable} -m scraper {words} {redirection}", **environment
     )
 
 
